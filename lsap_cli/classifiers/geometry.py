@@ -1,0 +1,87 @@
+"""From a video's frame to the network's input size: resize, then a crop of the centre.
+
+The resize acts on 8-bit frames and gives 8-bit frames, as a data loader does it. It is the same function for
+the frame store, for evaluation and for a clip handed to a classifier, so that all of them see the same bytes.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What happens to a frame before the network.
+
+    Args:
+        size: (height, width) that the network takes.
+        resize: (height, width) that frames are brought to first, or one number: the shorter side.
+        antialias: whether shrinking averages over all pixels it covers.
+    """
+
+    size: tuple[int, int]
+    resize: tuple[int, int] | int
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        smallest = self.resize if isinstance(self.resize, int) else min(self.resize)
+        sides = (self.resize, self.resize) if isinstance(self.resize, int) else self.resize
+        if min(self.size) < 1 or smallest < 1:
+            raise ValueError(f"size {self.size} and resize {self.resize} must be at least 1 pixel")
+        if sides[0] < self.size[0] or sides[1] < self.size[1]:
+            raise ValueError(f"resize {self.resize} is smaller than size {self.size}, which is cropped out of it")
+
+    def working_size(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) after the resize, before the crop, of frames of this size."""
+        if not isinstance(self.resize, int):
+            return self.resize
+        if height <= width:
+            return self.resize, int(self.resize * width / height)
+        return int(self.resize * height / width), self.resize
+
+    def shrink(self, frames: Tensor) -> Tensor:
+        """Frames at the working size, with their dtype: (N, 3, H, W) uint8 or float -> (N, 3, h, w)."""
+        size = self.working_size(*frames.shape[2:])
+        if frames.shape[2:] == size:
+            return frames
+        return F.interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)
+
+    def crop(self, frames: Tensor) -> Tensor:
+        """The centre: (..., h, w) at the working size -> (..., *size)."""
+        (top, left), (height, width) = self._corner(*frames.shape[-2:]), self.size
+        return frames[..., top : top + height, left : left + width]
+
+    def path_matrices(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The way of a perturbation through a video of some size to the network, as one matrix a direction.
+
+        Up to the video's size, down to the working size and the crop are all linear and separable, so the whole
+        way is `rows @ delta @ columns.T`.
+
+        Args:
+            delta_size: (h, w) of delta.
+            video_size: (H, W) of the video.
+
+        Returns:
+            rows (size[0], h) and columns (size[1], w), float32.
+        """
+        working = self.working_size(*video_size)
+        rows, columns = (
+            self._along(delta_size[axis], video_size[axis], working[axis], self._corner(*working)[axis], self.size[axis])
+            for axis in (0, 1)
+        )
+        return rows, columns
+
+    def _corner(self, height: int, width: int) -> tuple[int, int]:
+        return round((height - self.size[0]) / 2), round((width - self.size[1]) / 2)
+
+    def _along(self, delta: int, video: int, working: int, start: int, length: int) -> Tensor:
+        up = F.interpolate(
+            torch.eye(delta)[None, None], size=(video, delta), mode="bilinear", align_corners=False, antialias=True
+        )
+        if video != working:
+            up = F.interpolate(
+                up, size=(working, delta), mode="bilinear", align_corners=False, antialias=self.antialias
+            )
+        return up[0, 0, start : start + length]

@@ -1,0 +1,106 @@
+"""torchvision's video networks, with their own transforms and weights.
+
+    torchvision:r3d_18                          downloads the weights once, as torchvision does
+    torchvision:r3d_18:weights=FILE.pth         takes them from a file
+    torchvision:r3d_18:weights=none             untrained, for measurements of speed
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lsap_cli.classifiers.cards import load_state, sha256
+from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
+from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.errors import LsapError
+from perturbations.samplers import Dense
+
+FRAMES = {
+    "r3d_18": 16,
+    "mc3_18": 16,
+    "r2plus1d_18": 16,
+    "s3d": 16,
+    "mvit_v1_b": 16,
+    "mvit_v2_s": 16,
+    "swin3d_t": 32,
+    "swin3d_s": 32,
+    "swin3d_b": 32,
+}  # the clip length each was trained with (s3d's published figure is at 128)
+PREFIX = "torchvision:"
+
+
+def load_zoo(spec: str) -> Classifier:
+    """One of torchvision's nine video networks.
+
+    Args:
+        spec: `torchvision:NAME`, with `:weights=FILE` or `:weights=none` behind it.
+
+    Raises:
+        LsapError: if the name is not known, or the weights cannot be downloaded or do not fit.
+    """
+    from torchvision.models import get_model, get_model_weights
+
+    name, _, option = spec.removeprefix(PREFIX).partition(":")
+    if name not in FRAMES:
+        raise LsapError(f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in FRAMES)}")
+    if option and not option.startswith("weights="):
+        raise LsapError(f"the model '{spec}': only weights=FILE or weights=none can follow the name")
+    weights = get_model_weights(name).DEFAULT
+    network = get_model(name, weights=None)
+    source = {"spec": spec, "torchvision_weights": str(weights)}
+    chosen = option.removeprefix("weights=")
+    if chosen == "none":
+        source["torchvision_weights"] = "none (untrained)"
+        torch.manual_seed(0)
+        network = get_model(name, weights=None)
+    else:
+        path = Path(chosen) if chosen else None
+        if path is not None and not path.is_file():
+            raise LsapError(f"the model '{spec}': {path} is not a file")
+        state = load_state(path) if path else _downloaded(spec, name, weights)
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise LsapError(f"the weights {path} do not fit {name} ({str(error).splitlines()[0]})") from None
+        if path:
+            source = {"spec": spec, "weights_sha256": sha256(path)}
+    return Classifier(
+        network,
+        name=name,
+        labels=list(weights.meta["categories"]),
+        geometry=_geometry(weights),
+        expects=_input_format(name, weights),
+        gives=OutputFormat(),
+        sampler=Dense(2),
+        sampler_spec="dense",
+        views=1,
+        source=source,
+    )
+
+
+def _geometry(weights: Any) -> Geometry:
+    """Resize and crop as in torchvision's preset, which resizes without antialiasing."""
+    preset = weights.transforms()
+    resize = tuple(preset.resize_size)
+    height, width = preset.crop_size
+    return Geometry((height, width), resize[0] if len(resize) == 1 else (resize[0], resize[1]), antialias=False)
+
+
+def _input_format(name: str, weights: Any) -> InputFormat:
+    preset = weights.transforms()
+    mean, std = tuple(preset.mean), tuple(preset.std)
+    return InputFormat("BCTHW", FRAMES[name], mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2]))
+
+
+def _downloaded(spec: str, name: str, weights: Any) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        file = weights.url.rpartition("/")[2]
+        raise LsapError(
+            f"the weights of {name} could not be downloaded ({error}); fetch {file} elsewhere and use "
+            f"{PREFIX}{name}:weights=PATH/{file}, or put it into {Path(torch.hub.get_dir()) / 'checkpoints'}",
+            exit_code=1,
+        ) from None
+    return state

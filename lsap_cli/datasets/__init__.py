@@ -1,0 +1,1 @@
+"""Sets of videos: what is in them, what they show, and their frames."""

@@ -1,0 +1,106 @@
+"""Pictures for people: a perturbation as a grid of its slots, and frames before and after with their difference."""
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+MAX_WIDTH = 480  # pixels
+GAP = 4  # pixels between slots, transparent
+MIDDLE = 128  # the level that stands for no change
+
+
+class FramePictures(NamedTuple):
+    """One frame before and after, and after minus before, multiplied by `factor` around mid-gray."""
+
+    before: Image.Image
+    after: Image.Image
+    difference: Image.Image
+    factor: int
+
+
+def perturbation_picture(delta: npt.ArrayLike, full_scale: float | None = None) -> Image.Image:
+    """All slots of a perturbation, left to right and top to bottom; mid-gray is zero.
+
+    Args:
+        delta: (P, 3, h, w) float, in any unit.
+        full_scale: the |value| that becomes black or white, in the unit of `delta`; by default the largest
+            |value| there is, which for an linf perturbation is its budget.
+
+    Returns:
+        An RGBA picture, at most 480 pixels wide.
+    """
+    slots = np.asarray(delta, dtype=np.float32)
+    count, channels, height, width = slots.shape
+    if channels != 3:
+        raise ValueError(f"delta has {channels} channels; a picture needs 3 (red, green, blue)")
+    scale = float(np.abs(slots).max()) if full_scale is None else full_scale
+    columns = _columns(count, height, width)
+    cell_width = max(1, min(width, (MAX_WIDTH - GAP * (columns - 1)) // columns))
+    cell_height = max(1, round(height * cell_width / width))
+    rows = math.ceil(count / columns)
+    size = (columns * (cell_width + GAP) - GAP, rows * (cell_height + GAP) - GAP)
+    grid = Image.new("RGBA", size, (MIDDLE, MIDDLE, MIDDLE, 0))
+    for number, slot in enumerate(slots):
+        row, column = divmod(number, columns)
+        cell = _picture(_around_gray(slot / scale * (MIDDLE - 1) if scale > 0 else slot))
+        place = (column * (cell_width + GAP), row * (cell_height + GAP))
+        grid.paste(cell.resize((cell_width, cell_height), Image.Resampling.BOX), place)
+    return grid
+
+
+def frame_pictures(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> FramePictures:
+    """A frame before and after, and their amplified difference; gray means that nothing changed.
+
+    The factor is the largest whole number that keeps 99.5 % of the differences in range; the rest is clipped.
+
+    Args:
+        before: (3, H, W) uint8.
+        after: (3, H, W) uint8, the same frame with the perturbation in it.
+
+    Returns:
+        Three RGB pictures of one size, at most 480 pixels wide, and the factor.
+    """
+    if before.shape != after.shape:
+        raise ValueError(f"the frame is {before.shape} before and {after.shape} after; the two must be alike")
+    change = after.astype(np.float32) - before.astype(np.float32)
+    usual = float(np.quantile(np.abs(change), 0.995))
+    largest = usual or float(np.abs(change).max())
+    factor = max(1, int((MIDDLE - 1) / largest)) if largest > 0 else 1
+    difference = _around_gray(change * factor)
+    shrunk = [_shrunk(_picture(image)) for image in (before, after, difference)]
+    return FramePictures(shrunk[0], shrunk[1], shrunk[2], factor)
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture as small as its format can without losing anything (PNG or lossless WebP)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix.lower() == ".webp":
+        picture.save(path, lossless=True, method=6)
+    else:
+        picture.save(path, optimize=True)
+
+
+def _columns(count: int, height: int, width: int) -> int:
+    """How many slots stand side by side, for a grid that is about 4:3."""
+    return min(count, max(1, round(math.sqrt(count * (4 / 3) * height / width))))
+
+
+def _around_gray(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Signed levels, 0 = no change, to 8-bit levels around mid-gray."""
+    eight_bit: npt.NDArray[np.uint8] = np.clip(np.rint(levels) + MIDDLE, 0, 255).astype(np.uint8)
+    return eight_bit
+
+
+def _picture(image: npt.NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
+
+
+def _shrunk(picture: Image.Image) -> Image.Image:
+    if picture.width <= MAX_WIDTH:
+        return picture
+    height = max(1, round(picture.height * MAX_WIDTH / picture.width))
+    return picture.resize((MAX_WIDTH, height), Image.Resampling.BOX)

@@ -1,0 +1,214 @@
+"""Reading video files: frames as they are shown, with the moment each one appears.
+
+Frames come upright (the file's rotation is applied), as RGB bytes. Moments are whole milliseconds from the
+first frame, so that a file and its lossless copy in another container have the same ones.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import av
+import numpy as np
+import torch
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+from torch import Tensor
+
+MOST_PIXELS = 2**26  # 8192 x 8192: a header that claims more is not believed
+Threads = Literal["one", "many"]
+
+
+class UnreadableVideo(Exception):
+    """A file that cannot be used as a video; the message says why, without the file's name."""
+
+
+class Frame(NamedTuple):
+    """One decoded frame."""
+
+    pixels: Tensor  # (3, H, W) uint8, a view of (H, W, 3) memory
+    milliseconds: int  # from the first frame
+
+
+class Footage(NamedTuple):
+    """What a video file holds, after one look at all of its frames."""
+
+    times: Tensor  # (N,) int64, milliseconds from the first frame, never falling
+    height: int  # of the upright frames
+    width: int
+
+
+class VideoHeader(NamedTuple):
+    """What the container says of its first video stream."""
+
+    codec: str
+    pixel_format: str
+    width: int  # as stored, before rotation
+    height: int
+    rate: Fraction  # frames a second, on average
+
+
+@contextmanager
+def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its first video stream, closed afterwards.
+
+    Raises:
+        UnreadableVideo: if the file is empty, cannot be opened or has no video stream.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise UnreadableVideo("it is empty (0 bytes)")
+        container = av.open(f"file:{path}", metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise UnreadableVideo(f"it cannot be opened as a video ({_reason(error)})") from None
+    with container:
+        stream = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
+        if stream is None:
+            sound = " (it has sound only)" if container.streams.audio else ""
+            raise UnreadableVideo(f"it has no video stream{sound}")
+        context = stream.codec_context
+        if context.width * context.height > MOST_PIXELS:
+            raise UnreadableVideo(f"its header claims {context.width} x {context.height} pixels, more than is believed")
+        stream.thread_type = "AUTO" if threads == "many" else "NONE"
+        yield container, stream
+
+
+def read_header(path: Path) -> VideoHeader:
+    """The first video stream's description.
+
+    Raises:
+        UnreadableVideo: see `opened`.
+    """
+    with opened(path, "one") as (_, stream):
+        context = stream.codec_context
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, Fraction(rate))
+
+
+def read_frames(path: Path, threads: Threads = "many") -> Iterator[Frame]:
+    """All frames of a video in order, decoded as they are asked for: memory does not grow with the length.
+
+    Raises:
+        UnreadableVideo: if it cannot be opened, holds no frame, or cannot be decoded to its end.
+    """
+    reformatter = VideoReformatter()
+    for frame, milliseconds in _decoded(path, threads):
+        yield Frame(upright_pixels(frame, reformatter), milliseconds)
+
+
+def read_footage(path: Path) -> Footage:
+    """One look at all frames, without turning them into pixels: how many, when, how large.
+
+    Raises:
+        UnreadableVideo: see `read_frames`.
+    """
+    times: list[int] = []
+    height = width = 0
+    for frame, milliseconds in _decoded(path, "many"):
+        if not times:
+            height, width = (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
+        times.append(milliseconds)
+    return Footage(torch.tensor(times, dtype=torch.int64), height, width)
+
+
+def read_some_frames(path: Path, numbers: Tensor) -> Tensor:
+    """The frames with these numbers.
+
+    Args:
+        path: the video.
+        numbers: (S,) int64, sorted and unique.
+
+    Returns:
+        (S, 3, H, W) uint8.
+
+    Raises:
+        UnreadableVideo: see `read_frames`; also if the video changed and has fewer frames now.
+    """
+    wanted = numbers.tolist()
+    chosen: list[Tensor] = []
+    reformatter = VideoReformatter()
+    for number, (frame, _) in enumerate(_decoded(path, "many")):
+        if number == wanted[len(chosen)]:
+            chosen.append(upright_pixels(frame, reformatter))
+            if len(chosen) == len(wanted):
+                return torch.stack(chosen)
+    raise UnreadableVideo(f"it ends before frame {wanted[len(chosen)]}")
+
+
+def _decoded(path: Path, threads: Threads) -> Iterator[tuple[VideoFrame, int]]:
+    with opened(path, threads) as (container, stream):
+        count = 0
+        for item in decoded_with_sound(container, stream, sound=False):
+            if not isinstance(item, Packet):
+                yield item
+                count += 1
+    if count == 0:
+        raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
+
+
+def decoded_with_sound(
+    container: InputContainer, stream: VideoStream, sound: bool = True
+) -> Iterator[tuple[VideoFrame, int] | Packet]:
+    """Decoded frames of one size with their moments in milliseconds, and between them the packets of sound.
+
+    A frame without a timestamp follows the one before at the average rate.
+
+    Raises:
+        UnreadableVideo: if the frames change their size, or cannot be decoded to the end.
+    """
+    count, first, last = 0, Fraction(0), 0
+    size: tuple[int, int] | None = None
+    interval = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
+    try:
+        for packet in container.demux([stream, *(container.streams.audio if sound else ())]):
+            if packet.stream.index != stream.index:
+                if packet.dts is not None:
+                    yield packet
+                continue
+            for frame in packet.decode():
+                if size is None:
+                    size = (frame.width, frame.height)
+                    first = _seconds(frame, Fraction(0))
+                if (frame.width, frame.height) != size:
+                    raise UnreadableVideo(
+                        f"its frames change from {size[0]} x {size[1]} to {frame.width} x {frame.height} at frame {count}"
+                    )
+                moment = _seconds(frame, first + count * interval) - first
+                last = max(round(moment * 1000), last)
+                yield frame, last
+                count += 1
+    except av.FFmpegError as error:
+        raise UnreadableVideo(f"it cannot be decoded past frame {count} ({_reason(error)})") from None
+
+
+def _seconds(frame: VideoFrame, otherwise: Fraction) -> Fraction:
+    if frame.pts is None or frame.time_base is None:
+        return otherwise
+    return frame.pts * Fraction(frame.time_base)
+
+
+def upright_pixels(frame: VideoFrame, reformatter: VideoReformatter) -> Tensor:
+    """A frame's bytes as it is to be looked at: (3, H, W) uint8."""
+    array: NDArray[np.uint8] = reformatter.reformat(frame, format="rgb24").to_ndarray()
+    turns = quarter_turns(frame)
+    upright = np.ascontiguousarray(np.rot90(array, turns)) if turns else array
+    return torch.from_numpy(upright).permute(2, 0, 1)
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """How often the stored frame is turned by 90 degrees, against the clock, to stand upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & stream.disposition.attached_pic)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,33 @@
+"""Finding the videos of a folder: by suffix, in a fixed order, never outside of it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+MEDIA_SUFFIXES = frozenset(
+    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mkv .mjpeg .mjpg .mov .mp4 .mpeg .mpg"
+    " .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m"
+    " .aac .flac .m4a .mka .mp3 .oga .ogg .opus .wav .wma".split()
+)
+
+
+def find_media(root: Path) -> list[Path]:
+    """The media files below a folder, sorted by their path in it.
+
+    Hidden files and folders are passed over, links that lead out of the folder are not followed.
+    """
+    return sorted(_walk(root, root.resolve()), key=lambda path: path.relative_to(root).as_posix())
+
+
+def _walk(folder: Path, root: Path) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink() and not path.resolve().is_relative_to(root):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(path, root)
+            elif entry.is_file() and path.suffix.lower() in MEDIA_SUFFIXES:
+                yield path

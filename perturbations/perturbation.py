@@ -1,0 +1,170 @@
+"""The perturbation: delta, how it is bound to the frames of a video, and its budget; and the file it lives in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from perturbations.bindings import Binding, parse_binding
+from perturbations.budgets import LEVELS, Budget
+
+FORMAT = "lsap.perturbation/1"
+UNITS = "pixels in [0, 1]"
+LARGEST_SIDE = 4096
+REQUIRED = ("format", "units", "binding", "norm", "epsilon", "record")
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One pattern for every video.
+
+    Args:
+        delta: (P, 3, h, w) float32, pixel units of [0, 1]; it covers the whole frame at any size.
+        binding: which of the P slots a frame gets.
+        budget: norm and epsilon that delta keeps.
+        record: how it was learned (classifier, samplers, seed, hashes of the videos, versions): JSON values.
+
+    Raises:
+        ValueError: if delta does not have that shape, is not finite, does not fit the binding, or is over budget.
+    """
+
+    delta: Tensor
+    binding: Binding
+    budget: Budget
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.delta.ndim != 4 or self.delta.shape[1] != 3 or 0 in self.delta.shape:
+            raise ValueError(f"delta has the shape {tuple(self.delta.shape)}; it must be (slots, 3, height, width)")
+        if max(self.delta.shape[2:]) > LARGEST_SIDE:
+            raise ValueError(f"delta is {tuple(self.delta.shape[2:])} pixels; at most {LARGEST_SIDE} a side are allowed")
+        if self.delta.dtype != torch.float32:
+            raise ValueError(f"delta holds {self.delta.dtype}; it must be float32")
+        if not bool(self.delta.isfinite().all()):
+            raise ValueError("delta holds values that are not finite")
+        if self.delta.shape[0] != self.binding.period:
+            raise ValueError(f"delta has {self.delta.shape[0]} slots, but its binding is {self.binding}")
+        size = self.budget.size(self.delta)
+        if size > float(self.budget.epsilon) * (1 + 1e-5):
+            raise ValueError(
+                f"delta's {self.budget.norm} norm is {size * LEVELS:.4g}/255, over its budget of {self.budget.epsilon_text}"
+            )
+
+    def resized(self, height: int, width: int) -> Tensor:
+        """Delta at a frame's size: (P, 3, height, width) float32, bilinear, within the budget.
+
+        Bilinear resizing cannot enlarge linf; for l2 the result is projected again.
+        """
+        if self.delta.shape[2:] == (height, width):
+            return self.delta
+        return self.budget.project(resize_delta(self.delta, height, width))
+
+    def levels(self, height: int, width: int) -> Tensor:
+        """What is added to 8-bit frames of that size: (P, 3, height, width) int16, within the budget."""
+        return self.budget.quantize(self.resized(height, width))
+
+    def at(self, indices: Tensor, frame_count: int, height: int, width: int) -> Tensor:
+        """The pattern on some frames of a video.
+
+        Args:
+            indices: (T,) int64, frame numbers in [0, frame_count).
+            frame_count: the video's number of frames.
+            height: the frames' height in pixels.
+            width: the frames' width in pixels.
+
+        Returns:
+            (T, 3, height, width) float32.
+        """
+        return self.resized(height, width)[self.binding.slots(indices, frame_count)]
+
+    def add(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        """Perturbed frames, before 8-bit rounding.
+
+        Args:
+            frames: (T, 3, H, W) float32 in [0, 1].
+            indices: (T,) int64, the frames' numbers in their video.
+            frame_count: the video's number of frames.
+
+        Returns:
+            (T, 3, H, W) float32 in [0, 1].
+        """
+        height, width = frames.shape[2:]
+        return (frames + self.at(indices, frame_count, height, width)).clamp(0, 1)
+
+    def add_to_bytes(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        """Perturbed frames as a file holds them: rounded to whole levels, so that a lossless copy gives them back.
+
+        Args:
+            frames: (T, 3, H, W) uint8.
+            indices: (T,) int64, the frames' numbers in their video.
+            frame_count: the video's number of frames.
+
+        Returns:
+            (T, 3, H, W) uint8.
+        """
+        height, width = frames.shape[2:]
+        return add_levels(frames, self.levels(height, width)[self.binding.slots(indices, frame_count)])
+
+    def save(self, path: Path) -> None:
+        """Writes one safetensors file: `delta`, and in its metadata everything else."""
+        metadata = {
+            "format": FORMAT,
+            "units": UNITS,
+            "binding": str(self.binding),
+            "norm": self.budget.norm,
+            "epsilon": str(self.budget.epsilon),
+            "record": json.dumps(self.record, sort_keys=True),
+        }
+        save_file({"delta": self.delta.contiguous()}, path, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path) -> "Perturbation":
+        """Reads what `save` wrote.
+
+        Raises:
+            ValueError: if the file is not a perturbation file, or anything in it is missing or malformed.
+            OSError: if it cannot be read.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                _check_metadata(path, metadata, list(file.keys()))
+                delta = file.get_tensor("delta")
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a safetensors file ({error}); use one written by lsap generate") from None
+        try:
+            record = json.loads(metadata["record"])
+            if not isinstance(record, dict):
+                raise TypeError("record is not an object")
+            budget = Budget(metadata["norm"], Fraction(metadata["epsilon"]))  # type: ignore[arg-type]
+            return cls(delta, parse_binding(metadata["binding"]), budget, record)
+        except (ValueError, TypeError, ZeroDivisionError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def add_levels(frames: Tensor, levels: Tensor) -> Tensor:
+    """8-bit frames (..., 3, H, W) plus int16 levels of the same shape, kept in 0..255: uint8."""
+    return (frames.to(torch.int16) + levels).clamp_(0, LEVELS).to(torch.uint8)
+
+
+def resize_delta(delta: Tensor, height: int, width: int) -> Tensor:
+    """(P, 3, h, w) -> (P, 3, height, width), bilinear, antialiased where it shrinks."""
+    return F.interpolate(delta, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _check_metadata(path: Path, metadata: Mapping[str, str], tensors: list[str]) -> None:
+    if metadata.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a perturbation file ({FORMAT}); use one written by lsap generate")
+    missing = [key for key in REQUIRED if key not in metadata]
+    if missing or tensors != ["delta"]:
+        raise ValueError(f"{path} is damaged: it lacks {', '.join(missing) or 'the tensor delta'}; generate it again")
+    if metadata["units"] != UNITS:
+        raise ValueError(f"{path} gives delta in '{metadata['units']}'; only '{UNITS}' is known")

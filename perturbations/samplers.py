@@ -1,0 +1,158 @@
+"""Samplers: which frames of a video make a clip. Integer arithmetic only.
+
+A video's frames are known by `times`: (N,) int64, the moment each frame appears, in milliseconds from the first.
+Whole milliseconds are what every container keeps, so a choice is the same in a file and in its lossless copy.
+
+Every sampler answers two questions:
+    choose   the clips that a protocol takes at test time, `views` of them (seeded where the sampler is random)
+    draw     one random clip, with a random phase: what an attacker expects over
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Generator, Tensor
+
+PHASES = 1000  # how finely a random phase divides one segment
+
+
+class Sampler(Protocol):
+    """A rule that picks T frame numbers out of N."""
+
+    def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        """The clips of a test protocol.
+
+        Args:
+            times: (N,) int64, milliseconds from the first frame, never falling.
+            frames: T, the number of frames of a clip.
+            views: V, the number of clips, spread evenly over the video.
+            generator: used by random samplers only.
+
+        Returns:
+            (V, T) int64 in [0, N).
+        """
+        ...
+
+    def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        """One random clip: (T,) int64 in [0, N)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """T frames at equal distances over the whole video: the middles of T equal parts."""
+
+    name: ClassVar[str] = "uniform"
+
+    def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        parts = 2 * frames * views
+        middles = 2 * views * torch.arange(frames) + 2 * torch.arange(views)[:, None] + 1
+        return middles * len(times) // parts
+
+    def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        phase = _below(PHASES, generator)
+        return (torch.arange(frames) * PHASES + phase) * len(times) // (frames * PHASES)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """TSN's sampling: T equal segments, one random frame of each (Wang et al., ECCV 2016)."""
+
+    name: ClassVar[str] = "segments"
+
+    def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        return torch.stack([self.draw(times, frames, generator) for _ in range(views)])
+
+    def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        edges = torch.arange(frames + 1) * len(times) // frames
+        lengths = (edges[1:] - edges[:-1]).clamp(min=1)
+        phases = torch.randint(0, PHASES, (frames,), generator=generator)
+        return (edges[:-1] + phases * lengths // PHASES).clamp(max=len(times) - 1)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """T frames at a fixed stride, from the middle of the video; a video that is too short is looped.
+
+    Args:
+        stride: frames from one chosen frame to the next, at least 1.
+    """
+
+    name: ClassVar[str] = "dense"
+    stride: int = 2
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise ValueError(f"stride is {self.stride}; use a whole number from 1")
+
+    def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        free = max(len(times) - self._window(frames), 0)
+        starts = free * (2 * torch.arange(views) + 1) // (2 * views)
+        return (starts[:, None] + torch.arange(frames) * self.stride) % len(times)
+
+    def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        free = len(times) - self._window(frames)
+        start = _below(free + 1 if free >= 0 else len(times), generator)
+        return (start + torch.arange(frames) * self.stride) % len(times)
+
+    def _window(self, frames: int) -> int:
+        return (frames - 1) * self.stride + 1
+
+
+@dataclass(frozen=True)
+class Rate:
+    """T frames at a fixed number a second, from the middle of the video, by the frames' own timestamps.
+
+    Each moment takes the nearest frame, the earlier of two equally near. In a video that is too short the
+    last frame is held.
+
+    Args:
+        fps: frames a second, above 0 and at most 1000.
+    """
+
+    name: ClassVar[str] = "rate"
+    fps: Fraction = Fraction(5)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fps <= 1000:
+            raise ValueError(f"fps is {self.fps}; use a number above 0 and at most 1000")
+
+    def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        free = self._free(times, frames)
+        return torch.stack([self._from(times, frames, free * (2 * view + 1) // (2 * views)) for view in range(views)])
+
+    def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        return self._from(times, frames, _below(self._free(times, frames) + 1, generator))
+
+    def _free(self, times: Tensor, frames: int) -> int:
+        return max(int(times[-1]) - int((frames - 1) * 1000 / self.fps), 0)
+
+    def _from(self, times: Tensor, frames: int, start: int) -> Tensor:
+        moments = start + torch.arange(frames) * 1000 * self.fps.denominator // self.fps.numerator
+        after = torch.searchsorted(times, moments).clamp(max=len(times) - 1)
+        before = (after - 1).clamp(min=0)
+        return torch.where((moments - times[before]).abs() <= (times[after] - moments).abs(), before, after)
+
+
+@dataclass(frozen=True)
+class RandomFrames:
+    """T frames drawn at random from the whole video, in order; without repeats where it is long enough."""
+
+    name: ClassVar[str] = "random"
+
+    def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        return torch.stack([self.draw(times, frames, generator) for _ in range(views)])
+
+    def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        if len(times) < frames:
+            return torch.randint(0, len(times), (frames,), generator=generator).sort().values
+        return torch.randperm(len(times), generator=generator)[:frames].sort().values
+
+
+SAMPLERS: dict[str, type[Sampler]] = {kind.name: kind for kind in (Uniform, Segments, Dense, Rate, RandomFrames)}
+
+
+def _below(bound: int, generator: Generator) -> int:
+    return int(torch.randint(0, bound, (), generator=generator))
