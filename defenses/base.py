@@ -89,9 +89,7 @@ def take(frames: Tensor, have: Tensor, wanted: Tensor) -> Tensor:
         (K, 3, H, W), never a view of `frames`.
     """
     if len(frames) != len(have):
-        raise ValueError(
-            f"{len(frames)} frames were given with {len(have)} frame numbers; give one number a frame"
-        )
+        raise ValueError(f"{len(frames)} frames were given with {len(have)} frame numbers; give one number a frame")
     missing = wanted[~torch.isin(wanted, have)]
     if len(missing):
         raise ValueError(

@@ -99,9 +99,7 @@ def window_frames(indices: Tensor, frame_count: int, window: int) -> Tensor:
     return mirror(indices + offsets[:, None], frame_count)
 
 
-def window_columns(
-    frames: Tensor, have: Tensor, indices: Tensor, frame_count: int, window: int
-) -> Iterator[Tensor]:
+def window_columns(frames: Tensor, have: Tensor, indices: Tensor, frame_count: int, window: int) -> Iterator[Tensor]:
     """Yield, for each place in the window, a fresh (K, 3, H, W) copy of the frames that stand there."""
     for wanted in window_frames(indices, frame_count, window):
         yield take(frames, have, wanted)

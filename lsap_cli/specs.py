@@ -1,6 +1,6 @@
 """Words of the command line to objects: `name:key=value,key=value` names a plug-in and its settings.
 
-    uniform      dense:stride=4      jpeg:quality=50      h264:crf=23,preset=fast
+uniform      dense:stride=4      jpeg:quality=50      h264:crf=23,preset=fast
 """
 
 import types
@@ -46,20 +46,12 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
         raise LsapError(f"the {what} '{spec}': {error}") from None
 
 
-def spell(thing: object) -> str:
-    """The shortest spec of an object: its name, and the settings that are not the default."""
-    settings = [
-        f"{field.name}={getattr(thing, field.name)}"
-        for field in _fields(type(thing))
-        if getattr(thing, field.name) != field.default
-    ]
-    return ":".join([thing.name, ",".join(settings)]) if settings else str(thing.name)  # type: ignore[attr-defined]
-
-
 def describe(table: Mapping[str, type[Any]]) -> list[str]:
     """How each name of a table is written with its default settings."""
     return [
-        ":".join([name, ",".join(f"{field.name}={field.default}" for field in _fields(kind))]) if _fields(kind) else name
+        ":".join([name, ",".join(f"{field.name}={field.default}" for field in _fields(kind))])
+        if _fields(kind)
+        else name
         for name, kind in table.items()
     ]
 

@@ -40,7 +40,9 @@ class Binding:
         if not 1 <= self.period <= 4096:
             raise ValueError(f"the binding's number of slots is {self.period}; use a number from 1 to 4096")
         if self.kind == "constant" and self.period != 1:
-            raise ValueError(f"the binding 'constant' has one slot, not {self.period}; use constant or cyclic:{self.period}")
+            raise ValueError(
+                f"the binding 'constant' has one slot, not {self.period}; use constant or cyclic:{self.period}"
+            )
 
     def __str__(self) -> str:
         return "constant" if self.kind == "constant" else f"{self.kind}:{self.period}"
@@ -77,5 +79,7 @@ def parse_binding(text: str) -> Binding:
     if kind == "constant" and not period:
         return Binding("constant")
     if not period.isascii() or not period.isdigit():
-        raise ValueError(f"the binding '{text}' cannot be read; use constant, cyclic:P, relative:P or slot:P, as in cyclic:16")
+        raise ValueError(
+            f"the binding '{text}' cannot be read; use constant, cyclic:P, relative:P or slot:P, as in cyclic:16"
+        )
     return Binding(kind, int(period))  # type: ignore[arg-type]  # Binding checks the kind itself

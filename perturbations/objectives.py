@@ -1,7 +1,7 @@
 """What the attacker wants, as a loss on logits that learning makes small.
 
-    untargeted   the class that the network saw in the clean video no longer wins
-    targeted     the target class wins
+untargeted   the class that the network saw in the clean video no longer wins
+targeted     the target class wins
 """
 
 from dataclasses import dataclass

@@ -45,7 +45,9 @@ class Perturbation:
         if self.delta.ndim != 4 or self.delta.shape[1] != 3 or 0 in self.delta.shape:
             raise ValueError(f"delta has the shape {tuple(self.delta.shape)}; it must be (slots, 3, height, width)")
         if max(self.delta.shape[2:]) > LARGEST_SIDE:
-            raise ValueError(f"delta is {tuple(self.delta.shape[2:])} pixels; at most {LARGEST_SIDE} a side are allowed")
+            raise ValueError(
+                f"delta is {tuple(self.delta.shape[2:])} pixels; at most {LARGEST_SIDE} a side are allowed"
+            )
         if self.delta.dtype != torch.float32:
             raise ValueError(f"delta holds {self.delta.dtype}; it must be float32")
         if not bool(self.delta.isfinite().all()):

@@ -52,7 +52,9 @@ class Card:
             for key in table:
                 if key not in known:
                     where = f"in [{section}] " if section else ""
-                    raise LsapError(f"the model card {path} has an unknown field '{key}' {where}; known: {', '.join(known)}")
+                    raise LsapError(
+                        f"the model card {path} has an unknown field '{key}' {where}; known: {', '.join(known)}"
+                    )
 
     def get(self, section: str, key: str, check: Callable[[Any], Any], wanted: str, default: Any = ...) -> Any:
         """A field's checked value, or its default where the card is silent; `...` as default: it must be there."""
@@ -122,7 +124,8 @@ def load_card(path: Path) -> Classifier:
         sampler=build(sampler_spec, SAMPLERS, f"sampler of the model card {path}"),
         sampler_spec=sampler_spec,
         views=card.get("sampling", "views", _count, "a whole number from 1", 1),
-        source={"spec": str(path), "card_sha256": sha256(path)} | ({"weights_sha256": sha256(weights)} if weights else {}),
+        source={"spec": str(path), "card_sha256": sha256(path)}
+        | ({"weights_sha256": sha256(weights)} if weights else {}),
     )
 
 
@@ -161,7 +164,7 @@ def load_state(path: Path) -> Mapping[str, Any]:
 
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - the loaders raise many kinds; each becomes the same sentence
+    except Exception as error:
         raise LsapError(
             f"the weights {path} cannot be opened as safetensors or as a .pt with weights only ({_first_line(error)})"
         ) from None
@@ -184,8 +187,10 @@ def _network(card: Card, weights: Path | None) -> nn.Module:
             network.load_state_dict(load_state(weights))
     except LsapError:
         raise
-    except Exception as error:  # noqa: BLE001 - a stranger's code can raise anything; the sentence says whose it is
-        raise LsapError(f"the model card {card.path}: its factory failed: {type(error).__name__}: {_first_line(error)}") from error
+    except Exception as error:
+        raise LsapError(
+            f"the model card {card.path}: its factory failed: {type(error).__name__}: {_first_line(error)}"
+        ) from error
     if not isinstance(network, nn.Module):
         raise LsapError(f"the model card {card.path}: its factory gave a {type(network).__name__}, not a torch module")
     return network
@@ -195,13 +200,21 @@ def _factory(card: Card) -> Callable[..., Any]:
     spec = card.get("", "factory", _text, '"file.py:callable" beside the card or "package.module:callable"')
     place, colon, name = str(spec).rpartition(":")
     if not colon or not name.isidentifier():
-        raise LsapError(f'the model card {card.path}: factory is \'{spec}\'; write "file.py:callable" or "package.module:callable"')
+        raise LsapError(
+            f'the model card {card.path}: factory is \'{spec}\'; write "file.py:callable" or "package.module:callable"'
+        )
     try:
-        module = _module_from_file(card.path.parent / place) if place.endswith(".py") else importlib.import_module(place)
+        module = (
+            _module_from_file(card.path.parent / place) if place.endswith(".py") else importlib.import_module(place)
+        )
     except FileNotFoundError:
-        raise LsapError(f"the model card {card.path}: factory names {card.path.parent / place}, which is not there") from None
-    except Exception as error:  # noqa: BLE001 - importing a stranger's code can raise anything
-        raise LsapError(f"the model card {card.path}: {place} cannot be imported: {type(error).__name__}: {_first_line(error)}") from error
+        raise LsapError(
+            f"the model card {card.path}: factory names {card.path.parent / place}, which is not there"
+        ) from None
+    except Exception as error:
+        raise LsapError(
+            f"the model card {card.path}: {place} cannot be imported: {type(error).__name__}: {_first_line(error)}"
+        ) from error
     factory = getattr(module, name, None)
     if not callable(factory):
         raise LsapError(f"the model card {card.path}: {place} has no callable '{name}'")
@@ -226,7 +239,11 @@ def _module_from_file(path: Path) -> Any:
 
 
 def _takes_an_argument(factory: Callable[..., Any]) -> bool:
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
     return any(parameter.kind in positional for parameter in inspect.signature(factory).parameters.values())
 
 

@@ -68,7 +68,13 @@ class Geometry:
         """
         working = self.working_size(*video_size)
         rows, columns = (
-            self._along(delta_size[axis], video_size[axis], working[axis], self._corner(*working)[axis], self.size[axis])
+            self._along(
+                delta_size[axis],
+                video_size[axis],
+                working[axis],
+                self._corner(*working)[axis],
+                self.size[axis],
+            )
             for axis in (0, 1)
         )
         return rows, columns
@@ -78,7 +84,11 @@ class Geometry:
 
     def _along(self, delta: int, video: int, working: int, start: int, length: int) -> Tensor:
         up = F.interpolate(
-            torch.eye(delta)[None, None], size=(video, delta), mode="bilinear", align_corners=False, antialias=True
+            torch.eye(delta)[None, None],
+            size=(video, delta),
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
         )
         if video != working:
             up = F.interpolate(

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.zoo import FRAMES, PREFIX, load_zoo
+from lsap_cli.classifiers.names import DEMO, PREFIX
+from lsap_cli.classifiers.zoo import load_zoo
 from lsap_cli.errors import LsapError
-
-DEMO = "demo"
 
 
 def load_classifier(spec: str) -> Classifier:
@@ -34,8 +33,3 @@ def load_classifier(spec: str) -> Classifier:
         f"the model '{spec}' is neither a model card (no such file), nor 'demo', nor a zoo name such as {PREFIX}r3d_18; "
         "lsap models lists what there is, docs/model-card.md tells how to bring your own"
     )
-
-
-def known_models() -> list[str]:
-    """The specs that need no file."""
-    return [DEMO, *(PREFIX + name for name in FRAMES)]

@@ -1,8 +1,8 @@
 """torchvision's video networks, with their own transforms and weights.
 
-    torchvision:r3d_18                          downloads the weights once, as torchvision does
-    torchvision:r3d_18:weights=FILE.pth         takes them from a file
-    torchvision:r3d_18:weights=none             untrained, for measurements of speed
+torchvision:r3d_18                          downloads the weights once, as torchvision does
+torchvision:r3d_18:weights=FILE.pth         takes them from a file
+torchvision:r3d_18:weights=none             untrained, for measurements of speed
 """
 
 from pathlib import Path
@@ -13,21 +13,9 @@ import torch
 from lsap_cli.classifiers.cards import load_state, sha256
 from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.names import PREFIX, ZOO
 from lsap_cli.errors import LsapError
 from perturbations.samplers import Dense
-
-FRAMES = {
-    "r3d_18": 16,
-    "mc3_18": 16,
-    "r2plus1d_18": 16,
-    "s3d": 16,
-    "mvit_v1_b": 16,
-    "mvit_v2_s": 16,
-    "swin3d_t": 32,
-    "swin3d_s": 32,
-    "swin3d_b": 32,
-}  # the clip length each was trained with (s3d's published figure is at 128)
-PREFIX = "torchvision:"
 
 
 def load_zoo(spec: str) -> Classifier:
@@ -42,8 +30,10 @@ def load_zoo(spec: str) -> Classifier:
     from torchvision.models import get_model, get_model_weights
 
     name, _, option = spec.removeprefix(PREFIX).partition(":")
-    if name not in FRAMES:
-        raise LsapError(f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in FRAMES)}")
+    if name not in ZOO:
+        raise LsapError(
+            f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in ZOO)}"
+        )
     if option and not option.startswith("weights="):
         raise LsapError(f"the model '{spec}': only weights=FILE or weights=none can follow the name")
     weights = get_model_weights(name).DEFAULT
@@ -58,7 +48,7 @@ def load_zoo(spec: str) -> Classifier:
         path = Path(chosen) if chosen else None
         if path is not None and not path.is_file():
             raise LsapError(f"the model '{spec}': {path} is not a file")
-        state = load_state(path) if path else _downloaded(spec, name, weights)
+        state = load_state(path) if path else _downloaded(name, weights)
         try:
             network.load_state_dict(state)
         except RuntimeError as error:
@@ -73,7 +63,7 @@ def load_zoo(spec: str) -> Classifier:
         expects=_input_format(name, weights),
         gives=OutputFormat(),
         sampler=Dense(2),
-        sampler_spec="dense",
+        sampler_spec="dense:stride=2",
         views=1,
         source=source,
     )
@@ -90,10 +80,10 @@ def _geometry(weights: Any) -> Geometry:
 def _input_format(name: str, weights: Any) -> InputFormat:
     preset = weights.transforms()
     mean, std = tuple(preset.mean), tuple(preset.std)
-    return InputFormat("BCTHW", FRAMES[name], mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2]))
+    return InputFormat("BCTHW", ZOO[name], mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2]))
 
 
-def _downloaded(spec: str, name: str, weights: Any) -> dict[str, Any]:
+def _downloaded(name: str, weights: Any) -> dict[str, Any]:
     try:
         state: dict[str, Any] = weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:

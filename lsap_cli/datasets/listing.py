@@ -106,7 +106,9 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Listing:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, strict=True)
             if "path" not in (reader.fieldnames or []):
-                raise LsapError(f"{path} has no column 'path' in its first line; write path,label or path,label,also_accepted")
+                raise LsapError(
+                    f"{path} has no column 'path' in its first line; write path,label or path,label,also_accepted"
+                )
             for row in reader:
                 where = f"{path}, line {reader.line_num}"
                 video = _inside(root, row["path"], where)
@@ -125,9 +127,15 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Listing:
 
 def _inside(root: Path, text: str | None, where: str) -> PurePosixPath:
     """A listed path, checked: relative, and inside of the list's folder also when links are followed."""
-    path = PurePosixPath((text or "").replace("\\", "/")) if not (root / (text or "")).exists() else PurePosixPath(text or "")
+    path = (
+        PurePosixPath((text or "").replace("\\", "/"))
+        if not (root / (text or "")).exists()
+        else PurePosixPath(text or "")
+    )
     if not text or path.is_absolute() or ".." in path.parts:
-        raise LsapError(f"{where}: the path '{text}' is not inside the list's folder; use paths relative to {root or '.'}")
+        raise LsapError(
+            f"{where}: the path '{text}' is not inside the list's folder; use paths relative to {root or '.'}"
+        )
     if not (root / path).resolve().is_relative_to(root.resolve()):
         raise LsapError(f"{where}: the path '{text}' is a link that leads out of {root}; list files inside of it")
     return path
@@ -137,4 +145,6 @@ def _strange_remark(names: list[str], what: str) -> list[str]:
     if not names:
         return []
     shown = ", ".join(f"'{name}'" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [f"{what}{'s' if len(names) > 1 else ''} {shown} match no label of the classifier: those videos have no label"]
+    return [
+        f"{what}{'s' if len(names) > 1 else ''} {shown} match no label of the classifier: those videos have no label"
+    ]

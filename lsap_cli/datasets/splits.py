@@ -10,7 +10,9 @@ from lsap_cli.errors import LsapError
 Item = TypeVar("Item")
 
 
-def split_by_group(items: Sequence[Item], groups: Sequence[str], share: float, seed: int) -> tuple[list[Item], list[Item]]:
+def split_by_group(
+    items: Sequence[Item], groups: Sequence[str], share: float, seed: int
+) -> tuple[list[Item], list[Item]]:
     """Two parts, no group in both: (fit, verification).
 
     Args:

@@ -78,7 +78,9 @@ class FrameStore:
     def __enter__(self) -> "FrameStore":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._folder.cleanup()
 
     def load(self, videos: Sequence[Video]) -> Iterator[tuple[Video, StoredVideo | UnreadableVideo]]:
@@ -149,7 +151,9 @@ class _Spool:
     def __enter__(self) -> "_Spool":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if not self._done:
             self._store.release(self._claimed)
 

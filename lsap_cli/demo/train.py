@@ -113,9 +113,7 @@ def make_pool(seed: int, count: int) -> tuple[Tensor, Tensor]:
     return videos, labels
 
 
-def draw_batch(
-    videos: Tensor, labels: Tensor, batch: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def draw_batch(videos: Tensor, labels: Tensor, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draws clips of random videos, at random times, mirrored, transposed and reversed at random.
 
     Returns:

@@ -1,0 +1,1 @@
+"""Judging: predictions under attacks and defenses, and the rates they make."""

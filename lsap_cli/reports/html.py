@@ -1,21 +1,21 @@
-"""The report of a `defend` run: one HTML page that needs nothing outside itself, built from the run folder."""
+"""The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
 import base64
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
-from lsap_cli.reports.tables import summary_sentence
+from lsap_cli.reports.tables import summary_sentences
+from lsap_cli.runs.run import write_atomically
 
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
 
@@ -24,7 +24,7 @@ def write_report(run: Path) -> Path:
     """Write `report.html` into the folder of a finished `defend` run.
 
     Args:
-        run: a run folder with run.json and results.json; records.jsonl and pictures are shown when they are there.
+        run: a run folder with run.json and results.json; records.jsonl and pictures are shown if there.
 
     Returns:
         The page's path.
@@ -35,17 +35,13 @@ def write_report(run: Path) -> Path:
     about = _read_run(run)
     results = _read_results(run)
     try:
-        view = _view(run, about, results)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        page = _environment().get_template("defend.html").render(_view(run, about, results))
+    except (KeyError, TypeError, ValueError, AttributeError, UndefinedError) as error:
         raise LsapError(
-            f"{run / 'results.json'} does not follow lsap.results/1 ({error!r}); run lsap defend again",
-            exit_code=1,
+            f"the files in {run} do not follow lsap.results/1 ({error!r}); run lsap defend again", exit_code=1
         ) from error
-    page = _environment().get_template("defend.html").render(view)
     path = run / "report.html"
-    unfinished = path.with_suffix(".html.part")
-    unfinished.write_text(page, encoding="utf-8", errors="backslashreplace")
-    unfinished.replace(path)
+    write_atomically(path, page)
     return path
 
 
@@ -82,9 +78,7 @@ def _read_results(run: Path) -> Json:
         raise LsapError(f"{run} has no results.json; run lsap defend again", exit_code=1)
     results = _parse(path)
     if results.get("schema") != "lsap.results/1":
-        raise LsapError(
-            f"{path} has the schema {printable(results.get('schema'))}; this version reads lsap.results/1"
-        )
+        raise LsapError(f"{path} has the schema {printable(results.get('schema'))}; this version reads lsap.results/1")
     return results
 
 
@@ -120,11 +114,12 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "run_name": run.resolve().name,
         "protocol": protocol,
         "rows": rows,
-        "summary": summary_sentence(results),
-        "figures": _key_figures(rows, protocol) if rows.rows else [],
-        "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],  # noqa: S704
+        "summary": summary_sentences(results),
+        "figures": list(_key_figures(rows)) if rows.rows else [],
+        "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
         "tables": [_table(rows, sampler) for sampler in rows.samplers],
         "has_success": rows.targeted,
+        "tall": rows.targeted or any(row.videos > 99 for row in rows.rows),
         "has_dominant": any(row.dominant_label for row in rows.rows),
         "has_mcnemar": any(row.mcnemar_p is not None for row in rows.rows),
         "has_milliseconds": any(row.milliseconds_per_video is not None for row in rows.rows),
@@ -140,7 +135,7 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "overlap": protocol.get("overlap") or [],
         "protocol_lines": [(_PROTOCOL_WORDS.get(k, _words(k)), _value(v)) for k, v in protocol.items()],
         "settings": [(_flag(k), _value(v)) for k, v in (about.get("settings") or {}).items()],
-        "versions": [(k, _value(v)) for k, v in (about.get("versions") or {}).items()],
+        "versions": [(k, _value(v)) for k, v in _environment_of(about).items()],
         "videos": _video_list(run, rows),
         "max_listed": MAX_LISTED,
     }
@@ -150,49 +145,47 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
 class _KeyFigure:
     name: str
     rate: Rate
-    beside: str  # the control that belongs beside it
-    kind: str  # clean, noise or perturbed: its color
+    note: str
+    control: Rate | None  # what belongs beside it
+    kind: str  # clean, perturbed or defended: its color
 
 
-def _key_figures(rows: Rows, protocol: Json) -> list[_KeyFigure]:
+def _key_figures(rows: Rows) -> Iterator[_KeyFigure]:
+    """The first sampler's rates that a reader looks for first."""
     sampler = rows.samplers[0]
     attacked = rows.strongest(sampler)
-    noise = rows.find(NOISE, NO_DEFENSE, sampler)
     clean = rows.clean_accuracy(NO_DEFENSE, sampler)
-    figures = []
     if clean:
-        figures.append(_KeyFigure("Clean accuracy", clean, "no perturbation, no defense", "clean"))
+        yield _KeyFigure("Clean accuracy", clean, "no perturbation, no defense", None, "clean")
     if attacked:
-        figures += _attack_figures(attacked, noise, protocol)
+        yield from _attack_figures(attacked, rows.find(NOISE, NO_DEFENSE, sampler))
         best = rows.best_defended(attacked.attack, sampler)
         if best:
-            figures += _defense_figures(rows, best)
-    return figures
+            yield from _defense_figures(rows, best)
 
 
-def _attack_figures(attacked: Row, noise: Row | None, protocol: Json) -> Iterator[_KeyFigure]:
-    target = printable(protocol.get("target") or "the target")
+def _attack_figures(attacked: Row, noise: Row | None) -> Iterator[_KeyFigure]:
     measures = (
         ("Attacked accuracy", attacked.accuracy, noise.accuracy if noise else None),
         ("Fooling rate", attacked.fooling_rate, noise.fooling_rate if noise else None),
-        (f"Success rate, “{target}”", attacked.success_rate, noise.success_rate if noise else None),
+        ("Success rate", attacked.success_rate, noise.success_rate if noise else None),
     )
     for name, rate, control in measures:
         if rate:
-            yield _KeyFigure(name, rate, f"noise: {control}" if control else "no noise control", "perturbed")
+            note = "noise of the same size:" if control else "no noise control"
+            yield _KeyFigure(name, rate, note, control, "perturbed")
 
 
 def _defense_figures(rows: Rows, best: Row) -> Iterator[_KeyFigure]:
-    clean = rows.clean_accuracy(best.defense, best.sampler)
-    alone = rows.find(NO_ATTACK, best.defense, best.sampler)
-    name = f"Best defense: {best.defense}"
     if best.accuracy:
-        yield _KeyFigure(name, best.accuracy, f"clean videos: {clean or '–'}", "defended")
+        clean = rows.clean_accuracy(best.defense, best.sampler)
+        note = f"{best.defense}, on clean videos:" if clean else best.defense
+        yield _KeyFigure("Defended accuracy", best.accuracy, note, clean, "defended")
     elif best.fooling_rate:
-        flips = alone.fooling_rate if alone else None
-        yield _KeyFigure(
-            f"{name} (fooling rate)", best.fooling_rate, f"no attack: {flips or '–'}", "defended"
-        )
+        row = rows.find(NO_ATTACK, best.defense, best.sampler)
+        alone = row.fooling_rate if row else None
+        note = f"{best.defense}, without an attack:" if alone else best.defense
+        yield _KeyFigure("Defended fooling rate", best.fooling_rate, note, alone, "defended")
 
 
 @dataclass(frozen=True)
@@ -213,9 +206,7 @@ def _table(rows: Rows, sampler: str) -> _SamplerTable:
     for defense in rows.defenses:
         found = [rows.find(attack, defense, sampler) for attack in rows.attacks]
         lines = [
-            _Line(row, _line_name(row, rows), plots.series_of(row.attack, rows.perturbations))
-            for row in found
-            if row
+            _Line(row, _line_name(row, rows), plots.series_of(row.attack, rows.perturbations)) for row in found if row
         ]
         if lines:
             groups.append(("no defense" if defense == NO_DEFENSE else defense, lines))
@@ -277,7 +268,7 @@ def _frame(run: Path, frame: Json) -> dict[str, Any]:
     return {
         **pictures,
         "complete": all(pictures.values()),
-        "video": os.fspath(frame["video"]),
+        "video": str(frame["video"]),
         "frame": frame.get("frame"),
         "factor": frame.get("factor"),
         "clean": clean,
@@ -296,7 +287,7 @@ _PROTOCOL_WORDS = {
     "frames": "frames in a clip",
     "views": "clips (views) of a video",
     "norm": "norm of the budget",
-    "epsilon": "budget (epsilon), in [0, 1] pixel units",
+    "epsilon": "budget (epsilon)",
     "binding": "binding (which slot a frame gets)",
     "target": "target",
     "seed": "seed",
@@ -304,6 +295,12 @@ _PROTOCOL_WORDS = {
     "overlap_allowed": "overlap with the fit videos allowed",
     "overlap": "videos that overlap with the fit videos",
 }
+
+
+def _environment_of(about: Json) -> dict[str, Any]:
+    """Where the run took place: device, platform and versions."""
+    known = {key: about[key] for key in ("device", "platform") if about.get(key)}
+    return known | dict(about.get("versions") or {})
 
 
 def _words(key: str) -> str:
@@ -335,9 +332,7 @@ def _video_list(run: Path, rows: Rows) -> list[dict[str, Any]]:
     for record in _records(run):
         if (record["defense"], printable(record["sampler"])) != (NO_DEFENSE, rows.samplers[0]):
             continue
-        video = videos.setdefault(
-            record["video"], {"name": record["video"], "label": None, "predictions": {}}
-        )
+        video = videos.setdefault(record["video"], {"name": record["video"], "label": None, "predictions": {}})
         video["label"] = record.get("label") or video["label"]
         video["predictions"][printable(record["attack"])] = record
     return list(videos.values())

@@ -1,4 +1,4 @@
-"""Pictures for people: a perturbation as a grid of its slots, and frames before and after with their difference."""
+"""Pictures for people: a perturbation as a grid of slots; a frame before, after, and what changed."""
 
 import math
 from pathlib import Path
@@ -85,8 +85,10 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def _columns(count: int, height: int, width: int) -> int:
-    """How many slots stand side by side, for a grid that is about 4:3."""
-    return min(count, max(1, round(math.sqrt(count * (4 / 3) * height / width))))
+    """How many slots stand side by side: a grid that is about 4:3, with as few empty places as can be."""
+    ideal = math.sqrt(count * (4 / 3) * height / width)
+    candidates = range(max(1, math.floor(0.7 * ideal)), min(count, max(1, math.ceil(1.5 * ideal))) + 1)
+    return min(candidates or [count], key=lambda columns: (-count % columns, abs(columns - ideal)))
 
 
 def _around_gray(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Plots of a run as SVG text: one for each sampler, readable on paper, in gray and without telling colors apart."""
+"""Plots of a run as SVG text: one for each sampler, readable on paper, in gray and by the color-blind."""
 
 import hashlib
 import io
@@ -99,7 +99,7 @@ def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rat
     return RatePlot(sampler, measure, svg, f"{measure} with the sampler {sampler}. {description}")
 
 
-_WIDTH, _LEFT, _RIGHT = 440, 10, 112  # points; the rates are written in the right margin
+_WIDTH, _LEFT, _RIGHT = 390, 8, 104  # points; the rates are written in the right margin
 _LEGEND, _AXIS, _NAME, _LINE, _GAP = 26, 36, 17, 13.5, 12  # points: heights of what is stacked
 
 
@@ -162,7 +162,19 @@ def _mark(axes: Axes, y: float, rate: Rate, series: Series) -> None:
 
 def _words(axes: Axes, x: float, y: float, text: str, *, size: float = 10, weight: str = "normal") -> None:
     """Text as it stands: a dollar sign in a name is no formula."""
-    axes.text(x, y, text, va="center", fontsize=size, fontweight=weight, color=INK, parse_math=False)
+    box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}  # keeps grid lines out of the words
+    axes.text(
+        x,
+        y,
+        text,
+        va="center",
+        fontsize=size,
+        fontweight=weight,
+        color=INK,
+        bbox=box,
+        zorder=1,
+        parse_math=False,
+    )
 
 
 def _legend(axes: Axes, rows: Rows, shown: set[str], body: float) -> None:
@@ -182,7 +194,7 @@ def _legend(axes: Axes, rows: Rows, shown: set[str], body: float) -> None:
             clip_on=False,
         )
         _words(axes, x + 0.04, -_LEGEND / 2 - 1, text, size=9)
-        x += 0.09 + 0.018 * len(text)
+        x += 0.09 + 0.0165 * len(text)
     axes.set_ylim(body, 0)
 
 
@@ -209,7 +221,7 @@ def _svg(figure: Figure, prefix: str) -> str:
 
 
 def _local_tag(tag: str, prefix: str) -> str:
-    """A tag without namespaces, its own ids and references under a prefix; text between tags is not touched."""
+    """A tag without namespaces, with its ids and references under a prefix."""
     tag = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", tag)
     tag = re.sub(r'\sid="', f' id="{prefix}-', tag)
     tag = tag.replace('xlink:href="#', f'href="#{prefix}-')

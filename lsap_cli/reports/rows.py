@@ -31,9 +31,7 @@ class Rate:
         """The rate in a JSON object; None where it does not apply or nothing was counted."""
         if not json or not json["of"]:
             return None
-        return cls(
-            float(json["value"]), int(json["count"]), int(json["of"]), float(json["low"]), float(json["high"])
-        )
+        return cls(float(json["value"]), int(json["count"]), int(json["of"]), float(json["low"]), float(json["high"]))
 
     @property
     def interval(self) -> str:

@@ -31,12 +31,15 @@ def results_table(results: Json) -> Table:
         caption=Text("In each cell: rate, count, 95 % Wilson interval.", style="dim"),
         caption_justify="left",
     )
-    table.add_column("defense", min_width=8, overflow="fold")
+    names = [defense.partition(":")[0] for defense in rows.defenses] + rows.samplers
+    longest = max((len(name) for name in names), default=0)
+    table.add_column("defense", min_width=min(18, max(longest, len("no defense"))), overflow="fold")
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", min_width=9)
+    wide = len(columns) > 5 or any(row.videos > 99 for row in rows.rows)
     for sampler in rows.samplers:
         for perturbation in rows.perturbations or [NO_ATTACK]:
-            _add_block(table, rows, columns, sampler, perturbation)
+            _add_block(table, rows, columns, sampler, perturbation, "\n" if wide else " ")
     return table
 
 
@@ -70,7 +73,7 @@ def _title(rows: Rows) -> str:
     return f"sampler {samplers[0]}"
 
 
-def _add_block(table: Table, rows: Rows, columns: list[_Column], sampler: str, perturbation: str) -> None:
+def _add_block(table: Table, rows: Rows, columns: list[_Column], sampler: str, perturbation: str, gap: str) -> None:
     several = len(rows.samplers) > 1 or len(rows.perturbations) > 1
     if several:
         heading = Text(f"sampler {sampler}", style="bold")
@@ -81,7 +84,7 @@ def _add_block(table: Table, rows: Rows, columns: list[_Column], sampler: str, p
     for defense in rows.defenses:
         found = [(rows.find(attack or perturbation, defense, sampler), rate) for _, attack, rate in columns]
         if any(row for row, _ in found):
-            cells = [_cell(rate(row) if row else None) for row, rate in found]
+            cells = [_cell(rate(row) if row else None, gap) for row, rate in found]
             table.add_row(_defense_cell(defense), *cells)
 
 
@@ -93,10 +96,33 @@ def _defense_cell(defense: str) -> Text:
     return Text.assemble(name, "\n", (settings, "dim"))
 
 
-def _cell(rate: Rate | None) -> Text:
+def _cell(rate: Rate | None, gap: str) -> Text:
     if rate is None:
         return Text("–", style="dim")
-    return Text.assemble((f"{rate.value:.2f}", "bold"), f" {rate.count}/{rate.of}\n", (rate.interval, "dim"))
+    return Text.assemble((f"{rate.value:.2f}", "bold"), f"{gap}{rate.count}/{rate.of}\n", (rate.interval, "dim"))
+
+
+def check_table(document: Json) -> Table:
+    """The findings of `lsap models check`, and the accuracy where it was measured.
+
+    Args:
+        document: as the check wrote it.
+    """
+    colors = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
+    table = Table(
+        box=None,
+        show_header=False,
+        padding=(0, 2, 0, 0),
+        title=Text(document["model"], style="bold"),
+        title_justify="left",
+    )
+    for one in document["findings"]:
+        table.add_row(Text(one["verdict"], style=colors[one["verdict"]]), one["test"], Text(one["figure"]))
+    if accuracy := document.get("accuracy"):
+        table.add_row("", "top-1", format_rate(accuracy["top1"]))
+        table.add_row("", "top-5", format_rate(accuracy["top5"]))
+        table.add_row("", "protocol", accuracy["protocol"])
+    return table
 
 
 def summary_sentence(results: Json) -> str:
@@ -107,42 +133,48 @@ def summary_sentence(results: Json) -> str:
     Args:
         results: a parsed results.json.
     """
+    return " ".join(summary_sentences(results))
+
+
+def summary_sentences(results: Json) -> list[str]:
+    """The parts of the summary: what the attack did, then accuracy, other samplers and defenses."""
     rows = Rows.read(results)
     if not rows.rows:
-        return "Nothing was measured: the run has no rows."
+        return ["Nothing was measured: the run has no rows."]
     sampler = rows.samplers[0]
     attacked = rows.strongest(sampler)
     if attacked is None:
         return _without_attack(rows, sampler)
-    target = results.get("protocol", {}).get("target")
+    target = (results.get("protocol") or {}).get("target")
     sentences = [
         _attack_sentence(rows, attacked, printable(target) if target else "the target"),
         _accuracy_sentence(rows, attacked),
         _samplers_sentence(rows, attacked.attack),
         _defense_sentence(rows, attacked),
     ]
-    return " ".join(sentence for sentence in sentences if sentence)
+    return [sentence for sentence in sentences if sentence]
 
 
-def _without_attack(rows: Rows, sampler: str) -> str:
+def _without_attack(rows: Rows, sampler: str) -> list[str]:
+    where = " without a defense" if rows.perturbations else ""
+    sentences = [f"No perturbed videos were measured{where}."]
     clean = rows.clean_accuracy(NO_DEFENSE, sampler)
     noise = rows.find(NOISE, NO_DEFENSE, sampler)
-    sentence = "No perturbed videos were measured without a defense."
     if clean:
-        sentence += f" The classifier is right about {_of(clean)} clean videos ({_interval(clean)})."
+        sentences.append(f"The classifier is right about {_of(clean)} clean videos ({_interval(clean)}).")
     if noise and noise.fooling_rate:
         rate = noise.fooling_rate
-        sentence += f" Noise changed the prediction of {_of(rate)} videos ({_interval(rate)})."
-    return sentence
+        sentences.append(f"Noise changed the prediction of {_of(rate)} videos ({_interval(rate)}).")
+    return sentences
 
 
 def _attack_sentence(rows: Rows, attacked: Row, target: str) -> str:
     """What the perturbation did to the predictions, against noise of the same size."""
     noise = rows.find(NOISE, NO_DEFENSE, attacked.sampler)
     count = len(rows.perturbations)
-    who = f"The perturbation {attacked.attack}"
+    who = f"The perturbation “{attacked.attack}”"
     if count > 1:
-        who = f"{attacked.attack}, the strongest of {count} perturbations,"
+        who = f"“{attacked.attack}”, the strongest of {count} perturbations,"
     if len(rows.samplers) > 1:
         who = f"With the sampler {attacked.sampler}, {who[0].lower() + who[1:] if count == 1 else who}"
     if attacked.success_rate:
@@ -165,7 +197,7 @@ def _control(rate: Rate, noise: Rate | None, verb: str) -> str:
     if rate.value <= noise.value:
         return f"{beside} So the perturbation did no more than noise."
     if rate.overlaps(noise):
-        return f"{beside} The two intervals overlap: more videos are needed to tell them apart."
+        return f"{beside} The two intervals overlap; more videos would narrow them."
     return beside
 
 

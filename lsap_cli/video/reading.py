@@ -4,6 +4,8 @@ Frames come upright (the file's rotation is applied), as RGB bytes. Moments are 
 first frame, so that a file and its lossless copy in another container have the same ones.
 """
 
+import heapq
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 MOST_PIXELS = 2**26  # 8192 x 8192: a header that claims more is not believed
+REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
 Threads = Literal["one", "many"]
 
 
@@ -42,6 +45,14 @@ class Footage(NamedTuple):
     times: Tensor  # (N,) int64, milliseconds from the first frame, never falling
     height: int  # of the upright frames
     width: int
+
+
+class Decoded(NamedTuple):
+    """A frame as the decoder gives it."""
+
+    frame: VideoFrame
+    seconds: Fraction  # its timestamp in the file
+    milliseconds: int  # from the first frame
 
 
 class VideoHeader(NamedTuple):
@@ -98,7 +109,7 @@ def read_frames(path: Path, threads: Threads = "many") -> Iterator[Frame]:
         UnreadableVideo: if it cannot be opened, holds no frame, or cannot be decoded to its end.
     """
     reformatter = VideoReformatter()
-    for frame, milliseconds in _decoded(path, threads):
+    for frame, _, milliseconds in _decoded(path, threads):
         yield Frame(upright_pixels(frame, reformatter), milliseconds)
 
 
@@ -110,7 +121,7 @@ def read_footage(path: Path) -> Footage:
     """
     times: list[int] = []
     height = width = 0
-    for frame, milliseconds in _decoded(path, "many"):
+    for frame, _, milliseconds in _decoded(path, "many"):
         if not times:
             height, width = (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
         times.append(milliseconds)
@@ -133,7 +144,7 @@ def read_some_frames(path: Path, numbers: Tensor) -> Tensor:
     wanted = numbers.tolist()
     chosen: list[Tensor] = []
     reformatter = VideoReformatter()
-    for number, (frame, _) in enumerate(_decoded(path, "many")):
+    for number, (frame, _, _) in enumerate(_decoded(path, "many")):
         if number == wanted[len(chosen)]:
             chosen.append(upright_pixels(frame, reformatter))
             if len(chosen) == len(wanted):
@@ -141,11 +152,11 @@ def read_some_frames(path: Path, numbers: Tensor) -> Tensor:
     raise UnreadableVideo(f"it ends before frame {wanted[len(chosen)]}")
 
 
-def _decoded(path: Path, threads: Threads) -> Iterator[tuple[VideoFrame, int]]:
+def _decoded(path: Path, threads: Threads) -> Iterator[Decoded]:
     with opened(path, threads) as (container, stream):
         count = 0
         for item in decoded_with_sound(container, stream, sound=False):
-            if not isinstance(item, Packet):
+            if isinstance(item, Decoded):
                 yield item
                 count += 1
     if count == 0:
@@ -154,37 +165,73 @@ def _decoded(path: Path, threads: Threads) -> Iterator[tuple[VideoFrame, int]]:
 
 def decoded_with_sound(
     container: InputContainer, stream: VideoStream, sound: bool = True
-) -> Iterator[tuple[VideoFrame, int] | Packet]:
-    """Decoded frames of one size with their moments in milliseconds, and between them the packets of sound.
+) -> Iterator[Decoded | Packet]:
+    """Decoded frames of one size in the order of showing, and between them the packets of sound.
 
-    A frame without a timestamp follows the one before at the average rate.
+    Some files (AVI with B-frames) give their frames in order, but the frames' timestamps not: the timestamps
+    are put in order, a few frames at a time.
 
     Raises:
         UnreadableVideo: if the frames change their size, or cannot be decoded to the end.
     """
-    count, first, last = 0, Fraction(0), 0
-    size: tuple[int, int] | None = None
-    interval = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
+    waiting: deque[VideoFrame] = deque()
+    stamps: list[Fraction] = []
+    clock = _Milliseconds()
     try:
-        for packet in container.demux([stream, *(container.streams.audio if sound else ())]):
-            if packet.stream.index != stream.index:
-                if packet.dts is not None:
-                    yield packet
+        for item in _demuxed(container, stream, sound):
+            if isinstance(item, Packet):
+                yield item
                 continue
-            for frame in packet.decode():
-                if size is None:
-                    size = (frame.width, frame.height)
-                    first = _seconds(frame, Fraction(0))
-                if (frame.width, frame.height) != size:
-                    raise UnreadableVideo(
-                        f"its frames change from {size[0]} x {size[1]} to {frame.width} x {frame.height} at frame {count}"
-                    )
-                moment = _seconds(frame, first + count * interval) - first
-                last = max(round(moment * 1000), last)
-                yield frame, last
-                count += 1
+            frame, seconds = item
+            waiting.append(frame)
+            heapq.heappush(stamps, seconds)
+            if len(waiting) > REORDERED:
+                yield clock.decoded(waiting.popleft(), heapq.heappop(stamps))
     except av.FFmpegError as error:
-        raise UnreadableVideo(f"it cannot be decoded past frame {count} ({_reason(error)})") from None
+        raise UnreadableVideo(
+            f"it cannot be decoded past frame {clock.count + len(waiting)} ({_reason(error)})"
+        ) from None
+    while waiting:
+        yield clock.decoded(waiting.popleft(), heapq.heappop(stamps))
+
+
+class _Milliseconds:
+    """Counts frames, and their whole milliseconds from the first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first = Fraction(0)
+        self._last = 0
+
+    def decoded(self, frame: VideoFrame, seconds: Fraction) -> Decoded:
+        if self.count == 0:
+            self._first = seconds
+        self.count += 1
+        self._last = max(round((seconds - self._first) * 1000), self._last)
+        return Decoded(frame, seconds, self._last)
+
+
+def _demuxed(
+    container: InputContainer, stream: VideoStream, sound: bool
+) -> Iterator[tuple[VideoFrame, Fraction] | Packet]:
+    """Frames with their own timestamps, and packets of sound; a frame without one follows at the average rate."""
+    interval = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
+    next_seconds = Fraction(0)
+    size: tuple[int, int] | None = None
+    for packet in container.demux([stream, *(container.streams.audio if sound else ())]):
+        if packet.stream.index != stream.index:
+            if packet.dts is not None:
+                yield packet
+            continue
+        for frame in packet.decode():
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                raise UnreadableVideo(
+                    f"its frames change from {size[0]} x {size[1]} to {frame.width} x {frame.height} on the way"
+                )
+            seconds = _seconds(frame, next_seconds)
+            next_seconds = seconds + interval
+            yield frame, seconds
 
 
 def _seconds(frame: VideoFrame, otherwise: Fraction) -> Fraction:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsap_cli.video.codecs import MP4_AUDIO, Codec
-from lsap_cli.video.reading import UnreadableVideo, decoded_with_sound, opened, quarter_turns, upright_pixels
+from lsap_cli.video.reading import Decoded, UnreadableVideo, decoded_with_sound, opened, quarter_turns, upright_pixels
 
 Change = Callable[[Tensor, int], Tensor]
 MATROSKA_TICK = Fraction(1, 1000)
@@ -54,7 +54,11 @@ def transcode(source: Path, target: Path, codec: Codec, change: Change) -> int:
         OSError: if the target cannot be written.
     """
     count = 0
-    with opened(source, "many") as (container, stream), _appearing(target) as partial, _output(partial, target) as out:
+    with (
+        opened(source, "many") as (container, stream),
+        _appearing(target) as partial,
+        _output(partial, target) as out,
+    ):
         sounds = {sound.index: out.add_stream_from_template(sound) for sound in container.streams.audio}
         video: VideoStream | None = None
         waiting: list[Packet] = []
@@ -64,14 +68,14 @@ def transcode(source: Path, target: Path, codec: Codec, change: Change) -> int:
             if isinstance(item, Packet):
                 waiting.append(item)
             else:
-                frame, milliseconds = item
+                frame = item.frame
                 changed = change(upright_pixels(frame, reformatter), count)
                 picture = _picture(changed, quarter_turns(frame))
                 if video is None:  # tags are kept only when they are set before anything is written
                     video = _add_video(out, codec, picture.shape[0], picture.shape[1], clock.tick, stream)
                     if frame.rotation:
                         video.set_display_rotation(frame.rotation)
-                out.mux(video.encode(clock.stamped(picture, frame, milliseconds)))
+                out.mux(video.encode(clock.stamped(picture, item)))
                 count += 1
             if video is not None:
                 _mux_sound(out, waiting, sounds)
@@ -119,15 +123,14 @@ class _Clock:
         self._start: int | None = None
         self._last: int | None = None
 
-    def stamped(self, picture: NDArray[np.uint8], source: VideoFrame, milliseconds: int) -> VideoFrame:
+    def stamped(self, picture: NDArray[np.uint8], source: Decoded) -> VideoFrame:
         """The picture as a frame to encode."""
         if self._start is None:
-            seconds = source.pts * Fraction(source.time_base) if source.pts is not None else Fraction(0)
-            self._start = round(seconds / self.tick)
-        if self._exact and source.pts is not None:
-            stamp = source.pts
+            self._start = round(source.seconds / self.tick)
+        if self._exact:
+            stamp = round(source.seconds / self.tick)
         else:
-            stamp = self._start + round(Fraction(milliseconds, 1000) / self.tick)
+            stamp = self._start + source.milliseconds
         if self._last is not None:
             stamp = max(stamp, self._last + 1)
         self._last = stamp
@@ -187,4 +190,3 @@ def _appearing(target: Path) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-

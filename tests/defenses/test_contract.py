@@ -69,9 +69,7 @@ def test_frames_that_are_not_needed_change_nothing(defense: Defense) -> None:
     needed = defense.needs(wanted, 40)
     have = torch.tensor(sorted({*needed.tolist(), 0, 8, 25, 39}))
     video = make_video(40)
-    assert torch.equal(
-        defense.defend(video[have], have, wanted, 40), defense.defend(video[needed], needed, wanted, 40)
-    )
+    assert torch.equal(defense.defend(video[have], have, wanted, 40), defense.defend(video[needed], needed, wanted, 40))
 
 
 @every_setting
@@ -160,9 +158,7 @@ def test_an_exact_gradient_agrees_with_finite_differences(defense: Defense) -> N
     generator = torch.Generator().manual_seed(3)
     video = torch.rand(5, 3, 3, 4, generator=generator, dtype=torch.float64).mul(0.8).add(0.1)
     have, wanted = torch.arange(5), torch.tensor([4, 0, 2, 2])
-    assert torch.autograd.gradcheck(
-        lambda frames: defense.defend(frames, have, wanted, 5), video.requires_grad_()
-    )
+    assert torch.autograd.gradcheck(lambda frames: defense.defend(frames, have, wanted, 5), video.requires_grad_())
 
 
 def what_is_left(defense: Defense, pattern: Tensor) -> float:

@@ -41,9 +41,7 @@ def test_rebuilt_frames_worked_out_by_hand(keep: int, source: list[float], expec
         (2, 1, [0], [0]),
     ],
 )
-def test_needs_are_the_kept_neighbors(
-    keep: int, frame_count: int, indices: list[int], expected: list[int]
-) -> None:
+def test_needs_are_the_kept_neighbors(keep: int, frame_count: int, indices: list[int], expected: list[int]) -> None:
     assert TemporalResample(keep).needs(torch.tensor(indices), frame_count).tolist() == expected
 
 

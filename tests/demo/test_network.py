@@ -46,9 +46,7 @@ def test_the_network_and_its_file_are_small(network: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("sampler", [Uniform(), Dense(2), RandomFrames()], ids=repr)
-def test_new_videos_are_recognized(
-    network: nn.Module, fresh: tuple[Tensor, Tensor], sampler: Sampler
-) -> None:
+def test_new_videos_are_recognized(network: nn.Module, fresh: tuple[Tensor, Tensor], sampler: Sampler) -> None:
     videos, labels = fresh
     indices = sampler.choose(TIMES, CLIP_FRAMES, 1, torch.Generator().manual_seed(0))[0]
     right = logits(network, videos[:, indices]).argmax(1) == labels
@@ -66,9 +64,7 @@ def test_frames_in_a_random_order_do_not_tell_a_class_from_its_reverse(
 
 
 @pytest.mark.parametrize("frame", [0, 20, 39])
-def test_one_frame_does_not_tell_the_class(
-    network: nn.Module, fresh: tuple[Tensor, Tensor], frame: int
-) -> None:
+def test_one_frame_does_not_tell_the_class(network: nn.Module, fresh: tuple[Tensor, Tensor], frame: int) -> None:
     videos, labels = fresh
     still = videos[:, [frame] * CLIP_FRAMES]
     right = logits(network, still).argmax(1) == labels
@@ -91,9 +87,7 @@ def test_a_clip_of_one_color_is_no_division_by_zero() -> None:
     assert torch.equal(adapt(torch.full((1, 2, 3, 4, 4), 0.5)), torch.zeros(1, 2, 3, 4, 4))
 
 
-def test_the_gradient_of_every_frame_is_finite_and_not_zero(
-    network: nn.Module, fresh: tuple[Tensor, Tensor]
-) -> None:
+def test_the_gradient_of_every_frame_is_finite_and_not_zero(network: nn.Module, fresh: tuple[Tensor, Tensor]) -> None:
     clips = normalize(fresh[0][:2, :CLIP_FRAMES]).requires_grad_()
     loss = network(clips).logsumexp(1).sum()
     (gradient,) = torch.autograd.grad(loss, clips)

@@ -53,12 +53,8 @@ def test_clips_are_frames_of_the_video_in_order() -> None:
         assert indices[-1] < FRAMES_PER_VIDEO
 
 
-def test_the_command_writes_weights_that_can_be_built(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    training.main(
-        ["--out", str(tmp_path), "--videos", "8", "--steps", "6", "--batch", "2", "--test-videos", "8"]
-    )
+def test_the_command_writes_weights_that_can_be_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training.main(["--out", str(tmp_path), "--videos", "8", "--steps", "6", "--batch", "2", "--test-videos", "8"])
     clip = torch.zeros(1, CLIP_FRAMES, 3, *training.SIZE)
     assert build(tmp_path / "weights.safetensors")(clip).shape == (1, len(LABELS))
     printed = capsys.readouterr().out.splitlines()

@@ -69,9 +69,7 @@ def test_a_video_has_the_size_that_was_asked_for_and_uses_the_range_of_bytes(hei
     assert video.float().std() > 20
 
 
-@pytest.mark.parametrize(
-    ("label", "axis", "sign"), [("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)]
-)
+@pytest.mark.parametrize(("label", "axis", "sign"), [("left", 0, -1), ("right", 0, 1), ("up", 1, -1), ("down", 1, 1)])
 def test_things_move_where_the_class_says(label: str, axis: int, sign: int) -> None:
     motions = torch.tensor([best_flow(*slopes(make(label, seed, 24, 96, 96))) for seed in range(6)]).mean(0)
     assert sign * motions[axis] > 0.1

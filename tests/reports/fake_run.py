@@ -95,12 +95,8 @@ def make_rows(records: list[dict[str, Any]], target: str | None) -> list[dict[st
                 "clean_accuracy": wilson(sum(bool(r["correct"]) for r in clean), len(labelled)),
                 "attacked_accuracy": wilson(sum(bool(r["correct"]) for r in labelled), len(labelled)),
                 "fooling_rate": wilson(sum(r["changed"] for r in group), len(group)),
-                "success_rate": wilson(sum(r["prediction"] == target for r in others), len(others))
-                if target
-                else None,
-                "dominant_label": {"label": wrong[0][0], "share": wilson(wrong[0][1], len(group))}
-                if wrong
-                else None,
+                "success_rate": wilson(sum(r["prediction"] == target for r in others), len(others)) if target else None,
+                "dominant_label": {"label": wrong[0][0], "share": wilson(wrong[0][1], len(group))} if wrong else None,
                 "milliseconds_per_video": 21.4 + 3 * len(defense),
                 "mcnemar_p": None if attack == "none" or not labelled else 0.0215,
             }

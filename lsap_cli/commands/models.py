@@ -1,0 +1,87 @@
+"""`lsap models`: list, show, check."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running
+
+app = typer.Typer(
+    help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
+)
+Spec = Annotated[str, typer.Argument(help="a model card, torchvision:NAME, or demo")]
+
+
+@app.callback()
+def list_models(context: typer.Context, as_json: Json = False) -> None:
+    """List the classifiers that need no file; a model card brings any other.
+
+    Example: lsap models check model.toml videos/
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from lsap_cli.classifiers.names import known_models
+
+    models = known_models()
+    if as_json:
+        print_json({"schema": "lsap.models/1", "models": [{"spec": spec, "about": about} for spec, about in models]})
+        return
+    for spec, about in models:
+        print(f"{spec:26} {about}")
+    print(f"{'path/to/model.toml':26} your own network: see docs/model-card.md")
+
+
+@app.command("show")
+def show(spec: Spec, as_json: Json = False) -> None:
+    """Explain one classifier: what it takes, how it samples, its classes.
+
+    Example: lsap models show torchvision:r3d_18:weights=r3d_18.pth
+    """
+    from lsap_cli.classifiers.resolve import load_classifier
+    from lsap_cli.jobs.check import description
+
+    facts = description(load_classifier(spec))
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        text = (
+            ", ".join(value[:8]) + (f", … ({len(value)} in all)" if len(value) > 8 else "")
+            if isinstance(value, list)
+            else value
+        )
+        print(f"{name:14} {text}")
+
+
+@app.command("check")
+def check(
+    spec: Spec,
+    videos: Annotated[Path | None, typer.Argument(help="labelled videos, for top-1 and top-5")] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    run: RunFolder = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Load a classifier and test what an attack relies on; with videos, its accuracy.
+
+    Example: lsap models check model.toml videos/
+    """
+    from lsap_cli.classifiers.resolve import load_classifier
+    from lsap_cli.jobs.check import check as run_check
+    from lsap_cli.jobs.shared import choose_device
+    from lsap_cli.reports.tables import check_table
+
+    chosen = choose_device(device)
+    classifier = load_classifier(spec).to(chosen)
+    settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
+    with running("models check", run, settings, quiet) as (work, screen):
+        document = run_check(classifier, videos, chosen, seed, work)
+    if as_json:
+        print_json(document)
+    else:
+        screen.print(check_table(document))
+    failed = any(one["verdict"] == "FAIL" for one in document["findings"])
+    if failed or document.get("accuracy", {}).get("skipped"):
+        raise typer.Exit(1)

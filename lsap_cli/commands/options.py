@@ -1,0 +1,56 @@
+"""Options that several commands share, and what every command does around its job."""
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lsap_cli.commands.screen import Screen
+from lsap_cli.errors import LsapError
+from lsap_cli.runs import Run
+from lsap_cli.runs.run import default_folder
+
+Model = Annotated[str, typer.Option("--model", help="a model card (model.toml), torchvision:NAME, or demo")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
+RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="say nothing but errors")]
+Batch = Annotated[int, typer.Option(min=1, help="clips that are classified at a time")]
+
+
+@contextmanager
+def running(
+    command: str, folder: Path | None, settings: dict[str, Any], quiet: bool, resume: bool = False
+) -> Iterator[tuple[Run, Screen]]:
+    """A run folder whose events are shown on the terminal while the command works."""
+    with (
+        Screen(quiet) as screen,
+        Run(folder or default_folder(command), command, settings, [screen.show], resume) as run,
+    ):
+        yield run, screen
+
+
+def print_json(document: Any) -> None:
+    """The command's one JSON document on stdout."""
+    json.dump(document, sys.stdout, indent=1)
+    print()
+
+
+def seconds(text: str | None, flag: str) -> float | None:
+    """`120s`, `10m`, `1h` or `120` in seconds.
+
+    Raises:
+        LsapError: if it is none of these.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", text.strip())
+    if not match or float(match.group(1)) <= 0:
+        raise LsapError(f"{flag} '{text}' is not a length of time; write it as 120s, 10m or 1h")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]

@@ -1,0 +1,138 @@
+"""A run's events as a person follows them: a live bar on a terminal, plain lines elsewhere. Talk goes to stderr."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from lsap_cli.runs import Event
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+class Screen:
+    """Shows events. A context manager: the bar is gone when it closes.
+
+    Args:
+        quiet: show nothing.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._live = self._console.is_terminal and not quiet
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[text]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._live,
+            refresh_per_second=5,
+        )
+        self._task: TaskID | None = None
+        self._stage = ""
+        self._done = 0
+        self._total = 0
+        self._last_plain = 0.0
+        self._verified = ""
+        self._pace: tuple[float, int] = (0.0, 0)
+
+    def __enter__(self) -> "Screen":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, event: Event) -> None:
+        """Shows one event; kinds that it does not know are for other readers."""
+        if self._quiet:
+            return
+        handler = getattr(self, f"_on_{event['kind']}", None)
+        if handler is not None:
+            handler(event)
+
+    def say(self, text: RenderableType) -> None:
+        """A line that stays."""
+        if not self._quiet:
+            self._console.print(text)
+
+    def print(self, result: RenderableType) -> None:
+        """A result, on stdout: also when the talk is off."""
+        Console(highlight=False).print(result)
+
+    def _on_stage(self, event: Event) -> None:
+        self._stage, self._done, self._total = (
+            event["name"],
+            0,
+            event.get("videos") or event.get("files") or 0,
+        )
+        self._last_plain = time.monotonic()
+        if not self._live:
+            self.say(f"{self._stage} …")
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(f"[bold]{escape(self._stage)}[/]", total=None, text="")
+
+    def _on_video(self, event: Event) -> None:
+        self._done += 1
+        self._advance(
+            self._done,
+            self._total,
+            f"{self._done} of {self._total} videos  [dim]{escape(event['path'])[-40:]}[/]",
+        )
+
+    def _on_file(self, event: Event) -> None:
+        self._done += 1
+        text = f"{self._done} of {self._total} files  [dim]{escape(event['path'])[-40:]}[/]"
+        self._advance(self._done, self._total, text)
+
+    def _on_skipped(self, event: Event) -> None:
+        self._done += 1
+        self.say(f"[red]left out[/] {escape(event['path'])}: {escape(event['reason'])}")
+
+    def _on_warning(self, event: Event) -> None:
+        self.say(f"[yellow]note[/] {escape(event['message'])}")
+
+    def _on_split(self, event: Event) -> None:
+        self.say(
+            f"{event['fit']} videos to learn from, {event['verify']} to verify on; decoded in {event['decode_seconds']:.0f} s, "
+            f"{(event['memory_bytes'] + event['disk_bytes']) / 2**20:.0f} MB of frames"
+        )
+
+    def _on_resumed(self, event: Event) -> None:
+        self.say(f"resumed after step {event['step']}")
+
+    def _on_step(self, event: Event) -> None:
+        number, clips, spent = event["number"], event["clips"], event["seconds"]
+        pace = number * clips / spent if spent else 0.0
+        text = (
+            f"step {number}  loss {event['loss']:.2f}  {self._verified or 'fooled ' + str(event['fooled']) + '/' + str(clips)}"
+            f"  {pace:.0f} clips/s  {_clock(event['seconds_left'])} left"
+        )
+        self._advance(event["progress"], 1.0, text)
+
+    def _on_verification(self, event: Event) -> None:
+        fooled = event["fooled"]
+        self._verified = (
+            f"fooling rate {fooled['value']:.2f} ({fooled['low']:.2f}–{fooled['high']:.2f}, n {fooled['of']})"
+        )
+        self.say(f"[dim]step {event['step']}: on unseen videos and samplers, {self._verified}[/]")
+
+    def _advance(self, done: float, total: float, text: str) -> None:
+        if self._live and self._task is not None:
+            self._progress.update(self._task, completed=done, total=total or None, text=text)
+        elif not self._live and time.monotonic() - self._last_plain > PLAIN_EVERY_SECONDS:
+            self._last_plain = time.monotonic()
+            self.say(f"{self._stage}: {text}")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

@@ -1,0 +1,60 @@
+"""How much frames were changed, measured on the bytes that a reader decodes (law 3)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Changes:
+    """Sums over pairs of frames, and the norms they make. Norms are in 8-bit levels (0-255)."""
+
+    elements: int = 0
+    absolute: int = 0
+    squares: int = 0
+    largest: int = 0
+
+    def add(self, before: Tensor, after: Tensor) -> None:
+        """Counts frames: (..., 3, H, W) uint8 twice."""
+        change = after.to(torch.int16) - before.to(torch.int16)
+        size = change.abs()
+        self.elements += change.numel()
+        self.absolute += int(size.sum())
+        self.squares += int(size.to(torch.int32).square().sum())
+        self.largest = max(self.largest, int(size.max()))
+
+    @property
+    def l2_rms(self) -> float:
+        """Root mean square."""
+        return math.sqrt(self.squares / self.elements) if self.elements else 0.0
+
+    @property
+    def map(self) -> float:
+        """Mean absolute change: LSAP's MAP."""
+        return self.absolute / self.elements if self.elements else 0.0
+
+    @property
+    def psnr(self) -> float | None:
+        """Peak signal to noise ratio in dB; None where nothing changed."""
+        return 20 * math.log10(255 / self.l2_rms) if self.squares else None
+
+    def as_json(self) -> dict[str, float]:
+        """For results.json."""
+        return {"linf": self.largest, "l2_rms": self.l2_rms, "map": self.map}
+
+
+def total_norms(entries: Sequence[dict[str, Any]]) -> dict[str, float] | None:
+    """Norms over all elements of several written files, in levels (0-255); None for no file."""
+    if not entries:
+        return None
+    weights = [one["frames"] * one["height"] * one["width"] for one in entries]
+    pairs = list(zip(weights, entries, strict=True))
+    return {
+        "linf": max(one["linf"] for one in entries),
+        "l2_rms": math.sqrt(sum(weight * one["l2_rms"] ** 2 for weight, one in pairs) / sum(weights)),
+        "map": sum(weight * one["map"] for weight, one in pairs) / sum(weights),
+    }

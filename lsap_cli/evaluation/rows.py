@@ -1,0 +1,126 @@
+"""From predictions to the rows of results.json: one for each attack, defense and sampler."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lsap_cli.datasets.listing import Video
+from lsap_cli.evaluation.protocol import Prediction
+from lsap_cli.evaluation.rates import Rate, mcnemar, rate, rate_of
+
+NO_ATTACK = "none"
+NO_DEFENSE = "none"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One video under one attack, defense and sampler, with what it is compared to.
+
+    Attributes:
+        video: its name.
+        labels: class numbers that count as right; empty: not labelled.
+        clean_prediction: on the clean, undefended video with the same sampler: what fooling is measured against.
+    """
+
+    video: str
+    labels: tuple[int, ...]
+    attack: str
+    defense: str
+    sampler: str
+    prediction: int
+    clean_prediction: int
+    milliseconds: float
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the prediction is one of the labels; None without labels."""
+        return self.prediction in self.labels if self.labels else None
+
+    def as_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """A line of records.jsonl."""
+        return {
+            "video": self.video,
+            "label": names[self.labels[0]] if self.labels else None,
+            "also_accepted": [names[label] for label in self.labels[1:]],
+            "attack": self.attack,
+            "defense": self.defense,
+            "sampler": self.sampler,
+            "prediction": names[self.prediction],
+            "clean_prediction": names[self.clean_prediction],
+            "correct": self.correct,
+            "changed": self.prediction != self.clean_prediction,
+        }
+
+
+def make_records(video: Video, predictions: Sequence[Prediction]) -> list[Record]:
+    """One video's predictions, each beside the clean, undefended one."""
+    clean = {one.sampler: one.label for one in predictions if (one.attack, one.defense) == (NO_ATTACK, NO_DEFENSE)}
+    return [
+        Record(
+            video.name,
+            video.labels,
+            one.attack,
+            one.defense,
+            one.sampler,
+            one.label,
+            clean[one.sampler],
+            one.milliseconds,
+        )
+        for one in predictions
+    ]
+
+
+def make_rows(records: Sequence[Record], names: Sequence[str], target: int | None) -> list[dict[str, Any]]:
+    """Rows in the order in which their cells first appear.
+
+    Args:
+        records: of all videos; every cell has the same videos.
+        names: the classes.
+        target: the class of a targeted attack.
+    """
+    cells: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        cells.setdefault((record.attack, record.defense, record.sampler), []).append(record)
+    return [_row(cell, cells[NO_ATTACK, cell[0].defense, cell[0].sampler], names, target) for cell in cells.values()]
+
+
+def _row(
+    cell: Sequence[Record], unattacked: Sequence[Record], names: Sequence[str], target: int | None
+) -> dict[str, Any]:
+    first = cell[0]
+    is_reference = (first.attack, first.defense) == (NO_ATTACK, NO_DEFENSE)
+    right, clean_right = _outcomes(cell), _outcomes(unattacked)
+    return {
+        "attack": first.attack,
+        "defense": first.defense,
+        "sampler": first.sampler,
+        "videos": len(cell),
+        "clean_accuracy": rate(clean_right),
+        "attacked_accuracy": rate(right),
+        "fooling_rate": None if is_reference else rate([one.prediction != one.clean_prediction for one in cell]),
+        "success_rate": None if target is None else _success(cell, target),
+        "dominant_label": None if is_reference else _dominant_label(cell, names),
+        "mcnemar_p": None if first.attack == NO_ATTACK else mcnemar(clean_right, right),
+        "milliseconds_per_video": round(sum(one.milliseconds for one in cell) / len(cell), 2),
+    }
+
+
+def _outcomes(cell: Sequence[Record]) -> list[bool]:
+    return [one.prediction in one.labels for one in cell if one.labels]
+
+
+def _success(cell: Sequence[Record], target: int) -> Rate | None:
+    """Videos that are of the target class, or are taken for it already, are left out."""
+    return rate(
+        [one.prediction == target for one in cell if target not in one.labels and one.clean_prediction != target]
+    )
+
+
+def _dominant_label(cell: Sequence[Record], names: Sequence[str]) -> dict[str, Any] | None:
+    """The label that most fooled videos get, and its share of them."""
+    fooled = [one.prediction for one in cell if one.prediction != one.clean_prediction]
+    if not fooled:
+        return None
+    label, count = Counter(fooled).most_common(1)[0]
+    return {"label": names[label], "share": rate_of(count, len(fooled))}

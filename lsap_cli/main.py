@@ -1,0 +1,58 @@
+"""The `lsap` program: registers the commands, and turns mistakes into one sentence and an exit code."""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from lsap_cli.commands import apply, defend, demo, generate, models, report
+from lsap_cli.errors import LsapError
+
+app = typer.Typer(
+    name="lsap",
+    help="Robustness evaluation for video classifiers: learn one small pattern that fools a model on any video, "
+    "put it into folders of videos, and measure defenses against it. For testing models that you own.",
+    epilog="Begin with: lsap demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("generate")(generate.command)
+app.command("apply")(apply.command)
+app.command("defend")(defend.command)
+app.command("demo")(demo.command)
+app.command("report")(report.command)
+app.add_typer(models.app, name="models")
+
+
+def run() -> NoReturn:
+    """The entry point: exit codes 0 done, 1 failed or partly failed, 2 wrong usage."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    try:
+        app()
+    except LsapError as error:
+        if debug:
+            raise
+        _quit(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _quit("stopped; what was finished is kept, and --resume goes on where the command has it", 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        _quit(
+            f"{type(error).__name__}: {error} (a fault of lsap: run again with --debug and report what it prints)",
+            1,
+        )
+    sys.exit(0)
+
+
+def _quit(message: str, code: int) -> NoReturn:
+    print(f"lsap: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

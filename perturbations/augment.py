@@ -1,0 +1,42 @@
+"""Variety for learning from few videos: clean clips are changed at random before the perturbation is added.
+
+Without it a perturbation learned from some thirty videos over-fits: see docs/learning.md for the measurements.
+All frames of a clip are changed alike, so that motion stays motion.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random mirror, zoom, contrast and brightness.
+
+    Args:
+        zoom: the smallest part of the frame's side that is cut out and enlarged, in (0, 1]; 1: no zoom.
+        contrast: the contrast is multiplied by 1 - contrast to 1 + contrast/2.
+        brightness: up to this is added or taken, in [0, 1].
+    """
+
+    zoom: float = 0.6
+    contrast: float = 0.4
+    brightness: float = 0.15
+
+    def apply(self, clip: Tensor, generator: Generator) -> Tensor:
+        """A changed copy: (T, 3, h, w) float32 in [0, 1] -> the same."""
+        mirror, scale, top, left, contrast, brightness = torch.rand(6, generator=generator).tolist()
+        if mirror < 0.5:
+            clip = clip.flip(-1)
+        height, width = clip.shape[-2:]
+        part = self.zoom + (1 - self.zoom) * scale
+        rows, columns = max(1, int(height * part)), max(1, int(width * part))
+        y, x = int(top * (height - rows + 1)), int(left * (width - columns + 1))
+        cut = clip[..., y : y + rows, x : x + columns]
+        if (rows, columns) != (height, width):
+            cut = F.interpolate(cut, size=(height, width), mode="bilinear", align_corners=False)
+        factor = 1 - self.contrast + 1.5 * self.contrast * contrast
+        shift = self.brightness * (2 * brightness - 1)
+        return ((cut - 0.5) * factor + (0.5 + shift)).clamp(0, 1)

@@ -1,0 +1,24 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Tests work on tiny tensors: threads that wait for each other only make them slow, and results vary."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the real network and clips, which lies beside a development checkout."""
+    folder = Path(os.environ.get("LSAP_SHARED") or Path(__file__).parents[2] / "shared")
+    if not (folder / "clips").is_dir() or not (folder / "models").is_dir():
+        pytest.skip(f"{folder} with clips/ and models/ is not there; LSAP_SHARED can name another folder")
+    return folder

@@ -1,0 +1,232 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsap_cli.errors import LsapError
+from lsap_cli.reports.html import write_report
+from tests.reports.fake_run import HOSTILE, make_results, write_json, write_run
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: unbalanced tags, attributes and visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.unbalanced: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+
+def report(run: Path) -> tuple[str, Page]:
+    text = write_report(run).read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def changed(run: Path, name: str, **values: Any) -> None:
+    content = json.loads((run / name).read_text(encoding="utf-8"))
+    write_json(run / name, content | values)
+
+
+VARIATIONS: list[dict[str, Any]] = [
+    {},
+    {"labelled": False},
+    {"target": "tai_chi"},
+    {"samplers": ("uniform", "dense:stride=2", "random"), "overlap": (HOSTILE,)},
+    {"attacks": ("none", "noise", "one", "two", HOSTILE)},
+    {"attacks": ("none",), "defenses": ("none",)},
+    {"defenses": ("none", HOSTILE), "samplers": (HOSTILE,), "target": HOSTILE},
+    {"pictures": False},
+]
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+def test_the_page_is_well_formed_and_needs_nothing_outside_itself(tmp_path: Path, variation: dict[str, Any]) -> None:
+    text, page = report(write_run(tmp_path / "run", **variation))
+    assert page.unbalanced == []
+    assert page.open == []
+    assert "://" not in text
+    assert "script" not in page.tags
+    assert "link" not in page.tags
+    assert "@import" not in text
+    for _, name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href"):
+            assert value.startswith(("data:image/", "#"))
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_names_are_shown_and_not_interpreted(tmp_path: Path) -> None:
+    text, page = report(write_run(tmp_path / "run", overlap=(HOSTILE,)))
+    assert "<script" not in text
+    assert "\u202e" not in text
+    assert page.text.count('<script>alert("x")</script>&\\u202egpm.4.mp4\\n\\udcff') >= 4
+
+
+@pytest.mark.parametrize("variation", VARIATIONS[:4])
+def test_every_rate_of_every_row_stands_in_the_page_with_count_and_interval(
+    tmp_path: Path, variation: dict[str, Any]
+) -> None:
+    run = write_run(tmp_path / "run", **variation)
+    _, page = report(run)
+    rows = json.loads((run / "results.json").read_text(encoding="utf-8"))["rows"]
+    table = page.text[page.text.index("Every rate") : page.text.index("What was added")]
+    expected = [
+        f"{rate['value']:.2f} {rate['count']}/{rate['of']} {rate['low']:.2f}–{rate['high']:.2f}"
+        for row in rows
+        for rate in (row["attacked_accuracy"], row["fooling_rate"], row["success_rate"])
+        if rate
+    ]
+    for rate in set(expected):
+        assert table.count(rate) >= expected.count(rate)
+
+
+def test_skipped_files_and_their_reasons_are_listed(tmp_path: Path) -> None:
+    _, page = report(write_run(tmp_path / "run"))
+    assert "2 files were left out" in page.text
+    assert "moov atom not found" in page.text
+
+
+def test_a_waived_overlap_is_said_before_any_number(tmp_path: Path) -> None:
+    _, page = report(write_run(tmp_path / "run", overlap=("clip_001.mp4",)))
+    assert page.text.index("Not a test on unseen videos") < page.text.index("changed the prediction")
+    assert "clip_001.mp4" in page.text
+
+
+def test_a_run_without_overlap_has_no_warning(tmp_path: Path) -> None:
+    _, page = report(write_run(tmp_path / "run"))
+    assert ("div", "class", "warn") not in page.attributes
+
+
+def test_files_that_exceed_the_budget_are_called_out(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    changed(run, "results.json", effective={"linf": 19.0, "l2_rms": 7.0, "map": 6.0})
+    assert "The files exceed the budget" in report(run)[1].text
+
+
+def test_a_missing_noise_control_is_called_out(tmp_path: Path) -> None:
+    _, page = report(write_run(tmp_path / "run", attacks=("none", "universal")))
+    assert "No noise control" in page.text
+
+
+def test_the_page_says_that_no_attack_knew_the_defenses_unless_one_did(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert "No attack was adapted" in report(run)[1].text
+    changed(run, "run.json", settings={"adaptive": True})
+    assert "No attack was adapted" not in report(run)[1].text
+
+
+def test_pictures_are_embedded_with_the_scale_that_they_were_made_with(tmp_path: Path) -> None:
+    _, page = report(write_run(tmp_path / "run"))
+    sources = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
+    assert len(sources) == 1 + 2 * 3
+    assert "−8 and +8 levels of 255" in page.text
+    assert "difference × 15" in page.text
+
+
+def test_missing_pictures_become_a_sentence(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "pictures/perturbation.png").unlink()
+    (run / "pictures/0_after.png").write_text("no picture")
+    _, page = report(run)
+    assert "There is no picture of the perturbation" in page.text
+    assert "The pictures of this frame are missing" in page.text
+
+
+def test_a_picture_outside_the_run_folder_is_not_embedded(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "secret.png").write_bytes((run / "pictures/perturbation.png").read_bytes())
+    changed(run, "results.json", pictures={"perturbation": "../secret.png", "frames": []})
+    assert "data:image" not in report(run)[0]
+
+
+def test_a_run_that_has_only_rows_is_reported(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    write_json(run / "run.json", {"command": "defend", "status": "done"})
+    write_json(run / "results.json", {"schema": "lsap.results/1", "rows": make_results()[0]["rows"]})
+    _, page = report(run)
+    assert "8 of 12" in page.text
+    assert "How much was added was not measured" in page.text
+
+
+def test_a_run_without_rows_says_that_nothing_was_measured(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    changed(run, "results.json", rows=[])
+    assert "Nothing was measured" in report(run)[1].text
+
+
+def test_the_page_is_the_same_when_it_is_written_again(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    assert report(run)[0] == report(run)[0]
+    assert [path.name for path in run.iterdir() if "partial" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"command": "generate"}, "holds a run of generate"),
+        ({"status": "running"}, "is running, not done"),
+        ({"status": "failed"}, "is failed, not done"),
+    ],
+)
+def test_only_a_finished_defend_run_has_a_report(tmp_path: Path, facts: dict[str, str], sentence: str) -> None:
+    run = write_run(tmp_path / "run", pictures=False)
+    changed(run, "run.json", **facts)
+    with pytest.raises(LsapError, match=sentence):
+        write_report(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("run.json", None, "not a run folder"),
+        ("results.json", None, "has no results.json"),
+        ("results.json", "{", "is not valid JSON"),
+        ("results.json", "[]", "holds no JSON object"),
+        ("results.json", '{"schema": "lsap.results/9"}', "lsap.results/9"),
+        ("results.json", '{"schema": "lsap.results/1", "rows": [{"attack": "none"}]}', "do not follow"),
+        ("records.jsonl", "{broken\n", "do not follow"),
+    ],
+)
+def test_a_broken_run_folder_is_refused_in_one_sentence(
+    tmp_path: Path, name: str, content: str | None, sentence: str
+) -> None:
+    run = write_run(tmp_path / "run", pictures=False)
+    (run / name).unlink()
+    if content is not None:
+        (run / name).write_text(content, encoding="utf-8")
+    with pytest.raises(LsapError, match=sentence):
+        write_report(run)
+    assert not (run / "report.html").exists()

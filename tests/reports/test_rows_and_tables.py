@@ -1,0 +1,177 @@
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from lsap_cli.reports.rows import Rate, Rows, printable
+from lsap_cli.reports.tables import format_rate, results_table, summary_sentence
+from tests.reports.fake_run import make_results, wilson
+
+
+def shown(results: dict[str, Any], width: int = 80) -> str:
+    console = Console(width=width, force_terminal=False)
+    with console.capture() as capture:
+        console.print(results_table(results))
+    return capture.get()
+
+
+def row(attack: str, defense: str = "none", sampler: str = "uniform", **rates: tuple[int, int]) -> dict[str, Any]:
+    """A row with rates given as (count, of)."""
+    base: dict[str, Any] = {"attack": attack, "defense": defense, "sampler": sampler, "videos": 12}
+    return base | {name: wilson(*counts) for name, counts in rates.items()}
+
+
+def summary(*rows: dict[str, Any], target: str | None = None) -> str:
+    return summary_sentence({"rows": list(rows), "protocol": {"target": target}})
+
+
+def test_a_rate_is_written_with_its_count_and_interval() -> None:
+    assert format_rate(wilson(10, 12)) == "0.83 (10/12, 0.55–0.95)"
+
+
+@pytest.mark.parametrize("nothing", [None, {}, {"value": None, "count": 0, "of": 0, "low": 0, "high": 1}])
+def test_a_rate_of_nothing_is_a_dash(nothing: dict[str, Any] | None) -> None:
+    assert format_rate(nothing) == "–"
+
+
+def test_intervals_that_share_a_value_overlap() -> None:
+    low, middle, high = (Rate(v, 1, 2, v - 0.1, v + 0.1) for v in (0.2, 0.35, 0.5))
+    assert low.overlaps(middle)
+    assert middle.overlaps(low)
+    assert not low.overlaps(high)
+
+
+def test_control_direction_and_surrogate_characters_are_shown_as_escapes() -> None:
+    assert printable("a\x1b[31m\u202e\udcff\nß") == "a\\x1b[31m\\u202e\\udcff\\nß"
+
+
+def test_the_undefended_row_comes_first_whatever_the_order() -> None:
+    rows = Rows.read({"rows": [row("none", "jpeg:quality=75"), row("none")]})
+    assert rows.defenses == ["none", "jpeg:quality=75"]
+
+
+@pytest.mark.parametrize(
+    "variation",
+    [
+        {},
+        {"labelled": False},
+        {"target": "tai_chi"},
+        {"target": "tai_chi", "videos": 1200},
+        {"samplers": ("uniform", "dense:stride=2", "random")},
+        {"attacks": ("none", "noise", "one", "two")},
+    ],
+)
+def test_the_table_fits_80_columns_and_shows_every_count(variation: dict[str, Any]) -> None:
+    results, _ = make_results(**variation)
+    text = shown(results)
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "…" not in text
+    rates = [entry["attacked_accuracy"] for entry in results["rows"]]
+    if not variation.get("labelled", True):
+        rates = [entry["fooling_rate"] for entry in results["rows"]]
+    for rate in rates:
+        assert f"{rate['count']}/{rate['of']}" in text
+        assert f"{rate['low']:.2f}–{rate['high']:.2f}" in text
+
+
+def test_the_table_has_a_block_for_each_sampler() -> None:
+    results, _ = make_results(samplers=("uniform", "random"))
+    lines = [line.strip() for line in shown(results, width=120).splitlines()]
+    assert "sampler uniform" in lines
+    assert "sampler random" in lines
+
+
+def test_markup_and_escape_sequences_in_names_do_not_reach_the_terminal() -> None:
+    results, _ = make_results(defenses=("none", "[red]x[/red]\x1b[31m"))
+    text = shown(results)
+    assert "[red]x" in text
+    assert "\x1b" not in text
+
+
+def test_the_summary_says_what_perturbation_noise_and_accuracy_are() -> None:
+    text = summary(
+        row("none", clean_accuracy=(11, 12), fooling_rate=(0, 12)),
+        row("noise", attacked_accuracy=(11, 12), fooling_rate=(0, 12)),
+        row("r", attacked_accuracy=(2, 12), fooling_rate=(10, 12)),
+        row("none", "a", clean_accuracy=(9, 12)),
+        row("r", "a", attacked_accuracy=(4, 12), fooling_rate=(7, 12)),
+        row("none", "b", clean_accuracy=(8, 12)),
+        row("r", "b", attacked_accuracy=(6, 12), fooling_rate=(6, 12)),
+    )
+    assert text == (
+        "The perturbation “r” changed the prediction of 10 of 12 videos (fooling rate 0.83, 95 % interval "
+        "0.55–0.95); noise of the same size changed 0 of 12 (0.00, 0.00–0.24). The classifier is right about "
+        "11 of 12 clean videos and 2 of 12 perturbed ones. Of 2 defenses, b helps most: 6 of 12 perturbed "
+        "videos right (0.50, 95 % interval 0.25–0.75), 8 of 12 clean ones."
+    )
+
+
+def test_the_summary_does_not_call_it_an_effect_when_noise_does_as_much() -> None:
+    text = summary(row("noise", fooling_rate=(4, 12)), row("r", fooling_rate=(4, 12)))
+    assert "So the perturbation did no more than noise." in text
+
+
+def test_the_summary_says_when_the_intervals_overlap() -> None:
+    text = summary(row("noise", fooling_rate=(3, 12)), row("r", fooling_rate=(6, 12)))
+    assert "The two intervals overlap" in text
+
+
+def test_the_summary_says_that_a_missing_noise_control_leaves_a_question_open() -> None:
+    assert "without a noise control" in summary(row("r", fooling_rate=(9, 12)))
+
+
+def test_the_summary_of_unlabelled_videos_ranks_defenses_by_fooling_rate() -> None:
+    text = summary(
+        row("none", fooling_rate=(0, 12)),
+        row("noise", fooling_rate=(0, 12)),
+        row("r", fooling_rate=(9, 12)),
+        row("none", "a", fooling_rate=(2, 12)),
+        row("r", "a", fooling_rate=(3, 12)),
+        row("r", "b", fooling_rate=(5, 12)),
+    )
+    assert "The videos have no labels" in text
+    assert "Of 2 defenses, a helps most: 3 of 12 predictions changed" in text
+    assert "without any attack it changes 2 of 12 by itself" in text
+
+
+def test_the_summary_of_a_targeted_run_names_the_target_and_its_success_rate() -> None:
+    text = summary(
+        row("noise", success_rate=(0, 11), fooling_rate=(1, 12)),
+        row("r", success_rate=(7, 11), fooling_rate=(9, 12)),
+        target="yoga",
+    )
+    assert "turned 7 of 11 videos into “yoga” (success rate 0.64" in text
+    assert "noise of the same size turned 0 of 11" in text
+    assert "It changed the prediction of 9 of 12." in text
+
+
+def test_the_summary_says_when_no_defense_helps() -> None:
+    rows = [row("r", attacked_accuracy=(5, 12)), row("r", "a", attacked_accuracy=(5, 12))]
+    assert "The defense a does no better than no defense." in summary(*rows)
+    assert "None of the 2 defenses does better" in summary(*rows, row("r", "b", attacked_accuracy=(4, 12)))
+
+
+def test_the_summary_says_when_no_defense_was_tried() -> None:
+    assert summary(row("r", fooling_rate=(5, 12))).endswith("No defense was tried.")
+
+
+def test_the_summary_gives_the_range_over_samplers() -> None:
+    text = summary(row("r", fooling_rate=(9, 12)), row("r", sampler="random", fooling_rate=(5, 12)))
+    assert text.startswith("With the sampler uniform, the perturbation “r” changed")
+    assert "Over 2 samplers the fooling rate goes from 5/12 (random) to 9/12 (uniform)." in text
+
+
+def test_the_summary_speaks_of_the_most_harmful_of_several_perturbations() -> None:
+    text = summary(row("a", fooling_rate=(3, 12)), row("b", fooling_rate=(8, 12)))
+    assert text.startswith("“b”, the strongest of 2 perturbations, changed the prediction of 8 of 12")
+
+
+def test_without_perturbed_rows_the_summary_says_so() -> None:
+    text = summary(row("none", clean_accuracy=(11, 12)), row("noise", fooling_rate=(1, 12)))
+    assert text.startswith("No perturbed videos were measured.")
+    assert "right about 11 of 12 clean videos" in text
+    assert "Noise changed the prediction of 1 of 12 videos" in text
+
+
+def test_a_run_without_rows_measured_nothing() -> None:
+    assert summary() == "Nothing was measured: the run has no rows."
