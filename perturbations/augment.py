@@ -26,17 +26,19 @@ class Augmentation:
     brightness: float = 0.15
 
     def apply(self, clip: Tensor, generator: Generator) -> Tensor:
-        """A changed copy: (T, 3, h, w) float32 in [0, 1] -> the same."""
+        """A changed copy: (T, 3, h, w) uint8 -> the same shape, float32 in [0, 1]."""
         mirror, scale, top, left, contrast, brightness = torch.rand(6, generator=generator).tolist()
-        if mirror < 0.5:
-            clip = clip.flip(-1)
         height, width = clip.shape[-2:]
         part = self.zoom + (1 - self.zoom) * scale
         rows, columns = max(1, int(height * part)), max(1, int(width * part))
         y, x = int(top * (height - rows + 1)), int(left * (width - columns + 1))
         cut = clip[..., y : y + rows, x : x + columns]
+        if mirror < 0.5:
+            cut = cut.flip(-1)
+        if cut.is_cuda:  # torch resizes bytes on the CPU only
+            cut = cut.float()
         if (rows, columns) != (height, width):
-            cut = F.interpolate(cut, size=(height, width), mode="bilinear", align_corners=False)
+            cut = F.interpolate(cut, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
         factor = 1 - self.contrast + 1.5 * self.contrast * contrast
         shift = self.brightness * (2 * brightness - 1)
-        return ((cut - 0.5) * factor + (0.5 + shift)).clamp(0, 1)
+        return cut.float().mul_(factor / 255).add_((1 - factor) / 2 + shift).clamp_(0, 1)

@@ -137,7 +137,7 @@ def add_and_round(frames: Tensor, pattern: Tensor) -> Tensor:
         frames: (..., 3, h, w) float32 in [0, 1].
         pattern: of the same shape.
     """
-    perturbed: Tensor = _AddAndRound.apply(frames, pattern)  # type: ignore[no-untyped-call]
+    perturbed: Tensor = _AddAndRound.apply(frames, pattern)
     return perturbed
 
 

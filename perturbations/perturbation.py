@@ -146,7 +146,7 @@ class Perturbation:
             record = json.loads(metadata["record"])
             if not isinstance(record, dict):
                 raise TypeError("record is not an object")
-            budget = Budget(metadata["norm"], Fraction(metadata["epsilon"]))  # type: ignore[arg-type]
+            budget = Budget(metadata["norm"], Fraction(metadata["epsilon"]))
             return cls(delta, parse_binding(metadata["binding"]), budget, record)
         except (ValueError, TypeError, ZeroDivisionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None

@@ -1,1 +1,39 @@
-def command() -> None: ...
+"""`lsap demo`: its command line."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running, seconds
+
+
+def command(
+    epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = "8/255",
+    time_budget: Annotated[str, typer.Option(help="for the command's start and its learning")] = "75s",
+    device: Device = "auto",
+    seed: Seed = 0,
+    run: RunFolder = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """See the whole way in three minutes: synthetic videos, a small model, a perturbation, defenses, a report.
+
+    Example: lsap demo --run my-first-run
+    """
+    learning = seconds(time_budget, "--time-budget") or 0.0
+
+    from lsap_cli.jobs.demo import Settings, demo, places
+    from lsap_cli.reports.html import write_report
+    from lsap_cli.reports.tables import results_table, summary_sentence
+
+    settings = Settings(epsilon, learning, device, seed)
+    with running("demo", run, asdict(settings), quiet) as (work, screen):
+        results = demo(settings, work, screen.show)
+        write_report(work.folder / "defend")
+    screen.result(results_table(results), summary_sentence(results))
+    for name, path in places(work.folder):
+        screen.say(f"{name:20} {path}")
+    screen.say("next: lsap generate YOUR_VIDEOS --model YOUR_MODEL.toml --out r.safetensors   (docs/model-card.md)")
+    if as_json:
+        print_json(results)

@@ -63,6 +63,11 @@ class Screen:
         if not self._quiet:
             self._console.print(text)
 
+    def result(self, *parts: RenderableType) -> None:
+        """What a command found, below its talk."""
+        if not self._quiet:
+            self._console.print(*parts, sep="\n")
+
     def print(self, result: RenderableType) -> None:
         """A result, on stdout: also when the talk is off."""
         Console(highlight=False).print(result)
@@ -99,6 +104,9 @@ class Screen:
 
     def _on_warning(self, event: Event) -> None:
         self.say(f"[yellow]note[/] {escape(event['message'])}")
+
+    def _on_note(self, event: Event) -> None:
+        self.say(f"\n[bold]{escape(event['message'])}[/]")
 
     def _on_split(self, event: Event) -> None:
         self.say(

@@ -87,7 +87,7 @@ def train(seed: int, video_count: int, steps: int, batch: int) -> MotionNetwork:
         clips, targets = draw_batch(videos, labels, batch, generator)
         loss = cross_entropy(network(clips), targets, label_smoothing=0.05)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         schedule.step()
         if step % 50 == 0:

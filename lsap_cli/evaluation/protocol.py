@@ -170,7 +170,7 @@ class Judge:
                     for part in clips.split(self.batch)
                 ]
             )
-        return probabilities.unflatten(0, (-1, self.views)).mean(1).argmax(1)
+        return probabilities.view(-1, self.views, probabilities.shape[1]).mean(1).argmax(1)
 
 
 def _defended(defense: Defense | None, frames: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:

@@ -54,5 +54,6 @@ def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float | None:
     pairs = gained + lost
     if pairs == 0:
         return None
-    tail = sum(math.comb(pairs, k) for k in range(min(gained, lost) + 1)) / 2**pairs
+    ways: int = sum(math.comb(pairs, k) for k in range(min(gained, lost) + 1))
+    tail: float = ways / 2**pairs
     return min(1.0, 2 * tail)

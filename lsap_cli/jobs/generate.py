@@ -14,13 +14,13 @@ from torch import Tensor
 from lsap_cli import STARTED
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.batches import BatchSource
 from lsap_cli.datasets.listing import Video, content_hash
 from lsap_cli.datasets.splits import merged_groups, split_by_group
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Added, Clean, Judge, judge_all
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
+from lsap_cli.jobs.batches import BatchSource
 from lsap_cli.jobs.learning import QuickVerification, Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip
 from lsap_cli.runs import Run
@@ -91,13 +91,14 @@ class Footage:
     skipped: Skipped
 
 
-def generate(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]:
+def generate(settings: Settings, run: Run, resume: bool = False, started: float = STARTED) -> dict[str, Any]:
     """Learns, verifies, and writes the perturbation file.
 
     Args:
         settings: what to do.
         run: where events and the state go.
         resume: go on from the state in the run folder, if there is one.
+        started: when the time budget began, by `time.monotonic`.
 
     Returns:
         The results document: verification rows, what was skipped, what it cost.
@@ -109,8 +110,8 @@ def generate(settings: Settings, run: Run, resume: bool = False) -> dict[str, An
     binding = parse_binding(settings.binding)
     workers = max(1, min(torch.get_num_threads(), 8))
     with FrameStore(task.classifier.geometry.shrink, settings.memory, workers) as store:
-        footage = _load(store, task, settings, run)
-        state = _learn(task, footage, store, settings, run, resume)
+        footage = _load(store, task, settings, run, started)
+        state = _learn(task, footage, store, settings, run, resume, started)
         cost = asdict(store.cost)
     delta = state.delta.cpu()
     record = _record(task, footage, settings, state)
@@ -151,14 +152,14 @@ def _task(settings: Settings, run: Run) -> Task:
     return Task(budget, device, classifier, target, fitted, held_out)
 
 
-def _load(store: FrameStore, task: Task, settings: Settings, run: Run) -> Footage:
+def _load(store: FrameStore, task: Task, settings: Settings, run: Run, started: float) -> Footage:
     """Decodes the videos in a random order, and splits them by recording."""
     videos = list(listed(Path(settings.videos), task.classifier, run).videos)
     random.Random(settings.seed).shuffle(videos)
     run.event("stage", name="decoding", videos=len(videos))
     usable: list[StoredVideo] = []
     skipped: Skipped = []
-    last_moment = STARTED + LOADING_SHARE * settings.time_budget if settings.time_budget else float("inf")
+    last_moment = started + LOADING_SHARE * settings.time_budget if settings.time_budget else float("inf")
     for video, stored in store.load(videos):
         if isinstance(stored, UnreadableVideo):
             skip(run, skipped, video, stored)
@@ -185,7 +186,9 @@ def _load(store: FrameStore, task: Task, settings: Settings, run: Run) -> Footag
     return Footage(fit, verify, dict(zip(names, hashes, strict=True)), dict(zip(names, groups, strict=True)), skipped)
 
 
-def _learn(task: Task, footage: Footage, store: FrameStore, settings: Settings, run: Run, resume: bool) -> State:
+def _learn(
+    task: Task, footage: Footage, store: FrameStore, settings: Settings, run: Run, resume: bool, started: float
+) -> State:
     classifier, binding = task.classifier, parse_binding(settings.binding)
     height, width = (min(side, LARGEST_DELTA) for side in classifier.geometry.size)
     try:
@@ -218,7 +221,7 @@ def _learn(task: Task, footage: Footage, store: FrameStore, settings: Settings, 
         settings.seed,
         task.device,
     )
-    schedule = _schedule(settings, footage, task, verification.seconds_per_clip, store)
+    schedule = _schedule(settings, footage, task, verification.seconds_per_clip, store, started)
     run.event("stage", name="learning", steps=schedule.steps, seconds=schedule.seconds)
     run_learning(
         classifier.score,
@@ -246,18 +249,20 @@ def _clean_predictions(task: Task, videos: Sequence[StoredVideo], settings: Sett
     return torch.cat(scores).argmax(1)
 
 
-def _schedule(settings: Settings, footage: Footage, task: Task, seconds_per_clip: float, store: FrameStore) -> Schedule:
+def _schedule(
+    settings: Settings, footage: Footage, task: Task, seconds_per_clip: float, store: FrameStore, started: float
+) -> Schedule:
     """Steps as asked for; of a time budget, what is left after set-up and before the final verification."""
     if settings.time_budget is None:
         return Schedule(settings.steps or DEFAULT_STEPS, None)
     share = len(footage.verify) / (len(footage.fit) + len(footage.verify))
     decoding = 3.0 * share * store.cost.seconds
     judging = 3 * len(footage.verify) * len(_final_samplers(task)) * seconds_per_clip
-    left = settings.time_budget - (time.monotonic() - STARTED) - 1.3 * (decoding + judging) - 1.0
+    left = settings.time_budget - (time.monotonic() - started) - 1.5 * (decoding + judging) - 1.0
     if left < 1:
         raise LsapError(
             f"--time-budget {settings.time_budget:g}s is over before learning can start (loading took "
-            f"{time.monotonic() - STARTED:.0f}s); use a longer one, or fewer videos"
+            f"{time.monotonic() - started:.0f}s); use a longer one, or fewer videos"
         )
     return Schedule(settings.steps, left)
 

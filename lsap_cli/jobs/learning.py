@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.batches import BatchSource
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.jobs.batches import BatchSource
 from lsap_cli.runs import Run
 from perturbations import Binding, Budget
 from perturbations.learn import State, add_and_round, learn
@@ -19,7 +19,7 @@ from perturbations.objectives import Objective
 from perturbations.samplers import Sampler
 from perturbations.updates import Update
 
-SAVE_EVERY_SECONDS = 5.0
+SAVE_EVERY_SECONDS = 1.0
 VERIFICATIONS = 6
 STATE = "state.safetensors"
 
@@ -118,7 +118,7 @@ def run_learning(
             gradient=step.gradient_size, seconds=round(state.seconds, 2),
             progress=round(min(schedule.progress(state), 1.0), 4), seconds_left=round(schedule.seconds_left(state), 1),
         )  # fmt: skip
-        if schedule.progress(state) >= next_check:
+        if next_check <= schedule.progress(state) < 1:
             _report(verification, state, run)
             next_check = (int(schedule.progress(state) * VERIFICATIONS) + 1) / VERIFICATIONS
             state.seconds = before + time.monotonic() - last

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from lsap_cli.datasets.listing import Video, content_hash
@@ -71,5 +71,5 @@ class PerturbedFolder:
         return entries
 
 
-def _stem(path: PurePosixPath) -> str:
+def _stem(path: PurePath) -> str:
     return path.with_suffix("").as_posix()

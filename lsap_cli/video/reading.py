@@ -4,13 +4,15 @@ Frames come upright (the file's rotation is applied), as RGB bytes. Moments are 
 first frame, so that a file and its lossless copy in another container have the same ones.
 """
 
+from __future__ import annotations  # av.Packet takes a type argument in its stubs only
+
 import heapq
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import av
 import numpy as np
@@ -20,7 +22,6 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 from torch import Tensor
 
 MOST_PIXELS = 2**26  # 8192 x 8192: a header that claims more is not believed
@@ -165,11 +166,11 @@ def _decoded(path: Path, threads: Threads) -> Iterator[Decoded]:
 
 def decoded_with_sound(
     container: InputContainer, stream: VideoStream, sound: bool = True
-) -> Iterator[Decoded | Packet]:
+) -> Iterator[Decoded | Packet[Any]]:
     """Decoded frames of one size in the order of showing, and between them the packets of sound.
 
-    Some files (AVI with B-frames) give their frames in order, but the frames' timestamps not: the timestamps
-    are put in order, a few frames at a time.
+    Where a damaged file gives its frames in order but their timestamps not, the timestamps are put in order, a few
+    frames at a time.
 
     Raises:
         UnreadableVideo: if the frames change their size, or cannot be decoded to the end.
@@ -213,10 +214,11 @@ class _Milliseconds:
 
 def _demuxed(
     container: InputContainer, stream: VideoStream, sound: bool
-) -> Iterator[tuple[VideoFrame, Fraction] | Packet]:
+) -> Iterator[tuple[VideoFrame, Fraction] | Packet[Any]]:
     """Frames with their own timestamps, and packets of sound; a frame without one follows at the average rate."""
     interval = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
     next_seconds = Fraction(0)
+    counts_packets = container.format.name == "avi"  # it stores no timestamps: those of B-frames are guesses
     size: tuple[int, int] | None = None
     for packet in container.demux([stream, *(container.streams.audio if sound else ())]):
         if packet.stream.index != stream.index:
@@ -224,25 +226,21 @@ def _demuxed(
                 yield packet
             continue
         for frame in packet.decode():
+            assert isinstance(frame, VideoFrame)  # the stream is a video stream
             size = size or (frame.width, frame.height)
             if (frame.width, frame.height) != size:
                 raise UnreadableVideo(
                     f"its frames change from {size[0]} x {size[1]} to {frame.width} x {frame.height} on the way"
                 )
-            seconds = _seconds(frame, next_seconds)
+            stamp = frame.dts if counts_packets else frame.pts
+            seconds = next_seconds if stamp is None or frame.time_base is None else stamp * Fraction(frame.time_base)
             next_seconds = seconds + interval
             yield frame, seconds
 
 
-def _seconds(frame: VideoFrame, otherwise: Fraction) -> Fraction:
-    if frame.pts is None or frame.time_base is None:
-        return otherwise
-    return frame.pts * Fraction(frame.time_base)
-
-
 def upright_pixels(frame: VideoFrame, reformatter: VideoReformatter) -> Tensor:
     """A frame's bytes as it is to be looked at: (3, H, W) uint8."""
-    array: NDArray[np.uint8] = reformatter.reformat(frame, format="rgb24").to_ndarray()
+    array = reformatter.reformat(frame, format="rgb24").to_ndarray()
     turns = quarter_turns(frame)
     upright = np.ascontiguousarray(np.rot90(array, turns)) if turns else array
     return torch.from_numpy(upright).permute(2, 0, 1)

@@ -1,10 +1,13 @@
 """Writing video files: whole or not at all, with the sound and the timestamps of the file they come from."""
 
+from __future__ import annotations  # av.Packet takes a type argument in its stubs only
+
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -61,7 +64,7 @@ def transcode(source: Path, target: Path, codec: Codec, change: Change) -> int:
     ):
         sounds = {sound.index: out.add_stream_from_template(sound) for sound in container.streams.audio}
         video: VideoStream | None = None
-        waiting: list[Packet] = []
+        waiting: list[Packet[Any]] = []
         reformatter = VideoReformatter()
         clock = _Clock(target, stream)
         for item in decoded_with_sound(container, stream):
@@ -127,10 +130,7 @@ class _Clock:
         """The picture as a frame to encode."""
         if self._start is None:
             self._start = round(source.seconds / self.tick)
-        if self._exact:
-            stamp = round(source.seconds / self.tick)
-        else:
-            stamp = self._start + source.milliseconds
+        stamp = round(source.seconds / self.tick) if self._exact else self._start + source.milliseconds
         if self._last is not None:
             stamp = max(stamp, self._last + 1)
         self._last = stamp
@@ -161,7 +161,7 @@ def _add_video(
     return video
 
 
-def _mux_sound(out: OutputContainer, waiting: list[Packet], sounds: dict[int, AudioStream]) -> None:
+def _mux_sound(out: OutputContainer, waiting: list[Packet[Any]], sounds: dict[int, AudioStream]) -> None:
     for packet in waiting:
         packet.stream = sounds[packet.stream.index]
         out.mux(packet)

@@ -60,7 +60,7 @@ def test_all_bindings_but_slot_fit_a_video(text: str) -> None:
     ],
 )
 def test_a_text_that_is_no_binding_is_refused_with_what_would_work(text: str) -> None:
-    with pytest.raises(ValueError, match="use (constant|a number)"):
+    with pytest.raises(ValueError, match=r"use (constant|a number)"):
         parse_binding(text)
 
 

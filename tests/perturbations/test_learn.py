@@ -111,15 +111,23 @@ def test_a_file_that_is_no_state_is_refused(tmp_path: Path, metadata: dict[str, 
         State.load(path)
 
 
+def mean_loss(objective: Objective, delta: Tensor) -> float:
+    """Over batches that the run has and has not seen."""
+    losses = [evaluate_gradient(linear_score(), draw(step), objective, delta)[1] for step in range(20)]
+    return float(torch.cat(losses).mean())
+
+
 @pytest.mark.parametrize("budget", [LINF, Budget("l2", Fraction(4, 255))], ids=str)
 @pytest.mark.parametrize("objective", [Untargeted(), Targeted(2)], ids=str)
 def test_learning_lowers_the_loss_and_keeps_the_budget(budget: Budget, objective: Objective) -> None:
     state = start()
+    before = mean_loss(objective, state.delta)
     steps = run(state, 8, objective, budget)
-    assert steps[-1].loss < steps[0].loss
+    assert mean_loss(objective, state.delta) < before
     assert 0 < budget.size(state.delta) <= float(budget.epsilon) * (1 + 1e-6)
     assert [step.number for step in steps] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert all(step.clips == CLIPS and step.gradient_size > 0 for step in steps[:2])
+    assert all(step.clips == CLIPS for step in steps)
+    assert steps[0].gradient_size > 0
 
 
 def test_one_step_improves_the_loss_on_its_own_batch() -> None:
@@ -129,11 +137,15 @@ def test_one_step_improves_the_loss_on_its_own_batch() -> None:
     assert evaluate_gradient(linear_score(), draw(0), Untargeted(), state.delta)[1].mean() < before
 
 
-def test_a_step_counts_the_clips_that_were_fooled_before_it() -> None:
+def test_a_step_counts_the_clips_on_which_the_attacker_had_won_before_it() -> None:
     state = start()
-    first, *_, last = run(state, 8)
-    assert first.fooled == 0
-    assert 0 < last.fooled <= CLIPS
+    steps = run(state, 1, Untargeted())
+    assert steps[0].fooled == 0  # rounding alone, without a pattern, changes no prediction
+    batch = draw(1)
+    perturbed = add_and_round(batch.frames, (batch.rows @ state.delta @ batch.columns.T)[batch.slots])
+    won = int((linear_score()(perturbed).argmax(1) == 2).sum())
+    assert run(state, 2, Targeted(2))[0].fooled == won
+    assert won != 0
 
 
 @pytest.mark.parametrize("objective", [Untargeted(enough=1e9), Targeted(1, enough=1e9)], ids=str)

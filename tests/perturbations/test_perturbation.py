@@ -178,13 +178,13 @@ def test_a_damaged_delta_is_named(tmp_path: Path, tensors: dict[str, torch.Tenso
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda data: b"",
+        lambda data: data[:0],
         lambda data: data[:4],
         lambda data: data[:200],
         lambda data: data[:-1],
         lambda data: b"\xff" * 8 + data[8:],
         lambda data: data + b"more",
-        lambda data: b"hello, this is a text and not a pattern",
+        lambda data: b"this is a text: " + data,
     ],
     ids=["empty", "no header", "half a header", "a byte short", "huge header", "a tail", "text"],
 )

@@ -67,8 +67,8 @@ class BatchSource:
         slots = self.binding.slots(indices, len(stored.times))
         if self.binding.kind == "cyclic":
             slots = (slots + phase) % self.binding.period
-        clip = self.geometry.crop(stored.clip(indices)).to(self.device).float() / 255
-        return (clip if self.augmentation is None else self.augmentation.apply(clip, generator)), slots
+        clip = self.geometry.crop(stored.clip(indices)).to(self.device)
+        return (clip.float() / 255 if self.augmentation is None else self.augmentation.apply(clip, generator)), slots
 
     def _video_number(self, draw: int) -> int:
         """The video of a draw: a new random order for every round through the videos."""

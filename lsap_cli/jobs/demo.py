@@ -1,0 +1,82 @@
+"""`lsap demo`: the whole way on the embedded default: make videos, generate, apply, defend, report."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lsap_cli.demo.videos import LABELS, write_dataset
+from lsap_cli.jobs import apply, defend, generate
+from lsap_cli.runs import Run
+from lsap_cli.runs.run import Listener
+
+FIT_PER_CLASS = 8
+EVALUATION_PER_CLASS = 5
+SEED_OF_FIT = 1001
+SEED_OF_EVALUATION = 2002
+LEARN_SECONDS = 75.0
+SAMPLERS = ("uniform", "dense:stride=2", "random")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `demo` was asked for."""
+
+    epsilon: str = "8/255"
+    time_budget: float = LEARN_SECONDS
+    device: str = "auto"
+    seed: int = 0
+
+
+def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
+    """Runs everything below the run's folder.
+
+    Args:
+        settings: what to do.
+        run: the demo's own run; each command has one of its own below it.
+        listener: gets the events of those.
+
+    Returns:
+        The results document of `defend`, and where things are.
+    """
+    root = run.folder
+    made = (FIT_PER_CLASS + EVALUATION_PER_CLASS) * len(LABELS)
+    run.event("stage", name="making videos", files=made)
+    for name, count, seed in (
+        ("learn", FIT_PER_CLASS, SEED_OF_FIT),
+        ("test", EVALUATION_PER_CLASS, SEED_OF_EVALUATION),
+    ):
+        folder = root / "videos" / name
+        write_dataset(folder, count, seed + settings.seed, lambda path: run.event("file", path=path.name))
+    out = root / "perturbation.safetensors"
+    run.event("note", message=f"1 of 3  lsap generate: learn one pattern from {FIT_PER_CLASS * len(LABELS)} videos")
+    wanted = generate.Settings(
+        videos=str(root / "videos" / "learn"), model="demo", out=str(out), epsilon=settings.epsilon,
+        time_budget=settings.time_budget, device=settings.device, seed=settings.seed, batch=8,
+    )  # fmt: skip
+    with Run(root / "generate", "generate", vars(wanted), [listener]) as part:
+        generate.generate(wanted, part, started=time.monotonic())
+    tests = EVALUATION_PER_CLASS * len(LABELS)
+    run.event("note", message=f"2 of 3  lsap apply: put it into {tests} other videos")
+    applied = apply.Settings(str(out), str(root / "videos" / "test"), str(root / "perturbed"))
+    with Run(root / "apply", "apply", vars(applied), [listener]) as part:
+        apply.apply(applied, part)
+    run.event("note", message="3 of 3  lsap defend: what does the model see now, and which defense helps?")
+    judged = defend.Settings(
+        videos=str(root / "videos" / "test"), model="demo", perturbed=str(root / "perturbed"), sampler=SAMPLERS,
+        device=settings.device, seed=settings.seed, batch=16,
+    )  # fmt: skip
+    with Run(root / "defend", "defend", vars(judged), [listener]) as part:
+        results = defend.defend(judged, part)
+    run.write_json("results.json", results)
+    return results
+
+
+def places(root: Path) -> list[tuple[str, Path]]:
+    """Where a reader of the ending looks next."""
+    return [
+        ("report", root / "defend" / "report.html"),
+        ("videos", root / "videos" / "test"),
+        ("the same, perturbed", root / "perturbed"),
+        ("perturbation", root / "perturbation.safetensors"),
+    ]

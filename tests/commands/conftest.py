@@ -1,0 +1,58 @@
+"""A small world for the commands: demo videos to learn from, others to test on, and the program itself."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.demo.videos import write_dataset
+
+SCRIPT = "import sys; from lsap_cli.main import run; run()"
+
+
+@dataclass(frozen=True)
+class World:
+    learn: Path
+    test: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Lsap = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    root = tmp_path_factory.mktemp("world")
+    write_dataset(root / "learn", 1, 41)
+    write_dataset(root / "test", 1, 42)
+    return World(root / "learn", root / "test")
+
+
+@pytest.fixture(scope="session")
+def lsap() -> Lsap:
+    def call(*words: object, cwd: Path | None = None) -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=300, check=False
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def perturbation(world: World, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A perturbation that was learned for a few steps."""
+    folder = tmp_path_factory.mktemp("learned")
+    out = folder / "r.safetensors"
+    outcome = lsap("generate", world.learn, "--model", "demo", "--steps", 12, "--out", out, "--run", folder / "run")
+    assert outcome.code == 0, outcome.err
+    return out

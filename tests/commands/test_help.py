@@ -1,0 +1,30 @@
+"""Help answers at once: without torch, with an example for each command."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.commands.conftest import Lsap
+
+COMMANDS = ["generate", "apply", "defend", "demo", "report", "models check", "models show"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_shows_an_example(command: str, lsap: Lsap) -> None:
+    outcome = lsap(*command.split(), "--help")
+    assert outcome.code == 0
+    assert f"Example: lsap {command}" in " ".join(outcome.out.split())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["models"], *([*command.split(), "--help"] for command in COMMANDS)])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    script = (
+        f"import sys; sys.argv = ['lsap', *{words!r}]\n"
+        "from lsap_cli.main import run\n"
+        "try: run()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'torchvision', 'av', 'numpy', 'sklearn', 'matplotlib', 'textual'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)

@@ -1,0 +1,203 @@
+import csv
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.datasets.listing import Video, content_hash, list_videos, slug
+from lsap_cli.errors import LsapError
+from lsap_cli.video.reading import UnreadableVideo, read_footage
+
+LABELS = ["massaging person's head", "riding a bike", "tai chi"]
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def write_csv(path: Path, *rows: tuple[str, ...]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def listed(source: Path) -> dict[str, tuple[int, ...]]:
+    return {video.name: video.labels for video in list_videos(source, LABELS).videos}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("massaging person's head", "massaging_person_s_head"),
+        ("Tai  Chi", "tai_chi"),
+        ("tai_chi", "tai_chi"),
+        (" -- Tai-Chi! ", "tai_chi"),
+        ("3x3 (half)", "3x3_half"),
+    ],
+)
+def test_slugs_are_lower_case_letters_and_digits_joined_by_one_underscore(text: str, expected: str) -> None:
+    assert slug(text) == expected
+
+
+def test_labels_come_from_sub_folders_whatever_their_case_and_punctuation(tmp_path: Path) -> None:
+    touch(tmp_path, "tai_chi/a.mp4", "Massaging Person's Head/b.avi", "riding-a-bike/c.mkv")
+    assert listed(tmp_path) == {
+        "Massaging Person's Head/b.avi": (0,),
+        "riding-a-bike/c.mkv": (1,),
+        "tai_chi/a.mp4": (2,),
+    }
+
+
+def test_letters_of_every_script_tell_labels_apart(tmp_path: Path) -> None:
+    touch(tmp_path, "猫/a.mp4", "犬/b.mp4", "été/c.mp4")
+    videos = list_videos(tmp_path, ["猫", "犬", "été", "ete"]).videos
+    assert {video.name: video.labels for video in videos} == {"猫/a.mp4": (0,), "犬/b.mp4": (1,), "été/c.mp4": (2,)}
+
+
+def test_the_nearest_folder_that_is_a_label_counts(tmp_path: Path) -> None:
+    touch(tmp_path, "tai_chi/riding_a_bike/a.mp4", "tai_chi/deeper/b.mp4", "train/tai_chi/c.mp4")
+    assert listed(tmp_path) == {
+        "tai_chi/deeper/b.mp4": (2,),
+        "tai_chi/riding_a_bike/a.mp4": (1,),
+        "train/tai_chi/c.mp4": (2,),
+    }
+
+
+def test_an_unlabelled_folder_gives_videos_without_labels_and_no_remark(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    listing = list_videos(tmp_path, LABELS)
+    assert [video.labels for video in listing.videos] == [(), ()]
+    assert listing.remarks == []
+
+
+def test_a_sub_folder_that_is_no_label_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "tai_chi/a.mp4", "tai_chee/b.mp4")
+    listing = list_videos(tmp_path, LABELS)
+    assert listed(tmp_path) == {"tai_chee/b.mp4": (), "tai_chi/a.mp4": (2,)}
+    assert len(listing.remarks) == 1
+    assert "'tai_chee'" in listing.remarks[0]
+
+
+def test_one_file_is_a_set_of_one(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    assert list_videos(tmp_path / "a.mp4", LABELS).videos == [Video(tmp_path / "a.mp4", "a.mp4")]
+
+
+def test_a_list_gives_labels_and_what_is_accepted_besides(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "sub/b.mp4", "c.mp4")
+    source = write_csv(
+        tmp_path / "clips.csv",
+        ("path", "label", "also_accepted", "licence"),
+        ("a.mp4", "tai chi", "riding a bike | massaging_person_s_head", "MIT"),
+        ("sub/b.mp4", "Riding a Bike", "", "MIT"),
+        ("c.mp4", "", "", ""),
+    )
+    assert listed(source) == {"a.mp4": (2, 1, 0), "sub/b.mp4": (1,), "c.mp4": ()}
+    assert [video.path for video in list_videos(source, LABELS).videos][1] == tmp_path / "sub/b.mp4"
+
+
+def test_a_list_of_paths_alone_is_an_unlabelled_set(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    assert listed(write_csv(tmp_path / "clips.csv", ("path",), ("a.mp4",))) == {"a.mp4": ()}
+
+
+def test_a_list_written_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "clips.csv").write_bytes("path,label\r\na.mp4,tai chi\r\n".encode("utf-8-sig"))
+    assert listed(tmp_path / "clips.csv") == {"a.mp4": (2,)}
+
+
+def test_a_label_in_a_list_that_the_classifier_lacks_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    source = write_csv(tmp_path / "clips.csv", ("path", "label"), ("a.mp4", "dancing"))
+    listing = list_videos(source, LABELS)
+    assert listing.videos[0].labels == ()
+    assert "'dancing'" in listing.remarks[0]
+
+
+def test_a_listed_video_that_is_missing_stays_in_the_list_so_that_it_is_named_later(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "clips.csv", ("path", "label"), ("gone.mp4", "tai chi"))
+    assert listed(source) == {"gone.mp4": (2,)}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["loop.mp4", "a\0b.mp4", "x" * 300 + ".mp4", "d/" * 3000 + "a.mp4", "folder.mp4"],
+    ids=["loop", "null", "long", "deep", "folder"],
+)
+def test_a_path_that_no_file_can_have_is_refused_or_left_to_be_named_as_unreadable(tmp_path: Path, path: str) -> None:
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    source = write_csv(tmp_path / "clips.csv", ("path", "label"), (path, "tai chi"))
+    with suppress(LsapError):
+        (video,) = list_videos(source, LABELS).videos
+        with pytest.raises(UnreadableVideo):
+            read_footage(video.path)
+
+
+@pytest.mark.parametrize(
+    "path", ["../a.mp4", "sub/../../a.mp4", "/etc/a.mp4", "..\\a.mp4", "link.mp4", "folder/a.mp4", ""]
+)
+def test_a_path_that_leads_out_of_the_lists_folder_is_refused(tmp_path: Path, path: str) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    touch(tmp_path, "a.mp4")
+    (root / "link.mp4").symlink_to(tmp_path / "a.mp4")
+    (root / "folder").symlink_to(tmp_path)
+    source = write_csv(root / "clips.csv", ("path", "label"), (path, "tai chi"))
+    with pytest.raises(LsapError, match=r"clips\.csv, line 2: the path"):
+        list_videos(source, LABELS)
+
+
+def test_a_video_that_is_listed_twice_is_refused_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    source = write_csv(tmp_path / "clips.csv", ("path", "label"), ("a.mp4", "tai chi"), ("./a.mp4", "tai chi"))
+    with pytest.raises(LsapError, match=r"lists a\.mp4 twice"):
+        list_videos(source, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"file,label\na.mp4,tai chi\n", "has no column 'path'"),
+        (b"", "has no column 'path'"),
+        (b"path,label\n\xff\xfe.mp4,tai chi\n", "is not a CSV list"),
+        (b'path,label\n"a.mp4,tai chi\n', "is not a CSV list"),
+        (b"path,label\n", "holds no video"),
+    ],
+    ids=["column", "empty", "bytes", "quote", "no rows"],
+)
+def test_a_list_that_is_none_is_refused_by_name(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "clips.csv").write_bytes(content)
+    with pytest.raises(LsapError, match=r"clips\.csv") as caught:
+        list_videos(tmp_path / "clips.csv", LABELS)
+    assert said in str(caught.value)
+
+
+def test_nothing_there_is_said_with_what_would_work(tmp_path: Path) -> None:
+    with pytest.raises(LsapError, match="does not exist; give a folder of videos or a CSV list"):
+        list_videos(tmp_path / "gone", LABELS)
+    with pytest.raises(LsapError, match="holds no video"):
+        list_videos(tmp_path, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("Biking/v_Biking_g01_c04.avi", "v_biking_g01"),
+        ("v_HorseRiding_g12_c01.avi", "v_horseriding_g12"),
+        ("V_YoYo_G25_C07.AVI", "v_yoyo_g25"),
+        ("x/plain.mp4", "x/plain.mp4"),
+        ("v_no_group.mp4", "v_no_group.mp4"),
+    ],
+)
+def test_cuts_of_one_recording_share_a_group(name: str, group: str) -> None:
+    assert Video(Path(name), name).group == group
+
+
+def test_a_content_hash_is_the_files_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"video" * 50_000)
+    assert content_hash(tmp_path / "a") == hashlib.sha256(b"video" * 50_000).hexdigest()

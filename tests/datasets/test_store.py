@@ -1,0 +1,125 @@
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.video.codecs import H264
+from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames
+from tests.tiny import make_bytes, write_timed, write_tiny
+from tests.video.files import damage
+
+SHRINK = Geometry((8, 8), (9, 12)).shrink
+PLENTY = 2**30
+
+
+def make_set(root: Path) -> list[Video]:
+    """Videos of several lengths, sizes and codecs."""
+    write_tiny(root / "a.mkv", make_bytes(9, 20, 30, seed=1))
+    write_tiny(root / "b.mp4", make_bytes(14, 32, 24, seed=2), codec=H264())
+    write_timed(root / "c.mkv", make_bytes(3, 9, 12, seed=3), [0, 70, 500])
+    write_tiny(root / "d.mkv", make_bytes(1, 7, 5, seed=4))
+    return [Video(path, path.name, (0,)) for path in sorted(root.iterdir())]
+
+
+def load(store: FrameStore, videos: list[Video]) -> list[StoredVideo]:
+    stored = [result for _, result in store.load(videos)]
+    assert all(isinstance(result, StoredVideo) for result in stored)
+    return [result for result in stored if isinstance(result, StoredVideo)]
+
+
+def directly(path: Path) -> Tensor:
+    return torch.stack([SHRINK(frame.pixels[None])[0] for frame in read_frames(path)])
+
+
+@pytest.mark.parametrize("memory_bytes", [PLENTY, 0, 9 * 12 * 3 * 4], ids=["memory", "disk", "both"])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_stored_frames_are_those_that_decoding_and_shrinking_gives(
+    tmp_path: Path, memory_bytes: int, workers: int
+) -> None:
+    videos = make_set(tmp_path / "videos")
+    with FrameStore(SHRINK, memory_bytes, workers) as store:
+        for video, stored in zip(videos, load(store, videos), strict=True):
+            assert stored.video == video
+            every = torch.arange(len(stored.times))
+            assert torch.equal(stored.clip(every), directly(video.path))
+            footage = read_footage(video.path)
+            assert torch.equal(stored.times, footage.times)
+            assert stored.size == (footage.height, footage.width)
+
+
+def test_a_clip_takes_frames_in_any_order_and_again(tmp_path: Path) -> None:
+    videos = make_set(tmp_path / "videos")
+    indices = torch.tensor([8, 0, 0, 3])
+    with FrameStore(SHRINK, 0, 1) as store:
+        stored = load(store, videos)[0]
+        assert torch.equal(stored.clip(indices), directly(videos[0].path)[indices])
+        assert stored.clip(indices).shape == (4, 3, 9, 12)
+
+
+def test_the_cost_is_counted(tmp_path: Path) -> None:
+    videos = make_set(tmp_path / "videos")
+    in_all = (9 + 14 + 3 + 1) * 9 * 12 * 3
+    with FrameStore(SHRINK, PLENTY, 2) as store:
+        load(store, videos)
+        assert (store.cost.memory_bytes, store.cost.disk_bytes) == (in_all, 0)
+        assert store.cost.seconds > 0
+    with FrameStore(SHRINK, 0, 2) as store:
+        load(store, videos)
+        assert (store.cost.memory_bytes, store.cost.disk_bytes) == (0, in_all)
+
+
+@pytest.mark.parametrize("frames_in_memory", [1, 5, 9, 12, 26])
+def test_memory_stays_within_its_limit_and_the_rest_is_on_disk(tmp_path: Path, frames_in_memory: int) -> None:
+    videos = make_set(tmp_path / "videos")
+    frame = 9 * 12 * 3
+    with FrameStore(SHRINK, frames_in_memory * frame, 1) as store:
+        load(store, videos)
+        assert store.cost.memory_bytes <= frames_in_memory * frame
+        assert store.cost.memory_bytes + store.cost.disk_bytes == 27 * frame
+        assert store.cost.disk_bytes > 0
+
+
+def test_files_on_disk_go_when_the_store_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    videos = make_set(tmp_path / "videos")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    with FrameStore(SHRINK, 0, 2) as store:
+        load(store, videos)
+        assert len(list((tmp_path / "temporary").rglob("*.frames"))) == 4
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_broken_files_are_reported_in_their_place_and_the_rest_is_stored(tmp_path: Path) -> None:
+    videos = make_set(tmp_path / "videos")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no video")
+    broken = [Video(tmp_path / name, name) for name in ("empty.mp4", "text.mp4", "gone.mp4")]
+    mixed = [videos[0], broken[0], videos[1], broken[1], broken[2], videos[2]]
+    with FrameStore(SHRINK, PLENTY, 2) as store:
+        results = list(store.load(mixed))
+    assert [video for video, _ in results] == mixed
+    assert [isinstance(result, UnreadableVideo) for _, result in results] == [False, True, False, True, True, False]
+    assert "empty" in str(results[1][1])
+
+
+def test_a_video_that_breaks_off_holds_no_memory(tmp_path: Path) -> None:
+    path = damage(write_tiny(tmp_path / "a.mp4", make_bytes(20), codec=H264()))
+    with FrameStore(SHRINK, PLENTY, 1) as store:
+        [(_, result)] = store.load([Video(path, "a.mp4")])
+        assert isinstance(result, UnreadableVideo)
+        assert store.cost.memory_bytes == 0
+
+
+def test_stopping_in_the_middle_ends_the_workers(tmp_path: Path) -> None:
+    videos = make_set(tmp_path / "videos") * 5
+    before = threading.active_count()
+    with FrameStore(SHRINK, PLENTY, 2) as store:
+        loading = store.load(videos)
+        next(loading)
+        loading.close()  # type: ignore[attr-defined]  # a generator, which the declared Iterator leaves open
+        assert threading.active_count() == before

@@ -1,0 +1,224 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from defenses import Defense
+from defenses.compression import Jpeg
+from defenses.resampling import TemporalResample
+from defenses.temporal import TemporalMean, TemporalMedian
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.datasets.listing import Video
+from lsap_cli.evaluation import protocol
+from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Prediction, Written, judge_all
+from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb
+from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames, read_some_frames
+from lsap_cli.video.writing import transcode
+from perturbations import Budget, Perturbation, parse_binding
+from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Segments, Uniform
+from tests.tiny import clips_seen, make_bytes, make_classifier, write_timed, write_tiny
+
+SAMPLERS: dict[str, Sampler] = {
+    "uniform": Uniform(),
+    "dense": Dense(),
+    "rate": Rate(),
+    "random": RandomFrames(),
+    "segments": Segments(),
+}
+
+
+def make_videos(root: Path) -> list[Video]:
+    """Of several lengths, sizes and frame rates."""
+    write_tiny(root / "a.mkv", make_bytes(14, 20, 30, seed=1))
+    write_tiny(root / "b.mp4", make_bytes(3, 16, 12, seed=2), codec=H264Rgb())
+    write_timed(root / "c.mkv", make_bytes(9, 24, 16, seed=3), [0, 20, 30, 400, 410, 900, 1300, 1301, 1900])
+    write_tiny(root / "d.mkv", make_bytes(1, 9, 9, seed=4))
+    return [Video(path, path.name, (0,)) for path in sorted(root.iterdir())]
+
+
+def make_judge(
+    classifier: Classifier,
+    attacks: Mapping[str, Attack] | None = None,
+    defenses: Mapping[str, Defense | None] | None = None,
+    samplers: Mapping[str, Sampler] | None = None,
+    views: int = 1,
+    seed: int = 0,
+) -> Judge:
+    return Judge(
+        classifier,
+        samplers or SAMPLERS,
+        defenses or {"none": None},
+        attacks or {"none": Clean()},
+        views,
+        seed,
+        torch.device("cpu"),
+    )
+
+
+def whole(video: Video) -> Tensor:
+    return torch.stack([frame.pixels for frame in read_frames(video.path)])
+
+
+def labels(predictions: list[Prediction]) -> dict[tuple[str, str, str], int]:
+    return {(one.attack, one.defense, one.sampler): one.label for one in predictions}
+
+
+def strong_perturbation() -> Perturbation:
+    """Pushes `make_classifier` from what it sees in plain gray to its second choice."""
+    classifier = make_classifier()
+    gray = classifier.score(torch.full((1, 4, 3, 8, 8), 0.5))[0]
+    first, second = gray.topk(2).indices.tolist()
+    weights = classifier.state_dict()["network.weight"].view(4, 3, 8, 8, -1).mean(0)
+    direction = (weights[..., second] - weights[..., first]).sign()
+    binding, budget = parse_binding("cyclic:2"), Budget("linf", Fraction(64, 255))
+    return Perturbation(torch.stack([direction, direction / 2]) * (64 / 255), binding, budget)
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [(Ffv1(), ".mkv"), (H264Rgb(), ".mp4"), (H264Rgb(), ".mkv")])
+def test_fooling_measured_in_memory_is_fooling_measured_on_lossless_files(
+    tmp_path: Path, codec: Codec, suffix: str
+) -> None:
+    videos, perturbation = make_videos(tmp_path / "clean"), strong_perturbation()
+    files: dict[str, Path] = {}
+    for video in videos:
+        count = len(read_footage(video.path).times)
+
+        def change(pixels: Tensor, number: int, count: int = count) -> Tensor:
+            return perturbation.add_to_bytes(pixels[None], torch.tensor([number]), count)[0]
+
+        files[video.name] = tmp_path / "perturbed" / f"{video.path.stem}{suffix}"
+        transcode(video.path, files[video.name], codec, change)
+    in_memory, on_disk = make_classifier(), make_classifier()
+    changed = 0
+    for video in videos:
+        first = labels(make_judge(in_memory, {"none": Clean(), "r": Added(perturbation)}, views=2).predict(video))
+        second = labels(make_judge(on_disk, {"none": Clean(), "r": Written(files)}, views=2).predict(video))
+        assert first == second
+        changed += sum(first["r", "none", sampler] != first["none", "none", sampler] for sampler in SAMPLERS)
+    assert torch.equal(clips_seen(in_memory), clips_seen(on_disk))
+    assert changed > 0
+
+
+DEFENSES: dict[str, Defense | None] = {
+    "none": None,
+    "mean": TemporalMean(),
+    "median": TemporalMedian(5),
+    "resample": TemporalResample(),
+    "jpeg": Jpeg(),
+}
+
+
+@pytest.mark.parametrize("bytes_at_once", [2**30, 1], ids=["whole", "frame by frame"])
+def test_defending_what_the_samplers_need_is_defending_the_whole_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int
+) -> None:
+    """Law 2, to the bytes that the network sees, with an attack before the defense."""
+    monkeypatch.setattr(protocol, "NATIVE_BYTES", bytes_at_once)
+    perturbation = strong_perturbation()
+    fixed: dict[str, Sampler] = {"uniform": Uniform(), "dense": Dense(), "rate": Rate()}
+    for video in make_videos(tmp_path):
+        classifier = make_classifier()
+        judge = make_judge(classifier, {"none": Clean(), "r": Added(perturbation)}, DEFENSES, fixed)
+        judge.predict(video)
+        frames, times = whole(video), read_footage(video.path).times
+        every, count = torch.arange(len(frames)), len(frames)
+        expected: list[Tensor] = []
+        for attacked in (frames, perturbation.add_to_bytes(frames, every, count)):
+            for defense in DEFENSES.values():
+                defended = attacked
+                if defense is not None:
+                    defended = (defense.defend(attacked / 255, every, every, count) * 255).round().to(torch.uint8)
+                shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
+                expected += [shrunk[sampler.choose(times, 4, 1, torch.Generator())[0]] for sampler in fixed.values()]
+        assert torch.equal(clips_seen(classifier), torch.stack(expected))
+
+
+def test_there_is_a_prediction_for_each_attack_defense_and_sampler(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    judge = make_judge(make_classifier(), {"none": Clean(), "r": Added(strong_perturbation())}, DEFENSES)
+    expected = {(a, d, s) for a in ("none", "r") for d in DEFENSES for s in SAMPLERS}
+    predictions = judge.predict(video)
+    assert set(labels(predictions)) == expected
+    assert len(predictions) == len(expected)
+
+
+def test_random_samplers_choose_the_same_frames_for_every_attack_and_defense(tmp_path: Path) -> None:
+    classifier = make_classifier()
+    attacks: dict[str, Attack] = {"none": Clean(), "again": Clean()}
+    judge = make_judge(classifier, attacks, {"none": None, "also none": None}, {"random": RandomFrames()})
+    judge.predict(make_videos(tmp_path)[0])
+    clips = clips_seen(classifier)
+    assert len(clips) == 4
+    assert torch.equal(clips, clips[:1].expand_as(clips))
+
+
+def random_clip(video: Video, seed: int) -> Tensor:
+    classifier = make_classifier()
+    make_judge(classifier, samplers={"random": RandomFrames()}, seed=seed).predict(video)
+    return clips_seen(classifier)
+
+
+def test_the_seed_decides_what_random_samplers_choose(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    assert torch.equal(random_clip(video, 3), random_clip(video, 3))
+    assert len({random_clip(video, seed).numpy().tobytes() for seed in range(6)}) > 1
+
+
+def test_equal_videos_of_different_names_are_not_sampled_alike(tmp_path: Path) -> None:
+    path = make_videos(tmp_path)[0].path
+    clips = {random_clip(Video(path, name), 0).numpy().tobytes() for name in ("a", "b", "c", "d")}
+    assert len(clips) > 1
+
+
+def test_views_are_averaged_as_probabilities(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    classifier = make_classifier(seed=2)
+    (prediction,) = make_judge(classifier, samplers={"dense": Dense(1)}, views=3).predict(video)
+    clips = clips_seen(classifier)
+    assert clips.shape[0] == 3
+    probabilities = classifier.score(clips).softmax(1).mean(0)
+    assert prediction.label == int(probabilities.argmax())
+
+
+def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    judge = make_judge(make_classifier(), views=3)
+    assert labels(judge.predict(video)) == labels(replace(judge, batch=1).predict(video))
+
+
+def test_a_file_is_decoded_once_for_all_attacks_that_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = make_videos(tmp_path)[0]
+    reads: list[Path] = []
+
+    def counting(path: Path, numbers: Tensor) -> Tensor:
+        reads.append(path)
+        return read_some_frames(path, numbers)
+
+    monkeypatch.setattr(protocol, "read_some_frames", counting)
+    attacks: dict[str, Attack] = {"none": Clean(), "r": Added(strong_perturbation())}
+    make_judge(make_classifier(), attacks, DEFENSES).predict(video)
+    assert reads == [video.path]
+
+
+def test_a_video_that_cannot_be_read_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:
+    videos = make_videos(tmp_path)
+    (tmp_path / "empty.mp4").touch()
+    videos.insert(1, Video(tmp_path / "empty.mp4", "empty.mp4"))
+    results = list(judge_all(make_judge(make_classifier()), videos))
+    assert [video for video, _ in results] == videos
+    assert [isinstance(result, UnreadableVideo) for _, result in results] == [False, True, False, False, False]
+
+
+def test_the_demo_network_judges_a_video_of_the_real_kind(tmp_path: Path) -> None:
+    from lsap_cli.classifiers.resolve import load_classifier
+    from lsap_cli.demo.videos import make_video
+
+    frames = make_video("left", torch.Generator().manual_seed(8), 40, 120, 160)
+    path = write_tiny(tmp_path / "left.mkv", frames)
+    classifier = load_classifier("demo")
+    predictions = make_judge(classifier, samplers={"uniform": Uniform()}).predict(Video(path, "left.mkv"))
+    assert classifier.labels[predictions[0].label] == "left"

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchvision", "av", "numpy", "matplotlib", "jinja2", "safetensors", "PIL", "textual")
+SHOW = "import sys; print(*[name for name in {heavy} if name in sys.modules])"
+
+
+def loaded_after(code: str, heavy: tuple[str, ...] = HEAVY) -> str:
+    """Which of the heavy packages are loaded in a new process that has run `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{SHOW.format(heavy=heavy)}"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_commands_are_known_without_anything_heavy() -> None:
+    assert loaded_after("import lsap_cli.main") == ""
+
+
+@pytest.mark.parametrize("command", ["", "generate", "apply", "defend", "models", "report", "demo"])
+def test_help_is_built_without_anything_heavy(command: str) -> None:
+    arguments = [*command.split(), "--help"]
+    code = (
+        "from typer.testing import CliRunner\n"
+        "from lsap_cli.main import app\n"
+        f"result = CliRunner().invoke(app, {arguments})\n"
+        "assert result.exit_code == 0, result.output\n"
+        "assert 'Usage' in result.output"
+    )
+    assert loaded_after(code) == ""
+
+
+def test_run_folders_need_no_torch() -> None:
+    assert loaded_after("import lsap_cli.runs.run") == ""
+
+
+def test_reports_need_no_torch() -> None:
+    code = "import lsap_cli.reports.html, lsap_cli.reports.tables, lsap_cli.reports.plots, lsap_cli.reports.pictures"
+    assert loaded_after(code, ("torch", "torchvision", "av")) == ""
+
+
+@pytest.mark.parametrize("side", ["perturbations", "defenses"])
+def test_the_two_sides_know_neither_each_other_nor_the_shell(side: str) -> None:
+    other = "defenses" if side == "perturbations" else "perturbations"
+    code = (
+        f"import importlib, pkgutil, {side}\n"
+        f"for module in pkgutil.walk_packages({side}.__path__, '{side}.'): importlib.import_module(module.name)"
+    )
+    assert loaded_after(code, (other, "lsap_cli", "typer", "rich", "av")) == ""

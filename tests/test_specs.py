@@ -1,0 +1,86 @@
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import pytest
+
+from defenses import DEFENSES
+from defenses.compression import Jpeg
+from lsap_cli.errors import LsapError
+from lsap_cli.specs import build, describe
+from lsap_cli.video.codecs import CODECS, H264
+from perturbations.samplers import SAMPLERS, Dense, Rate, Uniform
+
+
+@dataclass(frozen=True)
+class Thing:
+    name: ClassVar[str] = "thing"
+    count: int = 3
+    share: float = 0.5
+    on: bool = True
+    limit: int | None = None
+    rate: Fraction = Fraction(1, 2)
+    word: str = "fast"
+
+
+THINGS: dict[str, type[Thing]] = {"thing": Thing}
+
+
+def test_names_and_settings_become_objects() -> None:
+    assert build("uniform", SAMPLERS, "sampler") == Uniform()
+    assert build("dense:stride=4", SAMPLERS, "sampler") == Dense(4)
+    assert build("rate:fps=30000/1001", SAMPLERS, "sampler") == Rate(Fraction(30000, 1001))
+    assert build("h264:crf=23,preset=fast", CODECS, "codec") == H264(23, "fast")
+    assert build(" jpeg:quality=50 ", DEFENSES, "defense") == Jpeg(50)
+    assert build("dense: stride = 4", SAMPLERS, "sampler") == Dense(4)
+
+
+def test_every_kind_of_value_is_read_by_its_type() -> None:
+    spec = "thing:count=-2,share=1e-3,on=false,limit=7,rate=0.03,word=slow"
+    assert build(spec, THINGS, "thing") == Thing(-2, 1e-3, False, 7, Fraction(3, 100), "slow")
+
+
+@pytest.mark.parametrize("table", [SAMPLERS, DEFENSES, CODECS], ids=["samplers", "defenses", "codecs"])
+def test_every_registered_thing_is_built_from_its_own_description(table: dict[str, type[object]]) -> None:
+    for name, spec in zip(table, describe(table), strict=True):
+        assert build(spec, table, "thing") == build(name, table, "thing") == table[name]()
+
+
+def test_descriptions_show_the_default_settings() -> None:
+    assert describe(SAMPLERS) == ["uniform", "segments", "dense:stride=2", "rate:fps=5", "random"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("", "the sampler '' is unknown; use one of: uniform, segments, dense:stride=2"),
+        ("evenly", "the sampler 'evenly' is unknown"),
+        ("Dense", "the sampler 'Dense' is unknown"),
+        ("dense:4", "the sampler 'dense:4' has no setting '4'; write it as dense:stride=2"),
+        ("dense:step=4", "has no setting 'step=4'"),
+        ("dense:stride", "has no setting 'stride'"),
+        ("dense:stride=4,", "has no setting ''"),
+        ("dense:stride=two", "stride is 'two', which is not a whole number"),
+        ("dense:stride=1.5", "stride is '1.5', which is not a whole number"),
+        ("dense:stride=0", "stride is 0; use a whole number from 1"),
+        ("rate:fps=1/0", "fps is '1/0', which is not a number"),
+        ("rate:fps=0", "fps is 0; use a number above 0"),
+        ("uniform:frames=3", "has no setting 'frames=3'; write it as uniform"),
+    ],
+)
+def test_a_wrong_spec_is_said_with_what_would_work(spec: str, said: str) -> None:
+    with pytest.raises(LsapError) as caught:
+        build(spec, SAMPLERS, "sampler")
+    assert said in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("value", ["True", "1", "yes", ""])
+def test_a_truth_is_written_true_or_false(value: str) -> None:
+    with pytest.raises(LsapError, match=f"on is '{value}', which is not true or false"):
+        build(f"thing:on={value}", THINGS, "thing")
+
+
+def test_a_setting_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(LsapError, match="stride"):
+        build("dense:stride=2,stride=4", SAMPLERS, "sampler")

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.video.walking import find_media
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def found(root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in find_media(root)]
+
+
+def test_media_are_found_by_suffix_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    touch(tmp_path, "b/2.MP4", "b/10.avi", "a.mkv", "c/d/e.webm", "b/notes.txt", "clips.csv", "noise.wav", "noext")
+    assert found(tmp_path) == ["a.mkv", "b/10.avi", "b/2.MP4", "c/d/e.webm", "noise.wav"]
+
+
+def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.mp4", ".hidden/b.mp4", "c/.d/e.mp4", "f.mp4", ".g.mp4.123.partial")
+    assert found(tmp_path) == ["f.mp4"]
+
+
+def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+    outside, inside = tmp_path / "outside", tmp_path / "inside"
+    touch(outside, "secret.mp4", "more/secret.mp4")
+    touch(inside, "a.mp4")
+    (inside / "file.mp4").symlink_to(outside / "secret.mp4")
+    (inside / "folder").symlink_to(outside / "more")
+    (inside / "relative.mp4").symlink_to("../outside/secret.mp4")
+    assert found(inside) == ["a.mp4"]
+
+
+def test_links_within_the_folder_lead_to_files_but_not_into_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b.mp4")
+    (tmp_path / "again.mp4").symlink_to(tmp_path / "a" / "b.mp4")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert found(tmp_path) == ["a/b.mp4", "again.mp4"]
+
+
+@pytest.mark.parametrize("target", ["loop.mp4", "nothing.mp4"])
+def test_links_that_lead_nowhere_are_passed_over(tmp_path: Path, target: str) -> None:
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / target)
+    assert found(tmp_path) == ["a.mp4"]
+
+
+def test_a_folder_that_is_itself_a_link_is_walked(tmp_path: Path) -> None:
+    touch(tmp_path / "real", "a.mp4")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert found(tmp_path / "link") == ["a.mp4"]
+
+
+def test_a_folder_named_like_a_video_is_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4/b.mp4")
+    assert found(tmp_path) == ["a.mp4/b.mp4"]
