@@ -1,5 +1,5 @@
 # Everything a developer and CI need. On a bare clone: make demo, make test.
-.PHONY: setup demo test check lint format bench clean
+.PHONY: setup demo test check lint format clean
 
 PYTHON ?= python3
 VENV := .venv

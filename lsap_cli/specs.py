@@ -36,6 +36,8 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
         key, equals, text = (piece.strip() for piece in part.partition("="))
         if not equals or key not in known:
             raise LsapError(f"the {what} '{spec}' has no setting '{part}'; write it as {describe({name: kind})[0]}")
+        if key in settings:
+            raise LsapError(f"the {what} '{spec}' gives {key} twice; give it once")
         try:
             settings[key] = _value(text, known[key])
         except (ValueError, ZeroDivisionError):
@@ -67,6 +69,8 @@ def _value(text: str, wanted: Any) -> Any:
         return text == "true"
     if isinstance(wanted, types.UnionType):
         wanted = next(part for part in wanted.__args__ if part is not types.NoneType)
+    if wanted is Fraction and (len(text) > 40 or "e" in text.lower()):
+        raise ValueError(text)
     return wanted(text)
 
 

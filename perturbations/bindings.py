@@ -52,6 +52,11 @@ class Binding:
         """Whether the perturbation can be put into a video file; `slot` exists only after sampling."""
         return self.kind != "slot"
 
+    @property
+    def needs_length(self) -> bool:
+        """Whether a frame's slot depends on how many frames the video has."""
+        return self.kind == "relative"
+
     def slots(self, indices: Tensor, frame_count: int) -> Tensor:
         """The slot of each frame.
 

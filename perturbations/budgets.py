@@ -97,6 +97,8 @@ def parse_epsilon(text: str) -> Fraction:
         ValueError: if the text is not a number, or not in (0, 1].
     """
     try:
+        if len(text) > 40 or "e" in text.lower():
+            raise ValueError(text)
         epsilon = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None

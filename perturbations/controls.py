@@ -5,6 +5,7 @@ import math
 import torch
 
 from perturbations.perturbation import Perturbation
+from perturbations.seeds import seeded
 
 
 def noise_like(perturbation: Perturbation, seed: int) -> Perturbation:
@@ -17,7 +18,7 @@ def noise_like(perturbation: Perturbation, seed: int) -> Perturbation:
         perturbation: what the noise stands beside.
         seed: of the noise.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed, "noise")
     budget, shape = perturbation.budget, perturbation.delta.shape
     epsilon = float(budget.epsilon)
     if budget.norm == "linf":

@@ -3,18 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.bindings import Binding, parse_binding
-from perturbations.budgets import LEVELS, Budget
+from perturbations.budgets import LEVELS, Budget, parse_epsilon
 
 FORMAT = "lsap.perturbation/1"
 UNITS = "pixels in [0, 1]"
@@ -116,16 +115,16 @@ class Perturbation:
         return add_levels(frames, self.levels(height, width)[self.binding.slots(indices, frame_count)])
 
     def save(self, path: Path) -> None:
-        """Writes one safetensors file: `delta`, and in its metadata everything else."""
+        """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""
         metadata = {
             "format": FORMAT,
             "units": UNITS,
             "binding": str(self.binding),
             "norm": self.budget.norm,
-            "epsilon": str(self.budget.epsilon),
+            "epsilon": self.budget.epsilon_text,
             "record": json.dumps(self.record, sort_keys=True),
         }
-        save_file({"delta": self.delta.contiguous()}, path, metadata=metadata)
+        path.write_bytes(_in_fixed_order(save({"delta": self.delta.contiguous()}, metadata=metadata)))
 
     @classmethod
     def load(cls, path: Path) -> "Perturbation":
@@ -146,9 +145,9 @@ class Perturbation:
             record = json.loads(metadata["record"])
             if not isinstance(record, dict):
                 raise TypeError("record is not an object")
-            budget = Budget(metadata["norm"], Fraction(metadata["epsilon"]))
+            budget = Budget(metadata["norm"], parse_epsilon(metadata["epsilon"]))
             return cls(delta, parse_binding(metadata["binding"]), budget, record)
-        except (ValueError, TypeError, ZeroDivisionError) as error:
+        except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
 
 
@@ -160,6 +159,14 @@ def add_levels(frames: Tensor, levels: Tensor) -> Tensor:
 def resize_delta(delta: Tensor, height: int, width: int) -> Tensor:
     """(P, 3, h, w) -> (P, 3, height, width), bilinear, antialiased where it shrinks."""
     return F.interpolate(delta, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
+
+
+def _in_fixed_order(file: bytes) -> bytes:
+    """A safetensors file with its header's keys sorted; the library writes them in an order that changes."""
+    length = int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + file[8 + length :]
 
 
 def _check_metadata(path: Path, metadata: Mapping[str, str], tensors: list[str]) -> None:

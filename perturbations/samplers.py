@@ -130,7 +130,7 @@ class Rate:
         return max(int(times[-1]) - int((frames - 1) * 1000 / self.fps), 0)
 
     def _from(self, times: Tensor, frames: int, start: int) -> Tensor:
-        moments = start + torch.arange(frames) * 1000 * self.fps.denominator // self.fps.numerator
+        moments = torch.tensor([start + int(number * 1000 / self.fps) for number in range(frames)])
         after = torch.searchsorted(times, moments).clamp(max=len(times) - 1)
         before = (after - 1).clamp(min=0)
         return torch.where((moments - times[before]).abs() <= (times[after] - moments).abs(), before, after)

@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import math
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -230,11 +231,15 @@ def _module_from_file(path: Path) -> Any:
         raise FileNotFoundError(path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    before = set(sys.modules)
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
+        for new in set(sys.modules) - before:  # another card's module beside it can have the same name
+            if Path(getattr(sys.modules[new], "__file__", None) or "/").parent == path.parent:
+                del sys.modules[new]
     return module
 
 
@@ -293,6 +298,8 @@ def _pair_or_count(value: Any) -> tuple[int, int] | int:
 
 def _triple(value: Any) -> tuple[float, float, float]:
     first, second, third = (float(number) for number in value)
+    if not all(map(math.isfinite, (first, second, third))):
+        raise ValueError
     return first, second, third
 
 

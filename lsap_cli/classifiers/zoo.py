@@ -37,13 +37,13 @@ def load_zoo(spec: str) -> Classifier:
     if option and not option.startswith("weights="):
         raise LsapError(f"the model '{spec}': only weights=FILE or weights=none can follow the name")
     weights = get_model_weights(name).DEFAULT
-    network = get_model(name, weights=None)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = get_model(name, weights=None)
     source = {"spec": spec, "torchvision_weights": str(weights)}
     chosen = option.removeprefix("weights=")
     if chosen == "none":
         source["torchvision_weights"] = "none (untrained)"
-        torch.manual_seed(0)
-        network = get_model(name, weights=None)
     else:
         path = Path(chosen) if chosen else None
         if path is not None and not path.is_file():

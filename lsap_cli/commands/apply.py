@@ -38,7 +38,7 @@ def command(
         if results["over_budget"]:
             budget = results["budget"]
             screen.say(
-                f"[yellow]over budget[/] {len(results['over_budget'])} files: the codec moved values by more than "
+                f"over budget: {len(results['over_budget'])} files: the codec moved values by more than "
                 f"{budget['norm']} {budget['epsilon']} (such as {results['over_budget'][0]}); use a lossless codec to keep it"
             )
     if as_json:

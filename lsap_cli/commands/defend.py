@@ -49,7 +49,7 @@ def command(
     with running("defend", run, asdict(settings), quiet) as (work, screen):
         results = defend(settings, work)
     report = write_report(work.folder)
-    screen.result(results_table(results), summary_sentence(results))
+    screen.result(results_table(results), summary_sentence(results), as_json=as_json)
     screen.say(f"report: {report}")
     if as_json:
         print_json(results)

@@ -31,7 +31,7 @@ def command(
     with running("demo", run, asdict(settings), quiet) as (work, screen):
         results = demo(settings, work, screen.show)
         write_report(work.folder / "defend")
-    screen.result(results_table(results), summary_sentence(results))
+    screen.result(results_table(results), summary_sentence(results), as_json=as_json)
     for name, path in places(work.folder):
         screen.say(f"{name:20} {path}")
     screen.say("next: lsap generate YOUR_VIDEOS --model YOUR_MODEL.toml --out r.safetensors   (docs/model-card.md)")

@@ -73,7 +73,7 @@ def command(
         check_same_settings(run, asdict(settings))
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume)
-        screen.result(results_table(results))
+        screen.result(results_table(results), as_json=as_json)
         screen.say(f"wrote {out} after {results['steps']} steps; the run is in {work.folder}")
     if as_json:
         print_json(results)

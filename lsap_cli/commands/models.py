@@ -81,7 +81,7 @@ def check(
     if as_json:
         print_json(document)
     else:
-        screen.print(check_table(document))
+        screen.result(check_table(document))
     failed = any(one["verdict"] == "FAIL" for one in document["findings"])
     if failed or document.get("accuracy", {}).get("skipped"):
         raise typer.Exit(1)

@@ -29,11 +29,13 @@ def running(
     command: str, folder: Path | None, settings: dict[str, Any], quiet: bool, resume: bool = False
 ) -> Iterator[tuple[Run, Screen]]:
     """A run folder whose events are shown on the terminal while the command works."""
-    with (
-        Screen(quiet) as screen,
-        Run(folder or default_folder(command), command, settings, [screen.show], resume) as run,
-    ):
-        yield run, screen
+    where = folder or default_folder(command.replace(" ", "-"))
+    try:
+        with Screen(quiet) as screen, Run(where, command, settings, [screen.show], resume) as run:
+            yield run, screen
+    except KeyboardInterrupt:
+        again = f"; go on with --resume --run {where}" if command == "generate" else ""
+        raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None
 
 
 def print_json(document: Any) -> None:

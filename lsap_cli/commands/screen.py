@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from lsap_cli.reports.rows import printable
 from lsap_cli.runs import Event
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -58,19 +59,20 @@ class Screen:
         if handler is not None:
             handler(event)
 
-    def say(self, text: RenderableType) -> None:
-        """A line that stays."""
-        if not self._quiet:
-            self._console.print(text)
+    def say(self, text: str) -> None:
+        """A line that stays, shown as it is: names of files in it are never read as markup."""
+        self._say(escape(printable(text)))
 
-    def result(self, *parts: RenderableType) -> None:
-        """What a command found, below its talk."""
+    def _say(self, markup: str) -> None:
         if not self._quiet:
-            self._console.print(*parts, sep="\n")
+            self._console.print(markup, soft_wrap=not self._live)
 
-    def print(self, result: RenderableType) -> None:
-        """A result, on stdout: also when the talk is off."""
-        Console(highlight=False).print(result)
+    def result(self, *parts: RenderableType, as_json: bool = False) -> None:
+        """What a command found: on stdout, or beside its talk where stdout belongs to a JSON document."""
+        if as_json and self._quiet:
+            return
+        console = self._console if as_json else Console(highlight=False)
+        console.print(*parts, sep="\n")
 
     def _on_stage(self, event: Event) -> None:
         self._stage, self._done, self._total = (
@@ -80,7 +82,7 @@ class Screen:
         )
         self._last_plain = time.monotonic()
         if not self._live:
-            self.say(f"{self._stage} …")
+            self._say(f"{self._stage} …")
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(f"[bold]{escape(self._stage)}[/]", total=None, text="")
@@ -90,32 +92,32 @@ class Screen:
         self._advance(
             self._done,
             self._total,
-            f"{self._done} of {self._total} videos  [dim]{escape(event['path'])[-40:]}[/]",
+            f"{self._done} of {self._total} videos  [dim]{escape(printable(event['path'])[-40:])}[/]",
         )
 
     def _on_file(self, event: Event) -> None:
         self._done += 1
-        text = f"{self._done} of {self._total} files  [dim]{escape(event['path'])[-40:]}[/]"
+        text = f"{self._done} of {self._total} files  [dim]{escape(printable(event['path'])[-40:])}[/]"
         self._advance(self._done, self._total, text)
 
     def _on_skipped(self, event: Event) -> None:
         self._done += 1
-        self.say(f"[red]left out[/] {escape(event['path'])}: {escape(event['reason'])}")
+        self._say(f"[red]left out[/] {escape(printable(event['path']))}: {escape(printable(event['reason']))}")
 
     def _on_warning(self, event: Event) -> None:
-        self.say(f"[yellow]note[/] {escape(event['message'])}")
+        self._say(f"[yellow]note[/] {escape(printable(event['message']))}")
 
     def _on_note(self, event: Event) -> None:
-        self.say(f"\n[bold]{escape(event['message'])}[/]")
+        self._say(f"\n[bold]{escape(printable(event['message']))}[/]")
 
     def _on_split(self, event: Event) -> None:
-        self.say(
+        self._say(
             f"{event['fit']} videos to learn from, {event['verify']} to verify on; decoded in {event['decode_seconds']:.0f} s, "
             f"{(event['memory_bytes'] + event['disk_bytes']) / 2**20:.0f} MB of frames"
         )
 
     def _on_resumed(self, event: Event) -> None:
-        self.say(f"resumed after step {event['step']}")
+        self._say(f"resumed after step {event['step']}")
 
     def _on_step(self, event: Event) -> None:
         number, clips, spent = event["number"], event["clips"], event["seconds"]
@@ -131,14 +133,14 @@ class Screen:
         self._verified = (
             f"fooling rate {fooled['value']:.2f} ({fooled['low']:.2f}–{fooled['high']:.2f}, n {fooled['of']})"
         )
-        self.say(f"[dim]step {event['step']}: on unseen videos and samplers, {self._verified}[/]")
+        self._say(f"[dim]step {event['step']}: on unseen videos and samplers, {self._verified}[/]")
 
     def _advance(self, done: float, total: float, text: str) -> None:
         if self._live and self._task is not None:
             self._progress.update(self._task, completed=done, total=total or None, text=text)
         elif not self._live and time.monotonic() - self._last_plain > PLAIN_EVERY_SECONDS:
             self._last_plain = time.monotonic()
-            self.say(f"{self._stage}: {text}")
+            self._say(f"{escape(self._stage)}: {text}")
 
 
 def _clock(seconds: float) -> str:

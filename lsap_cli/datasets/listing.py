@@ -3,9 +3,10 @@
 import csv
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from lsap_cli.errors import LsapError
 from lsap_cli.video.walking import find_media
@@ -49,8 +50,8 @@ class Listing:
 
 
 def slug(text: str) -> str:
-    """Lower case, runs of anything but letters and digits as one `_`, none at the ends."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    """Lower case, runs of anything but letters and digits (of any script) as one `_`, none at the ends."""
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", text).lower()).strip("_")
 
 
 def list_videos(source: Path, labels: Sequence[str]) -> Listing:
@@ -127,16 +128,15 @@ def _from_csv(path: Path, labels: Sequence[str]) -> Listing:
 
 def _inside(root: Path, text: str | None, where: str) -> PurePosixPath:
     """A listed path, checked: relative, and inside of the list's folder also when links are followed."""
-    path = (
-        PurePosixPath((text or "").replace("\\", "/"))
-        if not (root / (text or "")).exists()
-        else PurePosixPath(text or "")
-    )
-    if not text or path.is_absolute() or ".." in path.parts:
-        raise LsapError(
-            f"{where}: the path '{text}' is not inside the list's folder; use paths relative to {root or '.'}"
-        )
-    if not (root / path).resolve().is_relative_to(root.resolve()):
+    path = PurePosixPath(text or "")
+    if not text or path.is_absolute() or ".." in (*path.parts, *PureWindowsPath(text).parts):
+        raise LsapError(f"{where}: the path '{text}' is not inside the list's folder; use paths relative to {root}")
+    try:
+        inside = (root / path).resolve().is_relative_to(root.resolve())
+        (root / path).is_file()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise LsapError(f"{where}: the path '{text}' cannot be that of a file ({error})") from None
+    if not inside:
         raise LsapError(f"{where}: the path '{text}' is a link that leads out of {root}; list files inside of it")
     return path
 

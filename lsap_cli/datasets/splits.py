@@ -43,19 +43,40 @@ def split_by_group(
 
 
 def merged_groups(videos: Sequence[Video], hashes: Sequence[str]) -> list[str]:
-    """Each video's group, where files with equal content share one."""
+    """Each video's group, where groups that share a file with equal content are one."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
     first_with: dict[str, str] = {}
-    return [first_with.setdefault(content, video.group) for video, content in zip(videos, hashes, strict=True)]
+    for video, content in zip(videos, hashes, strict=True):
+        parent[root(video.group)] = root(first_with.setdefault(content, video.group))
+    return [root(video.group) for video in videos]
 
 
 def overlap(videos: Iterable[Video], record: Mapping[str, Any]) -> list[str]:
     """Names of the videos that a perturbation has seen: same content or same recording.
 
     Args:
-        videos: to be evaluated on.
+        videos: to be evaluated on; files that are not there are passed over.
         record: a perturbation's record, whose `videos` lists what it was fitted and verified on.
+
+    Raises:
+        LsapError: if the record's list is damaged.
     """
-    seen = record.get("videos", [])
-    hashes = {one["sha256"] for one in seen}
-    groups = {one["group"] for one in seen if one["group"] != one["name"]}
-    return [video.name for video in videos if video.group in groups or content_hash(video.path) in hashes]
+    try:
+        seen = [(one["name"], one["group"], one["sha256"]) for one in record.get("videos", [])]
+    except (KeyError, TypeError):
+        raise LsapError(
+            "the perturbation's record of the videos it was learned from is damaged; generate it again"
+        ) from None
+    hashes = {sha256 for _, _, sha256 in seen}
+    recordings = {group for name, group, _ in seen if group != name}
+    return [
+        video.name
+        for video in videos
+        if video.group in recordings or (video.path.is_file() and content_hash(video.path) in hashes)
+    ]

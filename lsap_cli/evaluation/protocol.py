@@ -5,7 +5,6 @@ sample, resize, crop, classify. `generate` verifies with it, `defend` evaluates 
 """
 
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from lsap_cli.evaluation.changes import Changes
 from lsap_cli.video.reading import UnreadableVideo, read_footage, read_some_frames
 from perturbations import Perturbation
 from perturbations.samplers import Sampler
+from perturbations.seeds import seeded
 
 NATIVE_BYTES = 2**30  # frames of one video held at its own size at a time
 
@@ -152,7 +152,7 @@ class Judge:
 
     def _choose(self, video: Video, sampler: Sampler, times: Tensor) -> Tensor:
         """(V, T) frame numbers; the same for every attack and defense."""
-        generator = torch.Generator().manual_seed(self.seed * 2**32 + zlib.crc32(video.name.encode()))
+        generator = seeded(self.seed, "clips", video.name)
         return sampler.choose(times, self.classifier.frames, self.views, generator)
 
     def _needs(self, defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor:

@@ -25,6 +25,7 @@ from perturbations.perturbation import add_levels
 
 MANIFEST = "manifest.jsonl"
 MANIFEST_SCHEMA = "lsap.manifest/1"
+BYTES_A_PIXEL = 1.2  # of lossless video with a perturbation in it: 1.0 to 1.5 were measured
 COPY = "perturbation.safetensors"  # beside the manifest: what was added, for lsap defend --perturbed
 
 
@@ -95,7 +96,7 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
         The results document: files with their effective norms, totals, and what was skipped.
 
     Raises:
-        LsapError: for anything that the user can mend; nothing is written then.
+        LsapError: for anything that the user can mend.
     """
     perturbation = load_perturbation(Path(settings.perturbation))
     if not perturbation.binding.fits_a_video:
@@ -157,16 +158,21 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
     return results
 
 
-def measure(source: Path, target: Path, perturbation: Perturbation) -> Written:
+def measure(source: Path, target: Path, perturbation: Perturbation, frame_count: int) -> Written:
     """Decodes a source and a written file side by side and compares every frame.
+
+    Args:
+        source: a video.
+        target: what was written for it.
+        perturbation: what was added.
+        frame_count: of the source; not looked at unless the binding needs it.
 
     Raises:
         UnreadableVideo: if the written file does not hold as many frames of the same size.
     """
-    count = len(read_footage(source).times)
     changes, exact, frames = Changes(), True, 0
     height = width = 0
-    slots = _LevelCache(perturbation, count)
+    slots = _LevelCache(perturbation, frame_count)
     written = read_frames(target)
     for frame in read_frames(source):
         other = next(written, None)
@@ -199,11 +205,12 @@ class _LevelCache:
 def _write(job: Job, perturbation: Perturbation) -> Written | str:
     """One file written and measured, or why it could not be."""
     try:
-        count = len(read_footage(job.source).times)
+        count = len(read_footage(job.source).times) if perturbation.binding.needs_length else 1
         cache = _LevelCache(perturbation, count)
         transcode(job.source, job.target, job.codec, cache.perturbed)
-        return measure(job.source, job.target, perturbation)
+        return measure(job.source, job.target, perturbation, count)
     except UnreadableVideo as error:
+        job.target.unlink(missing_ok=True)  # what could not be measured is not handed out
         return str(error)
     except OSError as error:
         return f"its copy cannot be written ({error.strerror or error})"
@@ -240,8 +247,10 @@ def _plan(videos: list[Video], out: Path, codec: Codec) -> tuple[list[Job], list
             continue
         name = PurePosixPath(video.name)
         target = name.with_suffix(suffix)
-        if target.as_posix().lower() in taken:
-            target = name.with_name(name.name + suffix)  # a.avi beside a.mp4: a.mkv and a.mp4.mkv
+        number = 1
+        while target.as_posix().lower() in taken:  # a.avi beside a.mp4: a.mkv and a.mp4.mkv
+            target = name.with_name(name.name + (suffix if number == 1 else f".{number}{suffix}"))
+            number += 1
         taken.add(target.as_posix().lower())
         jobs.append(Job(video.path, video.name, out / target, codec))
     return jobs, refused
@@ -262,17 +271,18 @@ def _check_folders(videos: Path, out: Path) -> None:
 
 
 def _check_disk(jobs: list[Job], out: Path) -> None:
-    """Refuses to begin what cannot fit: lossless video takes up to 2.5 bytes a pixel with a perturbation in it."""
+    """Refuses to begin what is not likely to fit."""
     needed = 0
     for job in jobs:
-        if job.codec.lossless:
-            header = read_header(job.source)
-            needed += int(job.source.stat().st_size + 0.5 * header.width * header.height)
-        else:
-            needed += job.source.stat().st_size
+        header = read_header(job.source)
+        pixels = header.frames * header.width * header.height
+        needed += int(BYTES_A_PIXEL * pixels) if job.codec.lossless else job.source.stat().st_size
     free = shutil.disk_usage(out).free
     if needed > free:
-        raise LsapError(f"{out} has {free / 2**20:.0f} MB left and at least {needed / 2**20:.0f} MB are needed", 1)
+        raise LsapError(
+            f"{out} has {free / 2**20:.0f} MB left and about {needed / 2**20:.0f} MB are needed; free some, use another "
+            "folder, or a lossy codec such as h264:crf=18", 1
+        )  # fmt: skip
 
 
 def _over_budget(entry: dict[str, Any], perturbation: Perturbation) -> bool:

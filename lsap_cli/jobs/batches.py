@@ -12,6 +12,7 @@ from perturbations import Binding
 from perturbations.augment import Augmentation
 from perturbations.learn import Batch
 from perturbations.samplers import Sampler
+from perturbations.seeds import seeded
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class BatchSource:
 
     def draw(self, step: int) -> Batch:
         """The batch of a step."""
-        generator = Generator().manual_seed((self.seed << 32) + 2 * step + 1)
+        generator = seeded(self.seed, "batch", step)
         numbers = [self._video_number(step * self.clips + place) for place in range(self.clips)]
         clips, slots = zip(*(self._clip(self.videos[number], generator) for number in numbers), strict=True)
         size = self.videos[int(torch.randint(len(self.videos), (), generator=generator))].size
@@ -73,7 +74,7 @@ class BatchSource:
     def _video_number(self, draw: int) -> int:
         """The video of a draw: a new random order for every round through the videos."""
         round_number, place = divmod(draw, len(self.videos))
-        generator = Generator().manual_seed((self.seed << 32) + 2 * round_number)
+        generator = seeded(self.seed, "round", round_number)
         return int(torch.randperm(len(self.videos), generator=generator)[place])
 
     def _path(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from typing import Any
 from defenses import DEFENSES, Defense
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.listing import Video, slug
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written, judge_all
@@ -119,6 +119,11 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
     device = choose_device(settings.device)
     folder = None if settings.perturbed is None else PerturbedFolder(Path(settings.perturbed))
     perturbation = folder.perturbation if folder else load_perturbation(Path(settings.perturbation or ""))
+    if perturbation is not None and not perturbation.binding.fits_a_video:
+        raise LsapError(
+            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry it, so "
+            "there is nothing to defend; its own rates are in the run of lsap generate"
+        )
     defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
     defenses |= {spec: build(spec, DEFENSES, "defense") for spec in settings.defense or ALL_DEFENSES}
     run.event("stage", name="loading the model")
@@ -141,6 +146,11 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         device=device,
         batch=settings.batch,
     )
+    if settings.target is None and target is not None and slug(target) not in map(slug, classifier.labels):
+        run.event(
+            "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
+        )
+        target = None
     number = None if target is None else class_number(target, classifier)
     return Task(classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge)
 
@@ -164,11 +174,6 @@ def _attacks(
         )
     else:
         attacks[NOISE] = Added(noise_like(perturbation, settings.seed))
-        if not perturbation.binding.fits_a_video:
-            run.event(
-                "warning",
-                message=f"binding {perturbation.binding} is for comparison only: no video can carry it",
-            )
     if folder is None:
         assert perturbation is not None
         attacks[name] = Added(perturbation)

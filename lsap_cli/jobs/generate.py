@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor
 from lsap_cli import STARTED
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.listing import Video, content_hash
+from lsap_cli.datasets.listing import content_hash
 from lsap_cli.datasets.splits import merged_groups, split_by_group
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
@@ -32,6 +31,7 @@ from perturbations.controls import noise_like
 from perturbations.learn import State
 from perturbations.objectives import Objective, Targeted, Untargeted
 from perturbations.samplers import Sampler
+from perturbations.seeds import seeded
 from perturbations.updates import MomentumSign
 
 FITTED = ("segments", "dense:stride=1", "dense:stride=4", "rate:fps=8")  # beside the classifier's own
@@ -87,7 +87,6 @@ class Footage:
     fit: list[StoredVideo]
     verify: list[StoredVideo]
     hashes: dict[str, str]  # by video name
-    groups: dict[str, str]
     skipped: Skipped
 
 
@@ -147,6 +146,11 @@ def _task(settings: Settings, run: Run) -> Task:
     classifier = load_classifier(settings.model).to(device)
     fitted = build_samplers(settings.sampler or (classifier.sampler_spec, *FITTED))
     held_out = {spec: sampler for spec, sampler in build_samplers(HELD_OUT).items() if sampler not in fitted.values()}
+    if not held_out:
+        run.event(
+            "warning", message="every sampler is learned through: verification has none that is new to the perturbation"
+        )
+        held_out = fitted
     target = None if settings.target is None else class_number(settings.target, classifier)
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     return Task(budget, device, classifier, target, fitted, held_out)
@@ -183,7 +187,7 @@ def _load(store: FrameStore, task: Task, settings: Settings, run: Run, started: 
         "split", fit=len(fit), verify=len(verify), decode_seconds=round(store.cost.seconds, 2),
         memory_bytes=store.cost.memory_bytes, disk_bytes=store.cost.disk_bytes,
     )  # fmt: skip
-    return Footage(fit, verify, dict(zip(names, hashes, strict=True)), dict(zip(names, groups, strict=True)), skipped)
+    return Footage(fit, verify, dict(zip(names, hashes, strict=True)), skipped)
 
 
 def _learn(
@@ -239,7 +243,7 @@ def _learn(
 
 def _clean_predictions(task: Task, videos: Sequence[StoredVideo], settings: Settings) -> Tensor:
     """What the classifier sees in each clean video, with its own sampler: (videos,) int64."""
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = seeded(settings.seed, "clean predictions")
     classifier = task.classifier
     clips = [
         classifier.geometry.crop(one.clip(classifier.sampler.choose(one.times, classifier.frames, 1, generator)[0]))
@@ -275,28 +279,32 @@ def _verify(
     task: Task, perturbation: Perturbation, footage: Footage, settings: Settings, run: Run
 ) -> tuple[list[dict[str, Any]], int]:
     """Rows for the verification videos, beside the noise control, and how many videos they are of."""
-    judge = Judge(
-        classifier=task.classifier,
-        samplers=_final_samplers(task),
-        defenses={NO_DEFENSE: None},
-        attacks={
-            NO_ATTACK: Clean(),
-            NOISE: Added(noise_like(perturbation, settings.seed)),
-            PERTURBED: Added(perturbation),
-        },
-        views=1,
-        seed=settings.seed,
-        device=task.device,
-        batch=settings.batch,
-    )
+    samplers = _final_samplers(task)
+    together = [samplers]
     if not perturbation.binding.fits_a_video:
         run.event("warning", message=f"binding {perturbation.binding} is for comparison only: no video can carry it")
+        together = [{spec: sampler} for spec, sampler in samplers.items()]  # slots are counted in each clip by itself
     records: list[Record] = []
-    for video, outcome in judge_all(judge, [stored.video for stored in footage.verify]):
-        if isinstance(outcome, UnreadableVideo):
-            skip(run, footage.skipped, video, outcome)
-        else:
-            records += make_records(video, outcome)
+    for some in together:
+        judge = Judge(
+            classifier=task.classifier,
+            samplers=some,
+            defenses={NO_DEFENSE: None},
+            attacks={
+                NO_ATTACK: Clean(),
+                NOISE: Added(noise_like(perturbation, settings.seed)),
+                PERTURBED: Added(perturbation),
+            },
+            views=1,
+            seed=settings.seed,
+            device=task.device,
+            batch=settings.batch,
+        )
+        for video, outcome in judge_all(judge, [stored.video for stored in footage.verify]):
+            if isinstance(outcome, UnreadableVideo):
+                skip(run, footage.skipped, video, outcome)
+            else:
+                records += make_records(video, outcome)
     rows = make_rows(records, task.classifier.labels, task.target)
     return rows, len({record.video for record in records})
 
@@ -305,7 +313,10 @@ def _record(task: Task, footage: Footage, settings: Settings, state: State) -> d
     """What the perturbation file says about how it was learned."""
 
     def seen(videos: Sequence[StoredVideo], role: str) -> list[dict[str, str]]:
-        return [_identity(one.video, footage, role) for one in videos]
+        return [
+            {"name": one.video.name, "sha256": footage.hashes[one.video.name], "group": one.video.group, "role": role}
+            for one in videos
+        ]
 
     return {
         "classifier": {"name": task.classifier.name} | task.classifier.source,
@@ -317,18 +328,9 @@ def _record(task: Task, footage: Footage, settings: Settings, state: State) -> d
         "steps": state.steps,
         "batch": settings.batch,
         "update": asdict(MomentumSign()) | {"name": "momentum sign"},
+        "objective": asdict(task.objective) | {"name": type(task.objective).__name__.lower()},  # type: ignore[call-overload]
         "augmentation": asdict(Augmentation()),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-    }
-
-
-def _identity(video: Video, footage: Footage, role: str) -> dict[str, str]:
-    return {
-        "name": video.name,
-        "sha256": footage.hashes[video.name],
-        "group": footage.groups[video.name],
-        "role": role,
     }
 
 

@@ -17,6 +17,7 @@ from perturbations import Binding, Budget
 from perturbations.learn import State, add_and_round, learn
 from perturbations.objectives import Objective
 from perturbations.samplers import Sampler
+from perturbations.seeds import seeded
 from perturbations.updates import Update
 
 SAVE_EVERY_SECONDS = 1.0
@@ -61,7 +62,7 @@ class QuickVerification:
         device: torch.device,
     ) -> None:
         self._classifier, self._objective, self._device = classifier, objective, device
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed, "verification")
         cases = [
             (stored, sampler.choose(stored.times, classifier.frames, 1, generator)[0])
             for stored in videos

@@ -38,6 +38,9 @@ class PerturbedFolder:
         )
         for video in videos:
             entry = self._entries.get(video.name)
+            if not video.path.is_file():
+                yield video, "it does not exist"
+                continue
             if entry is None:
                 path = by_stem.get(_stem(PurePosixPath(video.name)))
             elif entry["source_sha256"] != content_hash(video.path):

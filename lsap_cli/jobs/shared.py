@@ -1,12 +1,13 @@
 """Small things that several jobs need: the device, the samplers, videos with their hashes."""
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Listing, Video, list_videos
+from lsap_cli.datasets.listing import Listing, Video, list_videos, slug
 from lsap_cli.errors import LsapError
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
@@ -65,13 +66,9 @@ def class_number(text: str, classifier: Classifier) -> int:
     Raises:
         LsapError: if there is none.
     """
-    from lsap_cli.datasets.listing import slug
-
     numbers = {slug(label): number for number, label in enumerate(classifier.labels)}
     if slug(text) in numbers:
         return numbers[slug(text)]
-    import difflib
-
     close = difflib.get_close_matches(slug(text), numbers, n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(classifier.labels[numbers[name]] for name in close)}?" if close else ""
     raise LsapError(f"--target '{text}' is no label of {classifier.name}{hint or '; see lsap models show'}")

@@ -64,6 +64,7 @@ class VideoHeader(NamedTuple):
     width: int  # as stored, before rotation
     height: int
     rate: Fraction  # frames a second, on average
+    frames: int  # as the header claims, or from duration and rate; 0 where it says neither
 
 
 @contextmanager
@@ -97,10 +98,14 @@ def read_header(path: Path) -> VideoHeader:
     Raises:
         UnreadableVideo: see `opened`.
     """
-    with opened(path, "one") as (_, stream):
+    with opened(path, "one") as (container, stream):
         context = stream.codec_context
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, Fraction(rate))
+        seconds = (container.duration or 0) / 1_000_000
+        frames = stream.frames or int(max(seconds, 0) * rate)
+        return VideoHeader(
+            context.name, context.pix_fmt or "unknown", context.width, context.height, Fraction(rate), frames
+        )
 
 
 def read_frames(path: Path, threads: Threads = "many") -> Iterator[Frame]:
@@ -227,6 +232,8 @@ def _demuxed(
             continue
         for frame in packet.decode():
             assert isinstance(frame, VideoFrame)  # the stream is a video stream
+            if frame.is_corrupt:
+                raise UnreadableVideo("it holds a frame that is damaged")
             size = size or (frame.width, frame.height)
             if (frame.width, frame.height) != size:
                 raise UnreadableVideo(

@@ -24,9 +24,9 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             path = folder / entry.name
             if entry.name.startswith("."):
                 continue
-            if entry.is_symlink() and not path.resolve().is_relative_to(root):
+            if entry.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(path, root)
-            elif entry.is_file() and path.suffix.lower() in MEDIA_SUFFIXES:
+            elif path.is_file() and path.suffix.lower() in MEDIA_SUFFIXES:
                 yield path

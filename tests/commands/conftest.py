@@ -41,7 +41,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def lsap() -> Lsap:
     def call(*words: object, cwd: Path | None = None) -> Outcome:
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, *map(str, words)], capture_output=True, text=True, cwd=cwd, timeout=300, check=False
+            [sys.executable, "-c", SCRIPT, *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            timeout=300,
+            check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 

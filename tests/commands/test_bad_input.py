@@ -73,7 +73,9 @@ def test_what_exists_is_not_overwritten(perturbation: Path, world: World, lsap: 
     assert perturbation.read_bytes() == kept
 
 
-def test_a_damaged_perturbation_is_refused_by_name(perturbation: Path, world: World, lsap: Lsap, tmp_path: Path) -> None:
+def test_a_damaged_perturbation_is_refused_by_name(
+    perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(perturbation.read_bytes()[:5000])
     outcome = lsap("apply", damaged, world.test, tmp_path / "out", cwd=tmp_path)

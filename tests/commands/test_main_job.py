@@ -75,9 +75,7 @@ def test_what_is_measured_in_memory_is_measured_in_the_files(
     assert documents[1]["effective"]["linf"] <= 8
 
 
-def test_rows_can_be_recomputed_from_the_records(
-    perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
-) -> None:
+def test_rows_can_be_recomputed_from_the_records(perturbation: Path, world: World, lsap: Lsap, tmp_path: Path) -> None:
     run = tmp_path / "run"
     outcome = lsap("defend", world.test, "--model", "demo", "--perturbation", perturbation, "--run", run)
     assert outcome.code == 0, outcome.err

@@ -122,7 +122,7 @@ def test_the_good_file_that_the_damages_start_from_is_read(tmp_path: Path) -> No
         ("norm", "l1", "'l1' is unknown"),
         ("epsilon", None, "lacks epsilon"),
         ("epsilon", "7/255", "over its budget of 7/255"),
-        ("epsilon", "8", "epsilon is 8"),
+        ("epsilon", "8", "epsilon '8' is outside"),
         ("epsilon", "8/0", "damaged"),
         ("epsilon", "nan", "damaged"),
         ("epsilon", "", "damaged"),
