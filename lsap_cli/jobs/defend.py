@@ -101,7 +101,8 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
         "schema": "lsap.results/1",
         "rows": rows,
         "protocol": _protocol(task, settings, shown),
-        "effective": task.folder.effective(judged) if task.folder else task.judge.changes[task.name].as_json(),
+        "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
+        "effective_noise": _effective(task, NOISE),
         "skipped": skipped,
         "pictures": draw_pictures(
             run.folder, shown, task.attacks[task.name], task.perturbation, records, task.classifier.labels
@@ -200,6 +201,11 @@ def _overlap(videos: Sequence[Video], perturbation: Perturbation | None, setting
         message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when the perturbation was learned",
     )
     return names
+
+
+def _effective(task: Task, attack: str) -> dict[str, float] | None:
+    """Norms of what an attack added to the frames that were looked at, after rounding."""
+    return task.judge.changes[attack].as_json() if attack in task.attacks else None
 
 
 def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[str, Any]:
