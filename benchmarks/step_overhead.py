@@ -41,10 +41,10 @@ def main() -> None:
     with FrameStore(classifier.geometry.shrink, 2**31, torch.get_num_threads()) as store:
         videos = list_videos(options.videos, classifier.labels).videos
         stored = [one for _, one in store.load(videos) if isinstance(one, StoredVideo)]
-        binding = parse_binding("cyclic:16")
+        binding = parse_binding("cyclic:4")
         source = BatchSource(
             videos=stored,
-            clean_predictions=torch.zeros(len(stored), dtype=torch.long),
+            clean_predictions=torch.zeros(len(stored), 2, dtype=torch.long),
             samplers=list(build_samplers((classifier.sampler_spec, *FITTED)).values()),
             frames=classifier.frames,
             geometry=classifier.geometry,
@@ -55,7 +55,7 @@ def main() -> None:
             seed=0,
             device=device,
         )
-        state = State(torch.zeros(16, 3, *classifier.geometry.size, device=device))
+        state = State(torch.zeros(4, 3, *classifier.geometry.size, device=device))
         budget = Budget("linf", parse_epsilon("8/255"))
         steps = learn(
             classifier.score, source.draw, Untargeted(), MomentumSign(), budget, state, lambda now: now.steps / 10**6

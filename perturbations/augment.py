@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random mirror, zoom, contrast and brightness.
+    """Random zoom, contrast and brightness, and a mirrored view in half of the clips.
 
     Args:
         zoom: the smallest part of the frame's side that is cut out and enlarged, in (0, 1]; 1: no zoom.
@@ -25,16 +25,18 @@ class Augmentation:
     contrast: float = 0.4
     brightness: float = 0.15
 
+    def mirrors(self, generator: Generator) -> bool:
+        """Whether the next clip is to be mirrored, which can change what it shows (left, right): the caller must know."""
+        return bool(torch.rand((), generator=generator) < 0.5)
+
     def apply(self, clip: Tensor, generator: Generator) -> Tensor:
         """A changed copy: (T, 3, h, w) uint8 -> the same shape, float32 in [0, 1]."""
-        mirror, scale, top, left, contrast, brightness = torch.rand(6, generator=generator).tolist()
+        scale, top, left, contrast, brightness = torch.rand(5, generator=generator).tolist()
         height, width = clip.shape[-2:]
         part = self.zoom + (1 - self.zoom) * scale
         rows, columns = max(1, int(height * part)), max(1, int(width * part))
         y, x = int(top * (height - rows + 1)), int(left * (width - columns + 1))
         cut = clip[..., y : y + rows, x : x + columns]
-        if mirror < 0.5:
-            cut = cut.flip(-1)
         if cut.is_cuda:  # torch resizes bytes on the CPU only
             cut = cut.float()
         if (rows, columns) != (height, width):

@@ -29,7 +29,7 @@ def command(
     epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = "8/255",
     binding: Annotated[
         str, typer.Option(help="constant, cyclic:P, relative:P, or slot:P (comparison only)")
-    ] = "cyclic:16",
+    ] = "cyclic:4",
     target: Annotated[
         str | None, typer.Option(help="a label that every video should get (default: any wrong one)")
     ] = None,

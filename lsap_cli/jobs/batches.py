@@ -21,7 +21,7 @@ class BatchSource:
 
     Attributes:
         videos: to learn from.
-        clean_predictions: (videos,) int64.
+        clean_predictions: (videos, 2) int64: of each video, and of its mirror image.
         samplers: drawn from with equal chance.
         frames: T, of a clip.
         geometry: of the classifier.
@@ -50,18 +50,18 @@ class BatchSource:
         """The batch of a step."""
         generator = seeded(self.seed, "batch", step)
         numbers = [self._video_number(step * self.clips + place) for place in range(self.clips)]
-        clips, slots = zip(*(self._clip(self.videos[number], generator) for number in numbers), strict=True)
+        clips, slots, mirrored = zip(*(self._clip(self.videos[number], generator) for number in numbers), strict=True)
         size = self.videos[int(torch.randint(len(self.videos), (), generator=generator))].size
         rows, columns = self._path(size)
         return Batch(
             torch.stack(clips),
             torch.stack(slots).to(self.device),
-            self.clean_predictions[numbers].to(self.device),
+            self.clean_predictions[numbers, list(map(int, mirrored))].to(self.device),
             rows,
             columns,
         )
 
-    def _clip(self, stored: StoredVideo, generator: Generator) -> tuple[Tensor, Tensor]:
+    def _clip(self, stored: StoredVideo, generator: Generator) -> tuple[Tensor, Tensor, bool]:
         sampler = self.samplers[int(torch.randint(len(self.samplers), (), generator=generator))]
         indices = sampler.draw(stored.times, self.frames, generator)
         phase = int(torch.randint(self.binding.period, (), generator=generator))
@@ -69,7 +69,10 @@ class BatchSource:
         if self.binding.kind == "cyclic":
             slots = (slots + phase) % self.binding.period
         clip = self.geometry.crop(stored.clip(indices)).to(self.device)
-        return (clip.float() / 255 if self.augmentation is None else self.augmentation.apply(clip, generator)), slots
+        if self.augmentation is None:
+            return clip.float() / 255, slots, False
+        mirrored = self.augmentation.mirrors(generator)
+        return self.augmentation.apply(clip.flip(-1) if mirrored else clip, generator), slots, mirrored
 
     def _video_number(self, draw: int) -> int:
         """The video of a draw: a new random order for every round through the videos."""

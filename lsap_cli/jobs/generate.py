@@ -53,7 +53,7 @@ class Settings:
     out: str
     norm: str = "linf"
     epsilon: str = "8/255"
-    binding: str = "cyclic:16"
+    binding: str = "cyclic:4"
     target: str | None = None
     sampler: tuple[str, ...] = ()
     steps: int | None = None
@@ -242,15 +242,15 @@ def _learn(
 
 
 def _clean_predictions(task: Task, videos: Sequence[StoredVideo], settings: Settings) -> Tensor:
-    """What the classifier sees in each clean video, with its own sampler: (videos,) int64."""
+    """What the classifier sees in each clean video and in its mirror image, with its own sampler: (videos, 2) int64."""
     generator = seeded(settings.seed, "clean predictions")
     classifier = task.classifier
     clips = [
         classifier.geometry.crop(one.clip(classifier.sampler.choose(one.times, classifier.frames, 1, generator)[0]))
         for one in videos
     ]
-    scores = [in_batches(classifier.score, clip[None].to(task.device), settings.batch).cpu() for clip in clips]
-    return torch.cat(scores).argmax(1)
+    pairs = [torch.stack([clip, clip.flip(-1)]).to(task.device) for clip in clips]
+    return torch.stack([in_batches(classifier.score, pair, settings.batch).argmax(1).cpu() for pair in pairs])
 
 
 def _schedule(

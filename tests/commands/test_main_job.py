@@ -23,7 +23,7 @@ def applied(perturbation: Path, world: World, lsap: Lsap, tmp_path_factory: pyte
 def test_generate_writes_a_file_that_says_how_it_was_made(perturbation: Path) -> None:
     learned = Perturbation.load(perturbation)
     assert learned.budget.epsilon_text == "8/255"
-    assert str(learned.binding) == "cyclic:16"
+    assert str(learned.binding) == "cyclic:4"
     roles = [video["role"] for video in learned.record["videos"]]
     assert (roles.count("fit"), roles.count("verification")) == (6, 2)
     assert learned.record["held_out_samplers"]

@@ -28,7 +28,7 @@ def make_video(number: int) -> StoredVideo:
 
 SOURCE = BatchSource(
     videos=[make_video(number) for number in range(5)],
-    clean_predictions=torch.tensor([10, 11, 12, 13, 14]),
+    clean_predictions=torch.tensor([[10, 20], [11, 21], [12, 22], [13, 23], [14, 24]]),
     samplers=[Uniform(), Dense(1), RandomFrames()],
     frames=4,
     geometry=GEOMETRY,

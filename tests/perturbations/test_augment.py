@@ -35,14 +35,14 @@ def test_all_frames_are_changed_alike_so_that_stillness_stays_still() -> None:
         assert torch.equal(changed, changed[:1].expand_as(changed))
 
 
-def test_with_everything_off_only_the_mirror_is_left() -> None:
+def test_with_everything_off_nothing_changes() -> None:
     clip = make_bytes(3)
-    mirrored = set()
-    for seed in range(20):
-        result = PLAIN.apply(clip, seeded(seed)) * 255
-        mirrored.add(bool((result - clip.flip(-1)).abs().max() < 1e-3))
-        torch.testing.assert_close(result, clip.flip(-1).float() if (result - clip).abs().max() > 1 else clip.float())
-    assert mirrored == {True, False}
+    for seed in range(5):
+        torch.testing.assert_close(PLAIN.apply(clip, seeded(seed)) * 255, clip.float())
+
+
+def test_half_of_the_clips_are_mirrored() -> None:
+    assert 30 < sum(PLAIN.mirrors(seeded(seed)) for seed in range(100)) < 70
 
 
 def test_zoom_enlarges_a_part() -> None:
