@@ -1,8 +1,9 @@
 """The `lsap` program: registers the commands, and turns mistakes into one sentence and an exit code."""
 
+import importlib.metadata
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,14 +12,27 @@ from lsap_cli.errors import LsapError
 
 app = typer.Typer(
     name="lsap",
-    help="Robustness evaluation for video classifiers: learn one small pattern that fools a model on any video, "
-    "put it into folders of videos, and measure defenses against it. For testing models that you own.",
     epilog="Begin with: lsap demo",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="show a traceback where something fails")] = False,
+) -> None:
+    """Robustness evaluation for video classifiers.
+
+    Learn one small pattern that fools a model on any video, put it into videos, and measure defenses against it.
+
+    For testing models that you own.
+    """
+
+
 app.command("generate")(generate.command)
 app.command("apply")(apply.command)
 app.command("defend")(defend.command)
@@ -29,17 +43,18 @@ app.add_typer(models.app, name="models")
 
 def run() -> NoReturn:
     """The entry point: exit codes 0 done, 1 failed or partly failed, 2 wrong usage."""
-    debug = "--debug" in sys.argv
+    debug = "--debug" in sys.argv  # before or behind the command's name
     if debug:
         sys.argv.remove("--debug")
+    if sys.argv[1:] == ["--version"]:
+        print(f"lsap {importlib.metadata.version('lsap')}")
+        sys.exit(0)
     try:
         app()
     except LsapError as error:
         if debug:
             raise
         _quit(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _quit("stopped; what was finished is kept, and --resume goes on where the command has it", 1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
