@@ -45,11 +45,15 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / ".lock").open("a")
         except OSError as error:
-            raise LsapError(f"the run folder {folder} cannot be made ({error.strerror}); give another with --run", 1) from None
+            raise LsapError(
+                f"the run folder {folder} cannot be made ({error.strerror}); give another with --run", 1
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise LsapError(f"another lsap process is writing into the run folder {folder}; give another with --run", 1) from None
+            raise LsapError(
+                f"another lsap process is writing into the run folder {folder}; give another with --run", 1
+            ) from None
         if (folder / "run.json").exists() and not resume:
             raise LsapError(f"the run folder {folder} holds a run already; give another with --run")
         self._facts: dict[str, Any] = {
@@ -72,7 +76,9 @@ class Run:
         self.event("start", command=self._facts["command"])
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._facts["status"] = "done"
         elif issubclass(kind, KeyboardInterrupt):
