@@ -27,10 +27,11 @@ class Screen:
         self._live = self._console.is_terminal and not quiet
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=None),
             TextColumn("{task.fields[text]}"),
             console=self._console,
             transient=True,
+            expand=True,
             disable=not self._live,
             refresh_per_second=5,
         )
@@ -39,8 +40,7 @@ class Screen:
         self._done = 0
         self._total = 0
         self._last_plain = 0.0
-        self._verified = ""
-        self._pace: tuple[float, int] = (0.0, 0)
+        self._short = ""
 
     def __enter__(self) -> "Screen":
         self._progress.start()
@@ -53,7 +53,7 @@ class Screen:
 
     def show(self, event: Event) -> None:
         """Shows one event; kinds that it does not know are for other readers."""
-        if self._quiet:
+        if self._quiet and event["kind"] != "skipped":
             return
         handler = getattr(self, f"_on_{event['kind']}", None)
         if handler is not None:
@@ -102,7 +102,8 @@ class Screen:
 
     def _on_skipped(self, event: Event) -> None:
         self._done += 1
-        self._say(f"[red]left out[/] {escape(printable(event['path']))}: {escape(printable(event['reason']))}")
+        text = f"[red]left out[/] {escape(printable(event['path']))}: {escape(printable(event['reason']))}"
+        self._console.print(text, soft_wrap=not self._live)
 
     def _on_warning(self, event: Event) -> None:
         self._say(f"[yellow]note[/] {escape(printable(event['message']))}")
@@ -123,17 +124,17 @@ class Screen:
         number, clips, spent = event["number"], event["clips"], event["seconds"]
         pace = number * clips / spent if spent else 0.0
         text = (
-            f"step {number}  loss {event['loss']:.2f}  {self._verified or 'fooled ' + str(event['fooled']) + '/' + str(clips)}"
+            f"step {number}  loss {event['loss']:.2f}  {self._short or 'fooled ' + str(event['fooled']) + '/' + str(clips)}"
             f"  {pace:.0f} clips/s  {_clock(event['seconds_left'])} left"
         )
         self._advance(event["progress"], 1.0, text)
 
     def _on_verification(self, event: Event) -> None:
         fooled = event["fooled"]
-        self._verified = (
-            f"fooling rate {fooled['value']:.2f} ({fooled['low']:.2f}–{fooled['high']:.2f}, n {fooled['of']})"
-        )
-        self._say(f"[dim]step {event['step']}: on unseen videos and samplers, {self._verified}[/]")
+        interval = f"{fooled['low']:.2f}–{fooled['high']:.2f}"
+        self._short = f"fooling {fooled['value']:.2f} ({interval})"
+        found = f"fooling rate {fooled['value']:.2f} ({interval}, n {fooled['of']})"
+        self._say(f"[dim]step {event['step']}: on unseen videos and samplers, {found}[/]")
 
     def _advance(self, done: float, total: float, text: str) -> None:
         if self._live and self._task is not None:

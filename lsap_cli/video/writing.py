@@ -175,7 +175,7 @@ def _output(partial: Path, target: Path) -> Iterator[OutputContainer]:
         with av.open(f"file:{partial}", "w", format=kind) as out:
             yield out
     except av.FFmpegError as error:
-        raise OSError(f"{target} cannot be written ({error.strerror or error})") from error
+        raise OSError(error.errno, error.strerror or str(error), str(target)) from error
 
 
 @contextmanager
