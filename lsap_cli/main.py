@@ -58,7 +58,7 @@ def run() -> NoReturn:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # the last line of defense: a sentence instead of a traceback
         if debug:
             raise
         _quit(

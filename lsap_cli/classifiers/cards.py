@@ -165,7 +165,7 @@ def load_state(path: Path) -> Mapping[str, Any]:
 
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+    except Exception as error:  # the loaders raise many kinds; each becomes the same sentence
         raise LsapError(
             f"the weights {path} cannot be opened as safetensors or as a .pt with weights only ({_first_line(error)})"
         ) from None
@@ -188,7 +188,7 @@ def _network(card: Card, weights: Path | None) -> nn.Module:
             network.load_state_dict(load_state(weights))
     except LsapError:
         raise
-    except Exception as error:
+    except Exception as error:  # a stranger's factory can raise anything; the sentence says whose it is
         raise LsapError(
             f"the model card {card.path}: its factory failed: {type(error).__name__}: {_first_line(error)}"
         ) from error
@@ -212,7 +212,7 @@ def _factory(card: Card) -> Callable[..., Any]:
         raise LsapError(
             f"the model card {card.path}: factory names {card.path.parent / place}, which is not there"
         ) from None
-    except Exception as error:
+    except Exception as error:  # importing a stranger's code can raise anything
         raise LsapError(
             f"the model card {card.path}: {place} cannot be imported: {type(error).__name__}: {_first_line(error)}"
         ) from error

@@ -141,7 +141,22 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
                 l2_rms=outcome.l2_rms,
                 exact=outcome.exact,
             )
-    results = {
+    results = _document(settings, perturbation, codec, entries, skipped)
+    run.write_json("results.json", results)
+    if not entries:
+        raise LsapError(f"none of the {len(listing.videos)} videos in {settings.videos} could be written", 1)
+    return results
+
+
+def _document(
+    settings: Settings,
+    perturbation: Perturbation,
+    codec: Codec,
+    entries: list[dict[str, Any]],
+    skipped: list[dict[str, str]],
+) -> dict[str, Any]:
+    """The results document."""
+    return {
         "schema": "lsap.apply/1",
         "out": settings.out,
         "files": entries,
@@ -152,10 +167,6 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
         "not_exact": [one["output"] for one in entries if codec.lossless and not one["exact"]],
         "skipped": skipped,
     }
-    run.write_json("results.json", results)
-    if not entries:
-        raise LsapError(f"none of the {len(listing.videos)} videos in {settings.videos} could be written", 1)
-    return results
 
 
 def measure(source: Path, target: Path, perturbation: Perturbation, frame_count: int) -> Written:

@@ -43,7 +43,7 @@ def findings(classifier: Classifier, device: torch.device, seed: int) -> Iterato
     except LsapError as error:
         yield Finding("FAIL", "output", str(error))
         return
-    except Exception as error:
+    except Exception as error:  # a stranger's network can raise anything; its words are the finding
         yield Finding(
             "FAIL", "output", f"the network failed on clips of shape {shape}: {type(error).__name__}: {error}"
         )
