@@ -11,10 +11,13 @@ import json
 import platform
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
@@ -65,7 +68,7 @@ def main() -> None:
         for number in range(options.steps):
             whole.append(timed(lambda: next(steps), device))
             frames = source.draw(number).frames.requires_grad_()
-            bare.append(timed(lambda frames=frames: forward_and_backward(classifier, frames), device))  # type: ignore[misc]
+            bare.append(timed(partial(forward_and_backward, classifier, frames), device))
     warm = options.steps // 5
     result = {
         "model": classifier.name,
@@ -82,11 +85,11 @@ def main() -> None:
     print(json.dumps(result, indent=1))
 
 
-def forward_and_backward(classifier: torch.nn.Module, frames: torch.Tensor) -> None:
-    torch.autograd.grad(classifier.score(frames).logsumexp(1).sum(), frames)  # type: ignore[operator]
+def forward_and_backward(classifier: Classifier, frames: torch.Tensor) -> None:
+    torch.autograd.grad(classifier.score(frames).logsumexp(1).sum(), frames)
 
 
-def timed(work, device: torch.device) -> float:  # type: ignore[no-untyped-def]
+def timed(work: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     start = time.perf_counter()

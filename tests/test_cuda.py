@@ -31,7 +31,7 @@ def test_learning_on_cuda_follows_learning_on_the_cpu() -> None:
         state = State(torch.zeros(16, 3, 80, 80, device=device))
         batch = make_batch(device)
         steps = learn(
-            classifier.score, lambda _, batch=batch: batch, Untargeted(), MomentumSign(),  # type: ignore[misc]
+            classifier.score, lambda _, batch=batch: batch, Untargeted(), MomentumSign(),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             Budget("linf", parse_epsilon("8/255")), state, lambda now: now.steps / 5,
         )  # fmt: skip
         losses[name] = [step.loss for step in steps]

@@ -34,7 +34,7 @@ def make_perturbation(
     seed: int = 1,
 ) -> Perturbation:
     """Random noise at the whole of its budget."""
-    bound, budget = parse_binding(binding), Budget(norm, parse_epsilon(epsilon))  # type: ignore[arg-type]
+    bound, budget = parse_binding(binding), Budget(norm, parse_epsilon(epsilon))  # type: ignore[arg-type]  # Budget checks the norm itself
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(bound.period, 3, height, width, generator=generator) * float(budget.epsilon) * 2
     return Perturbation(budget.project(noise), bound, budget)

@@ -105,6 +105,7 @@ def generate(settings: Settings, run: Run, resume: bool = False, started: float 
     Raises:
         LsapError: for anything that the user can mend.
     """
+    _check_out(Path(settings.out))
     task = _task(settings, run)
     binding = parse_binding(settings.binding)
     workers = max(1, min(torch.get_num_threads(), 8))
@@ -328,10 +329,21 @@ def _record(task: Task, footage: Footage, settings: Settings, state: State) -> d
         "steps": state.steps,
         "batch": settings.batch,
         "update": asdict(MomentumSign()) | {"name": "momentum sign"},
-        "objective": asdict(task.objective) | {"name": type(task.objective).__name__.lower()},  # type: ignore[call-overload]
+        "objective": asdict(task.objective) | {"name": type(task.objective).__name__.lower()},  # type: ignore[call-overload]  # every objective is a dataclass
         "augmentation": asdict(Augmentation()),
         "versions": versions(),
     }
+
+
+def _check_out(out: Path) -> None:
+    """Finds out before learning, not after it, whether the result can be written."""
+    trial = out.with_name(f".{out.name}.partial")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        raise LsapError(f"--out {out} cannot be written ({error.strerror or error}); give another path", 1) from None
 
 
 def _write_out(perturbation: Perturbation, out: Path) -> None:
@@ -341,7 +353,10 @@ def _write_out(perturbation: Perturbation, out: Path) -> None:
         perturbation.save(partial)
         partial.replace(out)
     except OSError as error:
-        raise LsapError(f"--out {out} cannot be written ({error.strerror or error})", 1) from None
+        raise LsapError(
+            f"--out {out} cannot be written ({error.strerror or error}); what was learned is kept: the same command with "
+            "--resume and --run writes it again", 1
+        ) from None  # fmt: skip
     finally:
         partial.unlink(missing_ok=True)
 

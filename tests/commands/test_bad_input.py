@@ -73,6 +73,16 @@ def test_what_exists_is_not_overwritten(perturbation: Path, world: World, lsap: 
     assert perturbation.read_bytes() == kept
 
 
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_learned(
+    world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    words = ("generate", world.learn, "--model", "demo", "--out", tmp_path / "file" / "r.safetensors")
+    outcome = lsap(*words, "--run", tmp_path / "run", cwd=tmp_path)
+    assert (outcome.code, "--out" in outcome.err, "learning" in outcome.err) == (1, True, False), outcome.err
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
 def test_a_damaged_perturbation_is_refused_by_name(
     perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
 ) -> None:

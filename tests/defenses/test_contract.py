@@ -191,7 +191,7 @@ def test_every_defense_states_its_null_space_in_a_sentence(name: str) -> None:
 @every_default
 def test_settings_have_defaults_and_cannot_be_changed(name: str) -> None:
     defense = DEFENSES[name]()
-    (setting,) = fields(defense)  # type: ignore[arg-type]
+    (setting,) = fields(defense)  # type: ignore[arg-type]  # every defense is a dataclass
     with pytest.raises(FrozenInstanceError):
         setattr(defense, setting.name, 5)
 

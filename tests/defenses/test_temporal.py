@@ -111,4 +111,4 @@ def test_a_time_constant_pattern_passes_whole(defense: Defense, frame_count: int
 @pytest.mark.parametrize("window", [-3, 0, 1, 2, 4])
 def test_a_window_that_has_no_middle_is_refused_by_name(kind: type[Defense], window: int) -> None:
     with pytest.raises(ValueError, match=f"window is {window}; it must be an odd number of at least 3"):
-        kind(window=window)  # type: ignore[call-arg]
+        kind(window=window)  # type: ignore[call-arg]  # both kinds have a window

@@ -138,7 +138,7 @@ def test_epsilon_is_written_in_levels_where_it_is_a_whole_number_of_them(epsilon
 
 def test_an_unknown_norm_is_refused() -> None:
     with pytest.raises(ValueError, match="the norm 'l1' is unknown; use linf or l2"):
-        Budget("l1", Fraction(1, 2))  # type: ignore[arg-type]
+        Budget("l1", Fraction(1, 2))  # type: ignore[arg-type]  # the wrong value is the test
 
 
 @pytest.mark.parametrize("epsilon", [Fraction(0), Fraction(-1, 255), Fraction(256, 255)])
