@@ -60,7 +60,8 @@ class Budget:
         epsilon = float(self.epsilon)
         if self.norm == "linf":
             return delta.clamp(-epsilon, epsilon)
-        root_mean_square = delta.square().mean().sqrt()
+        tiny = torch.finfo(delta.dtype).tiny  # at zeros, too, there is a gradient
+        root_mean_square = delta.square().mean().clamp(min=tiny).sqrt()
         return delta * (epsilon / root_mean_square.clamp(min=epsilon))
 
     def quantize(self, delta: Tensor) -> Tensor:

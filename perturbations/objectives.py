@@ -1,29 +1,29 @@
-"""What the attacker wants, as a loss on logits that learning makes small.
+"""What the attacker wants: which class each clip is to be driven from, or to, and when that has been reached.
 
-untargeted   the class that the network saw in the clean video no longer wins
-targeted     the target class wins
+untargeted       the class that the network saw in the clean video no longer wins
+targeted         the target class wins
+discriminative   videos of one class lose it, all others keep theirs
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 
+class Aims(NamedTuple):
+    """What to do with each clip of a batch."""
+
+    classes: Tensor  # (B,) int64: the class in question
+    toward: Tensor  # (B,) float32: 1, it is to win; -1, it is to lose
+
+
 class Objective(Protocol):
-    """A loss on logits."""
+    """A goal. How to reach it is the attack's business."""
 
-    def loss(self, logits: Tensor, clean_predictions: Tensor) -> Tensor:
-        """One number a clip; lower is better for the attacker.
-
-        Args:
-            logits: (B, classes) float32, of perturbed clips.
-            clean_predictions: (B,) int64, what the network sees in the clean videos.
-
-        Returns:
-            (B,) float32.
-        """
+    def aims(self, clean_predictions: Tensor) -> Aims:
+        """From what the network sees in the clean videos, (B,) int64."""
         ...
 
     def success(self, predictions: Tensor, clean_predictions: Tensor) -> Tensor:
@@ -33,29 +33,10 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Untargeted:
-    """Push the clean prediction's logit below the best other one, and all clips towards one class that they share.
+    """The clean prediction is to lose."""
 
-    The first part is the margin loss of Carlini and Wagner (2017). Alone it over-fits few videos: each is pushed
-    over its own nearest border. Universal perturbations that work on unseen inputs lead most of them to a few
-    dominant labels (Moosavi-Dezfooli et al., CVPR 2017, section 4), so the second part asks for that: the margin
-    of the class that has, over the whole batch, the highest mean logit and is no clip's clean prediction.
-    Measured in docs/learning.md.
-
-    Args:
-        together: weight of the second part, in [0, 1].
-        enough: margin in logits at which a clip counts as done and gives no more gradient.
-    """
-
-    together: float = 0.5
-    enough: float = 5.0
-
-    def loss(self, logits: Tensor, clean_predictions: Tensor) -> Tensor:
-        escape = _margin(logits, clean_predictions).clamp(min=-self.enough)
-        if self.together == 0 or len(clean_predictions.unique()) == logits.shape[1]:
-            return escape
-        shared = _shared_class(logits, clean_predictions)
-        join = (-_margin(logits, torch.full_like(clean_predictions, shared))).clamp(min=-self.enough)
-        return (1 - self.together) * escape + self.together * join
+    def aims(self, clean_predictions: Tensor) -> Aims:
+        return Aims(clean_predictions, torch.full(clean_predictions.shape, -1.0, device=clean_predictions.device))
 
     def success(self, predictions: Tensor, clean_predictions: Tensor) -> Tensor:
         return predictions != clean_predictions
@@ -63,32 +44,34 @@ class Untargeted:
 
 @dataclass(frozen=True)
 class Targeted:
-    """Raise the target's logit above the best other one.
+    """One class is to win on every video.
 
     Args:
         target: class number.
-        enough: margin in logits at which a clip counts as done.
     """
 
     target: int
-    enough: float = 5.0
 
-    def loss(self, logits: Tensor, clean_predictions: Tensor) -> Tensor:
-        return (-_margin(logits, torch.full_like(clean_predictions, self.target))).clamp(min=-self.enough)
+    def aims(self, clean_predictions: Tensor) -> Aims:
+        classes = torch.full_like(clean_predictions, self.target)
+        return Aims(classes, torch.ones(classes.shape, device=classes.device))
 
     def success(self, predictions: Tensor, clean_predictions: Tensor) -> Tensor:
         return predictions == self.target
 
 
-def _margin(logits: Tensor, classes: Tensor) -> Tensor:
-    """How far each clip's given class is above the best other class: (B,)."""
-    own = logits.gather(1, classes[:, None])[:, 0]
-    others = logits.scatter(1, classes[:, None], float("-inf")).amax(1)
-    return own - others
+@dataclass(frozen=True)
+class Discriminative:
+    """Videos that are taken for one class are to lose it, all others are to keep theirs (Li et al., NDSS 2019).
 
+    Args:
+        source: number of the class that is attacked.
+    """
 
-def _shared_class(logits: Tensor, clean_predictions: Tensor) -> int:
-    """The class with the highest mean logit over the batch that is no clip's clean prediction."""
-    means = logits.detach().mean(0)
-    means[clean_predictions] = float("-inf")
-    return int(means.argmax())
+    source: int
+
+    def aims(self, clean_predictions: Tensor) -> Aims:
+        return Aims(clean_predictions, torch.where(clean_predictions == self.source, -1.0, 1.0))
+
+    def success(self, predictions: Tensor, clean_predictions: Tensor) -> Tensor:
+        return (predictions == clean_predictions) != (clean_predictions == self.source)

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
-from perturbations.bindings import Binding, parse_binding
+from perturbations.bindings import NO_SLOT, Binding, parse_binding
 from perturbations.budgets import LEVELS, Budget, parse_epsilon
 
 FORMAT = "lsap.perturbation/1"
@@ -76,7 +76,7 @@ class Perturbation:
         """The pattern on some frames of a video.
 
         Args:
-            indices: (T,) int64, frame numbers in [0, frame_count).
+            indices: (T,) int64, frame numbers in [0, frame_count), and on where frames are appended.
             frame_count: the video's number of frames.
             height: the frames' height in pixels.
             width: the frames' width in pixels.
@@ -84,7 +84,7 @@ class Perturbation:
         Returns:
             (T, 3, height, width) float32.
         """
-        return self.resized(height, width)[self.binding.slots(indices, frame_count)]
+        return of_slots(self.resized(height, width), self.binding.slots(indices, frame_count))
 
     def add(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         """Perturbed frames, before 8-bit rounding.
@@ -112,7 +112,8 @@ class Perturbation:
             (T, 3, H, W) uint8.
         """
         height, width = frames.shape[2:]
-        return add_levels(frames, self.levels(height, width)[self.binding.slots(indices, frame_count)])
+        slots = self.binding.slots(indices, frame_count)
+        return add_levels(frames, of_slots(self.levels(height, width), slots))
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""
@@ -149,6 +150,14 @@ class Perturbation:
             return cls(delta, parse_binding(metadata["binding"]), budget, record)
         except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def of_slots(pattern: Tensor, slots: Tensor) -> Tensor:
+    """The pattern (P, 3, h, w) of each slot (T,): (T, 3, h, w), zeros for NO_SLOT."""
+    chosen = pattern[slots]
+    if bool((slots == NO_SLOT).any()):
+        chosen[slots == NO_SLOT] = 0
+    return chosen
 
 
 def add_levels(frames: Tensor, levels: Tensor) -> Tensor:

@@ -154,5 +154,20 @@ class RandomFrames:
 SAMPLERS: dict[str, type[Sampler]] = {kind.name: kind for kind in (Uniform, Segments, Dense, Rate, RandomFrames)}
 
 
+def lengthened(times: Tensor, frames: int) -> Tensor:
+    """The moments of a video that some frames are appended to, at its mean pace.
+
+    Args:
+        times: (N,) int64, milliseconds from the first frame.
+        frames: how many more.
+
+    Returns:
+        (N + frames,) int64.
+    """
+    count = len(times)
+    pace = max(int(times[-1]) // (count - 1), 1) if count > 1 else 40
+    return torch.cat([times, times[-1] + pace * torch.arange(1, frames + 1)])
+
+
 def _below(bound: int, generator: Generator) -> int:
     return int(torch.randint(0, bound, (), generator=generator))

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from perturbations.bindings import Binding, parse_binding
+from perturbations.bindings import NO_SLOT, Binding, parse_binding
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,24 @@ def test_the_slot_binding_counts_places_in_the_clip() -> None:
     assert parse_binding("slot:4").slots(indices, 10).tolist() == [[0, 1, 2, 3, 0, 1]] * 2
 
 
-@pytest.mark.parametrize("text", ["constant", "cyclic:1", "cyclic:16", "relative:4096", "slot:8"])
+def test_appended_frames_have_slots_and_the_videos_own_have_none() -> None:
+    bound = parse_binding("append:3")
+    assert bound.slots(torch.arange(8), 5).tolist() == [NO_SLOT] * 5 + [0, 1, 2]
+    assert bound.slots(torch.tensor([[7, 0], [4, 5]]), 5).tolist() == [[2, NO_SLOT], [NO_SLOT, 0]]
+    assert [parse_binding(text).appended for text in ("append:3", "cyclic:3", "constant")] == [3, 0, 0]
+
+
+def test_slots_that_depend_on_the_length_are_named() -> None:
+    lengthy = [text for text in ("constant", "cyclic:3", "relative:3", "append:3") if parse_binding(text).needs_length]
+    assert lengthy == ["relative:3", "append:3"]
+
+
+@pytest.mark.parametrize("text", ["constant", "cyclic:1", "cyclic:16", "relative:4096", "append:2", "slot:8"])
 def test_a_binding_is_written_as_it_is_read(text: str) -> None:
     assert str(parse_binding(text)) == text
 
 
-@pytest.mark.parametrize("text", ["constant", "cyclic:2", "relative:2"])
+@pytest.mark.parametrize("text", ["constant", "cyclic:2", "relative:2", "append:2"])
 def test_all_bindings_but_slot_fit_a_video(text: str) -> None:
     assert parse_binding(text).fits_a_video
 

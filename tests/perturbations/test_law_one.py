@@ -46,6 +46,17 @@ def test_sampling_a_perturbed_video_equals_perturbing_the_sample(
             assert torch.equal(written[indices], perturbation.add_to_bytes(video[indices], indices, frame_count))
 
 
+@pytest.mark.parametrize("sampler", EVERY_SAMPLER, ids=str)
+def test_the_law_holds_for_appended_frames_in_the_longer_video(sampler: Sampler) -> None:
+    perturbation = make_perturbation("append:4", epsilon="1")
+    for frame_count in VIDEO_LENGTHS:
+        longer = torch.cat([make_bytes(frame_count), torch.zeros(4, 3, 18, 22, dtype=torch.uint8)])
+        written = perturbation.add_to_bytes(longer, torch.arange(frame_count + 4), frame_count)
+        assert torch.equal(written[:frame_count], longer[:frame_count])
+        for indices in clips_of(sampler, frame_count + 4):
+            assert torch.equal(written[indices], perturbation.add_to_bytes(longer[indices], indices, frame_count))
+
+
 @pytest.mark.parametrize("binding", BINDINGS)
 def test_perturbing_a_stream_frame_by_frame_equals_perturbing_the_video(binding: str) -> None:
     perturbation, video = make_perturbation(binding), make_bytes(11)

@@ -1,65 +1,51 @@
 import pytest
 import torch
 
-from perturbations.objectives import Objective, Targeted, Untargeted
+from perturbations.losses import margins
+from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 
-LOGITS = torch.tensor([[3.0, 1.0, 2.0], [0.0, 9.0, 8.5], [-4.0, 7.0, 2.0]])
-CLEAN = torch.tensor([0, 2, 0])
-
-
-def test_the_untargeted_loss_is_the_margin_of_the_clean_prediction() -> None:
-    # 3 - 2, 8.5 - 9, -4 - 7 cut at -5
-    assert Untargeted(together=0).loss(LOGITS, CLEAN).tolist() == [1.0, -0.5, -5.0]
-    assert Untargeted(together=0, enough=20).loss(LOGITS, CLEAN).tolist() == [1.0, -0.5, -11.0]
+CLEAN = torch.tensor([1, 0, 2, 1])
+EVERY: list[Objective] = [Untargeted(), Targeted(0), Targeted(2), Discriminative(1)]
 
 
-def test_its_second_part_leads_all_clips_to_a_class_that_none_of_them_is() -> None:
-    # class 1 is no clip's clean prediction: 3 - 1, 8.5 - 9, 2 - 7
-    assert Untargeted(together=1).loss(LOGITS, CLEAN).tolist() == [2.0, -0.5, -5.0]
-    assert Untargeted(together=0.25).loss(LOGITS, CLEAN).tolist() == [1.25, -0.5, -5.0]
-
-
-def test_of_several_such_classes_the_one_with_the_highest_mean_is_shared() -> None:
-    logits = torch.tensor([[4.0, 3.0, 0.0], [4.0, -5.0, 2.0]])
-    assert Untargeted(together=1).loss(logits, torch.tensor([0, 0])).tolist() == [4.0, 2.0]  # class 2: mean 1 > -1
-
-
-def test_where_every_class_is_some_clips_the_margin_is_all() -> None:
-    logits, clean = torch.tensor([[3.0, 1.0], [0.0, 2.0]]), torch.tensor([0, 1])
-    assert Untargeted(together=1).loss(logits, clean).tolist() == [2.0, 2.0]
-
-
-def test_the_targeted_loss_is_how_far_the_target_lies_behind() -> None:
-    # 3 - 1, -(9 - 8.5), -(7 - 2)
-    assert Targeted(1).loss(LOGITS, CLEAN).tolist() == [2.0, -0.5, -5.0]
-    assert Targeted(1, enough=0.25).loss(LOGITS, CLEAN).tolist() == [2.0, -0.25, -0.25]
-
-
-def test_untargeted_wins_where_the_prediction_changed() -> None:
-    assert Untargeted().success(torch.tensor([1, 2, 0]), torch.tensor([1, 0, 2])).tolist() == [False, True, True]
-
-
-def test_targeted_wins_where_the_target_is_predicted() -> None:
-    assert Targeted(2).success(torch.tensor([1, 2, 0]), torch.tensor([1, 0, 2])).tolist() == [False, True, False]
-
-
-@pytest.mark.parametrize("objective", [Untargeted(together=0), Targeted(0), Targeted(2)], ids=str)
-def test_the_loss_is_negative_exactly_where_the_attacker_has_won(objective: Objective) -> None:
-    logits = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
-    clean = torch.randint(4, (200,), generator=torch.Generator().manual_seed(1))
-    won = objective.success(logits.argmax(1), clean)
-    assert won.any()
-    assert not won.all()
-    assert torch.equal(objective.loss(logits, clean) < 0, won)
+@pytest.mark.parametrize(
+    ("objective", "classes", "toward"),
+    [
+        (Untargeted(), [1, 0, 2, 1], [-1, -1, -1, -1]),
+        (Targeted(2), [2, 2, 2, 2], [1, 1, 1, 1]),
+        (Discriminative(1), [1, 0, 2, 1], [-1, 1, 1, -1]),
+    ],
+    ids=str,
+)
+def test_aims_worked_out_by_hand(objective: Objective, classes: list[int], toward: list[float]) -> None:
+    aims = objective.aims(CLEAN)
+    assert (aims.classes.tolist(), aims.toward.tolist()) == (classes, toward)
+    assert (aims.classes.dtype, aims.toward.dtype) == (torch.int64, torch.float32)
 
 
 @pytest.mark.parametrize(
     ("objective", "expected"),
-    [(Untargeted(together=0), [1, 0, -1]), (Untargeted(), [1, -0.5, -0.5]), (Targeted(1), [1, -1, 0])],
+    [
+        (Untargeted(), [False, True, True, True]),
+        (Targeted(2), [False, True, False, True]),
+        (Discriminative(1), [False, False, False, True]),  # lost too little, lost others twice, lost its own
+    ],
     ids=str,
 )
-def test_a_clip_that_is_fooled_enough_gives_no_gradient(objective: Objective, expected: list[float]) -> None:
-    logits = torch.tensor([[0.0, 50.0, 0.0], [3.0, 1.0, 2.5]], requires_grad=True)
-    (gradient,) = torch.autograd.grad(objective.loss(logits, torch.tensor([0, 0])).sum(), logits)
-    assert not gradient[0].any()
-    assert gradient[1].tolist() == expected
+def test_where_the_attacker_has_won_worked_out_by_hand(objective: Objective, expected: list[bool]) -> None:
+    assert objective.success(torch.tensor([1, 2, 0, 2]), CLEAN).tolist() == expected
+
+
+def test_on_clean_predictions_only_what_is_to_be_kept_is_won() -> None:
+    assert not Untargeted().success(CLEAN, CLEAN).any()
+    assert Discriminative(1).success(CLEAN, CLEAN).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("objective", EVERY, ids=str)
+def test_the_attacker_has_won_exactly_where_every_aim_is_reached(objective: Objective) -> None:
+    logits = torch.randn(300, 4, generator=torch.Generator().manual_seed(0))
+    clean = torch.randint(4, (300,), generator=torch.Generator().manual_seed(1))
+    won, aims = objective.success(logits.argmax(1), clean), objective.aims(clean)
+    assert won.any()
+    assert not won.all()
+    assert torch.equal(aims.toward * margins(logits, aims.classes) > 0, won)

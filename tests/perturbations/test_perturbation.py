@@ -28,6 +28,16 @@ def test_at_its_own_size_delta_is_what_is_added() -> None:
     assert torch.equal(perturbation.at(torch.arange(4), 4, 6, 5), perturbation.delta)
 
 
+def test_frames_without_a_slot_are_left_alone_and_appended_ones_get_theirs() -> None:
+    perturbation, video = make_perturbation("append:2", epsilon="1"), make_bytes(5)
+    whole = torch.cat([video, torch.zeros_like(video[:2])])
+    added = perturbation.add_to_bytes(whole, torch.arange(7), 5)
+    assert torch.equal(added[:5], video)
+    assert torch.equal(added[5:].short(), perturbation.levels(18, 22).clamp(min=0))
+    at = perturbation.at(torch.tensor([6, 0]), 5, 6, 5)
+    assert torch.equal(at, torch.stack([perturbation.delta[1], torch.zeros(3, 6, 5)]))
+
+
 def test_upscaling_a_ramp_by_two_worked_out_by_hand() -> None:
     delta = torch.tensor([0.0, 4.0]).expand(1, 3, 1, 2) / 255
     resized = Perturbation(delta, Binding("constant"), LINF).resized(1, 4)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbations.samplers import SAMPLERS, Dense, RandomFrames, Rate, Sampler, Segments, Uniform
+from perturbations.samplers import SAMPLERS, Dense, RandomFrames, Rate, Sampler, Segments, Uniform, lengthened
 
 FIXED: list[Sampler] = [Uniform(), Dense(1), Dense(2), Rate(), Rate(Fraction(2997, 100))]
 DRAWN: list[Sampler] = [Segments(), RandomFrames()]
@@ -205,3 +205,17 @@ def test_a_rate_that_no_video_has_is_refused(fps: Fraction) -> None:
 
 def test_the_table_knows_the_samplers_by_the_names_of_the_design() -> None:
     assert list(SAMPLERS) == ["uniform", "segments", "dense", "rate", "random"]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([0, 40, 80], [0, 40, 80, 120, 160]),
+        ([0, 10, 100], [0, 10, 100, 150, 200]),  # the mean pace
+        ([0], [0, 40, 80]),  # one frame: 25 a second
+        ([0, 0], [0, 0, 1, 2]),  # time goes on
+    ],
+)
+def test_appended_frames_follow_at_the_videos_mean_pace(times: list[int], expected: list[int]) -> None:
+    assert lengthened(torch.tensor(times), 2).tolist() == expected
+    assert lengthened(torch.tensor(times), 0).tolist() == times

@@ -1,0 +1,34 @@
+"""Methods of finding a perturbation: one file each, one table of names."""
+
+from perturbations.attacks.append import Append
+from perturbations.attacks.base import Attack
+from perturbations.attacks.btc import Btc
+from perturbations.attacks.cw import Cw
+from perturbations.attacks.dup import Dup
+from perturbations.attacks.fgsm import Fgsm
+from perturbations.attacks.flicker import Flicker
+from perturbations.attacks.gd_uap import GdUap
+from perturbations.attacks.ifgsm import Ifgsm
+from perturbations.attacks.lsap import Lsap
+from perturbations.attacks.sgd_uap import SgdUap
+from perturbations.attacks.sparse import Sparse
+from perturbations.attacks.u3d import U3d
+from perturbations.attacks.uap import Uap
+
+ATTACKS: dict[str, type[Attack]] = {
+    "lsap": Lsap,
+    "uap": Uap,
+    "sgd-uap": SgdUap,
+    "fgsm": Fgsm,
+    "ifgsm": Ifgsm,
+    "cw": Cw,
+    "dup": Dup,
+    "flicker": Flicker,
+    "u3d": U3d,
+    "btc": Btc,
+    "gd-uap": GdUap,
+    "sparse": Sparse,
+    "append": Append,
+}
+
+__all__ = ["ATTACKS", "Attack"]

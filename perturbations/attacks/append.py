@@ -1,0 +1,48 @@
+"""Appended frames: the video stays as it is, and a few learned frames follow its end."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from perturbations.attacks.base import Attack, check_settings, objective_loss, report
+from perturbations.gradients import gradient_at
+from perturbations.learn import State, Step
+from perturbations.problem import Problem
+from perturbations.updates import MomentumSign
+
+
+@dataclass(frozen=True)
+class Append(Attack):
+    """min over E of E [ margin of the video followed by E ], E being whole frames in [0, 1].
+
+    It needs the binding append:K, with a budget of 1: the frames are seen, they are not small. Under a sampler its
+    strength is the chance that the sampler takes appended frames.
+
+    Args:
+        first_step: as a part of the whole range of pixels.
+    """
+
+    source: ClassVar[str] = "Chen et al., WACV 2021 (Appending Adversarial Frames), without its penalty on the size"
+    first_step: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_settings(self, above_zero=("first_step",))
+
+    @property
+    def binding(self) -> str:
+        return "append:16"
+
+    def start(self, problem: Problem, state: State) -> None:
+        if problem.binding.kind != "append":
+            raise ValueError(f"append needs the binding append:K, such as append:16, not {problem.binding}")
+        if problem.budget.norm != "linf" or problem.epsilon < 1:
+            raise ValueError("append shows whole frames, which are not small; use --norm linf --epsilon 1")
+        state.delta = torch.full_like(state.delta, 0.5)
+
+    def step(self, problem: Problem, state: State, done: float) -> Step:
+        update = MomentumSign(self.first_step)
+        batch = problem.draw(state.steps)
+        found = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done).clamp(0, 1)
+        return report(problem, state, batch, found, update.size(problem.budget, done))

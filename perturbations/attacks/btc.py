@@ -1,0 +1,48 @@
+"""BTC-UAP: a short cycle of patterns that drives the features of neighboring frames apart."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from perturbations.attacks.base import Attack, check_settings, descend, small_noise
+from perturbations.gradients import Seen
+from perturbations.learn import State, Step
+from perturbations.problem import Problem
+from perturbations.updates import Adam
+
+
+@dataclass(frozen=True)
+class Btc(Attack):
+    """min over delta of mean cos( f(x_t + d_t), f(x_t) ) + gamma mean cos( f(x_t + d_t), f(x_t+1 + d_t+1) ).
+
+    f are frame features of the attacked network; the paper takes an image network, which needs no videos. The
+    objective's classes play no part: features are driven from where they were, whatever class that gives.
+
+    Args:
+        gamma: weight of breaking the likeness of neighbors.
+        rate: Adam's first step, as a part of epsilon.
+    """
+
+    source: ClassVar[str] = "Kim et al., ICCV 2023; form re-derived from the abstract"
+    gamma: float = 1.0
+    rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_settings(self, above_zero=("rate",), from_zero=("gamma",))
+
+    def start(self, problem: Problem, state: State) -> None:
+        state.delta = problem.budget.project(small_noise(problem))
+
+    def step(self, problem: Problem, state: State, done: float) -> Step:
+        def loss(seen: Seen) -> Tensor:
+            assert seen.features is not None
+            with torch.no_grad():
+                clean = problem.network.look(seen.batch.through(seen.batch.frames))[1]
+            away = F.cosine_similarity(seen.features, clean, dim=2).mean(1)
+            neighbors = F.cosine_similarity(seen.features[:, :-1], seen.features[:, 1:], dim=2)
+            return away if neighbors.shape[1] == 0 else away + self.gamma * neighbors.mean(1)
+
+        return descend(problem, state, Adam(self.rate), loss, done, "features")

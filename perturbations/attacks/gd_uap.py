@@ -1,0 +1,53 @@
+"""GD-UAP: data-free; the pattern alone is to excite every layer of the network."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from perturbations.attacks.base import Attack, check_settings, report, small_noise
+from perturbations.gradients import Seen, gradient_at
+from perturbations.learn import State, Step
+from perturbations.problem import Problem
+from perturbations.updates import Adam
+
+
+@dataclass(frozen=True)
+class GdUap(Attack):
+    """max over delta of the sum over layers of log |f_l( gray + delta )|_2, without a look at any video.
+
+    The draw gives only the slots of a clip and the way to the network; its frames are not looked at, and the report
+    counts no clips.
+
+    Args:
+        rate: Adam's first step, as a part of epsilon.
+    """
+
+    source: ClassVar[str] = "Mopuri et al., TPAMI 2018, eq. 3"
+    rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_settings(self, above_zero=("rate",))
+
+    def start(self, problem: Problem, state: State) -> None:
+        state.delta = problem.budget.project(small_noise(problem))
+
+    def step(self, problem: Problem, state: State, done: float) -> Step:
+        def loss(seen: Seen) -> Tensor:
+            assert seen.activations is not None
+            clips = len(seen.logits)
+            logs = [
+                layer.float().reshape(clips, -1).square().sum(1).clamp(min=1e-12).log() / 2
+                for layer in seen.activations
+            ]
+            return -torch.stack(logs).sum(0)
+
+        batch = problem.draw(state.steps)
+        gray = batch.part(0, 1)
+        gray = gray._replace(frames=torch.full_like(gray.frames, 0.5))
+        update = Adam(self.rate)
+        found = gradient_at(problem, gray, state.delta, loss, "activations")
+        state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done)
+        step = report(problem, state, gray, found, update.size(problem.budget, done))
+        return step._replace(fooled=0, clips=0)

@@ -1,0 +1,39 @@
+"""SGD-UAP: sign steps on a cross-entropy that is cut off, so that no clip rules the sum."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from perturbations.attacks.base import Attack, check_settings, descend
+from perturbations.gradients import Seen
+from perturbations.learn import State, Step
+from perturbations.losses import cross_entropy_loss
+from perturbations.problem import Problem
+from perturbations.updates import ProjectedSign
+
+
+@dataclass(frozen=True)
+class SgdUap(Attack):
+    """max over delta of the mean of min( cross-entropy, limit ).
+
+    The step falls over the run; in the public code its decay never takes effect.
+
+    Args:
+        limit: where the cross-entropy is cut off, in nats.
+        first_step: as a part of epsilon.
+    """
+
+    source: ClassVar[str] = "Shafahi et al., AAAI 2020, eq. 5 and algorithm 2; limit and step of sgd-uap-torch"
+    limit: float = 12.0
+    first_step: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_settings(self, above_zero=("limit", "first_step"))
+
+    def step(self, problem: Problem, state: State, done: float) -> Step:
+        def loss(seen: Seen) -> Tensor:
+            aims = problem.objective.aims(seen.batch.clean_predictions)
+            return cross_entropy_loss(seen.logits, aims, self.limit)
+
+        return descend(problem, state, ProjectedSign(self.first_step), loss, done)

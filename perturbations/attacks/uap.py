@@ -1,0 +1,99 @@
+"""UAP: the shortest way over the border of one clip after the other, added up."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from perturbations.attacks.base import Attack, check_settings, objective_loss, report
+from perturbations.gradients import Found, Seen, add_and_round, add_by_slot, at_the_network, back_from_the_network
+from perturbations.learn import State, Step
+from perturbations.objectives import Aims
+from perturbations.problem import Batch, Problem
+
+
+@dataclass(frozen=True)
+class Uap(Attack):
+    """For each clip on which the attacker has not won yet: v <- project( v + dv ), with dv from DeepFool at clip + v.
+
+    DeepFool takes the network for linear around the clip: class k is reached by a step of size |f_k| / |w_k|*, where
+    f_k is the logit of k minus that of the class that is to lose, w_k its gradient by delta, and |.|* the dual norm.
+    The nearest of `candidates` classes is taken, up to `iterations` times.
+
+    Args:
+        candidates: classes that DeepFool looks at, those with the highest logits.
+        iterations: of DeepFool, a clip.
+        overshoot: how much farther than the border each step goes.
+    """
+
+    source: ClassVar[str] = "Moosavi-Dezfooli et al., CVPR 2017, algorithm 1; DeepFool: CVPR 2016, algorithm 2"
+    candidates: int = 3
+    iterations: int = 3
+    overshoot: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_settings(self, from_zero=("overshoot",))
+        if min(self.candidates, self.iterations) < 1:
+            raise ValueError(f"candidates is {self.candidates}, iterations {self.iterations}; use numbers from 1")
+
+    def start(self, problem: Problem, state: State) -> None:
+        if problem.together.processes > 1:
+            raise ValueError("uap goes from clip to clip and cannot be spread over several processes; use one")
+
+    def step(self, problem: Problem, state: State, done: float) -> Step:
+        batch, before = problem.draw(state.steps), state.delta
+        with torch.no_grad():
+            clips, _ = add_and_round(batch.frames, at_the_network(before, batch), batch.slots)
+            logits = problem.network.score(batch.through(clips))
+        for number in range(len(batch.frames)):
+            state.delta = problem.budget.project(
+                state.delta + self._deepfool(problem, batch.part(number, number + 1), state.delta)
+            )
+        found = Found(state.delta - before, objective_loss(problem)(Seen(clips, logits, batch)), logits)
+        return report(problem, state, batch, found, float(found.gradient.abs().max()))
+
+    def _deepfool(self, problem: Problem, one: Batch, delta: Tensor) -> Tensor:
+        """What to add to delta so that the attacker wins on this clip; zeros if that is so already."""
+        aims = problem.objective.aims(one.clean_predictions)
+        way = torch.zeros_like(delta)
+        for _ in range(self.iterations):
+            step = self._to_the_border(problem, one, aims, delta + way)
+            if step is None:
+                break
+            way = way + (1 + self.overshoot) * step
+        return way
+
+    def _to_the_border(self, problem: Problem, one: Batch, aims: Aims, delta: Tensor) -> Tensor | None:
+        """The shortest step over a border, in the linear view of the network; None on the right side of it."""
+        clip, inside = add_and_round(one.frames, at_the_network(delta, one), one.slots)
+        with torch.no_grad():
+            logits = problem.network.score(one.through(clip))[0]
+        wins = bool(logits.argmax() == aims.classes[0])
+        if wins == bool(aims.toward[0] > 0):
+            return None
+        rising, falling = self._classes(logits, aims, wins)
+        clips = clip.repeat(len(rising), 1, 1, 1, 1).requires_grad_()
+        rows = problem.network.score(torch.cat([one.through(copy) for copy in clips.split(1)]))
+        gaps = rows.gather(1, rising[:, None])[:, 0] - rows[:, falling]
+        (by_clip,) = torch.autograd.grad(gaps.sum(), clips)
+        steps = []
+        for gap, gradient in zip(gaps.detach(), by_clip, strict=True):
+            by_pattern = gradient.new_zeros(len(delta) + 1, *gradient.shape[1:])
+            add_by_slot(by_pattern, one, gradient[None] * inside)
+            steps.append(self._linear(problem, float(gap.abs()), back_from_the_network(by_pattern, one)))
+        return min(steps, key=problem.budget.size)
+
+    def _classes(self, logits: Tensor, aims: Aims, wins: bool) -> tuple[Tensor, int]:
+        """Classes one of which is to overtake, and the class to be overtaken."""
+        if not wins:
+            return aims.classes[:1], int(logits.argmax())
+        others = logits.index_fill(0, aims.classes[:1], float("-inf"))
+        return others.topk(min(self.candidates, len(logits) - 1)).indices, int(aims.classes[0])
+
+    def _linear(self, problem: Problem, gap: float, w: Tensor) -> Tensor:
+        """The smallest step, in the budget's norm, along which a linear function with gradient w rises by the gap."""
+        gap += 1e-4  # so that a clip on the border itself is moved
+        if problem.budget.norm == "linf":
+            return w.sign() * (gap / w.abs().sum().clamp(min=1e-12))
+        return w * (gap / w.square().sum().clamp(min=1e-12))

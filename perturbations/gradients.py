@@ -1,0 +1,125 @@
+"""The gradient of a loss by delta, through everything that lies between delta and the network's logits."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from perturbations.budgets import LEVELS
+from perturbations.problem import Batch, Problem
+
+
+class Seen(NamedTuple):
+    """What the network makes of (a part of) a batch with the perturbation in it."""
+
+    clips: Tensor  # (B, T, 3, h, w) float32 in [0, 1]
+    logits: Tensor  # (B, classes)
+    batch: Batch
+    features: Tensor | None = None  # (B, T', D), where the loss wants them
+    activations: list[Tensor] | None = None  # of the network's layers, likewise
+
+
+class Found(NamedTuple):
+    """A gradient, and what was seen on the way."""
+
+    gradient: Tensor  # (P, 3, h, w), of the mean loss
+    losses: Tensor  # (B,)
+    logits: Tensor  # (B, classes)
+
+
+See = Literal["logits", "features", "activations"]
+Loss = Callable[[Seen], Tensor]
+"""(B,) numbers, one a clip, which learning makes small."""
+
+
+def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: Loss, see: See = "logits") -> Found:
+    """The gradient of the batch's mean loss.
+
+    The network sees the clips in parts of at most `problem.part` clips; where the memory of a GPU does not suffice,
+    the part is halved and the step goes on.
+
+    Args:
+        problem: what is attacked.
+        batch: of the step.
+        delta: (P, 3, h, w), where the gradient is wanted.
+        loss: of what is seen.
+        see: what the loss looks at beside the logits.
+    """
+    pattern = at_the_network(delta, batch)
+    while True:
+        size = problem.part[0]
+        parts = [batch.part(start, start + size) for start in range(0, len(batch.frames), size)]
+        try:
+            return _through(problem, batch, parts, pattern, loss, see)
+        except torch.cuda.OutOfMemoryError:
+            if problem.part[0] == 1:
+                raise
+            problem.part[0] = -(-min(problem.part[0], len(batch.frames)) // 2)
+            torch.cuda.empty_cache()
+            problem.say(
+                f"the GPU's memory is short: from here on {problem.part[0]} clip(s) go through the network at a time"
+            )
+
+
+def _through(problem: Problem, batch: Batch, parts: list[Batch], pattern: Tensor, loss: Loss, see: See) -> Found:
+    losses, logits = [], []
+    by_pattern = torch.zeros_like(pattern)
+    for part in parts:
+        clips, inside = add_and_round(part.frames, pattern, part.slots)
+        clips.requires_grad_()
+        seen = _look(problem, part.through(clips), part, see)
+        part_losses = loss(seen)
+        (by_clip,) = torch.autograd.grad(part_losses.sum(), clips)
+        of_part = torch.zeros_like(pattern)  # of its own, so that parts add up as processes do, bit by bit
+        add_by_slot(of_part, part, by_clip.mul_(inside))
+        by_pattern = by_pattern.add_(of_part)
+        losses.append(part_losses.detach())
+        logits.append(seen.logits.detach())
+    clips_in_all = problem.together.total(torch.tensor(float(len(batch.frames)), device=pattern.device))
+    by_delta = back_from_the_network(problem.together.total(by_pattern), batch) / clips_in_all
+    return Found(by_delta, torch.cat(losses), torch.cat(logits))
+
+
+def _look(problem: Problem, clips: Tensor, part: Batch, see: See) -> Seen:
+    if see == "features":
+        logits, features = problem.network.look(clips)
+        return Seen(clips, logits, part, features)
+    if see == "activations":
+        logits, activations = problem.network.activations(clips)
+        return Seen(clips, logits, part, activations=activations)
+    return Seen(clips, problem.network.score(clips), part)
+
+
+def at_the_network(delta: Tensor, batch: Batch) -> Tensor:
+    """Delta after its way through a video's size to the network, with a last slot of zeros: (P + 1, 3, h, w)."""
+    pattern = batch.rows @ delta @ batch.columns.T
+    return torch.cat([pattern, torch.zeros_like(pattern[:1])]).contiguous(memory_format=torch.channels_last)
+
+
+def add_by_slot(by_pattern: Tensor, batch: Batch, by_clip: Tensor) -> None:
+    """Adds a gradient by clips (B, T, 3, h, w) to one by the pattern (P + 1, 3, h, w)."""
+    slots = batch.slots.flatten() % len(by_pattern)
+    by_pattern.permute(0, 2, 3, 1).index_add_(0, slots, by_clip.flatten(0, 1).permute(0, 2, 3, 1))
+
+
+def back_from_the_network(by_pattern: Tensor, batch: Batch) -> Tensor:
+    """From a gradient by the pattern at the network, (P + 1, 3, h, w), to one by delta: (P, 3, h', w')."""
+    return batch.rows.T @ by_pattern[:-1] @ batch.columns
+
+
+def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
+    """Frames + pattern, cut to [0, 1] and rounded to 8 bits, as a file and a data loader do.
+
+    Args:
+        frames: (B, T, 3, h, w) float32 in [0, 1].
+        pattern: (P + 1, 3, h, w), the last slot zeros.
+        slots: (B, T) int64 in [-1, P).
+
+    Returns:
+        The perturbed clips, and where the sum was not cut (bool): there the gradient passes the rounding as if it
+        were not there; elsewhere it is zero.
+    """
+    total = pattern.permute(0, 2, 3, 1)[slots].permute(0, 1, 4, 2, 3).add_(frames)  # frames lie in memory like this
+    inside = (total >= 0).logical_and_(total <= 1)
+    return total.mul_(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS), inside

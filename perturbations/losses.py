@@ -1,0 +1,49 @@
+"""Losses on logits: (B,) numbers that are lower when the attacker is closer to the aims."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from perturbations.objectives import Aims
+
+FOLLOW = 0.9  # how slowly the running mean of logits changes
+
+
+def margin_loss(logits: Tensor, aims: Aims, enough: float) -> Tensor:
+    """How far each clip is on the wrong side of the border, in logits, down to -enough.
+
+    The loss f6 of Carlini and Wagner (IEEE S&P 2017), on logits, with the confidence `enough`.
+
+    Args:
+        logits: (B, classes).
+        aims: of the B clips.
+        enough: a clip that is over the border by this much gives no more gradient.
+    """
+    return (-aims.toward * margins(logits, aims.classes)).clamp(min=-enough)
+
+
+def cross_entropy_loss(logits: Tensor, aims: Aims, enough: float) -> Tensor:
+    """Cross-entropy, to be lowered where the class is to win and raised, up to `enough`, where it is to lose.
+
+    The cut-off keeps clips that are far over the border from ruling the sum (Shafahi et al., AAAI 2020, eq. 5).
+    """
+    entropy = F.cross_entropy(logits, aims.classes, reduction="none")
+    return torch.where(aims.toward > 0, entropy, -entropy.clamp(max=enough))
+
+
+def margins(logits: Tensor, classes: Tensor) -> Tensor:
+    """How far each clip's given class is above the best other class: (B, classes), (B,) -> (B,)."""
+    own = logits.gather(1, classes[:, None])[:, 0]
+    others = logits.scatter(1, classes[:, None], float("-inf")).amax(1)
+    return own - others
+
+
+def follow(trend: Tensor | None, logits_sum: Tensor, clips: float) -> Tensor:
+    """The running mean of logits over the steps so far, (classes,), after one more step."""
+    mean = logits_sum / clips
+    return mean if trend is None else FOLLOW * trend + (1 - FOLLOW) * mean
+
+
+def without_own(logits: Tensor, clean_predictions: Tensor) -> Tensor:
+    """Logits (B, classes) with each clip's clean class set to the clip's mean: what the perturbation brings up."""
+    return logits.scatter(1, clean_predictions[:, None], logits.mean(1, keepdim=True))

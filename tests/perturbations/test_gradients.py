@@ -1,0 +1,229 @@
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from perturbations.attacks.base import objective_loss
+from perturbations.coherence import temporal_coherence
+from perturbations.gradients import Found, Loss, See, Seen, add_and_round, at_the_network, gradient_at
+from perturbations.losses import cross_entropy_loss
+from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
+from perturbations.problem import Batch, Problem
+from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, make_problem, random
+
+
+def doubled(problem: Problem, step: int) -> Batch:
+    batch = problem.draw(step)
+    return batch._replace(frames=batch.frames.double(), rows=batch.rows.double(), columns=batch.columns.double())
+
+
+def cross_entropy(problem: Problem) -> Loss:
+    return lambda seen: cross_entropy_loss(
+        seen.logits, problem.objective.aims(seen.batch.clean_predictions), float("inf")
+    )
+
+
+def coherence(problem: Problem) -> Loss:
+    def loss(seen: Seen) -> Tensor:
+        assert seen.features is not None
+        return temporal_coherence(seen.features, 0.5)
+
+    return loss
+
+
+def excitement(problem: Problem) -> Loss:
+    def loss(seen: Seen) -> Tensor:
+        assert seen.activations is not None
+        return seen.activations[0].square().reshape(len(seen.logits), -1).mean(1)
+
+    return loss
+
+
+@dataclass
+class Unrounded:
+    """The network behind a rounding to 8 bits, as if the rounding were not there: for finite differences."""
+
+    problem: Problem
+    batch: Batch
+    make: Callable[[Problem], Loss]
+    see: See
+
+    def loss(self, delta: Tensor) -> float:
+        pattern = at_the_network(delta, self.batch)[self.batch.slots]
+        clips = self.batch.through((self.batch.frames + pattern).clamp(0, 1))
+        network = self.problem.network
+        if self.see == "features":
+            seen = Seen(clips, *network.look(clips)[:1], self.batch, network.look(clips)[1])
+        else:
+            logits, activations = network.activations(clips)
+            seen = Seen(clips, logits, self.batch, activations=activations)
+        return float(self.make(self.problem)(seen).mean())
+
+
+@pytest.mark.parametrize("objective", [Untargeted(), Targeted(1), Discriminative(2)], ids=str)
+@pytest.mark.parametrize("binding", ["cyclic:4", "append:2"])
+def test_the_gradient_of_a_linear_network_agrees_with_finite_differences(objective: Objective, binding: str) -> None:
+    problem = make_problem(binding, network=LinearNetwork(), objective=objective)
+    batch = doubled(problem, 3)
+    problem = replace(problem, network=LinearNetwork(dtype=torch.float64))
+    check(problem, batch, lambda problem: objective_loss(problem, enough=1e9), "logits")
+
+
+@pytest.mark.parametrize(
+    ("make", "see"), [(cross_entropy, "logits"), (coherence, "features"), (excitement, "activations")]
+)
+@pytest.mark.parametrize("defended", [False, True])
+def test_the_gradient_through_features_activations_and_a_defense_agrees_with_finite_differences(
+    make: Callable[[Problem], Loss], see: See, defended: bool
+) -> None:
+    """With a network that is so smooth that rounding the clips hardly changes its slope."""
+    problem = make_problem()
+    batch = doubled(problem, 3)
+    if defended:
+        batch = batch._replace(defend=lambda clips, _: clips[:, :5] * 0.7 + clips[:, 1:] * 0.3)
+    network = TanhNetwork(dtype=torch.float64)
+    network.kernel /= 10
+    network.weight /= 10
+    check(replace(problem, network=network), batch, make, see, tolerance=0.05)
+
+
+def check(problem: Problem, batch: Batch, make: Callable[[Problem], Loss], see: See, tolerance: float = 1e-5) -> None:
+    delta = (random(*problem.shape, seed=4).double() - 0.5) * 0.05
+    found = gradient_at(problem, batch, delta, make(problem), see)
+    smooth = Unrounded(problem, batch, make, see)
+    largest = float(found.gradient.abs().max())
+    size = 5e-3 if see == "features" else 1e-6  # coherence is measured in float32
+    assert largest > 0
+    for place in range(0, delta.numel(), 29):
+        step = torch.zeros_like(delta)
+        step.view(-1)[place] = size
+        difference = (smooth.loss(delta + step) - smooth.loss(delta - step)) / (2 * size)
+        assert float(found.gradient.view(-1)[place]) == pytest.approx(difference, abs=tolerance * largest)
+
+
+def found_with(problem: Problem, part: int, batch: Batch) -> Found:
+    problem.part[0] = part
+    return gradient_at(problem, batch, 0.02 * torch.ones(problem.shape), objective_loss(problem))
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
+def test_the_gradient_does_not_depend_on_how_many_clips_go_through_the_network_at_a_time(part: int) -> None:
+    problem = make_problem()
+    batch = problem.draw(0)
+    whole, parts = found_with(problem, 100, batch), found_with(problem, part, batch)
+    torch.testing.assert_close(parts.gradient, whole.gradient, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(parts.losses, whole.losses)
+    torch.testing.assert_close(parts.logits, whole.logits)
+    assert torch.equal(found_with(problem, part, batch).gradient, parts.gradient)
+
+
+def test_each_part_gets_its_own_clips_of_the_defense() -> None:
+    problem = make_problem()
+    seen: list[tuple[int, int]] = []
+
+    def defend(clips: Tensor, first: int) -> Tensor:
+        seen.append((first, len(clips)))
+        factors = 1 - 0.1 * torch.arange(first, first + len(clips))
+        return clips * factors.view(-1, 1, 1, 1, 1)
+
+    batch = problem.draw(0)._replace(defend=defend)
+    whole, parts = found_with(problem, 100, batch), found_with(problem, 2, batch)
+    assert seen == [(0, 5), (0, 2), (2, 2), (4, 1)]
+    torch.testing.assert_close(parts.logits, whole.logits)
+    torch.testing.assert_close(batch.part(2, 5).part(1, 3).through(batch.frames[3:5]), defend(batch.frames[3:5], 3))
+
+
+@dataclass
+class OneOfTwo:
+    """One of two processes that run one after the other: the second is told what the first one had to add."""
+
+    others: list[Tensor]
+    mine: list[Tensor]
+    processes: int = 2
+
+    def total(self, value: Tensor) -> Tensor:
+        self.mine.append(value.clone())
+        return value if not self.others else self.others.pop(0) + value
+
+
+def test_parts_add_up_to_the_bits_that_two_processes_add_up_to() -> None:
+    problem = make_problem()
+    batch = problem.draw(0).part(0, 4)
+    first = OneOfTwo([], [])
+    found_with(replace(problem, together=first), 100, batch.part(0, 2))
+    second = OneOfTwo(first.mine, [])
+    of_processes = found_with(replace(problem, together=second), 100, batch.part(2, 4))
+    in_parts = found_with(problem, 2, batch)
+    assert torch.equal(of_processes.gradient, in_parts.gradient)
+    assert len(second.mine) == 2  # the pattern's gradient, and the number of clips
+
+
+@dataclass
+class Hungry(TanhNetwork):
+    """Has memory for a few clips only."""
+
+    most: int = 1
+
+    def score(self, clips: Tensor) -> Tensor:
+        if len(clips) > self.most:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return super().score(clips)
+
+
+@pytest.mark.parametrize(("most", "part"), [(3, 3), (2, 2), (1, 1), (4, 3)])
+def test_where_memory_is_short_the_part_is_halved_and_the_user_is_told(most: int, part: int) -> None:
+    said: list[str] = []
+    plain = make_problem()
+    batch = plain.draw(0)
+    problem = make_problem(network=Hungry(most=most), say=said.append)
+    short = gradient_at(problem, batch, plain.zeros(), objective_loss(problem))
+    whole = gradient_at(plain, batch, plain.zeros(), objective_loss(plain))
+    torch.testing.assert_close(short.gradient, whole.gradient, rtol=1e-4, atol=1e-6)
+    assert problem.part == [part]
+    assert said[-1] == f"the GPU's memory is short: from here on {part} clip(s) go through the network at a time"
+
+
+def test_one_clip_that_does_not_fit_is_an_error() -> None:
+    problem = make_problem(network=Hungry(most=0))
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        gradient_at(problem, make_problem().draw(0), problem.zeros(), objective_loss(problem))
+    assert problem.part == [1]
+
+
+def test_frames_without_a_slot_get_nothing_and_give_no_gradient() -> None:
+    problem = make_problem("append:2")
+    batch = problem.draw(0)._replace(slots=torch.full((5, 6), -1))
+    delta = 0.1 * torch.ones(2, 3, *DELTA)
+    clips, inside = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    assert torch.equal(clips, batch.frames)
+    assert bool(inside.all())
+    found = gradient_at(problem, batch, delta, objective_loss(problem))
+    assert not found.gradient.any()
+    one = batch._replace(slots=batch.slots.clone().index_fill(1, torch.tensor([3]), 1))
+    found = gradient_at(problem, one, delta, objective_loss(problem))
+    assert not found.gradient[0].any()
+    assert found.gradient[1].any()
+
+
+def test_the_network_sees_whole_levels_and_the_batch_is_left_alone() -> None:
+    network = LinearNetwork()
+    problem = make_problem(network=network)
+    batch, delta = problem.draw(0), torch.full((4, 3, *DELTA), 0.02)
+    kept = batch.frames.clone()
+    gradient_at(problem, batch, delta, objective_loss(problem))
+    clips = network.seen[-1]
+    assert torch.equal(clips, (clips * 255).round() / 255)
+    assert 0 <= float(clips.min()) < float(clips.max()) <= 1
+    assert torch.equal(batch.frames, kept)
+    assert bool((delta == 0.02).all())
+    assert not delta.requires_grad
+
+
+def test_the_sum_is_cut_and_rounded_and_the_gradient_stops_where_it_was_cut() -> None:
+    frames = torch.tensor([0.0, 128 / 255, 1.0, 1.0, 0.0]).view(1, 5, 1, 1, 1).expand(1, 5, 3, 1, 1)
+    levels = torch.tensor([-2.5, 0.3, 2.5, -2.6, 2.6, 0.0]) / 255
+    clips, inside = add_and_round(frames, levels.view(6, 1, 1, 1).expand(6, 3, 1, 1), torch.arange(5)[None])
+    assert (clips[0, :, 0, 0, 0] * 255).tolist() == pytest.approx([0, 128, 255, 252, 3])
+    assert inside[0, :, 0, 0, 0].tolist() == [False, True, False, True, True]

@@ -1,0 +1,66 @@
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from perturbations.losses import cross_entropy_loss, follow, margin_loss, margins, without_own
+from perturbations.objectives import Aims, Discriminative, Objective, Targeted, Untargeted
+
+LOGITS = torch.tensor([[3.0, 1.0, 2.0], [0.0, 9.0, 8.5], [-4.0, 7.0, 2.0]])
+CLEAN = torch.tensor([0, 2, 0])
+
+
+def test_margins_are_how_far_a_class_is_above_the_best_other() -> None:
+    assert margins(LOGITS, CLEAN).tolist() == [1.0, -0.5, -11.0]
+
+
+@pytest.mark.parametrize(
+    ("objective", "enough", "expected"),
+    [
+        (Untargeted(), 5, [1.0, -0.5, -5.0]),  # 3 - 2, 8.5 - 9, -4 - 7 cut at -5
+        (Untargeted(), 20, [1.0, -0.5, -11.0]),
+        (Targeted(1), 5, [2.0, -0.5, -5.0]),  # 3 - 1, -(9 - 8.5), -(7 - 2)
+        (Targeted(1), 0.25, [2.0, -0.25, -0.25]),
+        (Discriminative(0), 5, [1.0, 0.5, -5.0]),  # class 0 loses, class 2 is kept: 9 - 8.5
+    ],
+    ids=str,
+)
+def test_the_margin_loss_worked_out_by_hand(objective: Objective, enough: float, expected: list[float]) -> None:
+    assert margin_loss(LOGITS, objective.aims(CLEAN), enough).tolist() == expected
+
+
+@pytest.mark.parametrize("objective", [Untargeted(), Targeted(0), Targeted(2), Discriminative(1)], ids=str)
+def test_the_margin_loss_is_negative_exactly_where_the_attacker_has_won(objective: Objective) -> None:
+    logits = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    clean = torch.randint(4, (200,), generator=torch.Generator().manual_seed(1))
+    won = objective.success(logits.argmax(1), clean)
+    assert torch.equal(margin_loss(logits, objective.aims(clean), 5) < 0, won)
+
+
+@pytest.mark.parametrize(("objective", "expected"), [(Untargeted(), [1, 0, -1]), (Targeted(1), [1, -1, 0])], ids=str)
+def test_a_clip_that_is_fooled_enough_gives_no_gradient(objective: Objective, expected: list[float]) -> None:
+    logits = torch.tensor([[0.0, 50.0, 0.0], [3.0, 1.0, 2.5]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(margin_loss(logits, objective.aims(torch.tensor([0, 0])), 5).sum(), logits)
+    assert not gradient[0].any()
+    assert gradient[1].tolist() == expected
+
+
+def test_the_cross_entropy_is_that_of_torch_with_its_sign_and_its_limit() -> None:
+    aims = Aims(CLEAN, torch.tensor([1.0, -1.0, -1.0]))
+    entropies = F.cross_entropy(LOGITS, CLEAN, reduction="none")
+    expected = [float(entropies[0]), -float(entropies[1]), -2.0]  # the third has 11
+    assert cross_entropy_loss(LOGITS, aims, 2.0).tolist() == pytest.approx(expected)
+    assert float(entropies[2]) == pytest.approx(11.0, abs=0.1)
+    assert float(entropies[0]) == pytest.approx(math.log(1 + math.exp(-2) + math.exp(-1)))
+
+
+def test_the_running_mean_worked_out_by_hand() -> None:
+    first = follow(None, torch.tensor([4.0, 8.0]), 4)
+    assert first.tolist() == [1.0, 2.0]
+    assert follow(first, torch.tensor([40.0, 0.0]), 4).tolist() == pytest.approx([0.9 + 0.1 * 10, 1.8])
+
+
+def test_the_clean_class_is_set_to_the_clips_mean() -> None:
+    assert without_own(LOGITS, CLEAN)[0].tolist() == [2.0, 1.0, 2.0]
+    assert without_own(LOGITS, CLEAN)[1].tolist() == pytest.approx([0.0, 9.0, 17.5 / 3])

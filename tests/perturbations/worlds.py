@@ -1,0 +1,181 @@
+"""A tiny world to attack: a network that can be looked into, batches that depend on their number, a problem."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from perturbations.attacks import Attack
+from perturbations.bindings import NO_SLOT, Binding, parse_binding
+from perturbations.budgets import Budget, Norm
+from perturbations.gradients import add_and_round, at_the_network
+from perturbations.learn import State, Step, learn
+from perturbations.objectives import Objective, Untargeted
+from perturbations.problem import Alone, Batch, Gather, Network, Problem
+from perturbations.seeds import seeded
+
+CLASSES, CLIPS, FRAMES = 4, 5, 6
+DELTA, SIZE = (5, 6), (7, 4)  # heights and widths of delta, and of the network's input
+
+
+def random(*shape: int, seed: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@dataclass
+class TanhNetwork:
+    """tanh of a convolution of each frame; its means over quarters of the frame are the features; their mean decides."""
+
+    dtype: torch.dtype = torch.float32
+    looks: int = 0  # how often it was asked
+    kernel: Tensor = field(init=False)
+    weight: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(5)
+        self.kernel = torch.randn(6, 3, 3, 3, generator=generator).to(self.dtype)
+        self.weight = (4 * torch.randn(24, CLASSES, generator=generator)).to(self.dtype)
+
+    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
+        self.looks += 1
+        maps = torch.tanh(F.conv2d(clips.flatten(0, 1) - 0.5, self.kernel, padding=1))
+        return self._features(maps, clips).mean(1) @ self.weight, [maps]
+
+    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        logits, (maps,) = self.activations(clips)
+        return logits, self._features(maps, clips)
+
+    def score(self, clips: Tensor) -> Tensor:
+        return self.activations(clips)[0]
+
+    def _features(self, maps: Tensor, clips: Tensor) -> Tensor:
+        features: Tensor = F.adaptive_avg_pool2d(maps, 2).flatten(1).unflatten(0, clips.shape[:2])
+        return features
+
+
+@dataclass
+class LinearNetwork:
+    """Logits are weighted sums of pixels."""
+
+    frames: int = FRAMES
+    size: tuple[int, int] = SIZE
+    classes: int = CLASSES
+    dtype: torch.dtype = torch.float32
+    seed: int = 9
+    seen: list[Tensor] = field(default_factory=list)
+    weight: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        inputs = self.frames * 3 * self.size[0] * self.size[1]
+        self.weight = (random(inputs, self.classes, seed=self.seed) - 0.5).to(self.dtype)
+
+    def score(self, clips: Tensor) -> Tensor:
+        self.seen.append(clips.detach().clone())
+        return clips.flatten(1) @ self.weight
+
+    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        return self.score(clips), clips.flatten(2)
+
+    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return self.score(clips), [clips.flatten(0, 1)]
+
+
+def way(seed: int, to: tuple[int, int] = SIZE) -> tuple[Tensor, Tensor]:
+    """Rows and columns: each pixel at the network is a mean of delta's."""
+    ways = [random(to[axis], DELTA[axis], seed=seed + axis) ** 4 for axis in (0, 1)]
+    rows, columns = (one / one.sum(1, keepdim=True) for one in ways)
+    return rows, columns
+
+
+def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, footage: int = 0) -> Batch:
+    """A batch that depends on its number only; some of its pixels are black or white.
+
+    Args:
+        step: the number.
+        network: what it sees in the clean clips is their class.
+        binding: from which slots are made, as of a video of FRAMES frames.
+        clips: B.
+        footage: other numbers give other videos, with the same slots and the same way to the network.
+    """
+    generator = seeded("batch", step)
+    scenes = torch.rand(clips, 1, 3, *SIZE, generator=seeded("scenes", step, footage))
+    noise = torch.rand(clips, FRAMES, 3, *SIZE, generator=seeded("noise", step, footage))
+    frames = ((0.9 * scenes + 0.5 * noise - 0.2).clamp(0, 1) * 255).round() / 255
+    indices = torch.arange(FRAMES) + binding.appended
+    slots = binding.slots(indices.expand(clips, -1), FRAMES)
+    if binding.kind == "cyclic":
+        slots = (slots + torch.randint(binding.period, (clips, 1), generator=generator)) % binding.period
+    if binding.appended:
+        frames[slots != NO_SLOT] = 0
+    with torch.no_grad():
+        clean = network.score(frames).argmax(1)
+    return Batch(frames, slots, clean, *way(step % 2))
+
+
+def make_problem(
+    binding: str = "cyclic:4",
+    norm: Norm = "linf",
+    levels: int = 24,
+    *,
+    network: Network | None = None,
+    objective: Objective | None = None,
+    seed: int = 0,
+    footage: int = 0,
+    together: Gather | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Problem:
+    """A problem in the tiny world; epsilon is given in 255ths."""
+    bound, looked_at = parse_binding(binding), network or TanhNetwork()
+    return Problem(
+        network=looked_at,
+        draw=lambda step: draw(step, looked_at, bound, footage=footage),
+        objective=objective or Untargeted(),
+        budget=Budget(norm, Fraction(levels, 255)),
+        binding=bound,
+        shape=(bound.period, 3, *DELTA),
+        frames=FRAMES,
+        classes=CLASSES,
+        seed=seed,
+        together=together or Alone(),
+        say=say,
+    )
+
+
+def run(problem: Problem, attack: Attack, state: State, until: int, planned: int) -> list[Step]:
+    """Steps until there are `until`, of a run that is planned to have `planned`."""
+    made: list[Step] = []
+    if state.steps >= until:
+        return made
+    for step in learn(problem, attack, state, lambda now: now.steps / planned):
+        made.append(step)
+        if state.steps == until:
+            break
+    return made
+
+
+def perturbed(batch: Batch, delta: Tensor) -> Tensor:
+    """The batch's clips with delta in them, as the network gets them."""
+    return batch.through(add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)[0])
+
+
+def success_rate(problem: Problem, delta: Tensor) -> float:
+    """On batches that the runs of these tests do not draw."""
+    won = []
+    for step in range(1000, 1008):
+        batch = problem.draw(step)
+        with torch.no_grad():
+            predictions = problem.network.score(perturbed(batch, delta)).argmax(1)
+        won.append(problem.objective.success(predictions, batch.clean_predictions))
+    return float(torch.cat(won).float().mean())
+
+
+def same(first: State, second: State) -> bool:
+    return (
+        torch.equal(first.delta, second.delta)
+        and first.memory.keys() == second.memory.keys()
+        and all(torch.equal(first.memory[name], second.memory[name]) for name in first.memory)
+        and first.steps == second.steps
+    )
