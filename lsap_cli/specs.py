@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
 from lsap_cli.errors import LsapError
 
@@ -67,6 +67,8 @@ def _value(text: str, wanted: Any) -> Any:
         if text not in ("true", "false"):
             raise ValueError(text)
         return text == "true"
+    if get_origin(wanted) is Literal:  # the class itself says which words it knows
+        wanted = str
     if isinstance(wanted, types.UnionType):
         wanted = next(part for part in wanted.__args__ if part is not types.NoneType)
     if wanted is Fraction and (len(text) > 40 or "e" in text.lower()):
