@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.classifiers.resolve import load_classifier
-from perturbations import Budget, parse_epsilon
-from perturbations.learn import Batch, State, learn
+from perturbations import Budget, parse_binding, parse_epsilon
+from perturbations.attacks import ATTACKS
+from perturbations.learn import State, learn
 from perturbations.objectives import Untargeted
-from perturbations.updates import MomentumSign
+from perturbations.problem import Batch, Problem
 
 pytestmark = [
     pytest.mark.gpu,
@@ -23,17 +25,21 @@ def make_batch(device: torch.device) -> Batch:
     return Batch(frames, slots, torch.tensor([0, 1], device=device), way, way)
 
 
-def test_learning_on_cuda_follows_learning_on_the_cpu() -> None:
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name != "append"])
+def test_learning_on_cuda_follows_learning_on_the_cpu(name: str) -> None:
     losses = {}
-    for name in ("cpu", "cuda"):
-        device = torch.device(name)
-        classifier = load_classifier("demo").to(device)
-        state = State(torch.zeros(16, 3, 80, 80, device=device))
+    attack = ATTACKS[name]()
+    binding = parse_binding(attack.binding)
+    for kind in ("cpu", "cuda"):
+        device = torch.device(kind)
         batch = make_batch(device)
-        steps = learn(
-            classifier.score, lambda _, batch=batch: batch, Untargeted(), MomentumSign(),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            Budget("linf", parse_epsilon("8/255")), state, lambda now: now.steps / 5,
+        problem = Problem(
+            network=LookingClassifier(load_classifier("demo").to(device)),
+            draw=lambda _, batch=batch: batch._replace(slots=batch.slots % binding.period),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            objective=Untargeted(), budget=Budget("linf", parse_epsilon("8/255")), binding=binding,
+            shape=(binding.period, 3, 80, 80), frames=16, classes=8, device=device,
         )  # fmt: skip
-        losses[name] = [step.loss for step in steps]
-        assert state.delta.device.type == name
+        state = State(problem.zeros())
+        losses[kind] = [step.loss for step in learn(problem, attack, state, lambda now: now.steps / 5)]
+        assert state.delta.device.type == kind
     assert losses["cuda"] == pytest.approx(losses["cpu"], abs=0.05)

@@ -20,26 +20,84 @@ from lsap_cli.commands.options import (
 )
 from lsap_cli.errors import LsapError
 
+LEARN_FROM = ("any", "one-video", "target-class", "random-class")
+METHOD, BELIEF, SPEED = "Method", "How far to believe it", "Speed and memory"
+
 
 def command(
     videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list (path,label)")],
     model: Model,
     out: Annotated[Path, typer.Option(help="the perturbation file to write (.safetensors)")],
+    attack: Annotated[
+        str,
+        typer.Option(
+            help="lsap, uap, sgd-uap, fgsm, ifgsm, cw, dup, flicker, u3d, btc, gd-uap, sparse or append, with settings as "
+            "in lsap:together=0.3",
+            rich_help_panel=METHOD,
+        ),
+    ] = "lsap",
     norm: Annotated[str, typer.Option(help="linf, or l2 (root mean square)")] = "linf",
     epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = "8/255",
     binding: Annotated[
-        str, typer.Option(help="constant, cyclic:P, relative:P, or slot:P (comparison only)")
-    ] = "cyclic:4",
+        str | None,
+        typer.Option(
+            help="constant, cyclic:P, relative:P, append:P, or slot:P (comparison only) (default: the attack's)"
+        ),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="a label that every video should get (default: any wrong one)")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="fool only videos of this label, leave all others as they are")
+    ] = None,
+    learn_from: Annotated[
+        str, typer.Option("--from", help="any video, one-video, target-class or random-class", rich_help_panel=METHOD)
+    ] = "any",
+    pool: Annotated[
+        int | None,
+        typer.Option(min=1, help="learn from this many fixed clips of each video (LSAP: 40)", rich_help_panel=METHOD),
     ] = None,
     sampler: Annotated[
         list[str] | None, typer.Option(help="sampler to learn through; repeat for several (default: five)")
     ] = None,
+    through: Annotated[
+        list[str] | None,
+        typer.Option(help="defense or codec to learn through, such as jpeg:quality=75; repeat for several"),
+    ] = None,
+    update: Annotated[
+        str | None, typer.Option(help="of lsap: momentum, apg, pgd, sgd or adam", rich_help_panel=METHOD)
+    ] = None,
+    coherence: Annotated[
+        str | None, typer.Option(help="of lsap, over time: keep, break or off", rich_help_panel=METHOD)
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="module whose output gives frame features (default: searched for)", rich_help_panel=METHOD),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="learning steps (default 600 without a time budget)")] = None,
     time_budget: Annotated[str | None, typer.Option(help="for the whole command: 180s, 10m")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)] = 1,
+    matrix: Annotated[
+        bool,
+        typer.Option(
+            "--matrix", help="also learn through each sampler alone: the sampler matrix", rich_help_panel=BELIEF
+        ),
+    ] = False,
+    controls: Annotated[
+        bool,
+        typer.Option("--controls", help="judge permuted and flipped patterns beside noise", rich_help_panel=BELIEF),
+    ] = False,
     batch: Batch = 4,
-    memory: Annotated[float, typer.Option(min=0.0, help="GB of frames to hold in memory; more goes to disk")] = 4.0,
+    micro_batch: Annotated[
+        int | None, typer.Option(min=1, help="clips in the network at a time (default: --batch)", rich_help_panel=SPEED)
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16", rich_help_panel=SPEED)] = "fp32",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="send the network through torch.compile", rich_help_panel=SPEED)
+    ] = False,
+    memory: Annotated[
+        float, typer.Option(min=0.0, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED)
+    ] = 4.0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,
     device: Device = "auto",
@@ -59,6 +117,8 @@ def command(
         raise LsapError(f"--out {out} is not a file name; use a name such as r.safetensors")
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
+    if learn_from not in LEARN_FROM:
+        raise LsapError(f"--from {learn_from} is unknown; use {', '.join(LEARN_FROM)}")
 
     from lsap_cli.jobs.generate import Settings, generate
     from lsap_cli.jobs.resuming import check_same_settings
@@ -66,16 +126,27 @@ def command(
 
     settings = Settings(
         videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,
-        sampler=tuple(sampler or ()), steps=steps, time_budget=budget, batch=batch, memory=int(memory * 2**30),
-        device=device, seed=seed,
+        only=only, attack=_with_settings(attack, update=update, coherence=coherence), learn_from=learn_from,  # type: ignore[arg-type]  # checked above
+        pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps, time_budget=budget,
+        seeds=seeds, matrix=matrix, controls=controls, layer=layer, batch=batch, micro_batch=micro_batch,
+        precision=precision, compiled=compiled, memory=int(memory * 2**30), device=device, seed=seed,
     )  # fmt: skip
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume)
-        screen.result(results_table(results), as_json=as_json)
-        screen.say(f"wrote {out} after {results['steps']} steps; the run is in {work.folder}")
+        if results["rows"]:
+            screen.result(results_table(results), as_json=as_json)
+            screen.say(f"wrote {out} after {results['steps']} steps; the run is in {work.folder}")
     if as_json:
         print_json(results)
     if results["skipped"]:
         raise typer.Exit(1)
+
+
+def _with_settings(attack: str, **settings: str | None) -> str:
+    """An attack's spec with options of the command line put into it."""
+    given = [f"{name}={value}" for name, value in settings.items() if value is not None]
+    if not given:
+        return attack
+    return f"{attack}{',' if ':' in attack else ':'}{','.join(given)}"

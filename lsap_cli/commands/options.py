@@ -1,10 +1,12 @@
 """Options that several commands share, and what every command does around its job."""
 
 import json
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,11 +30,18 @@ Batch = Annotated[int, typer.Option(min=1, help="clips that are classified at a 
 def running(
     command: str, folder: Path | None, settings: dict[str, Any], quiet: bool, resume: bool = False
 ) -> Iterator[tuple[Run, Screen]]:
-    """A run folder whose events are shown on the terminal while the command works."""
+    """A run folder whose events are shown on the terminal while the command works.
+
+    Of several processes that torchrun started, the first one has the folder and the screen.
+    """
     where = folder or default_folder(command.replace(" ", "-"))
     try:
-        with Screen(quiet) as screen, Run(where, command, settings, [screen.show], resume) as run:
-            yield run, screen
+        with ExitStack() as stack:
+            if os.environ.get("RANK", "0") != "0":
+                where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsap-process-"))) / "run"
+                quiet, resume = True, False
+            screen = stack.enter_context(Screen(quiet))
+            yield stack.enter_context(Run(where, command, settings, [screen.show], resume)), screen
     except KeyboardInterrupt:
         again = f"; go on with --resume --run {where}" if command == "generate" else ""
         raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None

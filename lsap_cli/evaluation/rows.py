@@ -71,18 +71,24 @@ def make_records(video: Video, predictions: Sequence[Prediction]) -> list[Record
     ]
 
 
-def make_rows(records: Sequence[Record], names: Sequence[str], target: int | None) -> list[dict[str, Any]]:
+def make_rows(
+    records: Sequence[Record], names: Sequence[str], target: int | None, source: int | None = None
+) -> list[dict[str, Any]]:
     """Rows in the order in which their cells first appear.
 
     Args:
         records: of all videos; every cell has the same videos.
         names: the classes.
         target: the class of a targeted attack.
+        source: the class that a discriminative attack is about: rows then also say how it fares, and the others.
     """
     cells: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
         cells.setdefault((record.attack, record.defense, record.sampler), []).append(record)
-    return [_row(cell, cells[NO_ATTACK, cell[0].defense, cell[0].sampler], names, target) for cell in cells.values()]
+    return [
+        _row(cell, cells[NO_ATTACK, cell[0].defense, cell[0].sampler], names, target) | _of_one_class(cell, source)
+        for cell in cells.values()
+    ]
 
 
 def _row(
@@ -103,6 +109,20 @@ def _row(
         "dominant_label": None if is_reference else _dominant_label(cell, names),
         "mcnemar_p": None if first.attack == NO_ATTACK else mcnemar(clean_right, right),
         "milliseconds_per_video": round(sum(one.milliseconds for one in cell) / len(cell), 2),
+    }
+
+
+def _of_one_class(cell: Sequence[Record], source: int | None) -> dict[str, Any]:
+    """How a discriminative attack does: on videos that were taken for its class, and on the others.
+
+    `success_rate` is the share of the first that no longer are, `stealth` the share of the others whose prediction
+    stays (Li et al., NDSS 2019).
+    """
+    if source is None:
+        return {}
+    return {
+        "success_rate": rate([one.prediction != source for one in cell if one.clean_prediction == source]),
+        "stealth": rate([one.prediction == one.clean_prediction for one in cell if one.clean_prediction != source]),
     }
 
 

@@ -1,18 +1,83 @@
-"""Batches for learning, drawn from the frame store. A batch depends on its number and the seed, on nothing else."""
+"""Batches for learning, drawn from the frame store. A batch depends on its number and the seed, on nothing else.
+
+What a batch shows is planned first (which videos, frames, slots, changes: a few numbers, made by a thread while the
+network is busy with the batch before), then done to all clips of the batch at once, on the device.
+"""
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
+from defenses import Defense
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from perturbations import Binding
-from perturbations.augment import Augmentation
-from perturbations.learn import Batch
-from perturbations.samplers import Sampler
+from perturbations.augment import Augmentation, Change
+from perturbations.bindings import NO_SLOT
+from perturbations.problem import Batch
+from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
+
+DEVICE_SHARE = 0.5  # of a GPU's free memory, for the frames of all videos
+
+
+class Plan(NamedTuple):
+    """What a batch shows."""
+
+    videos: list[int]
+    needed: Tensor  # (B, S) int64 frame numbers; the last of a clip repeated where it needs fewer than others
+    slots: Tensor  # (B, S) int64
+    counts: list[int]  # frames that each clip needs
+    indices: Tensor  # (B, T) int64 frame numbers of the clips
+    size: tuple[int, int]  # of the video through which delta goes
+    change: Change | None
+    defense: Defense | None
+
+
+class Frames:
+    """The frames of all videos at the network's size: on a GPU where they fit in half of its free memory.
+
+    Args:
+        videos: decoded.
+        geometry: of the classifier, for the crop.
+        device: where clips are wanted.
+    """
+
+    def __init__(self, videos: Sequence[StoredVideo], geometry: Geometry, device: torch.device) -> None:
+        self._device = device
+        self._views = [geometry.crop(one.frames.permute(0, 3, 1, 2)) for one in videos]
+        self._all: Tensor | None = None
+        if device.type == "cuda" and self._bytes() < DEVICE_SHARE * torch.cuda.mem_get_info(device)[0]:
+            self._all = torch.cat([view.to(device) for view in self._views])
+        lengths = [len(view) for view in self._views]
+        self._starts = torch.tensor([0, *lengths[:-1]]).cumsum(0)
+        self._lengths = torch.tensor(lengths)
+
+    @property
+    def on_device(self) -> bool:
+        """Whether clips are gathered on the device, without a copy from the host."""
+        return self._all is not None or self._device.type == "cpu"
+
+    def gather(self, videos: Sequence[int], numbers: Tensor) -> Tensor:
+        """Clips: (B, S) frame numbers of these videos -> (B, S, 3, h, w) uint8 on the device.
+
+        Numbers past a video's end, where frames are appended to it, give its last frame.
+        """
+        chosen = torch.tensor(videos)
+        inside = torch.minimum(numbers, self._lengths[chosen][:, None] - 1)
+        if self._all is not None:
+            clips = self._all[(inside + self._starts[chosen][:, None]).to(self._device, non_blocking=True)]
+        else:
+            clips = torch.stack([self._views[video][row] for video, row in zip(videos, inside, strict=True)])
+            clips = clips.to(self._device, non_blocking=True)
+        return clips
+
+    def _bytes(self) -> int:
+        return sum(view.numel() for view in self._views)
 
 
 @dataclass(frozen=True)
@@ -28,9 +93,12 @@ class BatchSource:
         binding: frame to slot.
         delta_size: (h, w) of delta.
         augmentation: None: clips as they are.
-        clips: B.
+        clips: B, over all processes.
         seed: of everything that is drawn.
         device: where batches go.
+        defenses: learning looks through one of these at a time, drawn with equal chance; None stands for no defense.
+        pool: numbers of prepared clips of a video (LSAP's set X1); None: clips are drawn without end.
+        process: number of this process, and how many there are: each takes its part of the clips.
     """
 
     videos: Sequence[StoredVideo]
@@ -44,35 +112,90 @@ class BatchSource:
     clips: int
     seed: int
     device: torch.device
-    _paths: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(default_factory=dict)
+    defenses: Sequence[Defense | None] = (None,)
+    pool: int | None = None
+    process: tuple[int, int] = (0, 1)
+    _paths: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(init=False, default_factory=dict)
+    _planned: dict[int, "Future[Plan]"] = field(init=False, default_factory=dict)
+    _planner: ThreadPoolExecutor = field(init=False, default_factory=lambda: ThreadPoolExecutor(1, "planner"))
+    _frames: list[Frames] = field(init=False, default_factory=list)
 
     def draw(self, step: int) -> Batch:
-        """The batch of a step."""
+        """The batch of a step, or this process's part of it."""
+        future = self._planned.pop(step, None) or self._planner.submit(self.plan, step)
+        self._planned.clear()
+        self._planned[step + 1] = self._planner.submit(self.plan, step + 1)
+        return self._build(future.result())
+
+    def plan(self, step: int) -> Plan:
+        """What the batch of a step shows."""
         generator = seeded(self.seed, "batch", step)
-        numbers = [self._video_number(step * self.clips + place) for place in range(self.clips)]
-        clips, slots, mirrored = zip(*(self._clip(self.videos[number], generator) for number in numbers), strict=True)
-        size = self.videos[int(torch.randint(len(self.videos), (), generator=generator))].size
-        rows, columns = self._path(size)
-        return Batch(
-            torch.stack(clips),
-            torch.stack(slots).to(self.device),
-            self.clean_predictions[numbers, list(map(int, mirrored))].to(self.device),
-            rows,
-            columns,
+        videos = [self._video_number(step * self.clips + place) for place in range(self.clips)]
+        defense = self.defenses[_below(len(self.defenses), generator)]
+        clips = [self._clip(self.videos[video], defense, generator) for video in videos]
+        size = self.videos[_below(len(self.videos), generator)].size
+        change = None if self.augmentation is None else self.augmentation.draw(self.clips, generator)
+        counts = [len(needed) for needed, _, _ in clips]
+        most = max(counts)
+        return Plan(
+            videos,
+            torch.stack([_padded(needed, most) for needed, _, _ in clips]),
+            torch.stack([_padded(slots, most) for _, slots, _ in clips]),
+            counts,
+            torch.stack([indices for _, _, indices in clips]),
+            size,
+            change,
+            defense,
         )
 
-    def _clip(self, stored: StoredVideo, generator: Generator) -> tuple[Tensor, Tensor, bool]:
-        sampler = self.samplers[int(torch.randint(len(self.samplers), (), generator=generator))]
-        indices = sampler.draw(stored.times, self.frames, generator)
-        phase = int(torch.randint(self.binding.period, (), generator=generator))
-        slots = self.binding.slots(indices, len(stored.times))
+    def _clip(
+        self, stored: StoredVideo, defense: Defense | None, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(frames that are needed, their slots, frames of the clip)."""
+        sampler = self.samplers[_below(len(self.samplers), generator)]
+        count = len(stored.times)
+        drawn = generator
+        if self.pool is not None:
+            drawn = seeded(self.seed, "pool", stored.video.name, _below(self.pool, generator))
+            sampler = self.samplers[_below(len(self.samplers), drawn)]
+        indices = sampler.draw(lengthened(stored.times, self.binding.appended), self.frames, drawn)
+        phase = _below(self.binding.period, generator)
+        needed = indices if defense is None else defense.needs(indices, count + self.binding.appended)
+        slots = self.binding.slots(needed, count)
         if self.binding.kind == "cyclic":
             slots = (slots + phase) % self.binding.period
-        clip = self.geometry.crop(stored.clip(indices)).to(self.device)
-        if self.augmentation is None:
-            return clip.float() / 255, slots, False
-        mirrored = self.augmentation.mirrors(generator)
-        return self.augmentation.apply(clip.flip(-1) if mirrored else clip, generator), slots, mirrored
+        return needed, slots, indices
+
+    def _build(self, plan: Plan) -> Batch:
+        part = self._part(plan)
+        if not self._frames:
+            self._frames.append(Frames(self.videos, self.geometry, self.device))
+        clips = self._frames[0].gather(part.videos, part.needed)
+        frames = clips.float().div_(255) if part.change is None else part.change.apply(clips)
+        if self.binding.appended:
+            frames[(part.slots != NO_SLOT).to(self.device)] = 0.0  # black, whatever the change made of them
+        mirrored = part.change is not None and part.change.mirrored
+        rows, columns = self._path(part.size)
+        return Batch(
+            frames,
+            part.slots.to(self.device, non_blocking=True),
+            self.clean_predictions[part.videos, int(mirrored)].to(self.device, non_blocking=True),
+            rows,
+            columns,
+            None if part.defense is None else _Defended(part, self.videos, self.binding.appended),
+        )
+
+    def _part(self, plan: Plan) -> Plan:
+        """This process's clips."""
+        number, processes = self.process
+        if processes == 1:
+            return plan
+        each = self.clips // processes
+        mine = slice(number * each, (number + 1) * each)
+        return plan._replace(
+            videos=plan.videos[mine], needed=plan.needed[mine], slots=plan.slots[mine], counts=plan.counts[mine],
+            indices=plan.indices[mine], change=None if plan.change is None else plan.change.part_of(mine),
+        )  # fmt: skip
 
     def _video_number(self, draw: int) -> int:
         """The video of a draw: a new random order for every round through the videos."""
@@ -85,3 +208,32 @@ class BatchSource:
             rows, columns = self.geometry.path_matrices(self.delta_size, size)
             self._paths[size] = rows.to(self.device), columns.to(self.device)
         return self._paths[size]
+
+
+@dataclass(frozen=True)
+class _Defended:
+    """What a plan's defense makes of a batch's clips."""
+
+    plan: Plan
+    videos: Sequence[StoredVideo]
+    appended: int
+
+    def __call__(self, clips: Tensor, first: int) -> Tensor:
+        """(b, S, 3, h, w), the clips of the batch from number `first` on -> (b, T, 3, h, w), rounded to whole levels."""
+        plan, defense = self.plan, self.plan.defense
+        assert defense is not None
+        made = []
+        for number, clip in enumerate(clips, start=first):
+            have = plan.needed[number, : plan.counts[number]]
+            count = len(self.videos[plan.videos[number]].times) + self.appended
+            defended = defense.defend(clip[: len(have)], have, plan.indices[number], count)
+            made.append(defended + ((defended * 255).round() / 255 - defended).detach())
+        return torch.stack(made)
+
+
+def _padded(numbers: Tensor, length: int) -> Tensor:
+    return torch.cat([numbers, numbers[-1:].expand(length - len(numbers))])
+
+
+def _below(bound: int, generator: Generator) -> int:
+    return int(torch.randint(0, bound, (), generator=generator))

@@ -152,7 +152,7 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
             "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
         )
         target = None
-    number = None if target is None else class_number(target, classifier)
+    number = None if target is None else class_number(target, classifier, "the perturbation's target")
     return Task(classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge)
 
 

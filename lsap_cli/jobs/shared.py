@@ -60,7 +60,7 @@ def skip(run: Run, skipped: Skipped, video: Video, reason: object) -> None:
     run.event("skipped", path=video.name, file=str(video.path), reason=str(reason))
 
 
-def class_number(text: str, classifier: Classifier) -> int:
+def class_number(text: str, classifier: Classifier, flag: str) -> int:
     """The class that a label names, by its name or its slug.
 
     Raises:
@@ -71,4 +71,4 @@ def class_number(text: str, classifier: Classifier) -> int:
         return numbers[slug(text)]
     close = difflib.get_close_matches(slug(text), numbers, n=3, cutoff=0.4)
     hint = f"; did you mean {', '.join(classifier.labels[numbers[name]] for name in close)}?" if close else ""
-    raise LsapError(f"--target '{text}' is no label of {classifier.name}{hint or '; see lsap models show'}")
+    raise LsapError(f"{flag} '{text}' is no label of {classifier.name}{hint or '; see lsap models show'}")
