@@ -1,0 +1,133 @@
+"""Every attack on one model: what it fools of videos that it has not seen, and how long it takes.
+
+    python benchmarks/attack_table.py --model model.toml --videos fit/ --test test/ --steps 120 [--seeds 2] [--attack ...]
+
+All attacks learn from the same videos, decoded once, for the same number of steps (`--most-seconds` ends slow ones
+early), through the same samplers, and are judged together on the test videos at their own size, in whole levels, as `lsap defend
+--perturbation` judges. Rows hold counts, so that intervals can be made of them; clips of one video under several
+samplers are not independent, so the interval is that of the number of videos.
+"""
+
+import argparse
+import json
+import platform
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.store import FrameStore
+from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.jobs.footage import load_footage
+from lsap_cli.jobs.generate import HELD_OUT, Member, Settings, clean_predictions_of, make_problem, make_task
+from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
+from lsap_cli.jobs.shared import build_samplers
+from lsap_cli.jobs.verifying import verify
+from lsap_cli.runs import Run
+from perturbations import Perturbation, parse_binding
+from perturbations.attacks import ATTACKS
+from perturbations.problem import Alone
+
+VARIANTS = [
+    *(f"lsap:update={name}" for name in ("apg", "pgd", "sgd", "adam")),
+    "lsap:coherence=keep",
+    "lsap:coherence=break",
+    "lsap:update=apg,coherence=keep",
+    "lsap:together=0",
+]
+
+
+def main() -> None:
+    options = arguments()
+    specs = options.attack or [name for name in ATTACKS if name != "append"] + VARIANTS
+    rows = []
+    for norm, epsilon in (text.split(":") for text in options.budget):
+        rows += one_budget(options, specs, norm, epsilon)
+        result = {
+            "command": "benchmarks/attack_table.py", "steps": options.steps, "most_seconds": options.most_seconds,
+            "threads": torch.get_num_threads(), "torch": torch.__version__, "platform": platform.platform(),
+            "target": options.target, "rows": rows,
+        }  # fmt: skip
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--videos", required=True)
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--attack", action="append")
+    parser.add_argument("--budget", action="append", default=None, help="norm:epsilon, such as linf:8/255")
+    parser.add_argument("--target")
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--most-seconds", type=float, default=180)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.budget = options.budget or ["linf:8/255"]
+    return options
+
+
+def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon: str) -> list[dict[str, object]]:
+    settings = Settings(
+        videos=options.videos, model=options.model, out="", norm=norm, epsilon=epsilon, target=options.target,
+        batch=options.batch,
+    )  # fmt: skip
+    folder = options.run / f"{norm}-{epsilon.replace('/', '-')}"
+    learned: dict[str, Perturbation] = {}
+    facts: dict[str, dict[str, object]] = {}
+    with Run(folder, "benchmark", vars(settings), [], resume=True) as run:
+        task = make_task(settings, run)
+        with FrameStore(task.classifier.geometry.shrink, 2**31, 2) as store:
+            footage = load_footage(
+                store, Path(options.videos), task.classifier, "any", task.target, 0, float("inf"), run
+            )
+            clean = clean_predictions_of(task, footage.fit, settings)
+            for spec in specs:
+                attack = make_task(replace(settings, attack=spec), run).attack
+                for seed in range(options.seeds):
+                    changed = replace(task, attack=attack, binding=parse_binding(attack.binding))
+                    member = Member(spec, seed, task.fitted)
+                    problem, _ = make_problem(changed, footage, member, clean, settings, Alone(), run, verifies=False)
+                    state = starting_state(folder / "none", problem.shape, resume=False)
+                    start = time.monotonic()
+                    schedule = Schedule(options.steps, options.most_seconds)
+                    run_learning(problem, attack, state, schedule, None, folder / "state.safetensors", run)
+                    name = f"{spec} seed {seed}"
+                    learned[name] = Perturbation(state.delta, changed.binding, task.budget)
+                    facts[name] = {
+                        "attack": spec, "seed": seed, "norm": norm, "epsilon": epsilon,
+                        "binding": str(changed.binding), "steps": state.steps,
+                        "seconds": round(time.monotonic() - start, 1),
+                    }  # fmt: skip
+                    print(facts[name], flush=True)
+        test = list_videos(options.test, task.classifier.labels).videos
+        judged = verify(
+            task.classifier, learned, test, build_samplers(("segments", *HELD_OUT)), {}, 0, task.device, options.batch,
+            task.target, None, ["noise"], [], run,
+        )  # fmt: skip
+    key = "fooling_rate" if options.target is None else "success_rate"
+    made = []
+    for name, about in {"noise": {"attack": "noise", "norm": norm, "epsilon": epsilon}, **facts}.items():
+        rates = {row["sampler"]: row[key] for row in judged.rows if row["attack"] == name}
+        count, of = sum(one["count"] for one in rates.values()), sum(one["of"] for one in rates.values())
+        mean = rate_of(round(count / len(rates)), of // len(rates))
+        made.append(
+            about
+            | {
+                key: count / of,
+                "videos": judged.videos,
+                "interval": mean and [mean["low"], mean["high"]],
+                "by_sampler": {spec: [one["count"], one["of"]] for spec, one in rates.items()},
+            }
+        )
+        print(made[-1], flush=True)
+    return made
+
+
+if __name__ == "__main__":
+    main()
