@@ -5,7 +5,7 @@ wanted frames need, and then gives exactly what it would have given on the whole
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal, Self, final
 
@@ -159,6 +159,25 @@ class RandomDefense(Defense):
     def generator(self) -> Generator:
         """A fresh generator of this draw."""
         return Generator().manual_seed(self.seed)
+
+
+class CorpusDefense(Defense):
+    """A defense that must look at a set of videos before it can defend one.
+
+    `watched` and `observe` take one video at a time; `fitted` makes the defense that knows them all.
+    """
+
+    @abstractmethod
+    def watched(self, frame_count: int) -> Tensor:
+        """The frames of a video that `observe` wants: (K,) int64, sorted, each one once."""
+
+    @abstractmethod
+    def observe(self, frames: Tensor, indices: Tensor) -> Tensor:
+        """One video's evidence: frames (K, 3, H, W) in [0, 1], numbered `indices`. Differentiable."""
+
+    @abstractmethod
+    def fitted(self, evidence: Sequence[Tensor]) -> Self:
+        """A copy that knows the evidence of at least two videos."""
 
 
 def check_indices(indices: Tensor, frame_count: int) -> None:

@@ -1,10 +1,11 @@
 """Several defenses, one after the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from torch import Generator, Tensor
 
-from defenses.base import Defense, Frames, Gradient
+from defenses.base import CorpusDefense, Defense, Frames, Gradient
 
 WIDEST_LAST: tuple[Frames, ...] = ("itself", "neighbors", "elsewhere", "stretch")
 FARTHEST_LAST: tuple[Gradient, ...] = ("true", "surrogate", "straight-through")
@@ -26,6 +27,8 @@ class Chain(Defense):
     def __post_init__(self) -> None:
         if len(self.members) < 2:
             raise ValueError(f"{len(self.members)} defenses make no chain; give at least two")
+        if any(isinstance(member, CorpusDefense) for member in self.members[1:]):
+            raise ValueError("a defense that is fitted on a set of videos must come first in a chain")
 
     @property
     def deterministic(self) -> bool:
@@ -69,3 +72,18 @@ class Chain(Defense):
             frames = member.defend(frames, have, made, frame_count)
             have = made
         return frames
+
+
+def student(defense: Defense) -> CorpusDefense | None:
+    """The part that must look at a set of videos first: the defense itself or a chain's first member; None: no part."""
+    first = defense.members[0] if isinstance(defense, Chain) else defense
+    return first if isinstance(first, CorpusDefense) else None
+
+
+def taught(defense: Defense, evidence: Sequence[Tensor]) -> Defense:
+    """The defense with its `student` fitted on the evidence of videos."""
+    part = student(defense)
+    if part is None:
+        return defense
+    fitted = part.fitted(evidence)
+    return replace(defense, members=(fitted, *defense.members[1:])) if isinstance(defense, Chain) else fitted

@@ -6,13 +6,13 @@ from typing import ClassVar, Self
 
 from torch import Tensor
 
-from defenses.base import Defense, Frames, Gradient, bad_setting, check_indices, in_range, take, unique_frames
+from defenses.base import CorpusDefense, Frames, Gradient, bad_setting, check_indices, in_range, take, unique_frames
 from defenses.resampling import resize
 from defenses.residuals import check_look, estimate, residual, watched_frames
 
 
 @dataclass(frozen=True)
-class PerturbationSubtraction(Defense):
+class PerturbationSubtraction(CorpusDefense):
     """y_n = x_n - strength * pattern_(n mod period), where the pattern was estimated from other videos.
 
     A defense for just this threat: whoever sees many perturbed videos sees the same pattern many times. The estimate
@@ -50,15 +50,12 @@ class PerturbationSubtraction(Defense):
             raise bad_setting("strength", self.strength, "above 0 and at most 2")
 
     def watched(self, frame_count: int) -> Tensor:
-        """The frames of a video that `observe` wants: (K,) int64, sorted, each one once."""
         return watched_frames(frame_count, self.period)
 
     def observe(self, frames: Tensor, indices: Tensor) -> Tensor:
-        """One video's evidence: frames (K, 3, H, W) in [0, 1], numbered `indices` -> (period, 3, side, side)."""
         return residual(frames, indices, self.period, self.side)
 
     def fitted(self, evidence: Sequence[Tensor]) -> Self:
-        """A copy that takes off what at least two videos have in common."""
         return replace(self, pattern=estimate(evidence))
 
     def needs(self, indices: Tensor, frame_count: int) -> Tensor:

@@ -1,0 +1,73 @@
+"""Intervals by resampling whole recordings: videos that were cut from one recording are no independent evidence."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+REPEATS = 2000
+SEED = 20  # fixed, so that a table can be computed again from its records
+
+
+class Estimate(TypedDict):
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def mean_by_recording(values: Sequence[float], recordings: Sequence[str]) -> Estimate | None:
+    """The mean over videos, with the percentile interval of the bootstrap over recordings; None without videos.
+
+    Efron and Tibshirani 1993: recordings are drawn with replacement, as many as there are, with all their videos.
+
+    Args:
+        values: one a video.
+        recordings: the recording that each video was cut from.
+    """
+    if not len(values):
+        return None
+    numbers = _numbers(recordings)
+    sums = np.bincount(numbers, weights=np.asarray(values, dtype=float))
+    counts = np.bincount(numbers)
+    drawn = _draws(len(counts))
+    means = drawn @ sums / (drawn @ counts)
+    return _estimate(float(np.mean(np.asarray(values, dtype=float))), means)
+
+
+def figure_by_recording(
+    figure: Callable[[NDArray[np.int64]], float], recordings: Sequence[str], repeats: int = REPEATS
+) -> Estimate:
+    """Any figure of a set of videos, with the percentile interval of the bootstrap over recordings.
+
+    Args:
+        figure: of the videos with these numbers (repeats allowed); not a number where it cannot be computed.
+        recordings: the recording that each video was cut from.
+        repeats: how often the set is drawn anew.
+    """
+    numbers = _numbers(recordings)
+    members = [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
+    found = [
+        figure(np.concatenate([np.tile(members[number], times) for number, times in enumerate(drawn) if times]))
+        for drawn in _draws(len(members))[:repeats]
+    ]
+    return _estimate(figure(np.arange(len(numbers))), np.asarray(found, dtype=float))
+
+
+def _numbers(recordings: Sequence[str]) -> NDArray[np.int64]:
+    numbers: NDArray[np.int64] = np.unique(np.asarray(recordings), return_inverse=True)[1].astype(np.int64)
+    return numbers
+
+
+def _draws(recordings: int) -> NDArray[np.int64]:
+    """How often each recording is drawn: (REPEATS, recordings)."""
+    generator = np.random.default_rng(SEED)
+    return generator.multinomial(recordings, np.full(recordings, 1 / recordings), size=REPEATS)
+
+
+def _estimate(value: float, drawn: NDArray[np.floating[Any]]) -> Estimate:
+    finite = drawn[np.isfinite(drawn)]
+    low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (value, value)
+    return {"value": value, "low": float(low), "high": float(high)}
