@@ -1,6 +1,6 @@
 """Intervals by resampling whole recordings: videos that were cut from one recording are no independent evidence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -34,26 +34,20 @@ def mean_by_recording(values: Sequence[float], recordings: Sequence[str]) -> Est
     counts = np.bincount(numbers)
     drawn = _draws(len(counts))
     means = drawn @ sums / (drawn @ counts)
-    return _estimate(float(np.mean(np.asarray(values, dtype=float))), means)
+    return estimate(float(np.mean(np.asarray(values, dtype=float))), means)
 
 
-def figure_by_recording(
-    figure: Callable[[NDArray[np.int64]], float], recordings: Sequence[str], repeats: int = REPEATS
-) -> Estimate:
-    """Any figure of a set of videos, with the percentile interval of the bootstrap over recordings.
-
-    Args:
-        figure: of the videos with these numbers (repeats allowed); not a number where it cannot be computed.
-        recordings: the recording that each video was cut from.
-        repeats: how often the set is drawn anew.
-    """
+def weights_by_recording(recordings: Sequence[str]) -> NDArray[np.int64]:
+    """How often each video is in each set that the bootstrap draws: (REPEATS, videos)."""
     numbers = _numbers(recordings)
-    members = [np.flatnonzero(numbers == number) for number in range(int(numbers.max()) + 1)]
-    found = [
-        figure(np.concatenate([np.tile(members[number], times) for number, times in enumerate(drawn) if times]))
-        for drawn in _draws(len(members))[:repeats]
-    ]
-    return _estimate(figure(np.arange(len(numbers))), np.asarray(found, dtype=float))
+    return _draws(int(numbers.max()) + 1)[:, numbers]
+
+
+def estimate(value: float, drawn: NDArray[np.floating[Any]]) -> Estimate:
+    """A figure with the percentile interval of what it was in the drawn sets; where there was none, they have no say."""
+    finite = drawn[np.isfinite(drawn)]
+    low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (value, value)
+    return {"value": value, "low": float(low), "high": float(high)}
 
 
 def _numbers(recordings: Sequence[str]) -> NDArray[np.int64]:
@@ -65,9 +59,3 @@ def _draws(recordings: int) -> NDArray[np.int64]:
     """How often each recording is drawn: (REPEATS, recordings)."""
     generator = np.random.default_rng(SEED)
     return generator.multinomial(recordings, np.full(recordings, 1 / recordings), size=REPEATS)
-
-
-def _estimate(value: float, drawn: NDArray[np.floating[Any]]) -> Estimate:
-    finite = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (value, value)
-    return {"value": value, "low": float(low), "high": float(high)}

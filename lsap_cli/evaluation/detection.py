@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
+from sklearn.metrics import auc, average_precision_score, roc_curve
 from torch import Tensor
 
 from defenses import Defense
 from defenses.detectors import Detector
 from lsap_cli.datasets.listing import Video
-from lsap_cli.evaluation.bootstrap import Estimate, figure_by_recording
+from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.protocol import Judge, defended_bytes
 from lsap_cli.evaluation.rates import Rate, rate
@@ -24,7 +24,6 @@ from lsap_cli.video.reading import UnreadableVideo, read_footage, read_some_fram
 FALSE_ALARMS = 0.05  # of the operating point
 SHOWN_FALSE_ALARMS = (0.01, 0.05)
 FOLDS = 5
-REPEATS = 500  # of the bootstrap: each takes a ROC curve
 
 
 @dataclass(frozen=True)
@@ -177,18 +176,17 @@ def _row(
     values = np.asarray([one.score for one in cell])
     alarms = np.asarray([flagged[spec, one.attack, one.video] for one in cell])
     recordings = [one.recording for one in cell]
+    drawn = Ranking.of(truth, values).figures(weights_by_recording(recordings))
     false_rates, true_rates, _ = roc_curve(truth, values, drop_intermediate=False)
     return {
         "detector": spec,
         "attack": attack,
         "clean_videos": int((~truth).sum()),
         "attacked_videos": int(truth.sum()),
-        "auc": _with_interval(lambda t, v: float(roc_auc_score(t, v)), truth, values, recordings),
-        "average_precision": _with_interval(
-            lambda t, v: float(average_precision_score(t, v)), truth, values, recordings
-        ),
+        "auc": estimate(float(auc(false_rates, true_rates)), drawn["auc"]),
+        "average_precision": estimate(float(average_precision_score(truth, values)), drawn["average_precision"]),
         "tpr_at_fpr": {
-            f"{limit:g}": _with_interval(lambda t, v, limit=limit: tpr_at(t, v, limit), truth, values, recordings)
+            f"{limit:g}": estimate(float(true_rates[false_rates <= limit].max()), drawn[f"{limit:g}"])
             for limit in SHOWN_FALSE_ALARMS
         },
         "operating_point": {
@@ -205,35 +203,73 @@ def _row(
     }
 
 
-def tpr_at(truth: NDArray[np.bool_], values: NDArray[np.float64], limit: float) -> float:
-    """The largest true positive rate of a threshold whose false positive rate is at most `limit`."""
-    false_rates, true_rates, _ = roc_curve(truth, values, drop_intermediate=False)
-    return float(true_rates[false_rates <= limit].max())
+@dataclass(frozen=True)
+class Ranking:
+    """Scores in falling order, for the figures of many weighted copies of a set at once.
+
+    Attributes:
+        order: numbers of the videos, the highest score first.
+        ends: places in that order after which a score changes: the thresholds that exist.
+        truth: whether each video is attacked.
+    """
+
+    order: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    truth: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, truth: NDArray[np.bool_], values: NDArray[np.float64]) -> "Ranking":
+        """From (n,) truths and scores."""
+        order = np.argsort(-values, kind="stable")
+        ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+        return cls(order, ends, truth)
+
+    def figures(self, weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Area under the ROC curve, average precision, and true positives at few false alarms, as scikit-learn has them.
+
+        Args:
+            weights: (R, n), how often each video is in each set.
+
+        Returns:
+            (R,) by name; not a number for sets without clean or without attacked videos.
+        """
+        hits = self._counts(weights, self.truth)
+        alarms = self._counts(weights, ~self.truth)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            true_rates, false_rates = hits / hits[:, -1:], alarms / alarms[:, -1:]
+            precision = np.nan_to_num(hits / (hits + alarms))
+        found = {
+            "auc": np.trapezoid(true_rates, false_rates, axis=1),
+            "average_precision": (np.diff(true_rates, axis=1) * precision[:, 1:]).sum(1),
+        }
+        for limit in SHOWN_FALSE_ALARMS:
+            found[f"{limit:g}"] = np.where(false_rates <= limit, true_rates, 0).max(1)
+        empty = (hits[:, -1] == 0) | (alarms[:, -1] == 0)
+        return {name: np.where(empty, math.nan, values) for name, values in found.items()}
+
+    def _counts(self, weights: NDArray[np.int64], kind: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Videos of a kind at or above each threshold, from none to all: (R, thresholds + 1)."""
+        above = np.cumsum((weights * kind)[:, self.order], axis=1)[:, self.ends]
+        return np.concatenate([np.zeros((len(weights), 1), dtype=np.int64), above], axis=1)
 
 
 def _point(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], recordings: Sequence[str]) -> dict[str, Any]:
     """Rates of one threshold: recall is the true positive rate."""
     recall: Rate | None = rate(alarms[truth].tolist())
+    once = np.ones((1, len(truth)), dtype=np.int64)
     return {
         "true_positive_rate": recall,
         "false_positive_rate": rate(alarms[~truth].tolist()),
         "precision": rate(truth[alarms].tolist()),
         "recall": recall,
-        "f1": _with_interval(
-            lambda t, v: float(f1_score(t, v, zero_division=0)), truth, alarms.astype(float), recordings
-        ),
+        "f1": estimate(float(_f1(truth, alarms, once)[0]), _f1(truth, alarms, weights_by_recording(recordings))),
     }
 
 
-def _with_interval(
-    figure: Any, truth: NDArray[np.bool_], values: NDArray[np.float64], recordings: Sequence[str]
-) -> Estimate:
-    """A figure of (truth, values) with its bootstrap interval over recordings, clean and attacked copies together."""
-    return figure_by_recording(
-        lambda chosen: math.nan if len(set(truth[chosen])) < 2 else figure(truth[chosen], values[chosen]),
-        recordings,
-        REPEATS,
-    )
+def _f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArray[np.float64]:
+    """2 TP / (2 TP + FP + FN) of weighted sets (R, n); 0 where nothing is attacked and nothing is flagged."""
+    marked = weights @ (truth.astype(np.int64) + alarms)
+    return np.where(marked > 0, 2 * (weights @ (truth & alarms)) / np.maximum(marked, 1), 0.0)
 
 
 def _thresholds(clean: Sequence[Score]) -> dict[str, float]:

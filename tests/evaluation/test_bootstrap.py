@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from lsap_cli.evaluation.bootstrap import figure_by_recording, mean_by_recording
+from lsap_cli.evaluation.bootstrap import estimate, mean_by_recording, weights_by_recording
 
 
 def test_the_value_is_the_mean_and_lies_in_its_interval() -> None:
@@ -39,14 +39,12 @@ def test_without_videos_there_is_no_mean() -> None:
     assert mean_by_recording([], []) is None
 
 
-def test_a_figure_by_recording_of_the_mean_is_the_mean_by_recording() -> None:
-    generator = np.random.default_rng(3)
-    values = generator.random(40)
-    recordings = [str(number // 3) for number in range(40)]
-    found = figure_by_recording(lambda chosen: float(values[chosen].mean()), recordings)
-    assert found == pytest.approx(mean_by_recording(values.tolist(), recordings))
+def test_every_drawn_set_has_as_many_recordings_as_there_are_and_whole_ones() -> None:
+    weights = weights_by_recording(["a", "b", "b", "c"])
+    assert np.array_equal(weights[:, 1], weights[:, 2])
+    assert set((weights[:, 0] + weights[:, 1] + weights[:, 3]).tolist()) == {3}
 
 
-def test_draws_for_which_there_is_no_figure_are_left_out() -> None:
-    found = figure_by_recording(lambda chosen: 1.0 if 0 in chosen else math.nan, ["a", "b"])
-    assert found == {"value": 1.0, "low": 1.0, "high": 1.0}
+def test_drawn_sets_without_a_figure_are_left_out() -> None:
+    assert estimate(1.0, np.asarray([1.0, math.nan, 1.0])) == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert estimate(1.0, np.asarray([math.nan])) == {"value": 1.0, "low": 1.0, "high": 1.0}

@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from torch import Tensor
 
 from defenses.base import Gradient
 from defenses.detectors import Detector, Watched
 from defenses.detectors.consistency import TemporalConsistency
-from lsap_cli.evaluation.detection import Score, detector_rows, tpr_at
+from lsap_cli.evaluation.detection import Ranking, Score, detector_rows
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def row_of(scores: list[Score], detector: Detector | None = None) -> dict[str, A
 
 def test_a_perfect_detector_has_perfect_figures() -> None:
     row = row_of(make_scores(np.linspace(0, 1, 40).tolist(), np.linspace(2, 3, 40).tolist()))
-    assert row["auc"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert row["auc"] == pytest.approx({"value": 1.0, "low": 1.0, "high": 1.0})
     assert row["average_precision"]["value"] == 1.0
     assert row["tpr_at_fpr"]["0.01"]["value"] == 1.0
     point = row["operating_point"]
@@ -66,11 +67,21 @@ def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
 
 
 def test_true_positives_at_few_false_alarms_worked_out_by_hand() -> None:
-    truth = np.asarray([False] * 20 + [True] * 4)
-    values = np.asarray([*range(20), 18.5, 19.5, 30.0, 3.0])
-    assert tpr_at(truth, values, 0.0) == 0.5  # above 19
-    assert tpr_at(truth, values, 0.05) == 0.75  # one of 20 clean ones above 18.5
-    assert tpr_at(truth, values, 0.049) == 0.5
+    row = row_of(make_scores([float(number) for number in range(20)], [18.5, 19.5, 30.0, 3.0]))
+    assert row["tpr_at_fpr"]["0.01"]["value"] == 0.5  # above 19
+    assert row["tpr_at_fpr"]["0.05"]["value"] == 0.75  # one of 20 clean ones is above 18.5
+
+
+def test_the_figures_are_scikit_learns() -> None:
+    generator = np.random.default_rng(4)
+    clean, attacked = generator.random(30).round(1), (generator.random(30) + 0.3).round(1)
+    row = row_of(make_scores(clean.tolist(), attacked.tolist()))
+    truth, values = np.repeat([False, True], 30), np.concatenate([clean, attacked])
+    assert row["auc"]["value"] == pytest.approx(roc_auc_score(truth, values))
+    assert row["average_precision"]["value"] == pytest.approx(average_precision_score(truth, values))
+    _, flagged = detector_rows(make_scores(clean.tolist(), attacked.tolist()), {"given": Given()}, "none")
+    alarms = [flagged["given", attack, f"{number}.mp4"] for attack in ("none", "r") for number in range(30)]
+    assert row["operating_point"]["f1"]["value"] == pytest.approx(f1_score(truth, alarms))
 
 
 def test_thresholds_come_from_clean_videos_of_other_recordings_only() -> None:
@@ -110,3 +121,16 @@ def test_rows_are_json() -> None:
 
 def test_one_recording_gives_no_row() -> None:
     assert detector_rows(make_scores([0.1], [0.4]), {"given": Given()}, "none") == ([], {})
+
+
+def test_weighted_figures_are_scikit_learns_on_repeated_videos() -> None:
+    generator = np.random.default_rng(6)
+    truth = generator.random(40) < 0.5
+    values = (generator.random(40) + truth * 0.4).round(1)
+    weights = generator.integers(0, 4, (5, 40))
+    found = Ranking.of(truth, values).figures(weights)
+    for number, weight in enumerate(weights):
+        chosen = np.repeat(np.arange(40), weight)
+        assert found["auc"][number] == pytest.approx(roc_auc_score(truth[chosen], values[chosen]))
+        expected = average_precision_score(truth[chosen], values[chosen])
+        assert found["average_precision"][number] == pytest.approx(expected)
