@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
-from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
+from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentences
 from lsap_cli.runs.run import write_atomically
 
@@ -117,6 +117,9 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "summary": summary_sentences(results),
         "figures": list(_key_figures(rows)) if rows.rows else [],
         "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
+        "detectors": [DetectorRow.read(row) for row in results.get("detectors") or []],
+        "roc_plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.roc_plots(results)],
+        "has_net": any(row.draws > 1 for row in rows.rows),
         "tables": [_table(rows, sampler) for sampler in rows.samplers],
         "has_success": rows.targeted,
         "tall": rows.targeted or any(row.videos > 99 for row in rows.rows),
