@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import Video, slug
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
 from lsap_cli.evaluation.detection import Score, detector_rows, score_all
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written, judge_all
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
@@ -49,6 +50,7 @@ class Settings:
     defense: tuple[str, ...] = ()
     detector: tuple[str, ...] = ()
     draws: int = 5
+    corruptions: bool = False
     target: str | None = None
     views: int | None = None
     allow_overlap: bool = False
@@ -101,6 +103,7 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
     detections = _detect(task, run, {record.video for record in records})
+    natural = _natural(task, run, {record.video for record in records}) if settings.corruptions else None
     rows = make_rows(records, task.classifier.labels, task.target)
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
@@ -108,6 +111,7 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
         "schema": "lsap.results/1",
         "rows": rows,
         "detectors": detections,
+        "natural_robustness": natural,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
         "protocol": _protocol(task, settings, shown),
         "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
@@ -233,6 +237,31 @@ def _detect(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any
             alarm = flagged[one.detector, one.attack, one.video]
             lines.write(json.dumps(one.as_json() | {"flagged": alarm}) + "\n")
     return rows
+
+
+def _natural(task: Task, run: Run, judged: Collection[str]) -> dict[str, Any] | None:
+    """Clean videos under natural corruptions, with the first sampler; predictions go to corruptions.jsonl."""
+    sampler = next(iter(task.judge.samplers))
+    judge = replace(
+        task.judge,
+        samplers={sampler: task.judge.samplers[sampler]},
+        attacks={NO_ATTACK: Clean()},
+        defenses={NO_DEFENSE: None, **corruption_names()},
+        draws=1,
+        changes={},
+    )
+    videos = [video for video in task.videos if video.name in judged and video.labels]
+    run.event("stage", name="corrupting", videos=len(videos), corruptions=len(judge.defenses) - 1)
+    records: list[Record] = []
+    with (run.folder / "corruptions.jsonl").open("w", encoding="utf-8") as lines:
+        for video, outcome in judge_all(judge, videos):
+            if isinstance(outcome, UnreadableVideo):
+                raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+            mine = make_records(video, outcome)
+            records += mine
+            lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in mine)
+            run.event("video", path=video.name, judged=len(mine))
+    return natural_robustness(records, sampler)
 
 
 def _declared(defense: Defense) -> dict[str, Any]:

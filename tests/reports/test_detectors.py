@@ -78,3 +78,16 @@ def test_net_rates_are_shown_where_defenses_were_drawn(tmp_path: Path, draws: in
     page = page_of(run, rows=results["rows"])
     assert ("net fooling" in page) == (draws > 1)
     assert ("0.43</b> <small><span>0.10–0.60" in page) == (draws > 1)
+
+
+def test_natural_robustness_is_shown_where_it_was_measured(tmp_path: Path) -> None:
+    natural = {
+        "clean": wilson(10, 12),
+        "kinds": {"jpeg": [wilson(count, 12) for count in (9, 8, 7, 5, 2)]},
+        "mpc": figure(0.517),
+        "rpc": figure(0.62),
+    }
+    page = page_of(write_run(tmp_path / "run"), natural_robustness=natural)
+    for shown in ('id="natural"', "<b>0.52</b>", "<b>0.62</b>", "2/12", "severity 5"):
+        assert shown in page, shown
+    assert 'id="natural"' not in page_of(write_run(tmp_path / "other"), natural_robustness=None)
