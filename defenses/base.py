@@ -4,28 +4,72 @@ A defense changes a video before a classifier samples it. It can be run on just 
 wanted frames need, and then gives exactly what it would have given on the whole video.
 """
 
-from collections.abc import Callable
-from typing import ClassVar, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self, final
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
+
+Frames = Literal["itself", "neighbors", "elsewhere", "stretch"]
+Gradient = Literal["true", "surrogate", "straight-through"]
 
 
-class Defense(Protocol):
+class Defense(ABC):
     """Changes a video and keeps its number of frames and their size.
 
     Concrete defenses are frozen dataclasses whose fields are their settings; `defenses.DEFENSES` lists them.
     """
 
-    deterministic: ClassVar[bool]
-    """The same video gives the same result; no generator is needed."""
+    @property
+    @abstractmethod
+    def deterministic(self) -> bool:
+        """The same video gives the same result. If not, `drawn` fixes the chances, one draw after the other."""
 
-    differentiable: ClassVar[bool]
-    """True: autograd through `defend` is exact (almost everywhere). False: the gradient is a stand-in."""
+    @property
+    @abstractmethod
+    def frames(self) -> Frames:
+        """What a defended frame is made of.
 
-    null_space: ClassVar[str]
-    """One sentence: what passes through unchanged."""
+        itself: the same frame. neighbors: frames around it. elsewhere: another frame of the video.
+        stretch: a whole stretch of the video, which is coded as one piece.
+        """
 
+    @property
+    @abstractmethod
+    def gradient(self) -> Gradient:
+        """What autograd through `defend` gives to an attacker who knows the defense.
+
+        true: the derivative (almost everywhere). surrogate: that of a smooth stand-in for the same operation.
+        straight-through: that of the identity. See `defenses.adaptive` for the identity's in front of any defense.
+        """
+
+    @property
+    @abstractmethod
+    def passes_constant_in_time(self) -> bool:
+        """A pattern that is the same in every frame comes out as it went in, whatever it looks like."""
+
+    @property
+    @abstractmethod
+    def passes_low_frequencies(self) -> bool:
+        """A pattern that is smooth in space comes out nearly as it went in, however it changes over time."""
+
+    @property
+    @abstractmethod
+    def null_space(self) -> str:
+        """One sentence: what passes through unchanged."""
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether autograd through `defend` is exact (almost everywhere)."""
+        return self.gradient == "true"
+
+    def drawn(self, generator: Generator) -> "Defense":
+        """A copy with chances of its own, which then always gives the same; a deterministic defense gives itself."""
+        return self
+
+    @abstractmethod
     def needs(self, indices: Tensor, frame_count: int) -> Tensor:
         """Name the source frames that the defended frames `indices` are made of.
 
@@ -36,8 +80,8 @@ class Defense(Protocol):
         Returns:
             Frame numbers, int64, sorted, each one once.
         """
-        ...
 
+    @abstractmethod
     def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         """Make the defended video's frames `indices`.
 
@@ -50,7 +94,90 @@ class Defense(Protocol):
         Returns:
             (K, 3, H, W) float32 in [0, 1], on the device of `frames`.
         """
-        ...
+
+
+class FrameDefense(Defense):
+    """A defense that treats every frame by itself and all frames alike: it only says how."""
+
+    frames: ClassVar[Frames] = "itself"
+
+    @abstractmethod
+    def change(self, frames: Tensor) -> Tensor:
+        """Defend frames: (S, 3, H, W) in [0, 1] -> the same shape; the input is not changed."""
+
+    @final
+    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
+        return unique_frames(indices, frame_count)
+
+    @final
+    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        return frame_by_frame(self.change, frames, have, indices, frame_count)
+
+
+class FrameChoice(Defense):
+    """A defense whose every frame is one of the video's frames, as it is: it only says which.
+
+    Linear, so its gradient is exact.
+    """
+
+    frames: ClassVar[Frames] = "elsewhere"
+    gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = True
+    passes_low_frequencies: ClassVar[bool] = False
+
+    @abstractmethod
+    def sources(self, frame_count: int) -> Tensor:
+        """Which frame stands at each place of the defended video: (frame_count,) int64."""
+
+    @final
+    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
+        check_indices(indices, frame_count)
+        return each_once(self.sources(frame_count)[indices])
+
+    @final
+    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        check_indices(indices, frame_count)
+        return take(frames, have, self.sources(frame_count)[indices])
+
+
+@dataclass(frozen=True)
+class RandomDefense(Defense):
+    """A defense that draws. With one `seed` it is a fixed function of the video, so law 2 holds for every draw.
+
+    Attributes:
+        seed: of the draws; not a user's setting: `drawn` gives it.
+    """
+
+    seed: int = field(default=0, kw_only=True)
+
+    deterministic: ClassVar[bool] = False
+
+    @final
+    def drawn(self, generator: Generator) -> Self:
+        return replace(self, seed=int(torch.randint(2**31 - 1, (), generator=generator)))
+
+    def generator(self) -> Generator:
+        """A fresh generator of this draw."""
+        return Generator().manual_seed(self.seed)
+
+
+class CorpusDefense(Defense):
+    """A defense that must look at a set of videos before it can defend one.
+
+    `watched` and `observe` take one video at a time; `fitted` makes the defense that knows them all.
+    """
+
+    @abstractmethod
+    def watched(self, frame_count: int) -> Tensor:
+        """The frames of a video that `observe` wants: (K,) int64, sorted, each one once."""
+
+    @abstractmethod
+    def observe(self, frames: Tensor, indices: Tensor) -> Tensor:
+        """One video's evidence: frames (K, 3, H, W) in [0, 1], numbered `indices`. Differentiable."""
+
+    @abstractmethod
+    def fitted(self, evidence: Sequence[Tensor]) -> Self:
+        """A copy that knows the evidence of at least two videos."""
 
 
 def check_indices(indices: Tensor, frame_count: int) -> None:
@@ -113,22 +240,41 @@ def frame_by_frame(
         frame_count: frames of the whole video.
     """
     needed = unique_frames(indices, frame_count)
-    processed = process(take(frames, have, needed))
+    processed = process(take(frames, have, needed)) if len(needed) else frames[:0].clone()
     if torch.equal(needed, indices):
         return processed
     return take(processed, needed, indices)
 
 
-def straight_through(values: Tensor, frames: Tensor) -> Tensor:
-    """Give `values` the gradient of the identity on `frames` (same shape), where one is wanted.
+def wants_gradient(frames: Tensor) -> bool:
+    """Whether someone will ask for the gradient at `frames`."""
+    return torch.is_grad_enabled() and frames.requires_grad
+
+
+def with_gradient_of(stand_in: Tensor, values: Tensor) -> Tensor:
+    """`values`, with the gradient of `stand_in` (same shape).
 
     The backward pass differentiable approximation (BPDA) of Athalye, Carlini and Wagner, ICML 2018.
     """
-    if not (torch.is_grad_enabled() and frames.requires_grad):
-        return values
-    return values + (frames - frames.detach())  # the difference is exactly 0
+    return values.detach() + (stand_in - stand_in.detach())  # the difference is exactly 0
+
+
+def straight_through(values: Tensor, frames: Tensor) -> Tensor:
+    """Give `values` the gradient of the identity on `frames` (same shape), where one is wanted."""
+    return with_gradient_of(frames, values) if wants_gradient(frames) else values
+
+
+def in_range(values: Tensor) -> Tensor:
+    """Clamp to [0, 1] and pass the gradient: an attacker is not stopped where a value is cut."""
+    return straight_through(values.clamp(0, 1), values)
 
 
 def bad_setting(name: str, value: object, allowed: str) -> ValueError:
     """Make the error for a setting outside of its range."""
     return ValueError(f"{name} is {value}; it must be {allowed}")
+
+
+def check_window(window: int) -> None:
+    """Refuse a window that has no middle."""
+    if window < 3 or window % 2 == 0:
+        raise bad_setting("window", window, "an odd number of at least 3")

@@ -1,24 +1,47 @@
-"""Codecs as defenses: what an encoder throws away is gone from the attack, too."""
+"""Codecs as defenses: what an encoder throws away is gone from the attack, too. PyAV is used here and in lsap_cli/video."""
 
 import io
+import os
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from fractions import Fraction
+from typing import ClassVar, final
 
+import av
 import numpy as np
 import torch
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from defenses.base import bad_setting, frame_by_frame, straight_through, unique_frames
+from defenses.base import (
+    Defense,
+    FrameDefense,
+    Frames,
+    Gradient,
+    bad_setting,
+    check_indices,
+    each_once,
+    take,
+    wants_gradient,
+    with_gradient_of,
+)
+from defenses.quantizing import flat_steps, jpeg_steps, pictures_stand_in, stretch_stand_in
+
+Pixels = NDArray[np.uint8]
+os.environ.setdefault("SVT_LOG", "1")  # errors only: the AV1 encoder prints its whole configuration otherwise
+RATE = 25  # frames a second that encoders are told; it does not enter what they do at constant quality
 
 
 @dataclass(frozen=True)
-class Jpeg:
+class Jpeg(FrameDefense):
     """Every frame to JPEG and back: y = decode(encode(round(255 x), quality)) / 255, with 4:2:0 chroma.
 
     Proposed for images by Dziugaite et al. 2016 and Das et al. 2017; qualities of 75, 50 and 30 are usual.
-    Rounding has no useful gradient, so the gradient is that of the identity (BPDA).
+    Rounding has no useful gradient; that of a stand-in is used, see `defenses.quantizing`.
 
     Attributes:
         quality: 1 (smallest file) to 100, on libjpeg's scale.
@@ -27,7 +50,9 @@ class Jpeg:
     quality: int = 75
 
     deterministic: ClassVar[bool] = True
-    differentiable: ClassVar[bool] = False
+    gradient: ClassVar[Gradient] = "surrogate"
+    passes_constant_in_time: ClassVar[bool] = False
+    passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
         "A pattern of low spatial frequency whose coefficients are larger than half a quantizer step, "
         "above all one that is the same all over the frame."
@@ -37,25 +62,227 @@ class Jpeg:
         if not 1 <= self.quality <= 100:
             raise bad_setting("quality", self.quality, "a whole number from 1 to 100")
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return unique_frames(indices, frame_count)
-
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        return frame_by_frame(self._through_jpeg, frames, have, indices, frame_count)
-
-    def _through_jpeg(self, frames: Tensor) -> Tensor:
+    def change(self, frames: Tensor) -> Tensor:
         pixels = to_pixels(frames)
         decoded = torch.empty(pixels.shape, dtype=torch.uint8)
         for picture, result in zip(pixels.numpy(), decoded.numpy(), strict=True):
             result[:] = through_jpeg(picture, self.quality)
-        return straight_through(to_frames(decoded, frames), frames)
+        values = to_frames(decoded, frames)
+        if not wants_gradient(frames):
+            return values
+        return with_gradient_of(pictures_stand_in(frames, jpeg_steps(self.quality)), values)
 
 
-def through_jpeg(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+def through_jpeg(picture: Pixels, quality: int) -> Pixels:
     """Encode and decode one (H, W, 3) uint8 RGB picture."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))
+
+
+@dataclass(frozen=True)
+class VideoCodec(Defense):
+    """Recompression in memory with 4:2:0 chroma at constant quality, one stretch of the video at a time.
+
+    Each stretch of `stretch` frames is coded by itself, as a stream with a key frame every so often is, so a frame
+    depends on the frames of its own stretch only. Encoders run in one thread: the same frames give the same bytes.
+    Rounding has no useful gradient; that of a stand-in without motion is used, see `defenses.quantizing`.
+    """
+
+    deterministic: ClassVar[bool] = True
+    frames: ClassVar[Frames] = "stretch"
+    gradient: ClassVar[Gradient] = "surrogate"
+    passes_constant_in_time: ClassVar[bool] = False
+    passes_low_frequencies: ClassVar[bool] = True
+    null_space: ClassVar[str] = (
+        "A pattern of low spatial frequency whose coefficients are larger than half a quantizer step, "
+        "above all one that is the same all over the frame and in every frame."
+    )
+
+    encoder: ClassVar[str]
+    decoder: ClassVar[str]
+    worst: ClassVar[int]
+    smallest_side: ClassVar[int] = 16
+
+    crf: int
+    stretch: int
+
+    @abstractmethod
+    def options(self) -> dict[str, str]:
+        """What the encoder is told."""
+
+    @abstractmethod
+    def step(self) -> float:
+        """The quantizer's step that this quality stands for, in levels of 0-255: for the stand-in's gradient."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.crf <= self.worst:
+            raise bad_setting("crf", self.crf, f"a whole number from 0 (best) to {self.worst}")
+        if not 1 <= self.stretch <= 300:
+            raise bad_setting("stretch", self.stretch, "from 1 to 300 frames")
+
+    @final
+    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
+        check_indices(indices, frame_count)
+        wanted = [torch.arange(*self._ends(number, frame_count)) for number in self._stretches(indices)]
+        return torch.cat([indices.new_empty(0), *wanted])
+
+    @final
+    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        needed = self.needs(indices, frame_count)
+        coded = [frames[:0]]
+        for number in self._stretches(indices):
+            coded.append(self._through(take(frames, have, torch.arange(*self._ends(number, frame_count)))))
+        return take(torch.cat(coded), needed, indices)
+
+    def _stretches(self, indices: Tensor) -> list[int]:
+        numbers: list[int] = each_once(indices // self.stretch).tolist()
+        return numbers
+
+    def _ends(self, number: int, frame_count: int) -> tuple[int, int]:
+        return number * self.stretch, min((number + 1) * self.stretch, frame_count)
+
+    def _through(self, frames: Tensor) -> Tensor:
+        values = to_frames(torch.from_numpy(through_video_codec(to_pixels(frames).numpy(), self)), frames)
+        if not wants_gradient(frames):
+            return values
+        return with_gradient_of(stretch_stand_in(frames, flat_steps(self.step())), values)
+
+
+@dataclass(frozen=True)
+class H264(VideoCodec):
+    """H.264 by x264 at a constant rate factor; VideoCompression of ART uses 28.
+
+    Attributes:
+        crf: 0 (best) to 51.
+        stretch: frames from one key frame to the next.
+    """
+
+    crf: int = 28
+    stretch: int = 32
+
+    encoder: ClassVar[str] = "libx264"
+    decoder: ClassVar[str] = "h264"
+    worst: ClassVar[int] = 51
+
+    def options(self) -> dict[str, str]:
+        # Its macroblock tree reads past its memory at widths such as 130: the same frames gave other bytes.
+        return {"crf": str(self.crf), "preset": "fast", "x264-params": "mbtree=0"}
+
+    def step(self) -> float:
+        return h26x_step(self.crf)
+
+
+@dataclass(frozen=True)
+class H265(VideoCodec):
+    """H.265 by x265 at a constant rate factor.
+
+    Attributes:
+        crf: 0 (best) to 51.
+        stretch: frames from one key frame to the next.
+    """
+
+    crf: int = 28
+    stretch: int = 32
+
+    encoder: ClassVar[str] = "libx265"
+    decoder: ClassVar[str] = "hevc"
+    worst: ClassVar[int] = 51
+    smallest_side: ClassVar[int] = 128  # x265 uses memory that it did not set when a frame is as small as its units
+
+    def options(self) -> dict[str, str]:
+        return {"preset": "veryfast", "x265-params": f"crf={self.crf}:pools=none:frame-threads=1:log-level=none"}
+
+    def step(self) -> float:
+        return h26x_step(self.crf)
+
+
+@dataclass(frozen=True)
+class Vp9(VideoCodec):
+    """VP9 by libvpx at constant quality.
+
+    Attributes:
+        crf: 0 (best) to 63; 31 to 37 are usual.
+        stretch: frames from one key frame to the next.
+    """
+
+    crf: int = 37
+    stretch: int = 32
+
+    encoder: ClassVar[str] = "libvpx-vp9"
+    decoder: ClassVar[str] = "vp9"
+    worst: ClassVar[int] = 63
+
+    def options(self) -> dict[str, str]:
+        return {"crf": str(self.crf), "b": "0", "deadline": "realtime", "cpu-used": "5", "row-mt": "0"}
+
+    def step(self) -> float:
+        return h26x_step(self.crf * 51 / 63)
+
+
+@dataclass(frozen=True)
+class Av1(VideoCodec):
+    """AV1 by SVT-AV1 at a constant rate factor.
+
+    Attributes:
+        crf: 1 (best) to 63; 30 to 40 are usual.
+        stretch: frames from one key frame to the next.
+    """
+
+    crf: int = 40
+    stretch: int = 32
+
+    encoder: ClassVar[str] = "libsvtav1"
+    decoder: ClassVar[str] = "libdav1d"
+    worst: ClassVar[int] = 63
+    smallest_side: ClassVar[int] = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.crf < 1:
+            raise bad_setting("crf", self.crf, "a whole number from 1 (best) to 63")
+
+    def options(self) -> dict[str, str]:
+        return {"crf": str(self.crf), "preset": "9", "svtav1-params": "lp=1"}
+
+    def step(self) -> float:
+        return h26x_step(self.crf * 51 / 63)
+
+
+def h26x_step(quantizer: float) -> float:
+    """The quantizer step of H.264 and H.265: it doubles every six, and is 1 at 4."""
+    return float(2 ** ((quantizer - 4) / 6))
+
+
+def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
+    """Encode and decode (N, H, W, 3) uint8 RGB pictures as one stream."""
+    count, height, width, _ = pictures.shape
+    sides = [max(side + side % 2, codec.smallest_side) for side in (height, width)]
+    filled = np.pad(
+        pictures, ((0, 0), (0, sides[0] - height), (0, sides[1] - width), (0, 0)), mode="edge"
+    )  # 4:2:0 has even sides
+    encoder = av.CodecContext.create(codec.encoder, "w")
+    assert isinstance(encoder, VideoCodecContext)
+    encoder.height, encoder.width = sides
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
+    encoder.gop_size = count
+    encoder.thread_count = 1
+    encoder.options = codec.options()
+    to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
+    packets = []
+    for number, picture in enumerate(filled):
+        frame = to_yuv.reformat(VideoFrame.from_ndarray(picture, format="rgb24"), format="yuv420p")
+        frame.pts, frame.time_base = number, Fraction(1, RATE)
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    decoder = av.CodecContext.create(codec.decoder, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
+    if len(decoded) != count:
+        raise RuntimeError(f"{codec.encoder} took {count} frames and {codec.decoder} gave {len(decoded)} back")
+    return np.stack([to_rgb.reformat(frame, format="rgb24").to_ndarray()[:height, :width] for frame in decoded])
 
 
 def to_pixels(frames: Tensor) -> Tensor:

@@ -1,25 +1,23 @@
-"""Filters along time: every frame becomes the mean or the median of a window of frames around it.
+"""Filters along time: every frame becomes the mean, the median or a weighted mean of a window of frames around it.
 
 Beyond its ends a video goes on in a mirror, `1 0 | 0 1 2 3 | 3 2`, so that an end frame counts for itself at
 least as much as its neighbor does; one that is shorter than the window is mirrored again and again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.autograd import Function
-from torch.autograd.function import FunctionCtx
 
-from defenses.base import bad_setting, check_indices, each_once, take
-
-Choice = Callable[[Tensor, Tensor], Tensor]
+from defenses.base import Defense, Frames, Gradient, bad_setting, check_indices, check_window, each_once, take
+from defenses.median import shared_median
 
 
 @dataclass(frozen=True)
-class TemporalMean:
+class TemporalMean(Defense):
     """Mean over time: y_t = (x_{t-r} + ... + x_{t+r}) / window, with r = (window - 1) / 2.
 
     The plainest low-pass along time: a box filter. Linear, so its gradient is exact.
@@ -31,7 +29,10 @@ class TemporalMean:
     window: int = 3
 
     deterministic: ClassVar[bool] = True
-    differentiable: ClassVar[bool] = True
+    frames: ClassVar[Frames] = "neighbors"
+    gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = True
+    passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
         "A pattern that is the same in every frame, and nearly so one that changes slowly against the window."
     )
@@ -51,7 +52,55 @@ class TemporalMean:
 
 
 @dataclass(frozen=True)
-class TemporalMedian:
+class TemporalGaussian(Defense):
+    """Gaussian mean over time: y_t = sum_k h_k x_{t+k}, h_k ~ exp(-k^2 / (2 sigma^2)), |k| <= ceil(3 sigma), sum h = 1.
+
+    A low-pass along time without the box filter's side lobes. Linear, so its gradient is exact.
+
+    Attributes:
+        sigma: in frames, above 0 and at most 20.
+    """
+
+    sigma: float = 1.0
+
+    deterministic: ClassVar[bool] = True
+    frames: ClassVar[Frames] = "neighbors"
+    gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = True
+    passes_low_frequencies: ClassVar[bool] = False
+    null_space: ClassVar[str] = (
+        "A pattern that is the same in every frame, and nearly so one that changes slowly against sigma."
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma <= 20:
+            raise bad_setting("sigma", self.sigma, "above 0 and at most 20 frames")
+
+    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
+        return each_once(window_frames(indices, frame_count, self._window()))
+
+    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        columns = window_columns(frames, have, indices, frame_count, self._window())
+        weights = gaussian(self.sigma)
+        total = next(columns).mul_(weights[0])
+        for weight, column in zip(weights[1:], columns, strict=True):
+            total += column.mul_(weight)
+        with torch.no_grad():  # rounded weights can leave [0, 1]; white must keep its gradient
+            return total.clamp_(0, 1)
+
+    def _window(self) -> int:
+        return len(gaussian(self.sigma))
+
+
+def gaussian(sigma: float) -> list[float]:
+    """Weights of a Gaussian at whole distances up to 3 sigma, which sum to 1."""
+    reach = math.ceil(3 * sigma)
+    heights = [math.exp(-(distance**2) / (2 * sigma**2)) for distance in range(-reach, reach + 1)]
+    return [height / sum(heights) for height in heights]
+
+
+@dataclass(frozen=True)
+class TemporalMedian(Defense):
     """Median over time: y_t = median(x_{t-r}, ..., x_{t+r}) for every value, with r = (window - 1) / 2.
 
     VCR-Bench (msu-video-group/vcr-bench) has it with a window of 3, but cuts the windows at the video's ends
@@ -64,7 +113,10 @@ class TemporalMedian:
     window: int = 3
 
     deterministic: ClassVar[bool] = True
-    differentiable: ClassVar[bool] = True
+    frames: ClassVar[Frames] = "neighbors"
+    gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = True
+    passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
         "A pattern that is the same in every frame, and one that holds for more than half of the window."
     )
@@ -77,13 +129,7 @@ class TemporalMedian:
 
     def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         columns = window_columns(frames, have, indices, frame_count, self.window)
-        middle: Tensor = SharedMedian.apply(*columns)
-        return middle
-
-
-def check_window(window: int) -> None:
-    if window < 3 or window % 2 == 0:
-        raise bad_setting("window", window, "an odd number of at least 3")
+        return shared_median(list(columns))
 
 
 def mirror(indices: Tensor, frame_count: int) -> Tensor:
@@ -103,54 +149,3 @@ def window_columns(frames: Tensor, have: Tensor, indices: Tensor, frame_count: i
     """Yield, for each place in the window, a fresh (K, 3, H, W) copy of the frames that stand there."""
     for wanted in window_frames(indices, frame_count, window):
         yield take(frames, have, wanted)
-
-
-class SharedMedian(Function):
-    """Median of an odd number of tensors, value by value; those that equal it share its gradient evenly.
-
-    Autograd's own gradient of the minima and maxima is as right, and ten times as slow.
-    """
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, *columns: Tensor) -> Tensor:
-        middle = median(columns)
-        ctx.save_for_backward(middle, *columns)
-        return middle
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # Any: torch's stubs lack saved_tensors
-        middle, *columns = ctx.saved_tensors
-        hits = [(column == middle).to(middle.dtype) for column in columns]
-        share = gradients[0] / sum(hits)
-        return tuple(hit.mul_(share) for hit in hits)
-
-
-def median(columns: Sequence[Tensor]) -> Tensor:
-    """Median of an odd number of tensors, value by value, by forgetful selection.
-
-    Neither the smallest nor the largest of count // 2 + 2 values can be the median of all: both are dropped,
-    and the next value comes in. This takes only elementwise minima and maxima and is an order of magnitude
-    faster than torch.median on stacked tensors.
-    """
-    enough = len(columns) // 2 + 2
-    held = list(columns[:enough])
-    for column in columns[enough:]:
-        held = [*without_extremes(held), column]
-    (middle,) = without_extremes(held)
-    return middle
-
-
-def without_extremes(values: list[Tensor]) -> list[Tensor]:
-    """Sort the smallest and the largest out of at least three tensors, value by value."""
-    return without_last(without_last(values, torch.minimum, torch.maximum), torch.maximum, torch.minimum)
-
-
-def without_last(values: list[Tensor], stays: Choice, goes: Choice) -> list[Tensor]:
-    """Compare along the list: keep what `stays` chooses; what `goes` chooses moves on, and out at the end."""
-    moving, *others = values
-    kept = []
-    for value in others:
-        kept.append(stays(moving, value))
-        if len(kept) < len(others):
-            moving = goes(moving, value)
-    return kept

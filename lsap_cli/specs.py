@@ -1,17 +1,25 @@
 """Words of the command line to objects: `name:key=value,key=value` names a plug-in and its settings.
 
 uniform      dense:stride=4      jpeg:quality=50      h264:crf=23,preset=fast
+
+Defenses can be chained, `jpeg:quality=75 + temporal-median:window=3`: the first one sees the video. A setting that is a
+list of defenses stands in brackets, with bars between them: `feature-squeezing:squeezers=[bit-depth:bits=4 | jpeg]`.
 """
 
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
-from typing import Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from defenses import DEFENSES, Chain, Defense
+from defenses.detectors import DETECTORS, Detector
 from lsap_cli.errors import LsapError
 
 Thing = TypeVar("Thing")
+COMMAS_OUTSIDE_OF_BRACKETS = re.compile(r",(?![^\[]*\])")
+PLUS = re.compile(r"\s\+\s")
 
 
 def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
@@ -32,7 +40,7 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
     hints = get_type_hints(kind)
     settings: dict[str, Any] = {}
     known = {field.name: hints[field.name] for field in _fields(kind)}
-    for part in rest.split(",") if rest else []:
+    for part in COMMAS_OUTSIDE_OF_BRACKETS.split(rest) if rest else []:
         key, equals, text = (piece.strip() for piece in part.partition("="))
         if not equals or key not in known:
             raise LsapError(f"the {what} '{spec}' has no setting '{part}'; write it as {describe({name: kind})[0]}")
@@ -48,10 +56,34 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
         raise LsapError(f"the {what} '{spec}': {error}") from None
 
 
+def build_defense(spec: str) -> Defense:
+    """A defense, or several in a row with ` + ` between them.
+
+    Raises:
+        LsapError: see `build`; also if they cannot be put in that order.
+    """
+    members = [build(part, DEFENSES, "defense") for part in PLUS.split(spec)]
+    if len(members) == 1:
+        return members[0]
+    try:
+        return Chain(tuple(members))
+    except ValueError as error:
+        raise LsapError(f"the defense '{spec}': {error}") from None
+
+
+def build_detector(spec: str) -> Detector:
+    """A detector.
+
+    Raises:
+        LsapError: see `build`.
+    """
+    return build(spec, DETECTORS, "detector")
+
+
 def describe(table: Mapping[str, type[Any]]) -> list[str]:
     """How each name of a table is written with its default settings."""
     return [
-        ":".join([name, ",".join(f"{field.name}={field.default}" for field in _fields(kind))])
+        ":".join([name, ",".join(f"{field.name}={_written(field.default)}" for field in _fields(kind))])
         if _fields(kind)
         else name
         for name, kind in table.items()
@@ -59,7 +91,21 @@ def describe(table: Mapping[str, type[Any]]) -> list[str]:
 
 
 def _fields(kind: type[Any]) -> list[Field[Any]]:
-    return [field for field in fields(kind) if field.default is not MISSING]
+    """A user's settings: those that a plug-in gets from code alone (a draw's seed, an estimate) are keyword-only."""
+    return [field for field in fields(kind) if field.default is not MISSING and not field.kw_only]
+
+
+def _written(value: Any) -> str:
+    """A setting's value as a user writes it."""
+    if isinstance(value, tuple):
+        return f"[{' | '.join(map(_written, value))}]"
+    if isinstance(value, Chain):
+        return " + ".join(map(_written, value.members))
+    if isinstance(value, Defense):
+        name = next(name for name, kind in DEFENSES.items() if kind is type(value))
+        settings = ",".join(f"{field.name}={getattr(value, field.name)}" for field in _fields(type(value)))
+        return f"{name}:{settings}" if settings else name
+    return str(value)
 
 
 def _value(text: str, wanted: Any) -> Any:
@@ -69,6 +115,10 @@ def _value(text: str, wanted: Any) -> Any:
         return text == "true"
     if get_origin(wanted) is Literal:  # the class itself says which words it knows
         wanted = str
+    if get_origin(wanted) is tuple and Defense in get_args(wanted):
+        if not re.fullmatch(r"\[.+\]", text):
+            raise ValueError(text)
+        return tuple(build_defense(part.strip()) for part in text[1:-1].split("|"))
     if isinstance(wanted, types.UnionType):
         wanted = next(part for part in wanted.__args__ if part is not types.NoneType)
     if wanted is Fraction and (len(text) > 40 or "e" in text.lower()):
@@ -77,4 +127,6 @@ def _value(text: str, wanted: Any) -> Any:
 
 
 def _noun(wanted: Any) -> str:
-    return {int: "a whole number", float: "a number", Fraction: "a number", bool: "true or false"}.get(wanted, "valid")
+    names = {int: "a whole number", float: "a number", Fraction: "a number", bool: "true or false"}
+    is_list = get_origin(wanted) is tuple
+    return "a list of defenses such as [bit-depth:bits=4 | jpeg]" if is_list else names.get(wanted, "valid")

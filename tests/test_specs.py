@@ -1,13 +1,18 @@
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-from defenses import DEFENSES
+from defenses import DEFENSES, Chain
 from defenses.compression import Jpeg
+from defenses.detectors import DETECTORS
+from defenses.detectors.squeezing import FeatureSqueezing
+from defenses.randomized import RandomNoise
+from defenses.spatial import Bilateral, BitDepth
+from defenses.temporal import TemporalMedian
 from lsap_cli.errors import LsapError
-from lsap_cli.specs import build, describe
+from lsap_cli.specs import build, build_defense, build_detector, describe
 from lsap_cli.video.codecs import CODECS, H264
 from perturbations.samplers import SAMPLERS, Dense, Rate, Uniform
 
@@ -40,7 +45,15 @@ def test_every_kind_of_value_is_read_by_its_type() -> None:
     assert build(spec, THINGS, "thing") == Thing(-2, 1e-3, False, 7, Fraction(3, 100), "slow")
 
 
-@pytest.mark.parametrize("table", [SAMPLERS, DEFENSES, CODECS], ids=["samplers", "defenses", "codecs"])
+TABLES: dict[str, dict[str, type[Any]]] = {
+    "samplers": {**SAMPLERS},
+    "defenses": {**DEFENSES},
+    "codecs": {**CODECS},
+    "detectors": {**DETECTORS},
+}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 def test_every_registered_thing_is_built_from_its_own_description(table: dict[str, type[object]]) -> None:
     for name, spec in zip(table, describe(table), strict=True):
         assert build(spec, table, "thing") == build(name, table, "thing") == table[name]()
@@ -73,6 +86,65 @@ def test_a_wrong_spec_is_said_with_what_would_work(spec: str, said: str) -> None
         build(spec, SAMPLERS, "sampler")
     assert said in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "jpeg:quality=75 + temporal-median:window=5",
+        "  jpeg +  temporal-median:window=5  ",
+        "jpeg\t+ temporal-median:window=5",
+    ],
+)
+def test_defenses_with_a_plus_between_them_are_a_chain(spec: str) -> None:
+    assert build_defense(spec) == Chain((Jpeg(75), TemporalMedian(5)))
+
+
+def test_one_defense_is_no_chain_and_a_plus_inside_of_a_number_is_no_link() -> None:
+    assert build_defense("jpeg:quality=50") == Jpeg(50)
+    assert build_defense("random-noise:sigma=1e+0") == RandomNoise(1.0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("jpeg + ", "the defense '' is unknown; use one of"),
+        ("jpeg + jpg", "the defense 'jpg' is unknown; use one of: temporal-mean:window=3"),
+        ("jpeg + jpeg:quality=0", "the defense 'jpeg:quality=0': quality is 0"),
+        ("jpeg + perturbation-subtraction", "must come first in a chain"),
+        ("random-noise:seed=3", "has no setting 'seed=3'; write it as random-noise:sigma=0.04"),
+    ],
+)
+def test_a_wrong_chain_is_said_with_its_part(spec: str, said: str) -> None:
+    with pytest.raises(LsapError) as caught:
+        build_defense(spec)
+    assert said in str(caught.value)
+
+
+def test_squeezers_stand_in_brackets() -> None:
+    squeezers = (BitDepth(3), Bilateral(3, 1.5), Chain((Jpeg(50), TemporalMedian())))
+    spec = "feature-squeezing:squeezers=[bit-depth:bits=3 | bilateral:window=3,sigma=1.5 | jpeg:quality=50 + temporal-median]"
+    assert build_detector(spec) == FeatureSqueezing(squeezers)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("feature-squeezing:squeezers=jpeg", "squeezers is 'jpeg', which is not a list of defenses such as [bit-depth"),
+        ("feature-squeezing:squeezers=[]", "which is not a list of defenses"),
+        ("feature-squeezing:squeezers=[jpg]", "the defense 'jpg' is unknown"),
+        (
+            "feature-squeezing:squeezers=[perturbation-subtraction]",
+            "one that is fitted on a set of videos cannot be used",
+        ),
+        ("squeezing", "the detector 'squeezing' is unknown; use one of: temporal-consistency:windows=16,stride=2"),
+        ("corpus-residual:videos=2", "videos is 2; it must be a whole number from 3 to 1000"),
+    ],
+)
+def test_a_wrong_detector_is_said_with_what_would_work(spec: str, said: str) -> None:
+    with pytest.raises(LsapError) as caught:
+        build_detector(spec)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["True", "1", "yes", ""])

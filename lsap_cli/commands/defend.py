@@ -17,8 +17,15 @@ def command(
     sampler: Annotated[list[str] | None, typer.Option(help="repeat for several (default: the model's own)")] = None,
     defense: Annotated[
         list[str] | None,
-        typer.Option(help='such as "jpeg:quality=50"; repeat for several (default: one of each kind)'),
+        typer.Option(help='such as "jpeg:quality=50 + temporal-mean"; repeat for several (default: five plain ones)'),
     ] = None,
+    detector: Annotated[
+        list[str] | None, typer.Option(help='such as "corpus-residual"; repeat for several (default: none)')
+    ] = None,
+    draws: Annotated[int, typer.Option(min=1, help="how often a random defense is drawn for each video")] = 5,
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="also clean videos under natural corruptions, at five severities")
+    ] = False,
     target: Annotated[
         str | None, typer.Option(help="label for success rates (default: the perturbation's own)")
     ] = None,
@@ -43,7 +50,8 @@ def command(
 
     settings = Settings(
         videos=str(videos), model=model, perturbation=_text(perturbation), perturbed=_text(perturbed),
-        sampler=tuple(sampler or ()), defense=tuple(defense or ()), target=target, views=views,
+        sampler=tuple(sampler or ()), defense=tuple(defense or ()),
+        detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
         allow_overlap=allow_overlap, batch=batch, device=device, seed=seed,
     )  # fmt: skip
     with running("defend", run, asdict(settings), quiet) as (work, screen):

@@ -5,7 +5,8 @@ sample, resize, crop, classify. `generate` verifies with it, `defend` evaluates 
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,15 +15,18 @@ import torch
 from torch import Tensor
 
 from defenses import Defense
+from defenses.chain import student, taught
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.listing import Video
 from lsap_cli.evaluation.changes import Changes
+from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.video.reading import UnreadableVideo, read_footage, read_some_frames
 from perturbations import Perturbation
 from perturbations.samplers import Sampler
 from perturbations.seeds import seeded
 
-NATIVE_BYTES = 2**30  # frames of one video held at its own size at a time
+NATIVE_BYTES = 2**29  # frames of one video held at its own size at a time, in bytes
+FLOATS = 8  # how much larger they are as numbers, with the copies and neighbors that defenses hold
 
 
 class Attack(Protocol):
@@ -83,6 +87,7 @@ class Prediction:
     sampler: str
     label: int
     milliseconds: float  # of the defense, for this video
+    draws: tuple[int, ...] = ()  # behind a random defense: the label of each draw, the first being `label`
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,7 @@ class Judge:
         seed: of samplers that draw; equal for all attacks and defenses, so that outcomes are paired.
         device: where clips are classified.
         batch: clips at a time.
+        draws: how often a random defense is drawn for each video; each draw is the same under all attacks.
     """
 
     classifier: Classifier
@@ -108,6 +114,8 @@ class Judge:
     seed: int
     device: torch.device
     batch: int = 8
+    draws: int = 1
+    corpora: dict[tuple[str, str], Corpus] = field(default_factory=dict)  # by attack and defense; see `observe`
     changes: dict[str, Changes] = field(default_factory=dict)  # what attacks did to the frames that were looked at
 
     def predict(self, video: Video) -> list[Prediction]:
@@ -123,58 +131,114 @@ class Judge:
             prediction for path, attacks in by_source.items() for prediction in self._predict_file(video, path, attacks)
         ]
 
+    def observe(self, video: Video) -> None:
+        """Lets the defenses that must see a set of videos first look at this one, under every attack.
+
+        Raises:
+            UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
+        """
+        for spec, defense in self.defenses.items():
+            part = None if defense is None else student(defense)
+            if part is None:
+                continue
+            for attack in self.attacks:
+                native, numbers = self.read(video, attack, part.watched)
+                corpus = self.corpora.setdefault((attack, spec), Corpus(self.seed))
+                corpus.add(video, part.observe(native.float() / 255, numbers))
+
+    def read(self, video: Video, attack: str, wanted: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
+        """Some frames of an attacked video, (K, 3, H, W) uint8, and their numbers: those that `wanted` names of N."""
+        path = self.attacks[attack].source(video)
+        count = len(read_footage(path).times)
+        numbers = wanted(count)
+        return self.attacks[attack].change(read_some_frames(path, numbers), numbers, count), numbers
+
     def _predict_file(self, video: Video, path: Path, attacks: Sequence[str]) -> Iterator[Prediction]:
         """Predictions for the attacks that share one file, which is decoded once (in parts, if it is large)."""
         footage = read_footage(path)
         count = len(footage.times)
-        chosen = {spec: self._choose(video, sampler, footage.times) for spec, sampler in self.samplers.items()}
+        chosen = {spec: self.choose(video, sampler, footage.times) for spec, sampler in self.samplers.items()}
         wanted = torch.cat([indices.flatten() for indices in chosen.values()]).unique()
-        cells = [(attack, defense) for attack in attacks for defense in self.defenses]
-        shrunk: dict[tuple[str, str], list[Tensor]] = {cell: [] for cell in cells}
-        seconds = dict.fromkeys(cells, 0.0)
-        for part in wanted.split(self._frames_at_once(footage.height, footage.width)):
-            needed = torch.cat([self._needs(defense, part, count) for defense in self.defenses.values()]).unique()
+        variants = {(attack, spec): self._variants(video, attack, spec) for attack in attacks for spec in self.defenses}
+        shrunk: dict[tuple[str, str], list[list[Tensor]]] = {cell: [[] for _ in variants[cell]] for cell in variants}
+        seconds = dict.fromkeys(variants, 0.0)
+        everything = [defense for cell in variants.values() for defense in cell]
+        at_once = self._frames_at_once(footage.height, footage.width)
+        for part, needed in _parts(wanted, everything, count, at_once):
             native = read_some_frames(path, needed)
             for attack in attacks:
                 attacked = self.attacks[attack].change(native, needed, count)
                 self.changes.setdefault(attack, Changes()).add(native, attacked)
-                for spec, defense in self.defenses.items():
-                    start = time.perf_counter()
-                    defended = _defended(defense, attacked, needed, part, count)
-                    seconds[attack, spec] += time.perf_counter() - start
-                    shrunk[attack, spec].append(self.classifier.geometry.shrink(defended))
-        for attack, spec in cells:
-            frames = self.classifier.geometry.crop(torch.cat(shrunk[attack, spec]))
-            clips = torch.cat([frames[torch.searchsorted(wanted, indices)] for indices in chosen.values()])
-            labels = self._classify(clips).tolist()
-            for sampler, label in zip(chosen, labels, strict=True):
-                yield Prediction(attack, spec, sampler, label, seconds[attack, spec] * 1000)
+                for spec in self.defenses:
+                    for draw, defense in enumerate(variants[attack, spec]):
+                        for piece, _ in _parts(part, [defense], count, at_once // FLOATS):
+                            start = time.perf_counter()
+                            defended = defended_bytes(defense, attacked, needed, piece, count)
+                            seconds[attack, spec] += time.perf_counter() - start
+                            shrunk[attack, spec][draw].append(self.classifier.geometry.shrink(defended))
+        for attack, spec in variants:
+            labels = [self._labels(torch.cat(frames), wanted, chosen.values()) for frames in shrunk[attack, spec]]
+            milliseconds = seconds[attack, spec] * 1000 / len(labels)
+            for sampler, *drawn in zip(chosen, *labels, strict=True):
+                is_random = not self._is_deterministic(spec)
+                yield Prediction(attack, spec, sampler, drawn[0], milliseconds, tuple(drawn) if is_random else ())
 
-    def _choose(self, video: Video, sampler: Sampler, times: Tensor) -> Tensor:
+    def _labels(self, shrunk: Tensor, wanted: Tensor, chosen: Iterable[Tensor]) -> list[int]:
+        """One class number a sampler, from the frames numbered `wanted`."""
+        frames = self.classifier.geometry.crop(shrunk)
+        clips = torch.cat([frames[torch.searchsorted(wanted, indices)] for indices in chosen])
+        labels: list[int] = self._classify(clips).tolist()
+        return labels
+
+    def _is_deterministic(self, spec: str) -> bool:
+        defense = self.defenses[spec]
+        return defense is None or defense.deterministic
+
+    def _variants(self, video: Video, attack: str, spec: str) -> list[Defense | None]:
+        """The defense as it works on this video: fitted on the others where it must be, and drawn where it is random."""
+        defense = self.defenses[spec]
+        if defense is None:
+            return [None]
+        if (attack, spec) in self.corpora:
+            defense = taught(defense, self.corpora[attack, spec].others(video))
+        if defense.deterministic:
+            return [defense]
+        return [defense.drawn(seeded(self.seed, "draw", spec, video.name, draw)) for draw in range(self.draws)]
+
+    def choose(self, video: Video, sampler: Sampler, times: Tensor) -> Tensor:
         """(V, T) frame numbers; the same for every attack and defense."""
         generator = seeded(self.seed, "clips", video.name)
         return sampler.choose(times, self.classifier.frames, self.views, generator)
 
-    def _needs(self, defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor:
-        return indices if defense is None else defense.needs(indices, frame_count)
-
     def _frames_at_once(self, height: int, width: int) -> int:
-        return max(1, NATIVE_BYTES // (height * width * 3 * 8))  # 8: float copies and neighbors that defenses hold
+        return max(1, NATIVE_BYTES // (height * width * 3))
 
     def _classify(self, clips: Tensor) -> Tensor:
         """(samplers * V, T, 3, h, w) uint8 -> one class number a sampler, by the mean of the views' probabilities."""
+        probabilities = self.probabilities(clips)
+        return probabilities.view(-1, self.views, probabilities.shape[1]).mean(1).argmax(1)
+
+    def probabilities(self, clips: Tensor) -> Tensor:
+        """(B, T, 3, h, w) uint8 -> (B, classes) float32, on the CPU."""
         with torch.inference_mode():
-            probabilities = torch.cat(
+            return torch.cat(
                 [
                     self.classifier.score(part.to(self.device).float() / 255).softmax(1).cpu()
                     for part in clips.split(self.batch)
                 ]
             )
-        return probabilities.view(-1, self.views, probabilities.shape[1]).mean(1).argmax(1)
 
 
-def _defended(defense: Defense | None, frames: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
-    """The defended video's frames at `wanted`, in whole levels: (len(wanted), 3, H, W) uint8."""
+def defended_bytes(defense: Defense | None, frames: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
+    """The defended video's frames at `wanted`, in whole levels: (len(wanted), 3, H, W) uint8.
+
+    Args:
+        defense: None: the frames as they are.
+        frames: (S, 3, H, W) uint8, numbered `have`.
+        have: (S,) int64, sorted, each one once, at least what the defense needs.
+        wanted: (K,) int64, sorted, each one once.
+        frame_count: frames of the whole video.
+    """
     if defense is None:
         return frames if len(have) == len(wanted) else frames[torch.searchsorted(have, wanted)]
     rows = torch.searchsorted(have, defense.needs(wanted, frame_count))
@@ -182,8 +246,27 @@ def _defended(defense: Defense | None, frames: Tensor, have: Tensor, wanted: Ten
     return defended.mul_(255).round_().to(torch.uint8)
 
 
+def _needs(defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor:
+    return indices if defense is None else defense.needs(indices, frame_count)
+
+
+def _parts(
+    wanted: Tensor, defenses: Sequence[Defense | None], frame_count: int, most: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Splits the wanted frames until each part needs no more than `most` source frames: (wanted, needed)."""
+    needed = torch.cat([_needs(defense, wanted, frame_count) for defense in defenses]).unique()
+    if len(needed) <= most or len(wanted) == 1:
+        yield wanted, needed
+        return
+    for half in wanted.chunk(2):
+        yield from _parts(half, defenses, frame_count, most)
+
+
 def judge_all(judge: Judge, videos: Sequence[Video]) -> Iterator[tuple[Video, list[Prediction] | UnreadableVideo]]:
     """Each video's predictions, or why it cannot be judged."""
+    for video in videos:
+        with suppress(UnreadableVideo):  # it is named below
+            judge.observe(video)
     for video in videos:
         try:
             yield video, judge.predict(video)

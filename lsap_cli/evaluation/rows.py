@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lsap_cli.datasets.listing import Video
+from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.protocol import Prediction
 from lsap_cli.evaluation.rates import Rate, mcnemar, rate, rate_of
 
@@ -21,6 +22,8 @@ class Record:
         video: its name.
         labels: class numbers that count as right; empty: not labelled.
         clean_prediction: on the clean, undefended video with the same sampler: what fooling is measured against.
+        recording: that the video was cut from.
+        draws: behind a random defense: the prediction of each draw, the first being `prediction`.
     """
 
     video: str
@@ -31,6 +34,14 @@ class Record:
     prediction: int
     clean_prediction: int
     milliseconds: float
+    recording: str = ""
+    draws: tuple[int, ...] = ()
+
+    @property
+    def fooled_share(self) -> float:
+        """The share of draws whose prediction is not the clean, undefended one."""
+        drawn = self.draws or (self.prediction,)
+        return sum(one != self.clean_prediction for one in drawn) / len(drawn)
 
     @property
     def correct(self) -> bool | None:
@@ -50,6 +61,8 @@ class Record:
             "clean_prediction": names[self.clean_prediction],
             "correct": self.correct,
             "changed": self.prediction != self.clean_prediction,
+            "recording": self.recording,
+            "draws": [names[one] for one in self.draws] or None,
         }
 
 
@@ -66,6 +79,8 @@ def make_records(video: Video, predictions: Sequence[Prediction]) -> list[Record
             one.label,
             clean[one.sampler],
             one.milliseconds,
+            video.group,
+            one.draws,
         )
         for one in predictions
     ]
@@ -108,6 +123,8 @@ def _row(
         "success_rate": None if target is None else _success(cell, target),
         "dominant_label": None if is_reference else _dominant_label(cell, names),
         "mcnemar_p": None if first.attack == NO_ATTACK else mcnemar(clean_right, right),
+        "net_fooling_rate": None if first.attack == NO_ATTACK else _net_fooling(cell, unattacked),
+        "by_recording": _by_recording(cell, is_reference),
         "milliseconds_per_video": round(sum(one.milliseconds for one in cell) / len(cell), 2),
     }
 
@@ -128,6 +145,37 @@ def _of_one_class(cell: Sequence[Record], source: int | None) -> dict[str, Any]:
 
 def _outcomes(cell: Sequence[Record]) -> list[bool]:
     return [one.prediction in one.labels for one in cell if one.labels]
+
+
+def _net_fooling(cell: Sequence[Record], unattacked: Sequence[Record]) -> dict[str, Any] | None:
+    """What the attack changes beyond what the defense changes by itself: P(changed | attack) - P(changed | none).
+
+    Both are taken over all draws of a random defense, which are the same with and without the attack. The interval is
+    the bootstrap's over recordings, of the difference video by video.
+    """
+    alone = [one.fooled_share for one in unattacked]
+    attacked = [one.fooled_share for one in cell]
+    net = mean_by_recording([a - b for a, b in zip(attacked, alone, strict=True)], [one.recording for one in cell])
+    return net and {
+        **net,
+        "attacked": sum(attacked) / len(attacked),
+        "alone": sum(alone) / len(alone),
+        "draws": max(1, len(cell[0].draws)),
+    }
+
+
+def _by_recording(cell: Sequence[Record], is_reference: bool) -> dict[str, Any]:
+    """Accuracy and fooling rate with intervals that do not take videos of one recording for independent."""
+    labelled = [one for one in cell if one.labels]
+    return {
+        "recordings": len({one.recording for one in cell}),
+        "accuracy": mean_by_recording([float(bool(one.correct)) for one in labelled], [r.recording for r in labelled]),
+        "fooling_rate": None
+        if is_reference
+        else mean_by_recording(
+            [float(one.prediction != one.clean_prediction) for one in cell], [r.recording for r in cell]
+        ),
+    }
 
 
 def _success(cell: Sequence[Record], target: int) -> Rate | None:

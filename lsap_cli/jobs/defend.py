@@ -1,17 +1,21 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from defenses import DEFENSES, Defense
+from defenses import Defense
+from defenses.chain import student
+from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import Video, slug
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
+from lsap_cli.evaluation.detection import Score, detector_rows, score_all
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written, judge_all
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
 from lsap_cli.jobs.apply import COPY, load_perturbation
@@ -19,7 +23,7 @@ from lsap_cli.jobs.perturbed import PerturbedFolder
 from lsap_cli.jobs.pictures import draw_pictures
 from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip
 from lsap_cli.runs import Run
-from lsap_cli.specs import build
+from lsap_cli.specs import build_defense, build_detector
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
 from perturbations.controls import noise_like
@@ -44,6 +48,9 @@ class Settings:
     perturbed: str | None = None
     sampler: tuple[str, ...] = ()
     defense: tuple[str, ...] = ()
+    detector: tuple[str, ...] = ()
+    draws: int = 5
+    corruptions: bool = False
     target: str | None = None
     views: int | None = None
     allow_overlap: bool = False
@@ -65,6 +72,7 @@ class Task:
     overlapping: list[str]
     target: int | None
     judge: Judge
+    detectors: dict[str, Detector]
 
 
 def defend(settings: Settings, run: Run) -> dict[str, Any]:
@@ -94,12 +102,17 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
             run.event("video", path=video.name, judged=len(mine))
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
+    detections = _detect(task, run, {record.video for record in records})
+    natural = _natural(task, run, {record.video for record in records}) if settings.corruptions else None
     rows = make_rows(records, task.classifier.labels, task.target)
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
+        "detectors": detections,
+        "natural_robustness": natural,
+        "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
         "protocol": _protocol(task, settings, shown),
         "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
         "effective_noise": _effective(task, NOISE),
@@ -126,7 +139,8 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
             "there is nothing to defend; its own rates are in the run of lsap generate"
         )
     defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
-    defenses |= {spec: build(spec, DEFENSES, "defense") for spec in settings.defense or ALL_DEFENSES}
+    defenses |= {spec: build_defense(spec) for spec in settings.defense or ALL_DEFENSES}
+    detectors = {spec: build_detector(spec) for spec in settings.detector}
     run.event("stage", name="loading the model")
     classifier = load_classifier(settings.model).to(device)
     samplers = build_samplers(settings.sampler or (classifier.sampler_spec,))
@@ -146,14 +160,16 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         seed=settings.seed,
         device=device,
         batch=settings.batch,
+        draws=settings.draws,
     )
+    _check_recordings(videos, defenses, detectors)
     if settings.target is None and target is not None and slug(target) not in map(slug, classifier.labels):
         run.event(
             "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
         )
         target = None
     number = None if target is None else class_number(target, classifier, "the perturbation's target")
-    return Task(classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge)
+    return Task(classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge, detectors)
 
 
 def _attacks(
@@ -183,6 +199,82 @@ def _attacks(
             skip(run, skipped, video, reason)
         attacks[name] = Written(folder.files)
     return attacks, name
+
+
+def _check_recordings(
+    videos: Sequence[Video], defenses: Mapping[str, Defense | None], detectors: Mapping[str, Detector]
+) -> None:
+    """Refuses too few videos before any is judged."""
+    together = [spec for spec, one in defenses.items() if one is not None and student(one) is not None]
+    together += [spec for spec, detector in detectors.items() if detector.others]
+    recordings = len({video.group for video in videos})
+    if together and recordings < 3:
+        raise LsapError(
+            f"'{together[0]}' looks for what videos have in common: it needs at least 3 recordings, not {recordings}"
+        )
+    if detectors and recordings < 2:
+        raise LsapError(f"a detector's threshold comes from other recordings: at least 2 are needed, not {recordings}")
+
+
+def _detect(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]]:
+    """The detectors' rows; their scores go to detections.jsonl."""
+    if not task.detectors:
+        return []
+    videos = [video for video in task.videos if video.name in judged]
+    run.event("stage", name="detecting", videos=len(videos), detectors=list(task.detectors))
+    scores: list[Score] = []
+    seen: set[str] = set()  # a video comes again with the scores that take the others
+    for video, outcome in score_all(task.judge, task.detectors, videos):
+        if isinstance(outcome, UnreadableVideo):
+            raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+        scores += outcome
+        if video.name not in seen:
+            run.event("video", path=video.name)
+        seen.add(video.name)
+    rows, flagged = detector_rows(scores, task.detectors, NO_ATTACK)
+    with (run.folder / "detections.jsonl").open("w", encoding="utf-8") as lines:
+        for one in scores:
+            alarm = flagged[one.detector, one.attack, one.video]
+            lines.write(json.dumps(one.as_json() | {"flagged": alarm}) + "\n")
+    return rows
+
+
+def _natural(task: Task, run: Run, judged: Collection[str]) -> dict[str, Any] | None:
+    """Clean videos under natural corruptions, with the first sampler; predictions go to corruptions.jsonl."""
+    sampler = next(iter(task.judge.samplers))
+    judge = replace(
+        task.judge,
+        samplers={sampler: task.judge.samplers[sampler]},
+        attacks={NO_ATTACK: Clean()},
+        defenses={NO_DEFENSE: None, **corruption_names()},
+        draws=1,
+        changes={},
+    )
+    videos = [video for video in task.videos if video.name in judged and video.labels]
+    run.event("stage", name="corrupting", videos=len(videos), corruptions=len(judge.defenses) - 1)
+    records: list[Record] = []
+    with (run.folder / "corruptions.jsonl").open("w", encoding="utf-8") as lines:
+        for video, outcome in judge_all(judge, videos):
+            if isinstance(outcome, UnreadableVideo):
+                raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+            mine = make_records(video, outcome)
+            records += mine
+            lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in mine)
+            run.event("video", path=video.name, judged=len(mine))
+    return natural_robustness(records, sampler)
+
+
+def _declared(defense: Defense) -> dict[str, Any]:
+    """What a defense says of itself, for whoever wants to attack it."""
+    return {
+        "deterministic": defense.deterministic,
+        "differentiable": defense.differentiable,
+        "frames": defense.frames,
+        "gradient": defense.gradient,
+        "passes_constant_in_time": defense.passes_constant_in_time,
+        "passes_low_frequencies": defense.passes_low_frequencies,
+        "null_space": defense.null_space,
+    }
 
 
 def _overlap(videos: Sequence[Video], perturbation: Perturbation | None, settings: Settings, run: Run) -> list[str]:
@@ -223,6 +315,7 @@ def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[s
         "learned_against": perturbation.record.get("classifier", {}).get("name") if perturbation else None,
         "target": None if task.target is None else task.classifier.labels[task.target],
         "seed": settings.seed,
+        "draws": settings.draws,
         "perturbed_by": "folder" if task.folder else "perturbation",
         "overlap_allowed": settings.allow_overlap,
         "overlap": task.overlapping,

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
-from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
+from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Estimate, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentences
 from lsap_cli.runs.run import write_atomically
 
@@ -117,6 +117,10 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "summary": summary_sentences(results),
         "figures": list(_key_figures(rows)) if rows.rows else [],
         "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
+        "detectors": [DetectorRow.read(row) for row in results.get("detectors") or []],
+        "roc_plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.roc_plots(results)],
+        "natural": _natural(results.get("natural_robustness")),
+        "has_net": any(row.draws > 1 for row in rows.rows),
         "tables": [_table(rows, sampler) for sampler in rows.samplers],
         "has_success": rows.targeted,
         "tall": rows.targeted or any(row.videos > 99 for row in rows.rows),
@@ -211,6 +215,18 @@ def _table(rows: Rows, sampler: str) -> _SamplerTable:
         if lines:
             groups.append(("no defense" if defense == NO_DEFENSE else defense, lines))
     return _SamplerTable(sampler, groups)
+
+
+def _natural(json: Json | None) -> dict[str, Any] | None:
+    """Natural robustness, as the page shows it."""
+    if not json:
+        return None
+    return {
+        "clean": Rate.read(json["clean"]),
+        "mpc": Estimate.read(json["mpc"]),
+        "rpc": Estimate.read(json["rpc"]),
+        "kinds": [(str(kind), [Rate.read(one) for one in rates]) for kind, rates in json["kinds"].items()],
+    }
 
 
 def _line_name(row: Row, rows: Rows) -> str:

@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows
+from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Json, Rate, Row, Rows
 
 INK, FAINT, PAPER = "#1d2430", "#d5d9e0", "#fffffe"
 
@@ -67,6 +67,70 @@ def rate_plots(results: Json) -> list[RatePlot]:
     measure, rate = ("accuracy", _accuracy) if rows.labelled else ("fooling rate", _fooling_rate)
     plots = [_rate_plot(rows, sampler, measure, rate) for sampler in rows.samplers]
     return [plot for plot in plots if plot]
+
+
+@dataclass(frozen=True)
+class RocPlot:
+    """The ROC curves of all detectors under one attack: the SVG element, which line is whose, the same in words."""
+
+    attack: str
+    svg: str
+    lines: tuple[tuple[str, Series], ...]
+    description: str
+
+
+def roc_plots(results: Json) -> list[RocPlot]:
+    """A plot for each attack that detectors were tried on.
+
+    Args:
+        results: a parsed results.json.
+    """
+    rows = [DetectorRow.read(row) for row in results.get("detectors") or []]
+    return [
+        _roc_plot(attack, [row for row in rows if row.attack == attack]) for attack in {row.attack: 0 for row in rows}
+    ]
+
+
+def _roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
+    looks = [PERTURBED[number % len(PERTURBED)] for number in range(len(rows))]
+    areas = [f"{row.detector}: area {row.auc.value:.2f} ({row.auc.interval})" for row in rows if row.auc]
+    description = f"ROC curves, {_attack_name(attack)} against clean videos. " + "; ".join(areas)
+    salt = hashlib.sha256(description.encode(errors="replace")).hexdigest()[:8]
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 10, "text.color": INK}):
+        figure = Figure(figsize=(280 / 72, 270 / 72))
+        figure.patch.set_visible(False)
+        axes = figure.add_axes((0.15, 0.15, 0.82, 0.82))
+        _dress_square(axes)
+        for row, look in zip(rows, looks, strict=True):
+            axes.plot(
+                row.false_positive_rates,
+                row.true_positive_rates,
+                color=look.color,
+                marker=look.marker,
+                markersize=4,
+                markevery=max(1, len(row.false_positive_rates) // 8),
+                linewidth=1.6,
+                drawstyle="steps-post",
+                clip_on=False,
+                zorder=3,
+            )
+        svg = _svg(figure, salt)
+    return RocPlot(attack, svg, tuple((row.detector, look) for row, look in zip(rows, looks, strict=True)), description)
+
+
+def _dress_square(axes: Axes) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.patch.set_visible(False)
+    ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(ticks, labels=["0", "0.25", "0.5", "0.75", "1"])
+        axis.set_tick_params(length=0, labelcolor=INK, labelsize=9, pad=4)
+    axes.set_xlabel("false positive rate (clean videos)", color=INK, fontsize=9)
+    axes.set_ylabel("true positive rate", color=INK, fontsize=9)
+    axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, zorder=1)
+    for spine in axes.spines.values():
+        spine.set_color(FAINT)
 
 
 def _accuracy(row: Row) -> Rate | None:

@@ -46,6 +46,84 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def read(cls, json: Json | None) -> "Estimate | None":
+        """The figure in a JSON object; None where it does not apply."""
+        return cls(float(json["value"]), float(json["low"]), float(json["high"])) if json else None
+
+    @property
+    def interval(self) -> str:
+        return f"{self.low:.2f}–{self.high:.2f}"
+
+
+@dataclass(frozen=True)
+class DetectorRow:
+    """How well a detector tells videos under one attack from clean ones."""
+
+    detector: str
+    attack: str
+    clean_videos: int
+    attacked_videos: int
+    auc: Estimate | None
+    average_precision: Estimate | None
+    at_few_alarms: tuple[tuple[str, Estimate | None], ...]  # false positive rate as text, true positive rate
+    points: tuple["DetectorPoint", ...]  # the operating point, then the literature's
+    false_positive_rates: tuple[float, ...]
+    true_positive_rates: tuple[float, ...]
+    milliseconds_per_video: float | None
+
+    @classmethod
+    def read(cls, json: Json) -> "DetectorRow":
+        return cls(
+            detector=printable(json["detector"]),
+            attack=printable(json["attack"]),
+            clean_videos=int(json["clean_videos"]),
+            attacked_videos=int(json["attacked_videos"]),
+            auc=Estimate.read(json.get("auc")),
+            average_precision=Estimate.read(json.get("average_precision")),
+            at_few_alarms=tuple((str(k), Estimate.read(v)) for k, v in json["tpr_at_fpr"].items()),
+            points=(
+                DetectorPoint.read("threshold from other clean videos", json["operating_point"]),
+                *(
+                    DetectorPoint.read(f"{printable(one['name'])}, {float(one['threshold']):g}", one)
+                    for one in json.get("fixed_points", [])
+                ),
+            ),
+            false_positive_rates=tuple(map(float, json["curve"]["false_positive_rate"])),
+            true_positive_rates=tuple(map(float, json["curve"]["true_positive_rate"])),
+            milliseconds_per_video=json.get("milliseconds_per_video"),
+        )
+
+
+@dataclass(frozen=True)
+class DetectorPoint:
+    """What one threshold of a detector does."""
+
+    name: str
+    recall: Rate | None
+    false_positive_rate: Rate | None
+    precision: Rate | None
+    f1: Estimate | None
+
+    @classmethod
+    def read(cls, name: str, json: Json) -> "DetectorPoint":
+        return cls(
+            name,
+            Rate.read(json.get("recall")),
+            Rate.read(json.get("false_positive_rate")),
+            Rate.read(json.get("precision")),
+            Estimate.read(json.get("f1")),
+        )
+
+
+@dataclass(frozen=True)
 class Row:
     """What was measured for one attack, defense and sampler."""
 
@@ -61,6 +139,8 @@ class Row:
     dominant_share: Rate | None
     milliseconds_per_video: float | None
     mcnemar_p: float | None
+    net_fooling: Estimate | None  # beyond what the defense changes by itself, over all draws of it
+    draws: int
 
     @classmethod
     def read(cls, json: Json) -> "Row":
@@ -78,6 +158,8 @@ class Row:
             dominant_share=Rate.read(dominant.get("share")),
             milliseconds_per_video=json.get("milliseconds_per_video"),
             mcnemar_p=json.get("mcnemar_p"),
+            net_fooling=Estimate.read(json.get("net_fooling_rate")),
+            draws=int((json.get("net_fooling_rate") or {}).get("draws", 1)),
         )
 
     @property

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter, median_filter
 
 from defenses import Defense
-from defenses.temporal import TemporalMean, TemporalMedian, median, mirror
+from defenses.median import median
+from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian, gaussian, mirror
 from tests.defenses.videos import defend_all, make_video
 
 
@@ -112,3 +114,26 @@ def test_a_time_constant_pattern_passes_whole(defense: Defense, frame_count: int
 def test_a_window_that_has_no_middle_is_refused_by_name(kind: type[Defense], window: int) -> None:
     with pytest.raises(ValueError, match=f"window is {window}; it must be an odd number of at least 3"):
         kind(window=window)  # type: ignore[call-arg]  # both kinds have a window
+
+
+@pytest.mark.parametrize("window", [3, 5, 9])
+def test_the_median_is_scipys(window: int) -> None:
+    video = make_video(11)
+    expected = median_filter(video.numpy(), size=(window, 1, 1, 1), mode="reflect")
+    assert torch.equal(defend_all(TemporalMedian(window), video), torch.from_numpy(expected))
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.0, 2.5])
+def test_the_gaussian_is_scipys(sigma: float) -> None:
+    video = make_video(25)
+    radius = len(gaussian(sigma)) // 2
+    expected = gaussian_filter(video.double().numpy(), sigma, axes=0, mode="reflect", radius=radius)
+    torch.testing.assert_close(
+        defend_all(TemporalGaussian(sigma), video).double(), torch.from_numpy(expected), atol=1e-6, rtol=0
+    )
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, 21.0])
+def test_a_sigma_off_the_scale_is_refused_by_name(sigma: float) -> None:
+    with pytest.raises(ValueError, match=f"sigma is {sigma}; it must be above 0 and at most 20 frames"):
+        TemporalGaussian(sigma)

@@ -8,18 +8,26 @@ import torch
 from torch import Tensor
 
 from defenses import Defense
-from defenses.compression import Jpeg
+from defenses.chain import Chain, taught
+from defenses.compression import H264, Jpeg
+from defenses.detectors import DETECTORS
+from defenses.randomized import Barrage, RandomNoise
+from defenses.reordering import TemporalDrop, TemporalShuffle
 from defenses.resampling import TemporalResample
+from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMean, TemporalMedian
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.listing import Video
+from lsap_cli.errors import LsapError
 from lsap_cli.evaluation import protocol
+from lsap_cli.evaluation.detection import AttackedVideo, score_all
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Prediction, Written, judge_all
 from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb
 from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames, read_some_frames
 from lsap_cli.video.writing import transcode
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Segments, Uniform
+from perturbations.seeds import seeded
 from tests.tiny import clips_seen, make_bytes, make_classifier, write_timed, write_tiny
 
 SAMPLERS: dict[str, Sampler] = {
@@ -109,6 +117,8 @@ DEFENSES: dict[str, Defense | None] = {
     "median": TemporalMedian(5),
     "resample": TemporalResample(),
     "jpeg": Jpeg(),
+    "h264": H264(stretch=5),
+    "chain": Chain((TemporalMean(), H264(40, 3), TemporalMedian())),
 }
 
 
@@ -222,3 +232,100 @@ def test_the_demo_network_judges_a_video_of_the_real_kind(tmp_path: Path) -> Non
     classifier = load_classifier("demo")
     predictions = make_judge(classifier, samplers={"uniform": Uniform()}).predict(Video(path, "left.mkv"))
     assert classifier.labels[predictions[0].label] == "left"
+
+
+RANDOM: dict[str, Defense | None] = {
+    "none": None,
+    "noise": RandomNoise(0.2),
+    "shuffle": TemporalShuffle(),
+    "barrage": Barrage(),
+    "chain": Chain((TemporalDrop(0.5), RandomNoise(0.1))),
+}
+
+
+@pytest.mark.parametrize("bytes_at_once", [2**30, 1], ids=["whole", "frame by frame"])
+def test_every_draw_of_a_random_defense_is_a_defense_of_the_whole_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int
+) -> None:
+    """Law 2 for random defenses: the draw belongs to the video, the defense and the seed, not to what is looked at."""
+    monkeypatch.setattr(protocol, "NATIVE_BYTES", bytes_at_once)
+    perturbation = strong_perturbation()
+    for video in make_videos(tmp_path)[:2]:
+        classifier = make_classifier()
+        attacks: dict[str, Attack] = {"none": Clean(), "r": Added(perturbation)}
+        judge = replace(make_judge(classifier, attacks, RANDOM, {"uniform": Uniform()}), draws=3)
+        predictions = judge.predict(video)
+        frames, times = whole(video), read_footage(video.path).times
+        every, count = torch.arange(len(frames)), len(frames)
+        expected: list[Tensor] = []
+        for attacked in (frames, perturbation.add_to_bytes(frames, every, count)):
+            for spec, defense in RANDOM.items():
+                for draw in range(3 if defense else 1):
+                    defended = attacked
+                    if defense is not None:
+                        drawn = defense.drawn(seeded(0, "draw", spec, video.name, draw))
+                        defended = (drawn.defend(attacked / 255, every, every, count) * 255).round().to(torch.uint8)
+                    shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
+                    expected.append(shrunk[Uniform().choose(times, 4, 1, torch.Generator())[0]])
+        assert torch.equal(clips_seen(classifier), torch.stack(expected))
+        assert {one.defense: len(one.draws) for one in predictions if one.attack == "r"} == {
+            "none": 0, "noise": 3, "shuffle": 3, "barrage": 3, "chain": 3,
+        }  # fmt: skip
+        assert all(one.label == one.draws[0] for one in predictions if one.draws)
+
+
+def test_a_defense_that_learns_from_videos_sees_the_others_under_the_same_attack(tmp_path: Path) -> None:
+    videos = make_videos(tmp_path)
+    subtraction = PerturbationSubtraction(2, side=16)
+    defense, classifier = Chain((subtraction, Jpeg())), make_classifier()
+    attacks: dict[str, Attack] = {"none": Clean(), "r": Added(strong_perturbation())}
+    judge = make_judge(classifier, attacks, {"none": None, "subtract": defense}, {"uniform": Uniform()})
+    assert [video for video, _ in judge_all(judge, videos)] == videos
+    seen = clips_seen(classifier)[4 * 2 + 3]  # video c: clean, clean subtracted, r, r subtracted
+    evidence = []
+    for video in videos:
+        frames = whole(video)
+        attacked = strong_perturbation().add_to_bytes(frames, torch.arange(len(frames)), len(frames))
+        numbers = subtraction.watched(len(frames))
+        evidence.append(subtraction.observe(attacked[numbers] / 255, numbers).half().float())
+        if video is videos[2]:
+            target = attacked
+    every = torch.arange(len(target))
+    ready = taught(defense, [evidence[0], evidence[1], evidence[3]])
+    defended = (ready.defend(target / 255, every, every, len(target)) * 255).round().to(torch.uint8)
+    shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
+    chosen = Uniform().choose(read_footage(videos[2].path).times, 4, 1, torch.Generator())[0]
+    assert torch.equal(seen, shrunk[chosen])
+
+
+def test_too_few_recordings_to_learn_from_are_refused(tmp_path: Path) -> None:
+    judge = make_judge(make_classifier(), defenses={"none": None, "subtract": PerturbationSubtraction()})
+    with pytest.raises(LsapError, match="give at least three recordings"):
+        list(judge_all(judge, make_videos(tmp_path)[:2]))
+
+
+def test_a_detectors_answers_are_those_of_the_whole_video(tmp_path: Path) -> None:
+    video, perturbation = make_videos(tmp_path)[0], strong_perturbation()
+    judge = make_judge(make_classifier(), {"none": Clean(), "r": Added(perturbation)}, samplers={"dense": Dense(1)})
+    watched = AttackedVideo(judge, video, "r")
+    frames = whole(video)
+    attacked = perturbation.add_to_bytes(frames, torch.arange(14), 14)
+    assert watched.clips.tolist() == [[5, 6, 7, 8]]
+    assert torch.equal(watched.frames(torch.tensor([2, 9])), attacked[[2, 9]] / 255)
+    defended = (TemporalMean().defend(attacked / 255, torch.arange(14), torch.arange(14), 14) * 255).round().byte()
+    geometry = judge.classifier.geometry
+    clip = geometry.crop(geometry.shrink(defended))[5:9]
+    expected = judge.probabilities(clip[None])
+    assert torch.equal(watched.probabilities(watched.clips, TemporalMean()), expected)
+
+
+def test_every_detector_scores_every_video_under_every_attack(tmp_path: Path) -> None:
+    videos = make_videos(tmp_path)
+    (tmp_path / "empty.mp4").touch()
+    videos.append(Video(tmp_path / "empty.mp4", "empty.mp4"))
+    judge = make_judge(make_classifier(), {"none": Clean(), "r": Added(strong_perturbation())})
+    detectors = {name: kind() for name, kind in DETECTORS.items()}
+    scores = [one for _, outcome in score_all(judge, detectors, videos) if isinstance(outcome, list) for one in outcome]
+    found = {(one.detector, one.attack, one.video) for one in scores}
+    assert found == {(d, a, video.name) for d in DETECTORS for a in ("none", "r") for video in videos[:-1]}
+    assert len(scores) == len(found)

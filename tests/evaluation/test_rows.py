@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lsap_cli.datasets.listing import Video
 from lsap_cli.evaluation.protocol import Prediction
 from lsap_cli.evaluation.rates import rate_of
@@ -118,6 +120,55 @@ def test_a_record_is_a_line_of_json_with_names() -> None:
         "clean_prediction": "surfing",
         "correct": True,
         "changed": True,
+        "recording": "b.mp4",
+        "draws": None,
     }
     unlabelled = FOUR[10].as_json(NAMES)
     assert (unlabelled["label"], unlabelled["correct"]) == (None, None)
+
+
+def random_records(name: str, clean: list[int], attacked: list[int]) -> list[Record]:
+    """A video whose undefended label is 0, behind a random defense with three draws."""
+    made = [
+        Prediction("none", "none", "uniform", 0, 0),
+        Prediction("none", "noise", "uniform", clean[0], 0, tuple(clean)),
+        Prediction("r", "noise", "uniform", attacked[0], 0, tuple(attacked)),
+    ]
+    return make_records(Video(Path(name), name, (0,)), made)
+
+
+def test_a_random_defense_is_charged_with_the_predictions_that_it_changes_by_itself() -> None:
+    records = [
+        *random_records("a", [0, 0, 1], [1, 1, 1]),  # 1/3 alone, 3/3 attacked
+        *random_records("b", [0, 0, 0], [0, 2, 0]),  # 0 alone, 1/3 attacked
+        *random_records("c", [1, 1, 0], [1, 0, 0]),  # 2/3 alone, 1/3 attacked
+    ]
+    rows = {(one["attack"], one["defense"]): one for one in make_rows(records, NAMES, None)}
+    net = rows["r", "noise"]["net_fooling_rate"]
+    assert (net["alone"], net["attacked"], net["draws"]) == (pytest.approx(1 / 3), pytest.approx(5 / 9), 3)
+    assert net["value"] == pytest.approx(5 / 9 - 1 / 3)
+    assert net["low"] <= net["value"] <= net["high"]
+    assert rows["r", "noise"]["fooling_rate"] == rate_of(2, 3)  # of the first draw
+    assert rows["none", "noise"]["net_fooling_rate"] is None
+    assert records[1].as_json(NAMES)["draws"] == ["yoga", "yoga", "golf"]
+
+
+def test_a_deterministic_defense_has_a_net_rate_too() -> None:
+    net = row("r", "jpeg")["net_fooling_rate"]
+    assert (net["attacked"], net["alone"], net["value"], net["draws"]) == (0.5, 0.5, 0.0, 1)
+
+
+def test_intervals_by_recording_are_wider_where_recordings_have_several_videos() -> None:
+    alone = [record for number in range(12) for record in records((0,), 0, 0, number % 2, 0, name=f"{number}.mp4")]
+    cut = [
+        record
+        for number in range(12)
+        for record in records((0,), 0, 0, number // 2 % 2, 0, name=f"v_a_g{number // 2:02d}_c{number % 2:02d}.avi")
+    ]
+    widths = []
+    for made, recordings in ((alone, 12), (cut, 6)):
+        (found,) = [one for one in make_rows(made, NAMES, None) if (one["attack"], one["defense"]) == ("r", "none")]
+        assert found["by_recording"]["recordings"] == recordings
+        assert found["by_recording"]["fooling_rate"]["value"] == found["fooling_rate"]["value"] == 0.5
+        widths.append(found["by_recording"]["fooling_rate"]["high"] - found["by_recording"]["fooling_rate"]["low"])
+    assert widths[1] > 1.2 * widths[0]

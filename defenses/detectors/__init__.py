@@ -1,0 +1,15 @@
+"""Detectors: a video gets a score; the higher, the more it looks perturbed. Tensors in, scores out."""
+
+from defenses.detectors.base import Detector, Watched
+from defenses.detectors.consistency import TemporalConsistency
+from defenses.detectors.corpus import CorpusResidual
+from defenses.detectors.squeezing import FeatureSqueezing
+
+DETECTORS: dict[str, type[Detector]] = {
+    "temporal-consistency": TemporalConsistency,
+    "feature-squeezing": FeatureSqueezing,
+    "corpus-residual": CorpusResidual,
+}
+"""Every detector, by the name that a user writes."""
+
+__all__ = ["DETECTORS", "Detector", "Watched"]

@@ -1,0 +1,120 @@
+"""Defenses that disturb the order of frames: shuffled, dropped, frozen, or rebuilt from their neighbors."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from defenses.base import Defense, FrameChoice, Frames, Gradient, RandomDefense, bad_setting, each_once, take
+from defenses.temporal import window_frames
+
+
+@dataclass(frozen=True)
+class TemporalShuffle(RandomDefense, FrameChoice):
+    """Shuffle the frames inside of every block of `block` frames.
+
+    Hwang, Zhang, Choi, Hsieh and Lee, Neural Networks 169, 2024: networks tolerate a local shuffle better than
+    perturbations do.
+
+    Attributes:
+        block: frames that change places with each other, at least 2.
+    """
+
+    block: int = 4
+
+    null_space: ClassVar[str] = "A pattern that is the same in every frame, or at least in every block."
+
+    def __post_init__(self) -> None:
+        if self.block < 2:
+            raise bad_setting("block", self.block, "a whole number of at least 2")
+
+    def sources(self, frame_count: int) -> Tensor:
+        keys = torch.rand(frame_count, generator=self.generator(), dtype=torch.float64)
+        return torch.argsort(torch.arange(frame_count) // self.block + keys)  # a key never leaves its block
+
+
+@dataclass(frozen=True)
+class TemporalDrop(RandomDefense, FrameChoice):
+    """Drop every frame with the chance `share`; those that stay are spread evenly over the video's length.
+
+    With K frames left, y_n is the one of number floor(n K / N): the video plays slower, and is as long as before.
+
+    Attributes:
+        share: chance of a frame to be dropped, above 0 and below 1. One frame always stays.
+    """
+
+    share: float = 0.25
+
+    null_space: ClassVar[str] = "A pattern that is the same in every frame, and nearly so one that changes slowly."
+
+    def __post_init__(self) -> None:
+        check_share(self.share)
+
+    def sources(self, frame_count: int) -> Tensor:
+        luck = torch.rand(frame_count, generator=self.generator())
+        left = torch.nonzero((luck >= self.share) | (luck == luck.max()))[:, 0]
+        return left[torch.arange(frame_count) * len(left) // frame_count]
+
+
+@dataclass(frozen=True)
+class TemporalFreeze(RandomDefense, FrameChoice):
+    """Freeze the picture: every frame is replaced with the chance `share` by the frame that is shown before it.
+
+    Attributes:
+        share: chance of a frame to be replaced, above 0 and below 1. The first frame never is.
+    """
+
+    share: float = 0.25
+
+    null_space: ClassVar[str] = "A pattern that is the same in every frame, and nearly so one that changes slowly."
+
+    def __post_init__(self) -> None:
+        check_share(self.share)
+
+    def sources(self, frame_count: int) -> Tensor:
+        stays = torch.rand(frame_count, generator=self.generator()) >= self.share
+        return torch.where(stays, torch.arange(frame_count), 0).cummax(0).values
+
+
+def check_share(share: float) -> None:
+    """Refuse a chance that leaves all frames or none."""
+    if not 0 < share < 1:
+        raise bad_setting("share", share, "above 0 and below 1")
+
+
+@dataclass(frozen=True)
+class TemporalInterpolation(Defense):
+    """Rebuild every frame from its neighbors, without looking at it: y_t = (x_{t-d} + x_{t+d}) / 2.
+
+    Beyond its ends a video goes on in a mirror (see `defenses.temporal`). Linear, so its gradient is exact.
+
+    Attributes:
+        distance: d, frames to each neighbor, at least 1.
+    """
+
+    distance: int = 1
+
+    deterministic: ClassVar[bool] = True
+    frames: ClassVar[Frames] = "neighbors"
+    gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = True
+    passes_low_frequencies: ClassVar[bool] = False
+    null_space: ClassVar[str] = (
+        "A pattern that is the same in every frame, or repeats after as many frames as the distance."
+    )
+
+    def __post_init__(self) -> None:
+        if self.distance < 1:
+            raise bad_setting("distance", self.distance, "a whole number of at least 1")
+
+    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
+        return each_once(self._neighbors(indices, frame_count))
+
+    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        before, after = self._neighbors(indices, frame_count)
+        return take(frames, have, before).add_(take(frames, have, after)).div_(2)
+
+    def _neighbors(self, indices: Tensor, frame_count: int) -> Tensor:
+        """(2, K) int64."""
+        return window_frames(indices, frame_count, 2 * self.distance + 1)[[0, -1]]

@@ -1,0 +1,78 @@
+"""What many videos have in common: the evidence for a universal pattern, one video at a time, and its mean.
+
+A universal perturbation is added to every video, so it is what is left when the residuals of many videos are
+averaged: with n videos the content goes down by sqrt(n), the pattern stays. The same idea finds a camera's sensor
+pattern (PRNU; Lukas, Fridrich and Goljan 2006).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, one_hot
+
+from defenses.base import bad_setting
+from defenses.spatial import blur
+
+SIGMA = 2.0  # pixels: a scene's own structure above that size is taken out
+MOST = 16 / 255  # a residual beyond this is an edge of the scene, not a perturbation
+RUNS = 8  # places of a video that are looked at
+
+
+def check_look(period: int, side: int) -> None:
+    """Refuse settings of a look at a video that cannot be right."""
+    if not 1 <= period <= 64:
+        raise bad_setting("period", period, "from 1 to 64 frames")
+    if not 16 <= side <= 512:
+        raise bad_setting("side", side, "from 16 to 512 pixels")
+
+
+def watched_frames(frame_count: int, period: int) -> Tensor:
+    """The frames to look at: runs of `period` neighbors, spread over the video, each frame once: (K,) int64, sorted."""
+    run = min(period, frame_count)
+    starts = (frame_count - run) * (2 * torch.arange(RUNS) + 1) // (2 * RUNS)
+    numbers: Tensor = torch.unique(starts[:, None] + torch.arange(run))
+    return numbers
+
+
+def residual(frames: Tensor, indices: Tensor, period: int, side: int) -> Tensor:
+    """One video's evidence for a pattern that repeats every `period` frames.
+
+    Each slot's mean frame, at a common size. What is the same in all slots is kept without what is smooth in space,
+    because every scene has that; how slots differ is kept as it is, because a scene has no such period.
+
+    Args:
+        frames: (K, 3, H, W) in [0, 1], numbered `indices`; never changed. Differentiable.
+        indices: (K,) int64, such as `watched_frames` gives.
+        period: P, frames until the pattern repeats.
+        side: pixels of the common, square size.
+
+    Returns:
+        (P, 3, side, side), within 16/255; 0 in a slot that no frame has.
+    """
+    small = interpolate(frames, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    slots = indices % period
+    members = one_hot(slots, period).T.to(small)  # (P, K); a product of matrices adds up in a fixed order on a GPU, too
+    counts = members.sum(1).view(-1, 1, 1, 1)
+    means = (members @ small.flatten(1)).view(period, 3, side, side) / counts.clamp(min=1)
+    seen = (counts > 0).to(small)
+    common = (means * seen).sum(0, keepdim=True) / seen.sum()
+    fine = common - blur(common, SIGMA)
+    return ((fine + means - common) * seen).clamp(-MOST, MOST)
+
+
+def estimate(residuals: Sequence[Tensor]) -> Tensor:
+    """The pattern that videos share: their mean residual, less where it is no larger than chance.
+
+    pattern = m max(0, 1 - s^2 / m^2), with the mean m and its standard error s over the videos, value by value
+    (the positive part of James and Stein's shrinkage): on clean videos next to nothing is left.
+
+    Args:
+        residuals: of at least two videos: (P, 3, side, side) each.
+    """
+    if len(residuals) < 2:
+        raise ValueError(f"{len(residuals)} videos were given to estimate a pattern from; give at least two")
+    stack = torch.stack(list(residuals)).float()
+    mean = stack.mean(0)
+    error = stack.var(0) / len(stack)
+    return mean * (1 - error / mean.square().clamp(min=1e-12)).clamp(min=0)

@@ -1,0 +1,72 @@
+"""Natural robustness: mean accuracy under corruptions, and what share of the clean accuracy that is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from defenses import Defense
+from defenses.corruptions import CORRUPTIONS
+from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
+from lsap_cli.evaluation.rates import rate
+from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record
+
+
+def corruption_names() -> dict[str, Defense]:
+    """Every corruption at every severity, as a column of the judge: `corruption jpeg 3`."""
+    return {
+        name_of(kind, severity): defense
+        for kind, severities in CORRUPTIONS.items()
+        for severity, defense in enumerate(severities, 1)
+    }
+
+
+def name_of(kind: str, severity: int) -> str:
+    """What a corruption is called among the defenses of a judge."""
+    return f"corruption {kind} {severity}"
+
+
+def natural_robustness(records: Sequence[Record], sampler: str) -> dict[str, Any] | None:
+    """The mPC and rPC of Mini Kinetics-C (Yi et al., NeurIPS 2021) and what they are made of.
+
+    mPC is the mean accuracy over kinds and severities; rPC is mPC / clean accuracy. Intervals are the bootstrap's over
+    recordings, of both accuracies together.
+
+    Args:
+        records: of clean videos, undefended and behind `corruption_names`.
+        sampler: whose records are taken.
+
+    Returns:
+        `clean` (a rate), `kinds` (five rates each), `mpc`, `rpc`; None without labelled videos.
+    """
+    mine = [one for one in records if one.sampler == sampler and one.attack == NO_ATTACK and one.labels]
+    clean = [one for one in mine if one.defense == NO_DEFENSE]
+    if not clean:
+        return None
+    right: Mapping[str, dict[str, bool]] = _by_name(mine)
+    kinds = {
+        kind: [right[name_of(kind, severity)] for severity in range(1, len(severities) + 1)]
+        for kind, severities in CORRUPTIONS.items()
+    }
+    videos = [one.video for one in clean]
+    matrix = np.asarray([[cell[video] for video in videos] for cells in kinds.values() for cell in cells], dtype=float)
+    undisturbed = np.asarray([right[NO_DEFENSE][video] for video in videos], dtype=float)
+    weights = weights_by_recording([one.recording for one in clean])
+    sizes = weights.sum(1)
+    drawn, drawn_clean = weights @ matrix.mean(0) / sizes, weights @ undisturbed / sizes
+    mpc, accuracy = float(matrix.mean()), float(undisturbed.mean())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = drawn / drawn_clean
+    return {
+        "clean": rate([bool(one) for one in undisturbed]),
+        "kinds": {kind: [rate(list(cell.values())) for cell in cells] for kind, cells in kinds.items()},
+        "mpc": estimate(mpc, drawn),
+        "rpc": estimate(mpc / accuracy, relative) if accuracy else None,
+    }
+
+
+def _by_name(records: Sequence[Record]) -> dict[str, dict[str, bool]]:
+    right: dict[str, dict[str, bool]] = {}
+    for one in records:
+        right.setdefault(one.defense, {})[one.video] = bool(one.correct)
+    return right

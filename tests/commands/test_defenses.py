@@ -1,0 +1,99 @@
+"""Chains, random defenses, detectors and corruptions from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.evaluation.rates import rate_of
+from tests.commands.conftest import Lsap, World
+
+CHAIN = "jpeg:quality=50 + temporal-median"
+
+
+@pytest.fixture(scope="module")
+def run(perturbation: Path, world: World, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("defended") / "run"
+    outcome = lsap(
+        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--defense", CHAIN,
+        "--defense", "h264:stretch=8", "--defense", "random-noise:sigma=0.1", "--defense", "perturbation-subtraction",
+        "--detector", "corpus-residual:side=64", "--detector", "temporal-consistency:windows=5", "--draws", 3,
+        "--corruptions", "--run", folder,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    return folder
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_net_rates_can_be_recomputed_from_the_records(run: Path) -> None:
+    records, results = lines(run / "records.jsonl"), json.loads((run / "results.json").read_text())
+    shares: dict[tuple[object, object], list[float]] = {}
+    for one in records:
+        drawn = one["draws"] or [one["prediction"]]
+        assert isinstance(drawn, list)
+        changed = sum(label != one["clean_prediction"] for label in drawn) / len(drawn)
+        shares.setdefault((one["attack"], one["defense"]), []).append(changed)
+    checked = 0
+    for row in results["rows"]:
+        net = row["net_fooling_rate"]
+        if net is None:
+            continue
+        attacked, alone = shares[row["attack"], row["defense"]], shares["none", row["defense"]]
+        assert net["value"] == pytest.approx((sum(attacked) - sum(alone)) / len(alone))
+        assert net["draws"] == (3 if row["defense"].startswith("random-noise") else 1)
+        checked += 1
+    assert checked == 2 * 5
+
+
+def test_detector_figures_can_be_recomputed_from_the_scores(run: Path) -> None:
+    scores, results = lines(run / "detections.jsonl"), json.loads((run / "results.json").read_text())
+    assert [(row["detector"].partition(":")[0], row["attack"]) for row in results["detectors"]] == [
+        ("corpus-residual", "noise"), ("corpus-residual", "r"),
+        ("temporal-consistency", "noise"), ("temporal-consistency", "r"),
+    ]  # fmt: skip
+    for row in results["detectors"]:
+        mine = [one for one in scores if one["detector"] == row["detector"]]
+        clean = [float(str(one["score"])) for one in mine if one["attack"] == "none"]
+        attacked = [float(str(one["score"])) for one in mine if one["attack"] == row["attack"]]
+        pairs = sum((a > c) + (a == c) / 2 for a in attacked for c in clean)
+        assert row["auc"]["value"] == pytest.approx(pairs / len(clean) / len(attacked))
+        flagged = sum(bool(one["flagged"]) for one in mine if one["attack"] == row["attack"])
+        assert row["operating_point"]["recall"] == rate_of(flagged, len(attacked))
+
+
+def test_natural_robustness_can_be_recomputed_from_the_records(run: Path) -> None:
+    natural = json.loads((run / "results.json").read_text())["natural_robustness"]
+    right = [bool(one["correct"]) for one in lines(run / "corruptions.jsonl") if one["defense"] != "none"]
+    assert natural["mpc"]["value"] == pytest.approx(sum(right) / len(right))
+    assert natural["rpc"]["value"] == pytest.approx(natural["mpc"]["value"] / natural["clean"]["value"])
+
+
+def test_what_the_defenses_declare_is_in_the_results_and_detectors_are_in_the_report(run: Path) -> None:
+    declared = json.loads((run / "results.json").read_text())["defenses"]
+    assert declared[CHAIN]["gradient"] == "surrogate"
+    assert declared["h264:stretch=8"]["frames"] == "stretch"
+    assert declared["random-noise:sigma=0.1"]["deterministic"] is False
+    page = (run / "report.html").read_text(encoding="utf-8")
+    for shown in ('id="detectors"', 'id="natural"', "net fooling", "corpus-residual:side=64"):
+        assert shown in page, shown
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--defense", "jpeg + blur"], "the defense 'blur' is unknown"),
+        (["--defense", "jpeg + perturbation-subtraction"], "must come first in a chain"),
+        (["--detector", "squeezing"], "the detector 'squeezing' is unknown"),
+        (["--draws", "0"], "--draws"),
+    ],
+)
+def test_wrong_specs_are_one_sentence(
+    words: list[str], named: str, perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    outcome = lsap("defend", world.test, "--model", "demo", "--perturbation", perturbation, *words, cwd=tmp_path)
+    assert outcome.code == 2
+    assert named in outcome.err
+    assert "Traceback" not in outcome.err

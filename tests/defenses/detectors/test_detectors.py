@@ -1,0 +1,161 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch import Tensor
+
+from defenses import Defense
+from defenses.detectors import DETECTORS, Detector
+from defenses.detectors.consistency import TemporalConsistency
+from defenses.detectors.corpus import CorpusResidual
+from defenses.detectors.squeezing import FeatureSqueezing
+from defenses.spatial import BitDepth, SpatialGaussian
+from defenses.temporal import TemporalMean
+from tests.defenses.videos import make_smooth_video, make_video
+
+
+@dataclass
+class Scene:
+    """A video in front of a linear classifier of each clip's mean frame; answers carry gradients."""
+
+    video: Tensor
+    frames_per_clip: int = 4
+    weights: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        generator = torch.Generator().manual_seed(2)
+        self.weights = torch.randn(self.video[0].numel(), 6, generator=generator) / 4
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.video)
+
+    @property
+    def clips(self) -> Tensor:
+        return (torch.arange(self.frames_per_clip) * self.frame_count // self.frames_per_clip)[None]
+
+    def frames(self, numbers: Tensor) -> Tensor:
+        return self.video[numbers]
+
+    def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
+        every = torch.arange(self.frame_count)
+        video = self.video if defense is None else defense.defend(self.video, every, every, self.frame_count)
+        return (video[clips].mean(1).flatten(1) @ self.weights).softmax(1)
+
+
+def labelled(*labels: int) -> Tensor:
+    """Evidence of windows with these labels."""
+    return torch.nn.functional.one_hot(torch.tensor(labels), 6).float() * 0.9 + 0.1 / 6
+
+
+@pytest.mark.parametrize(
+    ("labels", "alpha"),
+    [
+        ([0, 0, 0, 0], 0.0),
+        ([0, 1, 0, 1], 1.0),
+        ([0, 0, 1, 1], 0.0),  # one change is no inconsistency
+        ([0, 1, 2, 2, 2, 2], 1 / 4),
+        ([0, 1, 0, 0, 0, 3, 0], 2 / 5),
+    ],
+)
+def test_alpha_worked_out_by_hand(labels: list[int], alpha: float) -> None:
+    assert float(TemporalConsistency().score(labelled(*labels))) == pytest.approx(alpha)
+
+
+def test_the_stand_in_of_alpha_agrees_where_probabilities_are_sure() -> None:
+    for labels in ([0, 0, 0, 0], [0, 1, 0, 1], [0, 1, 2, 2, 2, 2]):
+        sure = torch.nn.functional.one_hot(torch.tensor(labels), 6).float()
+        assert float(TemporalConsistency().follow(sure)) == float(TemporalConsistency().score(sure))
+
+
+@pytest.mark.parametrize("frame_count", [1, 9, 60])
+def test_windows_are_neighbors_in_the_middle_and_a_short_video_is_looped(frame_count: int) -> None:
+    asked: list[Tensor] = []
+
+    class Listening(Scene):
+        def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
+            asked.append(clips)
+            return super().probabilities(clips, defense)
+
+    TemporalConsistency(windows=5, stride=3).examine(Listening(make_video(frame_count)))
+    first = {1: 0, 9: 0, 60: 23}[frame_count]
+    expected = [[(first + window + 3 * place) % frame_count for place in range(4)] for window in range(5)]
+    assert asked[0].tolist() == expected
+
+
+def test_squeezing_is_the_largest_distance_of_probabilities() -> None:
+    evidence = torch.tensor([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.2, 0.2, 0.6]])
+    assert float(FeatureSqueezing().score(evidence)) == pytest.approx(0.5 + 0.0 + 0.5)
+
+
+def test_squeezing_looks_through_each_defense() -> None:
+    scene = Scene(make_video(8))
+    evidence = FeatureSqueezing((TemporalMean(), BitDepth(2))).examine(scene)
+    expected = [scene.probabilities(scene.clips, defense)[0] for defense in (None, TemporalMean(), BitDepth(2))]
+    assert torch.equal(evidence, torch.stack(expected))
+
+
+def corpus(pattern: Tensor, count: int = 16) -> list[Tensor]:
+    detector = CorpusResidual(side=32)
+    evidence = []
+    for seed in range(count):
+        scene = make_smooth_video(16) * 0.8 + 0.1 * torch.rand(3, 1, 1, generator=torch.Generator().manual_seed(seed))
+        noise = make_video(16, 32, 48, seed=seed) * 6 / 255
+        shifted = scene.roll(3 * seed, -1)
+        evidence.append(detector.examine(Scene((shifted + noise + pattern.repeat(4, 1, 1, 1)).clamp(0, 1))))
+    return evidence
+
+
+def test_one_pattern_in_many_videos_shows() -> None:
+    detector, generator = CorpusResidual(side=32), torch.Generator().manual_seed(9)
+    pattern = torch.randint(0, 2, (4, 3, 32, 48), generator=generator) * 16 / 255 - 8 / 255
+    clean, attacked = corpus(torch.zeros(4, 3, 32, 48)), corpus(pattern)
+    clean_scores = [float(detector.score(one, clean[1:])) for one in clean[:1]]
+    attacked_scores = [float(detector.score(attacked[0], attacked[1 : count + 1])) for count in (2, 5, 15)]
+    assert max(clean_scores) < 0.6 * attacked_scores[-1]  # these scenes do have something in common
+    assert attacked_scores == sorted(attacked_scores)
+    assert attacked_scores[-1] > 0.5
+
+
+EXAMPLES: list[Detector] = [*(kind() for kind in DETECTORS.values()), FeatureSqueezing((SpatialGaussian(),))]
+
+
+@pytest.mark.parametrize("detector", EXAMPLES)
+def test_the_score_that_an_attacker_follows_has_a_finite_gradient(detector: Detector) -> None:
+    video = make_video(12, 40, 50).requires_grad_()
+    others: Sequence[Tensor] = [detector.examine(Scene(make_video(12, 40, 50, seed=seed))) for seed in (5, 6, 7)]
+    (gradient,) = torch.autograd.grad(detector.follow(detector.examine(Scene(video)), others), video)
+    assert bool(gradient.isfinite().all())
+    assert float(gradient.abs().sum()) > 0
+
+
+@pytest.mark.parametrize("detector", EXAMPLES)
+def test_a_true_gradient_is_that_of_the_score(detector: Detector) -> None:
+    scene = Scene(make_video(12, 40, 50))
+    evidence = detector.examine(scene)
+    if detector.gradient == "true":
+        assert torch.equal(detector.follow(evidence, [evidence, evidence]), detector.score(evidence, [evidence] * 2))
+    assert detector.null_space.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "said"),
+    [
+        (TemporalConsistency, {"windows": 2}, "windows is 2"),
+        (TemporalConsistency, {"stride": 0}, "stride is 0"),
+        (FeatureSqueezing, {"squeezers": ()}, "squeezers is empty"),
+        (CorpusResidual, {"videos": 2}, "videos is 2"),
+        (CorpusResidual, {"period": 65}, "period is 65"),
+    ],
+)
+def test_settings_out_of_range_are_refused_by_name(
+    kind: type[Detector], settings: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        kind(**settings)
+
+
+def test_a_corpus_of_one_other_video_says_nothing() -> None:
+    with pytest.raises(ValueError, match="1 other videos were given"):
+        CorpusResidual().score(torch.zeros(4, 3, 16, 16), [torch.zeros(4, 3, 16, 16)])
