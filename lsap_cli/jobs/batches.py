@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     indices: Tensor  # (B, T) int64 frame numbers of the clips
     size: tuple[int, int]  # of the video through which delta goes
     change: Change | None
-    defense: Defense | None
+    defenses: list[Defense]  # one a clip, drawn; empty: none
 
 
 class Frames:
@@ -132,7 +132,11 @@ class BatchSource:
         generator = seeded(self.seed, "batch", step)
         videos = [self._video_number(step * self.clips + place) for place in range(self.clips)]
         defense = self.defenses[_below(len(self.defenses), generator)]
-        clips = [self._clip(self.videos[video], defense, generator) for video in videos]
+        drawn = [] if defense is None else [defense.drawn(generator) for _ in videos]
+        clips = [
+            self._clip(self.videos[video], drawn[place] if drawn else None, generator)
+            for place, video in enumerate(videos)
+        ]
         size = self.videos[_below(len(self.videos), generator)].size
         change = None if self.augmentation is None else self.augmentation.draw(self.clips, generator)
         counts = [len(needed) for needed, _, _ in clips]
@@ -145,7 +149,7 @@ class BatchSource:
             torch.stack([indices for _, _, indices in clips]),
             size,
             change,
-            defense,
+            drawn,
         )
 
     def _clip(
@@ -160,7 +164,9 @@ class BatchSource:
             sampler = self.samplers[_below(len(self.samplers), drawn)]
         indices = sampler.draw(lengthened(stored.times, self.binding.appended), self.frames, drawn)
         phase = _below(self.binding.period, generator)
-        needed = indices if defense is None else defense.needs(indices, count + self.binding.appended)
+        needed = indices
+        if defense is not None and defense.frames != "stretch":  # a codec sees the clip as a short video of its own
+            needed = defense.needs(indices, count + self.binding.appended)
         slots = self.binding.slots(needed, count)
         if self.binding.kind == "cyclic":
             slots = (slots + phase) % self.binding.period
@@ -182,7 +188,7 @@ class BatchSource:
             self.clean_predictions[part.videos, int(mirrored)].to(self.device, non_blocking=True),
             rows,
             columns,
-            None if part.defense is None else _Defended(part, self.videos, self.binding.appended),
+            _Defended(part, self.videos, self.binding.appended) if part.defenses else None,
         )
 
     def _part(self, plan: Plan) -> Plan:
@@ -194,7 +200,8 @@ class BatchSource:
         mine = slice(number * each, (number + 1) * each)
         return plan._replace(
             videos=plan.videos[mine], needed=plan.needed[mine], slots=plan.slots[mine], counts=plan.counts[mine],
-            indices=plan.indices[mine], change=None if plan.change is None else plan.change.part_of(mine),
+            indices=plan.indices[mine], defenses=plan.defenses[mine],
+            change=None if plan.change is None else plan.change.part_of(mine),
         )  # fmt: skip
 
     def _video_number(self, draw: int) -> int:
@@ -212,7 +219,7 @@ class BatchSource:
 
 @dataclass(frozen=True)
 class _Defended:
-    """What a plan's defense makes of a batch's clips."""
+    """What a plan's defenses make of a batch's clips; codecs code the clip's frames as one short video."""
 
     plan: Plan
     videos: Sequence[StoredVideo]
@@ -220,13 +227,16 @@ class _Defended:
 
     def __call__(self, clips: Tensor, first: int) -> Tensor:
         """(b, S, 3, h, w), the clips of the batch from number `first` on -> (b, T, 3, h, w), rounded to whole levels."""
-        plan, defense = self.plan, self.plan.defense
-        assert defense is not None
+        plan = self.plan
         made = []
         for number, clip in enumerate(clips, start=first):
-            have = plan.needed[number, : plan.counts[number]]
+            defense = plan.defenses[number]
+            have, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
             count = len(self.videos[plan.videos[number]].times) + self.appended
-            defended = defense.defend(clip[: len(have)], have, plan.indices[number], count)
+            if defense.frames == "stretch":
+                have = wanted = torch.arange(len(wanted))
+                count = len(wanted)
+            defended = defense.defend(clip[: len(have)], have, wanted, count)
             made.append(defended + ((defended * 255).round() / 255 - defended).detach())
         return torch.stack(made)
 

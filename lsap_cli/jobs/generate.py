@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from defenses import DEFENSES, Defense
+from defenses import Defense
+from defenses.chain import student
 from lsap_cli import STARTED
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.looking import LookingClassifier
@@ -26,7 +27,7 @@ from lsap_cli.jobs.shared import build_samplers, choose_device, class_number
 from lsap_cli.jobs.verifying import PERTURBED, Drawn, Verification, pooled, sampler_row, verify
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import versions
-from lsap_cli.specs import build
+from lsap_cli.specs import build, build_defense
 from perturbations import Binding, Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS, Attack
 from perturbations.augment import Augmentation
@@ -198,8 +199,15 @@ def make_task(settings: Settings, run: Run) -> Task:
     return Task(
         budget, binding, attack, device, classifier,
         LookingClassifier(classifier, settings.layer, settings.precision, settings.compiled), objective, target, source,
-        fitted, held_out, {spec: build(spec, DEFENSES, "defense") for spec in settings.through},
+        fitted, held_out, {spec: _learnable(spec) for spec in settings.through},
     )  # fmt: skip
+
+
+def _learnable(spec: str) -> Defense:
+    defense = build_defense(spec)
+    if student(defense) is not None:
+        raise LsapError(f"--through {spec} must see a set of videos before it can defend one; use another defense")
+    return defense
 
 
 def _members(task: Task, settings: Settings) -> list[Member]:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from defenses import Defense
-from defenses.compression import Jpeg
+from defenses.compression import H264, Jpeg
+from defenses.randomized import RandomNoise
 from defenses.temporal import TemporalMedian
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.listing import Video
@@ -154,7 +155,7 @@ def test_through_a_defense_a_part_of_the_batch_is_defended_as_in_the_whole() -> 
 
 def test_one_defense_is_drawn_at_a_time_with_none_among_them() -> None:
     source = replace(SOURCE, defenses=(None, *DEFENSES_TO_LOOK_THROUGH))
-    drawn = [source.plan(step).defense for step in range(40)]
+    drawn = [next(iter(source.plan(step).defenses), None) for step in range(40)]
     assert {drawn.count(defense) > 5 for defense in (None, *DEFENSES_TO_LOOK_THROUGH)} == {True}
 
 
@@ -237,3 +238,22 @@ def test_augmentation_changes_the_clips_and_nothing_else() -> None:
     assert not torch.equal(plain.draw(0).frames, changed.draw(0).frames)
     assert same(changed.draw(3), changed.draw(3))
     assert 0 <= float(changed.draw(0).frames.min()) <= float(changed.draw(0).frames.max()) <= 1
+
+
+def test_a_codec_codes_the_frames_of_a_clip_as_one_short_video() -> None:
+    codec = H264(crf=30)
+    source = replace(SOURCE, videos=TEXTURED, defenses=[codec], augmentation=None)
+    batch = source.draw(0)
+    made = batch.through(batch.frames)
+    numbers = torch.arange(batch.frames.shape[1])
+    for clip, coded in zip(batch.frames, made, strict=True):
+        expected = codec.defend(clip, numbers, numbers, len(numbers))
+        assert torch.equal(coded, (expected * 255).round() / 255)
+    assert not torch.equal(made, batch.frames)
+
+
+def test_each_clip_of_a_batch_gets_a_draw_of_a_random_defense_and_a_step_always_the_same() -> None:
+    source = replace(SOURCE, defenses=[RandomNoise()], augmentation=None)
+    seeds = [getattr(defense, "seed") for defense in source.plan(3).defenses]  # noqa: B009 - not of every defense
+    assert len(set(seeds)) == len(seeds) > 1
+    assert [getattr(defense, "seed") for defense in source.plan(3).defenses] == seeds  # noqa: B009
