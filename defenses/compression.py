@@ -29,6 +29,7 @@ from defenses.base import (
     wants_gradient,
     with_gradient_of,
 )
+from defenses.priority import take_ordinary_priority
 from defenses.quantizing import flat_steps, jpeg_steps, pictures_stand_in, stretch_stand_in
 
 Pixels = NDArray[np.uint8]
@@ -269,6 +270,8 @@ def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
     encoder.gop_size = count
     encoder.thread_count = 1
     encoder.options = codec.options()
+    encoder.open()
+    take_ordinary_priority()
     to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
     packets = []
     for number, picture in enumerate(filled):
