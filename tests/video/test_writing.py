@@ -46,7 +46,7 @@ def test_a_lossless_copy_has_the_same_frames_at_the_same_moments(
     tmp_path: Path, codec: Codec, suffix: str, stamps: list[int], source_suffix: str
 ) -> None:
     source = write_timed(tmp_path / f"source{source_suffix}", make_bytes(6), stamps)
-    assert transcode(source, tmp_path / f"copy{suffix}", codec, unchanged) == 6
+    assert transcode(source, tmp_path / f"copy{suffix}", codec, unchanged).frames == 6
     copy = tmp_path / f"copy{suffix}"
     assert torch.equal(decoded(copy), make_bytes(6))
     assert torch.equal(read_footage(copy).times, read_footage(source).times)
@@ -136,7 +136,11 @@ def test_a_codec_that_mp4_does_not_hold_goes_into_matroska(tmp_path: Path) -> No
     assert {name: container_suffix(silent, kind()) for name, kind in CODECS.items()} == {
         "ffv1": ".mkv",
         "x264rgb": ".mp4",
+        "png": ".frames",
         "h264": ".mp4",
+        "h265": ".mp4",
+        "vp9": ".webm",
+        "av1": ".mp4",
     }
 
 
