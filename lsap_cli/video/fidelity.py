@@ -48,9 +48,8 @@ def check_frame(frame: VideoFrame) -> None:
         raise UnreadableVideo("it is interlaced, and its fields would be lost; deinterlace it first")
     if frame.format.name.startswith(TRANSPARENT) and _is_transparent(frame):
         raise UnreadableVideo("it has transparent pixels, which would be lost; make it opaque first")
-    for data in frame.side_data:
-        if data.type == Type.DISPLAYMATRIX:
-            _check_matrix(bytes(data))
+    if Type.DISPLAYMATRIX in frame.side_data:
+        _check_matrix(bytes(frame.side_data[Type.DISPLAYMATRIX]))  # type: ignore[typeddict-item]  # wrong in PyAV's stub
 
 
 def _check_depth(form: VideoFormat) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 SEGMENT, SEEK_HEAD, VOID, TRACKS, CLUSTER = 0x18538067, 0x114D9B74, 0xEC, 0x1654AE6B, 0x1F43B675
 ENTRY, VIDEO, WIDTH, HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
 DISPLAY_UNIT, DISPLAY_WIDTH, DISPLAY_HEIGHT = 0x54B2, 0x54B0, 0x54BA
+AS_RATIO = 3  # the display unit where width and height are only a ratio
 SEEK, SEEK_POSITION, CRC = 0x4DBB, 0x53AC, 0xBF
 MOST_HEADER = 2**24  # bytes before the first cluster
 
@@ -83,16 +84,14 @@ def _described(tracks: bytes, entry: Element, shape: Fraction) -> bytes:
 
 def _sized(tracks: bytes, video: Element, shape: Fraction) -> bytes:
     children = {one.kind: one for one in _elements(tracks, video.body, video.end)}
-    width, height = (
-        int.from_bytes(tracks[children[kind].body : children[kind].end], "big") for kind in (WIDTH, HEIGHT)
-    )
-    if shape >= 1:
-        width = round(width * shape)
-    else:
-        height = round(height / shape)
+    width, height = (int.from_bytes(tracks[one.body : one.end], "big") for one in (children[WIDTH], children[HEIGHT]))
     kept = [tracks[one.start : one.end] for one in children.values() if one.kind != DISPLAY_UNIT]
-    kept += [_pack(DISPLAY_WIDTH, width.to_bytes(4, "big")), _pack(DISPLAY_HEIGHT, height.to_bytes(4, "big"))]
-    return b"".join(kept)
+    wide, high = (width * shape, Fraction(height)) if shape >= 1 else (Fraction(width), height / shape)
+    unit = [] if wide.denominator == high.denominator == 1 else [_pack(DISPLAY_UNIT, bytes([AS_RATIO]))]
+    if unit:  # in whole pixels the shape would be rounded
+        wide, high = (Fraction(part) for part in (wide / high).as_integer_ratio())
+    sizes = ((DISPLAY_WIDTH, int(wide)), (DISPLAY_HEIGHT, int(high)))
+    return b"".join([*kept, *(_pack(kind, size.to_bytes(4, "big")) for kind, size in sizes), *unit])
 
 
 def _shifted(seek_head: bytes, tracks: int, growth: int) -> bytes:

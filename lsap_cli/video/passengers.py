@@ -156,7 +156,7 @@ def _kept(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _name(stream: Stream) -> str:
-    return stream.codec_context.name if stream.codec_context is not None else "unknown"
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
 
 
 def _takes(suffix: str, stream: Stream) -> bool:
