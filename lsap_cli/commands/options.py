@@ -34,7 +34,7 @@ def running(
         with Screen(quiet) as screen, Run(where, command, settings, [screen.show], resume) as run:
             yield run, screen
     except KeyboardInterrupt:
-        again = f"; go on with --resume --run {where}" if command == "generate" else ""
+        again = {"generate": f"; go on with --resume --run {where}", "apply": "; go on with --resume"}.get(command, "")
         raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations  # av.Packet takes a type argument in its stu
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -141,6 +141,18 @@ def read_footage(path: Path) -> Footage:
             height, width = (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
         times.append(milliseconds)
     return Footage(torch.tensor(times, dtype=torch.int64), height, width)
+
+
+def count_frames(path: Path, report: Callable[[int], object]) -> int:
+    """How many frames can be decoded; `report` hears of each.
+
+    Raises:
+        UnreadableVideo: see `read_frames`.
+    """
+    count = 0
+    for count, _ in enumerate(_decoded(path, "many"), start=1):
+        report(count)
+    return count
 
 
 def read_some_frames(path: Path, numbers: Tensor) -> Tensor:
