@@ -23,7 +23,7 @@ from lsap_cli.jobs.applying.planning import (
     place,
 )
 from lsap_cli.jobs.applying.proof import total_proof
-from lsap_cli.jobs.applying.tasks import Finished, Look, Preview, Seen, Write
+from lsap_cli.jobs.applying.tasks import Finished, Look, Preview, Seen, Write, remove
 from lsap_cli.jobs.applying.workers import Crew, Failed, Progress
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
@@ -247,7 +247,7 @@ class _Work:
             place(job.staged(self._out), self._out / job.output)
             manifest.append(self._out, entry)
         except OSError as error:
-            (self._out / job.output).unlink(missing_ok=True)
+            remove(self._out / job.output)
             self._leave_out(job.video, Failed(f"its copy cannot be written ({error.strerror or error})", "file"))
             return
         self._entries[job.video.name] = entry

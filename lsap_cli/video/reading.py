@@ -94,6 +94,8 @@ def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, Video
             sound = " (it has sound only)" if container.streams.audio else ""
             raise UnreadableVideo(f"it has no video stream{sound}")
         context = stream.codec_context
+        if context is None:
+            raise UnreadableVideo("its video is in a format that no decoder here knows")
         if context.width * context.height > MOST_PIXELS:
             raise UnreadableVideo(f"its header claims {context.width} x {context.height} pixels, more than is believed")
         context.options = {"max_pixels": str(MOST_PIXELS)}  # the frames' own headers are believed no more

@@ -36,6 +36,7 @@ from lsap_cli.video.reading import (
     upright_pixels,
 )
 
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would write of its settings to the terminal
 Change = Callable[[Tensor, int], Tensor]
 MATROSKA_TICK = Fraction(1, 1000)
 

@@ -42,11 +42,20 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
 
 
 def append(folder: Path, entry: Entry) -> None:
-    """Adds a line, on disk when this returns."""
-    with (folder / MANIFEST).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Adds a line, on disk when this returns; all of it or nothing.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    with (folder / MANIFEST).open("ab") as file:
+        before = file.tell()
+        try:
+            file.write(json.dumps(entry).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.truncate(folder / MANIFEST, before)
+            raise
 
 
 def rewrite(folder: Path, entries: Iterable[Entry]) -> None:

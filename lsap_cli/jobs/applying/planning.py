@@ -128,7 +128,7 @@ def check_disk(jobs: Iterable[Job], codec: Codec, out: Path) -> None:
 def place(staged: Path, target: Path) -> None:
     """Moves a complete file or folder of frames into its place, over an earlier one."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.is_dir() and not target.is_symlink():
+    if target.is_dir():
         shutil.rmtree(target)
     staged.replace(target)
 

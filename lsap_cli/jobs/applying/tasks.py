@@ -83,7 +83,7 @@ class Write:
         try:
             return self._run(report, start)
         except BaseException:  # what could not be proved is not handed out
-            _remove(self.staged)
+            remove(self.staged)
             raise
 
     def _run(self, report: Report, start: float) -> Finished:
@@ -151,6 +151,13 @@ def prove(source: Path, target: Path, adder: Adder, report: Report, threads: Thr
     return proof.written()
 
 
+def remove(path: Path) -> None:
+    """A written file or folder of frames, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
 def _pairs(source: Path, target: Path, threads: Threads = "many") -> Iterator[tuple[Tensor, Tensor]]:
     written = read_frames(target, threads)
     count = 0
@@ -197,9 +204,3 @@ def _loaded(path: Path) -> Perturbation:
 def _memory() -> int:
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    path.unlink(missing_ok=True)

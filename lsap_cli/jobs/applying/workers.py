@@ -168,7 +168,6 @@ class _Worker:
 def _serve(pipe: Connection) -> None:
     """The life of a working process: tasks come in, progress and results go out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that commands
-    os.environ["SVT_LOG"] = "1"  # SVT-AV1 would write to the terminal
     torch.set_num_threads(1)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if soft == resource.RLIM_INFINITY or soft > MEMORY_BYTES:
