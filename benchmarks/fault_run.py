@@ -132,7 +132,7 @@ def full_disk(seeds: list[Path], perturbation: Path, folder: Path) -> dict[str, 
     videos = copied(seeds, folder / "videos")
     lsap(["apply", perturbation, videos, folder / "whole", "--run", folder / "run-whole"], check=True)
     expected = listing(folder / "whole")
-    with tmpfs(folder / "tiny", "512k") as tiny:
+    with tmpfs(folder / "tiny", "20m") as tiny:
         refused = lsap(["apply", perturbation, videos, tiny / "out", "--run", folder / "run-tiny"])
         assert refused.returncode == 1
         assert "MB are needed" in refused.stderr, refused.stderr

@@ -39,6 +39,7 @@ from lsap_cli.video.reading import (
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would write of its settings to the terminal
 Change = Callable[[Tensor, int], Tensor]
 MATROSKA_TICK = Fraction(1, 1000)
+REPRODUCIBLE = {"fflags": "+bitexact"}  # no random numbers in a file: the same video gives the same bytes
 
 
 class Transcoded(NamedTuple):
@@ -293,7 +294,9 @@ def _picture(pixels: Tensor, turns: int) -> NDArray[np.uint8]:
 @contextmanager
 def _output(partial: Path, target: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
     try:
-        with av.open(f"file:{partial}", "w", format=MUXERS[target.suffix], container_options=options) as out:
+        with av.open(
+            f"file:{partial}", "w", format=MUXERS[target.suffix], container_options=REPRODUCIBLE | options
+        ) as out:
             yield out
     except av.FFmpegError as error:
         raise OSError(error.errno, error.strerror or str(error), str(target)) from error

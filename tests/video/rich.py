@@ -1,17 +1,21 @@
 """A file with everything in it that a copy has to keep, made without the package's own writer."""
 
+from __future__ import annotations
+
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
-from av.container.core import Chapter
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
 from tests.video.files import write_with_sound
+
+if TYPE_CHECKING:  # PyAV has this name in its stubs only
+    from av.container.core import Chapter
 
 CHAPTERS: list[Chapter] = [
     {"id": 1, "start": 0, "end": 400, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}},
