@@ -2,46 +2,73 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from lsap_cli.commands.options import Json, Quiet, RunFolder, print_json, running
+from lsap_cli.commands.options import Json, Quiet, RunFolder, print_json, running, seconds
+from lsap_cli.commands.screen import Screen
 
 
 def command(
     perturbation: Annotated[Path, typer.Argument(help="a perturbation file from lsap generate")],
     videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list")],
     out: Annotated[Path, typer.Argument(help="a new folder; the videos' tree is mirrored in it")],
-    codec: Annotated[str, typer.Option(help="ffv1 and x264rgb are lossless; h264:crf=23 is not")] = "ffv1",
+    codec: Annotated[
+        str, typer.Option(help="ffv1, x264rgb and png are lossless; h264:crf=23, h265, vp9 and av1 are not")
+    ] = "ffv1",
     workers: Annotated[int, typer.Option(min=1, max=256, help="files written at a time")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="go on in a folder that was begun")] = False,
+    segment: Annotated[
+        str | None, typer.Option(help="change some frames only: begin, middle or end, as in middle:frames=16")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="multiply the perturbation, within its budget")] = 1.0,
+    preview: Annotated[int, typer.Option(min=0, help="pictures and an animation of so many files, in the run")] = 0,
+    timeout: Annotated[str, typer.Option(help="a file is given up on after so long without any progress")] = "2m",
+    threads: Annotated[str, typer.Option(help="of each file's codec: one, many, or auto (by --workers)")] = "auto",
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Add a perturbation to every video of a folder, and check in the written files that it is there.
 
-    Example: lsap apply r.safetensors videos/ perturbed/ --codec ffv1
+    Example: lsap apply r.safetensors videos/ perturbed/ --codec ffv1 --workers 2
     """
+    if threads not in ("auto", "one", "many"):
+        raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")
+    patience = seconds(timeout, "--timeout")
+    assert patience is not None  # a text was given
     from lsap_cli.jobs.apply import Settings, apply
 
-    settings = Settings(str(perturbation), str(videos), str(out), codec, workers)
-    with running("apply", run, asdict(settings), quiet) as (work, screen):
+    settings = Settings(
+        str(perturbation), str(videos), str(out), codec, workers, segment, strength, preview, patience, threads, resume
+    )
+    with running("apply", run, asdict(settings), quiet, resume) as (work, screen):
         results = apply(settings, work)
-        effective = results["effective"]
-        screen.say(
-            f"wrote {len(results['files'])} files to {out}: largest change {effective['linf']:.0f}/255, "
-            f"root mean square {effective['l2_rms']:.2f}/255, mean {effective['map']:.2f}/255, measured in the written files"
-        )
-        if results["lossless"] and not results["not_exact"]:
-            screen.say("each file was decoded again: every frame is its source plus the rounded perturbation, exactly")
-        if results["over_budget"]:
-            budget = results["budget"]
-            screen.say(
-                f"over budget: {len(results['over_budget'])} files: the codec moved values by more than "
-                f"{budget['norm']} {budget['epsilon']} (such as {results['over_budget'][0]}); use a lossless codec to keep it"
-            )
+        _say(screen, results, out)
     if as_json:
         print_json(results)
     if results["skipped"] or results["not_exact"]:
         raise typer.Exit(1)
+
+
+def _say(screen: Screen, results: dict[str, Any], out: Path) -> None:
+    effective = results["effective"]
+    kept = f" ({len(results['resumed'])} of them were there already)" if results["resumed"] else ""
+    screen.say(
+        f"wrote {len(results['files'])} files to {out}{kept}: largest change {effective['linf']:.0f}/255, "
+        f"root mean square {effective['l2_rms']:.2f}/255, mean {effective['map']:.2f}/255, measured in the written files"
+    )
+    if results["lossless"] and not results["not_exact"]:
+        screen.say("each file was decoded again: every frame is its source plus the rounded perturbation, exactly")
+    elif effective["cosine"] is not None:
+        screen.say(
+            f"of the perturbation, {effective['energy_kept']:.0%} is left in the files; "
+            f"the cosine between it and all changes is {effective['cosine']:.2f}"
+        )
+    if results["over_budget"]:
+        budget = results["budget"]
+        screen.say(
+            f"over budget: {len(results['over_budget'])} files: the codec moved values by more than "
+            f"{budget['norm']} {budget['epsilon']} (such as {results['over_budget'][0]}); use a lossless codec to keep it"
+        )

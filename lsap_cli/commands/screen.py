@@ -95,6 +95,25 @@ class Screen:
             f"{self._done} of {self._total} videos  [dim]{escape(printable(event['path'])[-40:])}[/]",
         )
 
+    def _on_seen(self, event: Event) -> None:
+        self._on_file(event)
+
+    def _on_kept(self, event: Event) -> None:
+        self._on_file(event)
+
+    def _on_preview(self, event: Event) -> None:
+        self._on_file(event)
+        self._say(f"preview of {escape(printable(event['path']))}: {escape(printable(event['folder']))}")
+
+    def _on_frames(self, event: Event) -> None:
+        left = "" if event["seconds_left"] is None else f"  {_clock(event['seconds_left'])} left"
+        text = (
+            f"{event['files_done']} of {event['files']} files  [dim]{escape(printable(event['path'])[-40:])}[/]: "
+            f"{event['doing']} frame {event['frame']} of {event['frames']}  "
+            f"{event['frames_per_second']:.0f} frames/s{left}"
+        )
+        self._advance(event["progress"], 1.0, text)
+
     def _on_file(self, event: Event) -> None:
         self._done += 1
         text = f"{self._done} of {self._total} files  [dim]{escape(printable(event['path'])[-40:])}[/]"

@@ -1,32 +1,37 @@
 """`lsap apply`: put a perturbation into a folder of videos, and check in the written files that it is there."""
 
-import json
-import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-
-import torch
-from torch import Tensor
 
 from lsap_cli.datasets.listing import Video, content_hash, list_videos
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.changes import Changes, total_norms
+from lsap_cli.jobs.applying import manifest
+from lsap_cli.jobs.applying.adding import SEGMENTS, Segment, scaled
+from lsap_cli.jobs.applying.manifest import COPY, MANIFEST_SCHEMA, Entry
+from lsap_cli.jobs.applying.planning import (
+    Job,
+    Names,
+    alone_in,
+    check_disk,
+    check_folders,
+    needed_bytes,
+    place,
+)
+from lsap_cli.jobs.applying.proof import total_proof
+from lsap_cli.jobs.applying.tasks import Finished, Look, Preview, Seen, Write, remove
+from lsap_cli.jobs.applying.workers import Crew, Failed, Progress
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
-from lsap_cli.video.codecs import CODECS, Codec
-from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames, read_header
-from lsap_cli.video.writing import container_suffix, transcode
+from lsap_cli.video.codecs import CODECS, Codec, Threads
+from lsap_cli.video.writing import check_available
 from perturbations import Perturbation
-from perturbations.perturbation import add_levels
 
-MANIFEST = "manifest.jsonl"
-MANIFEST_SCHEMA = "lsap.manifest/1"
-BYTES_A_PIXEL = 1.2  # of lossless video with a perturbation in it: 1.0 to 1.5 were measured
-COPY = "perturbation.safetensors"  # beside the manifest: what was added, for lsap defend --perturbed
+PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,45 +43,19 @@ class Settings:
     out: str
     codec: str = "ffv1"
     workers: int = 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file to write."""
-
-    source: Path
-    name: str  # of the source, in its set
-    target: Path
-    codec: Codec
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a reader finds in one written file, against its source. Norms are in 8-bit levels (0-255).
-
-    Attributes:
-        linf: the largest change of any value.
-        l2_rms: root mean square of all changes.
-        map: mean absolute change (LSAP's MAP).
-        psnr: in dB; None where nothing changed.
-        exact: for lossless codecs, whether every frame is the source plus the rounded perturbation, cut to 0..255.
-    """
-
-    frames: int
-    height: int
-    width: int
-    linf: int
-    l2_rms: float
-    map: float
-    psnr: float | None
-    exact: bool
+    segment: str | None = None
+    strength: float = 1.0
+    preview: int = 0
+    timeout: float = 120.0
+    threads: str = "auto"
+    resume: bool = False
 
 
 def load_perturbation(path: Path) -> Perturbation:
-    """A perturbation that can be put into videos.
+    """A perturbation file as an object.
 
     Raises:
-        LsapError: if the file cannot be read, is damaged, or is bound to slots of a clip.
+        LsapError: if the file cannot be read or is damaged.
     """
     if not path.is_file():
         raise LsapError(f"the perturbation {path} does not exist; make one with lsap generate")
@@ -93,215 +72,287 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
     """Writes every video again with the perturbation added, mirrored below the output folder.
 
     Returns:
-        The results document: files with their effective norms, totals, and what was skipped.
+        The results document: files with their proofs, totals, and what was skipped.
 
     Raises:
         LsapError: for anything that the user can mend.
     """
+    perturbation = _strengthened(settings)
+    codec: Codec = build(settings.codec, CODECS, "codec")
+    check_available(codec)
+    segment: Segment | None = build(settings.segment, SEGMENTS, "segment") if settings.segment else None
+    videos = list_videos(Path(settings.videos), []).videos
+    out = Path(settings.out)
+    check_folders(Path(settings.videos), out, settings.resume)
+    with ExitStack() as stack:
+        stack.enter_context(alone_in(out))
+        crew = stack.enter_context(Crew(settings.workers, settings.timeout))
+        work = _Work(settings, run, codec, segment, perturbation, out, crew)
+        work.keep(videos)
+        work.write(work.plan(videos))
+        work.draw(videos)
+        results = work.results()
+    run.write_json("results.json", results)
+    if not results["files"]:
+        raise LsapError(f"none of the {len(videos)} videos in {settings.videos} could be written", 1)
+    return results
+
+
+class _Work:
+    """One call of `apply`: what is done, what was left out."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: Run,
+        codec: Codec,
+        segment: Segment | None,
+        perturbation: Perturbation,
+        out: Path,
+        crew: Crew,
+    ) -> None:
+        self._settings, self._run, self._codec, self._segment = settings, run, codec, segment
+        self._perturbation, self._out, self._crew = perturbation, out, crew
+        self._entries: dict[str, Entry] = {}
+        self._resumed: list[str] = []
+        self._skipped: list[dict[str, str]] = []
+        self._fixed = {  # what a folder is begun with, and must be gone on with
+            "perturbation_sha256": content_hash(Path(settings.perturbation)),
+            "codec": settings.codec,
+            "segment": settings.segment,
+            "strength": settings.strength,
+        }
+
+    def keep(self, videos: list[Video]) -> None:
+        """Takes over what an earlier part has finished and what is still as it was written."""
+        found = manifest.read_manifest(self._out)
+        manifest.check_same(self._out, found, self._fixed)
+        self._save_copy()
+        known = [video for video in videos if video.name in found]
+        if known:
+            self._run.event("stage", name="checking what is there", files=len(known))
+        for video in known:
+            entry = found[video.name]
+            if manifest.is_valid(self._out, entry, video.path):
+                self._entries[video.name] = entry
+                self._resumed.append(video.name)
+                self._run.event("kept", path=video.name, output=entry["output"])
+        manifest.rewrite(self._out, self._entries.values())
+
+    def plan(self, videos: list[Video]) -> list[Job]:
+        """Looks at every file that is to be written, and says where it goes."""
+        new = [video for video in videos if video.name not in self._entries]
+        if not new:
+            return []
+        self._run.event("stage", name="looking at the files", files=len(new))
+        looks = {Look(video.path, self._codec): video for video in new}
+        seen: dict[str, Seen] = {}
+        for step in self._crew.work(looks):
+            if isinstance(step, Progress):
+                continue
+            video = looks[step.task]
+            if isinstance(step.result, Failed):
+                self._leave_out(video, step.result)
+            else:
+                seen[video.name] = step.result
+                self._run.event("seen", path=video.name)
+        names = Names(videos, {name: str(entry["output"]) for name, entry in self._entries.items()})
+        jobs = [
+            Job(video, names.choose(video, seen[video.name].suffix), seen[video.name], number)
+            for number, video in enumerate(new)
+            if video.name in seen
+        ]
+        return self._fitting(jobs)
+
+    def write(self, jobs: list[Job]) -> None:
+        """Writes, proves and places every file; what fails is named and the rest goes on."""
+        if not jobs:
+            return
+        self._run.event("stage", name="applying", files=len(jobs))
+        tasks = {
+            Write(
+                job.video.path,
+                job.staged(self._out),
+                self._codec,
+                self._out / COPY,
+                self._segment,
+                self._threads(),
+            ): job
+            for job in jobs
+        }
+        clock = _Pace(self._run, sum(2 * job.seen.frames for job in jobs), len(jobs))
+        for step in self._crew.work(tasks):
+            job = tasks[step.task]
+            if isinstance(step, Progress):
+                clock.tell(job, step.done)
+                continue
+            clock.finish(job)
+            if isinstance(step.result, Failed):
+                self._leave_out(job.video, step.result)
+            else:
+                self._take(job, step.result)
+        manifest.rewrite(self._out, self._entries.values())
+
+    def draw(self, videos: list[Video]) -> None:
+        """Pictures of the first few written files, for people."""
+        shown = [video for video in videos if video.name in self._entries][: self._settings.preview]
+        if not shown:
+            return
+        self._run.event("stage", name="drawing previews", files=len(shown))
+        folders = {video.name: self._run.folder / "preview" / str(number) for number, video in enumerate(shown)}
+        tasks = {
+            Preview(video.path, self._out / self._entries[video.name]["output"], folders[video.name]): video
+            for video in shown
+        }
+        for step in self._crew.work(tasks):
+            if isinstance(step, Progress):
+                continue
+            video = tasks[step.task]
+            if isinstance(step.result, Failed):
+                self._run.event("warning", message=f"no preview of {video.name}: {step.result.reason}")
+            else:
+                self._run.event("preview", path=video.name, folder=str(folders[video.name]))
+
+    def results(self) -> dict[str, Any]:
+        """The results document."""
+        entries = [self._entries[name] for name in sorted(self._entries)]
+        return {
+            "schema": "lsap.apply/1",
+            "out": self._settings.out,
+            "files": entries,
+            "resumed": sorted(self._resumed),
+            "effective": total_proof(entries),
+            "budget": {"norm": self._perturbation.budget.norm, "epsilon": self._perturbation.budget.epsilon_text},
+            "lossless": self._codec.lossless,
+            "over_budget": [one["output"] for one in entries if one["over_budget"]],
+            "not_exact": [one["output"] for one in entries if self._codec.lossless and not one["exact"]],
+            "skipped": self._skipped,
+        }
+
+    def _take(self, job: Job, finished: Finished) -> None:
+        """Places a finished file and writes its line, in this order: a line without its file would be a lie."""
+        written = asdict(finished.written)
+        entry = {
+            "schema": MANIFEST_SCHEMA,
+            "source": job.video.name,
+            "output": job.output,
+            "source_sha256": finished.source_sha256,
+            "output_sha256": finished.output_sha256,
+            **self._fixed,
+            **written,
+            "over_budget": _over_budget(written, self._perturbation),
+            "remarks": finished.remarks,
+        }
+        try:
+            place(job.staged(self._out), self._out / job.output)
+            manifest.append(self._out, entry)
+        except OSError as error:
+            remove(self._out / job.output)
+            self._leave_out(job.video, Failed(f"its copy cannot be written ({error.strerror or error})", "file"))
+            return
+        self._entries[job.video.name] = entry
+        for remark in finished.remarks:
+            self._run.event("warning", message=f"{job.video.name}: {remark}")
+        self._run.event(
+            "file",
+            path=job.video.name,
+            output=job.output,
+            linf=written["linf"],
+            l2_rms=written["l2_rms"],
+            exact=written["exact"],
+            seconds=finished.seconds,
+            memory_bytes=finished.memory_bytes,
+        )
+
+    def _fitting(self, jobs: list[Job]) -> list[Job]:
+        """Without the files that no disk of this size could hold: one absurd header must not stop the others."""
+        room = os.statvfs(self._out)
+        most = room.f_frsize * room.f_blocks
+        fitting: list[Job] = []
+        for job in jobs:
+            needed = needed_bytes(job.seen, self._codec)
+            if needed > most:
+                claim = f"its header claims {job.seen.frames} frames, whose copy would be larger than the whole disk"
+                self._leave_out(job.video, Failed(claim, "file"))
+            else:
+                fitting.append(job)
+        check_disk(fitting, self._codec, self._out)
+        return fitting
+
+    def _save_copy(self) -> None:
+        """What is added, beside the manifest; it replaces an earlier one in one step."""
+        partial = self._out / f".{COPY}.partial"
+        try:
+            if self._settings.strength == 1:
+                partial.write_bytes(Path(self._settings.perturbation).read_bytes())
+            else:
+                self._perturbation.save(partial)
+            partial.replace(self._out / COPY)
+        except OSError as error:
+            raise LsapError(f"{self._out / COPY} cannot be written ({error.strerror})", 1) from None
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _threads(self) -> Threads:
+        if self._settings.threads == "auto":
+            return "one" if 2 * self._settings.workers > (os.cpu_count() or 1) else "many"
+        return "one" if self._settings.threads == "one" else "many"
+
+    def _leave_out(self, video: Video, failed: Failed) -> None:
+        self._skipped.append({"path": video.name, "reason": failed.reason})
+        self._run.event("skipped", path=video.name, file=str(video.path), reason=failed.reason, cause=failed.kind)
+
+
+class _Pace:
+    """Tells how far all files are, by frames: each is written once and read once."""
+
+    def __init__(self, run: Run, frames: int, files: int) -> None:
+        self._run, self._frames, self._files = run, frames, files
+        self._start = self._told = time.monotonic()
+        self._finished = self._finished_files = 0
+        self._going: dict[str, int] = {}
+
+    def tell(self, job: Job, done: int) -> None:
+        self._going[job.video.name] = done
+        now = time.monotonic()
+        if now - self._told < PROGRESS_SECONDS:
+            return
+        self._told = now
+        through = self._finished + sum(self._going.values())
+        rate = through / (now - self._start)
+        self._run.event(
+            "frames",
+            path=job.video.name,
+            frame=done if done <= job.seen.frames else done - job.seen.frames,
+            frames=job.seen.frames,
+            doing="writing" if done <= job.seen.frames else "checking",
+            files_done=self._finished_files,
+            files=self._files,
+            progress=min(through / self._frames, 1.0) if self._frames else 0.0,
+            frames_per_second=round(rate / 2, 2),
+            seconds_left=round(max(self._frames - through, 0) / rate, 1) if rate else None,
+        )
+
+    def finish(self, job: Job) -> None:
+        self._going.pop(job.video.name, None)
+        self._finished += 2 * job.seen.frames
+        self._finished_files += 1
+
+
+def _strengthened(settings: Settings) -> Perturbation:
     perturbation = load_perturbation(Path(settings.perturbation))
     if not perturbation.binding.fits_a_video:
         raise LsapError(
             f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry it; "
             "generate one with the binding constant, cyclic:P or relative:P"
         )
-    codec: Codec = build(settings.codec, CODECS, "codec")
-    listing = list_videos(Path(settings.videos), [])
-    out = Path(settings.out)
-    _check_folders(Path(settings.videos), out)
-    run.event("stage", name="applying", files=len(listing.videos))
-    entries: list[dict[str, Any]] = []
-    skipped: list[dict[str, str]] = []
-    jobs, refused = _plan(listing.videos, out, codec)
-    for video, reason in refused:
-        _leave_out(run, skipped, video.name, video.path, reason)
-    _check_disk(jobs, out)
-    shutil.copyfile(settings.perturbation, out / COPY)
-    with (out / MANIFEST).open("w", encoding="utf-8") as manifest:
-        for job, outcome in _work(jobs, Path(settings.perturbation), perturbation, settings.workers):
-            if isinstance(outcome, str):
-                _leave_out(run, skipped, job.name, job.source, outcome)
-                continue
-            entry = {
-                "schema": MANIFEST_SCHEMA,
-                "source": job.name,
-                "output": job.target.relative_to(out).as_posix(),
-                "source_sha256": content_hash(job.source),
-                "output_sha256": content_hash(job.target),
-                "perturbation_sha256": content_hash(Path(settings.perturbation)),
-                "codec": settings.codec,
-            } | asdict(outcome)
-            manifest.write(json.dumps(entry) + "\n")
-            manifest.flush()
-            entries.append(entry)
-            run.event(
-                "file",
-                path=job.name,
-                output=entry["output"],
-                linf=outcome.linf,
-                l2_rms=outcome.l2_rms,
-                exact=outcome.exact,
-            )
-    results = _document(settings, perturbation, codec, entries, skipped)
-    run.write_json("results.json", results)
-    if not entries:
-        raise LsapError(f"none of the {len(listing.videos)} videos in {settings.videos} could be written", 1)
-    return results
-
-
-def _document(
-    settings: Settings,
-    perturbation: Perturbation,
-    codec: Codec,
-    entries: list[dict[str, Any]],
-    skipped: list[dict[str, str]],
-) -> dict[str, Any]:
-    """The results document."""
-    return {
-        "schema": "lsap.apply/1",
-        "out": settings.out,
-        "files": entries,
-        "effective": total_norms(entries),
-        "budget": {"norm": perturbation.budget.norm, "epsilon": perturbation.budget.epsilon_text},
-        "lossless": codec.lossless,
-        "over_budget": [one["output"] for one in entries if _over_budget(one, perturbation)],
-        "not_exact": [one["output"] for one in entries if codec.lossless and not one["exact"]],
-        "skipped": skipped,
-    }
-
-
-def measure(source: Path, target: Path, perturbation: Perturbation, frame_count: int) -> Written:
-    """Decodes a source and a written file side by side and compares every frame.
-
-    Args:
-        source: a video.
-        target: what was written for it.
-        perturbation: what was added.
-        frame_count: of the source; not looked at unless the binding needs it.
-
-    Raises:
-        UnreadableVideo: if the written file does not hold as many frames of the same size.
-    """
-    changes, exact, frames = Changes(), True, 0
-    height = width = 0
-    slots = _LevelCache(perturbation, frame_count)
-    written = read_frames(target)
-    for frame in read_frames(source):
-        other = next(written, None)
-        if other is None or other.pixels.shape != frame.pixels.shape:
-            raise UnreadableVideo(f"the written file has no matching frame {frames}")
-        changes.add(frame.pixels, other.pixels)
-        exact = exact and torch.equal(other.pixels, slots.perturbed(frame.pixels, frames))
-        height, width = frame.pixels.shape[1], frame.pixels.shape[2]
-        frames += 1
-    if next(written, None) is not None:
-        raise UnreadableVideo(f"the written file has more than the {frames} frames of its source")
-    return Written(frames, height, width, changes.largest, changes.l2_rms, changes.map, changes.psnr, exact)
-
-
-class _LevelCache:
-    """A perturbation at one video's size, made once."""
-
-    def __init__(self, perturbation: Perturbation, frame_count: int) -> None:
-        self._perturbation, self._count = perturbation, frame_count
-        self._levels: Tensor | None = None
-
-    def perturbed(self, pixels: Tensor, number: int) -> Tensor:
-        """(3, H, W) uint8 with the perturbation of that frame."""
-        if self._levels is None:
-            self._levels = self._perturbation.levels(pixels.shape[1], pixels.shape[2])
-        slot = int(self._perturbation.binding.slots(torch.tensor([number]), self._count)[0])
-        return add_levels(pixels, self._levels[slot])
-
-
-def _write(job: Job, perturbation: Perturbation) -> Written | str:
-    """One file written and measured, or why it could not be."""
     try:
-        count = len(read_footage(job.source).times) if perturbation.binding.needs_length else 1
-        cache = _LevelCache(perturbation, count)
-        transcode(job.source, job.target, job.codec, cache.perturbed)
-        return measure(job.source, job.target, perturbation, count)
-    except UnreadableVideo as error:
-        job.target.unlink(missing_ok=True)  # what could not be measured is not handed out
-        return str(error)
-    except OSError as error:
-        return f"its copy cannot be written ({error.strerror or error})"
+        return scaled(perturbation, settings.strength)
+    except ValueError as error:
+        raise LsapError(f"--strength: {error}") from None
 
 
-def _write_in_worker(job: Job, perturbation: Path) -> Written | str:
-    torch.set_num_threads(1)
-    return _write(job, Perturbation.load(perturbation))
-
-
-def _work(jobs: list[Job], path: Path, perturbation: Perturbation, workers: int) -> Iterator[tuple[Job, Written | str]]:
-    if workers == 1:
-        for job in jobs:
-            yield job, _write(job, perturbation)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            for job, future in [(job, pool.submit(_write_in_worker, job, path)) for job in jobs]:
-                yield job, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _plan(videos: list[Video], out: Path, codec: Codec) -> tuple[list[Job], list[tuple[Video, str]]]:
-    """What to write where; two sources never get one target."""
-    jobs: list[Job] = []
-    refused: list[tuple[Video, str]] = []
-    taken: set[str] = set()
-    for video in videos:
-        try:
-            suffix = container_suffix(video.path, codec)
-        except UnreadableVideo as error:
-            refused.append((video, str(error)))
-            continue
-        name = PurePosixPath(video.name)
-        target = name.with_suffix(suffix)
-        number = 1
-        while target.as_posix().lower() in taken:  # a.avi beside a.mp4: a.mkv and a.mp4.mkv
-            target = name.with_name(name.name + (suffix if number == 1 else f".{number}{suffix}"))
-            number += 1
-        taken.add(target.as_posix().lower())
-        jobs.append(Job(video.path, video.name, out / target, codec))
-    return jobs, refused
-
-
-def _check_folders(videos: Path, out: Path) -> None:
-    root = videos if videos.is_dir() else videos.parent
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise LsapError(f"the output folder {out} is not empty; give a new one, so that nothing in it is lost")
-    if out.resolve().is_relative_to(root.resolve()) and videos.is_dir():
-        raise LsapError(
-            f"the output folder {out} lies inside of {videos}; give one outside, so that no output is read as input"
-        )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LsapError(f"the output folder {out} cannot be made ({error.strerror})", 1) from None
-
-
-def _check_disk(jobs: list[Job], out: Path) -> None:
-    """Refuses to begin what is not likely to fit."""
-    needed = 0
-    for job in jobs:
-        header = read_header(job.source)
-        pixels = header.frames * header.width * header.height
-        needed += int(BYTES_A_PIXEL * pixels) if job.codec.lossless else job.source.stat().st_size
-    free = shutil.disk_usage(out).free
-    if needed > free:
-        raise LsapError(
-            f"{out} has {free / 2**20:.0f} MB left and about {needed / 2**20:.0f} MB are needed; free some, use another "
-            "folder, or a lossy codec such as h264:crf=18", 1
-        )  # fmt: skip
-
-
-def _over_budget(entry: dict[str, Any], perturbation: Perturbation) -> bool:
+def _over_budget(written: Mapping[str, Any], perturbation: Perturbation) -> bool:
     allowed = float(perturbation.budget.epsilon) * 255 * (1 + 1e-6)
-    size = entry["linf"] if perturbation.budget.norm == "linf" else entry["l2_rms"]
+    size = written["linf"] if perturbation.budget.norm == "linf" else written["l2_rms"]
     return bool(size > allowed)
-
-
-def _leave_out(run: Run, skipped: list[dict[str, str]], name: str, path: Path, reason: str) -> None:
-    skipped.append({"path": name, "reason": reason})
-    run.event("skipped", path=name, file=str(path), reason=reason)

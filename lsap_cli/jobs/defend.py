@@ -18,7 +18,8 @@ from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
 from lsap_cli.evaluation.detection import Score, detector_rows, score_all
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written, judge_all
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
-from lsap_cli.jobs.apply import COPY, load_perturbation
+from lsap_cli.jobs.apply import load_perturbation
+from lsap_cli.jobs.applying.manifest import COPY
 from lsap_cli.jobs.perturbed import PerturbedFolder
 from lsap_cli.jobs.pictures import draw_pictures
 from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip

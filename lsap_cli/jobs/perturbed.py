@@ -1,14 +1,13 @@
 """A folder of perturbed videos: which file belongs to which video, and what was added."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
 
 from lsap_cli.datasets.listing import Video, content_hash
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.changes import total_norms
-from lsap_cli.jobs.apply import COPY, MANIFEST, MANIFEST_SCHEMA, load_perturbation
+from lsap_cli.jobs.apply import load_perturbation
+from lsap_cli.jobs.applying.manifest import COPY, Entry, inside, read_manifest
 from lsap_cli.video.walking import find_media
 
 
@@ -28,7 +27,7 @@ class PerturbedFolder:
             raise LsapError(f"--perturbed {root} is not a folder; give one that lsap apply wrote")
         self._root = root
         self.perturbation = load_perturbation(root / COPY) if (root / COPY).exists() else None
-        self._entries = self._read_manifest()
+        self._entries: dict[str, Entry] = read_manifest(root)
         self.files: dict[str, Path] = {}
 
     def match(self, videos: Sequence[Video]) -> Iterator[tuple[Video, str]]:
@@ -47,8 +46,8 @@ class PerturbedFolder:
                 yield video, f"the copy in {self._root} was made from a file with other content"
                 continue
             else:
-                path = self._root / entry["output"]
-            if path is None or not path.is_file():
+                path = inside(self._root, entry)
+            if path is None or not path.exists():
                 yield video, f"{self._root} has no perturbed copy of it"
             else:
                 self.files[video.name] = path
@@ -56,22 +55,6 @@ class PerturbedFolder:
     def effective(self, names: Collection[str]) -> dict[str, float] | None:
         """Norms over the files of these videos, as measured when they were written; None without a manifest."""
         return total_norms([self._entries[name] for name in names if name in self._entries])
-
-    def _read_manifest(self) -> dict[str, dict[str, Any]]:
-        path = self._root / MANIFEST
-        if not path.exists():
-            return {}
-        entries: dict[str, dict[str, Any]] = {}
-        try:
-            for line in path.read_text(encoding="utf-8").splitlines():
-                entry = json.loads(line)
-                output = PurePosixPath(entry["output"])
-                if entry["schema"] != MANIFEST_SCHEMA or output.is_absolute() or ".." in output.parts:
-                    raise ValueError(f"unexpected entry {line[:80]}")
-                entries[entry["source"]] = entry
-        except (ValueError, KeyError, TypeError) as error:
-            raise LsapError(f"{path} is damaged ({error}); apply the perturbation again") from None
-        return entries
 
 
 def _stem(path: PurePath) -> str:

@@ -1,9 +1,10 @@
 """How perturbed videos are encoded: one frozen dataclass a codec, one table of names."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
-MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"})
+AUTO = "auto"
+Threads = Literal["one", "many"]
 
 
 class Codec(Protocol):
@@ -12,13 +13,22 @@ class Codec(Protocol):
     name: ClassVar[str]
     encoder: ClassVar[str]  # FFmpeg's name
     lossless: ClassVar[bool]  # RGB bytes come back exactly
-    mp4: ClassVar[bool]  # whether mp4 holds it; otherwise Matroska
+    suffixes: ClassVar[tuple[str, ...]]  # of the files it can be in, the best first
 
-    def pixel_format(self, height: int, width: int) -> str:
-        """FFmpeg's name of the pixel format for frames of this size."""
+    @property
+    def bytes_a_pixel(self) -> float:
+        """About how large a file with a perturbation in it becomes: what was measured for 8/255 on real clips."""
         ...
 
-    def options(self) -> dict[str, str]:
+    def stored_as(self, height: int, width: int) -> str:
+        """FFmpeg's name of the pixel format for frames of this size.
+
+        Raises:
+            ValueError: if frames of this size cannot be stored without losing pixels.
+        """
+        ...
+
+    def options(self, threads: Threads = "many") -> dict[str, str]:
         """The encoder's options."""
         ...
 
@@ -30,12 +40,16 @@ class Ffv1:
     name: ClassVar[str] = "ffv1"
     encoder: ClassVar[str] = "ffv1"
     lossless: ClassVar[bool] = True
-    mp4: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".mkv",)
 
-    def pixel_format(self, height: int, width: int) -> str:
+    @property
+    def bytes_a_pixel(self) -> float:
+        return 1.5
+
+    def stored_as(self, height: int, width: int) -> str:
         return "bgr0"
 
-    def options(self) -> dict[str, str]:
+    def options(self, threads: Threads = "many") -> dict[str, str]:
         return {"level": "3", "slices": "4", "slicecrc": "1"}
 
 
@@ -46,13 +60,37 @@ class H264Rgb:
     name: ClassVar[str] = "x264rgb"
     encoder: ClassVar[str] = "libx264rgb"
     lossless: ClassVar[bool] = True
-    mp4: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
 
-    def pixel_format(self, height: int, width: int) -> str:
+    @property
+    def bytes_a_pixel(self) -> float:
+        return 1.8
+
+    def stored_as(self, height: int, width: int) -> str:
         return "rgb24"
 
-    def options(self) -> dict[str, str]:
+    def options(self, threads: Threads = "many") -> dict[str, str]:
         return {"qp": "0", "preset": "ultrafast"}
+
+
+@dataclass(frozen=True)
+class Png:
+    """A folder of PNG pictures, one a frame; what else was in the file lies beside them."""
+
+    name: ClassVar[str] = "png"
+    encoder: ClassVar[str] = "png"
+    lossless: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".frames",)
+
+    @property
+    def bytes_a_pixel(self) -> float:
+        return 1.9
+
+    def stored_as(self, height: int, width: int) -> str:
+        return "rgb24"
+
+    def options(self, threads: Threads = "many") -> dict[str, str]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -62,30 +100,175 @@ class H264:
     Args:
         crf: quality, 0 (best) to 51.
         preset: x264's speed.
+        pixel_format: yuv420p, yuv422p, yuv444p, or auto.
     """
 
     name: ClassVar[str] = "h264"
     encoder: ClassVar[str] = "libx264"
     lossless: ClassVar[bool] = False
-    mp4: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
     crf: int = 18
     preset: str = "medium"
+    pixel_format: str = AUTO
 
     PRESETS: ClassVar[tuple[str, ...]] = (
         "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     )  # fmt: skip
+    FORMATS: ClassVar[tuple[str, ...]] = (AUTO, "yuv420p", "yuv422p", "yuv444p")
 
     def __post_init__(self) -> None:
-        if not 0 <= self.crf <= 51:
-            raise ValueError(f"crf is {self.crf}; use a number from 0 (best) to 51")
-        if self.preset not in self.PRESETS:
-            raise ValueError(f"preset is '{self.preset}'; use one of {', '.join(self.PRESETS)}")
+        _check_quality(self.crf, 51)
+        _check_choice("preset", self.preset, self.PRESETS)
+        _check_choice("pixel_format", self.pixel_format, self.FORMATS)
 
-    def pixel_format(self, height: int, width: int) -> str:
-        return "yuv444p" if height % 2 or width % 2 else "yuv420p"
+    @property
+    def bytes_a_pixel(self) -> float:
+        return _lossy_bytes(0.14, self.crf - 18)
 
-    def options(self) -> dict[str, str]:
+    def stored_as(self, height: int, width: int) -> str:
+        return _chosen(self.pixel_format, height, width, "yuv444p")
+
+    def options(self, threads: Threads = "many") -> dict[str, str]:
         return {"crf": str(self.crf), "preset": self.preset}
 
 
-CODECS: dict[str, type[Codec]] = {kind.name: kind for kind in (Ffv1, H264Rgb, H264)}
+@dataclass(frozen=True)
+class H265:
+    """H.265, smaller and slower than H.264; 4:4:4 where a side is odd.
+
+    Args:
+        crf: quality, 0 (best) to 51.
+        preset: x265's speed.
+        pixel_format: yuv420p, yuv422p, yuv444p, or auto.
+    """
+
+    name: ClassVar[str] = "h265"
+    encoder: ClassVar[str] = "libx265"
+    lossless: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
+    crf: int = 20
+    preset: str = "medium"
+    pixel_format: str = AUTO
+
+    def __post_init__(self) -> None:
+        _check_quality(self.crf, 51)
+        _check_choice("preset", self.preset, H264.PRESETS)
+        _check_choice("pixel_format", self.pixel_format, H264.FORMATS)
+
+    @property
+    def bytes_a_pixel(self) -> float:
+        return _lossy_bytes(0.1, self.crf - 20)
+
+    def stored_as(self, height: int, width: int) -> str:
+        if min(height, width) < 16:
+            raise ValueError(f"h265 takes no frames of {width} x {height}; use h264, or a lossless codec")
+        return _chosen(self.pixel_format, height, width, "yuv444p")
+
+    def options(self, threads: Threads = "many") -> dict[str, str]:
+        alone = ":pools=none:frame-threads=1" if threads == "one" else ""
+        return {"crf": str(self.crf), "preset": self.preset, "x265-params": f"log-level=error{alone}"}
+
+
+@dataclass(frozen=True)
+class Vp9:
+    """VP9, the codec of WebM; 4:4:4 where a side is odd.
+
+    Args:
+        crf: quality, 0 (best) to 63.
+        speed: 0 (slow) to 8 (fast).
+        pixel_format: yuv420p, yuv422p, yuv444p, or auto.
+    """
+
+    name: ClassVar[str] = "vp9"
+    encoder: ClassVar[str] = "libvpx-vp9"
+    lossless: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".webm", ".mkv")
+    crf: int = 24
+    speed: int = 4
+    pixel_format: str = AUTO
+
+    def __post_init__(self) -> None:
+        _check_quality(self.crf, 63)
+        if not 0 <= self.speed <= 8:
+            raise ValueError(f"speed is {self.speed}; use a number from 0 (slow) to 8 (fast)")
+        _check_choice("pixel_format", self.pixel_format, H264.FORMATS)
+
+    @property
+    def bytes_a_pixel(self) -> float:
+        return _lossy_bytes(0.1, (self.crf - 24) / 1.5)
+
+    def stored_as(self, height: int, width: int) -> str:
+        return _chosen(self.pixel_format, height, width, "yuv444p")
+
+    def options(self, threads: Threads = "many") -> dict[str, str]:
+        return {"crf": str(self.crf), "b": "0", "deadline": "good", "cpu-used": str(self.speed)}
+
+
+@dataclass(frozen=True)
+class Av1:
+    """AV1 with SVT-AV1, which knows 4:2:0 alone: a video with an odd side is refused.
+
+    Args:
+        crf: quality, 0 (best) to 63.
+        preset: 0 (slow) to 13 (fast).
+        pixel_format: yuv420p or auto.
+    """
+
+    name: ClassVar[str] = "av1"
+    encoder: ClassVar[str] = "libsvtav1"
+    lossless: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
+    crf: int = 30
+    preset: int = 8
+    pixel_format: str = AUTO
+
+    def __post_init__(self) -> None:
+        _check_quality(self.crf, 63)
+        if not 0 <= self.preset <= 13:
+            raise ValueError(f"preset is {self.preset}; use a number from 0 (slow) to 13 (fast)")
+        _check_choice("pixel_format", self.pixel_format, (AUTO, "yuv420p"))
+
+    @property
+    def bytes_a_pixel(self) -> float:
+        return _lossy_bytes(0.06, (self.crf - 30) / 1.5)
+
+    def stored_as(self, height: int, width: int) -> str:
+        if min(height, width) < 64:
+            raise ValueError(f"av1 takes no frames of {width} x {height}; use h264, or a lossless codec")
+        return _chosen(self.pixel_format, height, width, None)
+
+    def options(self, threads: Threads = "many") -> dict[str, str]:
+        alone = {"svtav1-params": "lp=1"} if threads == "one" else {}
+        return {"crf": str(self.crf), "preset": str(self.preset)} | alone
+
+
+CODECS: dict[str, type[Codec]] = {kind.name: kind for kind in (Ffv1, H264Rgb, Png, H264, H265, Vp9, Av1)}
+
+
+def _lossy_bytes(at_default: float, coarser: float) -> float:
+    """Six steps of the quantizer halve a file, about."""
+    return float(at_default * 2 ** (-coarser / 6))
+
+
+def _check_quality(crf: int, most: int) -> None:
+    if not 0 <= crf <= most:
+        raise ValueError(f"crf is {crf}; use a number from 0 (best) to {most}")
+
+
+def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{key} is '{value}'; use one of {', '.join(choices)}")
+
+
+def _chosen(pixel_format: str, height: int, width: int, whole: str | None) -> str:
+    """The pixel format: what was asked for, or 4:2:0, or `whole` where 4:2:0 would drop a row or a column."""
+    halved = {"yuv420p": height % 2 or width % 2, "yuv422p": width % 2, "yuv444p": 0}
+    wanted = "yuv420p" if pixel_format == AUTO else pixel_format
+    if not halved[wanted]:
+        return wanted
+    if pixel_format == AUTO and whole is not None:
+        return whole
+    raise ValueError(
+        f"frames of {width} x {height} cannot be {wanted} without losing pixels; use another codec"
+        + (f" or pixel_format={whole}" if whole else "")
+    )

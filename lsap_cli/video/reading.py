@@ -8,25 +8,33 @@ from __future__ import annotations  # av.Packet takes a type argument in its stu
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
 import torch
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from torch import Tensor
 
+from lsap_cli.video.codecs import Threads
+from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
+
 MOST_PIXELS = 2**26  # 8192 x 8192: a header that claims more is not believed
 REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
-Threads = Literal["one", "many"]
+
+# A file from a stranger may be a playlist with a video's name: only demuxers that stay inside of the file are let in.
+DEMUXERS = """aac ac3 aiff amr ape asf av1 avi dv eac3 flac flv gif h264 hevc ivf m4v matroska mjpeg mov mp3 mpeg mpegts
+    mpegvideo mxf nut obu ogg pcm_s16le rm vc1 w64 wav webm yuv4mpegpipe"""
+OPENING = {"format_whitelist": ",".join(DEMUXERS.split()), "protocol_whitelist": "file"}
 
 
 class UnreadableVideo(Exception):
@@ -77,17 +85,20 @@ def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, Video
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideo("it is empty (0 bytes)")
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = av.open(f"file:{path}", metadata_errors="replace", options=OPENING)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableVideo(f"it cannot be opened as a video ({_reason(error)})") from None
     with container:
-        stream = next((stream for stream in container.streams.video if not _is_cover(stream)), None)
+        stream = next((stream for stream in container.streams.video if not is_cover(stream)), None)
         if stream is None:
             sound = " (it has sound only)" if container.streams.audio else ""
             raise UnreadableVideo(f"it has no video stream{sound}")
         context = stream.codec_context
+        if context is None:
+            raise UnreadableVideo("its video is in a format that no decoder here knows")
         if context.width * context.height > MOST_PIXELS:
             raise UnreadableVideo(f"its header claims {context.width} x {context.height} pixels, more than is believed")
+        context.options = {"max_pixels": str(MOST_PIXELS)}  # the frames' own headers are believed no more
         stream.thread_type = "AUTO" if threads == "many" else "NONE"
         yield container, stream
 
@@ -134,6 +145,18 @@ def read_footage(path: Path) -> Footage:
     return Footage(torch.tensor(times, dtype=torch.int64), height, width)
 
 
+def count_frames(path: Path, report: Callable[[int], object]) -> int:
+    """How many frames can be decoded; `report` hears of each.
+
+    Raises:
+        UnreadableVideo: see `read_frames`.
+    """
+    count = 0
+    for count, _ in enumerate(_decoded(path, "many"), start=1):
+        report(count)
+    return count
+
+
 def read_some_frames(path: Path, numbers: Tensor) -> Tensor:
     """The frames with these numbers.
 
@@ -159,35 +182,52 @@ def read_some_frames(path: Path, numbers: Tensor) -> Tensor:
 
 
 def _decoded(path: Path, threads: Threads) -> Iterator[Decoded]:
-    with opened(path, threads) as (container, stream):
-        count = 0
-        for item in decoded_with_sound(container, stream, sound=False):
-            if isinstance(item, Decoded):
-                yield item
-                count += 1
+    count = 0
+    for item in _decoded_pictures(path) if is_picture_folder(path) else _decoded_file(path, threads):
+        yield item
+        count += 1
     if count == 0:
         raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
 
 
-def decoded_with_sound(
-    container: InputContainer, stream: VideoStream, sound: bool = True
+def _decoded_file(path: Path, threads: Threads) -> Iterator[Decoded]:
+    with opened(path, threads) as (container, stream):
+        for item in decoded_with_others(container, stream, ()):
+            if isinstance(item, Decoded):
+                yield item
+
+
+def _decoded_pictures(path: Path) -> Iterator[Decoded]:
+    try:
+        for pixels, milliseconds in read_pictures(path):
+            frame = VideoFrame.from_ndarray(pixels, format="rgb24")
+            yield Decoded(frame, Fraction(milliseconds, 1000), milliseconds)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise UnreadableVideo(f"its frames cannot be read ({error})") from None
+
+
+def decoded_with_others(
+    container: InputContainer, stream: VideoStream, others: Sequence[Stream]
 ) -> Iterator[Decoded | Packet[Any]]:
-    """Decoded frames of one size in the order of showing, and between them the packets of sound.
+    """Decoded frames of one size in the order of showing, and between them the packets of other streams.
 
     Where a damaged file gives its frames in order but their timestamps not, the timestamps are put in order, a few
     frames at a time.
 
     Raises:
-        UnreadableVideo: if the frames change their size, or cannot be decoded to the end.
+        UnreadableVideo: if the frames change their size, cannot be decoded to the end, or are more than its bytes.
     """
+    most = Path(container.name.removeprefix("file:")).stat().st_size
     waiting: deque[VideoFrame] = deque()
     stamps: list[Fraction] = []
     clock = _Milliseconds()
     try:
-        for item in _demuxed(container, stream, sound):
+        for item in _demuxed(container, stream, others):
             if isinstance(item, Packet):
                 yield item
                 continue
+            if clock.count + len(waiting) >= most:  # an index can name one piece again and again
+                raise UnreadableVideo(f"it gives more frames than it has bytes ({most})")
             frame, seconds = item
             waiting.append(frame)
             heapq.heappush(stamps, seconds)
@@ -218,16 +258,16 @@ class _Milliseconds:
 
 
 def _demuxed(
-    container: InputContainer, stream: VideoStream, sound: bool
+    container: InputContainer, stream: VideoStream, others: Sequence[Stream]
 ) -> Iterator[tuple[VideoFrame, Fraction] | Packet[Any]]:
-    """Frames with their own timestamps, and packets of sound; a frame without one follows at the average rate."""
+    """Frames with their own timestamps, and others' packets; a frame without a timestamp follows at the average rate."""
     interval = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
     next_seconds = Fraction(0)
     counts_packets = container.format.name == "avi"  # it stores no timestamps: those of B-frames are guesses
     size: tuple[int, int] | None = None
-    for packet in container.demux([stream, *(container.streams.audio if sound else ())]):
+    for packet in container.demux([stream, *others]):
         if packet.stream.index != stream.index:
-            if packet.dts is not None:
+            if packet.size:  # an empty one marks the end
                 yield packet
             continue
         for frame in packet.decode():
@@ -258,7 +298,8 @@ def quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _is_cover(stream: VideoStream) -> bool:
+def is_cover(stream: VideoStream) -> bool:
+    """Whether a video stream is a cover picture."""
     return bool(stream.disposition & stream.disposition.attached_pic)
 
 

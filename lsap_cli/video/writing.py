@@ -1,17 +1,17 @@
-"""Writing video files: whole or not at all, with the sound and the timestamps of the file they come from."""
+"""Writing video files: whole or not at all, with everything that was in the file they come from."""
 
 from __future__ import annotations  # av.Packet takes a type argument in its stubs only
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -20,79 +20,92 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lsap_cli.video.codecs import MP4_AUDIO, Codec
-from lsap_cli.video.reading import Decoded, UnreadableVideo, decoded_with_sound, opened, quarter_turns, upright_pixels
+from lsap_cli.errors import LsapError
+from lsap_cli.video.codecs import Codec, Threads
+from lsap_cli.video.colors import Colors
+from lsap_cli.video.fidelity import check_frame, check_stream
+from lsap_cli.video.matroska import set_pixel_shape
+from lsap_cli.video.passengers import MUXERS, Passengers, muxer_options
+from lsap_cli.video.picture_folders import FOLDER, PictureFolder
+from lsap_cli.video.reading import (
+    Decoded,
+    UnreadableVideo,
+    decoded_with_others,
+    opened,
+    quarter_turns,
+    upright_pixels,
+)
 
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would write of its settings to the terminal
 Change = Callable[[Tensor, int], Tensor]
 MATROSKA_TICK = Fraction(1, 1000)
+REPRODUCIBLE = {"fflags": "+bitexact"}  # no random numbers in a file: the same video gives the same bytes
+
+
+class Transcoded(NamedTuple):
+    """What came of writing a video again."""
+
+    frames: int
+    remarks: list[str]  # what is not in the copy as it was in the source
+
+
+def check_available(codec: Codec) -> None:
+    """Refuses a codec whose encoder this FFmpeg was built without.
+
+    Raises:
+        LsapError: naming the encoder.
+    """
+    try:
+        av.Codec(codec.encoder, "w")
+    except ValueError:
+        raise LsapError(
+            f"the codec {codec.name} needs the encoder {codec.encoder}, which PyAV's FFmpeg lacks here; use another codec"
+        ) from None
 
 
 def container_suffix(source: Path, codec: Codec) -> str:
-    """`.mp4` where the codec and the source's sound fit into it, else `.mkv`.
+    """The suffix of the file that a source is written to: it follows from the codec and the source's other streams.
 
     Raises:
-        UnreadableVideo: if the source cannot be opened.
+        UnreadableVideo: if the source cannot be opened, or would lose something.
     """
-    with opened(source, "one") as (container, _):
-        sound = {stream.codec_context.name for stream in container.streams.audio}
-    return ".mp4" if codec.mp4 and sound <= MP4_AUDIO else ".mkv"
+    with opened(source, "one") as (container, stream):
+        check_stream(container, stream)
+        return Passengers(container, stream).suffix(codec)
 
 
-def transcode(source: Path, target: Path, codec: Codec, change: Change) -> int:
-    """Writes the source's video again with every frame changed; sound streams are copied as they are.
+def transcode(source: Path, target: Path, codec: Codec, change: Change, threads: Threads = "many") -> Transcoded:
+    """Writes the source's video again with every frame changed; everything else is copied as it is.
 
     The target appears when it is complete; until then a `.partial` file lies beside its place.
 
     Args:
         source: the video to read; never touched.
-        target: the file to write, `.mp4` or `.mkv` (see `container_suffix`).
+        target: what to write: `.mp4`, `.mkv`, `.webm`, or `.frames` for a folder (see `container_suffix`).
         codec: how to encode.
         change: gets a frame (3, H, W) uint8, upright, and its number; gives the frame to write, of that size.
-
-    Returns:
-        The number of frames written.
+        threads: of decoder and encoder.
 
     Raises:
-        UnreadableVideo: if the source cannot be read to its end.
+        UnreadableVideo: if the source cannot be read to its end, or would lose something.
         OSError: if the target cannot be written.
     """
-    count = 0
-    with (
-        opened(source, "many") as (container, stream),
-        _appearing(target) as partial,
-        _output(partial, target) as out,
-    ):
-        sounds = {sound.index: out.add_stream_from_template(sound) for sound in container.streams.audio}
-        video: VideoStream | None = None
-        waiting: list[Packet[Any]] = []
-        reformatter = VideoReformatter()
-        clock = _Clock(target, stream)
-        for item in decoded_with_sound(container, stream):
-            if isinstance(item, Packet):
-                waiting.append(item)
-            else:
-                frame = item.frame
-                changed = change(upright_pixels(frame, reformatter), count)
-                picture = _picture(changed, quarter_turns(frame))
-                if video is None:  # tags are kept only when they are set before anything is written
-                    video = _add_video(out, codec, picture.shape[0], picture.shape[1], clock.tick, stream)
-                    if frame.rotation:
-                        video.set_display_rotation(frame.rotation)
-                out.mux(video.encode(clock.stamped(picture, item)))
-                count += 1
-            if video is not None:
-                _mux_sound(out, waiting, sounds)
-        if video is None:
-            raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
-        out.mux(video.encode(None))
-    return count
+    with opened(source, threads) as (container, stream), _appearing(target) as partial:
+        check_stream(container, stream)
+        passengers = Passengers(container, stream)
+        items = decoded_with_others(container, stream, passengers.streams)
+        if target.suffix == FOLDER:
+            frames = _write_pictures(items, partial, change, passengers)
+        else:
+            frames = _write_file(items, partial, target, codec, change, passengers, stream, threads)
+        return Transcoded(frames, passengers.remarks)
 
 
 def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Codec) -> None:
     """Writes frames as a video without sound.
 
     Args:
-        path: the file, `.mp4` or `.mkv`; it appears when it is complete.
+        path: the file, `.mp4`, `.mkv` or `.webm`; it appears when it is complete.
         frames: (3, H, W) uint8 each.
         fps: frames a second.
         codec: how to encode.
@@ -100,17 +113,146 @@ def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Code
     Raises:
         OSError: if it cannot be written.
     """
-    with _appearing(path) as partial, _output(partial, path) as out:
-        video: VideoStream | None = None
+    with _appearing(path) as partial, _output(partial, path, {}) as out:
+        encoder: _Encoder | None = None
         for number, pixels in enumerate(frames):
             picture = _picture(pixels, 0)
-            if video is None:
-                video = _add_video(out, codec, picture.shape[0], picture.shape[1], 1 / fps, None)
-            frame = VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = number, 1 / fps
-            out.mux(video.encode(frame))
-        if video is not None:
-            out.mux(video.encode(None))
+            if encoder is None:
+                encoder = _Encoder(out, codec, picture, fps, 1 / fps, Colors(), "many")
+            encoder.write(picture, number, None)
+        if encoder is not None:
+            encoder.finish()
+
+
+def _write_file(
+    items: Iterator[Decoded | Packet[Any]],
+    partial: Path,
+    target: Path,
+    codec: Codec,
+    change: Change,
+    passengers: Passengers,
+    stream: VideoStream,
+    threads: Threads,
+) -> int:
+    with _output(partial, target, muxer_options(target.suffix, passengers.tags)) as out:
+        encoder: _Encoder | None = None
+        waiting: list[Packet[Any]] = []
+        reformatter = VideoReformatter()
+        clock = _Clock(target, stream)
+        count = 0
+        for item in items:
+            if isinstance(item, Packet):
+                if encoder is None:
+                    waiting.append(item)
+                else:
+                    passengers.mux(out, item)
+                continue
+            check_frame(item.frame)
+            picture = _picture(change(upright_pixels(item.frame, reformatter), count), quarter_turns(item.frame))
+            if encoder is None:  # tags are kept only when they are set before anything is written
+                rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+                encoder = _Encoder(out, codec, picture, rate, clock.tick, Colors.of(item.frame), threads)
+                encoder.describe(item.frame, stream)
+                passengers.board(out, target.suffix)
+            encoder.write(picture, clock.stamp(item), clock.duration(item.frame))
+            while waiting:
+                passengers.mux(out, waiting.pop(0))
+            count += 1
+        if encoder is None:
+            raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
+        encoder.finish()
+    shape = stream.sample_aspect_ratio
+    if target.suffix != ".mp4" and shape and shape != 1:
+        set_pixel_shape(partial, Fraction(shape))
+    return count
+
+
+def _write_pictures(
+    items: Iterator[Decoded | Packet[Any]], partial: Path, change: Change, passengers: Passengers
+) -> int:
+    folder = PictureFolder(partial)
+    reformatter = VideoReformatter()
+    with _others(folder, passengers) as out:
+        for item in items:
+            if isinstance(item, Decoded):
+                check_frame(item.frame)
+                pixels = change(upright_pixels(item.frame, reformatter), folder.count)
+                folder.add(_picture(pixels, 0), item.milliseconds)
+            elif out is not None:
+                passengers.mux(out, item)
+    if folder.count == 0:
+        raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
+    folder.finish()
+    return folder.count
+
+
+@contextmanager
+def _others(folder: PictureFolder, passengers: Passengers) -> Iterator[OutputContainer | None]:
+    """A file for what is not pictures, if there is any."""
+    if not passengers:
+        yield None
+        return
+    with _output(folder.others, Path("others.mkv"), {}) as out:
+        passengers.board(out, ".mkv")
+        yield out
+
+
+class _Encoder:
+    """One video stream being written."""
+
+    def __init__(
+        self,
+        out: OutputContainer,
+        codec: Codec,
+        picture: NDArray[np.uint8],
+        rate: Fraction,
+        tick: Fraction,
+        colors: Colors,
+        threads: Threads,
+    ) -> None:
+        height, width = picture.shape[:2]
+        try:
+            pixel_format = codec.stored_as(height, width)
+        except ValueError as error:
+            raise UnreadableVideo(str(error)) from None
+        video = out.add_stream(codec.encoder, rate=rate, options=codec.options(threads))
+        assert isinstance(video, VideoStream)
+        video.width, video.height = width, height
+        video.pix_fmt = pixel_format
+        video.codec_context.time_base = tick
+        video.time_base = tick
+        video.codec_context.thread_count = 1 if threads == "one" else 0
+        video.thread_type = "AUTO"
+        self._colors = colors.stored_as(pixel_format)
+        self._colors.tag_context(video.codec_context)
+        self._out, self._video, self._tick = out, video, tick
+        self._reformatter = VideoReformatter()
+
+    def describe(self, first: VideoFrame, source: VideoStream) -> None:
+        """Takes over how a source is to be shown."""
+        if first.rotation:
+            self._video.set_display_rotation(first.rotation)
+        if source.sample_aspect_ratio:
+            self._video.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
+        self._video.disposition = source.disposition
+        self._video.metadata.update(
+            {
+                key: value
+                for key, value in source.metadata.items()
+                if key.lower() in ("language", "title", "handler_name")
+            }
+        )
+
+    def write(self, picture: NDArray[np.uint8], stamp: int, duration: int | None) -> None:
+        """Encodes one (H, W, 3) picture that appears at a stamp, in ticks."""
+        frame = self._colors.convert(VideoFrame.from_ndarray(picture, format="rgb24"), self._reformatter)
+        frame.pts, frame.time_base = stamp, self._tick
+        if duration is not None:
+            frame.duration = duration
+        self._out.mux(self._video.encode(frame))
+
+    def finish(self) -> None:
+        self._out.mux(self._video.encode(None))
 
 
 class _Clock:
@@ -126,17 +268,21 @@ class _Clock:
         self._start: int | None = None
         self._last: int | None = None
 
-    def stamped(self, picture: NDArray[np.uint8], source: Decoded) -> VideoFrame:
-        """The picture as a frame to encode."""
+    def stamp(self, source: Decoded) -> int:
+        """A frame's moment in ticks, always later than the one before."""
         if self._start is None:
             self._start = round(source.seconds / self.tick)
         stamp = round(source.seconds / self.tick) if self._exact else self._start + source.milliseconds
         if self._last is not None:
             stamp = max(stamp, self._last + 1)
         self._last = stamp
-        frame = VideoFrame.from_ndarray(picture, format="rgb24")
-        frame.pts, frame.time_base = stamp, self.tick
-        return frame
+        return stamp
+
+    def duration(self, frame: VideoFrame) -> int | None:
+        """How long a frame is shown, in ticks, where the source says it."""
+        if not frame.duration or frame.time_base is None:
+            return None
+        return round(frame.duration * Fraction(frame.time_base) / self.tick)
 
 
 def _picture(pixels: Tensor, turns: int) -> NDArray[np.uint8]:
@@ -145,34 +291,12 @@ def _picture(pixels: Tensor, turns: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.rot90(array, -turns) if turns else array)
 
 
-def _add_video(
-    out: OutputContainer, codec: Codec, height: int, width: int, tick: Fraction, like: VideoStream | None
-) -> VideoStream:
-    rate = (like.average_rate or like.guessed_rate) if like is not None else None
-    video = out.add_stream(codec.encoder, rate=Fraction(rate or 25), options=codec.options())
-    assert isinstance(video, VideoStream)
-    video.width, video.height = width, height
-    video.pix_fmt = codec.pixel_format(height, width)
-    video.codec_context.time_base = tick
-    video.time_base = tick
-    if like is not None and like.sample_aspect_ratio:
-        video.codec_context.sample_aspect_ratio = like.sample_aspect_ratio
-    video.thread_type = "AUTO"
-    return video
-
-
-def _mux_sound(out: OutputContainer, waiting: list[Packet[Any]], sounds: dict[int, AudioStream]) -> None:
-    for packet in waiting:
-        packet.stream = sounds[packet.stream.index]
-        out.mux(packet)
-    waiting.clear()
-
-
 @contextmanager
-def _output(partial: Path, target: Path) -> Iterator[OutputContainer]:
-    kind = "mp4" if target.suffix == ".mp4" else "matroska"
+def _output(partial: Path, target: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
     try:
-        with av.open(f"file:{partial}", "w", format=kind) as out:
+        with av.open(
+            f"file:{partial}", "w", format=MUXERS[target.suffix], container_options=REPRODUCIBLE | options
+        ) as out:
             yield out
     except av.FFmpegError as error:
         raise OSError(error.errno, error.strerror or str(error), str(target)) from error
@@ -185,8 +309,11 @@ def _appearing(target: Path) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         yield partial
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
+        if partial.is_file():
+            with partial.open("rb") as written:
+                os.fsync(written.fileno())
         partial.replace(target)
     finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
         partial.unlink(missing_ok=True)

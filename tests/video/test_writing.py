@@ -46,7 +46,7 @@ def test_a_lossless_copy_has_the_same_frames_at_the_same_moments(
     tmp_path: Path, codec: Codec, suffix: str, stamps: list[int], source_suffix: str
 ) -> None:
     source = write_timed(tmp_path / f"source{source_suffix}", make_bytes(6), stamps)
-    assert transcode(source, tmp_path / f"copy{suffix}", codec, unchanged) == 6
+    assert transcode(source, tmp_path / f"copy{suffix}", codec, unchanged).frames == 6
     copy = tmp_path / f"copy{suffix}"
     assert torch.equal(decoded(copy), make_bytes(6))
     assert torch.equal(read_footage(copy).times, read_footage(source).times)
@@ -136,7 +136,11 @@ def test_a_codec_that_mp4_does_not_hold_goes_into_matroska(tmp_path: Path) -> No
     assert {name: container_suffix(silent, kind()) for name, kind in CODECS.items()} == {
         "ffv1": ".mkv",
         "x264rgb": ".mp4",
+        "png": ".frames",
         "h264": ".mp4",
+        "h265": ".mp4",
+        "vp9": ".webm",
+        "av1": ".mp4",
     }
 
 
@@ -229,5 +233,4 @@ def test_a_place_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
 def test_the_same_frames_make_the_same_file(tmp_path: Path) -> None:
     for codec, suffix in LOSSLESS:
         first, second = (write_tiny(tmp_path / f"{name}{suffix}", make_bytes(5), codec=codec) for name in "ab")
-        assert torch.equal(decoded(first), decoded(second))
-        assert first.stat().st_size == second.stat().st_size
+        assert first.read_bytes() == second.read_bytes()

@@ -1,0 +1,159 @@
+"""What is added to each frame of one video: the perturbation's levels, at the video's size, where they are wanted."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from perturbations import Perturbation
+from perturbations.bindings import Binding
+
+CACHE_BYTES = 2**29  # of slots at a video's size, kept ready
+MOST_STRENGTH = 100.0
+
+
+class Segment(Protocol):
+    """Which frames of a video are changed."""
+
+    needs_length: ClassVar[bool]
+
+    def bounds(self, frame_count: int) -> tuple[int, int]:
+        """The first changed frame, and the first behind them that is not."""
+        ...
+
+
+@dataclass(frozen=True)
+class Begin:
+    """The first frames."""
+
+    needs_length: ClassVar[bool] = False
+    frames: int = 16
+
+    def __post_init__(self) -> None:
+        _check_frames(self.frames)
+
+    def bounds(self, frame_count: int) -> tuple[int, int]:
+        return 0, self.frames
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Frames around the middle."""
+
+    needs_length: ClassVar[bool] = True
+    frames: int = 16
+
+    def __post_init__(self) -> None:
+        _check_frames(self.frames)
+
+    def bounds(self, frame_count: int) -> tuple[int, int]:
+        start = max(0, (frame_count - self.frames) // 2)
+        return start, start + self.frames
+
+
+@dataclass(frozen=True)
+class End:
+    """The last frames."""
+
+    needs_length: ClassVar[bool] = True
+    frames: int = 16
+
+    def __post_init__(self) -> None:
+        _check_frames(self.frames)
+
+    def bounds(self, frame_count: int) -> tuple[int, int]:
+        return max(0, frame_count - self.frames), frame_count
+
+
+SEGMENTS: dict[str, type[Segment]] = {"begin": Begin, "middle": Middle, "end": End}
+
+
+def scaled(perturbation: Perturbation, strength: float) -> Perturbation:
+    """A perturbation multiplied by a number and projected onto its budget again.
+
+    Raises:
+        ValueError: if the strength is not in (0, 100].
+    """
+    if not 0 < strength <= MOST_STRENGTH:
+        raise ValueError(f"the strength is {strength:g}; use a number above 0, at most {MOST_STRENGTH:g}")
+    if strength == 1:
+        return perturbation
+    delta = perturbation.budget.project(perturbation.delta * strength)
+    return replace(perturbation, delta=delta, record=dict(perturbation.record) | {"strength": strength})
+
+
+class _Slot(NamedTuple):
+    """One slot in whole levels, split so that 8-bit arithmetic suffices: clip to [low, high], then add."""
+
+    low: NDArray[np.uint8]
+    high: NDArray[np.uint8]
+    shift: NDArray[np.uint8]  # modulo 256
+
+
+class Adder:
+    """A perturbation for the frames of one video.
+
+    Args:
+        perturbation: what is added.
+        segment: which frames are changed; None: all.
+        frame_count: of the video; not looked at unless `needs_length`.
+    """
+
+    def __init__(self, perturbation: Perturbation, segment: Segment | None, frame_count: int) -> None:
+        self._perturbation, self._count = perturbation, frame_count
+        self._bounds = segment.bounds(frame_count) if segment is not None else None
+        self._whole: Tensor | None = None
+        self._slots: OrderedDict[int, _Slot] = OrderedDict()
+
+    def perturbed(self, pixels: Tensor, number: int) -> Tensor:
+        """(3, H, W) uint8 with the perturbation of that frame; the same tensor where nothing is added."""
+        if self._bounds is not None and not self._bounds[0] <= number < self._bounds[1]:
+            return pixels
+        index = int(self._perturbation.binding.slots(torch.tensor([number]), self._count)[0])
+        picture = pixels.permute(1, 2, 0).numpy()
+        slot = self._slot(index, picture.shape[0], picture.shape[1])
+        changed = np.maximum(picture, slot.low)
+        np.minimum(changed, slot.high, out=changed)
+        np.add(changed, slot.shift, out=changed)
+        return torch.from_numpy(changed).permute(2, 0, 1)
+
+    def _slot(self, index: int, height: int, width: int) -> _Slot:
+        if index in self._slots:
+            self._slots.move_to_end(index)
+            return self._slots[index]
+        levels = np.ascontiguousarray(self._levels(index, height, width).permute(1, 2, 0).numpy())
+        # x + d cut to 0..255 is x clipped to [max(0, -d), 255 - max(0, d)], plus d; that sum never leaves 0..255
+        slot = _Slot(
+            np.maximum(-levels, 0).astype(np.uint8),
+            (255 - np.maximum(levels, 0)).astype(np.uint8),
+            (levels & 255).astype(np.uint8),
+        )
+        while self._slots and (len(self._slots) + 1) * 3 * slot.low.nbytes > CACHE_BYTES:
+            self._slots.popitem(last=False)
+        self._slots[index] = slot
+        return slot
+
+    def _levels(self, index: int, height: int, width: int) -> Tensor:
+        """(3, height, width) int16 of one slot. An l2 budget is one of all slots, so these are made together."""
+        if self._perturbation.budget.norm == "linf":
+            alone = replace(
+                self._perturbation, delta=self._perturbation.delta[index : index + 1], binding=Binding("constant")
+            )
+            return alone.levels(height, width)[0]
+        if self._whole is None:
+            self._whole = self._perturbation.levels(height, width)
+        return self._whole[index]
+
+
+def needs_length(perturbation: Perturbation, segment: Segment | None) -> bool:
+    """Whether what is added to a frame depends on how many frames there are."""
+    return perturbation.binding.needs_length or (segment is not None and segment.needs_length)
+
+
+def _check_frames(frames: int) -> None:
+    if frames < 1:
+        raise ValueError(f"frames is {frames}; use a number from 1")
