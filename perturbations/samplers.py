@@ -164,9 +164,13 @@ def lengthened(times: Tensor, frames: int) -> Tensor:
     Returns:
         (N + frames,) int64.
     """
-    count = len(times)
-    pace = max(int(times[-1]) // (count - 1), 1) if count > 1 else 40
+    pace = mean_pace(int(times[-1]), len(times))
     return torch.cat([times, times[-1] + pace * torch.arange(1, frames + 1)])
+
+
+def mean_pace(last: int, frames: int) -> int:
+    """Milliseconds from frame to frame of a video with that many frames, the last one at `last`; 40 for one frame."""
+    return max(last // (frames - 1), 1) if frames > 1 else 40
 
 
 def _below(bound: int, generator: Generator) -> int:

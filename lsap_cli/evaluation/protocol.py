@@ -22,7 +22,7 @@ from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.video.reading import UnreadableVideo, read_footage, read_some_frames
 from perturbations import Perturbation
-from perturbations.samplers import Sampler
+from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
 NATIVE_BYTES = 2**29  # frames of one video held at its own size at a time, in bytes
@@ -78,6 +78,11 @@ class Written:
         return frames
 
 
+def appended_by(attack: Attack) -> int:
+    """How many frames an attack lets follow a video's own; a written file has them among its own already."""
+    return attack.perturbation.binding.appended if isinstance(attack, Added) else 0
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What the classifier saw in one video under one attack, defense and sampler."""
@@ -124,11 +129,13 @@ class Judge:
         Raises:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
         """
-        by_source: dict[Path, list[str]] = {}
+        by_source: dict[tuple[Path, int], list[str]] = {}
         for name, attack in self.attacks.items():
-            by_source.setdefault(attack.source(video), []).append(name)
+            by_source.setdefault((attack.source(video), appended_by(attack)), []).append(name)
         return [
-            prediction for path, attacks in by_source.items() for prediction in self._predict_file(video, path, attacks)
+            prediction
+            for (path, appended), attacks in by_source.items()
+            for prediction in self._predict_file(video, path, appended, attacks)
         ]
 
     def observe(self, video: Video) -> None:
@@ -149,15 +156,16 @@ class Judge:
     def read(self, video: Video, attack: str, wanted: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
         """Some frames of an attacked video, (K, 3, H, W) uint8, and their numbers: those that `wanted` names of N."""
         path = self.attacks[attack].source(video)
-        count = len(read_footage(path).times)
-        numbers = wanted(count)
-        return self.attacks[attack].change(read_some_frames(path, numbers), numbers, count), numbers
+        own = len(read_footage(path).times)
+        numbers = wanted(own + appended_by(self.attacks[attack]))
+        return self.attacks[attack].change(_with_black(path, numbers, own), numbers, own), numbers
 
-    def _predict_file(self, video: Video, path: Path, attacks: Sequence[str]) -> Iterator[Prediction]:
+    def _predict_file(self, video: Video, path: Path, appended: int, attacks: Sequence[str]) -> Iterator[Prediction]:
         """Predictions for the attacks that share one file, which is decoded once (in parts, if it is large)."""
         footage = read_footage(path)
-        count = len(footage.times)
-        chosen = {spec: self.choose(video, sampler, footage.times) for spec, sampler in self.samplers.items()}
+        own, times = len(footage.times), lengthened(footage.times, appended)
+        count = len(times)
+        chosen = {spec: self.choose(video, sampler, times) for spec, sampler in self.samplers.items()}
         wanted = torch.cat([indices.flatten() for indices in chosen.values()]).unique()
         variants = {(attack, spec): self._variants(video, attack, spec) for attack in attacks for spec in self.defenses}
         shrunk: dict[tuple[str, str], list[list[Tensor]]] = {cell: [[] for _ in variants[cell]] for cell in variants}
@@ -165,9 +173,9 @@ class Judge:
         everything = [defense for cell in variants.values() for defense in cell]
         at_once = self._frames_at_once(footage.height, footage.width)
         for part, needed in _parts(wanted, everything, count, at_once):
-            native = read_some_frames(path, needed)
+            native = _with_black(path, needed, own)
             for attack in attacks:
-                attacked = self.attacks[attack].change(native, needed, count)
+                attacked = self.attacks[attack].change(native, needed, own)
                 self.changes.setdefault(attack, Changes()).add(native, attacked)
                 for spec in self.defenses:
                     for draw, defense in enumerate(variants[attack, spec]):
@@ -227,6 +235,16 @@ class Judge:
                     for part in clips.split(self.batch)
                 ]
             )
+
+
+def _with_black(path: Path, numbers: Tensor, own: int) -> Tensor:
+    """Frames by number, (K, 3, H, W) uint8; those past the video's own are black, for others to be added to them."""
+    inside = numbers[numbers < own]
+    if len(inside) == len(numbers):
+        return read_some_frames(path, numbers)
+    frames = read_some_frames(path, inside if len(inside) else torch.tensor([own - 1]))
+    black = torch.zeros(len(numbers) - len(inside), *frames.shape[1:], dtype=torch.uint8)
+    return torch.cat([frames[: len(inside)], black])
 
 
 def defended_bytes(defense: Defense | None, frames: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:

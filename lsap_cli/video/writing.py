@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from torch import Tensor
 
+from defenses.priority import take_ordinary_priority
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import Colors
@@ -35,11 +36,19 @@ from lsap_cli.video.reading import (
     quarter_turns,
     upright_pixels,
 )
+from perturbations.samplers import mean_pace
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would write of its settings to the terminal
 Change = Callable[[Tensor, int], Tensor]
 MATROSKA_TICK = Fraction(1, 1000)
 REPRODUCIBLE = {"fflags": "+bitexact"}  # no random numbers in a file: the same video gives the same bytes
+
+
+class Tail(NamedTuple):
+    """Frames that follow a video's own."""
+
+    frames: int = 0
+    make: Change = lambda like, _place: like  # from a frame of the video's size and the place in the tail
 
 
 class Transcoded(NamedTuple):
@@ -74,7 +83,9 @@ def container_suffix(source: Path, codec: Codec) -> str:
         return Passengers(container, stream).suffix(codec)
 
 
-def transcode(source: Path, target: Path, codec: Codec, change: Change, threads: Threads = "many") -> Transcoded:
+def transcode(
+    source: Path, target: Path, codec: Codec, change: Change, threads: Threads = "many", tail: Tail | None = None
+) -> Transcoded:
     """Writes the source's video again with every frame changed; everything else is copied as it is.
 
     The target appears when it is complete; until then a `.partial` file lies beside its place.
@@ -85,6 +96,7 @@ def transcode(source: Path, target: Path, codec: Codec, change: Change, threads:
         codec: how to encode.
         change: gets a frame (3, H, W) uint8, upright, and its number; gives the frame to write, of that size.
         threads: of decoder and encoder.
+        tail: frames that follow the source's own, at its mean pace.
 
     Raises:
         UnreadableVideo: if the source cannot be read to its end, or would lose something.
@@ -95,9 +107,9 @@ def transcode(source: Path, target: Path, codec: Codec, change: Change, threads:
         passengers = Passengers(container, stream)
         items = decoded_with_others(container, stream, passengers.streams)
         if target.suffix == FOLDER:
-            frames = _write_pictures(items, partial, change, passengers)
+            frames = _write_pictures(items, partial, change, passengers, tail or Tail())
         else:
-            frames = _write_file(items, partial, target, codec, change, passengers, stream, threads)
+            frames = _write_file(items, partial, target, codec, change, passengers, stream, threads, tail or Tail())
         return Transcoded(frames, passengers.remarks)
 
 
@@ -133,6 +145,7 @@ def _write_file(
     passengers: Passengers,
     stream: VideoStream,
     threads: Threads,
+    tail: Tail,
 ) -> int:
     with _output(partial, target, muxer_options(target.suffix, passengers.tags)) as out:
         encoder: _Encoder | None = None
@@ -148,7 +161,8 @@ def _write_file(
                     passengers.mux(out, item)
                 continue
             check_frame(item.frame)
-            picture = _picture(change(upright_pixels(item.frame, reformatter), count), quarter_turns(item.frame))
+            pixels, turns = upright_pixels(item.frame, reformatter), quarter_turns(item.frame)
+            picture = _picture(change(pixels, count), turns)
             if encoder is None:  # tags are kept only when they are set before anything is written
                 rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
                 encoder = _Encoder(out, codec, picture, rate, clock.tick, Colors.of(item.frame), threads)
@@ -160,6 +174,8 @@ def _write_file(
             count += 1
         if encoder is None:
             raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
+        for place in range(tail.frames):
+            encoder.write(_picture(tail.make(pixels, place), turns), clock.after_the_last(count, place), None)
         encoder.finish()
     shape = stream.sample_aspect_ratio
     if target.suffix != ".mp4" and shape and shape != 1:
@@ -168,7 +184,7 @@ def _write_file(
 
 
 def _write_pictures(
-    items: Iterator[Decoded | Packet[Any]], partial: Path, change: Change, passengers: Passengers
+    items: Iterator[Decoded | Packet[Any]], partial: Path, change: Change, passengers: Passengers, tail: Tail
 ) -> int:
     folder = PictureFolder(partial)
     reformatter = VideoReformatter()
@@ -176,14 +192,17 @@ def _write_pictures(
         for item in items:
             if isinstance(item, Decoded):
                 check_frame(item.frame)
-                pixels = change(upright_pixels(item.frame, reformatter), folder.count)
-                folder.add(_picture(pixels, 0), item.milliseconds)
+                pixels, last = upright_pixels(item.frame, reformatter), item.milliseconds
+                folder.add(_picture(change(pixels, folder.count), 0), last)
             elif out is not None:
                 passengers.mux(out, item)
     if folder.count == 0:
         raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
+    own = folder.count
+    for place in range(tail.frames):
+        folder.add(_picture(tail.make(pixels, place), 0), last + mean_pace(last, own) * (place + 1))
     folder.finish()
-    return folder.count
+    return own
 
 
 @contextmanager
@@ -227,6 +246,7 @@ class _Encoder:
         self._colors.tag_context(video.codec_context)
         self._out, self._video, self._tick = out, video, tick
         self._reformatter = VideoReformatter()
+        self._open = False
 
     def describe(self, first: VideoFrame, source: VideoStream) -> None:
         """Takes over how a source is to be shown."""
@@ -250,6 +270,9 @@ class _Encoder:
         if duration is not None:
             frame.duration = duration
         self._out.mux(self._video.encode(frame))
+        if not self._open:
+            take_ordinary_priority()
+            self._open = True
 
     def finish(self) -> None:
         self._out.mux(self._video.encode(None))
@@ -267,16 +290,28 @@ class _Clock:
         self.tick = Fraction(stream.time_base) if self._exact and stream.time_base else MATROSKA_TICK
         self._start: int | None = None
         self._last: int | None = None
+        self._milliseconds = self._end = 0
 
     def stamp(self, source: Decoded) -> int:
         """A frame's moment in ticks, always later than the one before."""
         if self._start is None:
             self._start = round(source.seconds / self.tick)
+        self._milliseconds = source.milliseconds
         stamp = round(source.seconds / self.tick) if self._exact else self._start + source.milliseconds
         if self._last is not None:
             stamp = max(stamp, self._last + 1)
         self._last = stamp
         return stamp
+
+    def after_the_last(self, frames: int, place: int) -> int:
+        """The moment, in ticks, of one of the frames that follow the source's own, of which there were `frames`."""
+        assert self._start is not None
+        if place == 0:
+            self._end = self._milliseconds
+        milliseconds = self._end + mean_pace(self._end, frames) * (place + 1)
+        stamp = self._start + round(Fraction(milliseconds, 1000) / self.tick)
+        self._last = max(stamp, (self._last or 0) + 1)
+        return self._last
 
     def duration(self, frame: VideoFrame) -> int | None:
         """How long a frame is shown, in ticks, where the source says it."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lsap_cli.specs import describe
+from lsap_cli.video.reading import read_frames
 from perturbations import Perturbation
 from perturbations.attacks import ATTACKS
 from tests.commands.conftest import Lsap, World
@@ -160,3 +161,38 @@ def test_a_wrong_option_gets_one_sentence(
     assert outcome.code in (1, 2)
     assert told in " ".join(outcome.err.split())
     assert "Traceback" not in outcome.err
+
+
+def test_appended_frames_follow_the_video_in_the_file_and_fool_as_much_there_as_in_memory(
+    generate: Any, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    _, learned = generate("--attack", "append", "--epsilon", 1, "--sampler", "uniform", steps=6)
+    assert str(learned.binding) == "append:16"
+    path, out = tmp_path / "r.safetensors", tmp_path / "out"
+    outcome = lsap("apply", path, world.test, out, "--run", tmp_path / "apply")
+    assert outcome.code == 0, outcome.err
+    entries = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    assert all(entry["exact"] for entry in entries)
+    source = torch.stack([frame.pixels for frame in read_frames(world.test / entries[0]["source"])])
+    written = torch.stack([frame.pixels for frame in read_frames(out / entries[0]["output"])])
+    assert len(written) == len(source) + 16
+    assert torch.equal(written[: len(source)], source)
+    assert torch.equal(written[len(source) :].short(), learned.levels(*source.shape[2:]))
+    documents = []
+    for name, how in (("memory", ("--perturbation", path)), ("files", ("--perturbed", out))):
+        words = (
+            "--model",
+            "demo",
+            "--sampler",
+            "uniform",
+            "--sampler",
+            "rate:fps=5",
+            "--run",
+            tmp_path / name,
+            "--json",
+        )
+        outcome = lsap("defend", world.test, *how, *words)
+        assert outcome.code == 0, outcome.err
+        documents.append(json.loads(outcome.out)["rows"])
+    memory, files = ([(row["defense"], row["sampler"], row["fooling_rate"]) for row in rows] for rows in documents)
+    assert memory == files

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from perturbations import Perturbation
-from perturbations.bindings import Binding
+from perturbations.bindings import NO_SLOT, Binding
 
 CACHE_BYTES = 2**29  # of slots at a video's size, kept ready
 MOST_STRENGTH = 100.0
@@ -114,12 +114,23 @@ class Adder:
         if self._bounds is not None and not self._bounds[0] <= number < self._bounds[1]:
             return pixels
         index = int(self._perturbation.binding.slots(torch.tensor([number]), self._count)[0])
+        if index == NO_SLOT:
+            return pixels
         picture = pixels.permute(1, 2, 0).numpy()
         slot = self._slot(index, picture.shape[0], picture.shape[1])
         changed = np.maximum(picture, slot.low)
         np.minimum(changed, slot.high, out=changed)
         np.add(changed, slot.shift, out=changed)
         return torch.from_numpy(changed).permute(2, 0, 1)
+
+    @property
+    def appended(self) -> int:
+        """How many frames follow the video's own."""
+        return self._perturbation.binding.appended
+
+    def appended_frame(self, like: Tensor, place: int) -> Tensor:
+        """One of the frames that follow the video's own: (3, H, W) uint8, of the size of `like`."""
+        return self.perturbed(torch.zeros_like(like), self._count + place)
 
     def _slot(self, index: int, height: int, width: int) -> _Slot:
         if index in self._slots:

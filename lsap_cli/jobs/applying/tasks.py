@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -20,10 +21,11 @@ from lsap_cli.jobs.applying.proof import Proof, Written
 from lsap_cli.reports.pictures import frame_pictures, save_picture
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.reading import UnreadableVideo, count_frames, read_frames, read_header
-from lsap_cli.video.writing import container_suffix, transcode
+from lsap_cli.video.writing import Tail, container_suffix, transcode
 from perturbations import Perturbation
 
 Report = Callable[[int], None]
+ANY_NUMBER = -1  # of appended frames, which are then not looked at
 ANIMATED = 24  # frames of a preview
 ANIMATION_WIDTH = 960  # pixels, of three pictures side by side
 
@@ -95,7 +97,8 @@ class Write:
             report(number + 1)
             return adder.perturbed(pixels, number)
 
-        copied = transcode(self.source, self.staged, self.codec, change, self.threads)
+        tail = Tail(adder.appended, adder.appended_frame)
+        copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
         written = prove(self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads)
         return Finished(
             written,
@@ -121,7 +124,7 @@ class Preview:
         start = _most_changed(self.source, self.output, report)
         first = max(0, min(start - ANIMATED // 2, count - ANIMATED))
         strips: list[Image.Image] = []
-        for number, (before, after) in enumerate(_pairs(self.source, self.output)):
+        for number, (before, after) in enumerate(_pairs(self.source, self.output, appended=ANY_NUMBER)):
             report(number)
             if number < first:
                 continue
@@ -145,7 +148,7 @@ def prove(source: Path, target: Path, adder: Adder, report: Report, threads: Thr
         UnreadableVideo: if the written file does not hold as many frames of the same size.
     """
     proof = Proof()
-    for number, (before, after) in enumerate(_pairs(source, target, threads)):
+    for number, (before, after) in enumerate(_pairs(source, target, threads, adder.appended)):
         proof.add(before, adder.perturbed(before, number), after)
         report(number + 1)
     return proof.written()
@@ -158,7 +161,8 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _pairs(source: Path, target: Path, threads: Threads = "many") -> Iterator[tuple[Tensor, Tensor]]:
+def _pairs(source: Path, target: Path, threads: Threads = "many", appended: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """The frames of a source and of what was written from it; appended ones stand beside black."""
     written = read_frames(target, threads)
     count = 0
     for frame in read_frames(source, threads):
@@ -167,14 +171,21 @@ def _pairs(source: Path, target: Path, threads: Threads = "many") -> Iterator[tu
             raise UnreadableVideo(f"the written file has no matching frame {count}")
         yield frame.pixels, other.pixels
         count += 1
+    if appended == ANY_NUMBER:
+        return
+    for _ in range(appended):
+        other = next(written, None)
+        if other is None:
+            raise UnreadableVideo(f"the written file lacks some of the {appended} frames that follow the end")
+        yield torch.zeros_like(other.pixels), other.pixels
     if next(written, None) is not None:
-        raise UnreadableVideo(f"the written file has more than the {count} frames of its source")
+        raise UnreadableVideo(f"the written file has more than the {count + appended} frames that were written")
 
 
 def _most_changed(source: Path, output: Path, report: Report) -> int:
     """The number of the frame that was changed most: with a segment, one inside of it."""
     best, most = 0, -1.0
-    for number, (before, after) in enumerate(_pairs(source, output)):
+    for number, (before, after) in enumerate(_pairs(source, output, appended=ANY_NUMBER)):
         report(number)
         change = float((after.float() - before.float()).abs().mean())
         if change > most + 0.05:  # a little more does not make another picture
