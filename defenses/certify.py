@@ -6,9 +6,10 @@ there, and `Certificate.covers` says so. In the few dimensions of a flicker (one
 the same theorem holds for every flicker of that norm, and that is not vacuous.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import final
 
 import torch
 from scipy.stats import beta, binomtest, norm
@@ -18,54 +19,6 @@ from defenses.base import bad_setting
 
 Classify = Callable[[Tensor], Tensor]
 """(B, T, 3, H, W) clips, which can leave [0, 1] -> (B,) int64 labels."""
-
-
-class Space(Protocol):
-    """A linear space of perturbations of a clip, with an orthonormal system of coordinates."""
-
-    def noise(self, clip: Tensor, generator: Generator) -> Tensor:
-        """Noise of one coordinate-wise standard deviation: (T, 3, H, W), or a shape that broadcasts to it."""
-        ...
-
-    def largest_norm(self, clip: Tensor, epsilon: float) -> float:
-        """The largest l2 norm, in coordinates, of a perturbation whose values are at most epsilon."""
-        ...
-
-
-@dataclass(frozen=True)
-class AllPixels(Space):
-    """Every value of the clip has a coordinate: the certificate covers any perturbation."""
-
-    def noise(self, clip: Tensor, generator: Generator) -> Tensor:
-        return torch.randn(clip.shape, generator=generator)
-
-    def largest_norm(self, clip: Tensor, epsilon: float) -> float:
-        return float(epsilon * clip.numel() ** 0.5)
-
-
-@dataclass(frozen=True)
-class Flicker(Space):
-    """One color offset for each of `slots` slots, frame t having slot t mod slots; 1: the same offset in every frame.
-
-    Coordinates are the offsets themselves, in pixel units, so 3 x slots of them. Pony, Naeh and Mannor, CVPR 2021, attack
-    video classifiers with such patterns.
-
-    Attributes:
-        slots: at least 1.
-    """
-
-    slots: int = 1
-
-    def __post_init__(self) -> None:
-        if self.slots < 1:
-            raise bad_setting("slots", self.slots, "a whole number of at least 1")
-
-    def noise(self, clip: Tensor, generator: Generator) -> Tensor:
-        offsets = torch.randn(self.slots, 3, 1, 1, generator=generator)
-        return offsets[torch.arange(len(clip)) % self.slots]
-
-    def largest_norm(self, clip: Tensor, epsilon: float) -> float:
-        return float(epsilon * (3 * min(self.slots, len(clip))) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -92,34 +45,43 @@ class Certificate:
 
 
 @dataclass(frozen=True)
-class Smoothing:
-    """The smoothed classifier g(x) = the most likely label of x + sigma n.
+class Smoothing(ABC):
+    """The smoothed classifier g(x) = the most likely label of x + sigma n, with n in some space of perturbations.
 
     Attributes:
-        sigma: of the noise, in pixel units of [0, 1] along each coordinate.
-        space: where the noise lives.
-        first: noisy copies that choose the label (n0).
-        samples: further copies that count for the bound (n).
+        sigma: of the noise, in pixel units of [0, 1] along each coordinate of the space.
+        samples: noisy copies that count for the bound (n).
+        first: noisy copies before them that choose the label (n0).
         alpha: chance that a certificate is wrong.
-        batch: copies classified at a time.
     """
 
-    sigma: float = 0.1
-    space: Space = AllPixels()
-    first: int = 100
+    sigma: float = 0.25
     samples: int = 1000
+    first: int = 100
     alpha: float = 0.001
-    batch: int = 8
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise bad_setting("sigma", self.sigma, "above 0")
-        if self.first < 1 or self.samples < 1 or self.batch < 1:
-            raise bad_setting("samples", min(self.first, self.samples, self.batch), "at least 1")
+        if self.samples < 1:
+            raise bad_setting("samples", self.samples, "a whole number of at least 1")
+        if self.first < 1:
+            raise bad_setting("first", self.first, "a whole number of at least 1")
         if not 0 < self.alpha < 1:
             raise bad_setting("alpha", self.alpha, "above 0 and below 1")
 
-    def certify(self, classify: Classify, clip: Tensor, epsilon: float, generator: Generator) -> Certificate:
+    @abstractmethod
+    def noise(self, clip: Tensor, generator: Generator) -> Tensor:
+        """Noise whose coordinates are standard normal: (T, 3, H, W), or a shape that broadcasts to it."""
+
+    @abstractmethod
+    def largest_norm(self, clip: Tensor, epsilon: float) -> float:
+        """The largest l2 norm, in coordinates, of a perturbation of the space whose values are at most epsilon."""
+
+    @final
+    def certify(
+        self, classify: Classify, clip: Tensor, epsilon: float, generator: Generator, batch: int = 8
+    ) -> Certificate:
         """Algorithm CERTIFY of the paper: vote, count anew, bound the count, R = sigma * Phi^-1(lower).
 
         Args:
@@ -127,18 +89,20 @@ class Smoothing:
             clip: (T, 3, H, W) in [0, 1].
             epsilon: linf budget that the certificate is held against, in pixel units.
             generator: of the noise, on the CPU.
+            batch: copies classified at a time.
         """
-        label = int(torch.mode(self._labels(classify, clip, self.first, generator)).values)
-        hits = int((self._labels(classify, clip, self.samples, generator) == label).sum())
+        label = int(torch.mode(self._labels(classify, clip, self.first, generator, batch)).values)
+        hits = int((self._labels(classify, clip, self.samples, generator, batch) == label).sum())
         lower = lower_bound(hits, self.samples, self.alpha)
-        needed = self.space.largest_norm(clip, epsilon)
+        needed = self.largest_norm(clip, epsilon)
         if lower <= 0.5:
             return Certificate(None, 0.0, lower, needed)
         return Certificate(label, self.sigma * float(norm.ppf(lower)), lower, needed)
 
-    def predict(self, classify: Classify, clip: Tensor, generator: Generator) -> int | None:
+    @final
+    def predict(self, classify: Classify, clip: Tensor, generator: Generator, batch: int = 8) -> int | None:
         """Algorithm PREDICT of the paper: the winner, or None (abstain) where its lead could be chance."""
-        labels = self._labels(classify, clip, self.samples, generator)
+        labels = self._labels(classify, clip, self.samples, generator, batch)
         counts = torch.bincount(labels).sort(descending=True)
         first = int(counts.values[0])
         second = int(counts.values[1]) if len(counts.values) > 1 else 0
@@ -150,12 +114,53 @@ class Smoothing:
         """What is certified if all noisy copies agree: no more can come out, whatever the classifier."""
         return self.sigma * float(norm.ppf(lower_bound(self.samples, self.samples, self.alpha)))
 
-    def _labels(self, classify: Classify, clip: Tensor, count: int, generator: Generator) -> Tensor:
+    def _labels(self, classify: Classify, clip: Tensor, count: int, generator: Generator, batch: int) -> Tensor:
         found = []
-        for start in range(0, count, self.batch):
-            noise = [self.space.noise(clip, generator) for _ in range(min(self.batch, count - start))]
+        for start in range(0, count, batch):
+            noise = [self.noise(clip, generator) for _ in range(min(batch, count - start))]
             found.append(classify(clip + torch.stack(noise).to(clip) * self.sigma).cpu())
         return torch.cat(found)
+
+
+@dataclass(frozen=True)
+class PixelSmoothing(Smoothing):
+    """Noise on every value of the clip: the certificate covers any perturbation of a small norm."""
+
+    def noise(self, clip: Tensor, generator: Generator) -> Tensor:
+        return torch.randn(clip.shape, generator=generator)
+
+    def largest_norm(self, clip: Tensor, epsilon: float) -> float:
+        return float(epsilon * clip.numel() ** 0.5)
+
+
+@dataclass(frozen=True)
+class FlickerSmoothing(Smoothing):
+    """Noise of one color offset for each of `slots` slots, frame t of the clip having slot t mod slots.
+
+    Its coordinates are the offsets, in pixel units: 3 x slots of them; with one slot, the same offset in every frame. Pony,
+    Naeh and Mannor, CVPR 2021, attack video classifiers with such patterns. The certificate covers no other perturbation.
+
+    Attributes:
+        slots: at least 1.
+    """
+
+    slots: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.slots < 1:
+            raise bad_setting("slots", self.slots, "a whole number of at least 1")
+
+    def noise(self, clip: Tensor, generator: Generator) -> Tensor:
+        offsets = torch.randn(self.slots, 3, 1, 1, generator=generator)
+        return offsets[torch.arange(len(clip)) % self.slots]
+
+    def largest_norm(self, clip: Tensor, epsilon: float) -> float:
+        return float(epsilon * (3 * min(self.slots, len(clip))) ** 0.5)
+
+
+SMOOTHINGS: dict[str, type[Smoothing]] = {"pixels": PixelSmoothing, "flicker": FlickerSmoothing}
+"""Every kind of smoothing, by the name that a user writes."""
 
 
 def lower_bound(hits: int, samples: int, alpha: float) -> float:

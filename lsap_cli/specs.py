@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from defenses import DEFENSES, Chain, Defense
+from defenses.certify import SMOOTHINGS, Smoothing
 from defenses.detectors import DETECTORS, Detector
 from lsap_cli.errors import LsapError
 
@@ -78,6 +79,15 @@ def build_detector(spec: str) -> Detector:
         LsapError: see `build`.
     """
     return build(spec, DETECTORS, "detector")
+
+
+def build_smoothing(spec: str) -> Smoothing:
+    """A kind of randomized smoothing.
+
+    Raises:
+        LsapError: see `build`.
+    """
+    return build(spec, SMOOTHINGS, "smoothing")
 
 
 def describe(table: Mapping[str, type[Any]]) -> list[str]:

@@ -26,6 +26,10 @@ def command(
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="also clean videos under natural corruptions, at five severities")
     ] = False,
+    certify: Annotated[
+        list[str] | None,
+        typer.Option(help='such as "flicker:sigma=0.1" or "pixels"; repeat for several (default: none)'),
+    ] = None,
     target: Annotated[
         str | None, typer.Option(help="label for success rates (default: the perturbation's own)")
     ] = None,
@@ -51,7 +55,7 @@ def command(
     settings = Settings(
         videos=str(videos), model=model, perturbation=_text(perturbation), perturbed=_text(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),
-        detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
+        detector=tuple(detector or ()), draws=draws, corruptions=corruptions, certify=tuple(certify or ()), target=target, views=views,
         allow_overlap=allow_overlap, batch=batch, device=device, seed=seed,
     )  # fmt: skip
     with running("defend", run, asdict(settings), quiet) as (work, screen):

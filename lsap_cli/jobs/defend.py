@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from defenses import Defense
+from defenses.certify import Smoothing
 from defenses.chain import student
 from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
@@ -14,6 +15,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import Video, slug
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.certificates import Certified, certificate_rows, certify_video
 from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
 from lsap_cli.evaluation.detection import Score, detector_rows, score_all
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written, judge_all
@@ -24,7 +26,7 @@ from lsap_cli.jobs.perturbed import PerturbedFolder
 from lsap_cli.jobs.pictures import draw_pictures
 from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip
 from lsap_cli.runs import Run
-from lsap_cli.specs import build_defense, build_detector
+from lsap_cli.specs import build_defense, build_detector, build_smoothing
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
 from perturbations.controls import noise_like
@@ -52,6 +54,7 @@ class Settings:
     detector: tuple[str, ...] = ()
     draws: int = 5
     corruptions: bool = False
+    certify: tuple[str, ...] = ()
     target: str | None = None
     views: int | None = None
     allow_overlap: bool = False
@@ -74,6 +77,7 @@ class Task:
     target: int | None
     judge: Judge
     detectors: dict[str, Detector]
+    smoothings: dict[str, Smoothing]
 
 
 def defend(settings: Settings, run: Run) -> dict[str, Any]:
@@ -105,6 +109,7 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
     detections = _detect(task, run, {record.video for record in records})
     natural = _natural(task, run, {record.video for record in records}) if settings.corruptions else None
+    certificates = _certify(task, run, {record.video for record in records})
     rows = make_rows(records, task.classifier.labels, task.target)
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
@@ -113,6 +118,7 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
         "rows": rows,
         "detectors": detections,
         "natural_robustness": natural,
+        "certificates": certificates,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
         "protocol": _protocol(task, settings, shown),
         "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
@@ -142,6 +148,9 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
     defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
     defenses |= {spec: build_defense(spec) for spec in settings.defense or ALL_DEFENSES}
     detectors = {spec: build_detector(spec) for spec in settings.detector}
+    smoothings = {spec: build_smoothing(spec) for spec in settings.certify}
+    if smoothings and perturbation is None:
+        raise LsapError(f"--certify needs a budget, and {settings.perturbed} has no {COPY} that says one")
     run.event("stage", name="loading the model")
     classifier = load_classifier(settings.model).to(device)
     samplers = build_samplers(settings.sampler or (classifier.sampler_spec,))
@@ -170,7 +179,9 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         )
         target = None
     number = None if target is None else class_number(target, classifier, "the perturbation's target")
-    return Task(classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge, detectors)
+    return Task(
+        classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge, detectors, smoothings
+    )
 
 
 def _attacks(
@@ -263,6 +274,23 @@ def _natural(task: Task, run: Run, judged: Collection[str]) -> dict[str, Any] | 
             lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in mine)
             run.event("video", path=video.name, judged=len(mine))
     return natural_robustness(records, sampler)
+
+
+def _certify(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]]:
+    """What randomized smoothing can promise within the perturbation's budget; certificates go to certificates.jsonl."""
+    if not task.smoothings or task.perturbation is None:
+        return []
+    videos = [video for video in task.videos if video.name in judged]
+    run.event("stage", name="certifying", videos=len(videos), smoothings=list(task.smoothings))
+    epsilon = float(task.perturbation.budget.epsilon)
+    certified: list[Certified] = []
+    with (run.folder / "certificates.jsonl").open("w", encoding="utf-8") as lines:
+        for video in videos:
+            mine = list(certify_video(task.judge, task.smoothings, video, epsilon))
+            certified += mine
+            lines.writelines(json.dumps(one.as_json(task.classifier.labels)) + "\n" for one in mine)
+            run.event("video", path=video.name)
+    return certificate_rows(certified)
 
 
 def _declared(defense: Defense) -> dict[str, Any]:

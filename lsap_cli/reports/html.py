@@ -120,6 +120,7 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "detectors": [DetectorRow.read(row) for row in results.get("detectors") or []],
         "roc_plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.roc_plots(results)],
         "natural": _natural(results.get("natural_robustness")),
+        "certificates": [_certificate(row) for row in results.get("certificates") or []],
         "has_net": any(row.draws > 1 for row in rows.rows),
         "tables": [_table(rows, sampler) for sampler in rows.samplers],
         "has_success": rows.targeted,
@@ -226,6 +227,20 @@ def _natural(json: Json | None) -> dict[str, Any] | None:
         "mpc": Estimate.read(json["mpc"]),
         "rpc": Estimate.read(json["rpc"]),
         "kinds": [(str(kind), [Rate.read(one) for one in rates]) for kind, rates in json["kinds"].items()],
+    }
+
+
+def _certificate(json: Json) -> dict[str, Any]:
+    """A smoothing's row, as the page shows it."""
+    return {
+        "smoothing": str(json["smoothing"]),
+        "accuracy": Rate.read(json.get("smoothed_accuracy")),
+        "abstained": Rate.read(json.get("abstained")),
+        "certified": Rate.read(json.get("certified_accuracy")),
+        "median": float(json["median_radius"]),
+        "most": float(json["largest_radius"]),
+        "needed": float(json["needed_radius"]),
+        "vacuous": bool(json["vacuous"]),
     }
 
 

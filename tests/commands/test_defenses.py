@@ -18,7 +18,8 @@ def run(perturbation: Path, world: World, lsap: Lsap, tmp_path_factory: pytest.T
         "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--defense", CHAIN,
         "--defense", "h264:stretch=8", "--defense", "random-noise:sigma=0.1", "--defense", "perturbation-subtraction",
         "--detector", "corpus-residual:side=64", "--detector", "temporal-consistency:windows=5", "--draws", 3,
-        "--corruptions", "--run", folder,
+        "--corruptions", "--certify", "pixels:samples=30,first=5", "--certify", "flicker:sigma=0.1,samples=60,first=5",
+        "--run", folder,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     return folder
@@ -69,6 +70,20 @@ def test_natural_robustness_can_be_recomputed_from_the_records(run: Path) -> Non
     right = [bool(one["correct"]) for one in lines(run / "corruptions.jsonl") if one["defense"] != "none"]
     assert natural["mpc"]["value"] == pytest.approx(sum(right) / len(right))
     assert natural["rpc"]["value"] == pytest.approx(natural["mpc"]["value"] / natural["clean"]["value"])
+
+
+def test_certificates_say_where_they_are_vacuous(run: Path) -> None:
+    pixels, flicker = json.loads((run / "results.json").read_text())["certificates"]
+    assert (pixels["vacuous"], pixels["certified_accuracy"]["count"]) == (True, 0)
+    assert not flicker["vacuous"]
+    mine = [one for one in lines(run / "certificates.jsonl") if str(one["smoothing"]).startswith("flicker")]
+    sure = [
+        one
+        for one in mine
+        if one["prediction"] == one["label"] and float(str(one["radius"])) >= flicker["needed_radius"]
+    ]
+    assert flicker["certified_accuracy"] == rate_of(len(sure), len(mine))
+    assert "vacuous at this budget" in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_the_defenses_declare_is_in_the_results_and_detectors_are_in_the_report(run: Path) -> None:

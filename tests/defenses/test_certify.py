@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from defenses.certify import AllPixels, Classify, Flicker, Smoothing, lower_bound
+from defenses.certify import Classify, FlickerSmoothing, PixelSmoothing, lower_bound
 
 CLIP = torch.full((4, 3, 2, 2), 0.5)
 
@@ -16,7 +16,7 @@ def brightness(limit: float) -> Classify:
 
 @pytest.mark.parametrize(("samples", "sigmas"), [(100_000, 3.81), (1000, 2.46)])
 def test_the_largest_radius_is_what_the_literature_says(samples: int, sigmas: float) -> None:
-    assert Smoothing(1.0, samples=samples).largest_radius() == pytest.approx(sigmas, abs=0.005)
+    assert PixelSmoothing(1.0, samples=samples).largest_radius() == pytest.approx(sigmas, abs=0.005)
 
 
 def test_clopper_and_pearson_worked_out_by_hand() -> None:
@@ -29,7 +29,7 @@ def test_a_linear_classifiers_certificate_is_its_distance_to_the_border() -> Non
     """In all pixels the mean moves by |R| / sqrt(elements); the exact radius is the distance, never more is certified."""
     sigma, limit = 0.3, 0.45
     exact = (0.5 - limit) * math.sqrt(CLIP.numel())
-    found = Smoothing(sigma, samples=20_000, batch=1000).certify(
+    found = PixelSmoothing(sigma, samples=20_000).certify(
         brightness(limit), CLIP, 8 / 255, torch.Generator().manual_seed(1)
     )
     assert found.label == 1
@@ -38,7 +38,7 @@ def test_a_linear_classifiers_certificate_is_its_distance_to_the_border() -> Non
 
 
 def test_in_few_dimensions_the_same_classifier_is_certified_for_the_whole_budget() -> None:
-    smoothing = Smoothing(0.05, Flicker(), samples=2000, batch=500)
+    smoothing = FlickerSmoothing(0.05, samples=2000)
     found = smoothing.certify(brightness(0.4), CLIP, 8 / 255, torch.Generator().manual_seed(1))
     assert found.needed == pytest.approx(8 / 255 * math.sqrt(3))
     assert found.radius <= 0.1 * math.sqrt(3)  # the distance in the coordinates of one offset
@@ -47,13 +47,13 @@ def test_in_few_dimensions_the_same_classifier_is_certified_for_the_whole_budget
 
 def test_the_certificate_in_all_pixels_is_vacuous_at_a_usual_budget() -> None:
     clip = torch.full((16, 3, 112, 112), 0.5)
-    needed = AllPixels().largest_norm(clip, 8 / 255)
+    needed = PixelSmoothing().largest_norm(clip, 8 / 255)
     assert needed == pytest.approx(24.3, abs=0.05)
-    assert Smoothing(0.25, samples=100_000).largest_radius() < needed / 20
+    assert PixelSmoothing(0.25, samples=100_000).largest_radius() < needed / 20
 
 
 def test_a_coin_toss_is_no_answer() -> None:
-    smoothing = Smoothing(0.5, samples=200)
+    smoothing = PixelSmoothing(0.5, samples=200)
     generator = torch.Generator().manual_seed(3)
     found = smoothing.certify(brightness(0.5), CLIP, 8 / 255, generator)
     assert (found.label, found.radius, found.covers) == (None, 0.0, False)
@@ -62,7 +62,7 @@ def test_a_coin_toss_is_no_answer() -> None:
 
 
 def test_flicker_is_one_color_a_frame_and_repeats() -> None:
-    noise = Flicker(2).noise(CLIP, torch.Generator().manual_seed(0)).expand_as(CLIP)
+    noise = FlickerSmoothing(slots=2).noise(CLIP, torch.Generator().manual_seed(0)).expand_as(CLIP)
     assert torch.equal(noise[0], noise[2])
     assert not torch.equal(noise[0], noise[1])
     assert float(noise.var((2, 3)).max()) == 0
@@ -71,7 +71,7 @@ def test_flicker_is_one_color_a_frame_and_repeats() -> None:
 def test_the_same_seed_gives_the_same_certificate() -> None:
     def certify() -> object:
         generator = torch.Generator().manual_seed(8)
-        return Smoothing(0.5, samples=50).certify(brightness(0.45), CLIP, 8 / 255, generator)
+        return PixelSmoothing(0.5, samples=50).certify(brightness(0.45), CLIP, 8 / 255, generator)
 
     assert certify() == certify()
 
@@ -79,9 +79,9 @@ def test_the_same_seed_gives_the_same_certificate() -> None:
 @pytest.mark.parametrize("settings", [{"sigma": 0.0}, {"samples": 0}, {"alpha": 1.0}])
 def test_settings_out_of_range_are_refused_by_name(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(settings))} is"):
-        Smoothing(**settings)  # type: ignore[arg-type]  # wrong on purpose
+        PixelSmoothing(**settings)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_flicker_without_slots_is_refused() -> None:
     with pytest.raises(ValueError, match="slots is 0"):
-        Flicker(0)
+        FlickerSmoothing(slots=0)

@@ -1,0 +1,90 @@
+"""Certificates of randomized smoothing on videos: how many are certainly right within a perturbation's budget."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from defenses.certify import Certificate, Smoothing
+from lsap_cli.datasets.listing import Video
+from lsap_cli.evaluation.protocol import Judge
+from lsap_cli.evaluation.rates import rate
+from lsap_cli.video.reading import read_footage, read_some_frames
+from perturbations.seeds import seeded
+
+
+@dataclass(frozen=True)
+class Certified:
+    """What is certain about a clean video's first clip, with the first sampler."""
+
+    smoothing: str
+    video: str
+    labels: tuple[int, ...]
+    certificate: Certificate
+    most: float  # radius that could have been certified at all
+
+    def as_json(self, names: Sequence[str]) -> dict[str, Any]:
+        """A line of certificates.jsonl."""
+        found = self.certificate
+        return {
+            "smoothing": self.smoothing,
+            "video": self.video,
+            "label": names[self.labels[0]] if self.labels else None,
+            "also_accepted": [names[label] for label in self.labels[1:]],
+            "prediction": None if found.label is None else names[found.label],
+            "radius": found.radius,
+            "lower": found.lower,
+            "needed": found.needed,
+        }
+
+
+def certify_video(
+    judge: Judge, smoothings: Mapping[str, Smoothing], video: Video, epsilon: float
+) -> Iterator[Certified]:
+    """Certificates of one clean video, against a budget of epsilon in pixel units.
+
+    Raises:
+        UnreadableVideo: if it cannot be read.
+    """
+    times = read_footage(video.path).times
+    numbers = judge.choose(video, next(iter(judge.samplers.values())), times)[0]
+    wanted = numbers.unique()
+    geometry = judge.classifier.geometry
+    small = geometry.crop(geometry.shrink(read_some_frames(video.path, wanted)))
+    clip = small[torch.searchsorted(wanted, numbers)].float() / 255
+
+    def classify(clips: Tensor) -> Tensor:
+        with torch.inference_mode():
+            return judge.classifier.score(clips.to(judge.device)).argmax(1)
+
+    for spec, smoothing in smoothings.items():
+        found = smoothing.certify(classify, clip, epsilon, seeded(judge.seed, spec, video.name), judge.batch)
+        yield Certified(spec, video.name, video.labels, found, smoothing.largest_radius())
+
+
+def certificate_rows(certified: Sequence[Certified]) -> list[dict[str, Any]]:
+    """One row for each smoothing; it is vacuous where even noisy copies that all agree could not cover the budget."""
+    rows = []
+    for spec in dict.fromkeys(one.smoothing for one in certified):
+        mine = [one for one in certified if one.smoothing == spec]
+        labelled = [one for one in mine if one.labels]
+        needed, most = mine[0].certificate.needed, mine[0].most
+        rows.append(
+            {
+                "smoothing": spec,
+                "videos": len(mine),
+                "abstained": rate([one.certificate.label is None for one in mine]),
+                "smoothed_accuracy": rate([one.certificate.label in one.labels for one in labelled]),
+                "certified_accuracy": rate(
+                    [one.certificate.label in one.labels and one.certificate.covers for one in labelled]
+                ),
+                "needed_radius": needed,
+                "median_radius": median(one.certificate.radius for one in mine),
+                "largest_radius": most,
+                "vacuous": most < needed,
+            }
+        )
+    return rows
