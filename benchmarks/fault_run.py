@@ -18,7 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def full_disk(seeds: list[Path], perturbation: Path, folder: Path) -> dict[str, 
         process = subprocess.Popen(
             [*LSAP, *map(str, [*words, "--run", folder / "run-small"])], stderr=subprocess.PIPE, text=True
         )
-        while process.poll() is None and not (small / "out" / "manifest.jsonl").exists():
+        while process.poll() is None and not (small.joinpath("out").exists() and read_manifest(small / "out")):
             time.sleep(0.01)
         fill(small)
         _, said = process.communicate()
@@ -302,13 +302,9 @@ def tmpfs(folder: Path, size: str) -> Iterator[Path]:
 
 def fill(folder: Path) -> None:
     """Leaves a few kilobytes."""
-    with (folder / "filler").open("wb") as file:
-        try:
-            while True:
-                file.write(bytes(2**12))
-                file.flush()
-        except OSError:
-            pass
+    with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(2**12))
 
 
 if __name__ == "__main__":

@@ -94,30 +94,67 @@ class _Slot(NamedTuple):
     shift: NDArray[np.uint8]  # modulo 256
 
 
+class Levels:
+    """A perturbation in whole levels at the sizes that videos have; each slot is made once while there is room."""
+
+    def __init__(self, perturbation: Perturbation) -> None:
+        self.perturbation = perturbation
+        self._slots: OrderedDict[tuple[int, int, int], _Slot] = OrderedDict()
+        self._bytes = 0
+        self._whole: Tensor | None = None
+
+    def slot(self, index: int, height: int, width: int) -> _Slot:
+        """One slot for frames of one size."""
+        key = (index, height, width)
+        if key in self._slots:
+            self._slots.move_to_end(key)
+            return self._slots[key]
+        levels = np.ascontiguousarray(self._levels(index, height, width).permute(1, 2, 0).numpy())
+        # x + d cut to 0..255 is x clipped to [max(0, -d), 255 - max(0, d)], plus d; that sum never leaves 0..255
+        slot = _Slot(
+            np.maximum(-levels, 0).astype(np.uint8),
+            (255 - np.maximum(levels, 0)).astype(np.uint8),
+            (levels & 255).astype(np.uint8),
+        )
+        self._bytes += 3 * slot.low.nbytes
+        while self._slots and self._bytes > CACHE_BYTES:
+            self._bytes -= 3 * self._slots.popitem(last=False)[1].low.nbytes
+        self._slots[key] = slot
+        return slot
+
+    def _levels(self, index: int, height: int, width: int) -> Tensor:
+        """(3, height, width) int16 of one slot. An l2 budget is one of all slots, so these are made together."""
+        if self.perturbation.budget.norm == "linf":
+            delta = self.perturbation.delta[index : index + 1]
+            return replace(self.perturbation, delta=delta, binding=Binding("constant")).levels(height, width)[0]
+        if self._whole is None or self._whole.shape[2:] != (height, width):
+            self._whole = self.perturbation.levels(height, width)
+        return self._whole[index]
+
+
 class Adder:
     """A perturbation for the frames of one video.
 
     Args:
-        perturbation: what is added.
+        levels: of the perturbation that is added; may serve many videos.
         segment: which frames are changed; None: all.
         frame_count: of the video; not looked at unless `needs_length`.
     """
 
-    def __init__(self, perturbation: Perturbation, segment: Segment | None, frame_count: int) -> None:
-        self._perturbation, self._count = perturbation, frame_count
+    def __init__(self, levels: Levels, segment: Segment | None, frame_count: int) -> None:
+        self._levels, self._count = levels, frame_count
+        self._binding = levels.perturbation.binding
         self._bounds = segment.bounds(frame_count) if segment is not None else None
-        self._whole: Tensor | None = None
-        self._slots: OrderedDict[int, _Slot] = OrderedDict()
 
     def perturbed(self, pixels: Tensor, number: int) -> Tensor:
         """(3, H, W) uint8 with the perturbation of that frame; the same tensor where nothing is added."""
         if self._bounds is not None and not self._bounds[0] <= number < self._bounds[1]:
             return pixels
-        index = int(self._perturbation.binding.slots(torch.tensor([number]), self._count)[0])
+        index = int(self._binding.slots(torch.tensor([number]), self._count)[0])
         if index == NO_SLOT:
             return pixels
         picture = pixels.permute(1, 2, 0).numpy()
-        slot = self._slot(index, picture.shape[0], picture.shape[1])
+        slot = self._levels.slot(index, picture.shape[0], picture.shape[1])
         changed = np.maximum(picture, slot.low)
         np.minimum(changed, slot.high, out=changed)
         np.add(changed, slot.shift, out=changed)
@@ -126,38 +163,11 @@ class Adder:
     @property
     def appended(self) -> int:
         """How many frames follow the video's own."""
-        return self._perturbation.binding.appended
+        return self._binding.appended
 
     def appended_frame(self, like: Tensor, place: int) -> Tensor:
         """One of the frames that follow the video's own: (3, H, W) uint8, of the size of `like`."""
         return self.perturbed(torch.zeros_like(like), self._count + place)
-
-    def _slot(self, index: int, height: int, width: int) -> _Slot:
-        if index in self._slots:
-            self._slots.move_to_end(index)
-            return self._slots[index]
-        levels = np.ascontiguousarray(self._levels(index, height, width).permute(1, 2, 0).numpy())
-        # x + d cut to 0..255 is x clipped to [max(0, -d), 255 - max(0, d)], plus d; that sum never leaves 0..255
-        slot = _Slot(
-            np.maximum(-levels, 0).astype(np.uint8),
-            (255 - np.maximum(levels, 0)).astype(np.uint8),
-            (levels & 255).astype(np.uint8),
-        )
-        while self._slots and (len(self._slots) + 1) * 3 * slot.low.nbytes > CACHE_BYTES:
-            self._slots.popitem(last=False)
-        self._slots[index] = slot
-        return slot
-
-    def _levels(self, index: int, height: int, width: int) -> Tensor:
-        """(3, height, width) int16 of one slot. An l2 budget is one of all slots, so these are made together."""
-        if self._perturbation.budget.norm == "linf":
-            alone = replace(
-                self._perturbation, delta=self._perturbation.delta[index : index + 1], binding=Binding("constant")
-            )
-            return alone.levels(height, width)[0]
-        if self._whole is None:
-            self._whole = self._perturbation.levels(height, width)
-        return self._whole[index]
 
 
 def needs_length(perturbation: Perturbation, segment: Segment | None) -> bool:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from lsap_cli.datasets.listing import content_hash
-from lsap_cli.jobs.applying.adding import Adder, Segment, needs_length
+from lsap_cli.jobs.applying.adding import Adder, Levels, Segment, needs_length
 from lsap_cli.jobs.applying.manifest import output_hash
 from lsap_cli.jobs.applying.proof import Proof, Written
 from lsap_cli.reports.pictures import frame_pictures, save_picture
@@ -89,9 +89,9 @@ class Write:
             raise
 
     def _run(self, report: Report, start: float) -> Finished:
-        perturbation = _loaded(self.perturbation)
-        count = count_frames(self.source, report) if needs_length(perturbation, self.segment) else 0
-        adder = Adder(perturbation, self.segment, count)
+        levels = _loaded(self.perturbation)
+        count = count_frames(self.source, report) if needs_length(levels.perturbation, self.segment) else 0
+        adder = Adder(levels, self.segment, count)
 
         def change(pixels: Tensor, number: int) -> Tensor:
             report(number + 1)
@@ -208,8 +208,9 @@ def _hwc(pixels: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: Path) -> Perturbation:
-    return Perturbation.load(path)
+def _loaded(path: Path) -> Levels:
+    """Once a process: the next file often has the same size."""
+    return Levels(Perturbation.load(path))
 
 
 def _memory() -> int:
