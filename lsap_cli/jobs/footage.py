@@ -17,7 +17,7 @@ from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 
 LearnFrom = Literal["any", "one-video", "target-class", "random-class"]
-VERIFY_SHARE = 0.15
+VERIFY_SHARE = 0.2
 MOST_VERIFIED = 24
 LOADING_SHARE = 0.35  # of a time budget: then learning starts with what is there
 ENOUGH_VIDEOS = 10  # to begin with, when time runs out

@@ -22,7 +22,8 @@ from perturbations.seeds import seeded
 
 SAVE_EVERY_SECONDS = 1.0
 VERIFICATIONS = 6
-ALL_WON = 2  # verifications in a row that end learning
+ALL_WON = 2  # verifications in a row, with a loss that has settled, that end learning
+SETTLED = 0.01  # part of the verification loss by which it may still fall then
 NO_GRADIENT = 3  # steps in a row without any gradient that are worth a warning
 STILL_FALLING = 0.1  # part of the verification loss that it may change by in the last sixth
 
@@ -129,10 +130,7 @@ class Watch:
     @property
     def still_falling(self) -> bool:
         """Whether the verification loss still fell by more than a tenth over the last part of the run."""
-        if len(self.losses) < 2 or self.converged:
-            return False
-        before, last = self.losses[-2:]
-        return before - last > STILL_FALLING * max(abs(before), 1.0)
+        return not self.converged and _falls(self.losses, STILL_FALLING)
 
 
 def run_learning(
@@ -251,6 +249,11 @@ def _verify(
     run.event("verification", step=state.steps, fooled=rate_of(won, clips), loss=round(loss, 4), **tags)
     in_a_row = int(state.memory.get("all_won", torch.zeros(()))) + 1 if won == clips else 0
     state.memory["all_won"] = torch.tensor(float(in_a_row))
-    if in_a_row >= ALL_WON:
+    if in_a_row >= ALL_WON and not _falls(watch.losses, SETTLED):
         watch.converged = True
         run.event("converged", step=state.steps, **tags)
+
+
+def _falls(losses: Sequence[float], part: float) -> bool:
+    """Whether the last loss is lower than the one before by more than that part of it (or of one logit)."""
+    return len(losses) > 1 and losses[-2] - losses[-1] > part * max(abs(losses[-2]), 1.0)
