@@ -86,7 +86,7 @@ def throughput(clips: Path, work: Path, perturbation: Perturbation, rounds: int)
         source = first_frames(clips, work, width, height, FRAMES[name])
         for spec in PROGRAM:
             found[f"{name} {spec}"] = compare(source, work, perturbation, spec, rounds)
-            print(name, spec, json.dumps(found[f"{name} {spec}"]), flush=True)
+            print(json.dumps({f"{name} {spec}": found[f"{name} {spec}"]}), flush=True)
     return {"cases": found, "rounds": rounds}
 
 

@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,17 @@ def main() -> None:
         if part == "mutants":
             found = mutants(seeds, perturbation, folder, options.mutants, rng)
         elif part == "kills":
-            found = kills(seeds[:6], perturbation, folder, options.kills, rng)
+            found = kills(seeds[:6], perturbation, folder, options.kills, rng, partial(save, options.results, results))
         else:
             found = {"disk": full_disk, "readonly": read_only}[part](seeds[:6], perturbation, folder)
         results[part] = found | {"seconds": round(time.monotonic() - start)}
         options.results.write_text(json.dumps(results, indent=1) + "\n")
         print(json.dumps({part: results[part]}, indent=1), flush=True)
+
+
+def save(path: Path, results: dict[str, Any], found: dict[str, Any]) -> None:
+    """Keeps what a long part has found so far."""
+    path.write_text(json.dumps(results | {"kills": found | {"complete": False}}, indent=1) + "\n")
 
 
 def mutants(seeds: list[Path], perturbation: Path, folder: Path, count: int, rng: random.Random) -> dict[str, Any]:
@@ -97,7 +103,14 @@ def mutants(seeds: list[Path], perturbation: Path, folder: Path, count: int, rng
     }
 
 
-def kills(seeds: list[Path], perturbation: Path, folder: Path, count: int, rng: random.Random) -> dict[str, Any]:
+def kills(
+    seeds: list[Path],
+    perturbation: Path,
+    folder: Path,
+    count: int,
+    rng: random.Random,
+    save: Callable[[dict[str, Any]], object] = lambda _: None,
+) -> dict[str, Any]:
     """SIGKILL at random moments, each followed by --resume; the result is that of a run that was left alone."""
     videos = copied(seeds, folder / "videos")
     words = ["apply", perturbation, videos]
@@ -124,7 +137,9 @@ def kills(seeds: list[Path], perturbation: Path, folder: Path, count: int, rng: 
         check_folder(out)
         assert listing(out) == expected, f"round {number}: another set of files"
         shutil.rmtree(out)
-    return {"kills": count, "right_in_the_end": count, "moments": dict(sorted(moments.items()))}
+        found = {"kills": number + 1, "right_in_the_end": number + 1, "moments": dict(sorted(moments.items()))}
+        save(found)
+    return found
 
 
 def full_disk(seeds: list[Path], perturbation: Path, folder: Path) -> dict[str, Any]:
