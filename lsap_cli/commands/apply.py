@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.options import Json, Quiet, RunFolder, print_json, running
+from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running
 
 
 def command(
@@ -18,11 +19,14 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dashboard: OpenDashboard = False,
 ) -> None:
     """Add a perturbation to every video of a folder, and check in the written files that it is there.
 
     Example: lsap apply r.safetensors videos/ perturbed/ --codec ffv1
     """
+    if dashboard and watch("apply", run, as_json, quiet):
+        return
     from lsap_cli.jobs.apply import Settings, apply
 
     settings = Settings(str(perturbation), str(videos), str(out), codec, workers)

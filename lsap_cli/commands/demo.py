@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running, seconds
+from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFolder, Seed, print_json, running, seconds
 
 
 def command(
@@ -16,11 +17,14 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dashboard: OpenDashboard = False,
 ) -> None:
     """See the whole way in three minutes: synthetic videos, a small model, a perturbation, defenses, a report.
 
     Example: lsap demo --run my-first-run
     """
+    if dashboard and watch("demo", run, as_json, quiet):
+        return
     learning = seconds(time_budget, "--time-budget") or 0.0
 
     from lsap_cli.jobs.demo import Settings, demo, places

@@ -15,6 +15,7 @@ from torch import Tensor
 from lsap_cli.datasets.listing import Video, content_hash, list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.changes import Changes, total_norms
+from lsap_cli.jobs.look import draw_slots
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, Codec
@@ -116,6 +117,7 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
         _leave_out(run, skipped, video.name, video.path, reason)
     _check_disk(jobs, out)
     shutil.copyfile(settings.perturbation, out / COPY)
+    draw_slots(run.folder, perturbation.delta, str(perturbation.binding))
     with (out / MANIFEST).open("w", encoding="utf-8") as manifest:
         for job, outcome in _work(jobs, Path(settings.perturbation), perturbation, settings.workers):
             if isinstance(outcome, str):

@@ -1,5 +1,6 @@
 """`lsap generate`: learn one perturbation for all videos of a set, and verify it on videos it was not fitted on."""
 
+import json
 import random
 import time
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from lsap_cli.evaluation.protocol import Added, Clean, Judge, judge_all
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
 from lsap_cli.jobs.batches import BatchSource
 from lsap_cli.jobs.learning import QuickVerification, Schedule, run_learning, starting_state
+from lsap_cli.jobs.look import draw_slots
 from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import versions
@@ -119,6 +121,7 @@ def generate(settings: Settings, run: Run, resume: bool = False, started: float 
     rows, verified = _verify(task, Perturbation(delta, binding, task.budget), footage, settings, run)
     perturbation = Perturbation(delta, binding, task.budget, record | {"verification": rows})
     _write_out(perturbation, Path(settings.out))
+    draw_slots(run.folder, delta, settings.binding)
     results = {
         "schema": "lsap.generate/1",
         "out": settings.out,
@@ -306,6 +309,8 @@ def _verify(
                 skip(run, footage.skipped, video, outcome)
             else:
                 records += make_records(video, outcome)
+    with (run.folder / "records.jsonl").open("w", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in records)
     rows = make_rows(records, task.classifier.labels, task.target)
     return rows, len({record.video for record in records})
 

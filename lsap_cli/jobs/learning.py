@@ -12,6 +12,7 @@ from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.jobs.batches import BatchSource
+from lsap_cli.jobs.look import draw_slots
 from lsap_cli.runs import Run
 from perturbations import Binding, Budget
 from perturbations.learn import State, add_and_round, learn
@@ -62,6 +63,7 @@ class QuickVerification:
         device: torch.device,
     ) -> None:
         self._classifier, self._objective, self._device = classifier, objective, device
+        self.binding = binding
         generator = seeded(seed, "verification")
         cases = [
             (stored, sampler.choose(stored.times, classifier.frames, 1, generator)[0])
@@ -147,3 +149,4 @@ def starting_state(folder: Path, shape: tuple[int, int, int, int], resume: bool)
 def _report(verification: QuickVerification, state: State, run: Run) -> None:
     count, of = verification.fooled(state.delta)
     run.event("verification", step=state.steps, fooled=rate_of(count, of))
+    draw_slots(run.folder, state.delta, str(verification.binding), state.steps)
