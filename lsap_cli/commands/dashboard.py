@@ -119,7 +119,7 @@ def _fields(function: Callable[..., None]) -> "Iterator[Field]":
             flag = next(iter(info.param_decls or ()), f"--{name.replace('_', '-')}")
         default = parameter.default
         required = default is inspect.Parameter.empty
-        text = "" if required or default in (None, False) else str(default)
+        text = "" if required or default is None or default is False else str(default)
         yield Field(name, flag, _kind(name, kind), text, info.help or "", required)
 
 

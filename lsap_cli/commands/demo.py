@@ -33,11 +33,15 @@ def command(
 
     settings = Settings(epsilon, learning, device, seed)
     with running("demo", run, asdict(settings), quiet) as (work, screen):
+        screen.say(
+            f"watch it: lsap dashboard {work.folder}   (in another terminal; or begin with lsap demo --dashboard)"
+        )
         results = demo(settings, work, screen.show)
         write_report(work.folder / "defend")
     screen.result(results_table(results), summary_sentence(results), as_json=as_json)
     for name, path in places(work.folder):
         screen.say(f"{name:20} {path}")
+    screen.say(f"{'look at it':20} lsap dashboard {work.folder}")
     screen.say("next: lsap generate YOUR_VIDEOS --model YOUR_MODEL.toml --out r.safetensors   (docs/model-card.md)")
     if as_json:
         print_json(results)

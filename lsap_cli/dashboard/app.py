@@ -87,7 +87,7 @@ class Dashboard(App[None]):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.notify(stop(facts))
+                self.notify(stop(facts), markup=False)
 
         self.push_screen(Question(f"Stop {facts.folder.name}? What is finished is kept."), answered)
 
@@ -100,9 +100,9 @@ class Dashboard(App[None]):
         try:
             resume(facts)
         except OSError as error:
-            self.notify(f"it cannot be started: {error}", severity="error")
+            self.notify(f"it cannot be started: {error}", severity="error", markup=False)
             return
-        self.notify(f"{facts.folder.name} goes on")
+        self.notify(f"{facts.folder.name} goes on", markup=False)
 
     def action_theme(self) -> None:
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"

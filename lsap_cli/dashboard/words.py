@@ -10,15 +10,17 @@ from lsap_cli.reports.rows import Rate, printable
 from lsap_cli.runs.reading import State
 
 DASH = "–"
+# readable on dark and on light, and different for any color vision
+BLUE, ORANGE, OCHER = "#2a8fd4", "#d2691e", "#b8860b"
 # a sign and a word for each state, so that none is told by its color alone
 STATES: dict[State, tuple[str, str, str]] = {
-    "starting": ("…", "starting", "cyan"),
-    "running": ("▶", "live", "bold cyan"),
-    "done": ("✓", "done", "blue"),
-    "failed": ("✗", "failed", "bold orange3"),
-    "interrupted": ("■", "stopped", "yellow"),
-    "killed": ("!", "killed", "bold yellow"),
-    "damaged": ("?", "damaged", "bold orange3"),
+    "starting": ("…", "starting", BLUE),
+    "running": ("▶", "live", f"bold {BLUE}"),
+    "done": ("✓", "done", ""),
+    "failed": ("✗", "failed", f"bold {ORANGE}"),
+    "interrupted": ("■", "stopped", OCHER),
+    "killed": ("!", "killed", f"bold {OCHER}"),
+    "damaged": ("?", "damaged", f"bold {ORANGE}"),
 }
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -76,6 +78,11 @@ def one_line(text: object, width: int) -> str:
         return shown
     head = (width - 1) // 2
     return f"{shown[:head]}…{shown[len(shown) - (width - 1 - head) :]}"
+
+
+def escaped(text: object, width: int) -> str:
+    """Likewise, for a place where markup is read: names of folders and files are shown as they are."""
+    return one_line(text, width).replace("[", "\\[")
 
 
 def spark(values: list[float], width: int) -> str:

@@ -259,7 +259,7 @@ class History:
         event = _parse(line)
         if event is None:
             return
-        self.last_time = number(event.get("time")) or self.last_time
+        self.last_time = max(number(event.get("time")) or 0.0, self.last_time or 0.0)
         if event["kind"] == "step":
             self.last_step = _step(event) or self.last_step
         elif event["kind"] == "file":

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from lsap_cli.dashboard.launching import command_words
 from lsap_cli.dashboard.watching import RunWatch
-from lsap_cli.dashboard.words import duration, megabytes
+from lsap_cli.dashboard.words import ORANGE, duration, megabytes
 from lsap_cli.reports.rows import printable
 from lsap_cli.runs.reading import CONSOLE_FILE, Facts
 
@@ -43,9 +43,9 @@ def facts_text(watch: RunWatch) -> Text:
     facts = watch.facts
     text = Text()
     for problem in watch.problems:
-        text.append(f"damaged: {printable(problem)}\n", style="bold orange3")
+        text.append(f"damaged: {printable(problem)}\n", style=f"bold {ORANGE}")
     if facts.error:
-        text.append(f"failed: {printable(facts.error)}\n", style="bold orange3")
+        text.append(f"failed: {printable(facts.error)}\n", style=f"bold {ORANGE}")
     _section(text, "Run", _run(facts, watch))
     _section(text, "Settings", facts.settings)
     for name in ("classifier", "versions"):

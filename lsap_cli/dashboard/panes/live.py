@@ -12,12 +12,12 @@ from lsap_cli.dashboard.panes.robustness import live_rows
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
-from lsap_cli.dashboard.words import DASH, duration, figure, megabytes, one_line
+from lsap_cli.dashboard.words import DASH, OCHER, ORANGE, duration, figure, megabytes, one_line
 from lsap_cli.reports.rows import printable
 from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
-LOG_STYLES = {"warning": "yellow", "skipped": "bold orange3", "stage": "bold", "note": "bold", "end": "bold"}
+LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 
 def log_text(line: LogLine) -> Text:

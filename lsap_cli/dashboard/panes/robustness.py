@@ -1,5 +1,6 @@
 """Defenses by attacks, and what else a run found out: checks, ladder, sampler matrix, ROC."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,13 +23,13 @@ from lsap_cli.dashboard.findings import (
 from lsap_cli.dashboard.palette import cell_style
 from lsap_cli.dashboard.summaries import read_rows
 from lsap_cli.dashboard.watching import RunWatch
-from lsap_cli.dashboard.widgets.curve import Plot
+from lsap_cli.dashboard.widgets.curve import SHADES, Plot
 from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS, HeatTable, metrics_of, rate_of_row
-from lsap_cli.dashboard.words import one_line
+from lsap_cli.dashboard.words import BLUE, OCHER, ORANGE, escaped, one_line
 from lsap_cli.reports.rows import Rows
 from lsap_cli.reports.tables import summary_sentences
 
-VERDICT_STYLES = {"PASS": "blue", "WARN": "yellow", "FAIL": "bold orange3"}
+VERDICT_STYLES = {"PASS": BLUE, "WARN": OCHER, "FAIL": f"bold {ORANGE}"}
 LEGEND = "bright: the model holds · dark: it is fooled · in a cell: rate, count, 95 % interval"
 
 
@@ -101,7 +102,7 @@ class RobustnessPane(VerticalScroll):
         which = f"{samplers.index(self.sampler) + 1} of {len(samplers)}" if len(samplers) > 1 else "the only one"
         other = f"  [dim]m: {' / '.join(metrics)}[/dim]" if len(metrics) > 1 else ""
         self.query_one("#choice", Static).update(
-            f"[b]{self.metric}[/b]  sampler [b]{self.sampler}[/b] [dim]({which}{', s: next' if len(samplers) > 1 else ''})[/dim]{other}"
+            f"[b]{self.metric}[/b]  sampler [b]{escaped(self.sampler, 24)}[/b] [dim]({which}{', s: next' if len(samplers) > 1 else ''})[/dim]{other}"
         )
 
     def _show_cell(self) -> None:
@@ -131,13 +132,9 @@ class RobustnessPane(VerticalScroll):
         plot.set_xlimits(0.0, 1.0)
         plot.set_ylimits(0.0, 1.0)
         plot.plot([0.0, 1.0], [0.0, 1.0], line_style=plot.shade("foreground-darken-3"), hires_mode=HiResMode.BRAILLE)
-        for detector, name in zip(detectors, _shades(), strict=False):
+        for detector, name in zip(detectors, itertools.cycle(SHADES), strict=False):
             xs, ys = zip(*detector.points, strict=True)
             plot.plot(list(xs), list(ys), line_style=plot.shade(name), hires_mode=HiResMode.BRAILLE)
-
-
-def _shades() -> tuple[str, ...]:
-    return ("primary", "warning", "success", "error", "secondary")
 
 
 def _summary(watch: RunWatch, rows: Rows) -> str:

@@ -20,8 +20,9 @@ from lsap_cli.dashboard.summaries import read_rows
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS
-from lsap_cli.dashboard.words import DASH, one_line, state_text
+from lsap_cli.dashboard.words import DASH, escaped, one_line, state_text
 from lsap_cli.reports.rows import NO_DEFENSE, Rows, printable
+from lsap_cli.runs.reading import RUN_FILE
 
 COMPARED = (KINDS[1], KINDS[0])  # fooling rate and loss
 SURE = 0.05
@@ -61,7 +62,7 @@ rows. Without outcomes of each video there is no test; then look whether the int
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        names = " [dim]and[/dim] ".join(f"[b]{name}[/b]" for name in self.names)
+        names = " [dim]and[/dim] ".join(f"[b]{escaped(name, 24)}[/b]" for name in self.names)
         self.query_one("#title", Static).update(f"compare {names}")
         for view in self.query(CurveView):
             view.display = False
@@ -76,21 +77,21 @@ rows. Without outcomes of each video there is no test; then look whether the int
 
     @work(thread=True)
     def _read(self) -> None:
-        watches = [RunWatch(folder) for folder in self.folders]
-        for watch in watches:
-            watch.look()
-            watch.close()
-        outcomes = [read_outcomes(folder) for folder in self.folders]
-        self.app.call_from_thread(self._show, watches, outcomes)
+        watches = [looked_at(folder) for folder in self.folders]
+        learned = [looked_at(part_of(folder, "generate")) for folder in self.folders]
+        outcomes = [read_outcomes(part_of(folder, "defend")) for folder in self.folders]
+        self.app.call_from_thread(self._show, watches, learned, outcomes)
 
-    def _show(self, watches: list[RunWatch], outcomes: list[dict[Key, list[Outcome]]]) -> None:
+    def _show(
+        self, watches: list[RunWatch], learning: list[RunWatch], outcomes: list[dict[Key, list[Outcome]]]
+    ) -> None:
         damaged = [f"{name}: {one}" for name, watch in zip(self.names, watches, strict=True) for one in watch.problems]
         note = self.query_one("#compare-note", Static)
         note.update("damaged: " + "; ".join(damaged))
         note.display = bool(damaged)
         self._show_settings(watches)
         self._show_figures(watches, outcomes)
-        learned = [(watch, name) for watch, name in zip(watches, self.names, strict=True) if watch.history.steps.items]
+        learned = [(watch, name) for watch, name in zip(learning, self.names, strict=True) if watch.history.steps.items]
         for view in self.query(CurveView):
             view.display = bool(learned)
             self.call_after_refresh(view.show, [watch.history for watch, _ in learned], [name for _, name in learned])
@@ -116,6 +117,19 @@ rows. Without outcomes of each video there is no test; then look whether the int
             table.add_row(
                 Text("the runs have no cell (attack, defense, sampler) in common"), *[Text()] * (2 * len(rows))
             )
+
+
+def looked_at(folder: Path) -> RunWatch:
+    """A run folder, read once."""
+    watch = RunWatch(folder)
+    watch.look()
+    watch.close()
+    return watch
+
+
+def part_of(folder: Path, name: str) -> Path:
+    """Of a demo the part with this name; any other run is whole."""
+    return folder / name if (folder / name / RUN_FILE).exists() else folder
 
 
 def different(watches: Sequence[RunWatch]) -> list[tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ from textual.widgets import Button, DirectoryTree, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lsap_cli.dashboard.summaries import Summary
-from lsap_cli.dashboard.words import one_line
+from lsap_cli.dashboard.words import escaped
 
 
 class Question(ModalScreen[bool]):
@@ -59,7 +59,7 @@ class PickRun(ModalScreen[Path]):
             yield Static(self._title, markup=False)
             if not self._runs:
                 yield Static("There is no other run in this folder.")
-            yield OptionList(*[Option(one_line(f"{one.name}  {one.figure}", 70)) for one in self._runs])
+            yield OptionList(*[Option(escaped(f"{one.name}  {one.figure}", 70)) for one in self._runs])
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._runs[event.option_index].facts.folder)

@@ -19,7 +19,7 @@ from lsap_cli.dashboard.panes.robustness import RobustnessPane
 from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.dashboard.watching import LOOK_EVERY_SECONDS, RunWatch, Watcher
 from lsap_cli.dashboard.widgets.heat import HeatTable
-from lsap_cli.dashboard.words import duration, one_line, state_text
+from lsap_cli.dashboard.words import ORANGE, duration, escaped, state_text
 from lsap_cli.runs.reading import LIVE, read_facts
 
 if TYPE_CHECKING:
@@ -184,13 +184,13 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self.query_one("#parts").display = self._is_demo
         seconds = run_seconds(facts)
         parts = [
-            f"[b]{one_line(self.folder.name, 30)}[/b]",
-            facts.command,
+            f"[b]{escaped(self.folder.name, 30)}[/b]",
+            escaped(facts.command, 14),
             state_text(facts.state).markup,
             duration(seconds),
-            one_line(facts.classifier, 24),
+            escaped(facts.classifier, 24),
         ]
-        error = f"  [bold orange3]{one_line(facts.error, 60)}[/]" if facts.error else ""
+        error = f"  [bold {ORANGE}]{escaped(facts.error, 60)}[/]" if facts.error else ""
         self.query_one("#title", Static).update(" · ".join(part for part in parts if part) + error)
 
     @property
@@ -257,7 +257,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         from lsap_cli.dashboard.screens.runs import RunsScreen
 
         runs = next((one.runs for one in self.app.screen_stack if isinstance(one, RunsScreen)), [])
-        others = [one for one in runs if one.facts.folder != self.current.folder and one.facts.command != "demo"]
+        others = [one for one in runs if one.facts.folder != self.current.folder]
 
         def picked(folder: Path | None) -> None:
             if folder is not None:

@@ -17,7 +17,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.summaries import Summary
 from lsap_cli.dashboard.watching import ListWatch, Watcher
-from lsap_cli.dashboard.words import DASH, duration, moment, one_line, spark, state_text
+from lsap_cli.dashboard.words import BLUE, DASH, duration, escaped, moment, one_line, spark, state_text
 
 if TYPE_CHECKING:
     from lsap_cli.dashboard.app import Dashboard
@@ -181,14 +181,14 @@ Mark runs with Space, then compare them with c.
         message = self.query_one("#empty", Static)
         message.display = empty
         if empty:
-            message.update(EMPTY.format(root=self.root))
+            message.update(EMPTY.format(root=escaped(self.root, 60)))
 
     def _show_title(self, shown: int) -> None:
         live = sum(one.facts.live for one in self.runs)
         count = f"{len(self.runs)} runs" if shown == len(self.runs) else f"{shown} of {len(self.runs)} runs"
         marked = f" · {len(self._marked)} marked" if self._marked else ""
         looking = "looking …" if not self._watch.looks else f"{count} · {live} live · {self._sort} first{marked}"
-        self.query_one("#title", Static).update(f"[b]lsap[/b]  {one_line(self.root, 40)}  [dim]{looking}[/dim]")
+        self.query_one("#title", Static).update(f"[b]lsap[/b]  {escaped(self.root, 40)}  [dim]{looking}[/dim]")
 
     def _cells(self, one: Summary, widths: list[int]) -> list[Text]:
         width = dict(zip([name for name, _, _ in COLUMNS], widths, strict=True))
@@ -204,7 +204,7 @@ Mark runs with Space, then compare them with c.
             "command": Text(one_line(facts.command.removeprefix("models ") or DASH, width["command"])),
             "model": Text(one_line(facts.classifier or DASH, max(width["model"], 1))),
             "key figure": Text(one_line(one.figure or DASH, width["key figure"])),
-            "curve": Text(spark(list(one.curve), width["curve"]), style="cyan"),
+            "curve": Text(spark(list(one.curve), width["curve"]), style=BLUE),
             "start": Text(moment(facts.started)),
             "took": Text(duration(seconds), justify="right"),
         }

@@ -50,6 +50,8 @@ class FieldRow(Horizontal):
 class FormPane(VerticalScroll):
     """One command's form."""
 
+    can_focus = False  # the boxes have the focus, not what they lie in
+
     def __init__(self, form: Form) -> None:
         super().__init__()
         self.form = form
@@ -168,14 +170,14 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
     def action_start(self) -> None:
         wrong = self._wrong()
         if wrong:
-            self.notify(wrong, severity="warning")
+            self.notify(wrong, severity="warning", markup=False)
             return
         command = self._pane.form.command
         folder = _new_folder(self._dashboard.root, command)
         try:
             start(self.line, folder)
         except OSError as error:
-            self.notify(f"{folder} cannot be made: {error.strerror or error}", severity="error")
+            self.notify(f"{folder} cannot be made: {error.strerror or error}", severity="error", markup=False)
             return
         self.app.pop_screen()
         self._dashboard.open_run(folder)

@@ -8,7 +8,7 @@ from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
 from lsap_cli.dashboard.curves import Kind, Line, verified
-from lsap_cli.dashboard.words import figure
+from lsap_cli.dashboard.words import escaped, figure
 from lsap_cli.runs.history import History, Verification
 
 SHADES = ("primary", "warning", "success", "error", "secondary")  # theme colors, one for each run that is compared
@@ -80,7 +80,10 @@ class CurveView(Vertical):
         title = self.query_one(".curve-title", Static)
         if names:
             plot = self.query_one(Plot)
-            shown = [f"[{plot.shade(SHADES[number % len(SHADES)])}]━ {name}[/]" for number, name in enumerate(names)]
+            shown = [
+                f"[{plot.shade(SHADES[number % len(SHADES)])}]━ {escaped(name, 24)}[/]"
+                for number, name in enumerate(names)
+            ]
             title.update(f"[b]{self.kind.name}[/b]  {'  '.join(shown)}")
             return
         last = figure(lines[0].y[-1], 3) if lines and lines[0].y else "–"
