@@ -1,6 +1,7 @@
 """Curves of a learning run: what is plotted of a history, thinned to what a terminal can show."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,6 +10,7 @@ from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.runs.history import History, Step, Verification
 
 T = TypeVar("T")
+LEAST_CLIPS = 32  # that one point of the fooling rate pools
 POINTS = 100  # of a curve: a terminal's column has two
 
 
@@ -53,11 +55,23 @@ def _mean_of(get: Callable[[Step], float | None]) -> Callable[[Sequence[Step]], 
 
 
 def _fooling(steps: Sequence[Step]) -> Line:
-    """Fooled clips of the batches, pooled over neighboring steps, with the Wilson interval of the pooled count."""
-    known = [(step.number, (step.fooled, step.clips)) for step in steps if step.fooled is not None and step.clips]
+    """Fooled clips of the batches, pooled over neighboring steps, with the Wilson interval of the pooled count.
+
+    Each point pools at least LEAST_CLIPS, so that the band says something; where batches are small, neighboring points
+    share some of them.
+    """
+    known = [step for step in steps if step.fooled is not None and step.clips]
     line = Line([], [], [], [])
-    for part in _parts(known):
-        count, of = (round(sum(pair[place] or 0 for _, pair in part)) for place in (0, 1))
+    if not known:
+        return line
+    parts = _parts([(step.number, step) for step in known])
+    reach = max(len(parts[0]), math.ceil(LEAST_CLIPS / (known[0].clips or 1.0)))
+    end = 0
+    for part in parts:
+        end += len(part)
+        middle = end - len(part) // 2
+        pool = known[max(0, middle - reach // 2) : max(0, middle - reach // 2) + reach]
+        count, of = round(sum(step.fooled or 0 for step in pool)), round(sum(step.clips or 0 for step in pool))
         rate = rate_of(min(max(count, 0), of), of)
         if rate is not None:
             line.x.append(sum(x for x, _ in part) / len(part))

@@ -37,16 +37,29 @@ def start(words: Sequence[str], folder: Path, working_folder: Path | None = None
 
 
 def stop(facts: Facts) -> str:
-    """Asks the run's process to end, as Ctrl-C does; returns what was done, or why not."""
+    """Asks the run's process to end, as Ctrl-C does; returns what was done, or why not.
+
+    A process that does not hear Ctrl-C, as one that a script started in the background, is terminated instead.
+    """
     if not facts.live or facts.pid is None or not is_written(facts.folder, facts.raw):
         return "this run is not running here"
+    deaf = _ignores_interrupts(facts.pid)
     try:
-        os.kill(facts.pid, signal.SIGINT)
+        os.kill(facts.pid, signal.SIGTERM if deaf else signal.SIGINT)
     except ProcessLookupError:
         return "this run's process is on another machine, or gone"
     except PermissionError:
         return "this run belongs to another user"
-    return "asked the run to stop; what is finished is kept"
+    return "ended the run; what it had saved is kept" if deaf else "asked the run to stop; what is finished is kept"
+
+
+def _ignores_interrupts(pid: int) -> bool:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
+    ignored = next((int(line.split()[1], 16) for line in lines if line.startswith("SigIgn:")), 0)
+    return bool(ignored >> (signal.SIGINT - 1) & 1)
 
 
 def without_options(words: Sequence[str]) -> list[str]:

@@ -89,7 +89,6 @@ class RunWatch:
         self.facts = read_facts(folder)
         self.results: dict[str, Any] | None = None
         self.loaded = False
-        self.version = 0
         self._results_problem: str | None = None
         self._events, self._records = Tail(folder / EVENTS_FILE), Tail(folder / RECORDS_FILE)
         self._stamps: dict[str, int | None] = {}
@@ -129,7 +128,6 @@ class RunWatch:
         changed = self._look_at_results() or changed
         changed = self._look_at_facts() or changed
         self.loaded = True
-        self.version += changed
         return changed
 
     def close(self) -> None:
@@ -172,11 +170,18 @@ class Watcher(threading.Thread):
         look: reads, and says whether there is something new.
         tell: posts a message.
         pause: seconds to wait, given how many seconds the last look took.
+        end: called by the thread when it ends.
     """
 
-    def __init__(self, look: Callable[[], bool], tell: Callable[[], object], pause: Callable[[float], float]) -> None:
+    def __init__(
+        self,
+        look: Callable[[], bool],
+        tell: Callable[[], object],
+        pause: Callable[[float], float],
+        end: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(name="watcher", daemon=True)
-        self._look, self._tell, self._pause = look, tell, pause
+        self._look, self._tell, self._pause, self._end = look, tell, pause, end
         self._done = threading.Event()
 
     def stop(self) -> None:
@@ -188,6 +193,7 @@ class Watcher(threading.Thread):
             if self._look() and not self._done.is_set():
                 self._tell()
             self._done.wait(self._pause(time.monotonic() - start))
+        self._end()
 
 
 class ListWatch:

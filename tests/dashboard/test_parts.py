@@ -82,9 +82,12 @@ def test_curves_are_thinned_and_pool_what_they_leave_out() -> None:
     kinds = {kind.name: kind for kind in KINDS}
     found = kinds["fooling rate"].line(steps(1000))
     assert len(found.x) == len(found.low) == POINTS
-    pooled = rate_of(sum(at % 5 for at in range(1, 11)), 40)
+    pooled = rate_of(sum(at % 5 for at in range(501, 511)), 40)
     assert pooled is not None
-    assert (found.y[0], found.low[0], found.high[0]) == (pooled["value"], pooled["low"], pooled["high"])
+    assert (found.y[50], found.low[50], found.high[50]) == (pooled["value"], pooled["low"], pooled["high"])
+    few = kinds["fooling rate"].line(steps(20))
+    assert len(few.y) == 20
+    assert all(high - low < 0.4 for low, high in zip(few.low[4:-4], few.high[4:-4], strict=True)), "8 steps of 4 clips each"
     assert kinds["loss"].line(steps(1000)).y[0] == pytest.approx(sum(1 / at for at in range(1, 11)) / 10)
     assert kinds["coherence"].line(steps(1000)).x == []
     assert kinds["step size"].line(steps(5)).y == pytest.approx([0.51] * 5)

@@ -286,12 +286,16 @@ def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
     play(runs, act, opened=folder)
 
 
-def test_a_run_that_is_stopped_from_the_screen_ends_as_with_ctrl_c(runs: Path) -> None:
+@pytest.mark.parametrize(("handler", "state"), [("default_int_handler", "■ stopped"), ("SIG_IGN", "! killed")])
+def test_a_run_is_stopped_from_the_screen_also_where_it_does_not_hear_ctrl_c(
+    runs: Path, handler: str, state: str
+) -> None:
     folder = runs / "endless"
     code = (
-        "import time; from pathlib import Path; from lsap_cli.runs import Run\n"
+        "import signal, time; from pathlib import Path; from lsap_cli.runs import Run\n"
+        f"signal.signal(signal.SIGINT, signal.{handler})\n"
         f"with Run(Path({str(folder)!r}), 'generate', {{}}, []):\n"
-        "    print('on', flush=True)\n    time.sleep(120)"
+        "    print('on', flush=True)\n    time.sleep(300)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
@@ -306,14 +310,15 @@ def test_a_run_that_is_stopped_from_the_screen_ends_as_with_ctrl_c(runs: Path) -
         await pilot.press("x")
         await until(pilot, app, "Stop endless?")
         await pilot.press("y")
-        await until(pilot, app, "■ stopped")
+        await until(pilot, app, state)
 
     try:
         play(runs, act, opened=folder)
         process.wait(20)
     finally:
         process.kill()
-    assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["status"] == ("interrupted" if state == "■ stopped" else "running")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12), (200, 60)])

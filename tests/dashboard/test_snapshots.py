@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.color import Color
 from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
@@ -57,7 +58,7 @@ def test_themes_and_no_color_say_the_same_words(
     shutil.copytree(HERE / "recorded", tmp_path / "runs")
     if no_color:
         monkeypatch.setenv("NO_COLOR", "1")
-    colors: set[object] = set()
+    colors: set[Color] = set()
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         app.theme = theme
@@ -67,7 +68,9 @@ def test_themes_and_no_color_say_the_same_words(
         assert "1.00 8/8" in shown
         assert app.no_color is no_color
         for strip in app.screen._compositor.render_strips(app.size):
-            colors.update(segment.style.bgcolor for segment in strip if segment.style and segment.style.bgcolor)
+            colors.update(one.style.bgcolor for one in strip if one.style and one.style.bgcolor and not one.style.bgcolor.is_default)
 
     play(tmp_path / "runs", act, SMALL, tmp_path / "runs" / "second")
     assert len(colors) > 2
+    if no_color:
+        assert all(color.triplet.red == color.triplet.green == color.triplet.blue for color in colors if color.triplet)

@@ -80,10 +80,10 @@ A demo has three parts; it shows the one that works, until you choose another wi
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self.watch_of_run = RunWatch(folder)
+        self.current = RunWatch(folder)  # what is shown: the run, or a part of a demo
         self._watcher: Watcher | None = None
         self._part: str | None = None  # chosen by a person; None: the one that works
-        self._is_demo = self.watch_of_run.facts.command == "demo"
+        self._is_demo = self.current.facts.command == "demo"
 
     def compose(self) -> ComposeResult:
         yield Static(id="title")
@@ -99,7 +99,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def on_mount(self) -> None:
         self.query_one("#problems").display = False
-        self._follow(self.watch_of_run.folder)
+        self._follow(self.folder)
         self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
@@ -111,16 +111,14 @@ A demo has three parts; it shows the one that works, until you choose another wi
     def on_screen_resume(self) -> None:
         self._show()
 
-    @property
-    def current(self) -> RunWatch:
-        """What is shown: the run, or a part of a demo."""
-        return self.watch_of_run
-
     def _follow(self, folder: Path) -> None:
         self._end()
-        self.watch_of_run = watch = RunWatch(folder)
+        self.current = watch = RunWatch(folder)
         self._watcher = Watcher(
-            watch.look, lambda: self.post_message(self.Changed(watch)), lambda took: max(LOOK_EVERY_SECONDS, took)
+            watch.look,
+            lambda: self.post_message(self.Changed(watch)),
+            lambda took: max(LOOK_EVERY_SECONDS, took),
+            watch.close,
         )
         self._watcher.start()
 
@@ -130,7 +128,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     @on(Changed)
     def take(self, event: Changed) -> None:
-        if event.watch is self.watch_of_run:
+        if event.watch is self.current:
             self._show()
 
     @on(TabbedContent.TabActivated)

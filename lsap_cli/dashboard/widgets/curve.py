@@ -70,8 +70,11 @@ class CurveView(Vertical):
         self.query_one(Plot).display = there
         missing = self.query_one(".curve-missing", Static)
         missing.display = not there
+        steps = max((len(history.steps.items) for history in histories), default=0)
         recorded = any(line.x for line in lines)
-        missing.update("not enough steps yet" if recorded else f"no {self.kind.name} is recorded by this run")
+        missing.update(
+            "not enough steps yet" if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run"
+        )
         self._title(lines, names)
         if there:
             self._draw(lines, checks)
