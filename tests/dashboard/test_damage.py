@@ -72,6 +72,11 @@ def look_with_paths_that_lead_out(folder: Path) -> None:
     (folder / "pictures" / "look.json").write_text(json.dumps(look))
 
 
+def everything_is_gone(folder: Path) -> None:
+    for path in folder.glob("*.json*"):
+        path.unlink()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "run.json cut": (cut("run.json"), "run.json is damaged"),
     "run.json empty": (replace("run.json", b""), "run.json is damaged"),
@@ -96,7 +101,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "a picture that is none": (replace("pictures/films/0-after.png", b"GIF89a"), None),
     "look.json cut": (cut("pictures/look.json"), None),
     "look.json leads out": (look_with_paths_that_lead_out, None),
-    "all gone but the folder": (lambda folder: [path.unlink() for path in folder.glob("*.json*")] and None, None),
+    "all gone but the folder": (everything_is_gone, None),
 }
 
 

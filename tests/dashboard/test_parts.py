@@ -87,7 +87,9 @@ def test_curves_are_thinned_and_pool_what_they_leave_out() -> None:
     assert (found.y[50], found.low[50], found.high[50]) == (pooled["value"], pooled["low"], pooled["high"])
     few = kinds["fooling rate"].line(steps(20))
     assert len(few.y) == 20
-    assert all(high - low < 0.4 for low, high in zip(few.low[4:-4], few.high[4:-4], strict=True)), "8 steps of 4 clips each"
+    assert all(high - low < 0.4 for low, high in zip(few.low[4:-4], few.high[4:-4], strict=True)), (
+        "8 steps of 4 clips each"
+    )
     assert kinds["loss"].line(steps(1000)).y[0] == pytest.approx(sum(1 / at for at in range(1, 11)) / 10)
     assert kinds["coherence"].line(steps(1000)).x == []
     assert kinds["step size"].line(steps(5)).y == pytest.approx([0.51] * 5)
@@ -108,7 +110,7 @@ def test_findings_are_read_from_lists_and_from_objects() -> None:
     assert str(flat[0].rates[0][1]) == "0.50 (2/4, 0.15–0.85)"
     pairs = read_detectors({"detectors": [{"name": "d", "roc": [[0, 0], [0.5, 0.9], [1, 1]], "auc": 0.8}]})
     lists = read_detectors({"detectors": {"d": {"roc": {"fpr": [0, 0.5, 1], "tpr": [0, 0.9, 1]}, "auc": 0.8}}})
-    assert pairs[0].points == lists[0].points == ((0, 0), (0.5, 0.9), (1, 1))
+    assert pairs[0].points == lists[0].points == ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))
     assert pairs[0].figures == (("auc", "0.8"),)
     cells = read_matrix({"sampler_matrix": [{"fitted": "a", "sampler": "b", "fooling_rate": RATE}]})
     table = read_matrix({"sampler_matrix": {"fitted": ["a"], "samplers": ["b"], "rates": [[RATE]]}})

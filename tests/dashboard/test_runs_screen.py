@@ -95,7 +95,7 @@ def test_enter_opens_and_escape_leads_back(runs: Path) -> None:
         assert isinstance(app.screen, RunScreen)
         assert app.screen.folder == runs / "second"
         await pilot.press("escape")
-        assert isinstance(app.screen, RunsScreen)
+        await until(pilot, app, "newest first")
 
     play(runs, act)
 

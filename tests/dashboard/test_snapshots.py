@@ -68,7 +68,11 @@ def test_themes_and_no_color_say_the_same_words(
         assert "1.00 8/8" in shown
         assert app.no_color is no_color
         for strip in app.screen._compositor.render_strips(app.size):
-            colors.update(one.style.bgcolor for one in strip if one.style and one.style.bgcolor and not one.style.bgcolor.is_default)
+            colors.update(
+                one.style.bgcolor
+                for one in strip
+                if one.style and one.style.bgcolor and not one.style.bgcolor.is_default
+            )
 
     play(tmp_path / "runs", act, SMALL, tmp_path / "runs" / "second")
     assert len(colors) > 2

@@ -110,7 +110,8 @@ def test_a_value_that_is_no_finite_number_is_none(wrong: object) -> None:
 def test_events_with_wrong_fields_harm_nothing() -> None:
     history = History()
     for kind in ("step", "file", "usage", "verification", "stage", "skipped", "warning", "split", "end", "new kind"):
-        for value in (None, 3, "text", [], {}):
+        values: tuple[object, ...] = (None, 3, "text", [], {})
+        for value in values:
             history.feed(line(kind, 1.0, number=value, fooled=value, step=value, name=value, path=value, videos=value))
     assert history.bad_lines == 0
 
@@ -119,7 +120,7 @@ def test_a_tail_gives_each_whole_line_once_and_waits_for_the_end_of_a_line(tmp_p
     path = tmp_path / "events.jsonl"
     tail = Tail(path)
     assert list(tail.read()) == []
-    assert tail.problem == "events.jsonl is missing"
+    assert str(tail.problem) == "events.jsonl is missing"
     path.write_bytes(b"one\ntw")
     assert list(tail.read()) == [b"one\n"]
     assert tail.unfinished
@@ -128,7 +129,7 @@ def test_a_tail_gives_each_whole_line_once_and_waits_for_the_end_of_a_line(tmp_p
         file.write(b"o\nthree\n")
     assert list(tail.read()) == [b"two\nthree\n"]
     assert not tail.unfinished
-    assert tail.problem is None
+    assert str(tail.problem) == "None"
 
 
 def test_a_file_that_was_replaced_or_cut_is_read_anew(tmp_path: Path) -> None:

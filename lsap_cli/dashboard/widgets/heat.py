@@ -52,9 +52,11 @@ class HeatTable(DataTable[Text]):
         self._defenses: list[str] = []
         self._shown: object = None
         self._room = 0
+        self._args: tuple[Rows, str, str] | None = None
 
     def show(self, rows: Rows, sampler: str, metric: str) -> None:
         """Fills the table; where only values have changed, only those cells are written."""
+        self._args = (rows, sampler, metric)
         room = max(16, min(34, self.size.width - (CELL + 1) * len(rows.attacks) - 1))
         if (rows.attacks, rows.defenses, room) != (self._attacks, self._defenses, self._room):
             self._attacks, self._defenses, self._room = rows.attacks, rows.defenses, room
@@ -77,6 +79,10 @@ class HeatTable(DataTable[Text]):
             label = "no defense" if defense == NO_DEFENSE else short_spec(defense, self._room - 1)
             self.add_row(Text(label), *[Text() for _ in self._attacks], key=f"d:{defense}")
         self._shown = None
+
+    def on_resize(self) -> None:
+        if self._args is not None:
+            self.show(*self._args)
 
     @property
     def chosen(self) -> tuple[str, str] | None:
