@@ -1,5 +1,6 @@
 """A run while it works: figures, curves, files, the matrix filling up, and the log."""
 
+import time
 from datetime import datetime
 
 from rich.text import Text
@@ -17,6 +18,7 @@ from lsap_cli.reports.rows import printable
 from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
+CURVE_SECONDS = 0.5  # between two drawings, for each curve that is seen
 LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 
@@ -57,6 +59,7 @@ class LivePane(Vertical):
     def __init__(self) -> None:
         super().__init__(id="live-pane")
         self._curve = 0
+        self._drawn = 0.0
         self._files_written = 0
         self._files_of: object = None
 
@@ -81,6 +84,7 @@ class LivePane(Vertical):
     def _choose(self, number: int) -> None:
         views = list(self.query(CurveView))
         self._curve = number % len(views)
+        self._drawn = 0.0
         for place, view in enumerate(views):
             view.set_class(place == self._curve, "chosen")
 
@@ -102,11 +106,14 @@ class LivePane(Vertical):
         self.query_one(LogView).show(history)
 
     def _show_curves(self, watch: RunWatch) -> None:
-        """Once the plots have their size."""
+        """Once the plots have their size; of a live run not at every event, as plots cost the most."""
+        seen = [view for view in self.query(CurveView) if view.display and view.size.height]
+        if watch.facts.live and time.monotonic() - self._drawn < CURVE_SECONDS * len(seen):
+            return
+        self._drawn = time.monotonic()
         with watch.lock:
-            for view in self.query(CurveView):
-                if view.display and view.size.height:
-                    view.show([watch.history])
+            for view in seen:
+                view.show([watch.history])
 
     def _show_progress(self, watch: RunWatch) -> None:
         bar = self.query_one(ProgressBar)

@@ -15,17 +15,18 @@ from textual.widgets import DataTable, Footer, Static
 
 from lsap_cli.dashboard.curves import KINDS
 from lsap_cli.dashboard.keys import HELP_KEY
-from lsap_cli.dashboard.outcomes import Key, Outcome, pairs, read_outcomes
+from lsap_cli.dashboard.outcomes import PERTURBED, Key, Outcome, pairs, read_outcomes
 from lsap_cli.dashboard.summaries import read_rows
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS
+from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS, short_spec
 from lsap_cli.dashboard.words import DASH, escaped, one_line, state_text
-from lsap_cli.reports.rows import NO_DEFENSE, Rows, printable
+from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Rows, printable
 from lsap_cli.runs.reading import RUN_FILE
 
 COMPARED = (KINDS[1], KINDS[0])  # fooling rate and loss
 SURE = 0.05
+ORDER = (PERTURBED, NOISE, NO_ATTACK)  # what matters most first
 
 
 class CompareScreen(Screen[None]):
@@ -106,9 +107,10 @@ rows. Without outcomes of each video there is no test; then look whether the int
 
     def _show_figures(self, watches: Sequence[RunWatch], outcomes: Sequence[dict[Key, list[Outcome]]]) -> None:
         table = self.query_one("#figures", DataTable)
-        table.add_columns("attack, defense, sampler", "of", *self.names[:1])
+        table.add_columns("attack · defense · sampler", self.names[0])
         for name in self.names[1:]:
             table.add_columns(name, "p (pairs)")
+        table.add_columns("of")
         rows = [read_rows(watch.results)[0] for watch in watches]
         lines = compared(rows, outcomes)
         for label, cells in lines:
@@ -148,20 +150,23 @@ def compared(rows: Sequence[Rows], outcomes: Sequence[dict[Key, list[Outcome]]])
     """A line for each cell that every run has: what it is of, each run's rate, and the paired test against the first."""
     against_first = [pairs((rows[0], outcomes[0]), (one, of)) for one, of in zip(rows[1:], outcomes[1:], strict=True)]
     found: list[tuple[str, list[Text]]] = []
-    for first in against_first[0] if against_first else []:
+    for first in sorted(against_first[0] if against_first else [], key=lambda pair: ORDER.index(pair.attack)):
         key = (first.attack, first.defense, first.sampler)
         others = [
             next((pair for pair in pairs_of if (pair.attack, pair.defense, pair.sampler) == key), None)
             for pairs_of in against_first
         ]
         where = "no defense" if first.defense == NO_DEFENSE else first.defense
-        cells = [Text(first.metric), Text(str(first.first))]
+        cells = [Text(str(first.first))]
         for pair in others:
             if pair is None:
                 cells += [Text(DASH), Text(DASH)]
                 continue
             cells += [Text(str(pair.second)), _p_text(pair.p, pair.paired)]
-        found.append((f"{ATTACK_WORDS.get(first.attack, first.attack)}, {where}, {first.sampler}", cells))
+        label = (
+            f"{ATTACK_WORDS.get(first.attack, first.attack)} · {short_spec(where, 18)} · {one_line(first.sampler, 14)}"
+        )
+        found.append((label, [*cells, Text(first.metric)]))
     return found
 
 

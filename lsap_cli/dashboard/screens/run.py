@@ -143,7 +143,10 @@ A demo has three parts; it shows the one that works, until you choose another wi
             self._is_demo = True
         if self._is_demo:
             self._choose_part()
-        self._show_title()
+        if self.current.facts.live:
+            self._show()  # curves that waited for their turn
+        else:
+            self._show_title()
 
     def _choose_part(self) -> None:
         """Of a demo: the part that was chosen, else the newest there is."""

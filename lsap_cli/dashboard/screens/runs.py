@@ -23,9 +23,27 @@ if TYPE_CHECKING:
     from lsap_cli.dashboard.app import Dashboard
 
 SORTS = ("newest", "name", "state", "longest")
-# name, width at 80 columns, what a wider screen adds
-COLUMNS = (("state", 9, 1), ("run", 15, 22), ("command", 8, 1), ("model", 0, 16), ("key figure", 24, 12), ("curve", 6, 18),
-           ("start", 0, 10), ("took", 5, 2))  # fmt: skip
+# name and width at 80 columns; 0: on wider screens only
+COLUMNS = (
+    ("state", 9),
+    ("run", 15),
+    ("command", 8),
+    ("model", 0),
+    ("key figure", 24),
+    ("curve", 6),
+    ("start", 0),
+    ("took", 5),
+)
+WIDER = (
+    ("took", 2),
+    ("command", 1),
+    ("model", 14),
+    ("start", 10),
+    ("run", 14),
+    ("key figure", 14),
+    ("curve", 18),
+    ("run", 10),
+)
 EMPTY = """\
 [b]There is no run in {root} yet.[/b]
 
@@ -161,9 +179,8 @@ Mark runs with Space, then compare them with c.
         if anew or folders != self._rows:
             chosen = self._cursor
             table.clear(columns=True)
-            for (name, _, _), width in zip(COLUMNS, widths, strict=True):
-                if width:
-                    table.add_column(name, width=width)
+            for name, width in widths.items():
+                table.add_column(name, width=width)
             for one in shown:
                 table.add_row(*self._cells(one, widths))
             self._rows = folders
@@ -190,8 +207,7 @@ Mark runs with Space, then compare them with c.
         looking = "looking …" if not self._watch.looks else f"{count} · {live} live · {self._sort} first{marked}"
         self.query_one("#title", Static).update(f"[b]lsap[/b]  {escaped(self.root, 40)}  [dim]{looking}[/dim]")
 
-    def _cells(self, one: Summary, widths: list[int]) -> list[Text]:
-        width = dict(zip([name for name, _, _ in COLUMNS], widths, strict=True))
+    def _cells(self, one: Summary, width: dict[str, int]) -> list[Text]:
         facts = one.facts
         seconds = one.seconds
         if facts.live and facts.started is not None:
@@ -202,13 +218,13 @@ Mark runs with Space, then compare them with c.
             "state": state_text(facts.state),
             "run": Text(one_line(mark + name, width["run"]), style="" if one.part else "bold"),
             "command": Text(one_line(facts.command.removeprefix("models ") or DASH, width["command"])),
-            "model": Text(one_line(facts.classifier or DASH, max(width["model"], 1))),
+            "model": Text(one_line(facts.classifier or DASH, width.get("model", 1))),
             "key figure": Text(one_line(one.figure or DASH, width["key figure"])),
             "curve": Text(spark(list(one.curve), width["curve"]), style=BLUE),
             "start": Text(moment(facts.started)),
             "took": Text(duration(seconds), justify="right"),
         }
-        return [cells[name] for name, cell_width in width.items() if cell_width]
+        return [cells[name] for name in width]
 
     @property
     def _dashboard(self) -> "Dashboard":
@@ -285,11 +301,15 @@ def _searched(one: Summary) -> str:
     return f"{one.name} {facts.command} {facts.classifier} {facts.state} {one.figure}".lower()
 
 
-def _widths(room: int) -> list[int]:
-    """Of the columns: at 80 the least, from 130 on the most, in between a part of what is added."""
-    part = min(max((room - 80) / 50, 0.0), 1.0)
-    widths = []
-    for _, least, more in COLUMNS:
-        width = least + round(more * part)
-        widths.append(width if least or part > 0.5 else 0)
-    return widths
+def _widths(room: int) -> dict[str, int]:
+    """Of the columns: what is beyond 80 goes to one after the other."""
+    widths = dict(COLUMNS)
+    left = room - 80
+    for name, more in WIDER:
+        gap = 0 if widths[name] else 2  # a column that appears brings its gap with it
+        if widths[name] == 0 and left < more + gap:
+            continue
+        taken = min(more, max(0, left - gap))
+        widths[name] += taken
+        left -= taken + (gap if taken else 0)
+    return {name: width for name, width in widths.items() if width}
