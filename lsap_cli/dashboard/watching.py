@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lsap_cli.dashboard.summaries import Summarizer, Summary
+from lsap_cli.dashboard.summaries import Summarizer, Summary, read_rows
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.runs.following import Tail
 from lsap_cli.runs.history import History
@@ -139,7 +139,7 @@ class RunWatch:
             return False
         results, problem = read_json(self.folder / RESULTS_FILE)
         with self.lock:
-            self.results, self._results_problem = results, problem
+            self.results, self._results_problem = results, problem or read_rows(results)[1]
         return True
 
     def _look_at_facts(self) -> bool:

@@ -123,13 +123,11 @@ def test_a_tail_gives_each_whole_line_once_and_waits_for_the_end_of_a_line(tmp_p
     assert str(tail.problem) == "events.jsonl is missing"
     path.write_bytes(b"one\ntw")
     assert list(tail.read()) == [b"one\n"]
-    assert tail.unfinished
-    assert list(tail.read()) == []
+    assert (tail.unfinished, list(tail.read())) == (True, [])
     with path.open("ab") as file:
         file.write(b"o\nthree\n")
     assert list(tail.read()) == [b"two\nthree\n"]
-    assert not tail.unfinished
-    assert str(tail.problem) == "None"
+    assert (tail.unfinished, tail.problem) == (False, None)
 
 
 def test_a_file_that_was_replaced_or_cut_is_read_anew(tmp_path: Path) -> None:

@@ -139,7 +139,9 @@ class RobustnessPane(VerticalScroll):
 
 def _summary(watch: RunWatch, rows: Rows) -> str:
     if watch.results is not None and rows.rows:
-        return " ".join(summary_sentences(watch.results))
+        protocol = watch.results.get("protocol")
+        known = {**watch.results, "protocol": protocol if isinstance(protocol, Mapping) else None}
+        return " ".join(summary_sentences(known))
     if rows.rows:
         judged = max(row.videos for row in rows.rows)
         return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
