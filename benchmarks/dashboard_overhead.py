@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.dashboard_speed import dashboard
+from dashboard_speed import dashboard
+
 from lsap_cli.demo.videos import write_dataset
 
 
