@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lsap_cli.commands import apply, defend, demo, generate, models, report
+from lsap_cli.commands import apply, dashboard, defend, demo, generate, models, report
 from lsap_cli.errors import LsapError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("generate")(generate.command)
 app.command("apply")(apply.command)
 app.command("defend")(defend.command)
 app.command("demo")(demo.command)
+app.command("dashboard")(dashboard.command)
 app.command("report")(report.command)
 app.add_typer(models.app, name="models")
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lsap_cli.commands.options import Json, Quiet, RunFolder, print_json, running, seconds
+from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running, seconds
 from lsap_cli.commands.screen import Screen
 
 
@@ -29,11 +30,14 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dashboard: OpenDashboard = False,
 ) -> None:
     """Add a perturbation to every video of a folder, and check in the written files that it is there.
 
     Example: lsap apply r.safetensors videos/ perturbed/ --codec ffv1 --workers 2
     """
+    if dashboard and watch("apply", run, as_json, quiet):
+        return
     if threads not in ("auto", "one", "many"):
         raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")
     patience = seconds(timeout, "--timeout")

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.options import Batch, Device, Json, Model, Quiet, RunFolder, Seed, print_json, running
+from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.options import (
+    Batch,
+    Device,
+    Json,
+    Model,
+    OpenDashboard,
+    Quiet,
+    RunFolder,
+    Seed,
+    print_json,
+    running,
+)
 
 
 def command(
@@ -43,11 +55,14 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dashboard: OpenDashboard = False,
 ) -> None:
     """Measure a model on clean, noisy and perturbed videos: undefended, and behind each defense.
 
     Example: lsap defend videos/ --model model.toml --perturbed perturbed/ --defense jpeg:quality=75 --sampler uniform
     """
+    if dashboard and watch("defend", run, as_json, quiet):
+        return
     from lsap_cli.jobs.defend import Settings, defend
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import results_table, summary_sentence

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running, seconds
+from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFolder, Seed, print_json, running, seconds
 
 
 def command(
@@ -16,11 +17,14 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dashboard: OpenDashboard = False,
 ) -> None:
     """See the whole way in three minutes: synthetic videos, a small model, a perturbation, defenses, a report.
 
     Example: lsap demo --run my-first-run
     """
+    if dashboard and watch("demo", run, as_json, quiet):
+        return
     learning = seconds(time_budget, "--time-budget") or 0.0
 
     from lsap_cli.jobs.demo import Settings, demo, places
@@ -29,11 +33,15 @@ def command(
 
     settings = Settings(epsilon, learning, device, seed)
     with running("demo", run, asdict(settings), quiet) as (work, screen):
+        screen.say(
+            f"watch it: lsap dashboard {work.folder}   (in another terminal; or begin with lsap demo --dashboard)"
+        )
         results = demo(settings, work, screen.show)
         write_report(work.folder / "defend")
     screen.result(results_table(results), summary_sentence(results), as_json=as_json)
     for name, path in places(work.folder):
         screen.say(f"{name:20} {path}")
+    screen.say(f"{'look at it':20} lsap dashboard {work.folder}")
     screen.say("next: lsap generate YOUR_VIDEOS --model YOUR_MODEL.toml --out r.safetensors   (docs/model-card.md)")
     if as_json:
         print_json(results)

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from lsap_cli.commands.dashboard import watch
 from lsap_cli.commands.options import (
     Batch,
     Device,
     Json,
     Model,
+    OpenDashboard,
     Quiet,
     RunFolder,
     Seed,
@@ -105,11 +107,14 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dashboard: OpenDashboard = False,
 ) -> None:
     """Learn one perturbation that makes the model wrong on any video, whichever frames it looks at.
 
     Example: lsap generate videos/ --model model.toml --epsilon 8/255 --time-budget 180s --out r.safetensors
     """
+    if dashboard and watch("generate", run, as_json, quiet):
+        return
     budget = seconds(time_budget, "--time-budget")
     if out.exists() and not overwrite:
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")

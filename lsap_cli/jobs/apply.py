@@ -25,6 +25,7 @@ from lsap_cli.jobs.applying.planning import (
 from lsap_cli.jobs.applying.proof import total_proof
 from lsap_cli.jobs.applying.tasks import Finished, Look, Preview, Seen, Write, remove
 from lsap_cli.jobs.applying.workers import Crew, Failed, Progress
+from lsap_cli.jobs.look import draw_slots
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, Codec, Threads
@@ -292,6 +293,7 @@ class _Work:
             raise LsapError(f"{self._out / COPY} cannot be written ({error.strerror})", 1) from None
         finally:
             partial.unlink(missing_ok=True)
+        draw_slots(self._run.folder, self._perturbation.delta, str(self._perturbation.binding))
 
     def _threads(self) -> Threads:
         if self._settings.threads == "auto":

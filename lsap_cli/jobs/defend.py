@@ -104,6 +104,7 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
             mine = make_records(video, outcome)
             records += mine
             lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in mine)
+            lines.flush()  # whoever watches sees the matrix fill up
             run.event("video", path=video.name, judged=len(mine))
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)

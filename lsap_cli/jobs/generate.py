@@ -1,5 +1,6 @@
 """`lsap generate`: learn one perturbation for all videos of a set, and verify it on videos it was not fitted on."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,7 @@ from lsap_cli.jobs.batches import BatchSource
 from lsap_cli.jobs.doubts import doubts
 from lsap_cli.jobs.footage import LOADING_SHARE, Footage, LearnFrom, load_footage
 from lsap_cli.jobs.learning import QuickVerification, Schedule, Watch, run_learning, starting_state
+from lsap_cli.jobs.look import draw_slots
 from lsap_cli.jobs.processes import joined, of_the_first, own_device, process_number
 from lsap_cli.jobs.shared import build_samplers, choose_device, class_number
 from lsap_cli.jobs.verifying import PERTURBED, Drawn, Verification, pooled, sampler_row, verify
@@ -164,6 +166,9 @@ def generate(settings: Settings, run: Run, resume: bool = False, started: float 
         with_rows = replace(one.perturbation, record=dict(one.perturbation.record) | {"verification": rows})
         path = _path_of(one.member, Path(settings.out), run)
         _write_out(with_rows, path)
+    with (run.folder / "records.jsonl").open("w", encoding="utf-8") as lines:
+        lines.writelines(json.dumps(one.as_json(task.classifier.labels)) + "\n" for one in verification.records)
+    draw_slots(run.folder, learned[0].perturbation.delta, str(task.binding))
     run.write_json("results.json", results)
     return results
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.jobs.look import draw_slots
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
 from perturbations.gradients import add_and_round
@@ -247,6 +248,7 @@ def _verify(
     state.memory["verification_losses"] = torch.cat([before, torch.tensor([loss])])
     watch.losses = state.memory["verification_losses"].tolist()
     run.event("verification", step=state.steps, fooled=rate_of(won, clips), loss=round(loss, 4), **tags)
+    draw_slots(run.folder, state.delta.cpu(), str(problem.binding), state.steps)
     in_a_row = int(state.memory.get("all_won", torch.zeros(()))) + 1 if won == clips else 0
     state.memory["all_won"] = torch.tensor(float(in_a_row))
     if in_a_row >= ALL_WON and not _falls(watch.losses, SETTLED):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 MAX_WIDTH = 480  # pixels
+SMALL_WIDTH = 112  # pixels: of pictures for a terminal, where a character is one pixel wide
 GAP = 4  # pixels between slots, transparent
 MIDDLE = 128  # the level that stands for no change
 
@@ -75,6 +76,44 @@ def frame_pictures(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) 
     return FramePictures(shrunk[0], shrunk[1], shrunk[2], factor)
 
 
+def slot_picture(slot: npt.ArrayLike, full_scale: float) -> Image.Image:
+    """One slot of a perturbation, small; mid-gray is zero.
+
+    Args:
+        slot: (3, h, w) float, in any unit.
+        full_scale: the |value| that becomes black or white, in the unit of `slot`.
+
+    Returns:
+        An RGB picture, at most 112 pixels wide.
+    """
+    levels = np.asarray(slot, dtype=np.float32)
+    shown = _around_gray(levels / full_scale * (MIDDLE - 1) if full_scale > 0 else levels)
+    return _shrunk(_picture(shown), SMALL_WIDTH)
+
+
+def strip_picture(
+    frames: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8] | None = None, factor: int = 1
+) -> Image.Image:
+    """Frames below each other, each at most 112 pixels wide.
+
+    Args:
+        frames: (S, 3, H, W) uint8.
+        before: the same frames, to show what was added to them, `factor` times as strong, around mid-gray.
+        factor: of the difference.
+
+    Returns:
+        An RGB picture, S times as high as one frame.
+    """
+    if before is not None:
+        frames = _around_gray((frames.astype(np.float32) - before.astype(np.float32)) * factor)
+    small = [_shrunk(_picture(frame), SMALL_WIDTH) for frame in frames]
+    width, height = small[0].size
+    strip = Image.new("RGB", (width, height * len(small)))
+    for number, picture in enumerate(small):
+        strip.paste(picture, (0, number * height))
+    return strip
+
+
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture as small as its format can without losing anything (PNG or lossless WebP)."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +140,8 @@ def _picture(image: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
 
 
-def _shrunk(picture: Image.Image) -> Image.Image:
-    if picture.width <= MAX_WIDTH:
+def _shrunk(picture: Image.Image, most: int = MAX_WIDTH) -> Image.Image:
+    if picture.width <= most:
         return picture
-    height = max(1, round(picture.height * MAX_WIDTH / picture.width))
-    return picture.resize((MAX_WIDTH, height), Image.Resampling.BOX)
+    height = max(1, round(picture.height * most / picture.width))
+    return picture.resize((most, height), Image.Resampling.BOX)

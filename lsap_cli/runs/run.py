@@ -7,6 +7,7 @@ import math
 import os
 import platform
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from lsap_cli.errors import LsapError
+from lsap_cli.runs.usage import UsageWriter
 
 SCHEMA = "lsap.run/1"
 PACKAGES = ("lsap", "torch", "torchvision", "av", "numpy")
@@ -63,6 +65,8 @@ class Run:
             "started": _now(),
             "finished": None,
             "pid": os.getpid(),
+            "host": platform.node(),
+            "working_folder": str(Path.cwd()),
             "command_line": sys.argv,
             "settings": dict(settings),
             "versions": versions(),
@@ -70,15 +74,19 @@ class Run:
         }
         _end_last_line(folder / "events.jsonl")
         self._events: TextIO = (folder / "events.jsonl").open("a", encoding="utf-8")
+        self._writing = threading.Lock()
+        self._usage = UsageWriter(lambda facts: self._append({"kind": "usage", **facts}))
 
     def __enter__(self) -> "Run":
         self._write_facts()
         self.event("start", command=self._facts["command"])
+        self._usage.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._usage.close()
         if kind is None:
             self._facts["status"] = "done"
         elif issubclass(kind, KeyboardInterrupt):
@@ -104,11 +112,17 @@ class Run:
             kind: such as start, stage, video, skipped, step, verification, warning, file or end.
             facts: JSON values.
         """
-        event = {"time": round(time.time(), 3), "kind": kind, **facts}
-        self._events.write(json.dumps(_finite(event), allow_nan=False) + "\n")
-        self._events.flush()
+        event = self._append({"kind": kind, **facts})
         for listener in self._listeners:
             listener(event)
+
+    def _append(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """One line of events.jsonl; two threads may do so."""
+        with self._writing:
+            event = {"time": round(time.time(), 3), **facts}
+            self._events.write(json.dumps(_finite(event), allow_nan=False) + "\n")
+            self._events.flush()
+        return event
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes one artefact, whole or not at all."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.commands.conftest import Lsap
 
-COMMANDS = ["generate", "apply", "defend", "demo", "report", "models check", "models show"]
+COMMANDS = ["generate", "apply", "defend", "demo", "report", "dashboard", "models check", "models show"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

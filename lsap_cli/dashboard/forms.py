@@ -1,0 +1,104 @@
+"""Forms for starting a run: what a command can be told, as plain values, and the command line that they make."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+FieldKind = Literal["text", "path", "switch", "list"]
+Check = Callable[[str, Sequence[str]], str | None]  # command and words -> what is wrong with them, by its own parser
+MUST_EXIST = ("videos", "perturbation", "perturbed")
+HIDDEN = (
+    "run",
+    "as_json",
+    "quiet",
+    "dashboard",
+    "resume",
+)  # the dashboard gives them itself, or they make no sense here
+
+
+@dataclass(frozen=True)
+class Field:
+    """One thing that a command can be told.
+
+    Attributes:
+        name: as in the command's settings.
+        flag: `--epsilon`; empty for words that have a place of their own.
+        default: as it would be typed; empty: none.
+        help: what it is.
+        required: whether the command needs it.
+    """
+
+    name: str
+    flag: str
+    kind: FieldKind
+    default: str
+    help: str
+    required: bool
+
+
+@dataclass(frozen=True)
+class Form:
+    """A command that can be started."""
+
+    command: str
+    about: str
+    fields: tuple[Field, ...]
+
+
+def words(form: Form, values: Mapping[str, str]) -> list[str]:
+    """The words behind `lsap` for what was filled in; what equals the default is left out.
+
+    Args:
+        form: of the command.
+        values: text by field name; of a switch `true` or empty; of a list separated by spaces, quoted where need be.
+    """
+    flags: list[str] = []
+    places: list[str] = []
+    for field in form.fields:
+        value = values.get(field.name, "").strip()
+        if field.kind == "switch":
+            flags += [field.flag] if value == "true" else []
+        elif field.kind == "list":
+            flags += [word for one in _split(value) for word in (field.flag, one)]
+        elif not field.flag:
+            places += [value] if value else []
+        elif value and value != field.default:
+            flags += [field.flag, value]
+    return [form.command, *places, *flags]
+
+
+def problem(form: Form, values: Mapping[str, str], check: Check) -> str | None:
+    """What is wrong with what was filled in, the first thing only; None: it can be started."""
+    for field in form.fields:
+        value = values.get(field.name, "").strip()
+        if field.required and not value:
+            return f"{field.flag or field.name} is needed: {field.help}"
+        if value and field.name in MUST_EXIST and not Path(value).exists():
+            return f"{field.flag or field.name}: {value} does not exist"
+        if value and field.name == "model" and _is_path(value) and not Path(value).is_file():
+            return f"--model: {value} is no file; give a model card, torchvision:NAME, or demo"
+        if value and field.kind == "list":
+            try:
+                shlex.split(value)
+            except ValueError:
+                return f"{field.flag}: a quote is not closed in {value}"
+    command, *rest = words(form, values)
+    return check(command, rest)
+
+
+def command_line(line: Sequence[str]) -> str:
+    """As it would be typed in a shell."""
+    return shlex.join(["lsap", *line])
+
+
+def _split(value: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError:
+        return [value]
+
+
+def _is_path(spec: str) -> bool:
+    return spec != "demo" and not spec.startswith("torchvision:")

@@ -1,0 +1,1 @@
+"""The screens. Each owns its work; all read run folders through `watching`."""

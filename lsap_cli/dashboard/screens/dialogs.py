@@ -1,0 +1,113 @@
+"""Small windows over a screen: a question, a choice of runs, a choice of a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, DirectoryTree, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from lsap_cli.dashboard.summaries import Summary
+from lsap_cli.dashboard.words import escaped
+
+
+class Question(ModalScreen[bool]):
+    """Yes or no; no unless yes is said."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n,escape", "answer(False)", "No"),
+    ]
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._text, markup=False)
+            with Horizontal(classes="buttons"):
+                yield Button("Yes (y)", id="yes", variant="warning")
+                yield Button("No (n)", id="no")
+
+    def on_mount(self) -> None:
+        self.query_one("#no").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+
+class PickRun(ModalScreen[Path]):
+    """One run out of those that are there."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+
+    def __init__(self, title: str, runs: Sequence[Summary]) -> None:
+        super().__init__()
+        self._title, self._runs = title, list(runs)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall"):
+            yield Static(self._title, markup=False)
+            if not self._runs:
+                yield Static("There is no other run in this folder.")
+            yield OptionList(*[Option(escaped(f"{one.name}  {one.figure}", 70)) for one in self._runs])
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._runs[event.option_index].facts.folder)
+
+
+class PickFile(ModalScreen[Path]):
+    """A file or a folder, from a tree or typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        Binding("backspace", "up", "Folder above"),
+        Binding("ctrl+s", "take", "Take this one"),
+    ]
+
+    def __init__(self, start: str) -> None:
+        super().__init__()
+        place = Path(start).expanduser() if start else Path.cwd()
+        while not place.is_dir() and place != place.parent:
+            place = place.parent
+        self._place = place.resolve()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall"):
+            yield Static("Choose a file with Enter, or take the folder itself with Ctrl+S. Backspace goes up.")
+            yield DirectoryTree(self._place)
+            yield Input(str(self._place))
+
+    def on_mount(self) -> None:
+        self.query_one(DirectoryTree).focus()
+
+    def action_up(self) -> None:
+        self._place = self._place.parent
+        self.query_one(DirectoryTree).path = self._place
+        self.query_one(Input).value = str(self._place)
+
+    def action_take(self) -> None:
+        self.dismiss(Path(self.query_one(Input).value))
+
+    @on(DirectoryTree.NodeHighlighted)
+    def name_it(self, event: DirectoryTree.NodeHighlighted[object]) -> None:
+        path = getattr(event.node.data, "path", None)
+        if path is not None:
+            self.query_one(Input).value = str(path)
+
+    @on(DirectoryTree.FileSelected)
+    def take_file(self, event: DirectoryTree.FileSelected) -> None:
+        self.dismiss(event.path)
+
+    @on(Input.Submitted)
+    def take_typed(self, event: Input.Submitted) -> None:
+        self.dismiss(Path(event.value))

@@ -1,0 +1,112 @@
+"""Curves on the screen, by textual-plot."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
+
+from lsap_cli.dashboard.curves import Kind, Line, verified
+from lsap_cli.dashboard.words import escaped, figure
+from lsap_cli.runs.history import History, Verification
+
+SHADES = ("primary", "warning", "success", "error", "secondary")  # theme colors, one for each run that is compared
+
+
+class FewTicks(NumericAxisFormatter):
+    """Ticks that do not run into each other on a small plot."""
+
+    def get_ticks_and_labels(self, min_: float, max_: float, max_ticks: int = 5) -> tuple[list[float], list[str]]:
+        ticks: list[float] = self.get_ticks(min_, max_, max_ticks)
+        return ticks, [f"{tick:g}" for tick in ticks]
+
+
+class Plot(PlotWidget):
+    """A plot that leaves the keyboard to the screen."""
+
+    can_focus = False
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id, allow_pan_and_zoom=False)
+        self.set_reactive(PlotWidget.margin_top, 0)
+        self.set_reactive(PlotWidget.margin_bottom, 1)
+        self.set_reactive(PlotWidget.margin_left, 8)
+        self.set_x_formatter(FewTicks())
+        self.set_y_formatter(FewTicks())
+
+    def shade(self, name: str) -> str:
+        """A color of the theme, for Rich."""
+        return self.app.get_css_variables()[name]
+
+
+class CurveView(Vertical):
+    """One kind of curve, of one run or of several over each other; a sentence where the run does not record it."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(id=f"curve-{kind.name.replace(' ', '-')}", classes="curve")
+        self.kind = kind
+        self._last: object = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(classes="curve-title")
+        yield Plot()
+        yield Static(classes="curve-missing")
+
+    def show(self, histories: Sequence[History], names: Sequence[str] = ()) -> None:
+        """Draws anew, if there is anything new.
+
+        Args:
+            histories: one for each run.
+            names: of the runs, for the title; none for a single one.
+        """
+        lines = [self.kind.line(history.steps.items) for history in histories]
+        checks = [verified(history) if self.kind.bounds else [] for history in histories]
+        drawn = (lines, checks, self.app.theme, self.size)
+        if drawn == self._last:
+            return
+        self._last = drawn
+        there = any(len(line.x) > 1 for line in lines)
+        self.query_one(Plot).display = there
+        missing = self.query_one(".curve-missing", Static)
+        missing.display = not there
+        steps = max((len(history.steps.items) for history in histories), default=0)
+        recorded = any(line.x for line in lines)
+        missing.update(
+            "not enough steps yet" if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run"
+        )
+        self._title(lines, names)
+        if there:
+            self._draw(lines, checks)
+
+    def _title(self, lines: Sequence[Line], names: Sequence[str]) -> None:
+        title = self.query_one(".curve-title", Static)
+        if names:
+            plot = self.query_one(Plot)
+            shown = [
+                f"[{plot.shade(SHADES[number % len(SHADES)])}]━ {escaped(name, 24)}[/]"
+                for number, name in enumerate(names)
+            ]
+            title.update(f"[b]{self.kind.name}[/b]  {'  '.join(shown)}")
+            return
+        last = figure(lines[0].y[-1], 3) if lines and lines[0].y else "–"
+        title.update(f"[b]{self.kind.name}[/b] {last}  [dim]{self.kind.about}[/dim]")
+
+    def _draw(self, lines: Sequence[Line], checks: Sequence[Sequence[Verification]]) -> None:
+        plot = self.query_one(Plot)
+        plot.clear()
+        if self.kind.bounds:
+            plot.set_ylimits(*self.kind.bounds)
+        alone = len(lines) == 1
+        for number, (line, found) in enumerate(zip(lines, checks, strict=True)):
+            color = plot.shade(SHADES[number % len(SHADES)])
+            if alone and line.low:
+                for edge in (line.low, line.high):
+                    plot.plot(line.x, edge, line_style=plot.shade("foreground-darken-3"), hires_mode=HiResMode.BRAILLE)
+            if len(line.x) > 1:
+                plot.plot(line.x, line.y, line_style=color, hires_mode=HiResMode.BRAILLE)
+            for one in found:
+                plot.scatter(
+                    [one.step], [one.value],
+                    marker="●", marker_style=plot.shade("warning") if alone else color,
+                )  # fmt: skip

@@ -1,0 +1,112 @@
+"""Defenses by attacks as a table of shares: each cell has its rate, count and interval, and a color that says the same."""
+
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual.message import Message
+from textual.widgets import DataTable
+
+from lsap_cli.dashboard.palette import cell_style
+from lsap_cli.dashboard.words import one_line
+from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Rate, Row, Rows
+
+CELL = 18  # characters of `0.28 11/40 .16–.43`
+METRICS = ("accuracy", "fooling rate", "success rate")
+ATTACK_WORDS = {NO_ATTACK: "no attack", NOISE: "noise"}
+
+
+def rate_of_row(row: Row | None, metric: str) -> Rate | None:
+    if row is None:
+        return None
+    rates = {"accuracy": row.accuracy, "fooling rate": row.fooling_rate, "success rate": row.success_rate}
+    return rates[metric]
+
+
+def short_spec(spec: str, room: int) -> str:
+    """A defense's spec; where it is too long, its settings without their names: `temporal-mean:3`."""
+    if len(spec) <= room:
+        return spec
+    name, _, settings = spec.partition(":")
+    values = ",".join(part.partition("=")[2] or part for part in settings.split(","))
+    return one_line(f"{name}:{values}", room)
+
+
+def metrics_of(rows: Rows) -> list[str]:
+    """The metrics that any row has, accuracy first."""
+    return [metric for metric in METRICS if any(rate_of_row(row, metric) for row in rows.rows)]
+
+
+class HeatTable(DataTable[Text]):
+    """The matrix of one sampler and metric. Bright is good for the model: right answers kept, predictions not changed."""
+
+    @dataclass
+    class Opened(Message):
+        """A cell was chosen with Enter or the mouse."""
+
+        attack: str
+        defense: str
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id, cursor_type="cell", cell_padding=0)
+        self._attacks: list[str] = []
+        self._defenses: list[str] = []
+        self._shown: object = None
+        self._room = 0
+        self._args: tuple[Rows, str, str] | None = None
+
+    def show(self, rows: Rows, sampler: str, metric: str) -> None:
+        """Fills the table; where only values have changed, only those cells are written."""
+        self._args = (rows, sampler, metric)
+        room = max(16, min(34, self.size.width - (CELL + 1) * len(rows.attacks) - 1))
+        if (rows.attacks, rows.defenses, room) != (self._attacks, self._defenses, self._room):
+            self._attacks, self._defenses, self._room = rows.attacks, rows.defenses, room
+            self._lay_out()
+        if self._shown == (rows, sampler, metric):
+            return
+        self._shown = (rows, sampler, metric)
+        for defense in self._defenses:
+            for attack in self._attacks:
+                cell = _cell(rate_of_row(rows.find(attack, defense, sampler), metric), metric)
+                if self.get_cell(f"d:{defense}", f"a:{attack}") != cell:
+                    self.update_cell(f"d:{defense}", f"a:{attack}", cell)
+
+    def _lay_out(self) -> None:
+        self.clear(columns=True)
+        self.add_column("defense", width=self._room, key="defense")
+        for attack in self._attacks:
+            self.add_column(one_line(ATTACK_WORDS.get(attack, attack), CELL), width=CELL + 1, key=f"a:{attack}")
+        for defense in self._defenses:
+            label = "no defense" if defense == NO_DEFENSE else short_spec(defense, self._room - 1)
+            self.add_row(Text(label), *[Text() for _ in self._attacks], key=f"d:{defense}")
+        self._shown = None
+
+    def on_resize(self) -> None:
+        if self._args is not None:
+            self.show(*self._args)
+
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """(attack, defense) under the cursor."""
+        row, column = self.cursor_coordinate.row, self.cursor_coordinate.column
+        if not self._defenses or not self._attacks or row >= len(self._defenses):
+            return None
+        return self._attacks[max(0, column - 1)], self._defenses[row]
+
+    def on_data_table_cell_selected(self, event: DataTable.CellSelected) -> None:
+        event.stop()
+        chosen = self.chosen
+        if chosen is not None:
+            self.post_message(self.Opened(*chosen))
+
+
+def _cell(rate: Rate | None, metric: str) -> Text:
+    if rate is None:
+        return Text("–", style="dim")
+    good = rate.value if metric == "accuracy" else 1.0 - rate.value
+    text = f"{rate.value:.2f} {rate.count}/{rate.of} {_points(rate.low)}–{_points(rate.high)}"
+    return Text(text.ljust(CELL), style=cell_style(good))
+
+
+def _points(share: float) -> str:
+    """`.59`, or `1.0`: short enough for a cell."""
+    return "1.0" if share > 0.994 else f"{share:.2f}"[1:]

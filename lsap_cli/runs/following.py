@@ -1,0 +1,73 @@
+"""Reading on in files that grow: only what is new, only whole lines, and from the start where a file was replaced."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK_BYTES = 2**22
+LONGEST_LINE = 2**20
+
+
+class Tail:
+    """The whole lines of a file that grows, each given once.
+
+    A line that has no end yet is kept until it has. A file that became shorter, or was replaced by another, is read
+    again from its start, and `restarts` counts up.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.restarts = 0
+        self.problem: str | None = None
+        self.offset = 0
+        self._file: BinaryIO | None = None
+        self._rest = b""
+
+    def read(self) -> Iterator[bytes]:
+        """Blocks of new whole lines, each some megabytes at most; nothing where there is nothing new."""
+        try:
+            self._look()
+            while self._file is not None and (chunk := self._file.read(CHUNK_BYTES)):
+                self.offset += len(chunk)
+                cut = chunk.rfind(b"\n") + 1
+                if cut:
+                    block, self._rest = self._rest + chunk[:cut], chunk[cut:]
+                    yield block
+                else:
+                    self._rest += chunk
+                if len(self._rest) > LONGEST_LINE:  # no event is so long: the file is not what it should be
+                    block, self._rest = self._rest + b"\n", b""
+                    yield block
+            self.problem = None
+        except FileNotFoundError:
+            self.problem = f"{self.path.name} is missing"
+            self._forget()
+        except OSError as error:
+            self.problem = f"{self.path.name} cannot be read ({error.strerror or error})"
+            self._forget()
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the file ends in the middle of a line: half-written, or a writer that was killed."""
+        return bool(self._rest)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _look(self) -> None:
+        found = self.path.stat()
+        if self._file is not None:
+            mine = os.fstat(self._file.fileno())
+            if (found.st_ino, found.st_dev) != (mine.st_ino, mine.st_dev) or found.st_size < self.offset:
+                self._forget()
+        if self._file is None:
+            self._file = self.path.open("rb")
+
+    def _forget(self) -> None:
+        if self._file is not None:
+            self.restarts += 1
+        self.close()
+        self.offset, self._rest = 0, b""

@@ -1,0 +1,89 @@
+"""What the run's own process uses, written into its events now and then: memory, processor, and the GPU where there is one."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+EVERY_SECONDS = 5.0
+
+
+class UsageWriter:
+    """A thread that reports every few seconds until it is closed.
+
+    Args:
+        report: gets the fields of one `usage` event.
+        every_seconds: the pause between two.
+    """
+
+    def __init__(self, report: Callable[[dict[str, Any]], object], every_seconds: float = EVERY_SECONDS) -> None:
+        self._report, self._every = report, every_seconds
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="usage", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _work(self) -> None:
+        gpu = _Gpu()
+        wall, busy = time.monotonic(), time.process_time()
+        while not self._done.wait(self._every):
+            now, used = time.monotonic(), time.process_time()
+            percent = 100 * (used - busy) / (now - wall)
+            wall, busy = now, used
+            self._report({"memory_bytes": memory_bytes(), "cpu_percent": round(percent, 1)} | gpu.read())
+        gpu.close()
+
+
+def memory_bytes() -> int | None:
+    """Resident memory of this process; None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class _Gpu:
+    """The GPU that this process computes on, by NVIDIA's management library; nothing where either is missing."""
+
+    def __init__(self) -> None:
+        try:
+            import pynvml
+
+            pynvml.nvmlInit()
+        except (
+            Exception
+        ):  # the extra is not installed, or no driver: whatever the library raises, there is no GPU to watch
+            self._library = None
+        else:
+            self._library = pynvml
+
+    def read(self) -> dict[str, Any]:
+        if self._library is None:
+            return {}
+        library = self._library
+        try:
+            for number in range(library.nvmlDeviceGetCount()):
+                handle = library.nvmlDeviceGetHandleByIndex(number)
+                mine = [one for one in library.nvmlDeviceGetComputeRunningProcesses(handle) if one.pid == os.getpid()]
+                if mine:
+                    return {
+                        "gpu": number,
+                        "gpu_percent": library.nvmlDeviceGetUtilizationRates(handle).gpu,
+                        "gpu_memory_bytes": mine[0].usedGpuMemory or library.nvmlDeviceGetMemoryInfo(handle).used,
+                    }
+        except library.NVMLError:
+            return {}
+        return {}
+
+    def close(self) -> None:
+        if self._library is not None:
+            self._library.nvmlShutdown()

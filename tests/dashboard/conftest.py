@@ -1,0 +1,96 @@
+"""Real run folders, made by real commands, for the dashboard to show."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from lsap_cli.commands.dashboard import commands
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.runs import Run
+from tests.commands.conftest import World, world
+
+__all__ = ["world"]
+
+SMALL, WIDE = (80, 24), (160, 48)
+Act = Callable[[Pilot[None], Dashboard], Awaitable[None]]
+
+
+CALLS = """
+import json, sys
+from lsap_cli.main import app
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["lsap", *words]
+    app(words, standalone_mode=False)
+"""
+
+
+@pytest.fixture(scope="session")
+def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tour` (a demo's layout with generate, apply and defend in it), `other` (a second generate), `second` (a second defend)."""
+    root = tmp_path_factory.mktemp("dashboard") / "runs"
+    tour = root / "tour"
+    out, other = tour / "perturbation.safetensors", root.parent / "other.safetensors"
+    learn = ["generate", world.learn, "--model", "demo", "--binding", "cyclic:8", "--batch", 2]
+    judge = ["defend", world.test, "--model", "demo", "--defense", "jpeg:quality=75"]
+    judge += ["--defense", "temporal-mean:window=3", "--sampler", "uniform", "--sampler", "random"]
+    with Run(tour, "demo", {"epsilon": "8/255", "seed": 0}, []) as run:
+        run.event("note", message="1 of 3  lsap generate")
+        _call(
+            [*learn, "--steps", 24, "--out", out, "--run", tour / "generate"],
+            ["apply", out, world.test, tour / "perturbed", "--run", tour / "apply"],
+            [*judge, "--perturbed", tour / "perturbed", "--run", tour / "defend"],
+            [*learn, "--steps", 6, "--seed", 5, "--out", other, "--run", root / "other"],
+            [*judge, "--perturbation", other, "--run", root / "second"],
+        )
+        shutil.copyfile(tour / "defend" / "results.json", tour / "results.json")
+    return root
+
+
+def _call(*lines: list[object]) -> None:
+    """Several commands of the program in one process of its own: each start of torch takes seconds."""
+    words = [[str(word) for word in line] for line in lines]
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS, json.dumps(words)], capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path) -> Path:
+    """A copy of the run folders, to change at will."""
+    shutil.copytree(made, tmp_path / "runs", ignore=shutil.ignore_patterns("perturbed"))
+    return tmp_path / "runs"
+
+
+def play(root: Path, act: Act, size: tuple[int, int] = SMALL, opened: Path | None = None) -> Dashboard:
+    """Runs the dashboard without a terminal and lets `act` use it."""
+    app = Dashboard(root, commands(), opened)
+
+    async def session() -> None:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await act(pilot, app)
+
+    asyncio.run(session())
+    return app
+
+
+def words_on(app: Dashboard) -> str:
+    """What is on the screen, as lines of text."""
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips(app.size))
+
+
+async def until(pilot: Pilot[None], app: Dashboard, text: str, seconds: float = 20.0) -> str:
+    """Waits for words to appear."""
+    for _ in range(round(seconds / 0.05)):
+        await pilot.pause(0.05)
+        shown = words_on(app)
+        if text in shown:
+            return shown
+    raise AssertionError(f"“{text}” did not appear; on the screen was:\n{words_on(app)}")

@@ -1,0 +1,351 @@
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable
+
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.panes.look import LookPane
+from lsap_cli.dashboard.screens.cell import CellScreen
+from lsap_cli.dashboard.screens.compare import CompareScreen
+from lsap_cli.dashboard.screens.dialogs import PickRun
+from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.dashboard.widgets.curve import CurveView
+from lsap_cli.runs import Run
+from tests.dashboard.conftest import WIDE, play, until, words_on
+
+
+def add(path: Path, **results: object) -> None:
+    """Puts something into a results.json."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | results))
+
+
+def rate(count: int, of: int) -> dict[str, Any]:
+    return {"value": count / of, "count": count, "of": of, "low": 0.1, "high": 0.9}
+
+
+def test_a_learning_run_shows_its_figures_and_one_curve_at_a_time(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "step 24")
+        assert "of its clips fooled" in shown
+        assert "verifying on the videos' own frames" in shown, "the log"
+        await until(pilot, app, "loss")
+        seen = []
+        for _ in range(5):
+            await pilot.pause(0.3)
+            view = next(one for one in app.screen.query(CurveView) if one.has_class("chosen"))
+            seen.append(view.kind.name)
+            await pilot.press("v")
+        assert seen == ["loss", "fooling rate", "coherence", "step size", "clips a second"]
+
+    play(runs, act, opened=runs / "tour" / "generate")
+
+
+def test_a_wide_screen_shows_all_curves_and_says_which_are_not_recorded(runs: Path) -> None:
+    events = runs / "other" / "events.jsonl"
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    kept = [{key: value for key, value in one.items() if key not in ("coherence", "step_size")} for one in lines]
+    events.write_text("".join(json.dumps(one) + "\n" for one in kept))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "no coherence is recorded by this run")
+        for words in ("no step size is recorded", "fooling rate", "loss", "clips a second"):
+            assert words in shown, words
+
+    play(runs, act, WIDE, runs / "other")
+
+
+def test_coherence_and_step_size_are_drawn_where_a_run_records_them(runs: Path) -> None:
+    events = runs / "other" / "events.jsonl"
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    for one in lines:
+        if one["kind"] == "step":
+            one |= {"coherence": one["number"] / 10, "step_size": 0.01}
+    events.write_text("".join(json.dumps(one) + "\n" for one in lines))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "coherence 0.60")
+        assert "step size 2.55/255" in shown
+        assert "recorded by this run" not in shown
+
+    play(runs, act, WIDE, runs / "other")
+
+
+def test_apply_shows_its_files_with_what_a_reader_finds_in_them(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "exactly")
+        assert "8/255" in shown
+        assert app.screen.query_one("#files", DataTable).row_count == 8
+        await pilot.press("2")
+        await until(pilot, app, "apply measures files, not a model")
+
+    play(runs, act, opened=runs / "tour" / "apply")
+
+
+def test_the_matrix_can_be_read_without_color_and_its_cells_open(runs: Path) -> None:
+    rows = json.loads((runs / "second" / "results.json").read_text())["rows"]
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        shown = await until(pilot, app, "95 % interval")
+        first = next(row for row in rows if row["sampler"] == "uniform" and row["attack"] == "noise")
+        found = first["attacked_accuracy"]
+        assert f"{found['value']:.2f} {found['count']}/{found['of']}" in shown
+        await pilot.press("s")
+        await until(pilot, app, "sampler random (2 of 2")
+        await pilot.press("m")
+        await until(pilot, app, "fooling rate  sampler random")
+        await pilot.press("right", "right", "right", "enter")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, CellScreen)
+        shown = await until(pilot, app, "8 videos")
+        assert "sampler random" in shown
+        assert "clean accuracy, same defense" in shown
+        assert "adaptive ladder: none was measured" in shown
+        assert app.screen.query_one("#videos", DataTable).row_count == 8
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunScreen)
+
+    play(runs, act, opened=runs / "second")
+
+
+def test_a_run_says_plainly_what_it_does_not_have(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        for words in ("no checks", "no adaptive ladder", "no sampler matrix", "no detectors"):
+            await until(pilot, app, f"This run has {words}")
+
+    play(runs, act, WIDE, runs / "second")
+
+
+def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(runs: Path) -> None:
+    add(
+        runs / "second" / "results.json",
+        checks=[{"verdict": "WARN", "test": "iterative beats single-step", "figure": "0.50 against 0.55"}],
+        ladder=[{"defense": "jpeg:quality=75", "rung": "A2 true gradient", "robust_accuracy": rate(3, 8)}],
+        sampler_matrix=[{"fitted": "segments", "sampler": "uniform", "fooling_rate": rate(6, 8)}],
+        detectors=[{"detector": "sparse-dense", "auc": {"value": 0.93, "low": 0.8, "high": 0.99},
+                    "roc": {"fpr": [0, 0.1, 1], "tpr": [0, 0.8, 1]}}],
+    )  # fmt: skip
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        shown = await until(pilot, app, "iterative beats single-step")
+        for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "robust accuracy 0.38 (3/8", "segments",
+                      "0.75 0.10–0.90", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
+            assert words in shown, words
+        assert app.screen.query_one("#roc").display
+        app.screen.query_one("#matrix").focus()
+        await pilot.press("down", "enter")
+        await until(pilot, app, "A2 true gradient")
+        assert isinstance(app.screen, CellScreen)
+
+    play(runs, act, WIDE, runs / "second")
+
+
+def test_the_slots_and_the_frames_play_and_stop_and_step(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("3")
+        shown = await until(pilot, app, "of 8")
+        assert "binding cyclic:8" in shown
+        assert "▀" in shown
+        look = app.screen.query_one(LookPane)
+        assert [film.title for film in look.films][:1] == ["the perturbation"]
+        assert len(look.films) == 4
+        await pilot.press("space")
+        await until(pilot, app, "paused")
+        now = look.frame
+        await pilot.pause(0.6)
+        assert look.frame == now, "a paused film stands still"
+        await pilot.press("right")
+        assert look.frame == (now + 1) % 8
+        await pilot.press("left", "left")
+        assert look.frame == (now - 1) % 8
+        await pilot.press("down")
+        shown = await until(pilot, app, "frame 1 of 16")
+        assert "the model sees" in shown
+        assert "times as strong" in shown
+        await until(pilot, app, "before")
+        await pilot.press("v")
+        await until(pilot, app, "after")
+        await pilot.press("v")
+        await until(pilot, app, "difference")
+        await pilot.press("space")
+        frame = look.frame
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if look.frame != frame:
+                break
+        assert look.frame != frame, "it plays again"
+
+    play(runs, act, opened=runs / "tour" / "defend")
+
+
+def test_on_a_wide_screen_the_three_sides_stand_beside_each_other(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("3", "space", "down")
+        shown = await until(pilot, app, "frame")
+        assert any("before" in line and "after" in line and "difference" in line for line in shown.split("\n"))
+
+    play(runs, act, WIDE, runs / "tour" / "defend")
+
+
+def test_a_demo_shows_its_newest_part_until_another_is_chosen(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "▸defend")
+        await pilot.press("left_square_bracket")
+        await until(pilot, app, "▸apply")
+        await pilot.press("left_square_bracket")
+        await until(pilot, app, "▸generate")
+        await until(pilot, app, "step 24")
+        await pilot.press("right_square_bracket")
+        await until(pilot, app, "▸apply")
+
+    play(runs, act, opened=runs / "tour")
+
+
+def test_the_log_and_the_facts(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("4")
+        await until(pilot, app, "evaluating")
+        await pilot.press("5")
+        shown = await until(pilot, app, "Settings")
+        for words in ("command line", "jpeg:quality=75", "records.jsonl", "Result: protocol"):
+            assert words in shown, words
+
+    play(runs, act, (120, 90), runs / "second")
+
+
+def test_a_run_is_compared_with_one_that_is_picked(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("enter")
+        await until(pilot, app, "Robustness")
+        await pilot.press("c")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, PickRun)
+        await pilot.press("down", "enter")
+        await pilot.pause(0.3)
+        assert isinstance(app.screen, CompareScreen)
+
+    play(runs, act)
+
+
+def test_events_are_on_the_screen_within_half_a_second_and_a_resume_is_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "live"
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        with Run(folder, "generate", {"model": "demo"}, []) as run:
+            run.event("stage", name="learning", steps=1000)
+            await until(pilot, app, "▶ live")
+            waits = []
+            for at in range(1, 6):
+                run.event(
+                    "step", number=at, loss=0.5, fooled=1, clips=4, seconds=at, progress=at / 10, seconds_left=61.0
+                )
+                start = time.monotonic()
+                shown = await until(pilot, app, f"step {at} ")
+                waits.append(time.monotonic() - start)
+            assert "1:01 left" in shown
+            assert sorted(waits)[2] < 0.5
+        await until(pilot, app, "✓ done")
+
+    (tmp_path / "runs").mkdir()
+    folder.mkdir()
+    play(tmp_path / "runs", act, opened=folder)
+
+
+def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
+    records = (runs / "second" / "records.jsonl").read_text().splitlines()
+    folder = runs / "filling"
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        with Run(folder, "defend", {"model": "demo"}, []) as run:
+            run.event("stage", name="evaluating", videos=8)
+            (folder / "records.jsonl").write_text("\n".join(records[: len(records) // 4]) + "\n")
+            await until(pilot, app, "2/2")
+            with (folder / "records.jsonl").open("a") as file:
+                file.write("\n".join(records[len(records) // 4 :]) + "\n")
+            await until(pilot, app, "8/8")
+            await pilot.press("2")
+            await until(pilot, app, "The matrix is filling up: 8 videos judged so far")
+
+    folder.mkdir()
+    play(runs, act, opened=folder)
+
+
+@pytest.mark.parametrize(("handler", "state"), [("default_int_handler", "■ stopped"), ("SIG_IGN", "! killed")])
+def test_a_run_is_stopped_from_the_screen_also_where_it_does_not_hear_ctrl_c(
+    runs: Path, handler: str, state: str
+) -> None:
+    folder = runs / "endless"
+    code = (
+        "import signal, time; from pathlib import Path; from lsap_cli.runs import Run\n"
+        f"signal.signal(signal.SIGINT, signal.{handler})\n"
+        f"with Run(Path({str(folder)!r}), 'generate', {{}}, []):\n"
+        "    print('on', flush=True)\n    time.sleep(300)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "▶ live")
+        await pilot.press("x")
+        await until(pilot, app, "Stop endless?")
+        await pilot.press("n")
+        assert process.poll() is None
+        await pilot.press("x")
+        await until(pilot, app, "Stop endless?")
+        await pilot.press("y")
+        await until(pilot, app, state)
+
+    try:
+        play(runs, act, opened=folder)
+        process.wait(20)
+    finally:
+        process.kill()
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["status"] == ("interrupted" if state == "■ stopped" else "running")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12), (200, 60)])
+def test_no_size_breaks_a_screen(runs: Path, size: tuple[int, int]) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 Live")
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.pause(0.2)
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause(0.2)
+        assert "second" in words_on(app)
+
+    play(runs, act, size, runs / "second")
+
+
+def test_shutting_a_run_screen_ends_its_thread(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 Live")
+        screen = app.screen
+        assert isinstance(screen, RunScreen)
+        watcher = screen._watcher
+        assert watcher is not None
+        await pilot.press("escape")
+        watcher.join(5)
+        assert not watcher.is_alive()
+        shutil.rmtree(runs / "second")
+        await pilot.pause(0.5)
+
+    play(runs, act, opened=runs / "second")

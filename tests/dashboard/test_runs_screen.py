@@ -1,0 +1,197 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input
+
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.screens.compare import CompareScreen
+from lsap_cli.dashboard.screens.help import HelpScreen
+from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.dashboard.screens.runs import RunsScreen
+from lsap_cli.dashboard.screens.start import StartScreen
+from tests.dashboard.conftest import SMALL, WIDE, play, until
+
+
+def test_every_run_is_listed_with_its_figure_and_interval(runs: Path) -> None:
+    results = json.loads((runs / "second" / "results.json").read_text())
+    rate = next(
+        row["fooling_rate"]
+        for row in results["rows"]
+        if row["attack"] not in ("none", "noise") and row["defense"] == "none" and row["sampler"] == "uniform"
+    )
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, f"fooled {rate['value']:.2f} ({rate['low']:.2f}–{rate['high']:.2f})")
+        for words in ("tour", "└ generate", "└ apply", "└ defend", "other", "second", "✓ done", "files, max 8/255"):
+            assert words in shown, words
+        assert shown.index("second") < shown.index("other") < shown.index("tour"), "newest first, parts below their run"
+        assert all(len(line) <= SMALL[0] for line in shown.split("\n"))
+
+    play(runs, act)
+
+
+def test_a_wide_screen_shows_model_and_start_too(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "fooled")
+        assert "model" in shown
+        assert "start" in shown
+
+    play(runs, act, WIDE)
+
+
+def test_a_run_that_begins_and_one_that_goes_appear_and_vanish_by_themselves(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "6 runs")
+        shutil.copytree(runs / "other", runs / "newcomer")
+        await until(pilot, app, "newcomer")
+        shutil.rmtree(runs / "newcomer")
+        shown = await until(pilot, app, "6 runs")
+        assert "newcomer" not in shown
+
+    play(runs, act)
+
+
+def test_the_filter_keeps_what_matches_and_escape_gives_all_back(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("slash", *"apply")
+        shown = await until(pilot, app, "1 of 6 runs")
+        assert "second" not in shown
+        await pilot.press("escape")
+        await until(pilot, app, "6 runs")
+        assert app.screen.query_one("#filter", Input).value == ""
+
+    play(runs, act)
+
+
+def test_sorting_by_name_by_state_and_by_length(runs: Path) -> None:
+    facts = json.loads((runs / "second" / "run.json").read_text())
+    (runs / "second" / "run.json").write_text(json.dumps(facts | {"status": "failed", "error": "the disk is full"}))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "the disk is full")
+        orders = {}
+        for _ in range(4):
+            screen = app.screen
+            assert isinstance(screen, RunsScreen)
+            orders[screen._sort] = [path.name for path in screen._rows]
+            await pilot.press("s")
+            await pilot.pause(0.1)
+        assert orders["name"] == ["other", "second", "tour", "apply", "defend", "generate"]
+        assert orders["state"][-1] == "second"
+        assert set(orders) == {"newest", "name", "state", "longest"}
+
+    play(runs, act)
+
+
+def test_enter_opens_and_escape_leads_back(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("enter")
+        await until(pilot, app, "Robustness")
+        assert isinstance(app.screen, RunScreen)
+        assert app.screen.folder == runs / "second"
+        await pilot.press("escape")
+        await until(pilot, app, "newest first")
+
+    play(runs, act)
+
+
+def test_the_cursor_stays_on_its_run_when_another_one_appears(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("down", "down")
+        screen = app.screen
+        assert isinstance(screen, RunsScreen)
+        assert screen.chosen is not None
+        chosen = screen.chosen.facts.folder
+        shutil.copytree(runs / "other", runs / "newcomer")
+        facts = json.loads((runs / "newcomer" / "run.json").read_text())
+        (runs / "newcomer" / "run.json").write_text(json.dumps(facts | {"started": "2099-01-01T00:00:00+00:00"}))
+        await until(pilot, app, "newcomer")
+        assert screen.chosen is not None
+        assert screen.chosen.facts.folder == chosen
+
+    play(runs, act)
+
+
+def test_marked_runs_are_compared(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("c")
+        await until(pilot, app, "mark two or more runs")
+        await pilot.press("space", "space")
+        await until(pilot, app, "2 marked")
+        await pilot.press("c")
+        assert isinstance(app.screen, CompareScreen)
+        assert app.screen.folders == [runs / "second", runs / "other"]
+
+    play(runs, act)
+
+
+def test_n_opens_the_forms_question_mark_the_help_and_t_changes_the_theme(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("question_mark")
+        assert isinstance(app.screen, HelpScreen)
+        shown = await until(pilot, app, "Everywhere")
+        assert "95 % interval" in shown
+        await pilot.press("escape")
+        dark = app.current_theme.dark
+        await pilot.press("t")
+        assert app.current_theme.dark is not dark
+        await pilot.press("n")
+        assert isinstance(app.screen, StartScreen)
+
+    play(runs, act, WIDE)
+
+
+def test_q_quits(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("q")
+        await pilot.pause(0.2)
+
+    assert play(runs, act).return_code == 0
+
+
+def test_stopping_asks_and_a_run_that_does_not_run_cannot_be_stopped_or_resumed(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        await pilot.press("x")
+        await until(pilot, app, "this run is not running")
+        await pilot.press("r")
+        await until(pilot, app, "only a stopped run")
+
+    play(runs, act)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_empty_folder_tells_a_newcomer_what_to_do(tmp_path: Path, there: bool) -> None:
+    root = tmp_path / "runs"
+    if there:
+        root.mkdir()
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "There is no run")
+        assert "lsap demo" in shown
+        await pilot.press("n")
+        assert isinstance(app.screen, StartScreen)
+
+    play(root, act)
+
+
+def test_names_with_brackets_and_control_characters_are_shown_as_they_are(runs: Path) -> None:
+    shutil.copytree(runs / "other", runs / "[red]a\x1b[31m")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "[red]a")
+        table = app.screen.query_one(DataTable)
+        assert table.row_count == 7
+        app.open_run(runs / "[red]a\x1b[31m")
+        await until(pilot, app, "[red]a\\x1b[31m")
+
+    play(runs, act)

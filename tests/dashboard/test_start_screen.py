@@ -1,0 +1,184 @@
+import json
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from lsap_cli.commands.dashboard import commands
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.forms import Form, command_line, problem, words
+from lsap_cli.dashboard.launching import can_resume, resume, start, stop, without_options
+from lsap_cli.dashboard.screens.dialogs import PickFile
+from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.dashboard.screens.start import FieldRow, StartScreen
+from lsap_cli.runs.reading import read_facts
+from tests.commands.conftest import World
+from tests.dashboard.conftest import WIDE, play, until
+
+
+def form(name: str) -> Form:
+    return next(one for one in commands().forms if one.command == name)
+
+
+def test_each_command_has_a_form_with_all_that_it_can_be_told() -> None:
+    assert [one.command for one in commands().forms] == ["demo", "generate", "apply", "defend"]
+    fields = {one.name: one for one in form("generate").fields}
+    assert fields["videos"].flag == ""
+    assert fields["videos"].required
+    assert (fields["videos"].kind, fields["overwrite"].kind, fields["sampler"].kind) == ("path", "switch", "list")
+    assert (fields["epsilon"].flag, fields["epsilon"].default) == ("--epsilon", "8/255")
+    assert fields["seed"].default == "0"
+    assert not {"run", "as_json", "quiet", "dashboard", "resume"} & set(fields)
+
+
+def test_the_words_are_what_the_form_says_and_defaults_are_left_out() -> None:
+    values = {"videos": "my videos", "model": "demo", "out": "r.safetensors", "epsilon": "8/255", "norm": "l2",
+              "sampler": "uniform 'rate:fps=5'", "overwrite": "true", "steps": " 12 "}  # fmt: skip
+    line = words(form("generate"), values)
+    assert line[:2] == ["generate", "my videos"]
+    assert shlex.split(command_line(line))[1:] == line
+    rest = line[2:]
+    for pair in (["--norm", "l2"], ["--sampler", "uniform"], ["--sampler", "rate:fps=5"], ["--steps", "12"]):
+        assert any(rest[place : place + 2] == pair for place in range(len(rest))), pair
+    assert "--overwrite" in rest
+    assert "--epsilon" not in rest
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"videos": ""}, "videos is needed"),
+        ({"videos": "/nowhere/at/all"}, "does not exist"),
+        ({"model": "missing.toml"}, "is no file"),
+        ({"steps": "many"}, "--steps"),
+        ({"steps": "0"}, "--steps"),
+        ({"sampler": "'open"}, "a quote is not closed"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    values = {"videos": str(tmp_path), "model": "demo", "out": "r.safetensors"}
+    assert problem(form("generate"), values, commands().check) is None
+    found = problem(form("generate"), values | change, commands().check)
+    assert found is not None
+    assert said in found
+
+
+def test_only_commands_that_know_how_to_go_on_are_resumable() -> None:
+    assert "generate" in commands().resumable
+    assert "demo" not in commands().resumable
+
+
+def test_a_command_line_is_taken_over_without_what_the_dashboard_gives_itself() -> None:
+    line = ["generate", "v", "--run", "x", "--dashboard", "--seed", "3", "--run=y", "--resume"]
+    assert without_options(line) == ["generate", "v", "--seed", "3"]
+
+
+def test_the_form_is_filled_in_checked_and_copied(tmp_path: Path, world: World) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        app.open_start("generate")
+        await until(pilot, app, "videos is needed")
+        await pilot.press("ctrl+s")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, StartScreen), "nothing starts while something is wrong"
+        rows = {row.field.name: row for row in app.screen._pane.query(FieldRow)}
+        rows["videos"].query_one(Input).value = str(world.learn)
+        rows["model"].query_one(Input).value = "demo"
+        rows["out"].query_one(Input).value = "r.safetensors"
+        rows["steps"].query_one(Input).value = "two"
+        await until(pilot, app, "Invalid value for '--steps'")
+        rows["steps"].query_one(Input).value = "2"
+        await until(pilot, app, "ready")
+        await pilot.press("ctrl+y")
+        await pilot.pause(0.1)
+        expected = ["lsap", "generate", str(world.learn), "--model", "demo", "--out", "r.safetensors", "--steps", "2"]
+        assert shlex.split(app.clipboard) == expected
+
+    play(tmp_path / "runs", act, WIDE)
+
+
+def test_a_file_is_picked_from_the_tree(tmp_path: Path) -> None:
+    (tmp_path / "card.toml").write_text("")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        app.open_start("defend")
+        await until(pilot, app, "videos is needed")
+        row = next(row for row in app.screen.query(FieldRow) if row.field.name == "model" and row.region.area)
+        row.query_one(Input).value = str(tmp_path)
+        row.query_one(Input).focus()
+        await pilot.press("ctrl+o")
+        await pilot.pause(0.5)
+        assert isinstance(app.screen, PickFile)
+        await until(pilot, app, "card.toml")
+        await pilot.press("down", "enter")
+        await pilot.pause(0.3)
+        assert row.value.endswith("card.toml")
+
+    play(tmp_path / "runs", act, WIDE)
+
+
+def test_a_started_run_is_a_process_of_its_own_and_is_opened(tmp_path: Path, world: World) -> None:
+    root = tmp_path / "runs"
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        app.open_start("generate")
+        await until(pilot, app, "videos is needed")
+        rows = {
+            row.field.name: row for row in app.screen.query(FieldRow) if row.region.area or row.field.name == "steps"
+        }
+        values = {"videos": str(world.learn), "model": "demo", "out": str(tmp_path / "r.safetensors"), "steps": "2"}
+        pane = app.screen._pane  # type: ignore[attr-defined]
+        for row in pane.query(FieldRow):
+            if row.field.name in values:
+                row.query_one(Input).value = values[row.field.name]
+        assert rows
+        await until(pilot, app, "ready")
+        await pilot.press("ctrl+s")
+        await pilot.pause(0.5)
+        assert isinstance(app.screen, RunScreen)
+
+    play(root, act, WIDE)
+    folder = next(root.iterdir())
+    deadline = time.monotonic() + 120
+    while read_facts(folder).state != "done" and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert read_facts(folder).state == "done", "it outlived the dashboard"
+    assert (tmp_path / "r.safetensors").exists()
+
+
+def test_a_start_that_fails_at_once_says_why_on_the_run_s_screen(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "bad"
+    process = start(["generate", "/nowhere", "--model", "demo", "--out", str(tmp_path / "r.safetensors")], folder)
+    assert process.wait(60) == 2
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "does not exist")
+        await pilot.press("5")
+        await until(pilot, app, "/nowhere")
+
+    play(tmp_path / "runs", act, WIDE, folder)
+
+
+def test_a_stopped_run_is_resumed_and_ends(tmp_path: Path, world: World) -> None:
+    folder = tmp_path / "run"
+    words = ["generate", str(world.learn), "--model", "demo", "--steps", "60", "--batch", "2"]
+    process = start([*words, "--out", str(tmp_path / "r.safetensors")], folder)
+    deadline = time.monotonic() + 120
+    while not (folder / "state.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert stop(read_facts(folder)) == "asked the run to stop; what is finished is kept"
+    assert process.wait(60) == 1
+    facts = read_facts(folder)
+    assert facts.state == "interrupted"
+    assert can_resume(facts, commands().resumable)
+    assert not can_resume(facts, ["apply"])
+    assert resume(facts).wait(120) == 0
+    assert read_facts(folder).state == "done"
+    assert not can_resume(read_facts(folder), commands().resumable)
+    kinds = [json.loads(line)["kind"] for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert "resumed" in kinds
