@@ -160,7 +160,7 @@ class H265:
         return _lossy_bytes(0.1, self.crf - 20)
 
     def stored_as(self, height: int, width: int) -> str:
-        if min(height, width) < 16:
+        if min(height, width) < 64:  # x265 crashes, at times, on frames smaller than its coding unit
             raise ValueError(f"h265 takes no frames of {width} x {height}; use h264, or a lossless codec")
         return _chosen(self.pixel_format, height, width, "yuv444p")
 

@@ -129,7 +129,7 @@ def test_frames_that_become_huge_on_the_way_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec", [H264(crf=1), H265(crf=1), Vp9(crf=1)], ids=lambda codec: codec.name)
 def test_no_row_or_column_of_an_odd_size_is_dropped(tmp_path: Path, codec: Codec) -> None:
-    frames = torch.full((3, 3, 33, 47), 90, dtype=torch.uint8)
+    frames = torch.full((3, 3, 73, 87), 90, dtype=torch.uint8)
     frames[:, 0, -1, :] = 250
     frames[:, 2, :, -1] = 250
     source = write_tiny(tmp_path / "a.mkv", frames)
