@@ -20,8 +20,8 @@ import torch
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.jobs.footage import load_footage
 from lsap_cli.jobs.batches import clean_predictions
+from lsap_cli.jobs.footage import load_footage
 from lsap_cli.jobs.generate import HELD_OUT, Member, Settings, make_problem, make_task
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import build_samplers

@@ -43,7 +43,7 @@ def running(
             screen = stack.enter_context(Screen(quiet))
             yield stack.enter_context(Run(where, command, settings, [screen.show], resume)), screen
     except KeyboardInterrupt:
-        again = f"; go on with --resume --run {where}" if command == "generate" else ""
+        again = f"; go on with --resume --run {where}" if command in ("generate", "defend") else ""
         raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from defenses import Defense
+from defenses.base import wants_gradient
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
@@ -141,9 +142,7 @@ class BatchSource:
         clips = [
             clip
             for place, video in enumerate(videos)
-            for clip in self._clip(
-                self.videos[video], behind[place * self.draws : (place + 1) * self.draws], generator
-            )
+            for clip in self._clip(self.videos[video], behind[place * self.draws : (place + 1) * self.draws], generator)
         ]
         size = self.videos[_below(len(self.videos), generator)].size
         change = None if self.augmentation is None else self.augmentation.draw(self.clips, generator)
@@ -249,6 +248,8 @@ class _Defended:
                 have = wanted = torch.arange(len(wanted))
                 count = len(wanted)
             defended = defense.defend(clip[: len(have)], have, wanted, count)
+            if wants_gradient(clip) and not defended.requires_grad:
+                defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
             made.append(defended + ((defended * 255).round() / 255 - defended).detach())
         return torch.stack(made)
 

@@ -16,7 +16,7 @@ from lsap_cli import STARTED
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.batches import BatchSource, clean_predictions
 from lsap_cli.jobs.doubts import doubts
@@ -36,7 +36,6 @@ from perturbations.learn import State
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.problem import Gather, Problem
 from perturbations.samplers import Sampler
-from perturbations.seeds import seeded
 
 FITTED = ("segments", "dense:stride=1", "dense:stride=4", "rate:fps=8")  # beside the classifier's own
 HELD_OUT = ("uniform", "dense:stride=2", "random", "rate:fps=5")
