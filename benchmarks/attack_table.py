@@ -20,8 +20,9 @@ import torch
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.jobs.batches import clean_predictions
 from lsap_cli.jobs.footage import load_footage
-from lsap_cli.jobs.generate import HELD_OUT, Member, Settings, clean_predictions_of, make_problem, make_task
+from lsap_cli.jobs.generate import HELD_OUT, Member, Settings, make_problem, make_task
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import build_samplers
 from lsap_cli.jobs.verifying import verify
@@ -86,7 +87,7 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
             footage = load_footage(
                 store, Path(options.videos), task.classifier, "any", task.target, 0, float("inf"), run
             )
-            clean = clean_predictions_of(task, footage.fit, settings)
+            clean = clean_predictions(task.classifier, footage.fit, settings.seed, settings.batch)
             for spec in specs:
                 attack = make_task(replace(settings, attack=spec), run).attack
                 for seed in range(options.seeds):

@@ -11,7 +11,6 @@ from lsap_cli.commands.options import (
     Batch,
     Device,
     Json,
-    Model,
     OpenDashboard,
     Quiet,
     RunFolder,
@@ -19,11 +18,17 @@ from lsap_cli.commands.options import (
     print_json,
     running,
 )
+from lsap_cli.errors import LsapError
+
+LEARN = "Attackers who learn in this run"
 
 
 def command(
     videos: Annotated[Path, typer.Argument(help="clean videos: a folder (sub-folders named by label) or a CSV list")],
-    model: Model,
+    model: Annotated[
+        list[str],
+        typer.Option("--model", help="a model card, torchvision:NAME, or demo; more of them: the transfer matrix"),
+    ],
     perturbed: Annotated[Path | None, typer.Option(help="the folder that lsap apply wrote for these videos")] = None,
     perturbation: Annotated[Path | None, typer.Option(help="a perturbation file, added in memory instead")] = None,
     sampler: Annotated[list[str] | None, typer.Option(help="repeat for several (default: the model's own)")] = None,
@@ -42,6 +47,22 @@ def command(
         list[str] | None,
         typer.Option(help='such as "flicker:sigma=0.1" or "pixels"; repeat for several (default: none)'),
     ] = None,
+    adaptive: Annotated[
+        bool,
+        typer.Option(
+            "--adaptive", help="attack each defense by attackers who know it, and check them", rich_help_panel=LEARN
+        ),
+    ] = False,
+    fit: Annotated[
+        Path | None, typer.Option(help="videos that attackers of this run learn from", rich_help_panel=LEARN)
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="learning steps of an attacker", rich_help_panel=LEARN)] = 300,
+    epsilons: Annotated[
+        str | None, typer.Option(help="budget curve, such as 2/255,4/255,16/255", rich_help_panel=LEARN)
+    ] = None,
+    learning_draws: Annotated[
+        str, typer.Option(help="draws of a random defense for each clip of a step", rich_help_panel=LEARN)
+    ] = "2,8",
     target: Annotated[
         str | None, typer.Option(help="label for success rates (default: the perturbation's own)")
     ] = None,
@@ -49,6 +70,7 @@ def command(
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="evaluate on videos that were learned from, and say so")
     ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
     batch: Batch = 8,
     device: Device = "auto",
     seed: Seed = 0,
@@ -63,25 +85,44 @@ def command(
     """
     if dashboard and watch("defend", run, as_json, quiet):
         return
+    if resume and run is None:
+        raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
     from lsap_cli.jobs.defend import Settings, defend
+    from lsap_cli.jobs.resuming import check_same_settings
     from lsap_cli.reports.html import write_report
-    from lsap_cli.reports.tables import results_table, summary_sentence
+    from lsap_cli.reports.tables import check_lines, ladder_table, results_table, summary_sentence
 
     settings = Settings(
-        videos=str(videos), model=model, perturbation=_text(perturbation), perturbed=_text(perturbed),
+        videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(perturbation), perturbed=_text(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),
-        detector=tuple(detector or ()), draws=draws, corruptions=corruptions, certify=tuple(certify or ()), target=target, views=views,
-        allow_overlap=allow_overlap, batch=batch, device=device, seed=seed,
+        detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
+        allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=_text(fit), adaptive=adaptive,
+        epsilons=_parts(epsilons), steps=steps, learning_draws=_numbers(learning_draws), certify=tuple(certify or ()),
     )  # fmt: skip
-    with running("defend", run, asdict(settings), quiet) as (work, screen):
-        results = defend(settings, work)
+    if resume and run is not None:
+        check_same_settings(run, asdict(settings))
+    with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
+        results = defend(settings, work, resume)
     report = write_report(work.folder)
-    screen.result(results_table(results), summary_sentence(results), as_json=as_json)
+    ladder = ladder_table(results)
+    tables = [results_table(results)] + ([] if ladder is None else [ladder])
+    screen.result(*tables, *check_lines(results), summary_sentence(results), as_json=as_json)
     screen.say(f"report: {report}")
     if as_json:
         print_json(results)
     if results["skipped"]:
         raise typer.Exit(1)
+
+
+def _parts(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",")) if text else ()
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, text.split(",")))
+    except ValueError:
+        raise LsapError(f"--learning-draws '{text}' is no list of whole numbers; write it as 2,8") from None
 
 
 def _text(path: Path | None) -> str | None:

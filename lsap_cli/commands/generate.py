@@ -33,8 +33,8 @@ def command(
     attack: Annotated[
         str,
         typer.Option(
-            help="lsap, uap, sgd-uap, fgsm, ifgsm, cw, dup, flicker, u3d, btc, gd-uap, sparse or append, with settings as "
-            "in lsap:together=0.3",
+            help="lsap, uap, sgd-uap, fgsm, ifgsm, cw, dup, flicker, u3d, btc, gd-uap, sparse, append or random-search, "
+            "with settings as in lsap:together=0.3",
             rich_help_panel=METHOD,
         ),
     ] = "lsap",

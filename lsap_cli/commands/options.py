@@ -44,7 +44,9 @@ def running(
             screen = stack.enter_context(Screen(quiet))
             yield stack.enter_context(Run(where, command, settings, [screen.show], resume)), screen
     except KeyboardInterrupt:
-        again = {"generate": f"; go on with --resume --run {where}", "apply": "; go on with --resume"}.get(command, "")
+        where_again = {"apply": "; go on with --resume"}
+        with_run = f"; go on with --resume --run {where}" if command in ("generate", "defend") else ""
+        again = where_again.get(command, with_run)
         raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None
 
 

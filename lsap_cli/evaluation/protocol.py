@@ -5,7 +5,7 @@ sample, resize, crop, classify. `generate` verifies with it, `defend` evaluates 
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +109,7 @@ class Judge:
         device: where clips are classified.
         batch: clips at a time.
         draws: how often a random defense is drawn for each video; each draw is the same under all attacks.
+        knows: attacks that are meant for some defenses only, with the specs of these; all others go through all.
     """
 
     classifier: Classifier
@@ -120,6 +121,7 @@ class Judge:
     device: torch.device
     batch: int = 8
     draws: int = 1
+    knows: Mapping[str, Collection[str]] = field(default_factory=dict)
     corpora: dict[tuple[str, str], Corpus] = field(default_factory=dict)  # by attack and defense; see `observe`
     changes: dict[str, Changes] = field(default_factory=dict)  # what attacks did to the frames that were looked at
 
@@ -149,9 +151,15 @@ class Judge:
             if part is None:
                 continue
             for attack in self.attacks:
+                if spec not in self.specs(attack):
+                    continue
                 native, numbers = self.read(video, attack, part.watched)
                 corpus = self.corpora.setdefault((attack, spec), Corpus(self.seed))
                 corpus.add(video, part.observe(native.float() / 255, numbers))
+
+    def specs(self, attack: str) -> list[str]:
+        """The defenses that an attack is judged behind."""
+        return [spec for spec in self.defenses if spec in self.knows.get(attack, self.defenses)]
 
     def read(self, video: Video, attack: str, wanted: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
         """Some frames of an attacked video, (K, 3, H, W) uint8, and their numbers: those that `wanted` names of N."""
@@ -167,7 +175,9 @@ class Judge:
         count = len(times)
         chosen = {spec: self.choose(video, sampler, times) for spec, sampler in self.samplers.items()}
         wanted = torch.cat([indices.flatten() for indices in chosen.values()]).unique()
-        variants = {(attack, spec): self._variants(video, attack, spec) for attack in attacks for spec in self.defenses}
+        variants = {
+            (attack, spec): self._variants(video, attack, spec) for attack in attacks for spec in self.specs(attack)
+        }
         shrunk: dict[tuple[str, str], list[list[Tensor]]] = {cell: [[] for _ in variants[cell]] for cell in variants}
         seconds = dict.fromkeys(variants, 0.0)
         everything = [defense for cell in variants.values() for defense in cell]
@@ -177,7 +187,7 @@ class Judge:
             for attack in attacks:
                 attacked = self.attacks[attack].change(native, needed, own)
                 self.changes.setdefault(attack, Changes()).add(native, attacked)
-                for spec in self.defenses:
+                for spec in self.specs(attack):
                     for draw, defense in enumerate(variants[attack, spec]):
                         for piece, _ in _parts(part, [defense], count, at_once // FLOATS):
                             start = time.perf_counter()
@@ -280,12 +290,22 @@ def _parts(
         yield from _parts(half, defenses, frame_count, most)
 
 
-def judge_all(judge: Judge, videos: Sequence[Video]) -> Iterator[tuple[Video, list[Prediction] | UnreadableVideo]]:
-    """Each video's predictions, or why it cannot be judged."""
+def judge_all(
+    judge: Judge, videos: Sequence[Video], done: Collection[str] = ()
+) -> Iterator[tuple[Video, list[Prediction] | UnreadableVideo]]:
+    """Each video's predictions, or why it cannot be judged.
+
+    Args:
+        judge: how.
+        videos: which.
+        done: names of videos that were judged before: they are only shown to defenses that look at a set of videos.
+    """
     for video in videos:
         with suppress(UnreadableVideo):  # it is named below
             judge.observe(video)
     for video in videos:
+        if video.name in done:
+            continue
         try:
             yield video, judge.predict(video)
         except UnreadableVideo as error:

@@ -63,6 +63,7 @@ class Record:
             "changed": self.prediction != self.clean_prediction,
             "recording": self.recording,
             "draws": [names[one] for one in self.draws] or None,
+            "milliseconds": round(self.milliseconds, 3),
         }
 
 

@@ -4,15 +4,17 @@ What a batch shows is planned first (which videos, frames, slots, changes: a few
 network is busy with the batch before), then done to all clips of the batch at once, on the device.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from defenses import Defense
+from defenses.base import wants_gradient
+from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from perturbations import Binding
@@ -97,6 +99,8 @@ class BatchSource:
         seed: of everything that is drawn.
         device: where batches go.
         defenses: learning looks through one of these at a time, drawn with equal chance; None stands for no defense.
+        draws: of a random defense for each clip: a batch shows each of its clips this many times, each time behind another
+            draw, so that a step sees an expectation over the defense.
         pool: numbers of prepared clips of a video (LSAP's set X1); None: clips are drawn without end.
         process: number of this process, and how many there are: each takes its part of the clips.
     """
@@ -113,6 +117,7 @@ class BatchSource:
     seed: int
     device: torch.device
     defenses: Sequence[Defense | None] = (None,)
+    draws: int = 1
     pool: int | None = None
     process: tuple[int, int] = (0, 1)
     _paths: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(init=False, default_factory=dict)
@@ -132,17 +137,22 @@ class BatchSource:
         generator = seeded(self.seed, "batch", step)
         videos = [self._video_number(step * self.clips + place) for place in range(self.clips)]
         defense = self.defenses[_below(len(self.defenses), generator)]
-        drawn = [] if defense is None else [defense.drawn(generator) for _ in videos]
+        drawn = [] if defense is None else [defense.drawn(generator) for _ in range(len(videos) * self.draws)]
+        behind: list[Defense | None] = [*drawn] or [None] * (len(videos) * self.draws)
         clips = [
-            self._clip(self.videos[video], drawn[place] if drawn else None, generator)
+            clip
             for place, video in enumerate(videos)
+            for clip in self._clip(self.videos[video], behind[place * self.draws : (place + 1) * self.draws], generator)
         ]
         size = self.videos[_below(len(self.videos), generator)].size
         change = None if self.augmentation is None else self.augmentation.draw(self.clips, generator)
+        if change is not None:
+            factors, shifts = (one.repeat_interleave(self.draws) for one in (change.factors, change.shifts))
+            change = replace(change, factors=factors, shifts=shifts)
         counts = [len(needed) for needed, _, _ in clips]
         most = max(counts)
         return Plan(
-            videos,
+            [video for video in videos for _ in range(self.draws)],
             torch.stack([_padded(needed, most) for needed, _, _ in clips]),
             torch.stack([_padded(slots, most) for _, slots, _ in clips]),
             counts,
@@ -153,9 +163,9 @@ class BatchSource:
         )
 
     def _clip(
-        self, stored: StoredVideo, defense: Defense | None, generator: Generator
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """(frames that are needed, their slots, frames of the clip)."""
+        self, stored: StoredVideo, defenses: Sequence[Defense | None], generator: Generator
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """One clip behind each of some defenses: (frames that are needed, their slots, frames of the clip)."""
         sampler = self.samplers[_below(len(self.samplers), generator)]
         count = len(stored.times)
         drawn = generator
@@ -164,13 +174,14 @@ class BatchSource:
             sampler = self.samplers[_below(len(self.samplers), drawn)]
         indices = sampler.draw(lengthened(stored.times, self.binding.appended), self.frames, drawn)
         phase = _below(self.binding.period, generator)
-        needed = indices
-        if defense is not None and defense.frames != "stretch":  # a codec sees the clip as a short video of its own
-            needed = defense.needs(indices, count + self.binding.appended)
-        slots = self.binding.slots(needed, count)
-        if self.binding.kind == "cyclic":
-            slots = (slots + phase) % self.binding.period
-        return needed, slots, indices
+        for defense in defenses:
+            needed = indices
+            if defense is not None and defense.frames != "stretch":  # a codec sees the clip as a short video of its own
+                needed = defense.needs(indices, count + self.binding.appended)
+            slots = self.binding.slots(needed, count)
+            if self.binding.kind == "cyclic":
+                slots = (slots + phase) % self.binding.period
+            yield needed, slots, indices
 
     def _build(self, plan: Plan) -> Batch:
         part = self._part(plan)
@@ -196,7 +207,7 @@ class BatchSource:
         number, processes = self.process
         if processes == 1:
             return plan
-        each = self.clips // processes
+        each = self.clips * self.draws // processes
         mine = slice(number * each, (number + 1) * each)
         return plan._replace(
             videos=plan.videos[mine], needed=plan.needed[mine], slots=plan.slots[mine], counts=plan.counts[mine],
@@ -237,8 +248,29 @@ class _Defended:
                 have = wanted = torch.arange(len(wanted))
                 count = len(wanted)
             defended = defense.defend(clip[: len(have)], have, wanted, count)
+            if wants_gradient(clip) and not defended.requires_grad:
+                defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
             made.append(defended + ((defended * 255).round() / 255 - defended).detach())
         return torch.stack(made)
+
+
+def clean_predictions(classifier: Classifier, videos: Sequence[StoredVideo], seed: int, batch: int) -> Tensor:
+    """What the classifier sees in each clean video and in its mirror image, with its own sampler: (videos, 2) int64.
+
+    Args:
+        classifier: on its device.
+        videos: decoded.
+        seed: of a sampler that draws.
+        batch: clips at a time.
+    """
+    generator = seeded(seed, "clean predictions")
+    device = classifier.mean.device
+    clips = [
+        classifier.geometry.crop(one.clip(classifier.sampler.choose(one.times, classifier.frames, 1, generator)[0]))
+        for one in videos
+    ]
+    pairs = [torch.stack([clip, clip.flip(-1)]).to(device) for clip in clips]
+    return torch.stack([in_batches(classifier.score, pair, batch).argmax(1).cpu() for pair in pairs])
 
 
 def _padded(numbers: Tensor, length: int) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,27 @@ from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import Certified, certificate_rows, certify_video
 from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
 from lsap_cli.evaluation.detection import Score, detector_rows, score_all
-from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written, judge_all
-from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
+from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written
+from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, make_rows
+from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.apply import load_perturbation
 from lsap_cli.jobs.applying.manifest import COPY
+from lsap_cli.jobs.attackers import shared_videos
+from lsap_cli.jobs.campaign import Campaign, Wanted, campaign_results, run_campaign
+from lsap_cli.jobs.generate import FITTED
+from lsap_cli.jobs.judging import forget_progress, judge_videos
+from lsap_cli.jobs.ladder import undefended
 from lsap_cli.jobs.perturbed import PerturbedFolder
 from lsap_cli.jobs.pictures import draw_pictures
 from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip
+from lsap_cli.jobs.transfer import transfer
+from lsap_cli.jobs.verifying import sampler_row
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense, build_detector, build_smoothing
 from lsap_cli.video.reading import UnreadableVideo
-from perturbations import Perturbation
+from perturbations import Perturbation, parse_epsilon
 from perturbations.controls import noise_like
+from perturbations.objectives import Targeted, Untargeted
 
 NOISE = "noise"
 ALL_DEFENSES = (
@@ -55,6 +65,12 @@ class Settings:
     draws: int = 5
     corruptions: bool = False
     certify: tuple[str, ...] = ()
+    fit: str | None = None
+    adaptive: bool = False
+    epsilons: tuple[str, ...] = ()
+    steps: int = 300
+    learning_draws: tuple[int, ...] = (2, 8)
+    also: tuple[str, ...] = ()  # more models, for the transfer matrix
     target: str | None = None
     views: int | None = None
     allow_overlap: bool = False
@@ -69,6 +85,7 @@ class Task:
 
     classifier: Classifier
     videos: list[Video]
+    fit: list[Video]  # that attackers of this run learn from
     perturbation: Perturbation | None
     folder: PerturbedFolder | None
     name: str  # of the perturbation, as an attack
@@ -80,8 +97,13 @@ class Task:
     smoothings: dict[str, Smoothing]
 
 
-def defend(settings: Settings, run: Run) -> dict[str, Any]:
+def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]:
     """Judges every video under every attack, defense and sampler.
+
+    Args:
+        settings: what to do.
+        run: where events, records and results go.
+        resume: go on from what is in the run folder.
 
     Returns:
         The results document (`lsap.results/1`), also written to the run folder with records.jsonl and pictures.
@@ -91,46 +113,111 @@ def defend(settings: Settings, run: Run) -> dict[str, Any]:
     """
     skipped: Skipped = []
     task = _task(settings, run, skipped)
+    campaign = _campaign(task, settings, skipped, run, resume)
+    judge = replace(
+        task.judge,
+        attacks={**task.attacks, **{name: Added(one) for name, one in campaign.attacks.items()}},
+        knows=campaign.knows,
+    )
     run.event(
-        "stage", name="evaluating", videos=len(task.videos), attacks=list(task.attacks),
-        defenses=list(task.judge.defenses), samplers=list(task.judge.samplers),
+        "stage", name="evaluating", videos=len(task.videos), attacks=list(judge.attacks),
+        defenses=list(judge.defenses), samplers=list(judge.samplers),
     )  # fmt: skip
-    records: list[Record] = []
-    with (run.folder / "records.jsonl").open("w", encoding="utf-8") as lines:
-        for video, outcome in judge_all(task.judge, task.videos):
-            if isinstance(outcome, UnreadableVideo):
-                skip(run, skipped, video, outcome)
-                continue
-            mine = make_records(video, outcome)
-            records += mine
-            lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in mine)
-            lines.flush()  # whoever watches sees the matrix fill up
-            run.event("video", path=video.name, judged=len(mine))
+    records = judge_videos(judge, task.videos, run, "records.jsonl", skipped, resume)
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
-    detections = _detect(task, run, {record.video for record in records})
-    natural = _natural(task, run, {record.video for record in records}) if settings.corruptions else None
-    certificates = _certify(task, run, {record.video for record in records})
-    rows = make_rows(records, task.classifier.labels, task.target)
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
+    every_row = make_rows(records, task.classifier.labels, task.target)
+    rows = _rows(every_row, task, campaign)
+    run.event("stage", name="further measurements")
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
-        "detectors": detections,
-        "natural_robustness": natural,
-        "certificates": certificates,
+        **campaign_results(
+            campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
+            task.overlapping,
+        ),
+        "sampler_matrix": _sampler_matrix(task, campaign, rows),
+        "transfer": _transfer(task, settings, shown, run, resume),
+        "certificates": _certify(task, run, judged),
+        "detectors": _detect(task, run, judged),
+        "natural_robustness": _natural(task, run, judged, resume) if settings.corruptions else None,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
+        "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(campaign.ladders)),
         "protocol": _protocol(task, settings, shown),
         "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
         "effective_noise": _effective(task, NOISE),
         "skipped": skipped,
         "pictures": draw_pictures(
-            run.folder, shown, task.attacks[task.name], task.perturbation, records, task.classifier.labels
+            run.folder, shown, task.attacks[task.name], task.perturbation,
+            [one for one in records if one.attack == task.name], task.classifier.labels,
         ),
-    }
+    }  # fmt: skip
     run.write_json("results.json", results)
+    forget_progress(run.folder)
     return results
+
+
+def _campaign(task: Task, settings: Settings, skipped: Skipped, run: Run, resume: bool) -> Campaign:
+    """The attackers who learn in this run."""
+    if not settings.adaptive and not settings.epsilons:
+        return Campaign()
+    assert task.perturbation is not None
+    wanted = Wanted(
+        settings.adaptive,
+        tuple(_epsilon(text) for text in settings.epsilons),
+        settings.steps,
+        tuple(sorted(set(settings.learning_draws))),
+        settings.seed,
+        resume,
+    )
+    return run_campaign(
+        wanted, task.fit, str(settings.fit), task.classifier, task.perturbation, task.name, NOISE,
+        task.judge.defenses, Untargeted() if task.target is None else Targeted(task.target), skipped, run,
+    )  # fmt: skip
+
+
+def _epsilon(text: str) -> Fraction:
+    try:
+        return parse_epsilon(text)
+    except ValueError as error:
+        raise LsapError(f"--epsilons: {error}") from None
+
+
+def _rows(every_row: Sequence[dict[str, Any]], task: Task, campaign: Campaign) -> list[dict[str, Any]]:
+    """The rows of the table: those of every attack that is judged behind all defenses, and each defense's own rungs.
+
+    The rows of other budgets are in the budget curve.
+    """
+    rungs = campaign.rungs
+    rows = []
+    for row in every_row:
+        if row["attack"] in task.attacks:
+            rows.append(row)
+        elif (row["attack"], row["defense"]) in rungs:
+            rows.append(row | {"rung": rungs[row["attack"], row["defense"]]})
+    return rows
+
+
+def _sampler_matrix(task: Task, campaign: Campaign, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a perturbation that was not learned for a defense: the given one, and that which was learned here."""
+    fitted = {task.name: task.perturbation.record.get("fit_samplers", []) if task.perturbation else []}
+    if campaign.ladders:
+        fitted[undefended(campaign.ladders).base.name] = [task.classifier.sampler_spec, *FITTED]
+    return [sampler_row(rows, attack, specs, task.target is not None) for attack, specs in fitted.items()]
+
+
+def _transfer(task: Task, settings: Settings, shown: Sequence[Video], run: Run, resume: bool) -> dict[str, Any] | None:
+    """The matrix of several models."""
+    if not settings.also:
+        return None
+    assert task.perturbation is not None
+    return transfer(
+        (settings.model, *settings.also), Path(str(settings.fit)), Path(settings.videos),
+        [video.name for video in shown], task.perturbation, task.name, NOISE, settings.steps, settings.views,
+        settings.seed, task.judge.device, settings.batch, run, resume,
+    )  # fmt: skip
 
 
 def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
@@ -158,7 +245,8 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     target = settings.target or (perturbation.record.get("target") if perturbation else None)
     videos = listed(Path(settings.videos), classifier, run).videos
-    overlapping = _overlap(videos, perturbation, settings, run)
+    fit = _fit_videos(settings, perturbation, classifier, run)
+    overlapping = _overlap(videos, perturbation, fit, settings, run)
     attacks, name = _attacks(settings, perturbation, folder, videos, skipped, run)
     if folder:
         videos = [video for video in videos if video.name in folder.files]
@@ -181,7 +269,7 @@ def _task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         target = None
     number = None if target is None else class_number(target, classifier, "the perturbation's target")
     return Task(
-        classifier, videos, perturbation, folder, name, attacks, overlapping, number, judge, detectors, smoothings
+        classifier, videos, fit, perturbation, folder, name, attacks, overlapping, number, judge, detectors, smoothings
     )
 
 
@@ -252,7 +340,7 @@ def _detect(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any
     return rows
 
 
-def _natural(task: Task, run: Run, judged: Collection[str]) -> dict[str, Any] | None:
+def _natural(task: Task, run: Run, judged: Collection[str], resume: bool) -> dict[str, Any] | None:
     """Clean videos under natural corruptions, with the first sampler; predictions go to corruptions.jsonl."""
     sampler = next(iter(task.judge.samplers))
     judge = replace(
@@ -265,15 +353,7 @@ def _natural(task: Task, run: Run, judged: Collection[str]) -> dict[str, Any] | 
     )
     videos = [video for video in task.videos if video.name in judged and video.labels]
     run.event("stage", name="corrupting", videos=len(videos), corruptions=len(judge.defenses) - 1)
-    records: list[Record] = []
-    with (run.folder / "corruptions.jsonl").open("w", encoding="utf-8") as lines:
-        for video, outcome in judge_all(judge, videos):
-            if isinstance(outcome, UnreadableVideo):
-                raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
-            mine = make_records(video, outcome)
-            records += mine
-            lines.writelines(json.dumps(record.as_json(task.classifier.labels)) + "\n" for record in mine)
-            run.event("video", path=video.name, judged=len(mine))
+    records = judge_videos(judge, videos, run, "corruptions.jsonl", resume=resume)
     return natural_robustness(records, sampler)
 
 
@@ -307,21 +387,51 @@ def _declared(defense: Defense) -> dict[str, Any]:
     }
 
 
-def _overlap(videos: Sequence[Video], perturbation: Perturbation | None, settings: Settings, run: Run) -> list[str]:
-    """Law 5: videos that the perturbation has seen; refused unless that is waived."""
-    names = overlap(videos, perturbation.record) if perturbation else []
+def _fit_videos(settings: Settings, perturbation: Perturbation | None, classifier: Classifier, run: Run) -> list[Video]:
+    """The videos that attackers of this run learn from; checks that they can."""
+    learning = [
+        flag
+        for flag, given in (
+            ("--adaptive", settings.adaptive), ("--epsilons", settings.epsilons), ("several --model", settings.also)
+        )
+        if given
+    ]  # fmt: skip
+    if not learning and settings.fit is not None:
+        raise LsapError("--fit is for attackers who learn in this run: give --adaptive, --epsilons or several --model")
+    if not learning:
+        return []
+    if len({settings.model, *settings.also}) <= len(settings.also):
+        raise LsapError("a transfer matrix is of different models; give each --model once")
+    for text in settings.epsilons:
+        _epsilon(text)
+    if settings.fit is None:
+        raise LsapError(f"{learning[0]} learns perturbations: give --fit VIDEOS, others than those that are judged")
+    if perturbation is None:
+        raise LsapError(f"{learning[0]} needs the perturbation whose budget attackers get; give --perturbation FILE")
+    if perturbation.binding.appended:
+        raise LsapError(f"{learning[0]} is for patterns that are added to frames, not for appended frames")
+    if not any(settings.learning_draws) or min(settings.learning_draws) < 1:
+        raise LsapError("--learning-draws takes whole numbers of at least 1, such as 2,8")
+    return listed(Path(settings.fit), classifier, run).videos
+
+
+def _overlap(
+    videos: Sequence[Video], perturbation: Perturbation | None, fit: Sequence[Video], settings: Settings, run: Run
+) -> list[str]:
+    """Law 5: videos that a perturbation has seen; refused unless that is waived."""
+    seen = set(overlap(videos, perturbation.record)) if perturbation else set()
+    names = sorted(seen | set(shared_videos(videos, fit)))
     if not names:
         return []
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     if not settings.allow_overlap:
+        where = " or are among --fit" if fit else ""
         raise LsapError(
-            f"{len(names)} of {len(videos)} videos were seen when the perturbation was learned ({shown}), or share a recording "
-            "with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in every output"
+            f"{len(names)} of {len(videos)} videos were seen when the perturbation was learned{where} ({shown}), or share a "
+            "recording with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in every "
+            "output"
         )
-    run.event(
-        "warning",
-        message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when the perturbation was learned",
-    )
+    run.event("warning", message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when learning")
     return names
 
 
@@ -332,6 +442,7 @@ def _effective(task: Task, attack: str) -> dict[str, float] | None:
 
 def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[str, Any]:
     perturbation = task.perturbation
+    learns = bool(task.fit)
     return {
         "classifier": task.classifier.name,
         "classes": len(task.classifier.labels),
@@ -346,6 +457,9 @@ def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[s
         "target": None if task.target is None else task.classifier.labels[task.target],
         "seed": settings.seed,
         "draws": settings.draws,
+        "fit_videos": len(task.fit) if learns else None,
+        "steps": settings.steps if learns else None,
+        "learning_draws": list(settings.learning_draws) if learns else None,
         "perturbed_by": "folder" if task.folder else "perturbation",
         "overlap_allowed": settings.allow_overlap,
         "overlap": task.overlapping,

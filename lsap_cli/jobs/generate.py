@@ -14,12 +14,12 @@ from torch import Tensor
 from defenses import Defense
 from defenses.chain import student
 from lsap_cli import STARTED
-from lsap_cli.classifiers.classifier import Classifier, in_batches
+from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
-from lsap_cli.jobs.batches import BatchSource
+from lsap_cli.jobs.batches import BatchSource, clean_predictions
 from lsap_cli.jobs.doubts import doubts
 from lsap_cli.jobs.footage import LOADING_SHARE, Footage, LearnFrom, load_footage
 from lsap_cli.jobs.learning import QuickVerification, Schedule, Watch, run_learning, starting_state
@@ -38,7 +38,6 @@ from perturbations.learn import State
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.problem import Gather, Problem
 from perturbations.samplers import Sampler
-from perturbations.seeds import seeded
 
 FITTED = ("segments", "dense:stride=1", "dense:stride=4", "rate:fps=8")  # beside the classifier's own
 HELD_OUT = ("uniform", "dense:stride=2", "random", "rate:fps=5")
@@ -237,7 +236,7 @@ def _learn_all(
 ) -> Iterator[Learned]:
     """Learns one member after the other."""
     members = _members(task, settings)
-    clean = clean_predictions_of(task, footage.fit, settings)
+    clean = clean_predictions(task.classifier, footage.fit, settings.seed, settings.batch)
     schedule: Schedule | None = None
     for number, member in enumerate(members):
         problem, verification = make_problem(task, footage, member, clean, settings, together, run)
@@ -323,18 +322,6 @@ def _start(task: Task, problem: Problem, number: int, together: Gather, run: Run
 
 def _state_name(number: int) -> str:
     return "state.safetensors" if number == 0 else f"state-{number}.safetensors"
-
-
-def clean_predictions_of(task: Task, videos: Sequence[StoredVideo], settings: Settings) -> Tensor:
-    """What the classifier sees in each clean video and in its mirror image, with its own sampler: (videos, 2) int64."""
-    generator = seeded(settings.seed, "clean predictions")
-    classifier = task.classifier
-    clips = [
-        classifier.geometry.crop(one.clip(classifier.sampler.choose(one.times, classifier.frames, 1, generator)[0]))
-        for one in videos
-    ]
-    pairs = [torch.stack([clip, clip.flip(-1)]).to(task.device) for clip in clips]
-    return torch.stack([in_batches(classifier.score, pair, settings.batch).argmax(1).cpu() for pair in pairs])
 
 
 def _schedule(

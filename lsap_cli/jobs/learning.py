@@ -164,7 +164,8 @@ def run_learning(
     for step in _timed(learned, state, problem.together):
         done = schedule.progress(state)
         _report_step(step, state, schedule, run, tags)
-        _watch_gradient(step, watch, run)
+        if attack.uses_gradients:
+            _watch_gradient(step, watch, run)
         if next_check <= done:
             _verify(verification, problem, state, watch, run, tags)
             next_check = _next_check(done)

@@ -13,6 +13,8 @@ from markupsafe import Markup
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
+from lsap_cli.reports.curves import curve_plots
+from lsap_cli.reports.grids import grids, write_grids
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Estimate, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentences
 from lsap_cli.runs.run import write_atomically
@@ -21,7 +23,7 @@ MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has 
 
 
 def write_report(run: Path) -> Path:
-    """Write `report.html` into the folder of a finished `defend` run.
+    """Write `report.html`, and its tables as CSV, Markdown and LaTeX, into the folder of a finished `defend` run.
 
     Args:
         run: a run folder with run.json and results.json; records.jsonl and pictures are shown if there.
@@ -32,20 +34,22 @@ def write_report(run: Path) -> Path:
     Raises:
         LsapError: the folder does not hold a finished `defend` run, or one of its files is broken.
     """
-    about = _read_run(run)
-    results = _read_results(run)
+    about = read_run(run)
+    results = read_results(run)
     try:
-        page = _environment().get_template("defend.html").render(_view(run, about, results))
+        page = environment().get_template("defend.html").render(_view(run, about, results))
     except (KeyError, TypeError, ValueError, AttributeError, UndefinedError) as error:
         raise LsapError(
             f"the files in {run} do not follow lsap.results/1 ({error!r}); run lsap defend again", exit_code=1
         ) from error
     path = run / "report.html"
     write_atomically(path, page)
+    write_grids(run, grids(results))
     return path
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of all pages: text is escaped, what is not there is an error."""
     environment = Environment(
         loader=PackageLoader("lsap_cli.reports"),
         autoescape=True,
@@ -60,7 +64,8 @@ def _environment() -> Environment:
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-def _read_run(run: Path) -> Json:
+def read_run(run: Path) -> Json:
+    """The run.json of a finished `defend` run."""
     if not (run / "run.json").is_file():
         raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
     about = _parse(run / "run.json")
@@ -72,7 +77,8 @@ def _read_run(run: Path) -> Json:
     return about
 
 
-def _read_results(run: Path) -> Json:
+def read_results(run: Path) -> Json:
+    """The results.json of a run."""
     path = run / "results.json"
     if not path.is_file():
         raise LsapError(f"{run} has no results.json; run lsap defend again", exit_code=1)
@@ -129,7 +135,9 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "has_mcnemar": any(row.mcnemar_p is not None for row in rows.rows),
         "has_milliseconds": any(row.milliseconds_per_video is not None for row in rows.rows),
         "noise_measured": NOISE in rows.attacks,
-        "adaptive": bool((about.get("settings") or {}).get("adaptive")),
+        "has_ladder": bool(results.get("ladder")),
+        "curves": [(plot, Markup(_themed(plot.svg))) for plot in curve_plots(results)],
+        "grids": [grid for grid in grids(results) if grid.name not in ("rates", "certificates")],
         "effective": results.get("effective") or {},
         "budget": _budget(protocol),
         "over_budget": _over_budget(protocol, results.get("effective") or {}),

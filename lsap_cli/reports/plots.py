@@ -114,7 +114,7 @@ def _roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
                 clip_on=False,
                 zorder=3,
             )
-        svg = _svg(figure, salt)
+        svg = svg_of(figure, salt)
     return RocPlot(attack, svg, tuple((row.detector, look) for row, look in zip(rows, looks, strict=True)), description)
 
 
@@ -159,7 +159,7 @@ def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rat
     )
     salt = hashlib.sha256(f"{sampler}\n{description}".encode(errors="replace")).hexdigest()[:8]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 10, "text.color": INK}):
-        svg = _svg(_draw(shown, rows, measure), salt)
+        svg = svg_of(_draw(shown, rows, measure), salt)
     return RatePlot(sampler, measure, svg, f"{measure} with the sampler {sampler}. {description}")
 
 
@@ -274,7 +274,7 @@ def _attack_name(attack: str) -> str:
     return {NO_ATTACK: "clean", NOISE: "noise"}.get(attack, attack)
 
 
-def _svg(figure: Figure, prefix: str) -> str:
+def svg_of(figure: Figure, prefix: str) -> str:
     """The figure as an SVG element that can stand in a page: no addresses, no ids that another plot has."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

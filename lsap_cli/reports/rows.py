@@ -184,7 +184,8 @@ class Rows:
 
     @classmethod
     def read(cls, results: Json) -> "Rows":
-        return cls(tuple(Row.read(row) for row in results.get("rows", [])))
+        """The rows of attacks that every defense met; the rungs of ladders are in `reports.grids`."""
+        return cls(tuple(Row.read(row) for row in results.get("rows", []) if not row.get("rung")))
 
     @property
     def samplers(self) -> list[str]:

@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from lsap_cli.reports.grids import ladder_sentences
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
 
 
@@ -102,6 +103,39 @@ def _cell(rate: Rate | None, gap: str) -> Text:
     return Text.assemble((f"{rate.value:.2f}", "bold"), f"{gap}{rate.count}/{rate.of}\n", (rate.interval, "dim"))
 
 
+def ladder_table(results: Json) -> Table | None:
+    """Each defense's worst attacker, with the first sampler; None without a ladder.
+
+    Args:
+        results: a parsed results.json.
+    """
+    ladders = results.get("ladder") or []
+    if not ladders:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    table.title = Text("against attackers who know the defense", style="bold")
+    for heading in ("defense", "clean", "worst", "net fooling", "by"):
+        table.add_column(heading, overflow="fold")
+    for ladder in ladders:
+        worst = ladder["robust"][0]
+        rate = worst["accuracy"] or worst["fooling_rate"]
+        net = worst["net_fooling_rate"]
+        table.add_row(
+            _defense_cell(printable(ladder["defense"])),
+            _cell(Rate.read(worst["clean_accuracy"]), " "),
+            _cell(Rate.read(rate), " "),
+            f"{net['value']:.2f}" if net else "–",
+            printable(worst["attack"].partition(" (")[0]),
+        )
+    return table
+
+
+def check_lines(results: Json) -> list[str]:
+    """The checks as lines, warnings first."""
+    ordered = sorted(results.get("checks") or [], key=lambda one: one["status"] != "WARN")
+    return [f"{one['status']}  {one['defense']}: {one['name']}: {one['figure']}" for one in ordered]
+
+
 def check_table(document: Json) -> Table:
     """The findings of `lsap models check`, and the accuracy where it was measured.
 
@@ -151,6 +185,7 @@ def summary_sentences(results: Json) -> list[str]:
         _accuracy_sentence(rows, attacked),
         _samplers_sentence(rows, attacked.attack),
         _defense_sentence(rows, attacked),
+        *ladder_sentences(results),
     ]
     return [sentence for sentence in sentences if sentence]
 

@@ -10,6 +10,7 @@ from perturbations.attacks.flicker import Flicker
 from perturbations.attacks.gd_uap import GdUap
 from perturbations.attacks.ifgsm import Ifgsm
 from perturbations.attacks.lsap import Lsap
+from perturbations.attacks.search import RandomSearch
 from perturbations.attacks.sgd_uap import SgdUap
 from perturbations.attacks.sparse import Sparse
 from perturbations.attacks.u3d import U3d
@@ -29,6 +30,7 @@ ATTACKS: dict[str, type[Attack]] = {
     "gd-uap": GdUap,
     "sparse": Sparse,
     "append": Append,
+    "random-search": RandomSearch,
 }
 
 __all__ = ["ATTACKS", "Attack"]

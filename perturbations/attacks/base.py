@@ -27,6 +27,9 @@ class Attack(Protocol):
     source: ClassVar[str]
     """Where the method is from."""
 
+    uses_gradients: ClassVar[bool] = True
+    """Whether a step without any gradient is worth a warning."""
+
     @property
     def binding(self) -> str:
         """The binding that is taken where the user names none."""

@@ -37,6 +37,7 @@ class U3d(Attack):
         shared: pull towards the best of all.
     """
 
+    uses_gradients: ClassVar[bool] = False
     source: ClassVar[str] = "Xie et al., IEEE S&P 2022, section 4; features as in its surrogate-only form"
     swarm: int = 20
     inertia: float = 0.73

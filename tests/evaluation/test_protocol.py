@@ -156,6 +156,17 @@ def test_there_is_a_prediction_for_each_attack_defense_and_sampler(tmp_path: Pat
     assert len(predictions) == len(expected)
 
 
+def test_an_attack_that_knows_a_defense_is_judged_behind_that_one_only(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    judge = make_judge(make_classifier(), {"none": Clean(), "r": Added(strong_perturbation())}, DEFENSES)
+    spec = list(DEFENSES)[-1]
+    informed = replace(judge, attacks={**judge.attacks, "informed": Clean()}, knows={"informed": [spec]})
+    predictions = informed.predict(video)
+    assert {one.defense for one in predictions if one.attack == "informed"} == {spec}
+    others = {(one.attack, one.defense, one.sampler) for one in predictions if one.attack != "informed"}
+    assert others == set(labels(judge.predict(video)))
+
+
 def test_random_samplers_choose_the_same_frames_for_every_attack_and_defense(tmp_path: Path) -> None:
     classifier = make_classifier()
     attacks: dict[str, Attack] = {"none": Clean(), "again": Clean()}

@@ -257,3 +257,32 @@ def test_each_clip_of_a_batch_gets_a_draw_of_a_random_defense_and_a_step_always_
     seeds = [getattr(defense, "seed") for defense in source.plan(3).defenses]  # noqa: B009 - not of every defense
     assert len(set(seeds)) == len(seeds) > 1
     assert [getattr(defense, "seed") for defense in source.plan(3).defenses] == seeds  # noqa: B009
+
+
+def test_several_draws_show_the_same_clips_each_behind_another_draw() -> None:
+    once = replace(SOURCE, defenses=(RandomNoise(),), augmentation=Augmentation(mirror=0))
+    source = replace(once, draws=3)
+    plan, first = source.plan(2), once.plan(2)
+    assert len(plan.videos) == len(plan.defenses) == 9
+    assert plan.videos[::3] == plan.videos[1::3] == plan.videos[2::3] == first.videos
+    assert all(torch.equal(plan.indices[::3], plan.indices[number::3]) for number in (1, 2))
+    assert len(set(plan.defenses)) == 9
+    assert plan.change is not None
+    assert torch.equal(plan.change.factors[::3], plan.change.factors[2::3])
+    batch = source.draw(2)
+    clips = batch.through(batch.frames)
+    assert torch.equal(batch.frames[0], batch.frames[1])
+    assert not torch.equal(clips[0], clips[1])
+
+
+def test_a_defense_that_cuts_its_gradient_off_gives_zeros() -> None:
+    class Cutting(RandomNoise):
+        def defend(
+            self, frames: torch.Tensor, have: torch.Tensor, indices: torch.Tensor, frame_count: int
+        ) -> torch.Tensor:
+            return super().defend(frames, have, indices, frame_count).detach()
+
+    batch = replace(SOURCE, videos=TEXTURED, defenses=(Cutting(),)).draw(0)
+    clips = batch.frames.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(batch.through(clips).square().sum(), clips)
+    assert not gradient.any()

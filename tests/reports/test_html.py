@@ -143,7 +143,7 @@ def test_a_missing_noise_control_is_called_out(tmp_path: Path) -> None:
 def test_the_page_says_that_no_attack_knew_the_defenses_unless_one_did(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     assert "No attack was adapted" in report(run)[1].text
-    changed(run, "run.json", settings={"adaptive": True})
+    changed(run, "results.json", ladder=[{"defense": "none", "rungs": [], "robust": [], "missing": []}])
     assert "No attack was adapted" not in report(run)[1].text
 
 

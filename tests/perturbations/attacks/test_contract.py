@@ -30,6 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sparse": {"slots": 12},
 }
 BINDINGS = {"append": "append:3"}  # of the six frames of a clip
+SLOW = {"random-search": 150}  # steps to the goal, of a method that gets there by trial
 NO_L2 = {"append"}  # it shows whole frames
 BOTH_NORMS = [(name, norm) for name in ATTACKS for norm in ("linf", "l2") if norm == "linf" or name not in NO_L2]
 each = pytest.mark.parametrize("name", ATTACKS)
@@ -145,6 +146,9 @@ GOALS: dict[str, Callable[[Problem, Tensor], float]] = {
 def test_the_goal_is_reached_on_other_clips_and_better_than_by_noise_of_the_same_size(name: str) -> None:
     problem, goal = problem_for(name), GOALS.get(name, success_rate)
     state, _ = learned(name)
+    if name in SLOW:
+        state = start(problem)
+        run(problem, make(name), state, SLOW[name], SLOW[name])
     noises = [
         noise_like(Perturbation(problem.zeros(), problem.binding, problem.budget), seed).delta for seed in range(3)
     ]
@@ -173,7 +177,8 @@ def test_the_attack_looks_through_the_defense_where_the_batch_has_one(name: str)
     seen = run(dataclasses.replace(problem, draw=thinned), make(name), through, 2, STEPS)
     run(problem, make(name), without, 2, STEPS)
     assert all(math.isfinite(step.loss) for step in seen)
-    assert not torch.equal(through.delta, without.delta) or name == "u3d"  # one of its two particles is the best
+    blind = ("u3d", "random-search")  # one of two particles, or the same proposals, can be the best for both
+    assert not torch.equal(through.delta, without.delta) or name in blind
 
 
 def numbers_of(name: str) -> list[str]:

@@ -1,0 +1,266 @@
+"""Attackers whom `defend` lets learn: each on fit videos, through the defense that he knows, as `generate` does."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from defenses import Defense
+from defenses.chain import student, taught
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.looking import LookingClassifier
+from lsap_cli.datasets.listing import Video, content_hash, slug
+from lsap_cli.datasets.splits import overlap
+from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.errors import LsapError
+from lsap_cli.jobs.batches import BatchSource, clean_predictions
+from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
+from lsap_cli.jobs.shared import Skipped, skip
+from lsap_cli.runs import Run
+from lsap_cli.video.reading import UnreadableVideo
+from perturbations import Binding, Budget, Perturbation
+from perturbations.attacks import Attack
+from perturbations.attacks.base import objective_loss, small_noise
+from perturbations.augment import Augmentation
+from perturbations.gradients import gradient_at
+from perturbations.objectives import Objective
+from perturbations.problem import Problem
+from perturbations.samplers import Sampler
+from perturbations.seeds import seeded
+
+LARGEST_DELTA = 224
+COARSE = 8  # a low-frequency pattern has this part of the network's height and width
+CLIPS = 4  # of a batch, as in generate
+PROBES = 4  # batches on which a gradient is tried
+FOLDER = "attackers"
+
+
+@dataclass(frozen=True)
+class Attacker:
+    """Who learns a perturbation, and what he knows.
+
+    Attributes:
+        name: in rows, events and file names.
+        attack: his method.
+        defense: that he looks through; None: none.
+        budget: norm and epsilon.
+        binding: frame to slot.
+        steps: of learning.
+        draws: of a random defense, for each clip of a step.
+        coarse: whether the pattern is smooth in space.
+    """
+
+    name: str
+    attack: Attack
+    defense: Defense | None
+    budget: Budget
+    binding: Binding
+    steps: int
+    draws: int = 1
+    coarse: bool = False
+
+    def record(self) -> dict[str, Any]:
+        """What results.json says of him beside his name."""
+        return {
+            "method": type(self.attack).__name__.lower(),
+            "epsilon": self.budget.epsilon_text,
+            "binding": str(self.binding),
+            "steps": self.steps,
+            "draws": self.draws,
+            "low_frequency": self.coarse,
+        }
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether the gradient through a defense is good for anything, and what comes out of the defense.
+
+    Attributes:
+        without_gradient: batches in which no gradient reached the perturbation.
+        batches: that were tried.
+        along: by how many logits a step of half the budget along the gradient lowers the margin, in the mean.
+        by_chance: the same for a step of that size along random signs.
+        low: the smallest value that the defense gave.
+        high: the largest.
+        shape_kept: whether frames kept their number and size.
+    """
+
+    without_gradient: int
+    batches: int
+    along: float
+    by_chance: float
+    low: float
+    high: float
+    shape_kept: bool
+
+
+class School:
+    """Fit videos, decoded, and a classifier: where attackers learn.
+
+    Args:
+        classifier: on its device.
+        videos: decoded, at least one.
+        samplers: that are learned through.
+        objective: what attackers want.
+        seed: of everything that is drawn.
+        run: is told what happens; what is learned is kept in its folder.
+        resume: take what an earlier part of the run has learned.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        videos: Sequence[StoredVideo],
+        samplers: Sequence[Sampler],
+        objective: Objective,
+        seed: int,
+        run: Run,
+        resume: bool = False,
+    ) -> None:
+        self._classifier, self._videos, self._samplers = classifier, videos, samplers
+        self._objective, self._seed, self._run, self._resume = objective, seed, run, resume
+        self._device = classifier.mean.device
+        self._network = LookingClassifier(classifier)
+        self._clean = clean_predictions(classifier, videos, seed, CLIPS)
+        self._folder = run.folder / FOLDER
+        self._folder.mkdir(exist_ok=True)
+
+    def learn(self, attacker: Attacker) -> Perturbation:
+        """The attacker's perturbation; one that an earlier part of the run has finished is taken as it is."""
+        path = self._folder / f"{slug(f'{self._classifier.name} {attacker.name}')}.safetensors"
+        if self._resume and path.exists():
+            return Perturbation.load(path)
+        self._run.event("stage", name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None)
+        problem = self.problem(attacker)
+        state_path = path.with_suffix(".state")
+        try:
+            state = starting_state(state_path, problem.shape, self._resume)
+            state.delta = state.delta.to(self._device)
+            state.memory = {name: value.to(self._device) for name, value in state.memory.items()}
+            schedule = Schedule(attacker.steps, None)
+            run_learning(problem, attacker.attack, state, schedule, None, state_path, self._run, member=attacker.name)
+        except ValueError as error:
+            raise LsapError(f"{attacker.name}: {error}", 1) from None
+        record = attacker.record() | {"seed": self._seed, "classifier": {"name": self._classifier.name}}
+        learned = Perturbation(state.delta.cpu(), attacker.binding, attacker.budget, record)
+        partial = path.with_suffix(".partial")
+        learned.save(partial)
+        partial.replace(path)
+        state_path.unlink()
+        return learned
+
+    def problem(self, attacker: Attacker) -> Problem:
+        """What an attacker has to solve."""
+        classifier = self._classifier
+        height, width = (min(side, LARGEST_DELTA) for side in classifier.geometry.size)
+        if attacker.coarse:
+            height, width = max(1, height // COARSE), max(1, width // COARSE)
+        source = BatchSource(
+            videos=self._videos,
+            clean_predictions=self._clean,
+            samplers=self._samplers,
+            frames=classifier.frames,
+            geometry=classifier.geometry,
+            binding=attacker.binding,
+            delta_size=(height, width),
+            augmentation=Augmentation(),
+            clips=CLIPS,
+            seed=self._seed,
+            device=self._device,
+            defenses=(attacker.defense,),
+            draws=attacker.draws,
+        )
+        return Problem(
+            network=self._network,
+            draw=source.draw,
+            objective=self._objective,
+            budget=attacker.budget,
+            binding=attacker.binding,
+            shape=(attacker.binding.period, 3, height, width),
+            frames=classifier.frames,
+            classes=len(classifier.labels),
+            seed=self._seed,
+            device=self._device,
+            part=[CLIPS],
+            say=lambda message: self._run.event("warning", message=message),
+        )
+
+    def probe(self, attacker: Attacker) -> Probe:
+        """Tries the gradient that an attacker would have, and looks at what his defense gives."""
+        problem = self.problem(attacker)
+        loss = objective_loss(problem, float("inf"))
+        start, half = small_noise(problem), problem.epsilon / 2
+        without, along, by_chance = 0, 0.0, 0.0
+        for number in range(PROBES):
+            batch = problem.draw(number)
+            found = gradient_at(problem, batch, start, loss)
+            without += int(not bool(found.gradient.abs().max() > 0))
+            signs = torch.randn(problem.shape, generator=seeded(self._seed, "probe", number)).sign().to(self._device)
+            for direction, way in ((found.gradient.sign(), "along"), (signs, "chance")):
+                there = gradient_at(problem, batch, problem.budget.project(start - half * direction), loss)
+                gained = float((found.losses - there.losses).mean()) / PROBES
+                along, by_chance = (along + gained, by_chance) if way == "along" else (along, by_chance + gained)
+        low, high, kept = self._output(attacker.defense)
+        return Probe(without, PROBES, along, by_chance, low, high, kept)
+
+    def _output(self, defense: Defense | None) -> tuple[float, float, bool]:
+        """Smallest and largest value that a defense makes of a few fit videos, and whether shapes are kept."""
+        values: list[Tensor] = []
+        kept = True
+        for stored in self._videos[:3] if defense is not None else ():
+            assert defense is not None
+            generator = seeded(self._seed, "output", stored.video.name)
+            indices = self._samplers[0].draw(stored.times, self._classifier.frames, generator)
+            count = len(stored.times)
+            drawn = defense.drawn(generator)
+            needed = drawn.needs(indices, count)
+            frames = stored.clip(needed).float() / 255
+            given = drawn.defend(frames, needed, indices, count)
+            kept = kept and given.shape == (len(indices), *frames.shape[1:])
+            values.append(given.flatten())
+        if not values:
+            return 0.0, 1.0, True
+        every = torch.cat(values)
+        return float(every.min()), float(every.max()), kept and bool(every.isfinite().all())
+
+    def ready(self, defense: Defense) -> Defense:
+        """A defense that looks at a set of videos, fitted on clean fit videos; any other as it is."""
+        part = student(defense)
+        if part is None:
+            return defense
+        evidence = []
+        for stored in self._videos:
+            numbers = part.watched(len(stored.times))
+            evidence.append(part.observe(stored.clip(numbers).float() / 255, numbers))
+        return taught(defense, evidence)
+
+
+def load_fit_videos(
+    store: FrameStore, videos: Sequence[Video], source: str, skipped: Skipped, run: Run
+) -> list[StoredVideo]:
+    """Decodes the fit videos; what cannot be read is named.
+
+    Raises:
+        LsapError: if none can be used.
+    """
+    run.event("stage", name="decoding the videos to learn from", videos=len(videos))
+    usable: list[StoredVideo] = []
+    for video, stored in store.load(videos):
+        if isinstance(stored, UnreadableVideo):
+            skip(run, skipped, video, stored)
+            continue
+        usable.append(stored)
+        run.event("video", path=video.name, frames=len(stored.times))
+    if not usable:
+        raise LsapError(f"none of the {len(videos)} videos in --fit {source} can be used", 1)
+    return usable
+
+
+def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
+    """Names of videos that are, by content or recording, among those that attackers learn from (law 5)."""
+    seen: list[Mapping[str, str]] = [
+        {"name": one.name, "group": one.group, "sha256": content_hash(one.path)} for one in fit if one.path.is_file()
+    ]
+    return overlap(videos, {"videos": seen})

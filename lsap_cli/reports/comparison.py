@@ -1,0 +1,92 @@
+"""Several `defend` runs beside each other: one HTML page that needs nothing outside itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lsap_cli.errors import LsapError
+from lsap_cli.reports.grids import Grid
+from lsap_cli.reports.html import environment, read_results, read_run
+from lsap_cli.reports.rows import NO_ATTACK, NOISE, Json, Rate, Row, Rows, printable
+from lsap_cli.reports.tables import summary_sentence
+from lsap_cli.runs.run import write_atomically
+
+SAME = ("classifier", "classes", "videos", "frames", "views", "norm", "epsilon", "target", "seed")
+
+
+def write_comparison(runs: Sequence[Path], out: Path) -> Path:
+    """Writes the page.
+
+    Args:
+        runs: folders of finished `defend` runs, at least two.
+        out: the page's path.
+
+    Raises:
+        LsapError: if a folder does not hold a finished run, or the page cannot be written.
+    """
+    documents = [(printable(run.resolve().name), read_run(run), read_results(run)) for run in runs]
+    page = (
+        environment()
+        .get_template("comparison.html")
+        .render(
+            runs=[
+                {"name": name, "finished": about.get("finished"), "says": summary_sentence(results)}
+                for name, about, results in documents
+            ],
+            differences=_differences([(name, results.get("protocol") or {}) for name, _, results in documents]),
+            grid=comparison_grid([(name, results) for name, _, results in documents]),
+        )
+    )
+    try:
+        write_atomically(out, page)
+    except OSError as error:
+        raise LsapError(f"--out {out} cannot be written ({error.strerror or error}); give another path", 1) from None
+    return out
+
+
+def comparison_grid(runs: Sequence[tuple[str, Json]]) -> Grid:
+    """A line for each defense and sampler that any run has, a column for each run and measure.
+
+    Args:
+        runs: name and parsed results.json of each.
+    """
+    tables = [(name, Rows.read(results), results) for name, results in runs]
+    cells = dict.fromkeys((row.defense, row.sampler) for _, rows, _ in tables for row in rows.rows)
+    header = ["defense", "sampler"]
+    header += [f"{name}: {measure}" for name, _, _ in tables for measure in ("clean", "noise", "perturbed", "worst")]
+    lines = []
+    for defense, sampler in cells:
+        line = [defense, sampler]
+        for _, rows, results in tables:
+            found = [rows.find(attack, defense, sampler) for attack in (NO_ATTACK, NOISE)]
+            attacked = [one for name in rows.perturbations if (one := rows.find(name, defense, sampler))]
+            line += [_shown(one) for one in (*found, attacked[0] if attacked else None)]
+            line.append(_worst(results, defense, sampler))
+        lines.append(tuple(line))
+    note = (
+        "Accuracy, or the fooling rate where videos have no labels (count, 95 % interval). Worst: the minimum over the "
+        "adaptive ladder, where a run has one."
+    )
+    return Grid("comparison", "Defense by defense", note, tuple(header), tuple(lines))
+
+
+def _shown(row: Row | None) -> str:
+    return str((row and (row.accuracy or row.fooling_rate)) or "–")
+
+
+def _worst(results: Json, defense: str, sampler: str) -> str:
+    for ladder in results.get("ladder") or []:
+        for one in ladder["robust"]:
+            if (printable(ladder["defense"]), printable(one["sampler"])) == (defense, sampler):
+                return f"{Rate.read(one['accuracy'] or one['fooling_rate']) or '–'} {one['rung']}"
+    return "–"
+
+
+def _differences(protocols: Sequence[tuple[str, Json]]) -> list[tuple[str, list[Any]]]:
+    """What the runs do not have in common, so that nobody compares what cannot be."""
+    differences = []
+    for key in SAME:
+        values = [protocol.get(key) for _, protocol in protocols]
+        if len(set(map(str, values))) > 1:
+            differences.append((key, values))
+    return differences

@@ -1,0 +1,275 @@
+"""The results as plain grids of text, from which the page, CSV, Markdown and LaTeX are made alike."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsap_cli.reports.rows import NO_DEFENSE, NOISE, Estimate, Json, Rate, printable
+from lsap_cli.runs.run import write_atomically
+
+FOLDER = "tables"
+RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "→": r"$\rightarrow$",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table.
+
+    Attributes:
+        name: of its files.
+        title: above it.
+        note: what its cells are, in one or two sentences.
+        header: of the columns.
+        lines: the cells, as text.
+    """
+
+    name: str
+    title: str
+    note: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def grids(results: Json) -> list[Grid]:
+    """All tables that a run's results have something for.
+
+    Args:
+        results: a parsed results.json.
+    """
+    makers = (rates_grid, ladder_grid, checks_grid, budget_grid, transfer_grid, sampler_grid, certificate_grid)
+    found = [make(results) for make in makers]
+    return [grid for grid in found if grid.lines]
+
+
+def rates_grid(results: Json) -> Grid:
+    """Every row."""
+    lines = [
+        (
+            printable(row["attack"]), printable(row.get("rung") or ""), printable(row["defense"]),
+            printable(row["sampler"]), str(row["videos"]), _rate(row.get("clean_accuracy")),
+            _rate(row.get("attacked_accuracy")), _rate(row.get("fooling_rate")), _net(row),
+            _rate(row.get("success_rate")),
+        )
+        for row in results.get("rows", [])
+    ]  # fmt: skip
+    header = (
+        "attack", "rung", "defense", "sampler", "videos", "clean accuracy", "accuracy", "fooling rate", "net fooling",
+        "success rate",
+    )  # fmt: skip
+    return Grid("rates", "Every rate", "Rate (count, 95 % interval).", header, tuple(lines))
+
+
+def ladder_grid(results: Json) -> Grid:
+    """Each defense under each rung, and the minimum."""
+    lines = []
+    for ladder in results.get("ladder") or []:
+        for worst in ladder["robust"]:
+            sampler = worst["sampler"]
+            rungs = [_rung(ladder, rung, sampler) for rung in RUNGS]
+            lines.append(
+                (
+                    printable(ladder["defense"]), printable(sampler), _rate(worst["clean_accuracy"]), *rungs,
+                    _rate(worst["accuracy"] or worst["fooling_rate"]), printable(worst["attack"]),
+                    _estimate(worst["net_fooling_rate"]), _rate(worst["right_under_every_rung"]),
+                )
+            )  # fmt: skip
+    header = (
+        "defense", "sampler", "clean", *RUNGS, "worst", "by", "its net fooling", "right under every rung",
+    )  # fmt: skip
+    note = (
+        "Accuracy under the strongest attacker of each rung (fooling rate without labels). A0 does not know the defense; A1 has "
+        "the identity's gradient; A2 the declared one; A3 expects over draws; A4 stays in what passes; A5 has no gradient. "
+        "The worst of them is the defense's robust accuracy."
+    )
+    return Grid("ladder", "The adaptive ladder", note, header, tuple(lines))
+
+
+def _rung(ladder: Json, rung: str, sampler: str) -> str:
+    """The rate of the strongest attacker of a rung; a dash where the defense has none."""
+    rows = [row for one in ladder["rungs"] if one["rung"] == rung for row in one["rows"] if row["sampler"] == sampler]
+    rates = [_measure(row) for row in rows]
+    found = [rate for rate in rates if rate]
+    if not found:
+        return "–"
+    lowest = bool(rows[0].get("attacked_accuracy"))
+    return str((min if lowest else max)(found, key=lambda rate: rate.value))
+
+
+def checks_grid(results: Json) -> Grid:
+    """The checks, warnings first."""
+    ordered = sorted(results.get("checks") or [], key=lambda one: one["status"] != "WARN")
+    lines = [
+        (one["status"], printable(one["defense"]), printable(one["name"]), printable(one["figure"]), one["sentence"])
+        for one in ordered
+    ]
+    header = ("status", "defense", "check", "figure", "why")
+    note = "WARN: read the figure before believing the defense's rates. With the first sampler."
+    return Grid("checks", "Checks", note, header, tuple(lines))
+
+
+def budget_grid(results: Json) -> Grid:
+    """Each defense under rising budgets, first sampler, the noise beside it."""
+    points = results.get("budget_curve") or []
+    epsilons = list(dict.fromkeys(point["epsilon"] for point in points))
+    lines = []
+    for spec in dict.fromkeys(point["defense"] for point in points):
+        mine = {point["epsilon"]: point for point in points if point["defense"] == spec}
+        knows = any(point["knows_defense"] for point in mine.values())
+        for kind, key in (("learned", "rows"), ("noise", "noise")):
+            cells = [_first(mine[epsilon][key]) if epsilon in mine else "–" for epsilon in epsilons]
+            what = f"{kind}, knows the defense" if knows and kind == "learned" else kind
+            lines.append((printable(spec), what, *cells))
+    note = "Accuracy (fooling rate without labels) at each epsilon, with the first sampler."
+    return Grid("budget-curve", "Budget curve", note, ("defense", "attack", *epsilons), tuple(lines))
+
+
+def transfer_grid(results: Json) -> Grid:
+    """Learned on x tested on."""
+    transfer = results.get("transfer") or {"models": {}, "cells": []}
+    models = list(transfer["models"])
+    rows: dict[str, dict[str, Json]] = {}
+    for cell in transfer["cells"]:
+        rows.setdefault(cell["learned_on"], {})[cell["tested_on"]] = cell["row"]
+    lines = [
+        (printable({NO_DEFENSE: "clean", NOISE: "noise"}.get(name, name)), *(_best(cells.get(one)) for one in models))
+        for name, cells in rows.items()
+    ]
+    note = "Accuracy (fooling rate without labels) of the model in the column, without a defense, with its own sampler."
+    header = ("learned on", *(printable(one) for one in models))
+    return Grid("transfer", "Transfer between models", note, header, tuple(lines))
+
+
+def sampler_grid(results: Json) -> Grid:
+    """Fitted samplers x evaluated samplers."""
+    matrix = results.get("sampler_matrix") or []
+    samplers = list(dict.fromkeys(spec for row in matrix for spec in row["rates"]))
+    lines = [
+        (
+            printable(row["attack"]), printable(", ".join(row["fit"]) or "unknown"),
+            *(_rate(row["rates"].get(spec)) for spec in samplers),
+            "–" if row["gap"] is None else f"{row['gap']:.2f}",
+        )
+        for row in matrix if len(samplers) > 1
+    ]  # fmt: skip
+    note = "Fooling rate (success rate of a targeted one) without a defense; gap: best fitted sampler less worst other."
+    header = ("perturbation", "learned through", *(printable(one) for one in samplers), "gap")
+    return Grid("sampler-matrix", "Sampler matrix", note, header, tuple(lines))
+
+
+def certificate_grid(results: Json) -> Grid:
+    """What randomized smoothing promises."""
+    lines = [
+        (
+            printable(one["smoothing"]), _rate(one["smoothed_accuracy"]), _rate(one["abstained"]),
+            "vacuous" if one["vacuous"] else _rate(one["certified_accuracy"]), f"{one['median_radius']:.3f}",
+            f"{one['largest_radius']:.3f}", f"{one['needed_radius']:.3f}",
+        )
+        for one in results.get("certificates") or []
+    ]  # fmt: skip
+    note = "Cohen et al., ICML 2019: a vote over noisy copies, the bound of Clopper and Pearson, abstention where it is below 0.5."
+    header = (
+        "smoothing", "accuracy of the vote", "abstained", "right for certain within the budget", "median radius",
+        "largest possible", "radius needed",
+    )  # fmt: skip
+    return Grid("certificates", "Certificates", note, header, tuple(lines))
+
+
+def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
+    """Writes every grid as CSV, Markdown and LaTeX into `tables/` of a run folder."""
+    where = folder / FOLDER
+    where.mkdir(exist_ok=True)
+    writers: dict[str, Callable[[Grid], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
+    for grid in tables:
+        for suffix, write in writers.items():
+            write_atomically(where / f"{grid.name}.{suffix}", write(grid))
+
+
+def as_csv(grid: Grid) -> str:
+    """RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for line in (grid.header, *grid.lines):
+        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in line])
+    return text.getvalue()
+
+
+def as_markdown(grid: Grid) -> str:
+    """A table of GitHub's Markdown under its title."""
+    lines = [_bars(grid.header), _bars(["---"] * len(grid.header)), *map(_bars, grid.lines)]
+    return "\n".join([f"## {grid.title}", "", grid.note, "", *lines, ""])
+
+
+def _bars(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def as_latex(grid: Grid) -> str:
+    """A tabular of the booktabs package."""
+    body = [" & ".join(map(_tex, line)) + r" \\" for line in grid.lines]
+    head = " & ".join(map(_tex, grid.header)) + r" \\"
+    columns = "l" * len(grid.header)
+    return "\n".join(
+        [f"% {grid.title}. {grid.note}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
+         r"\bottomrule", r"\end{tabular}", ""]
+    )  # fmt: skip
+
+
+def _tex(cell: str) -> str:
+    return "".join(LATEX.get(character, character) for character in cell)
+
+
+def _measure(row: Json) -> Rate | None:
+    return Rate.read(row.get("attacked_accuracy")) or Rate.read(row.get("fooling_rate"))
+
+
+def _best(row: Json | None) -> str:
+    return str((row and _measure(row)) or "–")
+
+
+def _first(rows: Sequence[Json]) -> str:
+    return _best(next(iter(rows), None))
+
+
+def _rate(json: Json | None) -> str:
+    return str(Rate.read(json) or "–")
+
+
+def _estimate(json: Json | None) -> str:
+    found = Estimate.read(json)
+    return f"{found.value:.2f} ({found.interval})" if found else "–"
+
+
+def _net(row: Json) -> str:
+    return _estimate(row.get("net_fooling_rate"))
+
+
+def ladder_sentences(results: Json) -> Iterator[str]:
+    """What the ladders and checks come to, for the summary."""
+    ladders = results.get("ladder") or []
+    if not ladders:
+        return
+    found = [(one["defense"], one["robust"][0]) for one in ladders if one["defense"] != NO_DEFENSE and one["robust"]]
+    fallen = [
+        f"{printable(spec)} {_counted(worst)} (rung {worst['rung']})" for spec, worst in found
+    ]  # fmt: skip
+    bare = next((one["robust"][0] for one in ladders if one["defense"] == NO_DEFENSE and one["robust"]), None)
+    if fallen:
+        yield "Against its best attacker each defense keeps: " + ", ".join(fallen) + "."
+    if bare:
+        yield f"Without a defense: {_counted(bare)}."
+    warned = sum(one["status"] == "WARN" for one in results.get("checks") or [])
+    if warned:
+        yield f"{warned} of {len(results['checks'])} checks warn: read them before believing these figures."
+
+
+def _counted(worst: Json) -> str:
+    accuracy, fooled = Rate.read(worst["accuracy"]), Rate.read(worst["fooling_rate"])
+    if accuracy:
+        return f"{accuracy.count} of {accuracy.of}"
+    return f"{fooled.of - fooled.count} of {fooled.of} unchanged" if fooled else "nothing that was measured"

@@ -1,0 +1,186 @@
+"""`lsap defend --adaptive` and what goes with it, from the command line."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lsap_cli.demo
+from lsap_cli.evaluation.rates import rate_of
+from tests.commands.conftest import SCRIPT, Lsap, World
+
+
+def words(world: World, perturbation: Path, run: Path) -> list[str]:
+    return [
+        "defend", str(world.test), "--model", "demo", "--perturbation", str(perturbation), "--fit", str(world.learn),
+        "--adaptive", "--steps", "2", "--defense", "temporal-median", "--sampler", "uniform", "--sampler", "random",
+        "--run", str(run),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(perturbation: Path, world: World, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("adaptive")
+    for name in ("model.toml", "labels.txt", "weights.safetensors"):
+        shutil.copy(Path(lsap_cli.demo.__file__).parent / name, root / name)
+    outcome = lsap(
+        *words(world, perturbation, root / "run"), "--model", root / "model.toml", "--epsilons", "2/255",
+        "--certify", "pixels:samples=12,first=4", "--certify", "flicker:sigma=0.2,samples=60,first=4,slots=4",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "against attackers who know the defense" in outcome.out
+    return root / "run"
+
+
+@pytest.fixture(scope="module")
+def results(run: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((run / "results.json").read_text(encoding="utf-8"))
+    return document
+
+
+def test_the_minimum_over_the_ladder_can_be_recomputed_from_the_records(run: Path, results: dict[str, Any]) -> None:
+    records = [json.loads(line) for line in (run / "records.jsonl").read_text(encoding="utf-8").splitlines()]
+    for ladder in results["ladder"]:
+        attacks = {rung["attack"] for rung in ladder["rungs"]}
+        assert {rung["rung"] for rung in ladder["rungs"]} >= {"A0", "A2", "A5"}
+        for worst in ladder["robust"]:
+            mine = [
+                one
+                for one in records
+                if one["attack"] in attacks
+                and (one["defense"], one["sampler"]) == (ladder["defense"], worst["sampler"])
+            ]
+            right = {attack: sum(one["correct"] for one in mine if one["attack"] == attack) for attack in attacks}
+            assert worst["accuracy"] == rate_of(min(right.values()), len(mine) // len(attacks))
+            broken = {one["video"] for one in mine if not one["correct"]}
+            assert worst["right_under_every_rung"]["count"] == len({one["video"] for one in mine} - broken)
+
+
+def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(results: dict[str, Any]) -> None:
+    assert {one["status"] for one in results["checks"]} <= {"PASS", "WARN"}
+    assert {one["defense"] for one in results["checks"]} == {"all", "none", "temporal-median"}
+    epsilons = [point["epsilon"] for point in results["budget_curve"] if point["defense"] == "temporal-median"]
+    assert epsilons == ["2/255", "8/255", "64/255"]
+    models = list(results["transfer"]["models"])
+    cells = {(cell["learned_on"], cell["tested_on"]): cell["row"] for cell in results["transfer"]["cells"]}
+    assert set(cells) == {(origin, model) for origin in ("none", "noise", "r", *models) for model in models}
+    for origin in models:  # the second model is a copy of the first
+        assert cells[origin, models[0]]["attacked_accuracy"] == cells[origin, models[1]]["attacked_accuracy"]
+    assert [row["attack"] for row in results["sampler_matrix"]] == ["r", "A2 declared gradient (no defense)"]
+    assert all(set(row["rates"]) == {"uniform", "random"} for row in results["sampler_matrix"])
+    pixels, flicker = results["certificates"]
+    assert (pixels["vacuous"], flicker["vacuous"]) == (True, False)
+    assert {one["id"] for one in results["identifiers"]["atlas"]["techniques"]} >= {"AML.T0015", "AML.T0043.000"}
+
+
+def test_the_report_and_its_tables_show_them(run: Path, results: dict[str, Any]) -> None:
+    page = (run / "report.html").read_text(encoding="utf-8")
+    for name in ("ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates"):
+        assert f'id="{name}"' in page
+        for suffix in ("csv", "md", "tex"):
+            assert (run / "tables" / f"{name}.{suffix}").stat().st_size > 50
+    with (run / "tables" / "rates.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) == 1 + len(results["rows"])
+    assert not list(run.glob("*.progress.jsonl"))
+    assert not list((run / "attackers").glob("*.state"))
+
+
+def test_runs_are_compared_on_one_page_that_names_what_differs(run: Path, lsap: Lsap, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    document = json.loads((other / "results.json").read_text())
+    document["protocol"]["epsilon"] = "9/255"
+    (other / "results.json").write_text(json.dumps(document))
+    outcome = lsap("report", run, other, "--out", tmp_path / "both.html")
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.out.split()) == 3
+    page = (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "Not the same protocol" in page
+    assert "9/255" in page
+    assert "temporal-median" in page
+
+
+def test_a_killed_run_that_is_resumed_ends_with_the_same_table(
+    world: World, perturbation: Path, lsap: Lsap, tmp_path: Path
+) -> None:
+    whole = lsap(*words(world, perturbation, tmp_path / "whole"))
+    assert whole.code == 0, whole.err
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *words(world, perturbation, killed)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and not _lines(killed / "records.progress.jsonl"):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "results.json").exists()
+    done = _lines(killed / "records.progress.jsonl")
+    assert 1 <= done < 8
+    next((killed / "attackers").glob("*random_search*.safetensors")).unlink()  # as if it had not been learned yet
+    resumed = lsap(*words(world, perturbation, killed), "--resume")
+    assert resumed.code == 0, resumed.err
+    assert _table(killed) == _table(tmp_path / "whole")
+    assert _lines(killed / "records.jsonl") == _lines(tmp_path / "whole" / "records.jsonl")
+
+
+def _lines(path: Path) -> int:
+    return path.read_text(encoding="utf-8").count("\n") if path.exists() else 0
+
+
+def _table(run: Path) -> Any:
+    """The results without times."""
+
+    def timeless(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: timeless(one) for key, one in value.items() if key != "milliseconds_per_video"}
+        return [timeless(one) for one in value] if isinstance(value, list) else value
+
+    return timeless(json.loads((run / "results.json").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        (["--adaptive"], "--adaptive learns perturbations: give --fit VIDEOS"),
+        (["--epsilons", "2/255"], "--epsilons learns perturbations: give --fit VIDEOS"),
+        (["--model", "torchvision:r3d_18"], "several --model learns perturbations: give --fit VIDEOS"),
+        (["--epsilons", "8", "--fit", "LEARN"], "--epsilons: epsilon '8' is outside"),
+        (["--adaptive", "--fit", "LEARN", "--learning-draws", "2;8"], "--learning-draws '2;8'"),
+        (["--adaptive", "--fit", "LEARN", "--learning-draws", "0"], "--learning-draws takes whole numbers"),
+        (["--adaptive", "--fit", "LEARN", "--model", "demo"], "give each --model once"),
+        (["--fit", "LEARN"], "--fit is for attackers who learn in this run"),
+        (["--resume"], "--resume needs --run DIR"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(
+    extra: list[str], named: str, perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    given = [str(world.learn) if word == "LEARN" else word for word in extra]
+    outcome = lsap("defend", world.test, "--model", "demo", "--perturbation", perturbation, *given, cwd=tmp_path)
+    assert outcome.code == 2
+    assert named in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_fit_videos_that_are_judged_are_refused_by_name(
+    perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    mixed = tmp_path / "mixed"
+    shutil.copytree(world.learn, mixed)
+    known = next(world.test.rglob("*.mp4"))
+    shutil.copy(known, mixed / known.name)
+    outcome = lsap(
+        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--adaptive", "--fit", mixed,
+        "--run", tmp_path / "run",
+    )  # fmt: skip
+    assert outcome.code == 2
+    assert known.name in outcome.err

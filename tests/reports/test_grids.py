@@ -1,0 +1,140 @@
+"""Tables as CSV, Markdown and LaTeX, from the same grid."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.reports.comparison import comparison_grid, write_comparison
+from lsap_cli.reports.curves import curve_plots
+from lsap_cli.reports.grids import Grid, as_csv, as_latex, as_markdown, grids, write_grids
+from lsap_cli.reports.html import write_report
+from lsap_cli.reports.tables import check_lines, summary_sentences
+from tests.reports.fake_run import make_results, write_json, write_run
+
+HOSTILE = Grid("x", "Title", "Note.", ("a|b", "50 %"), (("=1+1", 'say "x", y'), ("a_b & c", "0.50 (1/2, 0.1–0.9)")))
+
+
+def rung(name: str, attack: str, right: int) -> dict[str, Any]:
+    row = {
+        "attack": attack, "defense": "jpeg:quality=75", "sampler": "uniform", "videos": 4,
+        "clean_accuracy": rate_of(4, 4), "attacked_accuracy": rate_of(right, 4), "fooling_rate": rate_of(4 - right, 4),
+        "success_rate": None, "net_fooling_rate": {"value": 0.5, "low": 0.25, "high": 0.75}, "rung": name,
+    }  # fmt: skip
+    return {"rung": name, "attack": attack, "rows": [row]}
+
+
+def adaptive_results() -> dict[str, Any]:
+    results, _ = make_results()
+    rungs = [rung("A0", "universal", 3), rung("A1", "A1 (jpeg)", 2), rung("A2", "A2 (jpeg)", 1), rung("A2", "one", 3)]
+    worst = rungs[2]["rows"][0]
+    results["rows"] += [one["rows"][0] for one in rungs]
+    results["ladder"] = [
+        {
+            "defense": "jpeg:quality=75",
+            "deterministic": True,
+            "rungs": rungs,
+            "missing": [],
+            "robust": [
+                {
+                    "sampler": "uniform", "rung": "A2", "attack": "A2 (jpeg)", "clean_accuracy": rate_of(4, 4),
+                    "accuracy": worst["attacked_accuracy"], "fooling_rate": worst["fooling_rate"],
+                    "net_fooling_rate": worst["net_fooling_rate"], "right_under_every_rung": rate_of(1, 4),
+                }
+            ],
+        }
+    ]  # fmt: skip
+    results["checks"] = [
+        {"defense": "jpeg:quality=75", "name": name, "status": status, "figure": "4 of 4", "sentence": "Why."}
+        for name, status in (("fine", "PASS"), ("no zero gradients", "WARN"))
+    ]
+    return results
+
+
+def test_csv_can_be_read_back_and_holds_no_formula() -> None:
+    lines = list(csv.reader(io.StringIO(as_csv(HOSTILE))))
+    assert lines == [["a|b", "50 %"], ["'=1+1", 'say "x", y'], ["a_b & c", "0.50 (1/2, 0.1–0.9)"]]
+
+
+def test_markdown_keeps_its_columns_whatever_is_in_a_cell() -> None:
+    lines = as_markdown(HOSTILE).splitlines()
+    assert lines[0] == "## Title"
+    assert lines[4] == r"| a\|b | 50 % |"
+    assert all(line.replace(r"\|", "").count("|") == 3 for line in lines[4:])
+
+
+def test_latex_escapes_what_it_reads_as_commands() -> None:
+    text = as_latex(HOSTILE)
+    assert r"a\_b \& c & 0.50 (1/2, 0.1--0.9) \\" in text
+    assert r"50 \%" in text
+
+
+def test_the_ladder_shows_the_strongest_attacker_of_each_rung_and_the_minimum() -> None:
+    ladder = next(grid for grid in grids(adaptive_results()) if grid.name == "ladder")
+    (line,) = ladder.lines
+    cells = dict(zip(ladder.header, line, strict=True))
+    assert cells["A0"].startswith("0.75 (3/4")
+    assert cells["A2"].startswith("0.25 (1/4")
+    assert cells["A3"] == "–"
+    assert (cells["worst"], cells["by"]) == (cells["A2"], "A2 (jpeg)")
+
+
+def test_warnings_come_first_and_the_summary_counts_them() -> None:
+    results = adaptive_results()
+    assert [line.split()[0] for line in check_lines(results)] == ["WARN", "PASS"]
+    said = " ".join(summary_sentences(results))
+    assert "jpeg:quality=75 1 of 4 (rung A2)" in said
+    assert "1 of 2 checks warn" in said
+
+
+def test_clean_against_robust_accuracy_and_the_budget_curve_are_drawn() -> None:
+    results = adaptive_results()
+    assert [plot.grid for plot in curve_plots(results)] == ["ladder"]
+    results["budget_curve"] = [
+        {"epsilon": epsilon, "defense": "none", "rows": [rung("A2", "x", right)["rows"][0]], "noise": [],
+         "knows_defense": True, "attack": "x"}
+        for epsilon, right in (("2/255", 4), ("8/255", 1))
+    ]  # fmt: skip
+    plots = {plot.grid: plot for plot in curve_plots(results)}
+    assert "2/255 1.00 (4/4" in plots["budget-curve"].description
+    assert "robust 0.25 (1/4" in plots["ladder"].description
+    assert all(plot.svg.startswith("<svg") and "http" not in plot.svg for plot in plots.values())
+
+
+def test_rungs_are_in_the_ladder_and_not_among_the_attacks_that_every_defense_met(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    write_json(run / "results.json", adaptive_results())
+    page = write_report(run).read_text(encoding="utf-8")
+    assert 'id="ladder"' in page
+    assert "No attack was adapted" not in page
+    assert page.count("A1 (jpeg)") == 0  # the rates of single rungs are in tables/rates.*
+    assert "A1 (jpeg)" in (run / "tables" / "rates.csv").read_text(encoding="utf-8")
+
+
+def test_a_run_without_a_ladder_has_the_table_of_rates_alone(tmp_path: Path) -> None:
+    results, _ = make_results()
+    assert [grid.name for grid in grids(results)] == ["rates"]
+    write_grids(tmp_path, grids(results))
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["rates.csv", "rates.md", "rates.tex"]
+
+
+def test_a_comparison_has_the_rates_of_each_run_in_columns_of_its_own(tmp_path: Path) -> None:
+    first, _ = make_results()
+    grid = comparison_grid([("a", first), ("b", adaptive_results())])
+    line = dict(zip(grid.header, next(one for one in grid.lines if one[0] == "jpeg:quality=75"), strict=True))
+    assert line["a: perturbed"] == line["b: perturbed"] != "–"
+    assert (line["a: worst"], line["b: worst"][:10]) == ("–", "0.25 (1/4,")
+
+
+@pytest.mark.parametrize("epsilon", ["8/255", "4/255"])
+def test_a_comparison_says_in_what_protocols_differ(epsilon: str, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name) for name in ("one", "two")]
+    results, _ = make_results()
+    results["protocol"]["epsilon"] = epsilon
+    write_json(runs[1] / "results.json", results)
+    page = write_comparison(runs, tmp_path / "both.html").read_text(encoding="utf-8")
+    assert ("Not the same protocol" in page) == (epsilon != "8/255")
+    assert "<script" not in page
