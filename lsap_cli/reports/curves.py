@@ -72,7 +72,9 @@ def _budget_plot(results: Json) -> CurvePlot | None:
     measure = "accuracy"
     for point in results.get("budget_curve") or []:
         row = next(iter(point["rows"]), None)
-        rate = row and (Rate.read(row["attacked_accuracy"]) or Rate.read(row["fooling_rate"]))
+        if row is None:
+            continue
+        rate = Rate.read(row["attacked_accuracy"]) or Rate.read(row["fooling_rate"])
         if rate:
             measure = "accuracy" if row["attacked_accuracy"] else "fooling rate"
             curves.setdefault(_name(point["defense"]), {})[point["epsilon"]] = rate
