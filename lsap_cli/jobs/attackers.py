@@ -24,16 +24,16 @@ from perturbations import Binding, Budget, Perturbation
 from perturbations.attacks import Attack
 from perturbations.attacks.base import objective_loss, small_noise
 from perturbations.augment import Augmentation
-from perturbations.gradients import gradient_at
+from perturbations.gradients import Loss, Seen, add_and_round, at_the_network, gradient_at
 from perturbations.objectives import Objective
-from perturbations.problem import Problem
+from perturbations.problem import Batch, Problem
 from perturbations.samplers import Sampler
 from perturbations.seeds import seeded
 
 LARGEST_DELTA = 224
 COARSE = 8  # a low-frequency pattern has this part of the network's height and width
 CLIPS = 4  # of a batch, as in generate
-PROBES = 4  # batches on which a gradient is tried
+PROBES = 3  # batches on which a gradient is tried
 FOLDER = "attackers"
 
 
@@ -198,10 +198,11 @@ class School:
             found = gradient_at(problem, batch, start, loss)
             without += int(not bool(found.gradient.abs().max() > 0))
             signs = torch.randn(problem.shape, generator=seeded(self._seed, "probe", number)).sign().to(self._device)
-            for direction, way in ((found.gradient.sign(), "along"), (signs, "chance")):
-                there = gradient_at(problem, batch, problem.budget.project(start - half * direction), loss)
-                gained = float((found.losses - there.losses).mean()) / PROBES
-                along, by_chance = (along + gained, by_chance) if way == "along" else (along, by_chance + gained)
+            before = float(found.losses.mean())
+            moved = [start - half * direction for direction in (found.gradient.sign(), signs)]
+            after = [_mean_loss(problem, batch, problem.budget.project(delta), loss) for delta in moved]
+            along += (before - after[0]) / PROBES
+            by_chance += (before - after[1]) / PROBES
         low, high, kept = self._output(attacker.defense)
         return Probe(without, PROBES, along, by_chance, low, high, kept)
 
@@ -235,6 +236,12 @@ class School:
             numbers = part.watched(len(stored.times))
             evidence.append(part.observe(stored.clip(numbers).float() / 255, numbers))
         return taught(defense, evidence)
+
+
+def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: Loss) -> float:
+    with torch.no_grad():
+        clips, _ = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+        return float(loss(Seen(clips, problem.network.score(batch.through(clips)), batch)).mean())
 
 
 def load_fit_videos(

@@ -138,7 +138,7 @@ class BatchSource:
         videos = [self._video_number(step * self.clips + place) for place in range(self.clips)]
         defense = self.defenses[_below(len(self.defenses), generator)]
         drawn = [] if defense is None else [defense.drawn(generator) for _ in range(len(videos) * self.draws)]
-        behind: list[Defense | None] = [*drawn] or [None] * (len(videos) * self.draws)
+        behind: Sequence[Defense | None] = drawn or [None] * (len(videos) * self.draws)
         clips = [
             clip
             for place, video in enumerate(videos)

@@ -97,8 +97,8 @@ def _rung(ladder: Json, rung: str, sampler: str) -> str:
     found = [rate for rate in rates if rate]
     if not found:
         return "–"
-    lowest = bool(rows[0].get("attacked_accuracy"))
-    return str((min if lowest else max)(found, key=lambda rate: rate.value))
+    sign = 1 if rows[0].get("attacked_accuracy") else -1  # the lowest accuracy, or the highest fooling rate
+    return str(min(found, key=lambda rate: sign * rate.value))
 
 
 def checks_grid(results: Json) -> Grid:
