@@ -108,7 +108,7 @@ def _summary(
     labelled = [one for one in certified if one.labels]
     counted = labelled or certified
     needed = max(one.certificate.needed for one in certified)
-    largest = smoothing.largest_radius()
+    largest = max(0.0, smoothing.largest_radius())
     vacuous = largest < needed
     covered = [one.certificate.covers and (one.right or not labelled) for one in counted]
     levels = round(epsilon * 255, 2)

@@ -44,7 +44,7 @@ def run(perturbation: Path, few: World, lsap: Lsap, tmp_path_factory: pytest.Tem
         shutil.copy(Path(lsap_cli.demo.__file__).parent / name, root / name)
     outcome = lsap(
         *words(few, perturbation, root / "run"), "--model", root / "model.toml", "--epsilons", "2/255",
-        "--certify", "0.2", "--certify-samples", "12",
+        "--certify", "0.2", "--certify-samples", "24",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert "against attackers who know the defense" in outcome.out
