@@ -222,7 +222,7 @@ def campaign_results(
         evaluated: videos that were judged.
         shared: names of judged videos that are among the fit videos.
     """
-    found: list[Check] = [disjoint(fit, evaluated, sorted(shared))]
+    found: list[Check] = [disjoint(fit, evaluated, sorted(shared))] if fit else []
     for ladder in campaign.ladders:
         found += checks(_evidence(campaign, ladder, rows, noise, classes))
     return {
