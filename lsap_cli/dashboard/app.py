@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import Monochrome
 from textual.screen import Screen
 
 from lsap_cli.dashboard.forms import Check, Form
@@ -29,6 +33,14 @@ class Commands:
     resumable: Sequence[str]
 
 
+class StyledMonochrome(Monochrome):
+    """Textual's filter for NO_COLOR, which breaks on pieces of text that have no style."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        styled = [Segment(text, style or Style.null(), control) for text, style, control in segments]
+        return super().apply(styled, background)
+
+
 class Dashboard(App[None]):
     """Watches run folders.
 
@@ -49,6 +61,7 @@ class Dashboard(App[None]):
 
     def __init__(self, root: Path, commands: Commands, opened: Path | None = None) -> None:
         super().__init__()
+        self._filters = [StyledMonochrome() if type(one) is Monochrome else one for one in self._filters]
         self.root, self.commands, self._opened = root, commands, opened
 
     def on_mount(self) -> None:

@@ -1,16 +1,16 @@
 """What a results document may hold besides its rows: checks, an adaptive ladder, detectors, a sampler matrix.
 
-Every reader takes what a run wrote, whichever lsap wrote it, and leaves out what it cannot read; nothing raises.
+The shapes are those of docs/file-formats.md. What cannot be read is left out; nothing raises.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lsap_cli.reports.rows import Rate, printable
 from lsap_cli.runs.history import number
 
-RATES = ("robust_accuracy", "attacked_accuracy", "fooling_rate", "success_rate", "rate")
+RATES = ("attacked_accuracy", "fooling_rate", "success_rate")
 
 
 @dataclass(frozen=True)
@@ -59,63 +59,57 @@ class Matrix:
 
 
 def read_checks(results: Mapping[str, Any]) -> list[Check]:
+    """The checks, each with the defense that it is about; `all` is the whole run."""
     return [
         Check(
-            printable(one.get("verdict", one.get("status", "?"))).upper(),
-            printable(one.get("test") or one.get("name") or one.get("check") or ""),
-            printable(one.get("figure") or one.get("message") or one.get("value") or ""),
+            printable(one.get("status", "?")).upper(),
+            f"{printable(one.get('name', ''))} ({printable(one.get('defense', 'all'))})",
+            printable(one.get("figure", "")),
         )
-        for one in _objects(results.get("checks"), "test")
+        for one in _objects(results.get("checks"))
     ]
 
 
 def read_ladder(results: Mapping[str, Any]) -> list[Rung]:
+    """Every rung of every defense, with the rates of its rows, one sampler after the other."""
     return [
         Rung(
-            printable(one.get("defense", "")),
-            printable(one.get("rung") or one.get("name") or one.get("attack") or ""),
-            tuple((name.replace("_", " "), rate) for name in RATES if (rate := read_rate(one.get(name)))),
+            printable(defense.get("defense", "")),
+            printable(rung.get("attack") or rung.get("rung") or ""),
+            tuple(
+                (f"{key.replace('_', ' ')}, {printable(row.get('sampler', ''))}", rate)
+                for row in _objects(rung.get("rows"))
+                for key in RATES
+                if (rate := read_rate(row.get(key)))
+            ),
         )
-        for one in _rungs(results.get("ladder"))
+        for defense in _objects(results.get("ladder"))
+        for rung in _objects(defense.get("rungs"))
     ]
 
 
 def read_detectors(results: Mapping[str, Any]) -> list[Detector]:
     return [
         Detector(
-            printable(one.get("detector") or one.get("name") or "detector"),
-            tuple(_points(one.get("roc"))),
+            f"{printable(one.get('detector', 'detector'))}, {printable(one.get('attack', ''))}",
+            tuple(_points(one.get("curve"))),
             tuple(_figures(one)),
         )
-        for one in _objects(results.get("detectors"), "detector")
+        for one in _objects(results.get("detectors"))
     ]
 
 
 def read_matrix(results: Mapping[str, Any]) -> Matrix | None:
-    """The sampler matrix, from a list of cells or from two lists of names and a table of rates."""
-    found = results.get("sampler_matrix")
-    if isinstance(found, Mapping) and isinstance(found.get("rates"), list):
-        rows, columns = (
-            _names(found, "fitted", "fit", "fit_samplers", "rows"),
-            _names(found, "samplers", "evaluated", "evaluation", "eval", "columns"),
-        )
-        table = {
-            (row, column): rate
-            for row, line in zip(rows, found["rates"], strict=False)
-            if isinstance(line, list)
-            for column, value in zip(columns, line, strict=False)
-            if (rate := read_rate(value))
-        }
-        return Matrix(tuple(rows), tuple(columns), table) if table else None
-    if isinstance(found, Mapping):
-        found = found.get("cells", found.get("rows"))
+    """The sampler matrix: a row for each perturbation, named by the samplers that it was learned through."""
     cells: dict[tuple[str, str], Rate] = {}
-    for one in _objects(found, "fitted"):
-        row = next((one[key] for key in ("fitted", "fit", "learned", "fit_sampler", "group") if key in one), "all")
-        column = next((one[key] for key in ("sampler", "evaluated", "evaluation", "eval_sampler") if key in one), None)
-        rate = next((rate for name in ("fooling_rate", *RATES) if (rate := read_rate(one.get(name)))), None)
-        if column is not None and rate is not None:
-            cells[printable(row), printable(column)] = rate
+    for one in _objects(results.get("sampler_matrix")):
+        fit, rates = one.get("fit"), one.get("rates")
+        if not isinstance(fit, list) or not isinstance(rates, Mapping):
+            continue
+        name = f"{printable(one.get('attack', ''))}: {', '.join(map(printable, fit))}"
+        for sampler, value in rates.items():
+            if rate := read_rate(value):
+                cells[name, printable(sampler)] = rate
     if not cells:
         return None
     return Matrix(tuple(dict.fromkeys(key[0] for key in cells)), tuple(dict.fromkeys(key[1] for key in cells)), cells)
@@ -131,42 +125,20 @@ def read_rate(value: object) -> Rate | None:
         return None
 
 
-def _objects(value: object, name: str) -> Iterator[Mapping[str, Any]]:
-    """The objects of a list, or of an object whose keys are their names."""
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            if isinstance(one, Mapping):
-                yield {name: key, **one}
-            elif isinstance(one, list):
-                yield from ({name: key, **each} for each in one if isinstance(each, Mapping))
-    elif isinstance(value, list):
+def _objects(value: object) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list; nothing where there is no list."""
+    if isinstance(value, list):
         yield from (one for one in value if isinstance(one, Mapping))
 
 
-def _rungs(value: object) -> Iterator[Mapping[str, Any]]:
-    """Rungs in a flat list, or below each defense."""
-    for one in _objects(value, "defense"):
-        inner = one.get("rungs")
-        if isinstance(inner, list):
-            yield from ({"defense": one.get("defense", ""), **each} for each in inner if isinstance(each, Mapping))
-        else:
-            yield one
-
-
-def _points(roc: object) -> Iterator[tuple[float, float]]:
-    """From {"fpr": [...], "tpr": [...]} or [[fpr, tpr], ...]."""
-    pairs: Sequence[Any] = []
-    if isinstance(roc, Mapping):
-        pairs = list(
-            zip(_list(roc, "fpr", "false_positive_rate"), _list(roc, "tpr", "true_positive_rate"), strict=False)
-        )
-    elif isinstance(roc, list):
-        pairs = [
-            (one.get("fpr"), one.get("tpr")) if isinstance(one, Mapping) else one
-            for one in roc
-            if isinstance(one, Mapping) or (isinstance(one, list) and len(one) >= 2)
-        ]
-    for pair in pairs:
+def _points(curve: object) -> Iterator[tuple[float, float]]:
+    """(false positive rate, true positive rate) from the two lists of a curve."""
+    if not isinstance(curve, Mapping):
+        return
+    axes = [curve.get(name) for name in ("false_positive_rate", "true_positive_rate")]
+    if not all(isinstance(axis, list) for axis in axes):
+        return
+    for pair in zip(*axes, strict=False):
         x, y = number(pair[0]), number(pair[1])
         if x is not None and y is not None:
             yield x, y
@@ -186,12 +158,3 @@ def _figures(one: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             low, high = number(value.get("low")), number(value.get("high"))
             interval = f" ({low:.2f}–{high:.2f})" if low is not None and high is not None else ""
             yield name, f"{middle:.3g}{interval}"
-
-
-def _names(found: Mapping[str, Any], *keys: str) -> list[str]:
-    return [printable(one) for one in _list(found, *keys)]
-
-
-def _list(found: Mapping[str, Any], *keys: str) -> list[Any]:
-    """The first of these that is a list."""
-    return next((list(found[key]) for key in keys if isinstance(found.get(key), list)), [])

@@ -130,7 +130,8 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     shown = [video for video in task.videos if video.name in judged]
     every_row = make_rows(records, task.classifier.labels, task.target)
     rows = _rows(every_row, task, campaign)
-    run.event("stage", name="further measurements")
+    if settings.also or settings.certify or settings.detector or settings.corruptions:
+        run.event("stage", name="further measurements")
     results = {
         "schema": "lsap.results/1",
         "rows": rows,

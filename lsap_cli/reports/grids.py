@@ -251,7 +251,12 @@ def _net(row: Json) -> str:
 
 def ladder_sentences(results: Json) -> Iterator[str]:
     """What the ladders and checks come to, for the summary."""
-    ladders = results.get("ladder") or []
+    found_ladders = results.get("ladder")
+    ladders = [
+        one
+        for one in (found_ladders if isinstance(found_ladders, list) else [])
+        if isinstance(one, dict) and one.get("robust")
+    ]
     if not ladders:
         return
     found = [(one["defense"], one["robust"][0]) for one in ladders if one["defense"] != NO_DEFENSE and one["robust"]]

@@ -60,7 +60,11 @@ def rows_of_another_kind(folder: Path) -> None:
 
 def everything_else_is_wrong(folder: Path) -> None:
     results = json.loads((folder / "results.json").read_text())
-    wrong = {"checks": 3, "ladder": [3, {"rung": {}}], "detectors": {"a": {"roc": [[1], "x", {"fpr": []}]}}}
+    wrong = {
+        "checks": 3,
+        "ladder": [3, {"rungs": [{"rung": {}, "rows": [3]}]}],
+        "detectors": [{"curve": {"false_positive_rate": ["x"], "true_positive_rate": 3}}],
+    }
     results |= wrong | {"sampler_matrix": [{}], "pictures": {"frames": [3, {}]}, "protocol": []}
     (folder / "results.json").write_text(json.dumps(results))
 

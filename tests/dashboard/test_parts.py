@@ -97,25 +97,23 @@ def test_curves_are_thinned_and_pool_what_they_leave_out() -> None:
     assert kinds["loss"].line([]).x == []
 
 
-def test_findings_are_read_from_lists_and_from_objects() -> None:
-    assert [one.verdict for one in read_checks({"checks": [{"verdict": "pass", "test": "a", "figure": "b"}]})] == [
-        "PASS"
-    ]
-    by_name = read_checks({"checks": {"noise is far below": {"status": "WARN", "value": 0.2}}})
-    assert (by_name[0].test, by_name[0].figure) == ("noise is far below", "0.2")
-    flat = read_ladder({"ladder": [{"defense": "jpeg", "rung": "A1", "robust_accuracy": RATE}]})
-    nested = read_ladder({"ladder": {"jpeg": {"rungs": [{"rung": "A1", "robust_accuracy": RATE}]}}})
-    listed = read_ladder({"ladder": {"jpeg": [{"rung": "A1", "robust_accuracy": RATE}]}})
-    assert flat == nested == listed
-    assert str(flat[0].rates[0][1]) == "0.50 (2/4, 0.15–0.85)"
-    pairs = read_detectors({"detectors": [{"name": "d", "roc": [[0, 0], [0.5, 0.9], [1, 1]], "auc": 0.8}]})
-    lists = read_detectors({"detectors": {"d": {"roc": {"fpr": [0, 0.5, 1], "tpr": [0, 0.9, 1]}, "auc": 0.8}}})
-    assert pairs[0].points == lists[0].points == ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))
-    assert pairs[0].figures == (("auc", "0.8"),)
-    cells = read_matrix({"sampler_matrix": [{"fitted": "a", "sampler": "b", "fooling_rate": RATE}]})
-    table = read_matrix({"sampler_matrix": {"fitted": ["a"], "samplers": ["b"], "rates": [[RATE]]}})
-    assert cells == table
-    assert cells is not None
+def test_findings_are_read_in_the_shapes_that_defend_writes() -> None:
+    check = {"defense": "jpeg", "name": "noise does far less", "status": "WARN", "figure": "0.2", "sentence": "why"}
+    (read,) = read_checks({"checks": [check]})
+    assert (read.verdict, read.test, read.figure) == ("WARN", "noise does far less (jpeg)", "0.2")
+    rows = [{"sampler": "uniform", "attacked_accuracy": RATE, "fooling_rate": None}]
+    ladder = [{"defense": "jpeg", "rungs": [{"rung": "A1", "attack": "A1 straight-through (jpeg)", "rows": rows}]}]
+    (rung,) = read_ladder({"ladder": ladder})
+    assert (rung.defense, rung.name) == ("jpeg", "A1 straight-through (jpeg)")
+    assert [(name, str(rate)) for name, rate in rung.rates] == [("attacked accuracy, uniform", "0.50 (2/4, 0.15–0.85)")]
+    curve = {"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.9, 1]}
+    (detector,) = read_detectors({"detectors": [{"detector": "d", "attack": "r", "curve": curve, "auc": 0.8}]})
+    assert detector.points == ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))
+    assert detector.figures == (("auc", "0.8"),)
+    entry = {"attack": "r", "fit": ["uniform", "random"], "rates": {"uniform": RATE, "random": None}, "gap": None}
+    matrix = read_matrix({"sampler_matrix": [entry]})
+    assert matrix is not None
+    assert (matrix.rows, matrix.columns) == (("r: uniform, random",), ("uniform",))
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "text", [], {}, [3, None, []], {"a": 3}, [{"roc": 3, "fooling_rate": 3}]])

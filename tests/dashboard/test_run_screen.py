@@ -120,7 +120,7 @@ def test_a_run_says_plainly_what_it_does_not_have(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("2")
-        for words in ("no checks", "no adaptive ladder", "no sampler matrix", "no detectors"):
+        for words in ("no checks", "no adaptive ladder", "no detectors"):
             await until(pilot, app, f"This run has {words}")
 
     play(runs, act, WIDE, runs / "second")
@@ -129,18 +129,21 @@ def test_a_run_says_plainly_what_it_does_not_have(runs: Path) -> None:
 def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(runs: Path) -> None:
     add(
         runs / "second" / "results.json",
-        checks=[{"verdict": "WARN", "test": "iterative beats single-step", "figure": "0.50 against 0.55"}],
-        ladder=[{"defense": "jpeg:quality=75", "rung": "A2 true gradient", "robust_accuracy": rate(3, 8)}],
-        sampler_matrix=[{"fitted": "segments", "sampler": "uniform", "fooling_rate": rate(6, 8)}],
-        detectors=[{"detector": "sparse-dense", "auc": {"value": 0.93, "low": 0.8, "high": 0.99},
-                    "roc": {"fpr": [0, 0.1, 1], "tpr": [0, 0.8, 1]}}],
+        checks=[{"defense": "all", "name": "iterative beats single-step", "status": "WARN",
+                 "figure": "0.50 against 0.55", "sentence": "why"}],
+        ladder=[{"defense": "jpeg:quality=75", "rungs": [
+            {"rung": "A2", "attack": "A2 true gradient", "rows": [{"sampler": "uniform", "attacked_accuracy": rate(3, 8)}]},
+        ]}],
+        sampler_matrix=[{"attack": "r", "fit": ["segments"], "rates": {"uniform": rate(6, 8)}, "gap": 0.0}],
+        detectors=[{"detector": "sparse-dense", "attack": "r", "auc": {"value": 0.93, "low": 0.8, "high": 0.99},
+                    "curve": {"false_positive_rate": [0, 0.1, 1], "true_positive_rate": [0, 0.8, 1]}}],
     )  # fmt: skip
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("2")
         shown = await until(pilot, app, "iterative beats single-step")
-        for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "robust accuracy 0.38 (3/8", "segments",
+        for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "attacked accuracy, uniform 0.38 (3/8", "segments",
                       "0.75 0.10–0.90", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
             assert words in shown, words
         assert app.screen.query_one("#roc").display
@@ -225,7 +228,7 @@ def test_the_log_and_the_facts(runs: Path) -> None:
         for words in ("command line", "jpeg:quality=75", "records.jsonl", "Result: protocol"):
             assert words in shown, words
 
-    play(runs, act, (120, 90), runs / "second")
+    play(runs, act, (120, 160), runs / "second")
 
 
 def test_a_run_is_compared_with_one_that_is_picked(runs: Path) -> None:

@@ -129,7 +129,7 @@ def test_marked_runs_are_compared(runs: Path) -> None:
         assert isinstance(app.screen, CompareScreen)
         assert app.screen.folders == [runs / "second", runs / "other"]
 
-    play(runs, act)
+    play(runs, act, WIDE)
 
 
 def test_n_opens_the_forms_question_mark_the_help_and_t_changes_the_theme(runs: Path) -> None:

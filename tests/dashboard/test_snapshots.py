@@ -23,6 +23,11 @@ SHOTS: dict[str, tuple[tuple[int, int], str | None, tuple[str, ...], str]] = {
 }
 
 
+def without_footer(screen: str) -> str:
+    """What a screen says but for the last line, whose keys are those of what has the focus by then."""
+    return screen.rstrip("\n").rpartition("\n")[0]
+
+
 @pytest.mark.parametrize("name", SHOTS)
 def test_the_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size, opened, keys, words = SHOTS[name]
@@ -47,7 +52,7 @@ def test_the_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: pyte
     path = HERE / "snapshots" / f"{name}.txt"
     if os.environ.get("LSAP_UPDATE_SNAPSHOTS"):
         path.write_text(found, encoding="utf-8")
-    assert found == path.read_text(encoding="utf-8")
+    assert without_footer(found) == without_footer(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])

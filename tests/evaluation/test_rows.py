@@ -122,6 +122,7 @@ def test_a_record_is_a_line_of_json_with_names() -> None:
         "changed": True,
         "recording": "b.mp4",
         "draws": None,
+        "milliseconds": 2.0,
     }
     unlabelled = FOUR[10].as_json(NAMES)
     assert (unlabelled["label"], unlabelled["correct"]) == (None, None)

@@ -78,6 +78,7 @@ def row(attack: str, right: int) -> dict[str, Any]:
     return {
         "attack": attack, "defense": "it", "sampler": "uniform", "clean_accuracy": rate_of(4, 4),
         "attacked_accuracy": rate_of(right, 4), "fooling_rate": rate_of(4 - right, 4), "net_fooling_rate": None,
+        "milliseconds_per_video": 1.0,
     }  # fmt: skip
 
 
