@@ -22,7 +22,8 @@ from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.jobs.batches import clean_predictions
 from lsap_cli.jobs.footage import load_footage
-from lsap_cli.jobs.generate import HELD_OUT, Member, Settings, make_problem, make_task
+from lsap_cli.jobs.generating.members import Member, make_problem
+from lsap_cli.jobs.generating.task import HELD_OUT, Settings, make_task
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import build_samplers
 from lsap_cli.jobs.verifying import verify
@@ -93,7 +94,7 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
                 for seed in range(options.seeds):
                     changed = replace(task, attack=attack, binding=parse_binding(attack.binding))
                     member = Member(spec, seed, task.fitted)
-                    problem, _ = make_problem(changed, footage, member, clean, settings, Alone(), run, verifies=False)
+                    problem = make_problem(changed, footage, member, clean, settings, Alone(), run)
                     state = starting_state(folder / "none", problem.shape, resume=False)
                     start = time.monotonic()
                     schedule = Schedule(options.steps, options.most_seconds)

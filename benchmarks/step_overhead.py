@@ -27,7 +27,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.jobs.batches import BatchSource
-from lsap_cli.jobs.generate import FITTED
+from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.shared import build_samplers, choose_device
 from lsap_cli.specs import build
 from perturbations import Budget, parse_binding, parse_epsilon

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, device
 
 from perturbations.updates import Memory
 
@@ -47,6 +47,11 @@ class State:
     memory: Memory = field(default_factory=dict)
     steps: int = 0
     seconds: float = 0.0
+
+    def move(self, device: device) -> None:
+        """Puts delta and the attack's memory on a device."""
+        self.delta = self.delta.to(device)
+        self.memory = {name: value.to(device) for name, value in self.memory.items()}
 
     def save(self, path: Path) -> None:
         """Writes the state, whole or not at all."""

@@ -35,7 +35,7 @@ class LookingClassifier:
     ) -> None:
         if precision not in PRECISIONS:
             raise LsapError(f"--precision {precision} is unknown; use {', '.join(PRECISIONS)}")
-        self._classifier = classifier
+        self.classifier = classifier
         self._dtype = PRECISIONS[precision]
         self._wanted = layer
         self._layer: str | None = None
@@ -55,8 +55,8 @@ class LookingClassifier:
             return self._score(clips).float()
 
     def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        with self._autocast(clips), outputs_of(self._classifier.network, [self.layer]) as kept:
-            logits = self._classifier.score(clips)
+        with self._autocast(clips), outputs_of(self.classifier.network, [self.layer]) as kept:
+            logits = self.classifier.score(clips)
         features = frame_features(kept[self.layer], len(clips), clips.shape[1])
         assert features is not None  # the layer was tried
         return logits.float(), features.float()
@@ -64,13 +64,13 @@ class LookingClassifier:
     def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
         convolutions = [
             name
-            for name, module in self._classifier.network.named_modules()
+            for name, module in self.classifier.network.named_modules()
             if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
         ]
         if not convolutions:
-            raise LsapError(f"the model '{self._classifier.name}' has no convolutions, which this attack excites")
-        with self._autocast(clips), outputs_of(self._classifier.network, convolutions) as kept:
-            logits = self._classifier.score(clips)
+            raise LsapError(f"the model '{self.classifier.name}' has no convolutions, which this attack excites")
+        with self._autocast(clips), outputs_of(self.classifier.network, convolutions) as kept:
+            logits = self.classifier.score(clips)
         return logits.float(), [kept[name] for name in convolutions if name in kept]
 
     def _autocast(self, clips: Tensor) -> Any:
@@ -78,15 +78,15 @@ class LookingClassifier:
 
     def _find(self) -> str:
         """Tries the network on gray clips and sees which outputs have time in them."""
-        frames, (height, width) = self._classifier.frames, self._classifier.geometry.size
-        parameter = next(self._classifier.parameters(), None)
+        frames, (height, width) = self.classifier.frames, self.classifier.geometry.size
+        parameter = next(self.classifier.parameters(), None)
         device = None if parameter is None else parameter.device
         clips = torch.full((2, frames, 3, height, width), 0.5, device=device)
-        names = [name for name, _ in self._classifier.network.named_modules() if name]
+        names = [name for name, _ in self.classifier.network.named_modules() if name]
         if self._wanted is not None and self._wanted not in names:
             raise LsapError(f"--layer '{self._wanted}' is not in the model; the last ones are {', '.join(names[-8:])}")
-        with torch.no_grad(), outputs_of(self._classifier.network, names) as kept:
-            self._classifier.score(clips)
+        with torch.no_grad(), outputs_of(self.classifier.network, names) as kept:
+            self.classifier.score(clips)
         fit = [name for name, output in kept.items() if frame_features(output, 2, frames) is not None]
         if self._wanted is None and fit:
             return fit[-1]
@@ -94,7 +94,7 @@ class LookingClassifier:
             return str(self._wanted)
         told = f"--layer '{self._wanted}' has no moments in time" if self._wanted else "no layer keeps moments in time"
         raise LsapError(
-            f"{told} to look at in the model '{self._classifier.name}'; "
+            f"{told} to look at in the model '{self.classifier.name}'; "
             + (f"use one of {', '.join(fit[-8:])}" if fit else "use an attack and a --coherence that need none")
         )
 

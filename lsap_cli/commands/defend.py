@@ -87,7 +87,8 @@ def command(
         return
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
-    from lsap_cli.jobs.defend import Settings, defend
+    from lsap_cli.jobs.defend import defend
+    from lsap_cli.jobs.defending.task import Settings
     from lsap_cli.jobs.resuming import check_same_settings
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import check_lines, ladder_table, results_table, summary_sentence

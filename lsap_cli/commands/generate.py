@@ -125,7 +125,8 @@ def command(
     if learn_from not in LEARN_FROM:
         raise LsapError(f"--from {learn_from} is unknown; use {', '.join(LEARN_FROM)}")
 
-    from lsap_cli.jobs.generate import Settings, generate
+    from lsap_cli.jobs.generate import generate
+    from lsap_cli.jobs.generating.task import Settings
     from lsap_cli.jobs.resuming import check_same_settings
     from lsap_cli.reports.tables import results_table
 

@@ -15,7 +15,7 @@ from lsap_cli.datasets.listing import Video, content_hash, slug
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
-from lsap_cli.jobs.batches import BatchSource, clean_predictions
+from lsap_cli.jobs.batches import BatchSource, as_problem, clean_predictions, size_of_delta
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import Skipped, skip
 from lsap_cli.runs import Run
@@ -30,7 +30,6 @@ from perturbations.problem import Batch, Problem
 from perturbations.samplers import Sampler
 from perturbations.seeds import seeded
 
-LARGEST_DELTA = 224
 COARSE = 8  # a low-frequency pattern has this part of the network's height and width
 CLIPS = 4  # of a batch, as in generate
 PROBES = 3  # batches on which a gradient is tried
@@ -137,8 +136,7 @@ class School:
         state_path = path.with_suffix(".state")
         try:
             state = starting_state(state_path, problem.shape, self._resume)
-            state.delta = state.delta.to(self._device)
-            state.memory = {name: value.to(self._device) for name, value in state.memory.items()}
+            state.move(self._device)
             schedule = Schedule(attacker.steps, None)
             run_learning(problem, attacker.attack, state, schedule, None, state_path, self._run, member=attacker.name)
         except ValueError as error:
@@ -154,7 +152,7 @@ class School:
     def problem(self, attacker: Attacker) -> Problem:
         """What an attacker has to solve."""
         classifier = self._classifier
-        height, width = (min(side, LARGEST_DELTA) for side in classifier.geometry.size)
+        height, width = size_of_delta(classifier.geometry)
         if attacker.coarse:
             height, width = max(1, height // COARSE), max(1, width // COARSE)
         source = BatchSource(
@@ -172,20 +170,7 @@ class School:
             defenses=(attacker.defense,),
             draws=attacker.draws,
         )
-        return Problem(
-            network=self._network,
-            draw=source.draw,
-            objective=self._objective,
-            budget=attacker.budget,
-            binding=attacker.binding,
-            shape=(attacker.binding.period, 3, height, width),
-            frames=classifier.frames,
-            classes=len(classifier.labels),
-            seed=self._seed,
-            device=self._device,
-            part=[CLIPS],
-            say=lambda message: self._run.event("warning", message=message),
-        )
+        return as_problem(source, self._network, self._objective, attacker.budget, CLIPS, self._run)
 
     def probe(self, attacker: Attacker) -> Probe:
         """Tries the gradient that an attacker would have, and looks at what his defense gives."""

@@ -16,14 +16,18 @@ from defenses import Defense
 from defenses.base import wants_gradient
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.datasets.store import StoredVideo
-from perturbations import Binding
+from lsap_cli.runs import Run
+from perturbations import Binding, Budget
 from perturbations.augment import Augmentation, Change
 from perturbations.bindings import NO_SLOT
-from perturbations.problem import Batch
+from perturbations.objectives import Objective
+from perturbations.problem import Alone, Batch, Gather, Problem
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
+LARGEST_DELTA = 224  # height and width of a pattern: larger ones are learned at this size
 DEVICE_SHARE = 0.5  # of a GPU's free memory, for the frames of all videos
 
 
@@ -252,6 +256,49 @@ class _Defended:
                 defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
             made.append(defended + ((defended * 255).round() / 255 - defended).detach())
         return torch.stack(made)
+
+
+def size_of_delta(geometry: Geometry) -> tuple[int, int]:
+    """(h, w) of the pattern that is learned for a network: its own size, within a limit."""
+    height, width = geometry.size
+    return min(height, LARGEST_DELTA), min(width, LARGEST_DELTA)
+
+
+def as_problem(
+    source: BatchSource,
+    network: LookingClassifier,
+    objective: Objective,
+    budget: Budget,
+    part: int,
+    run: Run,
+    together: Gather | None = None,
+) -> Problem:
+    """What an attack solves on a source's batches.
+
+    Args:
+        source: of batches; every size comes from it.
+        network: that they go through.
+        objective: what the attacker wants.
+        budget: of delta.
+        part: clips that go through the network at a time.
+        run: is told of warnings.
+        together: processes that learn the same delta; None: this one alone.
+    """
+    return Problem(
+        network=network,
+        draw=source.draw,
+        objective=objective,
+        budget=budget,
+        binding=source.binding,
+        shape=(source.binding.period, 3, *source.delta_size),
+        frames=source.frames,
+        classes=len(network.classifier.labels),
+        seed=source.seed,
+        device=source.device,
+        together=together or Alone(),
+        part=[part],
+        say=lambda message: run.event("warning", message=message),
+    )
 
 
 def clean_predictions(classifier: Classifier, videos: Sequence[StoredVideo], seed: int, batch: int) -> Tensor:

@@ -14,7 +14,7 @@ from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.checks import Check, Evidence, checks, disjoint
 from lsap_cli.evaluation.rows import NO_ATTACK, Record
 from lsap_cli.jobs.attackers import Attacker, Probe, School, load_fit_videos
-from lsap_cli.jobs.generate import FITTED
+from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.ladder import Ladder, knowing, ladder_results, plan_ladder, undefended
 from lsap_cli.jobs.shared import Skipped, build_samplers
 from lsap_cli.runs import Run

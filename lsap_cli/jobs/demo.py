@@ -7,6 +7,8 @@ from typing import Any
 
 from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
+from lsap_cli.jobs.defending.task import Settings as DefendSettings
+from lsap_cli.jobs.generating.task import Settings as GenerateSettings
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
 
@@ -51,7 +53,7 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
         write_dataset(folder, count, seed + settings.seed, lambda path: run.event("file", path=path.name))
     out = root / "perturbation.safetensors"
     run.event("note", message=f"1 of 3  lsap generate: learn one pattern from {FIT_PER_CLASS * len(LABELS)} videos")
-    wanted = generate.Settings(
+    wanted = GenerateSettings(
         videos=str(root / "videos" / "learn"), model="demo", out=str(out), epsilon=settings.epsilon, binding=BINDING,
         time_budget=settings.time_budget, device=settings.device, seed=settings.seed, batch=8,
     )  # fmt: skip
@@ -63,7 +65,7 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
     with Run(root / "apply", "apply", vars(applied), [listener]) as part:
         apply.apply(applied, part)
     run.event("note", message="3 of 3  lsap defend: what does the model see now, and which defense helps?")
-    judged = defend.Settings(
+    judged = DefendSettings(
         videos=str(root / "videos" / "test"), model="demo", perturbed=str(root / "perturbed"), sampler=SAMPLERS,
         device=settings.device, seed=settings.seed, batch=16,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, make_rows
 from lsap_cli.jobs.attackers import School, load_fit_videos
 from lsap_cli.jobs.campaign import MEMORY, plain_attacker
-from lsap_cli.jobs.generate import FITTED
+from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.judging import judge_videos
 from lsap_cli.jobs.shared import build_samplers, listed
 from lsap_cli.runs import Run

@@ -10,7 +10,8 @@ from torch import Tensor
 from defenses import DEFENSES
 from defenses.base import FrameDefense, Gradient, RandomDefense, check_indices, unique_frames
 from lsap_cli.demo.videos import write_dataset
-from lsap_cli.jobs.defend import Settings, defend
+from lsap_cli.jobs.defend import defend
+from lsap_cli.jobs.defending.task import Settings
 from lsap_cli.runs import Run
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 

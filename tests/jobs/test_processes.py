@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from lsap_cli.errors import LsapError
-from lsap_cli.jobs.generate import Settings, generate
+from lsap_cli.jobs.generate import generate
+from lsap_cli.jobs.generating.task import Settings
 from lsap_cli.jobs.processes import joined, own_device, process_number
 from lsap_cli.runs import Run
 from perturbations import Perturbation

@@ -1,0 +1,1 @@
+"""The parts of `lsap defend`: its task, and the measurements beside the matrix."""

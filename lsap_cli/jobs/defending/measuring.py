@@ -1,0 +1,74 @@
+"""What `defend` measures beside the matrix of attacks and defenses: detectors, natural corruptions, certificates."""
+
+import json
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.certificates import Certified, certificate_rows, certify_video
+from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
+from lsap_cli.evaluation.detection import Score, detector_rows, score_all
+from lsap_cli.evaluation.protocol import Clean
+from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
+from lsap_cli.jobs.defending.task import Task
+from lsap_cli.jobs.judging import judge_videos
+from lsap_cli.runs import Run
+from lsap_cli.video.reading import UnreadableVideo
+
+
+def detect(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]]:
+    """The detectors' rows; their scores go to detections.jsonl."""
+    if not task.detectors:
+        return []
+    videos = [video for video in task.videos if video.name in judged]
+    run.event("stage", name="detecting", videos=len(videos), detectors=list(task.detectors))
+    scores: list[Score] = []
+    seen: set[str] = set()  # a video comes again with the scores that take the others
+    for video, outcome in score_all(task.judge, task.detectors, videos):
+        if isinstance(outcome, UnreadableVideo):
+            raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+        scores += outcome
+        if video.name not in seen:
+            run.event("video", path=video.name)
+        seen.add(video.name)
+    rows, flagged = detector_rows(scores, task.detectors, NO_ATTACK)
+    with (run.folder / "detections.jsonl").open("w", encoding="utf-8") as lines:
+        for one in scores:
+            alarm = flagged[one.detector, one.attack, one.video]
+            lines.write(json.dumps(one.as_json() | {"flagged": alarm}) + "\n")
+    return rows
+
+
+def corrupt(task: Task, run: Run, judged: Collection[str], resume: bool) -> dict[str, Any] | None:
+    """Clean videos under natural corruptions, with the first sampler; predictions go to corruptions.jsonl."""
+    sampler = next(iter(task.judge.samplers))
+    judge = replace(
+        task.judge,
+        samplers={sampler: task.judge.samplers[sampler]},
+        attacks={NO_ATTACK: Clean()},
+        defenses={NO_DEFENSE: None, **corruption_names()},
+        draws=1,
+        changes={},
+    )
+    videos = [video for video in task.videos if video.name in judged and video.labels]
+    run.event("stage", name="corrupting", videos=len(videos), corruptions=len(judge.defenses) - 1)
+    records = judge_videos(judge, videos, run, "corruptions.jsonl", resume=resume)
+    return natural_robustness(records, sampler)
+
+
+def certify(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]]:
+    """What randomized smoothing can promise within the perturbation's budget; certificates go to certificates.jsonl."""
+    if not task.smoothings or task.perturbation is None:
+        return []
+    videos = [video for video in task.videos if video.name in judged]
+    run.event("stage", name="certifying", videos=len(videos), smoothings=list(task.smoothings))
+    epsilon = float(task.perturbation.budget.epsilon)
+    certified: list[Certified] = []
+    with (run.folder / "certificates.jsonl").open("w", encoding="utf-8") as lines:
+        for video in videos:
+            mine = list(certify_video(task.judge, task.smoothings, video, epsilon))
+            certified += mine
+            lines.writelines(json.dumps(one.as_json(task.classifier.labels)) + "\n" for one in mine)
+            run.event("video", path=video.name)
+    return certificate_rows(certified)
