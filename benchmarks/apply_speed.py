@@ -149,7 +149,11 @@ def timed(ways: dict[str, Callable[[], object]], rounds: int) -> tuple[dict[str,
             if number:  # the first round warms up
                 wall[way].append(time.perf_counter() - start)
                 cpu[way].append(processor_seconds() - used)
-    return tuple({way: statistics.median(times) for way, times in one.items()} for one in (wall, cpu))  # type: ignore[return-value]
+    return medians(wall), medians(cpu)
+
+
+def medians(times: dict[str, list[float]]) -> dict[str, float]:
+    return {way: statistics.median(measured) for way, measured in times.items()}
 
 
 def workers(clips: Path, work: Path, rounds: int) -> dict[str, Any]:

@@ -128,15 +128,10 @@ def test_a_started_run_is_a_process_of_its_own_and_is_opened(tmp_path: Path, wor
         await until(pilot, app, "There is no run")
         app.open_start("generate")
         await until(pilot, app, "videos is needed")
-        rows = {
-            row.field.name: row for row in app.screen.query(FieldRow) if row.region.area or row.field.name == "steps"
-        }
         values = {"videos": str(world.learn), "model": "demo", "out": str(tmp_path / "r.safetensors"), "steps": "2"}
-        pane = app.screen._pane  # type: ignore[attr-defined]
-        for row in pane.query(FieldRow):
+        for row in app.screen.query_one("#form-generate").query(FieldRow):
             if row.field.name in values:
                 row.query_one(Input).value = values[row.field.name]
-        assert rows
         await until(pilot, app, "ready")
         await pilot.press("ctrl+s")
         await pilot.pause(0.5)

@@ -256,7 +256,7 @@ def test_each_clip_of_a_batch_gets_a_draw_of_a_random_defense_and_a_step_always_
     source = replace(SOURCE, defenses=[RandomNoise()], augmentation=None)
     seeds = [getattr(defense, "seed") for defense in source.plan(3).defenses]  # noqa: B009 - not of every defense
     assert len(set(seeds)) == len(seeds) > 1
-    assert [getattr(defense, "seed") for defense in source.plan(3).defenses] == seeds  # noqa: B009
+    assert [getattr(defense, "seed") for defense in source.plan(3).defenses] == seeds  # noqa: B009 - likewise
 
 
 def test_several_draws_show_the_same_clips_each_behind_another_draw() -> None:

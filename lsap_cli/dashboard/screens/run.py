@@ -287,5 +287,5 @@ class LogPane(LogView):
     def __init__(self) -> None:
         super().__init__(id="log-pane")
 
-    def show(self, watch: RunWatch) -> None:  # type: ignore[override]
+    def show(self, watch: RunWatch) -> None:  # type: ignore[override]  # panes are shown a watch, a log its history
         super().show(watch.history)
