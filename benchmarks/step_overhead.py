@@ -9,13 +9,16 @@ the network waits for its batch. Peak memory is measured in two more processes, 
 
 import argparse
 import json
+import os
 import platform
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,26 +29,27 @@ from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
-from lsap_cli.jobs.batches import BatchSource
+from lsap_cli.jobs.batches import BatchSource, as_problem, size_of_delta
 from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.shared import build_samplers, choose_device
+from lsap_cli.runs import Run
 from lsap_cli.specs import build
-from perturbations import Budget, parse_binding, parse_epsilon
+from perturbations import Binding, Budget, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS
 from perturbations.augment import Augmentation
 from perturbations.learn import State, learn
 from perturbations.objectives import Untargeted
-from perturbations.problem import Batch, Problem
+from perturbations.problem import Batch
 
 WARM_SHARE = 5  # one round in this many is for warming up
 
 
 def main() -> None:
     options = arguments()
-    if options.only:
-        measure(options)
-        return
     result = measure(options)
+    if options.only:
+        print(result["peak"])
+        return
     peaks = {kind: peak_memory(kind) for kind in ("step", "bare")}
     result |= {f"peak_{kind}_mb": round(peak) for kind, peak in peaks.items()}
     print(json.dumps(result, indent=1))
@@ -60,33 +64,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--most-videos", type=int, default=16)
+    parser.add_argument("--run", type=Path, default=Path(tempfile.gettempdir()) / f"lsap-step-overhead-{os.getpid()}")
     parser.add_argument("--only", choices=["step", "bare"], help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Takes steps of both kinds, or of the one that is asked for; gives the figures."""
     device = choose_device(options.device)
     classifier = load_classifier(options.model).to(device)
+    whole: list[float] = []
+    bare: list[float] = []
+    waited: list[float] = []
     with FrameStore(classifier.geometry.shrink, 2**31, torch.get_num_threads()) as store:
         videos = list_videos(options.videos, classifier.labels).videos[: options.most_videos]
         stored = [one for _, one in store.load(videos) if isinstance(one, StoredVideo)]
         store_bytes = store.cost.memory_bytes
         attack = build(options.attack, ATTACKS, "attack")
-        binding, budget = parse_binding(attack.binding), Budget("linf", parse_epsilon("8/255"))
-        source = BatchSource(
-            videos=stored,
-            clean_predictions=torch.zeros(len(stored), 2, dtype=torch.long),
-            samplers=list(build_samplers((classifier.sampler_spec, *FITTED)).values()),
-            frames=classifier.frames,
-            geometry=classifier.geometry,
-            binding=binding,
-            delta_size=classifier.geometry.size,
-            augmentation=Augmentation(),
-            clips=options.batch,
-            seed=0,
-            device=device,
-        )
-        waited: list[float] = []
+        source = batches(classifier, stored, parse_binding(attack.binding), options.batch, device)
 
         def draw(step: int) -> Batch:
             start = now(device)
@@ -94,33 +89,21 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
             waited.append(now(device) - start)
             return batch
 
-        shape = (binding.period, 3, *classifier.geometry.size)
-        problem = Problem(
-            network=LookingClassifier(classifier), draw=draw, objective=Untargeted(), budget=budget, binding=binding,
-            shape=shape, frames=classifier.frames, classes=len(classifier.labels), device=device,
-        )  # fmt: skip
-        state = State(torch.zeros(shape, device=device))
-        steps = learn(problem, attack, state, lambda now: now.steps / 10**6)
-        whole: list[float] = []
-        bare: list[float] = []
-        for number in range(options.steps):
-            if options.only != "bare":
-                whole.append(timed(lambda: next(steps), device))
-            if options.only != "step":
-                frames = source.draw(number).frames.requires_grad_()
-                bare.append(timed(partial(forward_and_backward, classifier, frames), device))
+        with Run(options.run, "benchmark", {}, []) as run:
+            network, budget = LookingClassifier(classifier), Budget("linf", parse_epsilon("8/255"))
+            problem = as_problem(source, network, Untargeted(), budget, options.batch, run)
+            state = State(problem.zeros())
+            steps = learn(replace(problem, draw=draw), attack, state, lambda now: now.steps / 10**6)
+            for number in range(options.steps):
+                if options.only != "bare":
+                    whole.append(timed(lambda: next(steps), device))
+                if options.only != "step":
+                    frames = source.draw(number).frames.requires_grad_()
+                    bare.append(timed(partial(forward_and_backward, classifier, frames), device))
     if options.only:
-        peak = (
-            torch.cuda.max_memory_allocated()
-            if device.type == "cuda"
-            else 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        )
-        print(peak)
-        return {}
+        return {"peak": peak_so_far(device)}
     warm = options.steps // WARM_SHARE
-    step, network = statistics.median(whole[warm:]), statistics.median(bare[warm:])
-    pairs = [one / other for one, other in zip(whole[warm:], bare[warm:], strict=True)]
-    return {
+    about = {
         "model": classifier.name,
         "attack": options.attack,
         "device": str(device) if device.type == "cpu" else torch.cuda.get_device_name(device),
@@ -128,14 +111,49 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         "torch": torch.__version__,
         "platform": platform.platform(),
         "batch": options.batch,
+        "frame_store_mb": round(store_bytes / 2**20),
+    }
+    return about | figures(whole[warm:], bare[warm:], waited[warm:])
+
+
+def batches(
+    classifier: Classifier, videos: list[StoredVideo], binding: Binding, clips: int, device: torch.device
+) -> BatchSource:
+    """As `lsap generate` draws them by default."""
+    return BatchSource(
+        videos=videos,
+        clean_predictions=torch.zeros(len(videos), 2, dtype=torch.long),
+        samplers=list(build_samplers((classifier.sampler_spec, *FITTED)).values()),
+        frames=classifier.frames,
+        geometry=classifier.geometry,
+        binding=binding,
+        delta_size=size_of_delta(classifier.geometry),
+        augmentation=Augmentation(),
+        clips=clips,
+        seed=0,
+        device=device,
+    )
+
+
+def figures(whole: list[float], bare: list[float], waited: list[float]) -> dict[str, object]:
+    """Of seconds, in the order of the rounds."""
+    step, network = statistics.median(whole), statistics.median(bare)
+    pairs = [one / other for one, other in zip(whole, bare, strict=True)]
+    return {
         "step_seconds": round(step, 4),
         "bare_seconds": round(network, 4),
         "ratio": round(step / network, 3),
         "ratio_of_pairs_quartiles": [round(one, 3) for one in statistics.quantiles(pairs, n=4)],
-        "waiting_share": round(statistics.median(waited[warm:]) / step, 4),
-        "rounds": options.steps - warm,
-        "frame_store_mb": round(store_bytes / 2**20),
+        "waiting_share": round(statistics.median(waited) / step, 4),
+        "rounds": len(whole),
     }
+
+
+def peak_so_far(device: torch.device) -> int:
+    """Bytes: of the GPU where there is one, else of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def peak_memory(kind: str) -> float:
