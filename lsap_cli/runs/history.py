@@ -150,6 +150,7 @@ class History:
     last_step: Step | None = None
     last_file: File | None = None
     last_usage: Usage | None = None
+    at_work: str = ""
     skipped: int = 0
     warnings: int = 0
     counted: int = 0
@@ -239,6 +240,9 @@ class History:
             self.last_file = _file(event)
             self.files.add(self.last_file)
             self._log(time, kind, _file_words(event))
+            self.at_work = ""
+        elif kind == "frames":
+            self.at_work = _frames_words(event)
         elif kind == "usage":
             self.last_usage = _usage(event)
             self.usage.add(self.last_usage)
@@ -356,6 +360,13 @@ def _file(event: Mapping[str, Any]) -> File:
 def _file_words(event: Mapping[str, Any]) -> str:
     linf = number(event.get("linf"))
     return f"{event.get('path', '')}" + (f": largest change {linf:.0f}/255" if linf is not None else "")
+
+
+def _frames_words(event: Mapping[str, Any]) -> str:
+    frame, frames, pace = (number(event.get(key)) for key in ("frame", "frames", "frames_per_second"))
+    if frame is None or frames is None or pace is None:
+        return ""
+    return f"{event.get('path', '')}: {event.get('doing', '')} frame {frame:.0f} of {frames:.0f}, {pace:.0f} a second"
 
 
 def _usage(event: Mapping[str, Any]) -> Usage:

@@ -81,6 +81,15 @@ def test_what_a_step_does_not_say_is_none_and_what_it_says_is_read() -> None:
     assert (second.coherence, second.step_size, second.progress, second.left) == (0.25, 0.004, 0.5, 9.0)
 
 
+def test_the_frame_that_a_worker_is_at_is_known_until_its_file_is_done_and_stays_out_of_the_log() -> None:
+    history = History()
+    history.feed(line("frames", 1.0, path="a.mp4", frame=8, frames=40, doing="checking", frames_per_second=26.6))
+    assert history.at_work == "a.mp4: checking frame 8 of 40, 27 a second"
+    history.feed(line("file", 2.0, path="a.mp4", linf=8))
+    assert history.at_work == ""
+    assert [one.kind for one in history.log] == ["file"]
+
+
 def test_steps_that_a_resumed_run_repeats_count_once() -> None:
     history = History()
     history.feed(b"".join(step(at) for at in range(1, 11)))

@@ -171,7 +171,7 @@ def _learning_numbers(watch: RunWatch) -> list[str]:
     first = [f"step {step.number:.0f}", f"loss {figure(step.loss, 3)}", batch]
     second = [
         f"coherence {figure(step.coherence)}" if step.coherence is not None else "",
-        f"step size {figure(step.step_size * 255)}/255" if step.step_size is not None else "",
+        f"step size {step.step_size * 255:.2f}/255" if step.step_size is not None else "",
         f"{speed:.0f} clips/s" if speed is not None else "",
         left,
     ]
@@ -189,7 +189,8 @@ def _counting_numbers(watch: RunWatch) -> list[str]:
         rate = history.counted / passed
         parts += [f"{rate:.1f} a second", f"{duration((stage.total - history.counted) / rate)} left"]
     left_out = f"{history.skipped} left out" if history.skipped else ""
-    return [_joined([*parts, left_out]), *_norms(watch)]
+    at_work = [printable(history.at_work)] if watch.facts.live and history.at_work else []
+    return [_joined([*parts, left_out]), *at_work, *_norms(watch)]
 
 
 def _norms(watch: RunWatch) -> list[str]:
