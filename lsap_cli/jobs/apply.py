@@ -258,9 +258,7 @@ class _Work:
             "file",
             path=job.video.name,
             output=job.output,
-            linf=written["linf"],
-            l2_rms=written["l2_rms"],
-            exact=written["exact"],
+            **{key: written[key] for key in ("frames", "linf", "l2_rms", "exact", "cosine", "energy_kept")},
             seconds=finished.seconds,
             memory_bytes=finished.memory_bytes,
         )

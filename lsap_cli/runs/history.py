@@ -63,7 +63,9 @@ class File:
     linf: float | None
     l2_rms: float | None
     exact: bool | None
-    survival: float | None
+    cosine: float | None  # between what was to be added and what a reader finds
+    energy_kept: float | None  # of what was to be added
+    frames_per_second: float | None
 
 
 @dataclass(frozen=True)
@@ -347,13 +349,16 @@ def _step(event: Mapping[str, Any]) -> Step | None:
 
 def _file(event: Mapping[str, Any]) -> File:
     exact = event.get("exact")
+    frames, seconds = number(event.get("frames")), number(event.get("seconds"))
     return File(
         path=str(event.get("path", "")),
         time=number(event.get("time")),
         linf=number(event.get("linf")),
         l2_rms=number(event.get("l2_rms")),
         exact=exact if isinstance(exact, bool) else None,
-        survival=number(event.get("survival")),
+        cosine=number(event.get("cosine")),
+        energy_kept=number(event.get("energy_kept")),
+        frames_per_second=frames / seconds if frames is not None and seconds else None,
     )
 
 

@@ -77,6 +77,24 @@ def test_coherence_and_step_size_are_drawn_where_a_run_records_them(runs: Path) 
     play(runs, act, WIDE, runs / "other")
 
 
+def test_of_a_lossy_file_apply_shows_how_much_survived_and_how_fast_it_was_written(runs: Path) -> None:
+    folder = runs / "tour" / "apply"
+    lossy = {
+        "kind": "file", "path": "lossy.mp4", "frames": 40, "linf": 23, "l2_rms": 3.5, "exact": False, "cosine": 0.671,
+        "energy_kept": 0.52, "seconds": 2.0,
+    }  # fmt: skip
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as events:
+        events.write(json.dumps(lossy) + "\n")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "else cosine 0.67 or more")
+        await until(pilot, app, "0.67, 0.52")
+        row = next(line for line in words_on(app).splitlines() if "lossy.mp4" in line)
+        assert row.split()[1:4] == ["20", "23/255", "3.50/255"]
+
+    play(runs, act, opened=folder)
+
+
 def test_apply_shows_its_files_with_what_a_reader_finds_in_them(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         shown = await until(pilot, app, "exactly")

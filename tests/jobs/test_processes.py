@@ -1,14 +1,18 @@
 """Several processes learn the bits that one process learns in as many parts."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from lsap_cli.errors import LsapError
+from lsap_cli.jobs import learning
 from lsap_cli.jobs.generate import generate
 from lsap_cli.jobs.generating.task import Settings
 from lsap_cli.jobs.processes import joined, own_device, process_number
@@ -52,15 +56,12 @@ def settings(tmp_path: Path) -> Settings:
     )  # fmt: skip
 
 
-def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time(
-    settings: Settings, tmp_path: Path
-) -> None:
-    with Run(tmp_path / "one", "generate", {}, []) as run:
-        alone = generate(settings, run, started=0.0)
+def two_processes(settings: Settings, tmp_path: Path, *more: str) -> Perturbation:
+    """What `torchrun` with two processes learns."""
     words = [
         "generate", settings.videos, "--model", settings.model, "--out", tmp_path / "two.safetensors",
         "--steps", 6, "--batch", 4, "--sampler", "uniform", "--sampler", "dense:stride=1", "--device", "cpu",
-        "--run", tmp_path / "two", "--json",
+        "--run", tmp_path / "two", "--json", *more,
     ]  # fmt: skip
     # torchrun takes --run for its own --run-path, wherever it stands, unless -- comes before.
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
@@ -69,7 +70,29 @@ def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time(
         capture_output=True, text=True, timeout=300, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    one, two = (Perturbation.load(tmp_path / f"{name}.safetensors") for name in ("one", "two"))
+    return Perturbation.load(tmp_path / "two.safetensors")
+
+
+def state_after_three_steps(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The saved state of a run that was stopped in its fourth step."""
+
+    def stop(event: Mapping[str, Any]) -> None:
+        if event["kind"] == "step" and event["number"] == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(learning, "SAVE_EVERY_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt), Run(folder, "generate", {}, [stop]) as run:
+        generate(settings, run, started=0.0)
+    return folder / "state.safetensors"
+
+
+def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time_also_when_they_are_resumed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Run(tmp_path / "one", "generate", {}, []) as run:
+        alone = generate(settings, run, started=0.0)
+    one = Perturbation.load(tmp_path / "one.safetensors")
+    two = two_processes(settings, tmp_path)
     assert alone["steps"] == one.record["steps"] == two.record["steps"] == 6
     assert one.delta.abs().max() > 0
     assert torch.equal(one.delta, two.delta)
@@ -78,6 +101,18 @@ def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time(
         for learned in (one, two)
     ]
     assert rows[0] == rows[1]
+
+    stopped = state_after_three_steps(settings, tmp_path / "stopped", monkeypatch)
+    stopped.replace(tmp_path / "two" / "state.safetensors")
+    (tmp_path / "two.safetensors").unlink()
+    about = tmp_path / "two" / "run.json"
+    about.write_text(about.read_text().replace('"done"', '"interrupted"'))
+    again = two_processes(settings, tmp_path, "--resume")
+    events = [json.loads(line) for line in (tmp_path / "two" / "events.jsonl").read_text().splitlines()]
+    begun = max(number for number, event in enumerate(events) if event["kind"] == "resumed")
+    assert events[begun]["step"] == 3
+    assert [event["number"] for event in events[begun:] if event["kind"] == "step"] == [4, 5, 6]
+    assert torch.equal(again.delta, one.delta)
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ class LivePane(Vertical):
         yield LogView(id="log")
 
     def on_mount(self) -> None:
-        self.query_one("#files", DataTable).add_columns("file", "largest change", "RMS", "survived")
+        self.query_one("#files", DataTable).add_columns("file", "frames/s", "largest", "RMS", "cosine, energy")
         self._choose(0)
 
     def next_curve(self) -> None:
@@ -200,9 +200,11 @@ def _norms(watch: RunWatch) -> list[str]:
         return []
     largest = max((one.linf for one in files if one.linf is not None), default=None)
     exact = sum(one.exact is True for one in files)
-    survivals = [one.survival for one in files if one.survival is not None]
-    survived = f"survival {min(survivals):.2f} or more" if survivals else f"exact in {exact} of {len(files)} files"
-    return [_joined([f"largest change {figure(largest, 0)}/255", survived])]
+    cosines = [one.cosine for one in files if one.cosine is not None and one.exact is not True]
+    survived = f"else cosine {min(cosines):.2f} or more" if cosines else ""
+    return [
+        _joined([f"largest change {figure(largest, 0)}/255", f"exact in {exact} of {len(files)} files", survived])
+    ]
 
 
 def _machine(watch: RunWatch) -> str:
@@ -223,6 +225,8 @@ def _joined(parts: list[str]) -> str:
 
 
 def _file_cells(one: File) -> list[str]:
-    words = {True: "exactly", False: "not exactly", None: DASH}
-    survived = f"{one.survival:.2f}" if one.survival is not None else words[one.exact]
-    return [one_line(one.path, 40), f"{figure(one.linf, 0)}/255", f"{figure(one.l2_rms)}/255", survived]
+    survived = {True: "exactly", False: "not exactly", None: DASH}[one.exact]
+    if one.exact is not True and one.cosine is not None:
+        survived = f"{one.cosine:.2f}, {figure(one.energy_kept)}"
+    pace = f"{one.frames_per_second:.0f}" if one.frames_per_second is not None else DASH
+    return [one_line(one.path, 24), pace, f"{figure(one.linf, 0)}/255", f"{figure(one.l2_rms)}/255", survived]
