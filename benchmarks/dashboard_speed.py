@@ -140,7 +140,9 @@ def first_screen(root: Path, repeats: int) -> dict[str, Any]:
 
 
 def open_million(root: Path, repeats: int) -> dict[str, Any]:
-    """From Enter on a run of a million events until its last step is on the screen; and the reading alone."""
+    """From Enter on a run of a million events until its last step is on the screen, which is after a first look at parts
+    of the file; and how long reading all of it takes, which comes after that.
+    """
     make_run(root / "long", steps=1_000_000)
     walls, processors, reading, memory = [], [], [], 0
     for _ in range(repeats):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from textual.screen import Screen
 from lsap_cli.dashboard.forms import Check, Form
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.runs.reading import Facts
+
+WARM_UP_SECONDS = 1.0  # after the first screen, what the other screens need is loaded
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class StyledMonochrome(Monochrome):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         styled = [Segment(text, style or Style.null(), control) for text, style, control in segments]
         return super().apply(styled, background)
+
+
+def _warm_up() -> None:
+    """Loads numpy and the plots, so that the first run opens at once."""
+    import_module("lsap_cli.dashboard.screens.run")
 
 
 class Dashboard(App[None]):
@@ -68,6 +76,8 @@ class Dashboard(App[None]):
         self.push_screen(RunsScreen(self.root))
         if self._opened is not None:
             self.open_run(self._opened)
+        else:
+            self.set_timer(WARM_UP_SECONDS, lambda: self.run_worker(_warm_up, thread=True))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         yield from super().get_system_commands(screen)

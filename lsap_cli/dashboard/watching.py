@@ -10,7 +10,7 @@ from typing import Any
 
 from lsap_cli.dashboard.summaries import Summarizer, Summary, read_rows
 from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.runs.following import Tail
+from lsap_cli.runs.following import Tail, sampled
 from lsap_cli.runs.history import History
 from lsap_cli.runs.reading import (
     EVENTS_FILE,
@@ -24,6 +24,7 @@ from lsap_cli.runs.reading import (
 LOOK_EVERY_SECONDS = 0.25
 FACTS_EVERY_SECONDS = 1.0
 LIST_EVERY_SECONDS = 1.0
+LONG_BYTES = 2**24  # of events that take a moment to read
 LIST_SHARE = 0.02  # of one core that looking through the folders may take
 
 
@@ -79,12 +80,19 @@ class Tally:
 
 
 class RunWatch:
-    """One run folder, read on and on. `look` is called by one thread; what it finds is read under `lock`."""
+    """One run folder, read on and on. `look` is called by one thread; what it finds is read under `lock`.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the run.
+        quick: the first look at a long run reads parts of its events, so that there is something to show at once.
+    """
+
+    def __init__(self, folder: Path, quick: bool = False) -> None:
         self.folder = folder
+        self.partial = False
         self.lock = threading.Lock()
-        self.history = History()
+        self.history = self._reading = History()
+        self._quick = quick
         self.tally = Tally()
         self.facts = read_facts(folder)
         self.results: dict[str, Any] | None = None
@@ -110,14 +118,20 @@ class RunWatch:
 
     def look(self) -> bool:
         """Reads what is new; says whether anything was."""
+        if self._quick and not self.partial and not self.loaded and self._glance():
+            return True
         changed = not self.loaded
         restarts = self._events.restarts
         for block in self._events.read():
             with self.lock:
                 if self._events.restarts != restarts:
-                    self.history, restarts = History(), self._events.restarts
-                self.history.feed(block)
+                    self._reading, restarts = History(), self._events.restarts
+                self._reading.feed(block)
+                if not self.partial:
+                    self.history = self._reading
             changed = True
+        with self.lock:
+            self.history, self.partial = self._reading, False
         restarts = self._records.restarts
         for block in self._records.read():
             with self.lock:
@@ -129,6 +143,22 @@ class RunWatch:
         changed = self._look_at_facts() or changed
         self.loaded = True
         return changed
+
+    def _glance(self) -> bool:
+        """Shows parts of a long run; says whether it is one."""
+        try:
+            if self._events.path.stat().st_size < LONG_BYTES:
+                return False
+            found = History()
+            for block in sampled(self._events.path):
+                found.feed(block)
+        except OSError:
+            return False  # what is wrong is found by reading all of it
+        self._look_at_results()
+        self._look_at_facts()
+        with self.lock:
+            self.history, self.partial = found, True
+        return True
 
     def close(self) -> None:
         self._events.close()

@@ -10,12 +10,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
+from lsap_cli.dashboard import watching
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.panes.live import numbers
 from lsap_cli.dashboard.panes.look import LookPane
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
 from lsap_cli.dashboard.screens.dialogs import PickRun
 from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.runs import Run
 from tests.dashboard.conftest import WIDE, play, until, words_on
@@ -93,6 +96,25 @@ def test_of_a_lossy_file_apply_shows_how_much_survived_and_how_fast_it_was_writt
         assert row.split()[1:4] == ["20", "23/255", "3.50/255"]
 
     play(runs, act, opened=folder)
+
+
+def test_a_long_run_is_shown_before_all_of_it_is_read(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = runs / "tour" / "generate"
+    whole = RunWatch(folder)
+    whole.look()
+    monkeypatch.setattr(watching, "LONG_BYTES", 1)
+    watch = RunWatch(folder, quick=True)
+    said = []
+    for _ in range(2):
+        assert watch.look()
+        assert watch.history.last_step == whole.history.last_step
+        said.append((watch.partial, "still being read" in "\n".join(numbers(watch))))
+    assert said == [(True, True), (False, False)]
+    assert (watch.history.events, list(watch.history.log)) == (whole.history.events, list(whole.history.log))
+    for one in (whole, watch):
+        one.close()
 
 
 def test_apply_shows_its_files_with_what_a_reader_finds_in_them(runs: Path) -> None:

@@ -1,10 +1,11 @@
 import json
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from lsap_cli.runs.following import Tail
+from lsap_cli.runs.following import Tail, sampled
 from lsap_cli.runs.history import MOST_ITEMS, History, Thinned, number
 
 
@@ -123,6 +124,25 @@ def test_events_with_wrong_fields_harm_nothing() -> None:
         for value in values:
             history.feed(line(kind, 1.0, number=value, fooled=value, step=value, name=value, path=value, videos=value))
     assert history.bad_lines == 0
+
+
+def test_a_first_look_at_a_large_file_has_its_beginning_its_end_and_steps_all_over(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(long_run(30_000))
+    history = History()
+    pieces = list(sampled(path))
+    for piece in pieces:
+        assert piece.endswith(b"\n")
+        history.feed(piece)
+    assert sum(map(len, pieces)) < path.stat().st_size / 2
+    assert history.stage is not None
+    assert history.last_step is not None
+    assert history.last_step.number == 30_000
+    numbers = [one.number for one in history.steps.items]
+    assert numbers == sorted(set(numbers))
+    assert max(b - a for a, b in pairwise(numbers)) < 1_000
+    path.write_bytes(step(1))
+    assert list(sampled(path)) == [step(1)]
 
 
 def test_a_tail_gives_each_whole_line_once_and_waits_for_the_end_of_a_line(tmp_path: Path) -> None:

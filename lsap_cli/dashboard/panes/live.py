@@ -6,13 +6,14 @@ from datetime import datetime
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
-from textual.widgets import DataTable, ProgressBar, RichLog, Static
+from textual.widgets import DataTable, ProgressBar, RichLog
 
 from lsap_cli.dashboard.curves import KINDS, pace
 from lsap_cli.dashboard.panes.robustness import live_rows
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
+from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import DASH, OCHER, ORANGE, duration, figure, megabytes, one_line
 from lsap_cli.reports.rows import printable
 from lsap_cli.runs.history import File, History, LogLine
@@ -64,7 +65,7 @@ class LivePane(Vertical):
         self._files_of: object = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="numbers", markup=False)
+        yield Words(id="numbers", markup=False)
         yield ProgressBar(total=1.0, show_eta=False, id="progress")
         with Grid(id="curves"):
             for kind in KINDS:
@@ -90,7 +91,7 @@ class LivePane(Vertical):
 
     def show(self, watch: RunWatch) -> None:
         history, command = watch.history, watch.facts.command
-        self.query_one("#numbers", Static).update("\n".join(numbers(watch)))
+        self.query_one("#numbers", Words).put("\n".join(numbers(watch)))
         self._show_progress(watch)
         self.query_one("#curves").display = command == "generate"
         self.query_one("#files").display = command == "apply"
@@ -156,7 +157,8 @@ def numbers(watch: RunWatch) -> list[str]:
     """The figures of the moment, a line each of what belongs together."""
     lines = {"generate": _learning_numbers, "apply": _counting_numbers, "defend": _counting_numbers}
     own = lines.get(watch.facts.command, _counting_numbers)(watch)
-    return [line for line in (*own, _machine(watch)) if line]
+    reading = "a first look: the whole run is still being read …" if watch.partial else ""
+    return [line for line in (*own, _machine(watch), reading) if line]
 
 
 def _learning_numbers(watch: RunWatch) -> list[str]:
@@ -202,9 +204,7 @@ def _norms(watch: RunWatch) -> list[str]:
     exact = sum(one.exact is True for one in files)
     cosines = [one.cosine for one in files if one.cosine is not None and one.exact is not True]
     survived = f"else cosine {min(cosines):.2f} or more" if cosines else ""
-    return [
-        _joined([f"largest change {figure(largest, 0)}/255", f"exact in {exact} of {len(files)} files", survived])
-    ]
+    return [_joined([f"largest change {figure(largest, 0)}/255", f"exact in {exact} of {len(files)} files", survived])]
 
 
 def _machine(watch: RunWatch) -> str:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static, TabbedContent, TabPane
+from textual.widgets import Footer, TabbedContent, TabPane
 
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.panes.facts import FactsPane
@@ -19,6 +19,7 @@ from lsap_cli.dashboard.panes.robustness import RobustnessPane
 from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.dashboard.watching import LOOK_EVERY_SECONDS, RunWatch, Watcher
 from lsap_cli.dashboard.widgets.heat import HeatTable
+from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import ORANGE, duration, escaped, state_text
 from lsap_cli.runs.reading import LIVE, read_facts
 
@@ -86,9 +87,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self._is_demo = self.current.facts.command == "demo"
 
     def compose(self) -> ComposeResult:
-        yield Static(id="title")
-        yield Static(id="parts")
-        yield Static(id="problems", markup=False)
+        yield Words(id="title")
+        yield Words(id="parts")
+        yield Words(id="problems", markup=False)
         with TabbedContent(initial="live"):
             for number, (tab, pane) in enumerate(
                 zip(TABS, (LivePane, RobustnessPane, LookPane, LogPane, FactsPane), strict=True), 1
@@ -113,7 +114,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def _follow(self, folder: Path) -> None:
         self._end()
-        self.current = watch = RunWatch(folder)
+        self.current = watch = RunWatch(folder, quick=True)
         self._watcher = Watcher(
             watch.look,
             lambda: self.post_message(self.Changed(watch)),
@@ -161,7 +162,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             f"{state_text(states[name]).plain if name in states else 'not yet'}[/]"
             for name in PARTS
         ]
-        self.query_one("#parts", Static).update("   ".join(shown) + "   [dim]\\[ ] chooses[/dim]")
+        self.query_one("#parts", Words).put("   ".join(shown) + "   [dim]\\[ ] chooses[/dim]")
 
     @property
     def _tab(self) -> str:
@@ -175,9 +176,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
         assert isinstance(pane, LivePane | RobustnessPane | LookPane | LogPane | FactsPane)
         with watch.lock:
             pane.show(watch)
-        problems = self.query_one("#problems", Static)
+        problems = self.query_one("#problems", Words)
         problems.display = bool(watch.problems)
-        problems.update("damaged: " + "; ".join(watch.problems))
+        problems.put("damaged: " + "; ".join(watch.problems))
         self._show_title()
 
     def _show_title(self) -> None:
@@ -192,7 +193,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             escaped(facts.classifier, 24),
         ]
         error = f"  [bold {ORANGE}]{escaped(facts.error, 60)}[/]" if facts.error else ""
-        self.query_one("#title", Static).update(" · ".join(part for part in parts if part) + error)
+        self.query_one("#title", Words).put(" · ".join(part for part in parts if part) + error)
 
     @property
     def _dashboard(self) -> "Dashboard":

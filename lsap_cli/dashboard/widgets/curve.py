@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
 from lsap_cli.dashboard.curves import Kind, Line, verified
+from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import escaped, figure
 from lsap_cli.runs.history import History, Verification
 
@@ -49,9 +49,9 @@ class CurveView(Vertical):
         self._last: object = None
 
     def compose(self) -> ComposeResult:
-        yield Static(classes="curve-title")
+        yield Words(classes="curve-title")
         yield Plot()
-        yield Static(classes="curve-missing")
+        yield Words(classes="curve-missing")
 
     def show(self, histories: Sequence[History], names: Sequence[str] = ()) -> None:
         """Draws anew, if there is anything new.
@@ -68,29 +68,27 @@ class CurveView(Vertical):
         self._last = drawn
         there = any(len(line.x) > 1 for line in lines)
         self.query_one(Plot).display = there
-        missing = self.query_one(".curve-missing", Static)
+        missing = self.query_one(".curve-missing", Words)
         missing.display = not there
         steps = max((len(history.steps.items) for history in histories), default=0)
         recorded = any(line.x for line in lines)
-        missing.update(
-            "not enough steps yet" if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run"
-        )
+        missing.put("not enough steps yet" if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run")
         self._title(lines, names)
         if there:
             self._draw(lines, checks)
 
     def _title(self, lines: Sequence[Line], names: Sequence[str]) -> None:
-        title = self.query_one(".curve-title", Static)
+        title = self.query_one(".curve-title", Words)
         if names:
             plot = self.query_one(Plot)
             shown = [
                 f"[{plot.shade(SHADES[number % len(SHADES)])}]━ {escaped(name, 24)}[/]"
                 for number, name in enumerate(names)
             ]
-            title.update(f"[b]{self.kind.name}[/b]  {'  '.join(shown)}")
+            title.put(f"[b]{self.kind.name}[/b]  {'  '.join(shown)}")
             return
         last = figure(lines[0].y[-1], 3) if lines and lines[0].y else "–"
-        title.update(f"[b]{self.kind.name}[/b] {last}  [dim]{self.kind.about}[/dim]")
+        title.put(f"[b]{self.kind.name}[/b] {last}  [dim]{self.kind.about}[/dim]")
 
     def _draw(self, lines: Sequence[Line], checks: Sequence[Sequence[Verification]]) -> None:
         plot = self.query_one(Plot)
