@@ -126,6 +126,7 @@ class _Work:
 
     def keep(self, videos: list[Video]) -> None:
         """Takes over what an earlier part has finished and what is still as it was written."""
+        manifest.begin(self._out)
         found = manifest.read_manifest(self._out)
         manifest.check_same(self._out, found, self._fixed)
         self._save_copy()

@@ -118,6 +118,23 @@ def test_resuming_in_another_way_is_refused(call: Caller, settings: dict[str, An
     assert files(call.out) == before
 
 
+@pytest.mark.parametrize("moment", ["check_same", "rewrite", "is_valid"])
+def test_a_run_that_is_killed_before_its_first_file_can_be_resumed(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def killed(*_: object) -> None:
+        raise SystemExit(-9)
+
+    if moment == "is_valid":  # in the second run, with files that are there
+        call()
+    with monkeypatch.context() as patched:
+        patched.setattr(f"lsap_cli.jobs.apply.manifest.{moment}", killed)
+        with pytest.raises(SystemExit):
+            call(resume=moment == "is_valid")
+    call(resume=True)
+    assert sorted(files(call.out)) == sorted(STRANGE)
+
+
 def test_two_runs_into_one_folder_refuse_each_other(call: Caller) -> None:
     call()
     with (call.out / ".lock").open() as lock:

@@ -41,6 +41,18 @@ def read_manifest(folder: Path) -> dict[str, Entry]:
     return entries
 
 
+def begin(folder: Path) -> None:
+    """Marks a folder as one that `apply` writes, before anything else is in it: a run that is killed can go on there.
+
+    Raises:
+        LsapError: if it cannot be written.
+    """
+    try:
+        (folder / MANIFEST).touch()
+    except OSError as error:
+        raise LsapError(f"{folder / MANIFEST} cannot be written ({error.strerror})", 1) from None
+
+
 def append(folder: Path, entry: Entry) -> None:
     """Adds a line, on disk when this returns; all of it or nothing.
 
