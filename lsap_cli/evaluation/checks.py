@@ -95,6 +95,27 @@ def disjoint(fit: int, evaluated: int, shared: Sequence[str]) -> Check:
     }
 
 
+def knowing_helps(detector: str, blind: Sequence[Row], knowing: Sequence[Row]) -> Check:
+    """Whether attackers who know a detector win as many videos as those who do not.
+
+    Args:
+        detector: its spec.
+        blind: rows of attacks that do not know it, at least one, each with an `evasion_rate`.
+        knowing: of those that do.
+    """
+    ours, theirs = (
+        max((row["evasion_rate"] for row in rows), key=lambda one: float(one["value"])) for rows in (knowing, blind)
+    )
+    return {
+        "defense": detector,
+        "name": "knowing the detector helps",
+        "status": "PASS" if ours["value"] >= theirs["value"] - _slack(ours) else "WARN",
+        "figure": f"wrong and not flagged: {_written(ours)}, without knowledge: {_written(theirs)}",
+        "sentence": "An attack that does not know the detector and wins more shows that the adaptive ones are too weak: give "
+        "more --steps.",
+    }
+
+
 Finding = tuple[bool, str, str, str]  # whether it is good, name, figure, sentence
 
 
