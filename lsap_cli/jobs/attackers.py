@@ -52,6 +52,7 @@ class Attacker:
         draws: of a random defense, for each clip of a step.
         coarse: whether the pattern is smooth in space.
         evades: a detector whose alarm he keeps quiet; None: none.
+        bearable: the share of flagged videos at which quieting them counts as much to him as the margin.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Attacker:
     draws: int = 1
     coarse: bool = False
     evades: Detector | None = None
+    bearable: float = 0.2
 
     def record(self) -> dict[str, Any]:
         """What results.json says of him beside his name."""
@@ -73,6 +75,7 @@ class Attacker:
             "steps": self.steps,
             "draws": self.draws,
             "low_frequency": self.coarse,
+            **({} if self.evades is None else {"bearable": self.bearable}),
         }
 
 
@@ -178,7 +181,7 @@ class School:
         problem = as_problem(source, self._network, self._objective, attacker.budget, CLIPS, self._run)
         if attacker.evades is None:
             return problem
-        return replace(problem, alarm=DetectorAlarm(self._tower, attacker.evades, attacker.binding))
+        return replace(problem, alarm=DetectorAlarm(self._tower, attacker.evades, attacker.binding, attacker.bearable))
 
     def operating_point(self, detector: Detector) -> OperatingPoint:
         """Where the clean fit videos put a detector's threshold.

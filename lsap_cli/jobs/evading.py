@@ -1,7 +1,7 @@
 """The ladder of a detector: attackers who make the bare model wrong and keep the detector's score below its threshold.
 
 A0  as learned without knowledge of the detector
-A2  with the gradient of the margin and that of the detector's score, at equal lengths
+A2  with the gradients of the margin and of the detector's score: one cautious, one bold
 A4  as A2, within what the detector declares not to see
 A5  without gradients
 
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from defenses.detectors import Detector
-from lsap_cli.evaluation.checks import Check, knowing_helps
+from lsap_cli.evaluation.checks import Check, detector_checks
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.evaluation.standards import technique
@@ -22,6 +22,7 @@ from lsap_cli.jobs.attackers import Attacker
 from lsap_cli.jobs.ladder import SEARCH_STEPS, Rung
 from lsap_cli.jobs.watched import OperatingPoint
 from perturbations import Binding, Budget
+from perturbations.attacks.base import ENOUGH
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
 
@@ -31,6 +32,7 @@ SAYS = {
     "A4": "as A2, within what the detector declares not to see",
     "A5": "learned without gradients: a flagged video costs as much as a clip that is won",
 }
+CAUTIOUS, BOLD = 0.2, 0.6  # flagged fit videos, as a share, at which quieting them counts as much as the margin
 MISSING = {
     "A1": "a score has no identity whose gradient could stand in for its own",
     "A3": "it draws nothing at random",
@@ -94,10 +96,14 @@ def plan_evasion(
         steps: of learning, for each; the search has more.
     """
     where = f"below {spec}"
-    base = Attacker(f"A2 margin and score ({where})", Lsap(), None, budget, binding, steps, evades=detector)
+    method = Lsap(
+        update="pgd", enough=ENOUGH
+    )  # no momentum: the alarm has its own; done is done, the rest is for quiet
+    base = Attacker(f"A2 cautious ({where})", method, None, budget, binding, steps, evades=detector, bearable=CAUTIOUS)
+    bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)
     search = replace(base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps)
     rungs = [Rung("A0", name, role="transfer") for name in given]
-    rungs.append(Rung("A2", base.name, base))
+    rungs += [Rung("A2", one.name, one) for one in (base, bold)]
     rungs += [Rung("A4", one.name, one) for one in _unseen(base, detector, where)]
     rungs.append(Rung("A5", search.name, search, role="search"))
     return Evasion(spec, detector, tuple(rungs), point)
@@ -138,14 +144,15 @@ def evasion_results(evasions: Sequence[Evasion], judged: Judged, noise: str) -> 
 
 
 def evasion_checks(results: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Whether the attackers who know a detector do more than those who do not."""
-    found = []
+    """Whether each detector's figures can be believed."""
+    found: list[Check] = []
     for one in results:
-        rows = [(rung["rung"], row) for rung in one["rungs"] for row in rung["rows"]]
-        blind = [row for rung, row in rows if rung == "A0"]
-        knowing = [row for rung, row in rows if rung != "A0"]
-        if blind and knowing:
-            found.append(knowing_helps(one["detector"], blind, knowing))
+        by_rung: dict[str, list[Any]] = {}
+        for rung in one["rungs"]:
+            by_rung.setdefault(rung["rung"], []).extend(rung["rows"])
+        found += detector_checks(
+            one["detector"], by_rung["A0"], by_rung["A2"] + by_rung["A4"], by_rung["A5"], one["noise"]
+        )
     return found
 
 

@@ -17,6 +17,7 @@ from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection import clean_threshold
 from perturbations import Binding
+from perturbations.alarms import Heard
 from perturbations.problem import Network
 from perturbations.seeds import seeded
 
@@ -175,29 +176,30 @@ class DetectorAlarm:
         tower: where the videos are.
         detector: that looks at them.
         binding: of the perturbation.
+        bearable: the share of flagged videos at which quieting them counts as much as the margin.
     """
 
     tower: Watchtower
     detector: Detector
     binding: Binding
+    bearable: float
 
-    def gradient(self, delta: Tensor, step: int) -> Tensor:
+    def listen(self, delta: Tensor, step: int) -> Heard:
         leaf = delta.detach().requires_grad_()
-        followed = self._flagged(leaf, step)
+        followed, videos = self._flagged(leaf, step)
         if not followed:
-            return torch.zeros_like(delta)
+            return Heard(torch.zeros_like(delta), 0.0)
         total = torch.stack(followed).sum() + 0 * leaf.sum()  # a detector that cuts the gradient off gives zeros
         (gradient,) = torch.autograd.grad(total, leaf)
-        return gradient
+        return Heard(gradient, len(followed) / videos)
 
     def cost(self, delta: Tensor, step: int) -> float:
         with torch.no_grad():
-            followed = self._flagged(delta, step)
-        looked_at = len(self.tower.company(self.detector, step))
-        return FLAGGED * sum(1 + float(one) for one in followed) / looked_at
+            followed, videos = self._flagged(delta, step)
+        return FLAGGED * sum(1 + float(one) for one in followed) / videos
 
-    def _flagged(self, delta: Tensor, step: int) -> list[Tensor]:
-        """What lowers the scores of the step's flagged videos, by its gradient."""
+    def _flagged(self, delta: Tensor, step: int) -> tuple[list[Tensor], int]:
+        """The scores to follow of the step's flagged videos, and how many videos it has."""
         aim = self.tower.operating_point(self.detector).aim
         numbers = self.tower.company(self.detector, step)
         evidence = [self.detector.examine(self.tower.show(one, delta, self.binding)) for one in numbers]
@@ -206,7 +208,7 @@ class DetectorAlarm:
             others = evidence[:place] + evidence[place + 1 :] if self.detector.others else []
             if float(self.detector.score(mine.detach(), [one.detach() for one in others])) > aim:
                 found.append(self.detector.follow(mine, others))
-        return found
+        return found, len(numbers)
 
 
 def _most_others(detector: Detector) -> int:

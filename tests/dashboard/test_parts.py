@@ -107,7 +107,7 @@ def test_findings_are_read_in_the_shapes_that_defend_writes() -> None:
     assert (rung.defense, rung.name) == ("jpeg", "A1 straight-through (jpeg)")
     assert [(name, str(rate)) for name, rate in rung.rates] == [("attacked accuracy, uniform", "0.50 (2/4, 0.15–0.85)")]
     won = [{"sampler": "uniform", "evasion_rate": RATE}]
-    below = [{"detector": "d", "rungs": [{"rung": "A2", "attack": "A2 margin and score (below d)", "rows": won}]}]
+    below = [{"detector": "d", "rungs": [{"rung": "A2", "attack": "A2 bold (below d)", "rows": won}]}]
     (rung,) = read_ladder({"detector_ladder": below})
     assert (rung.defense, rung.rates[0][0]) == ("detector d", "evasion rate, uniform")
     curve = {"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.9, 1]}

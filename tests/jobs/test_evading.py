@@ -120,15 +120,27 @@ def found_on_others(learned: Perturbation, detector: Detector) -> tuple[int, int
     return sum(changed), sum(flagged), sum(c and not f for c, f in zip(changed, flagged, strict=True))
 
 
+def of_its_ladder(name: str) -> Attacker:
+    """An attacker of the ladder of redness."""
+    evasion = plan_evasion("it", Redness(), POINT, (), BUDGET, parse_binding("cyclic:2"), 40)
+    return next(one.attacker for one in evasion.rungs if one.attacker is not None and one.name.startswith(name))
+
+
 def test_a_naive_attack_trips_the_detector_and_the_one_that_knows_it_does_not(tmp_path: Path) -> None:
     lessons = school(tmp_path / "run")
-    naive = lessons.learn(attacker())
-    knowing = lessons.learn(replace(attacker(evades=Redness()), name="knows"))
+    naive, knowing = lessons.learn(attacker()), lessons.learn(of_its_ladder("A2 cautious"))
     assert found_on_others(naive, Redness()) == (12, 12, 0)
     changed, flagged, won = found_on_others(knowing, Redness())
     assert (changed, won) == (12, 12 - flagged)
     assert won >= 11
     assert float(knowing.delta[:, 1].mean()) > 0.8 * float(BUDGET.epsilon)  # green goes all the way
+
+
+def test_a_bold_attacker_bears_more_flagged_videos_than_a_cautious_one(tmp_path: Path) -> None:
+    lessons = school(tmp_path / "run")
+    cautious, bold = lessons.learn(of_its_ladder("A2 cautious")), lessons.learn(of_its_ladder("A2 bold"))
+    assert float(bold.delta[:, 0].mean()) > float(cautious.delta[:, 0].mean())
+    assert found_on_others(bold, Redness())[2] > 0
 
 
 def test_the_search_without_gradients_evades_too_and_needs_none(tmp_path: Path) -> None:
@@ -142,12 +154,12 @@ def test_a_detector_that_hides_its_gradient_gives_zeros_and_no_error(tmp_path: P
     problem = school(tmp_path / "run").problem(attacker(evades=Mute()))
     assert problem.alarm is not None
     bright = torch.full(problem.shape, float(BUDGET.epsilon))
-    assert float(problem.alarm.gradient(bright, 0).abs().max()) == 0.0
+    assert float(problem.alarm.listen(bright, 0).gradient.abs().max()) == 0.0
     assert problem.alarm.cost(bright, 0) > 5.0
 
 
 def test_an_attacker_who_is_stopped_goes_on_as_if_he_had_not_been(tmp_path: Path) -> None:
-    one = attacker(evades=Redness())
+    one = replace(of_its_ladder("A2 cautious"), name="it")
     whole = school(tmp_path / "whole").learn(one)
     problem = school(tmp_path / "first").problem(one)
     state = State(problem.zeros())
@@ -220,12 +232,13 @@ EXAMPLES = [TemporalConsistency(windows=5, stride=1), FeatureSqueezing((Temporal
 def test_steps_down_the_gradient_of_every_detector_lower_what_it_follows(detector: Detector) -> None:
     tower = tower_of(textured(4, (18, 20)))
     tower._points[detector] = OperatingPoint(-2.0, -2.0, 4)  # all are flagged
-    alarm = DetectorAlarm(tower, detector, parse_binding("cyclic:4"))
+    alarm = DetectorAlarm(tower, detector, parse_binding("cyclic:4"), 0.2)
     generator = torch.Generator().manual_seed(3)
     delta = (torch.rand(4, 3, 8, 8, generator=generator) - 0.5) * 0.2
     before = alarm.cost(delta, 0)
     for _ in range(10):
-        gradient = alarm.gradient(delta, 0)
+        gradient, flagged = alarm.listen(delta, 0)
+        assert flagged == 1.0
         assert bool(gradient.isfinite().all())
         delta = delta - 0.01 * gradient.sign()
     assert alarm.cost(delta, 0) < before
@@ -235,9 +248,10 @@ def test_a_quiet_video_gives_no_gradient_and_costs_nothing() -> None:
     tower = tower_of(textured(4))
     detector = FeatureSqueezing()
     tower._points[detector] = OperatingPoint(2.1, 2.1, 4)  # more than any score
-    alarm = DetectorAlarm(tower, detector, Binding("constant"))
+    alarm = DetectorAlarm(tower, detector, Binding("constant"), 0.2)
     delta = torch.full((1, 3, 8, 8), 0.03)
-    assert not bool(alarm.gradient(delta, 0).any())
+    heard = alarm.listen(delta, 0)
+    assert (bool(heard.gradient.any()), heard.flagged) == (False, 0.0)
     assert alarm.cost(delta, 0) == 0.0
 
 
@@ -295,7 +309,7 @@ def test_the_null_space_that_a_detector_declares_is_where_a4_looks(
     evasion = plan(detector)
     found = [one.attacker for one in evasion.rungs if one.rung == "A4"]
     assert [(str(one.binding), one.coarse) for one in found if one is not None] == shapes
-    assert [one.rung for one in evasion.rungs] == ["A0", "A0", "A2", *["A4"] * len(shapes), "A5"]
+    assert [one.rung for one in evasion.rungs] == ["A0", "A0", "A2", "A2", *["A4"] * len(shapes), "A5"]
 
 
 def test_every_attacker_of_a_ladder_knows_the_detector_and_looks_at_the_bare_model() -> None:
@@ -312,7 +326,7 @@ def test_an_attack_is_shown_to_the_detectors_on_whose_ladders_it_is() -> None:
     )  # fmt: skip
     specs = knowing_detectors([first, replace(second, rungs=second.rungs[:2])])
     assert specs["given"] == specs["here"] == ["a", "b"]
-    assert specs["A2 margin and score (below it)"] == ["a"]
+    assert specs["A2 cautious (below it)"] == ["a"]
 
 
 def detection(attack: str, flagged: int) -> dict[str, Any]:
@@ -343,28 +357,31 @@ NAMES = [one.name for one in plan(TemporalConsistency()).rungs]
 
 def test_a_video_is_won_when_it_is_changed_and_not_flagged_and_the_worst_rung_counts() -> None:
     changed = dict.fromkeys([*NAMES, "noise"], ()) | {
-        NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2), NAMES[3]: (3,)
+        NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2), NAMES[4]: (3,)
     }  # fmt: skip
     found = judged(changed, {NAMES[0]: (0, 1, 2), NAMES[2]: (0,)})
     (result,) = evasion_results([plan(TemporalConsistency())], found, "noise")
     won = [rung["rows"][0]["evasion_rate"]["count"] for rung in result["rungs"]]
-    assert won == [1, 0, 2, 1, 0]
+    assert won == [1, 0, 2, 0, 1, 0]
     (worst,) = result["robust"]
     assert (worst["rung"], worst["attack"]) == ("A2", NAMES[2])
     assert worst["robust_rate"] == rate_of(2, 4)
     assert worst["held_under_every_rung"] == rate_of(1, 4)  # 1 and 2 fall to A2, 3 to A0 and A4
     assert result["noise"][0]["evasion_rate"]["count"] == 0
     assert result["fit"]["aim"] == pytest.approx(0.3)
-    (check,) = evasion_checks([result])
-    assert (check["defense"], check["status"]) == ("it", "PASS")
+    status = {check["name"]: check["status"] for check in evasion_checks([result])}
+    assert status == {
+        "knowing the detector helps": "PASS", "white-box beats gradient-free": "PASS", "noise does far less": "WARN",
+    }  # fmt: skip
 
 
-def test_knowledge_that_does_not_help_is_warned_of() -> None:
-    changed = dict.fromkeys(NAMES, ()) | {NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2)}
+def test_knowledge_that_does_not_help_and_a_search_that_does_more_are_warned_of() -> None:
+    changed = dict.fromkeys([*NAMES, "noise"], ()) | {NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2), NAMES[-1]: (1, 2, 3)}
     (result,) = evasion_results([plan(TemporalConsistency())], judged(changed, {NAMES[2]: (0, 1)}), "noise")
-    (check,) = evasion_checks([result])
-    assert check["status"] == "WARN"
-    assert "1.00 (4/4" in check["figure"]
+    checks = {check["name"]: check for check in evasion_checks([result])}
+    assert {check["status"] for check in checks.values()} == {"WARN"}
+    assert "1.00 (4/4" in checks["knowing the detector helps"]["figure"]
+    assert "0.75 (3/4" in checks["white-box beats gradient-free"]["figure"]
 
 
 def test_a_targeted_attack_wins_by_its_target_only() -> None:

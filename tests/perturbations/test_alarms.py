@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from perturbations.alarms import both_ways
+from perturbations.alarms import Heard, quietly
 from perturbations.attacks import Attack
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
@@ -21,28 +21,39 @@ class Brightness:
     """Flags a pattern whose mean is above a limit."""
 
     limit: float
+    bearable: float = 0.2
 
-    def gradient(self, delta: Tensor, step: int) -> Tensor:
-        return torch.full_like(delta, float(delta.mean() > self.limit))
+    def listen(self, delta: Tensor, step: int) -> Heard:
+        flagged = float(delta.mean() > self.limit)
+        return Heard(torch.full_like(delta, flagged), flagged)
 
     def cost(self, delta: Tensor, step: int) -> float:
         return 100.0 * float(delta.mean() > self.limit)
 
 
-@pytest.mark.parametrize("angle", [0.0, 1.0, 2.0, 3.0, 3.1])
-def test_a_step_for_both_undoes_neither_however_they_lie_and_whatever_their_sizes(angle: float) -> None:
-    first = torch.tensor([1e-6, 0.0])
-    second = 1e3 * torch.tensor([torch.tensor(angle).cos(), torch.tensor(angle).sin()])
-    along = both_ways(first, second)
-    assert float(along @ first) >= 0
-    assert float(along @ second) >= 0
-    assert torch.allclose(along, both_ways(5e4 * first, second))
+def test_the_two_gradients_count_alike_at_the_bearable_share_whatever_their_sizes() -> None:
+    margin, alarm = torch.tensor([1e-6, 0.0]), torch.tensor([0.0, 1e3])
+    for flagged in (0.1, 0.2, 0.8):
+        memory: dict[str, Tensor] = {}
+        for _ in range(200):
+            along = quietly(margin, Heard(alarm, flagged), 0.2, memory)
+        assert along.tolist() == pytest.approx([1.0, flagged / 0.2], rel=1e-4)
 
 
-def test_where_no_alarm_is_raised_the_margin_alone_decides() -> None:
-    margin = torch.tensor([3.0, -4.0])
-    assert torch.allclose(both_ways(margin, torch.zeros(2)), margin / 5)
-    assert both_ways(torch.zeros(2), torch.zeros(2)).tolist() == [0.0, 0.0]
+def test_a_flagged_video_is_remembered_but_not_for_long() -> None:
+    memory: dict[str, Tensor] = {}
+    margin, quiet = torch.tensor([1.0, 0.0]), Heard(torch.zeros(2), 0.0)
+    first = float(quietly(margin, Heard(torch.tensor([0.0, 7.0]), 1.0), 0.2, memory)[1])
+    after = [float(quietly(margin, quiet, 0.2, memory)[1]) for _ in range(10)]
+    assert after[:2] == pytest.approx([0.7 * first, 0.49 * first])
+    assert after[9] < 0.03 * first
+
+
+def test_where_nothing_is_flagged_the_margin_alone_decides() -> None:
+    quiet = Heard(torch.zeros(2), 0.0)
+    along = quietly(torch.tensor([3.0, -4.0]), quiet, 0.2, {})
+    assert torch.allclose(along / along.norm(), torch.tensor([0.6, -0.8]))
+    assert quietly(torch.zeros(2), quiet, 0.2, {}).tolist() == [0.0, 0.0]
 
 
 def learned(problem: Problem, attack: Attack, steps: int = 60) -> tuple[float, float]:
@@ -52,7 +63,7 @@ def learned(problem: Problem, attack: Attack, steps: int = 60) -> tuple[float, f
     return float(state.delta.mean()), sum(step.fooled for step in made[-10:]) / sum(step.clips for step in made[-10:])
 
 
-@pytest.mark.parametrize("attack", [Lsap(), RandomSearch(grid=2)])
+@pytest.mark.parametrize("attack", [Lsap(update="pgd", enough=5), RandomSearch(grid=2)])
 def test_an_attacker_who_knows_the_alarm_stays_below_it_and_wins_all_the_same(attack: Attack) -> None:
     problem = make_problem(levels=48)
     loud, _ = learned(problem, attack)

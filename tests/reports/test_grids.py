@@ -90,7 +90,7 @@ def test_the_ladder_of_a_detector_is_in_the_report_and_on_the_terminal(tmp_path:
     assert 'id="detector-ladder"' in write_report(run).read_text(encoding="utf-8")
     table = detector_ladder_table(results)
     assert table is not None
-    assert list(table.columns[-1].cells)[0] == "A2"
+    assert next(iter(table.columns[-1].cells)) == "A2"
     assert detector_ladder_table(adaptive_results()) is None
 
 
