@@ -57,8 +57,9 @@ def quietly(margin: Tensor, heard: Heard, bearable: float, memory: Memory) -> Te
 
 def _running_mean(memory: Memory, name: str, value: Tensor, kept: float) -> Tensor:
     """The mean with one more value, from zeros on."""
-    memory[name] = kept * memory.get(name, torch.zeros_like(value)) + (1 - kept) * value
-    return memory[name]
+    mean = kept * memory.get(name, torch.zeros_like(value)) + (1 - kept) * value
+    memory[name] = mean
+    return mean
 
 
 def _unit(gradient: Tensor) -> Tensor:
