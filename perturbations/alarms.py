@@ -64,4 +64,5 @@ def _running_mean(memory: Memory, name: str, value: Tensor, kept: float) -> Tens
 
 def _unit(gradient: Tensor) -> Tensor:
     """At length 1; zeros stay zeros."""
-    return gradient / gradient.norm().clamp(min=torch.finfo(gradient.dtype).tiny)
+    length: Tensor = gradient.norm()
+    return gradient / length.clamp(min=torch.finfo(gradient.dtype).tiny)

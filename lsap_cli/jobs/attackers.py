@@ -64,7 +64,7 @@ class Attacker:
     draws: int = 1
     coarse: bool = False
     evades: Detector | None = None
-    bearable: float = 0.2
+    bearable: float = 1.0
 
     def record(self) -> dict[str, Any]:
         """What results.json says of him beside his name."""

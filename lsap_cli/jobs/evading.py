@@ -35,7 +35,7 @@ SAYS = {
 CAUTIOUS, BOLD = 0.2, 0.6  # flagged fit videos, as a share, at which quieting them counts as much as the margin
 MISSING = {
     "A1": "a score has no identity whose gradient could stand in for its own",
-    "A3": "it draws nothing at random",
+    "A3": "it gives a video one score: nothing is drawn anew",
 }
 
 
@@ -98,7 +98,7 @@ def plan_evasion(
     where = f"below {spec}"
     method = Lsap(
         update="pgd", enough=ENOUGH
-    )  # no momentum: the alarm has its own; done is done, the rest is for quiet
+    )  # the alarm keeps means of its own; clips that are done leave it the step
     base = Attacker(f"A2 cautious ({where})", method, None, budget, binding, steps, evades=detector, bearable=CAUTIOUS)
     bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)
     search = replace(base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps)

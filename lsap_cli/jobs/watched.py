@@ -18,14 +18,12 @@ from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection import clean_threshold
 from perturbations import Binding
 from perturbations.alarms import Heard
+from perturbations.attacks.base import ENOUGH
 from perturbations.problem import Network
 from perturbations.seeds import seeded
 
 PART = 4  # clips that go through the network at a time
 COMPANY = 16  # videos, of as many recordings, that a step shows to a detector which compares videos
-FLAGGED = (
-    5.0  # logits that a flagged video costs an attacker without gradients: as much as a clip that is done gains him
-)
 
 
 @dataclass(frozen=True)
@@ -194,9 +192,10 @@ class DetectorAlarm:
         return Heard(gradient, len(followed) / videos)
 
     def cost(self, delta: Tensor, step: int) -> float:
+        """A flagged video costs as much as a clip that is done gains, and more by its score."""
         with torch.no_grad():
             followed, videos = self._flagged(delta, step)
-        return FLAGGED * sum(1 + float(one) for one in followed) / videos
+        return ENOUGH * sum(1 + float(one) for one in followed) / videos
 
     def _flagged(self, delta: Tensor, step: int) -> tuple[list[Tensor], int]:
         """The scores to follow of the step's flagged videos, and how many videos it has."""
