@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from perturbations.alarms import Alarm
 from perturbations.bindings import Binding
 from perturbations.budgets import Budget
 from perturbations.objectives import Objective
@@ -106,6 +107,7 @@ class Problem:
         part: clips that go through the network at a time; fewer need less memory. A list of one number, because
             an attack halves it when memory is short.
         say: gets sentences for the user.
+        alarm: a detector that the attacker stays below, too; `Lsap` and `RandomSearch` know how.
     """
 
     network: Network
@@ -121,6 +123,7 @@ class Problem:
     together: Gather = Alone()
     part: list[int] = field(default_factory=lambda: [2**30])
     say: Callable[[str], None] = _silent
+    alarm: Alarm | None = None
 
     @property
     def epsilon(self) -> float:

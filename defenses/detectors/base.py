@@ -44,6 +44,21 @@ class Detector(ABC):
 
     @property
     @abstractmethod
+    def passes_constant_in_time(self) -> bool:
+        """A pattern that is the same in every frame raises no score by being there."""
+
+    @property
+    @abstractmethod
+    def passes_low_frequencies(self) -> bool:
+        """A pattern that is smooth in space raises no score by being there, however it changes over time."""
+
+    @property
+    def blind_period(self) -> int | None:
+        """Frames after which a pattern may repeat that the detector cannot see; None: it looks for no period."""
+        return None
+
+    @property
+    @abstractmethod
     def gradient(self) -> Gradient:
         """Of `follow`: the score's own ("true") or that of a smooth stand-in ("surrogate")."""
 

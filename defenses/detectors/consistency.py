@@ -30,6 +30,8 @@ class TemporalConsistency(Detector):
     stride: int = 2
 
     gradient: ClassVar[Gradient] = "surrogate"
+    passes_constant_in_time: ClassVar[bool] = True
+    passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
         "Every perturbation that leads to the same label all along, above all one that is the same in every frame or "
         "repeats within a clip."

@@ -32,6 +32,8 @@ class CorpusResidual(Detector):
     side: int = 112
 
     gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = False
+    passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
         "A perturbation that differs from video to video, one that is smooth in space and the same in every frame, and "
         "one whose period is not a divisor of the one that is looked for."
@@ -45,6 +47,10 @@ class CorpusResidual(Detector):
     @property
     def others(self) -> int:
         return self.videos - 1
+
+    @property
+    def blind_period(self) -> int:
+        return self.period + 1  # no divisor of the period, and what a mean over places leaves of it is small
 
     def examine(self, video: Watched) -> Tensor:
         numbers = watched_frames(video.frame_count, self.period)

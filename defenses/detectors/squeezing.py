@@ -36,6 +36,14 @@ class FeatureSqueezing(Detector):
         return max((squeezer.gradient for squeezer in self.squeezers), key=FARTHEST_LAST.index)
 
     @property
+    def passes_constant_in_time(self) -> bool:
+        return all(squeezer.passes_constant_in_time for squeezer in self.squeezers)
+
+    @property
+    def passes_low_frequencies(self) -> bool:
+        return all(squeezer.passes_low_frequencies for squeezer in self.squeezers)
+
+    @property
     def null_space(self) -> str:
         return "A perturbation that works behind every squeezer as it works without. " + " ".join(
             squeezer.null_space for squeezer in self.squeezers

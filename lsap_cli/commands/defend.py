@@ -50,7 +50,9 @@ def command(
     adaptive: Annotated[
         bool,
         typer.Option(
-            "--adaptive", help="attack each defense by attackers who know it, and check them", rich_help_panel=LEARN
+            "--adaptive",
+            help="attack each defense and each detector by attackers who know it, and check them",
+            rich_help_panel=LEARN,
         ),
     ] = False,
     fit: Annotated[
@@ -91,7 +93,13 @@ def command(
     from lsap_cli.jobs.defending.task import Settings
     from lsap_cli.jobs.resuming import check_same_settings
     from lsap_cli.reports.html import write_report
-    from lsap_cli.reports.tables import check_lines, ladder_table, results_table, summary_sentence
+    from lsap_cli.reports.tables import (
+        check_lines,
+        detector_ladder_table,
+        ladder_table,
+        results_table,
+        summary_sentence,
+    )
 
     settings = Settings(
         videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(perturbation), perturbed=_text(perturbed),
@@ -105,8 +113,8 @@ def command(
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
         results = defend(settings, work, resume)
     report = write_report(work.folder)
-    ladder = ladder_table(results)
-    tables = [results_table(results)] + ([] if ladder is None else [ladder])
+    ladders = [make(results) for make in (ladder_table, detector_ladder_table)]
+    tables = [results_table(results)] + [table for table in ladders if table is not None]
     screen.result(*tables, *check_lines(results), summary_sentence(results), as_json=as_json)
     screen.say(f"report: {report}")
     if as_json:

@@ -10,7 +10,7 @@ from typing import Any
 from lsap_cli.reports.rows import Rate, printable
 from lsap_cli.runs.history import number
 
-RATES = ("attacked_accuracy", "fooling_rate", "success_rate")
+RATES = ("attacked_accuracy", "evasion_rate", "flagged_rate", "fooling_rate", "success_rate")
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,12 @@ def read_checks(results: Mapping[str, Any]) -> list[Check]:
 
 
 def read_ladder(results: Mapping[str, Any]) -> list[Rung]:
-    """Every rung of every defense, with the rates of its rows, one sampler after the other."""
+    """Every rung of every defense and detector, with the rates of its rows, one sampler after the other."""
     return [
         Rung(
-            printable(defense.get("defense", "")),
+            f"detector {printable(defense['detector'])}"
+            if "detector" in defense
+            else printable(defense.get("defense", "")),
             printable(rung.get("attack") or rung.get("rung") or ""),
             tuple(
                 (f"{key.replace('_', ' ')}, {printable(row.get('sampler', ''))}", rate)
@@ -83,7 +85,8 @@ def read_ladder(results: Mapping[str, Any]) -> list[Rung]:
                 if (rate := read_rate(row.get(key)))
             ),
         )
-        for defense in _objects(results.get("ladder"))
+        for ladder in ("ladder", "detector_ladder")
+        for defense in _objects(results.get(ladder))
         for rung in _objects(defense.get("rungs"))
     ]
 

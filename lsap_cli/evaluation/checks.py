@@ -95,6 +95,67 @@ def disjoint(fit: int, evaluated: int, shared: Sequence[str]) -> Check:
     }
 
 
+def detector_checks(
+    detector: str, blind: Sequence[Row], gradient: Sequence[Row], search: Sequence[Row], noise: Sequence[Row]
+) -> list[Check]:
+    """Whether the attackers who know a detector can be believed; every row has an `evasion_rate`.
+
+    Args:
+        detector: its spec.
+        blind: attacks that do not know it.
+        gradient: attackers who use its gradient.
+        search: attackers who use none.
+        noise: the noise control.
+    """
+    groups = {
+        "without knowledge": blind,
+        "by gradient": gradient,
+        "random search": search,
+        "noise of the same size": noise,
+    }
+    best = {
+        name: max((row["evasion_rate"] for row in rows), key=lambda one: float(one["value"]))
+        for name, rows in groups.items()
+        if rows
+    }
+    if len(best) < len(groups):
+        return []
+    own, noisy = best["by gradient"], best["noise of the same size"]
+    shown = {name: f"wrong and not flagged: {_written(own)}, {name}: {_written(one)}" for name, one in best.items()}
+    found = [
+        (
+            own["value"] >= best[name]["value"] - _slack(own),
+            title,
+            shown[name],
+            sentence,
+        )
+        for name, title, sentence in (
+            ("without knowledge", "knowing the detector helps",
+             "An attack that does not know the detector and wins more shows that the adaptive ones are too weak: give more --steps."),
+            ("random search", "white-box beats gradient-free",
+             "A search without gradients that wins more shows that the detector's gradient leads nowhere."),
+        )
+    ]  # fmt: skip
+    found.append(
+        (
+            own["low"] > noisy["high"],
+            "noise does far less",
+            shown["noise of the same size"],
+            "Where the intervals meet, the attack is not shown to be more than noise beside this detector.",
+        )
+    )
+    return [
+        {
+            "defense": detector,
+            "name": name,
+            "status": "PASS" if good else "WARN",
+            "figure": figure,
+            "sentence": sentence,
+        }
+        for good, name, figure, sentence in found
+    ]
+
+
 Finding = tuple[bool, str, str, str]  # whether it is good, name, figure, sentence
 
 

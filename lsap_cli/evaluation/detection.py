@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,14 +92,24 @@ class AttackedVideo:
 
 
 def score_all(
-    judge: Judge, detectors: Mapping[str, Detector], videos: Sequence[Video]
+    judge: Judge,
+    detectors: Mapping[str, Detector],
+    videos: Sequence[Video],
+    knows: Mapping[str, Collection[str]] | None = None,
 ) -> Iterator[tuple[Video, list[Score] | UnreadableVideo]]:
-    """Each video's scores under every attack, or why it has none. Detectors that look at other videos answer last."""
+    """Each video's scores under every attack, or why it has none. Detectors that look at other videos answer last.
+
+    Args:
+        judge: classifier, samplers and attacks.
+        detectors: by spec.
+        videos: which.
+        knows: attacks that are meant for some detectors only, with the specs of these; all others are shown to all.
+    """
     corpora: dict[tuple[str, str], Corpus] = {}
     waiting: list[tuple[Video, str, str, Tensor, float]] = []
     for video in videos:
         try:
-            scores, late = _look(judge, detectors, video)
+            scores, late = _look(judge, detectors, video, knows or {})
         except UnreadableVideo as error:
             yield video, error
             continue
@@ -114,7 +124,7 @@ def score_all(
 
 
 def _look(
-    judge: Judge, detectors: Mapping[str, Detector], video: Video
+    judge: Judge, detectors: Mapping[str, Detector], video: Video, knows: Mapping[str, Collection[str]]
 ) -> tuple[list[Score], list[tuple[str, str, Tensor, float]]]:
     """Scores that can be given now, and the evidence for those that cannot."""
     scores: list[Score] = []
@@ -122,6 +132,8 @@ def _look(
     for attack in judge.attacks:
         watched = AttackedVideo(judge, video, attack)
         for spec, detector in detectors.items():
+            if spec not in knows.get(attack, detectors):
+                continue
             start = time.perf_counter()
             evidence = detector.examine(watched)
             seconds = time.perf_counter() - start
@@ -272,12 +284,17 @@ def _f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], weights: NDArray[np
     return np.where(marked > 0, 2 * (weights @ (truth & alarms)) / np.maximum(marked, 1), 0.0)
 
 
+def clean_threshold(scores: Sequence[float]) -> float:
+    """The threshold that n clean videos give: the score of rank ceil((n + 1) (1 - false alarms)), or the largest one."""
+    rank = math.ceil((len(scores) + 1) * (1 - FALSE_ALARMS))
+    return sorted(scores)[min(rank, len(scores)) - 1]
+
+
 def _thresholds(clean: Sequence[Score]) -> dict[str, float]:
     """For each recording the threshold that the clean videos of other recordings give; empty with fewer than two.
 
-    Recordings are dealt to folds; a fold's threshold is the clean score of rank ceil((n + 1) (1 - false alarms)) among
-    the n of the other folds (the largest one if there are too few), so it has seen neither the videos that it is
-    measured on nor any attack.
+    Recordings are dealt to folds; a fold's threshold comes from the other folds, so it has seen neither the videos that
+    it is measured on nor any attack.
     """
     recordings = sorted({one.recording for one in clean})
     folds = min(FOLDS, len(recordings))
@@ -286,6 +303,5 @@ def _thresholds(clean: Sequence[Score]) -> dict[str, float]:
     fold_of = {recording: number % folds for number, recording in enumerate(recordings)}
     by_fold = []
     for fold in range(folds):
-        known = sorted(one.score for one in clean if fold_of[one.recording] != fold)
-        by_fold.append(known[min(math.ceil((len(known) + 1) * (1 - FALSE_ALARMS)), len(known)) - 1])
+        by_fold.append(clean_threshold([one.score for one in clean if fold_of[one.recording] != fold]))
     return {recording: by_fold[fold] for recording, fold in fold_of.items()}

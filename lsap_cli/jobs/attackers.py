@@ -1,7 +1,7 @@
 """Attackers whom `defend` lets learn: each on fit videos, through the defense that he knows, as `generate` does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from defenses import Defense
 from defenses.chain import student, taught
+from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.datasets.listing import Video, content_hash, slug
@@ -18,6 +19,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.jobs.batches import BatchSource, as_problem, clean_predictions, size_of_delta
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import Skipped, skip
+from lsap_cli.jobs.watched import DetectorAlarm, OperatingPoint, Watchtower
 from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Binding, Budget, Perturbation
@@ -49,6 +51,8 @@ class Attacker:
         steps: of learning.
         draws: of a random defense, for each clip of a step.
         coarse: whether the pattern is smooth in space.
+        evades: a detector whose alarm he keeps quiet; None: none.
+        bearable: the share of flagged videos at which quieting them counts as much to him as the margin.
     """
 
     name: str
@@ -59,6 +63,8 @@ class Attacker:
     steps: int
     draws: int = 1
     coarse: bool = False
+    evades: Detector | None = None
+    bearable: float = 1.0
 
     def record(self) -> dict[str, Any]:
         """What results.json says of him beside his name."""
@@ -69,6 +75,7 @@ class Attacker:
             "steps": self.steps,
             "draws": self.draws,
             "low_frequency": self.coarse,
+            **({} if self.evades is None else {"bearable": self.bearable}),
         }
 
 
@@ -123,6 +130,7 @@ class School:
         self._device = classifier.mean.device
         self._network = LookingClassifier(classifier)
         self._clean = clean_predictions(classifier, videos, seed, CLIPS)
+        self._tower = Watchtower(classifier, self._network, videos, seed)
         self._folder = run.folder / FOLDER
         self._folder.mkdir(exist_ok=True)
 
@@ -170,7 +178,18 @@ class School:
             defenses=(attacker.defense,),
             draws=attacker.draws,
         )
-        return as_problem(source, self._network, self._objective, attacker.budget, CLIPS, self._run)
+        problem = as_problem(source, self._network, self._objective, attacker.budget, CLIPS, self._run)
+        if attacker.evades is None:
+            return problem
+        return replace(problem, alarm=DetectorAlarm(self._tower, attacker.evades, attacker.binding, attacker.bearable))
+
+    def operating_point(self, detector: Detector) -> OperatingPoint:
+        """Where the clean fit videos put a detector's threshold.
+
+        Raises:
+            LsapError: if they are too few for it.
+        """
+        return self._tower.operating_point(detector)
 
     def probe(self, attacker: Attacker) -> Probe:
         """Tries the gradient that an attacker would have, and looks at what his defense gives."""

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 
 from defenses import Defense
+from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.listing import Video
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.checks import Check, Evidence, checks, disjoint
-from lsap_cli.evaluation.rows import NO_ATTACK, Record
+from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record
 from lsap_cli.jobs.attackers import Attacker, Probe, School, load_fit_videos
+from lsap_cli.jobs.evading import Evasion, plan_evasion
 from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.ladder import Ladder, knowing, ladder_results, plan_ladder, undefended
 from lsap_cli.jobs.shared import Skipped, build_samplers
@@ -69,6 +71,7 @@ class Campaign:
         ladders: one a defense, the first being that of no defense; empty where none was asked for.
         probes: of each ladder's gradient and defense, by spec.
         points: of the budget curve.
+        evasions: the ladders of the detectors; empty where none was asked for.
     """
 
     attacks: dict[str, Perturbation] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Campaign:
     ladders: list[Ladder] = field(default_factory=list)
     probes: dict[str, Probe] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
+    evasions: list[Evasion] = field(default_factory=list)
 
     @property
     def rungs(self) -> dict[tuple[str, str], str]:
@@ -92,6 +96,7 @@ def run_campaign(
     name: str,
     noise: str,
     defenses: Mapping[str, Defense | None],
+    detectors: Mapping[str, Detector],
     objective: Objective,
     skipped: Skipped,
     run: Run,
@@ -107,6 +112,7 @@ def run_campaign(
         name: its name as an attack.
         noise: the name of its noise control.
         defenses: by spec.
+        detectors: by spec.
         objective: what attackers want.
         skipped: gets fit videos that cannot be read.
         run: is told what happens.
@@ -118,7 +124,12 @@ def run_campaign(
         school = School(classifier, videos, samplers, objective, wanted.seed, run, wanted.resume)
         campaign = Campaign()
         if wanted.adaptive:
+            points = {spec: school.operating_point(detector) for spec, detector in detectors.items()}
             _climb(campaign, school, wanted, given, name, defenses)
+            for spec, detector in detectors.items():
+                blind = [name, undefended(campaign.ladders).base.name]
+                evasion = plan_evasion(spec, detector, points[spec], blind, given.budget, given.binding, wanted.steps)
+                _evade(campaign, school, evasion)
         _vary(campaign, school, wanted, given, noise, defenses)
         return campaign
 
@@ -152,6 +163,15 @@ def _climb(
         campaign.ladders.append(ladder)
     learned = knowing(campaign.ladders)
     campaign.knows |= {attack: specs for attack, specs in learned.items() if attack != name}
+
+
+def _evade(campaign: Campaign, school: School, evasion: Evasion) -> None:
+    """The ladder of a detector. Its attackers are judged on the bare model, with the detector beside it."""
+    for one in evasion.rungs:
+        if one.attacker is not None:
+            campaign.attacks[one.name] = school.learn(one.attacker)
+            campaign.knows[one.name] = [NO_DEFENSE]
+    campaign.evasions.append(evasion)
 
 
 def _vary(

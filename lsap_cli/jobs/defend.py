@@ -1,6 +1,6 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from defenses import Defense
 from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Added
-from lsap_cli.evaluation.rows import make_rows
+from lsap_cli.evaluation.rows import Record, make_rows
 from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.campaign import Campaign, Wanted, campaign_results, run_campaign
 from lsap_cli.jobs.defending.measuring import certify, corrupt, detect
 from lsap_cli.jobs.defending.task import NOISE, Settings, Task, epsilon_of, make_task
+from lsap_cli.jobs.evading import Judged, evasion_checks, evasion_results, knowing_detectors
 from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.judging import forget_progress, judge_videos
 from lsap_cli.jobs.ladder import undefended
@@ -60,17 +61,20 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     rows = _rows(every_row, task, campaign)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event("stage", name="further measurements")
+    of_campaign = campaign_results(
+        campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
+        task.overlapping,
+    )  # fmt: skip
+    of_detectors = _detectors(task, campaign, run, judged, records)
+    of_campaign["checks"] += evasion_checks(of_detectors["detector_ladder"])
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
-        **campaign_results(
-            campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
-            task.overlapping,
-        ),
+        **of_campaign,
+        **of_detectors,
         "sampler_matrix": _sampler_matrix(task, campaign, rows),
         "transfer": _transfer(task, settings, shown, run, resume),
         "certificates": certify(task, run, judged),
-        "detectors": detect(task, run, judged),
         "natural_robustness": corrupt(task, run, judged, resume) if settings.corruptions else None,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
         "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(campaign.ladders)),
@@ -103,8 +107,22 @@ def _campaign(task: Task, settings: Settings, skipped: Skipped, run: Run, resume
     )
     return run_campaign(
         wanted, task.fit, str(settings.fit), task.classifier, task.perturbation, task.name, NOISE,
-        task.judge.defenses, Untargeted() if task.target is None else Targeted(task.target), skipped, run,
+        task.judge.defenses, task.detectors, Untargeted() if task.target is None else Targeted(task.target), skipped, run,
     )  # fmt: skip
+
+
+def _detectors(
+    task: Task, campaign: Campaign, run: Run, judged: Collection[str], records: Sequence[Record]
+) -> dict[str, Any]:
+    """What the detectors notice of the attacks that all defenses met, and their ladders."""
+    knows = {name: specs for name, specs in knowing_detectors(campaign.evasions).items() if name not in task.attacks}
+    learned = {name: Added(campaign.attacks[name]) for name in knows}
+    found = detect(task, run, judged, {**task.attacks, **learned}, knows)
+    seen = Judged(records, found.rows, found.flagged, next(iter(task.judge.samplers)), task.target)
+    return {
+        "detectors": [row for row in found.rows if row["attack"] in task.attacks],
+        "detector_ladder": evasion_results(campaign.evasions, seen, NOISE),
+    }
 
 
 def _rows(every_row: Sequence[dict[str, Any]], task: Task, campaign: Campaign) -> list[dict[str, Any]]:

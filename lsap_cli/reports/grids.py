@@ -11,6 +11,7 @@ from lsap_cli.runs.run import write_atomically
 
 FOLDER = "tables"
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
+DETECTOR_RUNGS = ("A0", "A2", "A4", "A5")
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "→": r"$\rightarrow$",
@@ -42,7 +43,10 @@ def grids(results: Json) -> list[Grid]:
     Args:
         results: a parsed results.json.
     """
-    makers = (rates_grid, ladder_grid, checks_grid, budget_grid, transfer_grid, sampler_grid, certificate_grid)
+    makers = (
+        rates_grid, ladder_grid, detector_ladder_grid, checks_grid, budget_grid, transfer_grid, sampler_grid,
+        certificate_grid,
+    )  # fmt: skip
     found = [make(results) for make in makers]
     return [grid for grid in found if grid.lines]
 
@@ -99,6 +103,39 @@ def _rung(ladder: Json, rung: str, sampler: str) -> str:
         return "–"
     sign = 1 if rows[0].get("attacked_accuracy") else -1  # the lowest accuracy, or the highest fooling rate
     return str(min(found, key=lambda rate: sign * rate.value))
+
+
+def detector_ladder_grid(results: Json) -> Grid:
+    """What attackers of each rung win of a detector, and what holds against the best of them."""
+    lines = [
+        (
+            printable(ladder["detector"]), _rate(worst["false_alarms"]), _most_won(ladder["noise"]),
+            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS), _rate(worst["robust_rate"]),
+            printable(worst["attack"]), _estimate(worst["tpr_at_fpr"].get("0.05")),
+            _rate(worst["held_under_every_rung"]),
+        )
+        for ladder in results.get("detector_ladder") or []
+        for worst in ladder["robust"]
+    ]  # fmt: skip
+    header = (
+        "detector", "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS), "holds against the best",
+        "by", "its share found at 5 % false alarms", "holds under every rung",
+    )  # fmt: skip
+    note = (
+        "An attack wins a video when the bare model's prediction is what it wanted and the detector does not flag the video, with "
+        "a threshold from other clean videos. A0 does not know the detector; A2 has the gradients of the margin and of the "
+        "score; A4 stays in what the detector cannot see; A5 has no gradient. With the first sampler."
+    )
+    return Grid("detector-ladder", "Detectors against attackers who know them", note, header, tuple(lines))
+
+
+def _rows_of(ladder: Json, rung: str) -> list[Json]:
+    return [row for one in ladder["rungs"] if one["rung"] == rung for row in one["rows"]]
+
+
+def _most_won(rows: Sequence[Json]) -> str:
+    found = [rate for row in rows if (rate := Rate.read(row["evasion_rate"]))]
+    return str(max(found, key=lambda rate: rate.value)) if found else "–"
 
 
 def checks_grid(results: Json) -> Grid:
@@ -278,3 +315,17 @@ def _counted(worst: Json) -> str:
     if accuracy:
         return f"{accuracy.count} of {accuracy.of}"
     return f"{fooled.of - fooled.count} of {fooled.of} unchanged" if fooled else "nothing that was measured"
+
+
+def detector_sentences(results: Json) -> Iterator[str]:
+    """What the ladders of the detectors come to, for the summary."""
+    ladders = results.get("detector_ladder")
+    held = [
+        f"{printable(one.get('detector'))} {rate.count} of {rate.of} (rung {printable(worst.get('rung'))})"
+        for one in (ladders if isinstance(ladders, list) else [])
+        if isinstance(one, dict)
+        for worst in (one.get("robust") or [])[:1]
+        if isinstance(worst, dict) and (rate := Rate.read(worst.get("robust_rate")))
+    ]
+    if held:
+        yield "Videos that the best attacker who knows a detector does not win: " + ", ".join(held) + "."

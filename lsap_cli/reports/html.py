@@ -136,6 +136,7 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "has_milliseconds": any(row.milliseconds_per_video is not None for row in rows.rows),
         "noise_measured": NOISE in rows.attacks,
         "has_ladder": bool(results.get("ladder")),
+        "has_detector_ladder": bool(results.get("detector_ladder")),
         "curves": [(plot, Markup(_themed(plot.svg))) for plot in curve_plots(results)],
         "grids": [grid for grid in grids(results) if grid.name not in ("rates", "certificates")],
         "effective": results.get("effective") or {},

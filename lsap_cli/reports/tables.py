@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from lsap_cli.reports.grids import ladder_sentences
+from lsap_cli.reports.grids import detector_sentences, ladder_sentences
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
 
 
@@ -130,6 +130,26 @@ def ladder_table(results: Json) -> Table | None:
     return table
 
 
+def detector_ladder_table(results: Json) -> Table | None:
+    """Each detector's worst attacker; None where no attacker knew one.
+
+    Args:
+        results: a parsed results.json.
+    """
+    found = [(one["detector"], worst) for one in results.get("detector_ladder") or [] for worst in one["robust"]]
+    if not found:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    table.title = Text("detectors against attackers who know them", style="bold")
+    for heading in ("detector", "false alarms", "changed", "flagged", "holds", "by"):
+        table.add_column(heading, overflow="fold")
+    for spec, worst in found:
+        rates = [worst[key] for key in ("false_alarms", "fooling_rate", "flagged_rate", "robust_rate")]
+        by = printable(worst["attack"].partition(" (")[0])
+        table.add_row(_defense_cell(printable(spec)), *(_cell(Rate.read(rate), " ") for rate in rates), by)
+    return table
+
+
 def check_lines(results: Json) -> list[str]:
     """The checks as lines, warnings first."""
     ordered = sorted(results.get("checks") or [], key=lambda one: one["status"] != "WARN")
@@ -186,6 +206,7 @@ def summary_sentences(results: Json) -> list[str]:
         _samplers_sentence(rows, attacked.attack),
         _defense_sentence(rows, attacked),
         *ladder_sentences(results),
+        *detector_sentences(results),
     ]
     return [sentence for sentence in sentences if sentence]
 

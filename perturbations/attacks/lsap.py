@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from perturbations.alarms import quietly
 from perturbations.attacks.base import Attack, check_settings, report
 from perturbations.coherence import Coherence, coherence_loss, temporal_coherence
 from perturbations.gradients import Found, Loss, Seen, gradient_at
@@ -25,7 +26,8 @@ class Lsap(Attack):
     The margin pushes each clip over its border. Alone it over-fits few videos; universal perturbations that work
     on unseen inputs lead most of them to a few labels (Moosavi-Dezfooli et al., CVPR 2017, section 4). So an
     untargeted run also asks for one class that clips share: that with the highest running mean logit that is not
-    the clip's own. The weight of the coherence gain is set from the norms of the two gradients every 25 steps.
+    the clip's own. The weight of the coherence gain is set from the norms of the two gradients every 25 steps. Where
+    the problem has an alarm, the step also quiets it (see `perturbations.alarms`).
 
     Args:
         update: momentum, apg (LSAP's own), pgd, sgd or adam.
@@ -67,7 +69,11 @@ class Lsap(Attack):
         at = update.look_at(state.delta, state.memory)
         measured: list[Tensor] = []
         found = self._gradient(problem, state, batch, at, measured)
-        state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done)
+        direction = found.gradient
+        if problem.alarm is not None:
+            heard = problem.alarm.listen(at, state.steps)
+            direction = quietly(direction, heard, problem.alarm.bearable, state.memory)
+        state.delta = update.next(state.delta, direction, state.memory, problem.budget, done)
         self._follow(problem, state, batch, found)
         step = report(problem, state, batch, found, update.size(problem.budget, done))
         return step if not measured else step._replace(coherence=float(torch.cat(measured).mean()))

@@ -52,7 +52,7 @@ class RandomSearch(Attack):
         now = self._look(problem, batch, state.delta)
         delta = self.pattern(problem, proposed)
         then = self._look(problem, batch, delta)
-        if float(then.losses.mean()) < float(now.losses.mean()):
+        if _cost(problem, then, delta, state.steps) < _cost(problem, now, state.delta, state.steps):
             state.delta, state.memory["signs"], now = delta, proposed, then
         return report(problem, state, batch, now)
 
@@ -85,6 +85,12 @@ class RandomSearch(Attack):
             )
         losses = margin_loss(logits, problem.objective.aims(batch.clean_predictions), ENOUGH)
         return Found(torch.zeros_like(delta), losses, logits)
+
+
+def _cost(problem: Problem, found: Found, delta: Tensor, step: int) -> float:
+    """The margin, and what the alarm adds to it where there is one."""
+    alarm = 0.0 if problem.alarm is None else problem.alarm.cost(delta, step)
+    return float(found.losses.mean()) + alarm
 
 
 def _signs(shape: tuple[int, ...], generator: Generator) -> Tensor:

@@ -33,7 +33,7 @@ def words(few: World, perturbation: Path, run: Path) -> list[str]:
     return [
         "defend", str(few.test), "--model", "demo", "--perturbation", str(perturbation), "--fit", str(few.learn),
         "--adaptive", "--steps", "1", "--defense", "temporal-median", "--sampler", "uniform", "--sampler", "random",
-        "--run", str(run),
+        "--detector", "temporal-consistency:windows=3", "--detector", "corpus-residual:side=16", "--run", str(run),
     ]  # fmt: skip
 
 
@@ -75,9 +75,46 @@ def test_the_minimum_over_the_ladder_can_be_recomputed_from_the_records(run: Pat
             assert worst["right_under_every_rung"]["count"] == len({one["video"] for one in mine} - broken)
 
 
+def test_what_a_detector_holds_can_be_recomputed_from_the_records_and_the_detections(
+    run: Path, results: dict[str, Any]
+) -> None:
+    records, detections = (
+        [json.loads(line) for line in (run / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("records.jsonl", "detections.jsonl")
+    )
+    flagged = {(one["detector"], one["attack"], one["video"]): one["flagged"] for one in detections}
+    changed = {
+        (one["attack"], one["video"]): one["changed"]
+        for one in records
+        if (one["defense"], one["sampler"]) == ("none", "uniform")
+    }
+    assert len(results["detector_ladder"]) == 2
+    for ladder in results["detector_ladder"]:
+        won: dict[str, set[str]] = {}
+        for rung in ladder["rungs"]:
+            (row,) = rung["rows"]
+            videos = {video for attack, video in changed if attack == rung["attack"]}
+            won[rung["attack"]] = {
+                video
+                for video in videos
+                if changed[rung["attack"], video] and not flagged[ladder["detector"], rung["attack"], video]
+            }
+            assert row["evasion_rate"] == rate_of(len(won[rung["attack"]]), len(videos))
+            assert row["robust_rate"] == rate_of(len(videos) - len(won[rung["attack"]]), len(videos))
+        assert {"A0", "A2", "A4", "A5"} == {rung["rung"] for rung in ladder["rungs"]}
+        (worst,) = ladder["robust"]
+        assert worst["robust_rate"]["count"] == 3 - max(map(len, won.values()))
+        assert worst["held_under_every_rung"]["count"] == 3 - len(set().union(*won.values()))
+        own = {one["attack"] for one in detections if one["detector"] == ladder["detector"]}
+        assert own == {rung["attack"] for rung in ladder["rungs"]} | {"none", "noise"}
+    assert {row["attack"] for row in results["detectors"]} == {"noise", "r"}
+
+
 def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(results: dict[str, Any]) -> None:
     assert {one["status"] for one in results["checks"]} <= {"PASS", "WARN"}
-    assert {one["defense"] for one in results["checks"]} == {"all", "none", "temporal-median"}
+    assert {one["defense"] for one in results["checks"]} == {
+        "all", "none", "temporal-median", "temporal-consistency:windows=3", "corpus-residual:side=16",
+    }  # fmt: skip
     epsilons = [point["epsilon"] for point in results["budget_curve"] if point["defense"] == "temporal-median"]
     assert epsilons == ["2/255", "8/255", "64/255"]
     models = list(results["transfer"]["models"])
@@ -94,7 +131,7 @@ def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(resu
 
 def test_the_report_and_its_tables_show_them(run: Path, results: dict[str, Any]) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
-    for name in ("ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates"):
+    for name in ("ladder", "detector-ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates"):
         assert f'id="{name}"' in page
         for suffix in ("csv", "md", "tex"):
             assert (run / "tables" / f"{name}.{suffix}").stat().st_size > 50

@@ -106,6 +106,10 @@ def test_findings_are_read_in_the_shapes_that_defend_writes() -> None:
     (rung,) = read_ladder({"ladder": ladder})
     assert (rung.defense, rung.name) == ("jpeg", "A1 straight-through (jpeg)")
     assert [(name, str(rate)) for name, rate in rung.rates] == [("attacked accuracy, uniform", "0.50 (2/4, 0.15–0.85)")]
+    won = [{"sampler": "uniform", "evasion_rate": RATE}]
+    below = [{"detector": "d", "rungs": [{"rung": "A2", "attack": "A2 bold (below d)", "rows": won}]}]
+    (rung,) = read_ladder({"detector_ladder": below})
+    assert (rung.defense, rung.rates[0][0]) == ("detector d", "evasion rate, uniform")
     curve = {"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.9, 1]}
     (detector,) = read_detectors({"detectors": [{"detector": "d", "attack": "r", "curve": curve, "auc": 0.8}]})
     assert detector.points == ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))
@@ -118,7 +122,7 @@ def test_findings_are_read_in_the_shapes_that_defend_writes() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 3, "text", [], {}, [3, None, []], {"a": 3}, [{"roc": 3, "fooling_rate": 3}]])
 def test_findings_that_are_none_are_left_out(wrong: object) -> None:
-    document = {"checks": wrong, "ladder": wrong, "detectors": wrong, "sampler_matrix": wrong}
+    document = {"checks": wrong, "ladder": wrong, "detector_ladder": wrong, "detectors": wrong, "sampler_matrix": wrong}
     assert all(one.rates == () for one in read_ladder(document))
     assert all(one.points == () for one in read_detectors(document))
     assert read_matrix(document) is None

@@ -20,6 +20,8 @@ class Given(Detector):
     """A detector whose scores are given."""
 
     gradient: ClassVar[Gradient] = "true"
+    passes_constant_in_time: ClassVar[bool] = False
+    passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "None."
 
     def examine(self, video: Watched) -> Tensor:

@@ -12,7 +12,7 @@ from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grids import Grid, as_csv, as_latex, as_markdown, grids, write_grids
 from lsap_cli.reports.html import write_report
-from lsap_cli.reports.tables import check_lines, summary_sentences
+from lsap_cli.reports.tables import check_lines, detector_ladder_table, summary_sentences
 from tests.reports.fake_run import make_results, write_json, write_run
 
 HOSTILE = Grid("x", "Title", "Note.", ("a|b", "50 %"), (("=1+1", 'say "x", y'), ("a_b & c", "0.50 (1/2, 0.1–0.9)")))
@@ -52,6 +52,46 @@ def adaptive_results() -> dict[str, Any]:
         for name, status in (("fine", "PASS"), ("no zero gradients", "WARN"))
     ]
     return results
+
+
+def detector_ladder() -> list[dict[str, Any]]:
+    area = {"value": 0.7, "low": 0.5, "high": 0.9}
+
+    def rung(name: str, attack: str, won: int) -> dict[str, Any]:
+        row = {
+            "attack": attack, "detector": "corpus-residual", "sampler": "uniform", "fooling_rate": rate_of(4, 4),
+            "flagged_rate": rate_of(4 - won, 4), "false_alarms": rate_of(0, 4), "evasion_rate": rate_of(won, 4),
+            "robust_rate": rate_of(4 - won, 4), "auc": area, "tpr_at_fpr": {"0.01": area, "0.05": area},
+        }  # fmt: skip
+        return {"rung": name, "attack": attack, "rows": [row]}
+
+    rungs = [rung("A0", "universal", 1), rung("A2", "A2 (below it)", 3), rung("A4", "A4 (below it)", 2)]
+    worst = {"rung": "A2", **rungs[1]["rows"][0], "held_under_every_rung": rate_of(0, 4)}
+    noise = rung("", "noise", 0)["rows"]
+    return [{"detector": "corpus-residual", "rungs": rungs, "missing": [], "noise": noise, "robust": [worst]}]
+
+
+def test_the_ladder_of_a_detector_shows_what_each_rung_wins_and_what_holds_against_the_best() -> None:
+    results = adaptive_results() | {"detector_ladder": detector_ladder()}
+    ladder = next(grid for grid in grids(results) if grid.name == "detector-ladder")
+    (line,) = ladder.lines
+    cells = dict(zip(ladder.header, line, strict=True))
+    wins = [cells[f"{name} wins"][:10] for name in ("noise", "A0", "A2", "A4")]
+    assert wins == ["0.00 (0/4,", "0.25 (1/4,", "0.75 (3/4,", "0.50 (2/4,"]
+    assert cells["A5 wins"] == "–"
+    assert cells["holds against the best"].startswith("0.25 (1/4")
+    assert "corpus-residual 1 of 4 (rung A2)" in " ".join(summary_sentences(results))
+
+
+def test_the_ladder_of_a_detector_is_in_the_report_and_on_the_terminal(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    results = adaptive_results() | {"detector_ladder": detector_ladder()}
+    write_json(run / "results.json", results)
+    assert 'id="detector-ladder"' in write_report(run).read_text(encoding="utf-8")
+    table = detector_ladder_table(results)
+    assert table is not None
+    assert next(iter(table.columns[-1].cells)) == "A2"
+    assert detector_ladder_table(adaptive_results()) is None
 
 
 def test_csv_can_be_read_back_and_holds_no_formula() -> None:

@@ -1,15 +1,15 @@
 """What `defend` measures beside the matrix of attacks and defenses: detectors, natural corruptions, certificates."""
 
 import json
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import Certified, certificate_rows, certify_video
 from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
 from lsap_cli.evaluation.detection import Score, detector_rows, score_all
-from lsap_cli.evaluation.protocol import Clean
+from lsap_cli.evaluation.protocol import Attack, Clean
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
 from lsap_cli.jobs.defending.task import Task
 from lsap_cli.jobs.judging import judge_videos
@@ -17,15 +17,39 @@ from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 
 
-def detect(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]]:
-    """The detectors' rows; their scores go to detections.jsonl."""
+@dataclass(frozen=True)
+class Detections:
+    """What the detectors found.
+
+    Attributes:
+        rows: one for each detector and attack that it was shown.
+        flagged: by detector, attack and video, whether the score was above the threshold.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    flagged: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+
+
+def detect(
+    task: Task, run: Run, judged: Collection[str], attacks: Mapping[str, Attack], knows: Mapping[str, Collection[str]]
+) -> Detections:
+    """Shows videos to the detectors; scores go to detections.jsonl.
+
+    Args:
+        task: with detectors, videos and how they are judged.
+        run: is told what happens.
+        judged: names of the videos that could be read.
+        attacks: that are shown, by name.
+        knows: attacks that are shown to some detectors only, with the specs of these.
+    """
     if not task.detectors:
-        return []
+        return Detections()
     videos = [video for video in task.videos if video.name in judged]
     run.event("stage", name="detecting", videos=len(videos), detectors=list(task.detectors))
     scores: list[Score] = []
     seen: set[str] = set()  # a video comes again with the scores that take the others
-    for video, outcome in score_all(task.judge, task.detectors, videos):
+    judge = replace(task.judge, attacks=attacks)
+    for video, outcome in score_all(judge, task.detectors, videos, knows):
         if isinstance(outcome, UnreadableVideo):
             raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
         scores += outcome
@@ -37,7 +61,7 @@ def detect(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]
         for one in scores:
             alarm = flagged[one.detector, one.attack, one.video]
             lines.write(json.dumps(one.as_json() | {"flagged": alarm}) + "\n")
-    return rows
+    return Detections(rows, flagged)
 
 
 def corrupt(task: Task, run: Run, judged: Collection[str], resume: bool) -> dict[str, Any] | None:

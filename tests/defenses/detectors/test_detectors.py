@@ -118,6 +118,24 @@ def test_one_pattern_in_many_videos_shows() -> None:
     assert attacked_scores[-1] > 0.5
 
 
+def test_a_pattern_of_the_period_that_is_declared_blind_shows_less() -> None:
+    detector, generator = CorpusResidual(side=32), torch.Generator().manual_seed(9)
+
+    def seen(period: int) -> float:
+        drawn = torch.randint(0, 2, (period, 3, 32, 48), generator=generator) * 16 / 255 - 8 / 255
+        pattern = drawn - drawn.mean(0)  # what all slots share would show whatever the period
+        evidence = []
+        for seed in range(12):
+            count = 33 + 5 * seed  # videos of one length would blur it all in the same way
+            noise = make_video(count, 32, 48, seed=seed) * 6 / 255
+            video = 0.3 + noise + pattern.repeat(30, 1, 1, 1)[:count]
+            evidence.append(detector.examine(Scene(video)))
+        return float(detector.score(evidence[0], evidence[1:]))
+
+    assert seen(4) > 0.9
+    assert seen(detector.blind_period) < 0.5
+
+
 EXAMPLES: list[Detector] = [*(kind() for kind in DETECTORS.values()), FeatureSqueezing((SpatialGaussian(),))]
 
 
