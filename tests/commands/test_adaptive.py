@@ -183,6 +183,19 @@ def test_wrong_settings_are_one_sentence(
     assert "Traceback" not in outcome.err
 
 
+def test_too_few_recordings_to_learn_through_a_subtraction_are_refused(
+    perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copy(next(world.learn.rglob("*.mp4")), tmp_path / "one")
+    outcome = lsap(
+        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--adaptive", "--fit", tmp_path / "one",
+        "--defense", "perturbation-subtraction", "--run", tmp_path / "run",
+    )  # fmt: skip
+    assert outcome.code == 2
+    assert "at least 3 recordings in --fit, not 1" in outcome.err
+
+
 def test_fit_videos_that_are_judged_are_refused_by_name(
     perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
 ) -> None:

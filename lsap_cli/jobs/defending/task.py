@@ -123,7 +123,7 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         batch=settings.batch,
         draws=settings.draws,
     )
-    _check_recordings(videos, defenses, detectors)
+    _check_recordings(videos, fit if settings.adaptive else None, defenses, detectors)
     if settings.target is None and target is not None and slug(target) not in map(slug, classifier.labels):
         run.event(
             "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
@@ -165,10 +165,19 @@ def _attacks(
 
 
 def _check_recordings(
-    videos: Sequence[Video], defenses: Mapping[str, Defense | None], detectors: Mapping[str, Detector]
+    videos: Sequence[Video],
+    fit: Sequence[Video] | None,
+    defenses: Mapping[str, Defense | None],
+    detectors: Mapping[str, Detector],
 ) -> None:
-    """Refuses too few videos before any is judged."""
+    """Refuses too few videos before any is judged, or learned from by attackers who know the defense."""
     together = [spec for spec, one in defenses.items() if one is not None and student(one) is not None]
+    learned_from = 3 if fit is None else len({video.group for video in fit})
+    if together and learned_from < 3:
+        raise LsapError(
+            f"'{together[0]}' looks for what videos have in common: to learn through it takes at least 3 recordings in --fit, "
+            f"not {learned_from}"
+        )
     together += [spec for spec, detector in detectors.items() if detector.others]
     recordings = len({video.group for video in videos})
     if together and recordings < 3:
