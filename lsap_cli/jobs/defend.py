@@ -10,6 +10,7 @@ from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Added
 from lsap_cli.evaluation.rows import make_rows
+from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.campaign import Campaign, Wanted, campaign_results, run_campaign
 from lsap_cli.jobs.defending.measuring import certify, corrupt, detect
@@ -44,7 +45,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     campaign = _campaign(task, settings, skipped, run, resume)
     judge = replace(
         task.judge,
-        attacks={**task.attacks, **{name: Added(one) for name, one in campaign.attacks.items()}},
+        attacks={**task.attacks, **{name: Added(one) for name, one in (task.seeds | campaign.attacks).items()}},
         knows=campaign.knows,
     )
     run.event(
@@ -67,6 +68,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
             campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
             task.overlapping,
         ),
+        "seeds": spread_over_seeds(records, [task.name, *task.seeds], task.target) if task.seeds else [],
         "sampler_matrix": _sampler_matrix(task, campaign, rows),
         "transfer": _transfer(task, settings, shown, run, resume),
         "certificates": certify(task, run, judged),
@@ -117,6 +119,8 @@ def _rows(every_row: Sequence[dict[str, Any]], task: Task, campaign: Campaign) -
     for row in every_row:
         if row["attack"] in task.attacks:
             rows.append(row)
+        elif row["attack"] in task.seeds:
+            rows.append(row | {"seed_of": task.name})
         elif (row["attack"], row["defense"]) in rungs:
             rows.append(row | {"rung": rungs[row["attack"], row["defense"]]})
     return rows
@@ -176,6 +180,7 @@ def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[s
         "learned_against": perturbation.record.get("classifier", {}).get("name") if perturbation else None,
         "target": None if task.target is None else task.classifier.labels[task.target],
         "seed": settings.seed,
+        "perturbations": 1 + len(task.seeds),
         "draws": settings.draws,
         "fit_videos": len(task.fit) if learns else None,
         "steps": settings.steps if learns else None,

@@ -10,6 +10,7 @@ from lsap_cli.reports.rows import NO_DEFENSE, NOISE, Estimate, Json, Rate, print
 from lsap_cli.runs.run import write_atomically
 
 FOLDER = "tables"
+MEASURES = {"accuracy": "accuracy", "fooling_rate": "fooling rate", "success_rate": "success rate"}
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -42,7 +43,16 @@ def grids(results: Json) -> list[Grid]:
     Args:
         results: a parsed results.json.
     """
-    makers = (rates_grid, ladder_grid, checks_grid, budget_grid, transfer_grid, sampler_grid, certificate_grid)
+    makers = (
+        rates_grid,
+        ladder_grid,
+        checks_grid,
+        budget_grid,
+        seeds_grid,
+        transfer_grid,
+        sampler_grid,
+        certificate_grid,
+    )
     found = [make(results) for make in makers]
     return [grid for grid in found if grid.lines]
 
@@ -127,6 +137,45 @@ def budget_grid(results: Json) -> Grid:
             lines.append((printable(spec), what, *cells))
     note = "Accuracy (fooling rate without labels) at each epsilon, with the first sampler."
     return Grid("budget-curve", "Budget curve", note, ("defense", "attack", *epsilons), tuple(lines))
+
+
+def seeds_grid(results: Json) -> Grid:
+    """Each defense under perturbations of several seeds: the spread over them, and that over videos."""
+    lines = [
+        (
+            printable(cell["defense"]), printable(cell["sampler"]), MEASURES[measure], f"{spread['mean']:.2f}",
+            f"{spread['standard_deviation']:.2f}", _estimate(spread["over_videos"]),
+            ", ".join(f"{printable(name)} {_rate(one)}" for name, one in spread["rates"].items()),
+        )
+        for cell in results.get("seeds") or []
+        for measure in MEASURES
+        for spread in [cell[measure]] if spread
+    ]  # fmt: skip
+    note = (
+        "Several perturbations that differ in their seed alone. The standard deviation is over perturbations, the interval over "
+        "videos (bootstrap over recordings): how far another seed, and how far other videos, would lead. They are not pooled."
+    )
+    header = (
+        "defense", "sampler", "rate", "mean over seeds", "standard deviation over seeds", "mean, interval over videos",
+        "each perturbation",
+    )  # fmt: skip
+    return Grid("seeds", "Spread over seeds", note, header, tuple(lines))
+
+
+def seeds_sentence(results: Json) -> str:
+    """What another seed would change, without a defense and with the first sampler; empty for one perturbation."""
+    cells = results.get("seeds") or []
+    cell = next((one for one in cells if one["defense"] == NO_DEFENSE), None)
+    spread = cell and (cell["success_rate"] or cell["fooling_rate"])
+    if not cell or not spread:
+        return ""
+    what = "success rate" if cell["success_rate"] else "fooling rate"
+    found = Estimate.read(spread["over_videos"])
+    over_videos = f"; the interval over videos is {found.interval}" if found else ""
+    return (
+        f"Over {len(spread['rates'])} seeds of the perturbation the {what} is {spread['mean']:.2f} with a standard deviation of "
+        f"{spread['standard_deviation']:.2f}{over_videos}."
+    )
 
 
 def transfer_grid(results: Json) -> Grid:

@@ -330,6 +330,7 @@ _PROTOCOL_WORDS = {
     "binding": "binding (which slot a frame gets)",
     "target": "target",
     "seed": "seed",
+    "perturbations": "perturbations of different seeds",
     "perturbed_by": "perturbed videos come from",
     "overlap_allowed": "overlap with the fit videos allowed",
     "overlap": "videos that overlap with the fit videos",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import torch
+
 from defenses import Defense
 from defenses.certify import Smoothing
 from defenses.chain import student
@@ -43,6 +45,7 @@ class Settings:
     videos: str
     model: str
     perturbation: str | None = None
+    seeds: tuple[str, ...] = ()  # more perturbation files, learned as the first but for the seed
     perturbed: str | None = None
     sampler: tuple[str, ...] = ()
     defense: tuple[str, ...] = ()
@@ -74,6 +77,7 @@ class Task:
     perturbation: Perturbation | None
     folder: PerturbedFolder | None
     name: str  # of the perturbation, as an attack
+    seeds: dict[str, Perturbation]  # more of its kind, by their names as attacks
     attacks: dict[str, Attack]
     overlapping: list[str]
     target: int | None
@@ -108,8 +112,9 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
     target = settings.target or (perturbation.record.get("target") if perturbation else None)
     videos = listed(Path(settings.videos), classifier, run).videos
     fit = _fit_videos(settings, perturbation, classifier, run)
-    overlapping = _overlap(videos, perturbation, fit, settings, run)
     attacks, name = _attacks(settings, perturbation, folder, videos, skipped, run)
+    seeds = _seeds(settings, perturbation, [*attacks])
+    overlapping = _overlap(videos, [one for one in (perturbation, *seeds.values()) if one], fit, settings, run)
     if folder:
         videos = [video for video in videos if video.name in folder.files]
     judge = Judge(
@@ -131,8 +136,9 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         target = None
     number = None if target is None else class_number(target, classifier, "the perturbation's target")
     return Task(
-        classifier, videos, fit, perturbation, folder, name, attacks, overlapping, number, judge, detectors, smoothings
-    )
+        classifier, videos, fit, perturbation, folder, name, seeds, attacks, overlapping, number, judge, detectors,
+        smoothings,
+    )  # fmt: skip
 
 
 def _attacks(
@@ -162,6 +168,45 @@ def _attacks(
             skip(run, skipped, video, reason)
         attacks[name] = Written(folder.files)
     return attacks, name
+
+
+def _seeds(settings: Settings, perturbation: Perturbation | None, taken: list[str]) -> dict[str, Perturbation]:
+    """Perturbations that differ from the first one in nothing but what they learned.
+
+    Args:
+        settings: name the files.
+        perturbation: the first one.
+        taken: names of attacks that there are already.
+    """
+    found: dict[str, Perturbation] = {}
+    first = settings.perturbation
+    if settings.seeds and (first is None or perturbation is None):
+        raise LsapError("several perturbations are compared with --perturbation FILE only, not with --perturbed FOLDER")
+    for file in settings.seeds:
+        assert perturbation is not None
+        other, name = load_perturbation(Path(file)), Path(file).stem
+        for what, mine, its in (
+            ("budget", f"{perturbation.budget.norm} {perturbation.budget.epsilon_text}", f"{other.budget.norm} {other.budget.epsilon_text}"),
+            ("binding", str(perturbation.binding), str(other.binding)),
+            ("target", perturbation.record.get("target"), other.record.get("target")),
+        ):  # fmt: skip
+            if mine != its:
+                raise LsapError(
+                    f"{file} has the {what} {its}, {first} has {mine}: several --perturbation must differ in their seed "
+                    "alone, as those of lsap generate --seeds do"
+                )
+        if name in taken:
+            raise LsapError(f"two attacks would be called '{name}'; give {file} another file name")
+        same = [known for known, one in ((first, perturbation), *found.items()) if _equal(one, other)]
+        if same:
+            raise LsapError(f"{file} holds the same pattern as {same[0]}; give perturbations of different seeds")
+        found[name] = other
+        taken.append(name)
+    return found
+
+
+def _equal(one: Perturbation, other: Perturbation) -> bool:
+    return torch.equal(one.delta, other.delta)
 
 
 def _check_recordings(
@@ -217,10 +262,10 @@ def _fit_videos(settings: Settings, perturbation: Perturbation | None, classifie
 
 
 def _overlap(
-    videos: Sequence[Video], perturbation: Perturbation | None, fit: Sequence[Video], settings: Settings, run: Run
+    videos: Sequence[Video], given: Sequence[Perturbation], fit: Sequence[Video], settings: Settings, run: Run
 ) -> list[str]:
     """Law 5: videos that a perturbation has seen; refused unless that is waived."""
-    seen = set(overlap(videos, perturbation.record)) if perturbation else set()
+    seen = {name for one in given for name in overlap(videos, one.record)}
     names = sorted(seen | set(shared_videos(videos, fit)))
     if not names:
         return []
