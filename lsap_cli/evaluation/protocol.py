@@ -109,6 +109,7 @@ class Judge:
         device: where clips are classified.
         batch: clips at a time.
         draws: how often a random defense is drawn for each video; each draw is the same under all attacks.
+        measured: defenses whose change to the frames is measured, too, into `changes` under their specs.
         knows: attacks that are meant for some defenses only, with the specs of these; all others go through all.
     """
 
@@ -121,9 +122,12 @@ class Judge:
     device: torch.device
     batch: int = 8
     draws: int = 1
+    measured: Collection[str] = ()
     knows: Mapping[str, Collection[str]] = field(default_factory=dict)
     corpora: dict[tuple[str, str], Corpus] = field(default_factory=dict)  # by attack and defense; see `observe`
-    changes: dict[str, Changes] = field(default_factory=dict)  # what attacks did to the frames that were looked at
+    changes: dict[str, Changes] = field(
+        default_factory=dict
+    )  # what was done to the frames that were looked at, by whom
 
     def predict(self, video: Video) -> list[Prediction]:
         """All predictions for one video.
@@ -157,6 +161,26 @@ class Judge:
                 corpus = self.corpora.setdefault((attack, spec), Corpus(self.seed))
                 corpus.add(video, part.observe(native.float() / 255, numbers))
 
+    def measure(self, video: Video, defenses: Mapping[str, Defense]) -> dict[str, Changes]:
+        """What defenses do to the frames of a clean video that the samplers choose; by name. Nothing is classified.
+
+        Raises:
+            UnreadableVideo: if the video cannot be read.
+        """
+        footage = read_footage(video.path)
+        count = len(footage.times)
+        chosen = [self.choose(video, sampler, footage.times).flatten() for sampler in self.samplers.values()]
+        drawn = {name: one.drawn(seeded(self.seed, "draw", name, video.name, 0)) for name, one in defenses.items()}
+        changes = {name: Changes() for name in drawn}
+        at_once = self._frames_at_once(footage.height, footage.width)
+        for part, needed in _parts(torch.cat(chosen).unique(), [None, *drawn.values()], count, at_once):
+            native = read_some_frames(video.path, needed)
+            for name, defense in drawn.items():
+                for piece, _ in _parts(part, [defense], count, at_once // FLOATS):
+                    bare, defended = (defended_bytes(one, native, needed, piece, count) for one in (None, defense))
+                    changes[name].add(bare, defended)
+        return changes
+
     def specs(self, attack: str) -> list[str]:
         """The defenses that an attack is judged behind."""
         return [spec for spec in self.defenses if spec in self.knows.get(attack, self.defenses)]
@@ -180,7 +204,7 @@ class Judge:
         }
         shrunk: dict[tuple[str, str], list[list[Tensor]]] = {cell: [[] for _ in variants[cell]] for cell in variants}
         seconds = dict.fromkeys(variants, 0.0)
-        everything = [defense for cell in variants.values() for defense in cell]
+        everything = [defense for cell in variants.values() for defense in cell] + [None] * bool(self.measured)
         at_once = self._frames_at_once(footage.height, footage.width)
         for part, needed in _parts(wanted, everything, count, at_once):
             native = _with_black(path, needed, own)
@@ -193,6 +217,9 @@ class Judge:
                             start = time.perf_counter()
                             defended = defended_bytes(defense, attacked, needed, piece, count)
                             seconds[attack, spec] += time.perf_counter() - start
+                            if spec in self.measured:
+                                bare = defended_bytes(None, attacked, needed, piece, count)
+                                self.changes.setdefault(spec, Changes()).add(bare, defended)
                             shrunk[attack, spec][draw].append(self.classifier.geometry.shrink(defended))
         for attack, spec in variants:
             labels = [self._labels(torch.cat(frames), wanted, chosen.values()) for frames in shrunk[attack, spec]]

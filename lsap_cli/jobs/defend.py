@@ -1,6 +1,6 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from defenses import Defense
 from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Added
-from lsap_cli.evaluation.rows import make_rows
+from lsap_cli.evaluation.rows import NO_DEFENSE, make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.campaign import Campaign, Wanted, campaign_results, run_campaign
@@ -61,6 +61,12 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     rows = _rows(every_row, task, campaign)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event("stage", name="further measurements")
+    effective = task.folder.effective(judged) if task.folder else _effective(task, task.name)
+    effective_noise = _effective(task, NOISE)
+    beside = {
+        "perturbation": _size(task, rows, effective, task.name),
+        "noise": _size(task, rows, effective_noise, NOISE),
+    }
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
@@ -73,12 +79,12 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
         "transfer": _transfer(task, settings, shown, run, resume),
         "certificates": certify(task, run, judged),
         "detectors": detect(task, run, judged),
-        "natural_robustness": corrupt(task, run, judged, resume) if settings.corruptions else None,
+        "natural_robustness": corrupt(task, run, judged, beside, resume) if settings.corruptions else None,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
         "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(campaign.ladders)),
         "protocol": _protocol(task, settings, shown),
-        "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
-        "effective_noise": _effective(task, NOISE),
+        "effective": effective,
+        "effective_noise": effective_noise,
         "skipped": skipped,
         "pictures": draw_pictures(
             run.folder, shown, task.attacks[task.name], task.perturbation,
@@ -162,6 +168,18 @@ def _declared(defense: Defense) -> dict[str, Any]:
 def _effective(task: Task, attack: str) -> dict[str, float] | None:
     """Norms of what an attack added to the frames that were looked at, after rounding."""
     return task.judge.changes[attack].as_json() if attack in task.attacks else None
+
+
+def _size(
+    task: Task, rows: Sequence[dict[str, Any]], effective: Mapping[str, float] | None, attack: str
+) -> dict[str, Any] | None:
+    """How much an attack changed the frames (None: not at all, or it is not known), and what it did with the first sampler and no defense."""
+    sampler = next(iter(task.judge.samplers))
+    place = (attack, NO_DEFENSE, sampler)
+    row = next((row for row in rows if (row["attack"], row["defense"], row["sampler"]) == place), None)
+    if row is None or not effective or not effective["l2_rms"]:
+        return None
+    return {"attack": attack, "l2_rms": effective["l2_rms"], "accuracy": row["attacked_accuracy"]}
 
 
 def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def grids(results: Json) -> list[Grid]:
         seeds_grid,
         transfer_grid,
         sampler_grid,
+        equal_norm_grid,
         certificate_grid,
     )
     found = [make(results) for make in makers]
@@ -209,6 +210,50 @@ def sampler_grid(results: Json) -> Grid:
     note = "Fooling rate (success rate of a targeted one) without a defense; gap: best fitted sampler less worst other."
     header = ("perturbation", "learned through", *(printable(one) for one in samplers), "gap")
     return Grid("sampler-matrix", "Sampler matrix", note, header, tuple(lines))
+
+
+def equal_norm_grid(results: Json) -> Grid:
+    """Natural corruptions as large as the perturbation, beside it and its noise control."""
+    equal = (results.get("natural_robustness") or {}).get("equal_norm") or {}
+    beside = [("noise control" if key == "noise" else printable(equal[key]["attack"]), equal[key])
+              for key in ("perturbation", "noise") if equal.get(key)]  # fmt: skip
+    lines = [(name, "–", f"{one['l2_rms']:.2f}", "–", _rate(one["accuracy"]), "–") for name, one in beside]
+    lines += [
+        (
+            printable(kind), one["setting"], f"{one['l2_rms']:.2f}", "yes" if one["reached"] else "no, this is the nearest",
+            _rate(one["accuracy"]), _estimate(one["by_recording"]),
+        )
+        for kind, one in (equal.get("kinds") or {}).items()
+    ]  # fmt: skip
+    note = (
+        "Clean videos under corruptions that change them about as much as the perturbation does: of each kind the strength whose "
+        "measured root mean square (levels of 0–255) is nearest. No defense, first sampler."
+    )
+    header = ("change", "setting", "root mean square", "equal", "accuracy", "accuracy, interval by recording")
+    return Grid("equal-norm", "Natural corruptions of equal norm", note, header, tuple(lines))
+
+
+def natural_sentence(results: Json) -> str:
+    """What corruptions of the perturbation's size do; empty where none was measured."""
+    equal = (results.get("natural_robustness") or {}).get("equal_norm")
+    if not equal:
+        return ""
+    found = {
+        kind: rate
+        for kind, one in equal["kinds"].items()
+        if one["reached"]
+        for rate in [Rate.read(one["accuracy"])]
+        if rate
+    }
+    mine = Rate.read(equal["perturbation"]["accuracy"])
+    size = f"{equal['l2_rms']:.1f} levels of root mean square"
+    if not found or not mine:
+        return f"No natural corruption could be made as large as the perturbation ({size})."
+    worst = min(found, key=lambda kind: found[kind].value)
+    return (
+        f"Of {len(found)} kinds of natural corruption as large as the perturbation ({size}), {printable(worst)} does most harm: "
+        f"{found[worst].count} of {found[worst].of} stay right, {mine.count} of {mine.of} under the perturbation."
+    )
 
 
 def certificate_grid(results: Json) -> Grid:

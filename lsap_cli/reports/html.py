@@ -234,7 +234,10 @@ def _natural(json: Json | None) -> dict[str, Any] | None:
         "clean": Rate.read(json["clean"]),
         "mpc": Estimate.read(json["mpc"]),
         "rpc": Estimate.read(json["rpc"]),
-        "kinds": [(str(kind), [Rate.read(one) for one in rates]) for kind, rates in json["kinds"].items()],
+        "kinds": [
+            (str(kind), [(Rate.read(one), float(size)) for one, size in zip(rates, json["l2_rms"][kind], strict=True)])
+            for kind, rates in json["kinds"].items()
+        ],
     }
 
 

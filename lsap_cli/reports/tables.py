@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from lsap_cli.reports.grids import ladder_sentences, seeds_sentence
+from lsap_cli.reports.grids import ladder_sentences, natural_sentence, seeds_sentence
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
 
 
@@ -186,6 +186,7 @@ def summary_sentences(results: Json) -> list[str]:
         _samplers_sentence(rows, attacked.attack),
         seeds_sentence(results),
         _defense_sentence(rows, attacked),
+        natural_sentence(results),
         *ladder_sentences(results),
     ]
     return [sentence for sentence in sentences if sentence]
