@@ -55,6 +55,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     records = judge_videos(judge, task.videos, run, "records.jsonl", skipped, resume)
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
+    cost = judge.cost.as_json()  # of the matrix; further measurements come after it
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
     every_row = make_rows(records, task.classifier.labels, task.target)
@@ -85,6 +86,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
         "protocol": _protocol(task, settings, shown),
         "effective": effective,
         "effective_noise": effective_noise,
+        "cost": cost,
         "skipped": skipped,
         "pictures": draw_pictures(
             run.folder, shown, task.attacks[task.name], task.perturbation,

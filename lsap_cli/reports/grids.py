@@ -11,6 +11,10 @@ from lsap_cli.runs.run import write_atomically
 
 FOLDER = "tables"
 MEASURES = {"accuracy": "accuracy", "fooling_rate": "fooling rate", "success_rate": "success rate"}
+COSTS = {
+    "decode": "decoding", "transform": "defenses", "network": "network", "rest": "the rest: perturbing, resizing, rounding",
+    "all": "together",
+}  # fmt: skip
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -53,6 +57,7 @@ def grids(results: Json) -> list[Grid]:
         sampler_grid,
         equal_norm_grid,
         certificate_grid,
+        cost_grid,
     )
     found = [make(results) for make in makers]
     return [grid for grid in found if grid.lines]
@@ -272,6 +277,21 @@ def certificate_grid(results: Json) -> Grid:
         "largest possible", "radius needed",
     )  # fmt: skip
     return Grid("certificates", "Certificates", note, header, tuple(lines))
+
+
+def cost_grid(results: Json) -> Grid:
+    """Where the time of the matrix went."""
+    cost = results.get("cost")
+    whole = cost["seconds"]["all"] if cost else 0
+    lines = [
+        (
+            what, f"{cost['seconds'][part]:.1f}", f"{100 * cost['seconds'][part] / whole:.0f} %",
+            f"{cost['processor_seconds'][part]:.1f}",
+        )
+        for part, what in COSTS.items() if cost and whole
+    ]  # fmt: skip
+    note = "Of judging all videos under all attacks, behind all defenses, for all samplers. Learning and further tables are not in it."
+    return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
 
 
 def write_grids(folder: Path, tables: Sequence[Grid]) -> None:

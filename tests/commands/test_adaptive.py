@@ -153,7 +153,7 @@ def _table(run: Path) -> Any:
 
     def timeless(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: timeless(one) for key, one in value.items() if key != "milliseconds_per_video"}
+            return {key: timeless(one) for key, one in value.items() if key not in ("milliseconds_per_video", "cost")}
         return [timeless(one) for one in value] if isinstance(value, list) else value
 
     return timeless(json.loads((run / "results.json").read_text(encoding="utf-8")))
