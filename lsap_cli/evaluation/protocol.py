@@ -96,6 +96,28 @@ class Prediction:
     draws: tuple[int, ...] = ()  # behind a random defense: the label of each draw, the first being `label`
 
 
+class Numbers:
+    """Frames for several defenses, made numbers of once for those that, one after the other, need the same ones.
+
+    Attributes:
+        frames: (S, 3, H, W) uint8, numbered `have`.
+        have: (S,) int64, sorted, each one once.
+    """
+
+    def __init__(self, frames: Tensor, have: Tensor) -> None:
+        self.frames, self.have = frames, have
+        self._needed = torch.empty(0, dtype=torch.int64)
+        self._numbers = torch.empty(0)
+
+    def of(self, needed: Tensor) -> Tensor:
+        """Some of the frames, (K,) int64 -> (K, 3, H, W) float32 in [0, 1]; not to be changed."""
+        if not torch.equal(needed, self._needed):
+            self._numbers = torch.empty(0)  # let go of the old ones before new ones are made
+            self._numbers = self.frames[torch.searchsorted(self.have, needed)].float().div_(255)
+            self._needed = needed
+        return self._numbers
+
+
 @dataclass(frozen=True)
 class Judge:
     """How every video is judged.
@@ -196,6 +218,23 @@ class Judge:
         """The defenses that an attack is judged behind."""
         return [spec for spec in self.defenses if spec in self.knows.get(attack, self.defenses)]
 
+    def _defended(
+        self, defense: Defense | None, numbers: Numbers, wanted: Tensor, frame_count: int
+    ) -> tuple[Tensor, float]:
+        """`defended_bytes`, and the seconds that the defense took."""
+        if defense is None:
+            return defended_bytes(None, numbers.frames, numbers.have, wanted, frame_count), 0.0
+        needed = defense.needs(wanted, frame_count)
+        ready = numbers.of(needed)
+        start = time.perf_counter()
+        with self.cost.of("transform"):
+            made = _whole_levels(defense, ready, needed, wanted, frame_count)
+        return made, time.perf_counter() - start
+
+    def _alike_together(self, attack: str) -> list[str]:
+        """The defenses that an attack is judged behind, those that need the same frames one after the other."""
+        return sorted(self.specs(attack), key=lambda spec: getattr(self.defenses[spec], "frames", ""))
+
     def _predict_file(self, video: Video, path: Path, appended: int, attacks: Sequence[str]) -> Iterator[Prediction]:
         """Predictions for the attacks that share one file, which is decoded once (in parts, if it is large)."""
         with self.cost.of("decode"):
@@ -217,13 +256,12 @@ class Judge:
             for attack in attacks:
                 attacked = self.attacks[attack].change(native, needed, own)
                 self.changes.setdefault(attack, Changes()).add(native, attacked)
-                for spec in self.specs(attack):
+                numbers = Numbers(attacked, needed)
+                for spec in self._alike_together(attack):
                     for draw, defense in enumerate(variants[attack, spec]):
                         for piece, _ in parts(part, [defense], count, at_once // FLOATS):
-                            start = time.perf_counter()
-                            with self.cost.of("transform"):
-                                defended = defended_bytes(defense, attacked, needed, piece, count)
-                            seconds[attack, spec] += time.perf_counter() - start
+                            defended, took = self._defended(defense, numbers, piece, count)
+                            seconds[attack, spec] += took
                             if spec in self.measured:
                                 bare = defended_bytes(None, attacked, needed, piece, count)
                                 self.changes.setdefault(spec, Changes()).add(bare, defended)
@@ -305,8 +343,15 @@ def defended_bytes(defense: Defense | None, frames: Tensor, have: Tensor, wanted
     """
     if defense is None:
         return frames if len(have) == len(wanted) else frames[torch.searchsorted(have, wanted)]
-    rows = torch.searchsorted(have, defense.needs(wanted, frame_count))
-    defended = defense.defend(frames[rows].float() / 255, have[rows], wanted, frame_count)
+    needed = defense.needs(wanted, frame_count)
+    return _whole_levels(defense, Numbers(frames, have).of(needed), needed, wanted, frame_count)
+
+
+def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
+    """What a defense makes of frames, as bytes; the frames stay as they are."""
+    defended = defense.defend(numbers, have, wanted, frame_count)
+    if defended.untyped_storage().data_ptr() == numbers.untyped_storage().data_ptr():
+        defended = defended.clone()
     return defended.mul_(255).round_().to(torch.uint8)
 
 

@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from defenses.detectors import DETECTORS
 from defenses.randomized import Barrage, RandomNoise
 from defenses.reordering import TemporalDrop, TemporalShuffle
 from defenses.resampling import TemporalResample
+from defenses.spatial import BitDepth
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMean, TemporalMedian
 from lsap_cli.classifiers.classifier import Classifier
@@ -24,7 +25,17 @@ from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation import protocol
 from lsap_cli.evaluation.detection import AttackedVideo, score_all
-from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Prediction, Written, judge_all
+from lsap_cli.evaluation.protocol import (
+    Added,
+    Attack,
+    Clean,
+    Judge,
+    Numbers,
+    Prediction,
+    Written,
+    defended_bytes,
+    judge_all,
+)
 from lsap_cli.video import reading
 from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb, Threads
 from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames
@@ -213,6 +224,25 @@ def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
     video = make_videos(tmp_path)[0]
     judge = make_judge(make_classifier(), views=3)
     assert labels(judge.predict(video)) == labels(replace(judge, batch=1).predict(video))
+
+
+def test_frames_that_several_defenses_need_are_made_numbers_of_once_and_stay_as_they_are() -> None:
+    @dataclass(frozen=True)
+    class Lazy(BitDepth):
+        """Gives back what it was given."""
+
+        def change(self, frames: Tensor) -> Tensor:
+            return frames
+
+    frames, have = make_bytes(6), torch.arange(6)
+    numbers = Numbers(frames, have)
+    some = torch.tensor([1, 4])
+    first = numbers.of(some)
+    assert numbers.of(torch.tensor([1, 4])) is first
+    assert torch.equal(first, frames[some] / 255)
+    assert torch.equal(numbers.of(have), frames / 255)
+    for _ in range(2):
+        assert torch.equal(defended_bytes(Lazy(), frames, have, have, 6), frames)
 
 
 def test_a_file_is_decoded_once_for_all_attacks_that_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
