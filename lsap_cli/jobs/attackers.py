@@ -226,7 +226,9 @@ class School:
             return None
         key = (part, binding)
         if key not in self._crowds:
-            self._crowds[key] = Crowd.of(part, self._videos, self._classifier.geometry, binding, self._seed)
+            self._crowds[key] = Crowd.of(
+                part, self._videos, self._classifier.geometry, binding, self._seed, self._device
+            )
         return self._crowds[key]
 
 

@@ -37,7 +37,13 @@ class Crowd:
 
     @classmethod
     def of(
-        cls, part: CorpusDefense, videos: Sequence[StoredVideo], geometry: Geometry, binding: Binding, seed: int
+        cls,
+        part: CorpusDefense,
+        videos: Sequence[StoredVideo],
+        geometry: Geometry,
+        binding: Binding,
+        seed: int,
+        device: torch.device,
     ) -> "Crowd":
         """Looks at clean videos, at the network's size; at most 100 of them, as the defense itself does.
 
@@ -47,6 +53,7 @@ class Crowd:
             geometry: of the classifier, for the crop.
             binding: of the patterns that they will carry.
             seed: of the choice among more videos.
+            device: where patterns are.
 
         Raises:
             LsapError: if the videos are of fewer than three recordings.
@@ -65,7 +72,7 @@ class Crowd:
             clean.append(part.traces(geometry.crop(stored.clip(numbers)).float() / 255, numbers))
             shares.append(part.shares(numbers, binding.slots(numbers, len(stored.times)), binding.period))
         ways, way = torch.stack(shares).unique(dim=0, return_inverse=True)
-        return cls(part, torch.stack(clean), ways, way, [stored.video.group for stored in chosen])
+        return cls(part, torch.stack(clean).to(device), ways.to(device), way, [stored.video.group for stored in chosen])
 
     def taught(self, defense: Defense, pattern: Tensor, recording: str) -> Defense:
         """The defense as it is for a video when all others carry a pattern; the gradient by the pattern goes through.
@@ -77,5 +84,5 @@ class Crowd:
         """
         others = torch.tensor([number for number, other in enumerate(self.recordings) if other != recording])
         carried = torch.stack([self.part.traces_of_pattern(pattern, shares) for shares in self.shares])
-        shown = self.clean[others].to(pattern) + carried[self.way[others].to(pattern.device)]
+        shown = self.clean[others.to(self.clean.device)].to(pattern) + carried[self.way[others].to(pattern.device)]
         return taught(defense, list(self.part.bounded(shown)))

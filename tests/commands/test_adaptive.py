@@ -94,7 +94,7 @@ def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(resu
 
 def test_the_report_and_its_tables_show_them(run: Path, results: dict[str, Any]) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
-    for name in ("ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates"):
+    for name in ("ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates", "cost"):
         assert f'id="{name}"' in page
         for suffix in ("csv", "md", "tex"):
             assert (run / "tables" / f"{name}.{suffix}").stat().st_size > 50

@@ -26,6 +26,7 @@ from perturbations.samplers import Uniform
 from tests.tiny import make_bytes, make_classifier, make_perturbation
 
 SIZE = 16
+CPU = torch.device("cpu")
 GEOMETRY = Geometry((SIZE, SIZE), (SIZE, SIZE))
 
 
@@ -53,14 +54,14 @@ def make_source(defense: Defense, crowd: Crowd) -> BatchSource:
         augmentation=None,
         clips=3,
         seed=0,
-        device=torch.device("cpu"),
+        device=CPU,
         defenses=(defense,),
         crowd=crowd,
     )
 
 
 def make_crowd(part: PerturbationSubtraction) -> Crowd:
-    return Crowd.of(part, make_videos(4), GEOMETRY, parse_binding("cyclic:4"), 0)
+    return Crowd.of(part, make_videos(4), GEOMETRY, parse_binding("cyclic:4"), 0, CPU)
 
 
 @pytest.mark.parametrize("binding", ["cyclic:4", "cyclic:3", "relative:5", "constant"])
@@ -68,7 +69,7 @@ def test_what_a_crowd_teaches_is_what_fitting_on_the_perturbed_videos_gives(bind
     part = PerturbationSubtraction(4, side=16)
     perturbation = make_perturbation(binding, SIZE, SIZE)
     videos = make_videos(6, recordings=5)
-    crowd = Crowd.of(part, videos, GEOMETRY, perturbation.binding, 0)
+    crowd = Crowd.of(part, videos, GEOMETRY, perturbation.binding, 0, CPU)
     taught = crowd.taught(part, perturbation.delta, videos[0].video.group)
     evidence = []
     for stored in videos[1:5]:  # the last one is of the first one's recording
@@ -85,7 +86,7 @@ def test_what_a_crowd_teaches_is_what_fitting_on_the_perturbed_videos_gives(bind
 
 def test_fewer_than_three_recordings_are_refused() -> None:
     with pytest.raises(LsapError, match="only 2 recordings of --fit"):
-        Crowd.of(PerturbationSubtraction(4, side=16), make_videos(4, 2), GEOMETRY, parse_binding("cyclic:4"), 0)
+        Crowd.of(PerturbationSubtraction(4, side=16), make_videos(4, 2), GEOMETRY, parse_binding("cyclic:4"), 0, CPU)
 
 
 def test_a_batch_is_defended_by_what_the_others_show_of_the_pattern_in_it() -> None:
