@@ -165,6 +165,10 @@ class CorpusDefense(Defense):
     """A defense that must look at a set of videos before it can defend one.
 
     `watched` and `observe` take one video at a time; `fitted` makes the defense that knows them all.
+
+    Evidence is what `bounded` leaves of `traces`, which are linear in the frames. So an attacker whose pattern is in every
+    video need not look at all of them again when it changes: bounded(traces of the clean video + traces of the pattern)
+    is the evidence, with its gradient by the pattern.
     """
 
     @abstractmethod
@@ -172,8 +176,31 @@ class CorpusDefense(Defense):
         """The frames of a video that `observe` wants: (K,) int64, sorted, each one once."""
 
     @abstractmethod
+    def traces(self, frames: Tensor, indices: Tensor) -> Tensor:
+        """What one video shows, linear in the frames: (K, 3, H, W) in [0, 1], numbered `indices`. Differentiable."""
+
+    @abstractmethod
+    def shares(self, indices: Tensor, slots: Tensor, of: int) -> Tensor:
+        """All that the traces of a pattern depend on beside itself: a matrix with a column for each of its slots.
+
+        Args:
+            indices: (K,) int64, frames of a video that are looked at.
+            slots: (K,) int64 in [0, of): what of the pattern each of them carries.
+            of: slots of the pattern.
+        """
+
+    @abstractmethod
+    def traces_of_pattern(self, pattern: Tensor, shares: Tensor) -> Tensor:
+        """What a pattern (Q, 3, h, w) adds to the traces of a video that carries it so. Differentiable."""
+
+    @abstractmethod
+    def bounded(self, shown: Tensor) -> Tensor:
+        """What of the traces of one video, or of several in a stack, is evidence. Differentiable."""
+
+    @final
     def observe(self, frames: Tensor, indices: Tensor) -> Tensor:
         """One video's evidence: frames (K, 3, H, W) in [0, 1], numbered `indices`. Differentiable."""
+        return self.bounded(self.traces(frames, indices))
 
     @abstractmethod
     def fitted(self, evidence: Sequence[Tensor]) -> Self:

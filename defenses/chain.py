@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Generator, Tensor
 
+from defenses.adaptive import StraightThrough
 from defenses.base import CorpusDefense, Defense, Frames, Gradient
 
 WIDEST_LAST: tuple[Frames, ...] = ("itself", "neighbors", "elsewhere", "stretch")
@@ -76,12 +77,16 @@ class Chain(Defense):
 
 def student(defense: Defense) -> CorpusDefense | None:
     """The part that must look at a set of videos first: the defense itself or a chain's first member; None: no part."""
+    if isinstance(defense, StraightThrough):
+        return student(defense.defense)
     first = defense.members[0] if isinstance(defense, Chain) else defense
     return first if isinstance(first, CorpusDefense) else None
 
 
 def taught(defense: Defense, evidence: Sequence[Tensor]) -> Defense:
     """The defense with its `student` fitted on the evidence of videos."""
+    if isinstance(defense, StraightThrough):
+        return replace(defense, defense=taught(defense.defense, evidence))
     part = student(defense)
     if part is None:
         return defense

@@ -1,4 +1,4 @@
-"""Natural corruptions at five severities: what a video meets without an attacker, beside which an attack must be seen.
+"""Natural corruptions: what a video meets without an attacker, beside which an attack must be seen.
 
 A corruption changes a video just as a defense does (`defenses.base`), so it is one, at five settings. Severities follow
 Schiappa et al., CVPR 2023 (video robustness benchmark), and Yi et al., NeurIPS 2021 (Mini Kinetics-C), where they agree.
@@ -26,3 +26,35 @@ CORRUPTIONS: Mapping[str, Sequence[Defense]] = MappingProxyType(
     }
 )
 """Each kind from severity 1 to 5."""
+
+SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "noise": "sigma",
+        "blur": "sigma",
+        "low-resolution": "scale",
+        "jpeg": "quality",
+        "h264": "crf",
+        "frame-rate": "keep",
+        "freeze": "share",
+    }
+)
+"""What is varied of each kind."""
+
+
+def _spread(first: float, last: float, count: int) -> list[float]:
+    """Numbers from the first to the last, each the same multiple of the one before, to three digits."""
+    return [float(f"{first * (last / first) ** (place / (count - 1)):.3g}") for place in range(count)]
+
+
+STRENGTHS: Mapping[str, Sequence[Defense]] = MappingProxyType(
+    {
+        "noise": [RandomNoise(sigma) for sigma in _spread(0.001, 0.5, 120)],
+        "blur": [SpatialGaussian(sigma) for sigma in _spread(0.25, 20, 80)],
+        "low-resolution": [SpatialResample(round(1 - 0.015 * step, 3)) for step in range(1, 65)],
+        "jpeg": [Jpeg(quality) for quality in range(100, 0, -1)],
+        "h264": [H264(crf) for crf in range(52)],
+        "frame-rate": [FrameRate(keep) for keep in range(2, 33)],
+        "freeze": [TemporalFreeze(round(0.015 * step, 3)) for step in range(1, 65)],
+    }
+)
+"""Each kind from weak to strong, in all steps of a whole-numbered setting and in small ones of another: to choose from."""

@@ -36,10 +36,21 @@ def watched_frames(frame_count: int, period: int) -> Tensor:
 
 
 def residual(frames: Tensor, indices: Tensor, period: int, side: int) -> Tensor:
-    """One video's evidence for a pattern that repeats every `period` frames.
+    """One video's evidence for a pattern that repeats every `period` frames: its bounded `traces`.
+
+    Returns:
+        (P, 3, side, side), within 16/255; 0 in a slot that no frame has.
+    """
+    return bounded(traces(frames, indices, period, side))
+
+
+def traces(frames: Tensor, indices: Tensor, period: int, side: int) -> Tensor:
+    """What one video shows of a pattern that repeats every `period` frames.
 
     Each slot's mean frame, at a common size. What is the same in all slots is kept without what is smooth in space,
     because every scene has that; how slots differ is kept as it is, because a scene has no such period.
+
+    Linear in the frames: the traces of a video with a pattern in it are its own and those of the pattern.
 
     Args:
         frames: (K, 3, H, W) in [0, 1], numbered `indices`; never changed. Differentiable.
@@ -48,17 +59,56 @@ def residual(frames: Tensor, indices: Tensor, period: int, side: int) -> Tensor:
         side: pixels of the common, square size.
 
     Returns:
-        (P, 3, side, side), within 16/255; 0 in a slot that no frame has.
+        (P, 3, side, side); 0 in a slot that no frame has.
     """
+    members = one_hot(indices % period, period).T.to(frames)  # (P, K)
+    return _of_slots(members, frames, side)
+
+
+def traces_of_pattern(pattern: Tensor, shares: Tensor, side: int) -> Tensor:
+    """The traces of a pattern alone: what it adds to those of a video that carries it.
+
+    Args:
+        pattern: (Q, 3, h, w), its slots; never changed. Differentiable.
+        shares: (P, Q), as `slot_shares` gives.
+        side: pixels of the common, square size.
+
+    Returns:
+        (P, 3, side, side).
+    """
+    return _of_slots(shares.to(pattern), pattern, side)
+
+
+def slot_shares(indices: Tensor, slots: Tensor, of: int, period: int) -> Tensor:
+    """How often the frames of each slot that is looked for carry each slot of a pattern.
+
+    Args:
+        indices: (K,) int64, numbers of the frames that are looked at.
+        slots: (K,) int64 in [0, of): what of the pattern each of them carries.
+        of: Q, slots of the pattern.
+        period: P, frames until a pattern is taken to repeat.
+
+    Returns:
+        (P, Q) float32, counts.
+    """
+    return one_hot(indices % period, period).T.float() @ one_hot(slots, of).float()
+
+
+def bounded(shown: Tensor) -> Tensor:
+    """What of traces is no edge of a scene: (..., 3, side, side), within 16/255."""
+    return shown.clamp(-MOST, MOST)
+
+
+def _of_slots(members: Tensor, frames: Tensor, side: int) -> Tensor:
+    """How the mean frames of slots differ, and what they share without what is smooth: members (P, K) of frames (K, ...)."""
     small = interpolate(frames, (side, side), mode="bilinear", align_corners=False, antialias=True)
-    slots = indices % period
-    members = one_hot(slots, period).T.to(small)  # (P, K); a product of matrices adds up in a fixed order on a GPU, too
     counts = members.sum(1).view(-1, 1, 1, 1)
-    means = (members @ small.flatten(1)).view(period, 3, side, side) / counts.clamp(min=1)
+    # a product of matrices adds up in a fixed order on a GPU, too
+    means = (members @ small.flatten(1)).view(len(members), 3, side, side) / counts.clamp(min=1)
     seen = (counts > 0).to(small)
     common = (means * seen).sum(0, keepdim=True) / seen.sum()
     fine = common - blur(common, SIGMA)
-    return ((fine + means - common) * seen).clamp(-MOST, MOST)
+    return (fine + means - common) * seen
 
 
 def estimate(residuals: Sequence[Tensor]) -> Tensor:

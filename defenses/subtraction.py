@@ -8,7 +8,15 @@ from torch import Tensor
 
 from defenses.base import CorpusDefense, Frames, Gradient, bad_setting, check_indices, in_range, take, unique_frames
 from defenses.resampling import resize
-from defenses.residuals import check_look, estimate, residual, watched_frames
+from defenses.residuals import (
+    bounded,
+    check_look,
+    estimate,
+    slot_shares,
+    traces,
+    traces_of_pattern,
+    watched_frames,
+)
 
 
 @dataclass(frozen=True)
@@ -19,8 +27,8 @@ class PerturbationSubtraction(CorpusDefense):
     (see `defenses.residuals`) takes a set of videos that arrive as the one to be defended does; `fitted` makes it.
     Without an estimate, there is nothing that `defend` could do, and it says so.
 
-    For a given estimate the gradient is exact. An attacker who can move the estimate, too, differentiates through
-    `observe` and `fitted`.
+    For a given estimate the gradient is exact. An attacker's pattern moves the estimate, too: with an estimate that was
+    fitted on evidence that has a gradient by the pattern (see `CorpusDefense`), autograd gives the whole derivative.
 
     Attributes:
         period: frames after which the pattern is taken to repeat, 1 to 64; 1: the same in every frame.
@@ -52,8 +60,17 @@ class PerturbationSubtraction(CorpusDefense):
     def watched(self, frame_count: int) -> Tensor:
         return watched_frames(frame_count, self.period)
 
-    def observe(self, frames: Tensor, indices: Tensor) -> Tensor:
-        return residual(frames, indices, self.period, self.side)
+    def traces(self, frames: Tensor, indices: Tensor) -> Tensor:
+        return traces(frames, indices, self.period, self.side)
+
+    def shares(self, indices: Tensor, slots: Tensor, of: int) -> Tensor:
+        return slot_shares(indices, slots, of, self.period)
+
+    def traces_of_pattern(self, pattern: Tensor, shares: Tensor) -> Tensor:
+        return traces_of_pattern(pattern, shares, self.side)
+
+    def bounded(self, shown: Tensor) -> Tensor:
+        return bounded(shown)
 
     def fitted(self, evidence: Sequence[Tensor]) -> Self:
         return replace(self, pattern=estimate(evidence))

@@ -30,7 +30,10 @@ def command(
         typer.Option("--model", help="a model card, torchvision:NAME, or demo; more of them: the transfer matrix"),
     ],
     perturbed: Annotated[Path | None, typer.Option(help="the folder that lsap apply wrote for these videos")] = None,
-    perturbation: Annotated[Path | None, typer.Option(help="a perturbation file, added in memory instead")] = None,
+    perturbation: Annotated[
+        list[Path] | None,
+        typer.Option(help="a perturbation file, added in memory instead; more of other seeds: the spread over seeds"),
+    ] = None,
     sampler: Annotated[list[str] | None, typer.Option(help="repeat for several (default: the model's own)")] = None,
     defense: Annotated[
         list[str] | None,
@@ -102,7 +105,8 @@ def command(
     )
 
     settings = Settings(
-        videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(perturbation), perturbed=_text(perturbed),
+        videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(next(iter(perturbation or ()), None)),
+        seeds=tuple(map(str, (perturbation or ())[1:])), perturbed=_text(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),
         detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
         allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=_text(fit), adaptive=adaptive,

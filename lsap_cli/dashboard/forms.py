@@ -75,8 +75,10 @@ def problem(form: Form, values: Mapping[str, str], check: Check) -> str | None:
         value = values.get(field.name, "").strip()
         if field.required and not value:
             return f"{field.flag or field.name} is needed: {field.help}"
-        if value and field.name in MUST_EXIST and not Path(value).exists():
-            return f"{field.flag or field.name}: {value} does not exist"
+        files = _split(value) if field.kind == "list" else [value]
+        missing = [file for file in files if file and field.name in MUST_EXIST and not Path(file).exists()]
+        if missing:
+            return f"{field.flag or field.name}: {missing[0]} does not exist"
         if value and field.name == "model" and _is_path(value) and not Path(value).is_file():
             return f"--model: {value} is no file; give a model card, torchvision:NAME, or demo"
         if value and field.kind == "list":

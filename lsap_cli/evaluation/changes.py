@@ -27,6 +27,13 @@ class Changes:
         self.squares += int(size.to(torch.int32).square().sum())
         self.largest = max(self.largest, int(size.max()))
 
+    def merge(self, other: "Changes") -> None:
+        """Adds what was counted elsewhere."""
+        self.elements += other.elements
+        self.absolute += other.absolute
+        self.squares += other.squares
+        self.largest = max(self.largest, other.largest)
+
     @property
     def l2_rms(self) -> float:
         """Root mean square."""

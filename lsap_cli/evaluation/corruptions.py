@@ -8,6 +8,7 @@ import numpy as np
 from defenses import Defense
 from defenses.corruptions import CORRUPTIONS
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
+from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record
 
@@ -21,12 +22,14 @@ def corruption_names() -> dict[str, Defense]:
     }
 
 
-def name_of(kind: str, severity: int) -> str:
+def name_of(kind: str, severity: int | str) -> str:
     """What a corruption is called among the defenses of a judge."""
     return f"corruption {kind} {severity}"
 
 
-def natural_robustness(records: Sequence[Record], sampler: str) -> dict[str, Any] | None:
+def natural_robustness(
+    records: Sequence[Record], sampler: str, changes: Mapping[str, Changes]
+) -> dict[str, Any] | None:
     """The mPC and rPC of Mini Kinetics-C (Yi et al., NeurIPS 2021) and what they are made of.
 
     mPC is the mean accuracy over kinds and severities; rPC is mPC / clean accuracy. Intervals are the bootstrap's over
@@ -35,9 +38,10 @@ def natural_robustness(records: Sequence[Record], sampler: str) -> dict[str, Any
     Args:
         records: of clean videos, undefended and behind `corruption_names`.
         sampler: whose records are taken.
+        changes: what each corruption did to the frames, by its name.
 
     Returns:
-        `clean` (a rate), `kinds` (five rates each), `mpc`, `rpc`; None without labelled videos.
+        `clean` (a rate), `kinds` (five rates each), `l2_rms` (of their changes), `mpc`, `rpc`; None without labelled videos.
     """
     mine = [one for one in records if one.sampler == sampler and one.attack == NO_ATTACK and one.labels]
     clean = [one for one in mine if one.defense == NO_DEFENSE]
@@ -60,6 +64,10 @@ def natural_robustness(records: Sequence[Record], sampler: str) -> dict[str, Any
     return {
         "clean": rate([bool(one) for one in undisturbed]),
         "kinds": {kind: [rate(list(cell.values())) for cell in cells] for kind, cells in kinds.items()},
+        "l2_rms": {
+            kind: [changes[name_of(kind, severity)].l2_rms for severity in range(1, len(cells) + 1)]
+            for kind, cells in kinds.items()
+        },
         "mpc": estimate(mpc, drawn),
         "rpc": estimate(mpc / accuracy, relative) if accuracy else None,
     }

@@ -5,7 +5,7 @@ sample, resize, crop, classify. `generate` verifies with it, `defend` evaluates 
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,8 @@ from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.listing import Video
 from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.corpora import Corpus
-from lsap_cli.video.reading import UnreadableVideo, read_footage, read_some_frames
+from lsap_cli.evaluation.cost import Cost
+from lsap_cli.video.reading import Reel, UnreadableVideo
 from perturbations import Perturbation
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
@@ -95,6 +96,28 @@ class Prediction:
     draws: tuple[int, ...] = ()  # behind a random defense: the label of each draw, the first being `label`
 
 
+class Numbers:
+    """Frames for several defenses, made numbers of once for those that, one after the other, need the same ones.
+
+    Attributes:
+        frames: (S, 3, H, W) uint8, numbered `have`.
+        have: (S,) int64, sorted, each one once.
+    """
+
+    def __init__(self, frames: Tensor, have: Tensor) -> None:
+        self.frames, self.have = frames, have
+        self._needed = torch.empty(0, dtype=torch.int64)
+        self._numbers = torch.empty(0)
+
+    def of(self, needed: Tensor) -> Tensor:
+        """Some of the frames, (K,) int64 -> (K, 3, H, W) float32 in [0, 1]; not to be changed."""
+        if not torch.equal(needed, self._needed):
+            self._numbers = torch.empty(0)  # let go of the old ones before new ones are made
+            self._numbers = self.frames[torch.searchsorted(self.have, needed)].float().div_(255)
+            self._needed = needed
+        return self._numbers
+
+
 @dataclass(frozen=True)
 class Judge:
     """How every video is judged.
@@ -109,6 +132,7 @@ class Judge:
         device: where clips are classified.
         batch: clips at a time.
         draws: how often a random defense is drawn for each video; each draw is the same under all attacks.
+        measured: defenses whose change to the frames is measured, too, into `changes` under their specs.
         knows: attacks that are meant for some defenses only, with the specs of these; all others go through all.
     """
 
@@ -121,9 +145,11 @@ class Judge:
     device: torch.device
     batch: int = 8
     draws: int = 1
+    measured: Collection[str] = ()
     knows: Mapping[str, Collection[str]] = field(default_factory=dict)
     corpora: dict[tuple[str, str], Corpus] = field(default_factory=dict)  # by attack and defense; see `observe`
-    changes: dict[str, Changes] = field(default_factory=dict)  # what attacks did to the frames that were looked at
+    changes: dict[str, Changes] = field(default_factory=dict)  # what was done, by whom, to frames that were looked at
+    cost: Cost = field(default_factory=Cost)  # of all that was judged
 
     def predict(self, video: Video) -> list[Prediction]:
         """All predictions for one video.
@@ -134,11 +160,12 @@ class Judge:
         by_source: dict[tuple[Path, int], list[str]] = {}
         for name, attack in self.attacks.items():
             by_source.setdefault((attack.source(video), appended_by(attack)), []).append(name)
-        return [
-            prediction
-            for (path, appended), attacks in by_source.items()
-            for prediction in self._predict_file(video, path, appended, attacks)
-        ]
+        with self.cost.of("all"):
+            return [
+                prediction
+                for (path, appended), attacks in by_source.items()
+                for prediction in self._predict_file(video, path, appended, attacks)
+            ]
 
     def observe(self, video: Video) -> None:
         """Lets the defenses that must see a set of videos first look at this one, under every attack.
@@ -146,32 +173,73 @@ class Judge:
         Raises:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
         """
-        for spec, defense in self.defenses.items():
-            part = None if defense is None else student(defense)
-            if part is None:
-                continue
-            for attack in self.attacks:
-                if spec not in self.specs(attack):
+        reels: dict[Path, Reel] = {}
+        with self.cost.of("all"):
+            for spec, defense in self.defenses.items():
+                part = None if defense is None else student(defense)
+                if part is None:
                     continue
-                native, numbers = self.read(video, attack, part.watched)
-                corpus = self.corpora.setdefault((attack, spec), Corpus(self.seed))
-                corpus.add(video, part.observe(native.float() / 255, numbers))
+                for name, attack in self.attacks.items():
+                    if spec not in self.specs(name):
+                        continue
+                    path = attack.source(video)
+                    with self.cost.of("decode"):
+                        if path not in reels:
+                            reels[path] = Reel(path)
+                        own = len(reels[path].times)
+                        numbers = part.watched(own + appended_by(attack))
+                        native = _with_black(reels[path], numbers)
+                    attacked = attack.change(native, numbers, own)
+                    corpus = self.corpora.setdefault((name, spec), Corpus(self.seed))
+                    with self.cost.of("transform"):
+                        corpus.add(video, part.observe(attacked.float() / 255, numbers))
+
+    def measure(self, video: Video, defenses: Mapping[str, Defense]) -> dict[str, Changes]:
+        """What defenses do to the frames of a clean video that the samplers choose; by name. Nothing is classified.
+
+        Raises:
+            UnreadableVideo: if the video cannot be read.
+        """
+        reel = Reel(video.path)
+        count = len(reel.times)
+        chosen = [self.choose(video, sampler, reel.times).flatten() for sampler in self.samplers.values()]
+        drawn = {name: one.drawn(seeded(self.seed, "draw", name, video.name, 0)) for name, one in defenses.items()}
+        changes = {name: Changes() for name in drawn}
+        at_once = self.frames_at_once(reel.height, reel.width)
+        for part, needed in parts(torch.cat(chosen).unique(), [None, *drawn.values()], count, at_once):
+            native = reel.frames(needed)
+            for name, defense in drawn.items():
+                for piece, _ in parts(part, [defense], count, at_once // FLOATS):
+                    bare, defended = (defended_bytes(one, native, needed, piece, count) for one in (None, defense))
+                    changes[name].add(bare, defended)
+        return changes
 
     def specs(self, attack: str) -> list[str]:
         """The defenses that an attack is judged behind."""
         return [spec for spec in self.defenses if spec in self.knows.get(attack, self.defenses)]
 
-    def read(self, video: Video, attack: str, wanted: Callable[[int], Tensor]) -> tuple[Tensor, Tensor]:
-        """Some frames of an attacked video, (K, 3, H, W) uint8, and their numbers: those that `wanted` names of N."""
-        path = self.attacks[attack].source(video)
-        own = len(read_footage(path).times)
-        numbers = wanted(own + appended_by(self.attacks[attack]))
-        return self.attacks[attack].change(_with_black(path, numbers, own), numbers, own), numbers
+    def _defended(
+        self, defense: Defense | None, numbers: Numbers, wanted: Tensor, frame_count: int
+    ) -> tuple[Tensor, float]:
+        """`defended_bytes`, and the seconds that the defense took."""
+        if defense is None:
+            return defended_bytes(None, numbers.frames, numbers.have, wanted, frame_count), 0.0
+        needed = defense.needs(wanted, frame_count)
+        ready = numbers.of(needed)
+        start = time.perf_counter()
+        with self.cost.of("transform"):
+            made = _whole_levels(defense, ready, needed, wanted, frame_count)
+        return made, time.perf_counter() - start
+
+    def _alike_together(self, attack: str) -> list[str]:
+        """The defenses that an attack is judged behind, those that need the same frames one after the other."""
+        return sorted(self.specs(attack), key=lambda spec: getattr(self.defenses[spec], "frames", ""))
 
     def _predict_file(self, video: Video, path: Path, appended: int, attacks: Sequence[str]) -> Iterator[Prediction]:
         """Predictions for the attacks that share one file, which is decoded once (in parts, if it is large)."""
-        footage = read_footage(path)
-        own, times = len(footage.times), lengthened(footage.times, appended)
+        with self.cost.of("decode"):
+            reel = Reel(path)
+        own, times = len(reel.times), lengthened(reel.times, appended)
         count = len(times)
         chosen = {spec: self.choose(video, sampler, times) for spec, sampler in self.samplers.items()}
         wanted = torch.cat([indices.flatten() for indices in chosen.values()]).unique()
@@ -180,19 +248,23 @@ class Judge:
         }
         shrunk: dict[tuple[str, str], list[list[Tensor]]] = {cell: [[] for _ in variants[cell]] for cell in variants}
         seconds = dict.fromkeys(variants, 0.0)
-        everything = [defense for cell in variants.values() for defense in cell]
-        at_once = self._frames_at_once(footage.height, footage.width)
-        for part, needed in _parts(wanted, everything, count, at_once):
-            native = _with_black(path, needed, own)
+        everything = [defense for cell in variants.values() for defense in cell] + [None] * bool(self.measured)
+        at_once = self.frames_at_once(reel.height, reel.width)
+        for part, needed in parts(wanted, everything, count, at_once):
+            with self.cost.of("decode"):
+                native = _with_black(reel, needed)
             for attack in attacks:
                 attacked = self.attacks[attack].change(native, needed, own)
                 self.changes.setdefault(attack, Changes()).add(native, attacked)
-                for spec in self.specs(attack):
+                numbers = Numbers(attacked, needed)
+                for spec in self._alike_together(attack):
                     for draw, defense in enumerate(variants[attack, spec]):
-                        for piece, _ in _parts(part, [defense], count, at_once // FLOATS):
-                            start = time.perf_counter()
-                            defended = defended_bytes(defense, attacked, needed, piece, count)
-                            seconds[attack, spec] += time.perf_counter() - start
+                        for piece, _ in parts(part, [defense], count, at_once // FLOATS):
+                            defended, took = self._defended(defense, numbers, piece, count)
+                            seconds[attack, spec] += took
+                            if spec in self.measured:
+                                bare = defended_bytes(None, attacked, needed, piece, count)
+                                self.changes.setdefault(spec, Changes()).add(bare, defended)
                             shrunk[attack, spec][draw].append(self.classifier.geometry.shrink(defended))
         for attack, spec in variants:
             labels = [self._labels(torch.cat(frames), wanted, chosen.values()) for frames in shrunk[attack, spec]]
@@ -228,7 +300,8 @@ class Judge:
         generator = seeded(self.seed, "clips", video.name)
         return sampler.choose(times, self.classifier.frames, self.views, generator)
 
-    def _frames_at_once(self, height: int, width: int) -> int:
+    def frames_at_once(self, height: int, width: int) -> int:
+        """How many frames of that size are held at a time, as bytes; a part of that as numbers (see `FLOATS`)."""
         return max(1, NATIVE_BYTES // (height * width * 3))
 
     def _classify(self, clips: Tensor) -> Tensor:
@@ -238,7 +311,7 @@ class Judge:
 
     def probabilities(self, clips: Tensor) -> Tensor:
         """(B, T, 3, h, w) uint8 -> (B, classes) float32, on the CPU."""
-        with torch.inference_mode():
+        with self.cost.of("network"), torch.inference_mode():
             return torch.cat(
                 [
                     self.classifier.score(part.to(self.device).float() / 255).softmax(1).cpu()
@@ -247,12 +320,13 @@ class Judge:
             )
 
 
-def _with_black(path: Path, numbers: Tensor, own: int) -> Tensor:
+def _with_black(reel: Reel, numbers: Tensor) -> Tensor:
     """Frames by number, (K, 3, H, W) uint8; those past the video's own are black, for others to be added to them."""
+    own = len(reel.times)
     inside = numbers[numbers < own]
     if len(inside) == len(numbers):
-        return read_some_frames(path, numbers)
-    frames = read_some_frames(path, inside if len(inside) else torch.tensor([own - 1]))
+        return reel.frames(numbers)
+    frames = reel.frames(inside if len(inside) else torch.tensor([own - 1]))
     black = torch.zeros(len(numbers) - len(inside), *frames.shape[1:], dtype=torch.uint8)
     return torch.cat([frames[: len(inside)], black])
 
@@ -269,8 +343,15 @@ def defended_bytes(defense: Defense | None, frames: Tensor, have: Tensor, wanted
     """
     if defense is None:
         return frames if len(have) == len(wanted) else frames[torch.searchsorted(have, wanted)]
-    rows = torch.searchsorted(have, defense.needs(wanted, frame_count))
-    defended = defense.defend(frames[rows].float() / 255, have[rows], wanted, frame_count)
+    needed = defense.needs(wanted, frame_count)
+    return _whole_levels(defense, Numbers(frames, have).of(needed), needed, wanted, frame_count)
+
+
+def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
+    """What a defense makes of frames, as bytes; the frames stay as they are."""
+    defended = defense.defend(numbers, have, wanted, frame_count)
+    if defended.untyped_storage().data_ptr() == numbers.untyped_storage().data_ptr():
+        defended = defended.clone()
     return defended.mul_(255).round_().to(torch.uint8)
 
 
@@ -278,7 +359,7 @@ def _needs(defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor
     return indices if defense is None else defense.needs(indices, frame_count)
 
 
-def _parts(
+def parts(
     wanted: Tensor, defenses: Sequence[Defense | None], frame_count: int, most: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Splits the wanted frames until each part needs no more than `most` source frames: (wanted, needed)."""
@@ -287,7 +368,7 @@ def _parts(
         yield wanted, needed
         return
     for half in wanted.chunk(2):
-        yield from _parts(half, defenses, frame_count, most)
+        yield from parts(half, defenses, frame_count, most)
 
 
 def judge_all(

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from defenses import Defense
-from defenses.chain import student, taught
+from defenses.base import CorpusDefense
+from defenses.chain import student
 from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.looking import LookingClassifier
@@ -17,6 +18,7 @@ from lsap_cli.datasets.splits import overlap
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.batches import BatchSource, as_problem, clean_predictions, size_of_delta
+from lsap_cli.jobs.crowd import Crowd
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import Skipped, skip
 from lsap_cli.jobs.watched import DetectorAlarm, OperatingPoint, Watchtower
@@ -131,6 +133,7 @@ class School:
         self._network = LookingClassifier(classifier)
         self._clean = clean_predictions(classifier, videos, seed, CLIPS)
         self._tower = Watchtower(classifier, self._network, videos, seed)
+        self._crowds: dict[tuple[CorpusDefense, Binding], Crowd] = {}
         self._folder = run.folder / FOLDER
         self._folder.mkdir(exist_ok=True)
 
@@ -177,6 +180,7 @@ class School:
             device=self._device,
             defenses=(attacker.defense,),
             draws=attacker.draws,
+            crowd=self._crowd(attacker.defense, attacker.binding),
         )
         problem = as_problem(source, self._network, self._objective, attacker.budget, CLIPS, self._run)
         if attacker.evades is None:
@@ -207,13 +211,14 @@ class School:
             after = [_mean_loss(problem, batch, problem.budget.project(delta), loss) for delta in moved]
             along += (before - after[0]) / PROBES
             by_chance += (before - after[1]) / PROBES
-        low, high, kept = self._output(attacker.defense)
+        low, high, kept = self._output(attacker.defense, attacker.binding)
         return Probe(without, PROBES, along, by_chance, low, high, kept)
 
-    def _output(self, defense: Defense | None) -> tuple[float, float, bool]:
+    def _output(self, defense: Defense | None, binding: Binding) -> tuple[float, float, bool]:
         """Smallest and largest value that a defense makes of a few fit videos, and whether shapes are kept."""
         values: list[Tensor] = []
         kept = True
+        crowd = self._crowd(defense, binding)
         for stored in self._videos[:3] if defense is not None else ():
             assert defense is not None
             generator = seeded(self._seed, "output", stored.video.name)
@@ -222,6 +227,9 @@ class School:
             drawn = defense.drawn(generator)
             needed = drawn.needs(indices, count)
             frames = stored.clip(needed).float() / 255
+            if crowd is not None:
+                nothing = torch.zeros(binding.period, *frames.shape[1:])
+                drawn = crowd.taught(drawn, nothing, stored.video.group)
             given = drawn.defend(frames, needed, indices, count)
             kept = kept and given.shape == (len(indices), *frames.shape[1:])
             values.append(given.flatten())
@@ -230,16 +238,17 @@ class School:
         every = torch.cat(values)
         return float(every.min()), float(every.max()), kept and bool(every.isfinite().all())
 
-    def ready(self, defense: Defense) -> Defense:
-        """A defense that looks at a set of videos, fitted on clean fit videos; any other as it is."""
-        part = student(defense)
+    def _crowd(self, defense: Defense | None, binding: Binding) -> Crowd | None:
+        """The fit videos as a defense sees them that is fitted on the videos that it defends; None for others."""
+        part = None if defense is None else student(defense)
         if part is None:
-            return defense
-        evidence = []
-        for stored in self._videos:
-            numbers = part.watched(len(stored.times))
-            evidence.append(part.observe(stored.clip(numbers).float() / 255, numbers))
-        return taught(defense, evidence)
+            return None
+        key = (part, binding)
+        if key not in self._crowds:
+            self._crowds[key] = Crowd.of(
+                part, self._videos, self._classifier.geometry, binding, self._seed, self._device
+            )
+        return self._crowds[key]
 
 
 def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: Loss) -> float:

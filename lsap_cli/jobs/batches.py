@@ -18,6 +18,7 @@ from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.jobs.crowd import Crowd
 from lsap_cli.runs import Run
 from perturbations import Binding, Budget
 from perturbations.augment import Augmentation, Change
@@ -29,6 +30,16 @@ from perturbations.seeds import seeded
 
 LARGEST_DELTA = 224  # height and width of a pattern: larger ones are learned at this size
 DEVICE_SHARE = 0.5  # of a GPU's free memory, for the frames of all videos
+GRAY = 128 / 255  # of frames that show nothing but the pattern
+
+
+class PlannedClip(NamedTuple):
+    """What one clip shows."""
+
+    needed: Tensor  # (S,) int64 frame numbers
+    slots: Tensor  # (S,) int64
+    indices: Tensor  # (T,) int64 frame numbers of the clip
+    phase: int  # that its slots are moved by
 
 
 class Plan(NamedTuple):
@@ -42,6 +53,7 @@ class Plan(NamedTuple):
     size: tuple[int, int]  # of the video through which delta goes
     change: Change | None
     defenses: list[Defense]  # one a clip, drawn; empty: none
+    pattern_slots: Tensor  # (B, P) int64: what of delta the frames numbered 0 to P - 1 of each clip's video carry
 
 
 class Frames:
@@ -105,6 +117,7 @@ class BatchSource:
         defenses: learning looks through one of these at a time, drawn with equal chance; None stands for no defense.
         draws: of a random defense for each clip: a batch shows each of its clips this many times, each time behind another
             draw, so that a step sees an expectation over the defense.
+        crowd: all videos, for a defense that is fitted on what they have in common; None: there is no such defense.
         pool: numbers of prepared clips of a video (LSAP's set X1); None: clips are drawn without end.
         process: number of this process, and how many there are: each takes its part of the clips.
     """
@@ -122,6 +135,7 @@ class BatchSource:
     device: torch.device
     defenses: Sequence[Defense | None] = (None,)
     draws: int = 1
+    crowd: Crowd | None = None
     pool: int | None = None
     process: tuple[int, int] = (0, 1)
     _paths: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(init=False, default_factory=dict)
@@ -153,23 +167,24 @@ class BatchSource:
         if change is not None:
             factors, shifts = (one.repeat_interleave(self.draws) for one in (change.factors, change.shifts))
             change = replace(change, factors=factors, shifts=shifts)
-        counts = [len(needed) for needed, _, _ in clips]
+        counts = [len(clip.needed) for clip in clips]
         most = max(counts)
         return Plan(
             [video for video in videos for _ in range(self.draws)],
-            torch.stack([_padded(needed, most) for needed, _, _ in clips]),
-            torch.stack([_padded(slots, most) for _, slots, _ in clips]),
+            torch.stack([_padded(clip.needed, most) for clip in clips]),
+            torch.stack([_padded(clip.slots, most) for clip in clips]),
             counts,
-            torch.stack([indices for _, _, indices in clips]),
+            torch.stack([clip.indices for clip in clips]),
             size,
             change,
             drawn,
+            torch.stack([(torch.arange(self.binding.period) + clip.phase) % self.binding.period for clip in clips]),
         )
 
     def _clip(
         self, stored: StoredVideo, defenses: Sequence[Defense | None], generator: Generator
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """One clip behind each of some defenses: (frames that are needed, their slots, frames of the clip)."""
+    ) -> Iterator[PlannedClip]:
+        """One clip behind each of some defenses."""
         sampler = self.samplers[_below(len(self.samplers), generator)]
         count = len(stored.times)
         drawn = generator
@@ -177,15 +192,16 @@ class BatchSource:
             drawn = seeded(self.seed, "pool", stored.video.name, _below(self.pool, generator))
             sampler = self.samplers[_below(len(self.samplers), drawn)]
         indices = sampler.draw(lengthened(stored.times, self.binding.appended), self.frames, drawn)
-        phase = _below(self.binding.period, generator)
+        drawn_phase = _below(self.binding.period, generator)
+        phase = drawn_phase if self.binding.kind == "cyclic" else 0
         for defense in defenses:
             needed = indices
             if defense is not None and defense.frames != "stretch":  # a codec sees the clip as a short video of its own
                 needed = defense.needs(indices, count + self.binding.appended)
             slots = self.binding.slots(needed, count)
-            if self.binding.kind == "cyclic":
+            if phase:
                 slots = (slots + phase) % self.binding.period
-            yield needed, slots, indices
+            yield PlannedClip(needed, slots, indices, phase)
 
     def _build(self, plan: Plan) -> Batch:
         part = self._part(plan)
@@ -195,15 +211,18 @@ class BatchSource:
         frames = clips.float().div_(255) if part.change is None else part.change.apply(clips)
         if self.binding.appended:
             frames[(part.slots != NO_SLOT).to(self.device)] = 0.0  # black, whatever the change made of them
+        slots = part.slots
+        if self.crowd is not None:
+            frames, slots = _with_the_pattern(frames, part)
         mirrored = part.change is not None and part.change.mirrored
         rows, columns = self._path(part.size)
         return Batch(
             frames,
-            part.slots.to(self.device, non_blocking=True),
+            slots.to(self.device, non_blocking=True),
             self.clean_predictions[part.videos, int(mirrored)].to(self.device, non_blocking=True),
             rows,
             columns,
-            _Defended(part, self.videos, self.binding.appended) if part.defenses else None,
+            _Defended(part, self.videos, self.binding.appended, self.crowd) if part.defenses else None,
         )
 
     def _part(self, plan: Plan) -> Plan:
@@ -215,7 +234,7 @@ class BatchSource:
         mine = slice(number * each, (number + 1) * each)
         return plan._replace(
             videos=plan.videos[mine], needed=plan.needed[mine], slots=plan.slots[mine], counts=plan.counts[mine],
-            indices=plan.indices[mine], defenses=plan.defenses[mine],
+            indices=plan.indices[mine], defenses=plan.defenses[mine], pattern_slots=plan.pattern_slots[mine],
             change=None if plan.change is None else plan.change.part_of(mine),
         )  # fmt: skip
 
@@ -239,6 +258,7 @@ class _Defended:
     plan: Plan
     videos: Sequence[StoredVideo]
     appended: int
+    crowd: Crowd | None
 
     def __call__(self, clips: Tensor, first: int) -> Tensor:
         """(b, S, 3, h, w), the clips of the batch from number `first` on -> (b, T, 3, h, w), rounded to whole levels."""
@@ -246,6 +266,9 @@ class _Defended:
         made = []
         for number, clip in enumerate(clips, start=first):
             defense = plan.defenses[number]
+            if self.crowd is not None:
+                pattern = clip[-plan.pattern_slots.shape[1] :] - GRAY
+                defense = self.crowd.taught(defense, pattern, self.videos[plan.videos[number]].video.group)
             have, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
             count = len(self.videos[plan.videos[number]].times) + self.appended
             if defense.frames == "stretch":
@@ -256,6 +279,17 @@ class _Defended:
                 defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
             made.append(defended + ((defended * 255).round() / 255 - defended).detach())
         return torch.stack(made)
+
+
+def _with_the_pattern(frames: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
+    """Clips (B, S, 3, h, w) with P gray frames at the end of each, and the slots (B, S + P) of all.
+
+    The pattern is added to these frames as to all others, so a defense that is fitted on videos that carry it finds it there,
+    and the gradient its way back.
+    """
+    last = frames.permute(0, 1, 3, 4, 2)  # as the frames lie in memory
+    gray = last.new_full((len(last), plan.pattern_slots.shape[1], *last.shape[2:]), GRAY)
+    return torch.cat([last, gray], 1).permute(0, 1, 4, 2, 3), torch.cat([plan.slots, plan.pattern_slots], 1)
 
 
 def size_of_delta(geometry: Geometry) -> tuple[int, int]:

@@ -153,10 +153,7 @@ def _climb(
         ladder = plan_ladder(spec, defense, blind, given.budget, given.binding, wanted.steps, wanted.draws)
         if defense is None:
             blind = [name, ladder.base.name]
-        tried = ladder.base
-        if defense is not None and tried.defense is None:  # one that looks at a set of videos first
-            tried = replace(tried, defense=school.ready(defense))
-        campaign.probes[spec] = school.probe(tried)
+        campaign.probes[spec] = school.probe(ladder.base)
         for one in ladder.rungs:
             if one.attacker is not None:
                 campaign.attacks[one.name] = school.learn(one.attacker)
@@ -213,10 +210,9 @@ def _bases(
         yield plain_attacker(given, wanted.steps), list(defenses)
         return
     bare = undefended(campaign.ladders)
-    unlearnable = [one.spec for one in campaign.ladders if one.base.name not in campaign.attacks]
-    yield bare.base, [bare.spec, *unlearnable]
+    yield bare.base, [bare.spec]
     for ladder in campaign.ladders:
-        if ladder is not bare and ladder.spec not in unlearnable:
+        if ladder is not bare:
             yield ladder.base, [ladder.spec]
 
 
@@ -274,7 +270,6 @@ def _evidence(campaign: Campaign, ladder: Ladder, rows: Sequence[dict[str, Any]]
         return next(iter(named(role)), None)
 
     probe = campaign.probes[ladder.spec]
-    learnable = ladder.base.name in mine
     return Evidence(
         defense=ladder.spec,
         classes=classes,
@@ -283,7 +278,7 @@ def _evidence(campaign: Campaign, ladder: Ladder, rows: Sequence[dict[str, Any]]
         transfer=named("transfer"),
         iterative=named("iterative", "doubled"),
         single_step=only("single-step"),
-        base=mine.get(ladder.base.name),
+        base=mine[ladder.base.name],
         doubled=only("doubled"),
         search=only("search"),
         expectations=[
@@ -294,7 +289,7 @@ def _evidence(campaign: Campaign, ladder: Ladder, rows: Sequence[dict[str, Any]]
         curve=[
             (point.budget.epsilon_text, mine[point.attack]) for point in campaign.points if point.spec == ladder.spec
         ],
-        without_gradient=probe.without_gradient if learnable else None,
+        without_gradient=probe.without_gradient,
         batches=probe.batches,
         along=probe.along,
         by_chance=probe.by_chance,

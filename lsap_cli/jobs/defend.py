@@ -1,6 +1,6 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from defenses import Defense
 from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Added
-from lsap_cli.evaluation.rows import Record, make_rows
+from lsap_cli.evaluation.rows import NO_DEFENSE, Record, make_rows
+from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.campaign import Campaign, Wanted, campaign_results, run_campaign
 from lsap_cli.jobs.defending.measuring import certify, corrupt, detect
@@ -45,7 +46,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     campaign = _campaign(task, settings, skipped, run, resume)
     judge = replace(
         task.judge,
-        attacks={**task.attacks, **{name: Added(one) for name, one in campaign.attacks.items()}},
+        attacks={**task.attacks, **{name: Added(one) for name, one in (task.seeds | campaign.attacks).items()}},
         knows=campaign.knows,
     )
     run.event(
@@ -55,6 +56,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     records = judge_videos(judge, task.videos, run, "records.jsonl", skipped, resume)
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
+    cost = judge.cost.as_json()  # of the matrix; further measurements come after it
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
     every_row = make_rows(records, task.classifier.labels, task.target)
@@ -67,20 +69,28 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     )  # fmt: skip
     of_detectors = _detectors(task, campaign, run, judged, records)
     of_campaign["checks"] += evasion_checks(of_detectors["detector_ladder"])
+    effective = task.folder.effective(judged) if task.folder else _effective(task, task.name)
+    effective_noise = _effective(task, NOISE)
+    beside = {
+        "perturbation": _size(task, rows, effective, task.name),
+        "noise": _size(task, rows, effective_noise, NOISE),
+    }
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
         **of_campaign,
         **of_detectors,
+        "seeds": spread_over_seeds(records, [task.name, *task.seeds], task.target) if task.seeds else [],
         "sampler_matrix": _sampler_matrix(task, campaign, rows),
         "transfer": _transfer(task, settings, shown, run, resume),
         "certificates": certify(task, run, judged),
-        "natural_robustness": corrupt(task, run, judged, resume) if settings.corruptions else None,
+        "natural_robustness": corrupt(task, run, judged, beside, resume) if settings.corruptions else None,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
         "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(campaign.ladders)),
         "protocol": _protocol(task, settings, shown),
-        "effective": task.folder.effective(judged) if task.folder else _effective(task, task.name),
-        "effective_noise": _effective(task, NOISE),
+        "effective": effective,
+        "effective_noise": effective_noise,
+        "cost": cost,
         "skipped": skipped,
         "pictures": draw_pictures(
             run.folder, shown, task.attacks[task.name], task.perturbation,
@@ -135,6 +145,8 @@ def _rows(every_row: Sequence[dict[str, Any]], task: Task, campaign: Campaign) -
     for row in every_row:
         if row["attack"] in task.attacks:
             rows.append(row)
+        elif row["attack"] in task.seeds:
+            rows.append(row | {"seed_of": task.name})
         elif (row["attack"], row["defense"]) in rungs:
             rows.append(row | {"rung": rungs[row["attack"], row["defense"]]})
     return rows
@@ -178,6 +190,18 @@ def _effective(task: Task, attack: str) -> dict[str, float] | None:
     return task.judge.changes[attack].as_json() if attack in task.attacks else None
 
 
+def _size(
+    task: Task, rows: Sequence[dict[str, Any]], effective: Mapping[str, float] | None, attack: str
+) -> dict[str, Any] | None:
+    """How much an attack changed the frames (None: not at all, or it is not known), and what it did with the first sampler and no defense."""
+    sampler = next(iter(task.judge.samplers))
+    place = (attack, NO_DEFENSE, sampler)
+    row = next((row for row in rows if (row["attack"], row["defense"], row["sampler"]) == place), None)
+    if row is None or not effective or not effective["l2_rms"]:
+        return None
+    return {"attack": attack, "l2_rms": effective["l2_rms"], "accuracy": row["attacked_accuracy"]}
+
+
 def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[str, Any]:
     perturbation = task.perturbation
     learns = bool(task.fit)
@@ -194,6 +218,7 @@ def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[s
         "learned_against": perturbation.record.get("classifier", {}).get("name") if perturbation else None,
         "target": None if task.target is None else task.classifier.labels[task.target],
         "seed": settings.seed,
+        "perturbations": 1 + len(task.seeds),
         "draws": settings.draws,
         "fit_videos": len(task.fit) if learns else None,
         "steps": settings.steps if learns else None,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from lsap_cli.runs import Run
 from lsap_cli.runs.run import write_atomically
 from lsap_cli.video.reading import UnreadableVideo
 
-PROGRESS = ".progress.jsonl"  # one line a video that is done, with the changes that attacks have made up to there
+PROGRESS = (
+    ".progress.jsonl"  # one line a video that is done, with the changes that were made, and the cost, up to there
+)
 
 
 def judge_videos(
@@ -52,7 +54,8 @@ def judge_videos(
             lines.writelines(_line(record, names) for record in mine)
             lines.flush()
             changes = {attack: astuple(one) for attack, one in judge.changes.items()}
-            finished.write(json.dumps({"video": video.name, "changes": changes}) + "\n")
+            entry = {"video": video.name, "changes": changes, "cost": asdict(judge.cost)}
+            finished.write(json.dumps(entry) + "\n")
             finished.flush()
             run.event("video", path=video.name, judged=len(mine))
     order = {video.name: number for number, video in enumerate(videos)}
@@ -80,6 +83,7 @@ def _judged_before(path: Path, judge: Judge, names: Sequence[str]) -> list[Recor
         return []
     for attack, counts in entries[-1]["changes"].items():
         judge.changes[attack] = Changes(*counts)
+    judge.cost.go_on(entries[-1]["cost"])
     done: Collection[str] = {one["video"] for one in entries}
     numbers = {name: number for number, name in reversed(list(enumerate(names)))}
     return [_record(one, numbers) for one in _whole_lines(path) if one["video"] in done]

@@ -16,7 +16,6 @@ from typing import Any
 
 from defenses import Defense
 from defenses.adaptive import StraightThrough
-from defenses.chain import student
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.evaluation.standards import technique
@@ -100,9 +99,7 @@ def plan_ladder(
         draws: of a random defense, each clip of a step, for A3; rising.
     """
     where = "no defense" if defense is None else spec
-    knows_all = defense is None or student(defense) is None
-    seen = defense if knows_all else None
-    base = Attacker(f"A2 declared gradient ({where})", Lsap(), seen, budget, binding, steps)
+    base = Attacker(f"A2 declared gradient ({where})", Lsap(), defense, budget, binding, steps)
     rungs = [Rung("A0", name, role="transfer") for name in given]
     missing: dict[str, str] = {}
     if defense is None:
@@ -110,31 +107,26 @@ def plan_ladder(
             "A1": "nothing lies before the model: its own gradient is the straight one",
             "A4": "all patterns pass",
         }
-    elif not knows_all:
-        why = "it is fitted on the very videos that it defends, and what it learns there cannot be learned through"
-        missing |= {"A1": why, "A2": why, "A5": why}
     else:
         straight = replace(base, name=f"A1 straight-through ({where})", defense=StraightThrough(defense))
         rungs.append(Rung("A1", straight.name, straight))
         if defense.gradient == "straight-through" and not _is_mixed(defense):
             missing["A2"] = "the gradient that it declares is the identity's: that is A1"
             base = straight
-    if knows_all and "A2" not in missing:
+    if "A2" not in missing:
         rungs.append(Rung("A2", base.name, base))
     if defense is None or defense.deterministic:
         missing["A3"] = "it draws nothing at random"
-    elif knows_all:
+    else:
         for count in draws:
             one = replace(base, name=f"A3 expectation over {count} draws ({where})", draws=count)
             rungs.append(Rung("A3", one.name, one, role="expectation"))
     if defense is not None:
         rungs += [Rung("A4", one.name, one) for one in _passing(base, defense, where, draws)]
-    if knows_all:
-        search = replace(
-            base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps, defense=seen
-        )
-        rungs.append(Rung("A5", search.name, search, role="search"))
-        rungs += _companions(base, where)
+    search = replace(
+        base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps, defense=defense
+    )
+    rungs += [Rung("A5", search.name, search, role="search"), *_companions(base, where)]
     return Ladder(spec, defense, tuple(rungs), missing, base)
 
 

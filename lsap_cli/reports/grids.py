@@ -10,6 +10,11 @@ from lsap_cli.reports.rows import NO_DEFENSE, NOISE, Estimate, Json, Rate, print
 from lsap_cli.runs.run import write_atomically
 
 FOLDER = "tables"
+MEASURES = {"accuracy": "accuracy", "fooling_rate": "fooling rate", "success_rate": "success rate"}
+COSTS = {
+    "decode": "decoding", "transform": "defenses", "network": "network", "rest": "the rest: perturbing, resizing, rounding",
+    "all": "together",
+}  # fmt: skip
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 DETECTOR_RUNGS = ("A0", "A2", "A4", "A5")
 LATEX = {
@@ -44,9 +49,18 @@ def grids(results: Json) -> list[Grid]:
         results: a parsed results.json.
     """
     makers = (
-        rates_grid, ladder_grid, detector_ladder_grid, checks_grid, budget_grid, transfer_grid, sampler_grid,
+        rates_grid,
+        ladder_grid,
+        detector_ladder_grid,
+        checks_grid,
+        budget_grid,
+        seeds_grid,
+        transfer_grid,
+        sampler_grid,
+        equal_norm_grid,
         certificate_grid,
-    )  # fmt: skip
+        cost_grid,
+    )
     found = [make(results) for make in makers]
     return [grid for grid in found if grid.lines]
 
@@ -166,6 +180,45 @@ def budget_grid(results: Json) -> Grid:
     return Grid("budget-curve", "Budget curve", note, ("defense", "attack", *epsilons), tuple(lines))
 
 
+def seeds_grid(results: Json) -> Grid:
+    """Each defense under perturbations of several seeds: the spread over them, and that over videos."""
+    lines = [
+        (
+            printable(cell["defense"]), printable(cell["sampler"]), MEASURES[measure], f"{spread['mean']:.2f}",
+            f"{spread['standard_deviation']:.2f}", _estimate(spread["over_videos"]),
+            ", ".join(f"{printable(name)} {_rate(one)}" for name, one in spread["rates"].items()),
+        )
+        for cell in results.get("seeds") or []
+        for measure in MEASURES
+        for spread in [cell[measure]] if spread
+    ]  # fmt: skip
+    note = (
+        "Several perturbations that differ in their seed alone. The standard deviation is over perturbations, the interval over "
+        "videos (bootstrap over recordings): how far another seed, and how far other videos, would lead. They are not pooled."
+    )
+    header = (
+        "defense", "sampler", "rate", "mean over seeds", "standard deviation over seeds", "mean, interval over videos",
+        "each perturbation",
+    )  # fmt: skip
+    return Grid("seeds", "Spread over seeds", note, header, tuple(lines))
+
+
+def seeds_sentence(results: Json) -> str:
+    """What another seed would change, without a defense and with the first sampler; empty for one perturbation."""
+    cells = results.get("seeds") or []
+    cell = next((one for one in cells if one["defense"] == NO_DEFENSE), None)
+    spread = cell and (cell["success_rate"] or cell["fooling_rate"])
+    if not cell or not spread:
+        return ""
+    what = "success rate" if cell["success_rate"] else "fooling rate"
+    found = Estimate.read(spread["over_videos"])
+    over_videos = f"; the interval over videos is {found.interval}" if found else ""
+    return (
+        f"Over {len(spread['rates'])} seeds of the perturbation the {what} is {spread['mean']:.2f} with a standard deviation of "
+        f"{spread['standard_deviation']:.2f}{over_videos}."
+    )
+
+
 def transfer_grid(results: Json) -> Grid:
     """Learned on x tested on."""
     transfer = results.get("transfer") or {"models": {}, "cells": []}
@@ -199,6 +252,50 @@ def sampler_grid(results: Json) -> Grid:
     return Grid("sampler-matrix", "Sampler matrix", note, header, tuple(lines))
 
 
+def equal_norm_grid(results: Json) -> Grid:
+    """Natural corruptions as large as the perturbation, beside it and its noise control."""
+    equal = (results.get("natural_robustness") or {}).get("equal_norm") or {}
+    beside = [("noise control" if key == "noise" else printable(equal[key]["attack"]), equal[key])
+              for key in ("perturbation", "noise") if equal.get(key)]  # fmt: skip
+    lines = [(name, "–", f"{one['l2_rms']:.2f}", "–", _rate(one["accuracy"]), "–") for name, one in beside]
+    lines += [
+        (
+            printable(kind), one["setting"], f"{one['l2_rms']:.2f}", "yes" if one["reached"] else "no, this is the nearest",
+            _rate(one["accuracy"]), _estimate(one["by_recording"]),
+        )
+        for kind, one in (equal.get("kinds") or {}).items()
+    ]  # fmt: skip
+    note = (
+        "Clean videos under corruptions that change them about as much as the perturbation does: of each kind the strength whose "
+        "measured root mean square (levels of 0–255) is nearest. No defense, first sampler."
+    )
+    header = ("change", "setting", "root mean square", "equal", "accuracy", "accuracy, interval by recording")
+    return Grid("equal-norm", "Natural corruptions of equal norm", note, header, tuple(lines))
+
+
+def natural_sentence(results: Json) -> str:
+    """What corruptions of the perturbation's size do; empty where none was measured."""
+    equal = (results.get("natural_robustness") or {}).get("equal_norm")
+    if not equal:
+        return ""
+    found = {
+        kind: rate
+        for kind, one in equal["kinds"].items()
+        if one["reached"]
+        for rate in [Rate.read(one["accuracy"])]
+        if rate
+    }
+    mine = Rate.read(equal["perturbation"]["accuracy"])
+    size = f"{equal['l2_rms']:.1f} levels of root mean square"
+    if not found or not mine:
+        return f"No natural corruption could be made as large as the perturbation ({size})."
+    worst = min(found, key=lambda kind: found[kind].value)
+    return (
+        f"Of {len(found)} kinds of natural corruption as large as the perturbation ({size}), {printable(worst)} does most harm: "
+        f"{found[worst].count} of {found[worst].of} stay right, {mine.count} of {mine.of} under the perturbation."
+    )
+
+
 def certificate_grid(results: Json) -> Grid:
     """What randomized smoothing promises."""
     lines = [
@@ -215,6 +312,21 @@ def certificate_grid(results: Json) -> Grid:
         "largest possible", "radius needed",
     )  # fmt: skip
     return Grid("certificates", "Certificates", note, header, tuple(lines))
+
+
+def cost_grid(results: Json) -> Grid:
+    """Where the time of the matrix went."""
+    cost = results.get("cost")
+    whole = cost["seconds"]["all"] if cost else 0
+    lines = [
+        (
+            what, f"{cost['seconds'][part]:.1f}", f"{100 * cost['seconds'][part] / whole:.0f} %",
+            f"{cost['processor_seconds'][part]:.1f}",
+        )
+        for part, what in COSTS.items() if cost and whole
+    ]  # fmt: skip
+    note = "Of judging all videos under all attacks, behind all defenses, for all samplers. Learning and further tables are not in it."
+    return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
 
 
 def write_grids(folder: Path, tables: Sequence[Grid]) -> None:

@@ -235,7 +235,10 @@ def _natural(json: Json | None) -> dict[str, Any] | None:
         "clean": Rate.read(json["clean"]),
         "mpc": Estimate.read(json["mpc"]),
         "rpc": Estimate.read(json["rpc"]),
-        "kinds": [(str(kind), [Rate.read(one) for one in rates]) for kind, rates in json["kinds"].items()],
+        "kinds": [
+            (str(kind), [(Rate.read(one), float(size)) for one, size in zip(rates, json["l2_rms"][kind], strict=True)])
+            for kind, rates in json["kinds"].items()
+        ],
     }
 
 
@@ -331,6 +334,7 @@ _PROTOCOL_WORDS = {
     "binding": "binding (which slot a frame gets)",
     "target": "target",
     "seed": "seed",
+    "perturbations": "perturbations of different seeds",
     "perturbed_by": "perturbed videos come from",
     "overlap_allowed": "overlap with the fit videos allowed",
     "overlap": "videos that overlap with the fit videos",

@@ -184,8 +184,9 @@ class Rows:
 
     @classmethod
     def read(cls, results: Json) -> "Rows":
-        """The rows of attacks that every defense met; the rungs of ladders are in `reports.grids`."""
-        return cls(tuple(Row.read(row) for row in results.get("rows", []) if not row.get("rung")))
+        """The rows of attacks that every defense met; rungs of ladders and further seeds are in `reports.grids`."""
+        own = [row for row in results.get("rows", []) if not row.get("rung") and not row.get("seed_of")]
+        return cls(tuple(map(Row.read, own)))
 
     @property
     def samplers(self) -> list[str]:

@@ -6,7 +6,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from lsap_cli.reports.grids import detector_sentences, ladder_sentences
+from lsap_cli.reports.grids import detector_sentences, ladder_sentences, natural_sentence, seeds_sentence
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
 
 
@@ -204,7 +204,9 @@ def summary_sentences(results: Json) -> list[str]:
         _attack_sentence(rows, attacked, printable(target) if target else "the target"),
         _accuracy_sentence(rows, attacked),
         _samplers_sentence(rows, attacked.attack),
+        seeds_sentence(results),
         _defense_sentence(rows, attacked),
+        natural_sentence(results),
         *ladder_sentences(results),
         *detector_sentences(results),
     ]

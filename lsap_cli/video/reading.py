@@ -29,6 +29,7 @@ from lsap_cli.video.codecs import Threads
 from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
 
 MOST_PIXELS = 2**26  # 8192 x 8192: a header that claims more is not believed
+HELD_BYTES = 2**29  # of a video's decoded frames that are held: about 4600 of 320 x 240, 380 of 1280 x 720
 REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
 
 # A file from a stranger may be a playlist with a video's name: only demuxers that stay inside of the file are let in.
@@ -143,6 +144,50 @@ def read_footage(path: Path) -> Footage:
             height, width = (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
         times.append(milliseconds)
     return Footage(torch.tensor(times, dtype=torch.int64), height, width)
+
+
+class Reel:
+    """A video that is decoded once: when its frames appear, and the frames, as the decoder gave them.
+
+    Frames of more than `most` bytes (as the decoder holds them) are not kept; they are decoded again when they are asked for.
+
+    Attributes:
+        times: (N,) int64, milliseconds from the first frame, never falling.
+        height: of the upright frames.
+        width: likewise.
+
+    Raises:
+        UnreadableVideo: see `read_frames`.
+    """
+
+    def __init__(self, path: Path, most: int = HELD_BYTES) -> None:
+        self._path = path
+        self._held: list[VideoFrame] | None = []
+        self.height = self.width = 0
+        times: list[int] = []
+        size = 0
+        for frame, _, milliseconds in _decoded(path, "many"):
+            if not times:
+                turned = quarter_turns(frame) % 2
+                self.height, self.width = (frame.width, frame.height) if turned else (frame.height, frame.width)
+            times.append(milliseconds)
+            size += sum(plane.buffer_size for plane in frame.planes)
+            if size > most:
+                self._held = None
+            if self._held is not None:
+                self._held.append(frame)
+        self.times = torch.tensor(times, dtype=torch.int64)
+
+    def frames(self, numbers: Tensor) -> Tensor:
+        """The frames with these numbers: (S,) int64, sorted and unique -> (S, 3, H, W) uint8.
+
+        Raises:
+            UnreadableVideo: if the file has to be read again and has changed.
+        """
+        if self._held is None:
+            return read_some_frames(self._path, numbers)
+        reformatter = VideoReformatter()
+        return torch.stack([upright_pixels(self._held[number], reformatter) for number in numbers.tolist()])
 
 
 def count_frames(path: Path, report: Callable[[int], object]) -> int:

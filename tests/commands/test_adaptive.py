@@ -131,7 +131,9 @@ def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(resu
 
 def test_the_report_and_its_tables_show_them(run: Path, results: dict[str, Any]) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
-    for name in ("ladder", "detector-ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates"):
+    for name in (
+        "ladder", "detector-ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates", "cost",
+    ):  # fmt: skip
         assert f'id="{name}"' in page
         for suffix in ("csv", "md", "tex"):
             assert (run / "tables" / f"{name}.{suffix}").stat().st_size > 50
@@ -190,7 +192,7 @@ def _table(run: Path) -> Any:
 
     def timeless(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: timeless(one) for key, one in value.items() if key != "milliseconds_per_video"}
+            return {key: timeless(one) for key, one in value.items() if key not in ("milliseconds_per_video", "cost")}
         return [timeless(one) for one in value] if isinstance(value, list) else value
 
     return timeless(json.loads((run / "results.json").read_text(encoding="utf-8")))
@@ -218,6 +220,19 @@ def test_wrong_settings_are_one_sentence(
     assert outcome.code == 2
     assert named in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_too_few_recordings_to_learn_through_a_subtraction_are_refused(
+    perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copy(next(world.learn.rglob("*.mp4")), tmp_path / "one")
+    outcome = lsap(
+        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--adaptive", "--fit", tmp_path / "one",
+        "--defense", "perturbation-subtraction", "--run", tmp_path / "run",
+    )  # fmt: skip
+    assert outcome.code == 2
+    assert "at least 3 recordings in --fit, not 1" in outcome.err
 
 
 def test_fit_videos_that_are_judged_are_refused_by_name(

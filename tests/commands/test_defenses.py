@@ -67,9 +67,29 @@ def test_detector_figures_can_be_recomputed_from_the_scores(run: Path) -> None:
 
 def test_natural_robustness_can_be_recomputed_from_the_records(run: Path) -> None:
     natural = json.loads((run / "results.json").read_text())["natural_robustness"]
-    right = [bool(one["correct"]) for one in lines(run / "corruptions.jsonl") if one["defense"] != "none"]
+    right = [
+        bool(one["correct"])
+        for one in lines(run / "corruptions.jsonl")
+        if one["defense"] != "none" and not str(one["defense"]).endswith("equal norm")
+    ]
     assert natural["mpc"]["value"] == pytest.approx(sum(right) / len(right))
     assert natural["rpc"]["value"] == pytest.approx(natural["mpc"]["value"] / natural["clean"]["value"])
+
+
+def test_corruptions_of_equal_norm_stand_beside_the_perturbation_and_its_noise(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    equal, records = results["natural_robustness"]["equal_norm"], lines(run / "corruptions.jsonl")
+    assert equal["l2_rms"] == results["effective"]["l2_rms"] == equal["perturbation"]["l2_rms"]
+    assert equal["noise"]["l2_rms"] == results["effective_noise"]["l2_rms"]
+    rows = {row["attack"]: row for row in results["rows"] if row["defense"] == "none"}
+    assert equal["perturbation"]["accuracy"] == rows["r"]["attacked_accuracy"]
+    assert equal["noise"]["accuracy"] == rows["noise"]["attacked_accuracy"]
+    for kind, one in equal["kinds"].items():
+        right = [bool(line["correct"]) for line in records if line["defense"] == f"corruption {kind} equal norm"]
+        assert one["accuracy"] == rate_of(sum(right), len(right))
+        assert one["reached"] == (abs(one["l2_rms"] - equal["l2_rms"]) <= 0.1 * equal["l2_rms"])
+    assert equal["kinds"]["noise"]["reached"]
+    assert 'id="equal-norm"' in (run / "report.html").read_text(encoding="utf-8")
 
 
 def test_certificates_say_where_they_are_vacuous(run: Path) -> None:

@@ -2,6 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from defenses.adaptive import StraightThrough
+from defenses.chain import Chain, student, taught
+from defenses.compression import Jpeg
 from defenses.residuals import MOST, estimate, residual, watched_frames
 from defenses.subtraction import PerturbationSubtraction
 from tests.defenses.videos import defend_all, make_video
@@ -81,6 +84,32 @@ def test_the_evidence_is_bounded_and_has_a_gradient() -> None:
     (gradient,) = torch.autograd.grad(evidence.square().sum(), video)
     assert bool(gradient.isfinite().all())
     assert float(gradient.abs().sum()) > 0
+
+
+@pytest.mark.parametrize(("period", "slots"), [(4, 4), (4, 6), (3, 1)])
+def test_the_traces_of_a_video_with_a_pattern_are_its_own_and_those_of_the_pattern(period: int, slots: int) -> None:
+    defense = PerturbationSubtraction(period, side=SIDE)
+    pattern = make_signs(slots)
+    for video in (make_video(3, SIDE, SIDE), make_video(30, SIDE, SIDE)):
+        numbers = defense.watched(len(video))
+        carried = numbers % slots
+        together = defense.traces(video[numbers] + pattern[carried], numbers)
+        apart = defense.traces(video[numbers], numbers) + defense.traces_of_pattern(
+            pattern, defense.shares(numbers, carried, slots)
+        )
+        assert torch.allclose(together, apart, atol=1e-6)
+        assert float((together - defense.traces(video[numbers], numbers)).abs().max()) > 1 / 255
+
+
+def test_the_part_to_be_fitted_is_found_and_fitted_behind_the_identitys_gradient() -> None:
+    part = PerturbationSubtraction(2, side=SIDE)
+    evidence = [part.observe(video[:8], torch.arange(8)) for video in make_scenes(3)]
+    for defense in (StraightThrough(part), StraightThrough(Chain((part, Jpeg(75))))):
+        assert student(defense) == part
+        video = make_video(8, SIDE, SIDE)
+        assert torch.equal(
+            defend_all(taught(defense, evidence), video), defend_all(taught(defense.defense, evidence), video)
+        )
 
 
 @pytest.mark.parametrize(("frame_count", "period"), [(1, 4), (3, 4), (24, 4), (300, 12), (40, 1)])

@@ -1,10 +1,13 @@
 from collections.abc import Mapping
-from dataclasses import replace
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import torch
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from torch import Tensor
 
 from defenses import Defense
@@ -14,6 +17,7 @@ from defenses.detectors import DETECTORS
 from defenses.randomized import Barrage, RandomNoise
 from defenses.reordering import TemporalDrop, TemporalShuffle
 from defenses.resampling import TemporalResample
+from defenses.spatial import BitDepth
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMean, TemporalMedian
 from lsap_cli.classifiers.classifier import Classifier
@@ -21,9 +25,20 @@ from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation import protocol
 from lsap_cli.evaluation.detection import AttackedVideo, score_all
-from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Prediction, Written, judge_all
-from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb
-from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames, read_some_frames
+from lsap_cli.evaluation.protocol import (
+    Added,
+    Attack,
+    Clean,
+    Judge,
+    Numbers,
+    Prediction,
+    Written,
+    defended_bytes,
+    judge_all,
+)
+from lsap_cli.video import reading
+from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb, Threads
+from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames
 from lsap_cli.video.writing import transcode
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Segments, Uniform
@@ -211,18 +226,52 @@ def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
     assert labels(judge.predict(video)) == labels(replace(judge, batch=1).predict(video))
 
 
+def test_frames_that_several_defenses_need_are_made_numbers_of_once_and_stay_as_they_are() -> None:
+    @dataclass(frozen=True)
+    class Lazy(BitDepth):
+        """Gives back what it was given."""
+
+        def change(self, frames: Tensor) -> Tensor:
+            return frames
+
+    frames, have = make_bytes(6), torch.arange(6)
+    numbers = Numbers(frames, have)
+    some = torch.tensor([1, 4])
+    first = numbers.of(some)
+    assert numbers.of(torch.tensor([1, 4])) is first
+    assert torch.equal(first, frames[some] / 255)
+    assert torch.equal(numbers.of(have), frames / 255)
+    for _ in range(2):
+        assert torch.equal(defended_bytes(Lazy(), frames, have, have, 6), frames)
+
+
 def test_a_file_is_decoded_once_for_all_attacks_that_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = make_videos(tmp_path)[0]
-    reads: list[Path] = []
+    opened: list[Path] = []
+    real = reading.opened
 
-    def counting(path: Path, numbers: Tensor) -> Tensor:
-        reads.append(path)
-        return read_some_frames(path, numbers)
+    def counting(path: Path, threads: Threads) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
+        opened.append(path)
+        return real(path, threads)
 
-    monkeypatch.setattr(protocol, "read_some_frames", counting)
+    monkeypatch.setattr(reading, "opened", counting)
     attacks: dict[str, Attack] = {"none": Clean(), "r": Added(strong_perturbation())}
     make_judge(make_classifier(), attacks, DEFENSES).predict(video)
-    assert reads == [video.path]
+    assert opened == [video.path]
+
+
+def test_the_cost_is_split_into_parts_that_make_the_whole(tmp_path: Path) -> None:
+    videos = make_videos(tmp_path)
+    judge = make_judge(make_classifier(), {"none": Clean()}, DEFENSES)
+    for video in videos:
+        judge.predict(video)
+    seconds = judge.cost.as_json()["seconds"]
+    assert min(seconds.values()) > 0
+    assert sum(seconds.values()) == pytest.approx(2 * seconds["all"])
+    before = asdict(judge.cost)
+    other = make_judge(make_classifier())
+    other.cost.go_on(before)
+    assert other.cost.as_json() == judge.cost.as_json()
 
 
 def test_a_video_that_cannot_be_read_is_named_and_the_rest_is_judged(tmp_path: Path) -> None:

@@ -84,10 +84,11 @@ def test_natural_robustness_is_shown_where_it_was_measured(tmp_path: Path) -> No
     natural = {
         "clean": wilson(10, 12),
         "kinds": {"jpeg": [wilson(count, 12) for count in (9, 8, 7, 5, 2)]},
+        "l2_rms": {"jpeg": [3.14, 4, 5, 6, 7.25]},
         "mpc": figure(0.517),
         "rpc": figure(0.62),
     }
     page = page_of(write_run(tmp_path / "run"), natural_robustness=natural)
-    for shown in ('id="natural"', "<b>0.52</b>", "<b>0.62</b>", "2/12", "severity 5"):
+    for shown in ('id="natural"', "<b>0.52</b>", "<b>0.62</b>", "2/12", "severity 5", "± 3.1<", "± 7.2<"):
         assert shown in page, shown
     assert 'id="natural"' not in page_of(write_run(tmp_path / "other"), natural_robustness=None)

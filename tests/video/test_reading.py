@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from lsap_cli.video.codecs import H264, Codec, Ffv1, H264Rgb
 from lsap_cli.video.reading import (
+    Reel,
     UnreadableVideo,
     read_footage,
     read_frames,
@@ -50,6 +51,21 @@ def test_one_look_at_a_file_agrees_with_decoding_it(tmp_path: Path, frame_count:
     assert footage.times.tolist() == [frame.milliseconds for frame in frames]
     assert (3, footage.height, footage.width) == tuple(frames[0].pixels.shape) == (3, 17, 23)
     assert footage.times.dtype == torch.int64
+
+
+@pytest.mark.parametrize("most", [2**20, 5000, 0], ids=["held", "some would fit", "none held"])
+def test_a_reel_has_the_frames_of_the_file_whether_it_holds_them_or_not(tmp_path: Path, most: int) -> None:
+    upright, turned = (write_tiny(tmp_path / name, make_bytes(30, 32, 48), codec=H264()) for name in ("a.mp4", "b.mp4"))
+    for file in (upright, turn_clockwise(turned, 1)):
+        reel, footage, whole = Reel(file, most), read_footage(file), decoded(file)
+        assert torch.equal(reel.times, footage.times)
+        assert (reel.height, reel.width) == (footage.height, footage.width) == tuple(whole.shape[2:])
+        for numbers in ([0], [29], [3, 17, 18, 29]):
+            assert torch.equal(reel.frames(torch.tensor(numbers)), whole[numbers])
+        if most == 2**20:  # held: the file is needed no more
+            file.rename(file.with_suffix(".away"))
+            assert torch.equal(reel.frames(torch.arange(30)), whole)
+            file.with_suffix(".away").rename(file)
 
 
 def test_some_frames_are_those_of_the_whole_video(tmp_path: Path) -> None:

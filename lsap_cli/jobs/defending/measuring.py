@@ -1,15 +1,18 @@
 """What `defend` measures beside the matrix of attacks and defenses: detectors, natural corruptions, certificates."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from defenses import Defense
+from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import Certified, certificate_rows, certify_video
 from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness
 from lsap_cli.evaluation.detection import Score, detector_rows, score_all
-from lsap_cli.evaluation.protocol import Attack, Clean
+from lsap_cli.evaluation.equal_norm import equal_name, equal_norm, looked_at, match_corruptions, rounds
+from lsap_cli.evaluation.protocol import Attack, Clean, Judge
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
 from lsap_cli.jobs.defending.task import Task
 from lsap_cli.jobs.judging import judge_videos
@@ -64,21 +67,57 @@ def detect(
     return Detections(rows, flagged)
 
 
-def corrupt(task: Task, run: Run, judged: Collection[str], resume: bool) -> dict[str, Any] | None:
-    """Clean videos under natural corruptions, with the first sampler; predictions go to corruptions.jsonl."""
+def corrupt(
+    task: Task,
+    run: Run,
+    judged: Collection[str],
+    beside: Mapping[str, dict[str, Any] | None],
+    resume: bool,
+) -> dict[str, Any] | None:
+    """Clean videos under natural corruptions, with the first sampler; predictions go to corruptions.jsonl.
+
+    Args:
+        task: what is judged.
+        run: whose folder gets the predictions.
+        judged: names of the videos that can be.
+        beside: `perturbation` and `noise`: `l2_rms` of what they changed and `accuracy`; None where it is not known.
+        resume: whether to take what an earlier part of the run has judged.
+    """
     sampler = next(iter(task.judge.samplers))
+    videos = [video for video in task.videos if video.name in judged and video.labels]
     judge = replace(
         task.judge,
         samplers={sampler: task.judge.samplers[sampler]},
         attacks={NO_ATTACK: Clean()},
-        defenses={NO_DEFENSE: None, **corruption_names()},
         draws=1,
         changes={},
     )
-    videos = [video for video in task.videos if video.name in judged and video.labels]
-    run.event("stage", name="corrupting", videos=len(videos), corruptions=len(judge.defenses) - 1)
+    perturbed = beside["perturbation"]
+    equal = _equally_large(judge, videos, float(perturbed["l2_rms"]), run) if perturbed and videos else {}
+    corruptions = corruption_names() | {equal_name(kind): one for kind, one in equal.items()}
+    judge = replace(judge, defenses={NO_DEFENSE: None, **corruptions}, measured=tuple(corruptions))
+    run.event("stage", name="corrupting", videos=len(videos), corruptions=len(corruptions))
     records = judge_videos(judge, videos, run, "corruptions.jsonl", resume=resume)
-    return natural_robustness(records, sampler)
+    found = natural_robustness(records, sampler, judge.changes)
+    if found is None or perturbed is None:
+        return found
+    return found | {"equal_norm": equal_norm(records, equal, judge.changes, float(perturbed["l2_rms"]), beside)}
+
+
+def _equally_large(judge: Judge, videos: Sequence[Video], norm: float, run: Run) -> dict[str, Defense]:
+    """The corruption of each kind that changes videos by about that much."""
+    some = looked_at(videos)
+    run.event("stage", name="corruptions of equal norm", videos=rounds() * len(some))
+    found: dict[str, Defense] = {}
+    try:
+        for step in match_corruptions(judge, some, norm):
+            if isinstance(step, Video):
+                run.event("video", path=step.name)
+            else:
+                found = step
+    except UnreadableVideo as error:
+        raise LsapError(f"a video could be judged, but not be read again: {error}", 1) from None
+    return found
 
 
 def certify(task: Task, run: Run, judged: Collection[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import torch
+
 from defenses import Defense
 from defenses.certify import Smoothing
 from defenses.chain import student
@@ -43,6 +45,7 @@ class Settings:
     videos: str
     model: str
     perturbation: str | None = None
+    seeds: tuple[str, ...] = ()  # more perturbation files, learned as the first but for the seed
     perturbed: str | None = None
     sampler: tuple[str, ...] = ()
     defense: tuple[str, ...] = ()
@@ -74,6 +77,7 @@ class Task:
     perturbation: Perturbation | None
     folder: PerturbedFolder | None
     name: str  # of the perturbation, as an attack
+    seeds: dict[str, Perturbation]  # more of its kind, by their names as attacks
     attacks: dict[str, Attack]
     overlapping: list[str]
     target: int | None
@@ -108,8 +112,9 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
     target = settings.target or (perturbation.record.get("target") if perturbation else None)
     videos = listed(Path(settings.videos), classifier, run).videos
     fit = _fit_videos(settings, perturbation, classifier, run)
-    overlapping = _overlap(videos, perturbation, fit, settings, run)
     attacks, name = _attacks(settings, perturbation, folder, videos, skipped, run)
+    seeds = _seeds(settings, perturbation, [*attacks])
+    overlapping = _overlap(videos, [one for one in (perturbation, *seeds.values()) if one], fit, settings, run)
     if folder:
         videos = [video for video in videos if video.name in folder.files]
     judge = Judge(
@@ -123,7 +128,7 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         batch=settings.batch,
         draws=settings.draws,
     )
-    _check_recordings(videos, defenses, detectors)
+    _check_recordings(videos, fit if settings.adaptive else None, defenses, detectors)
     if settings.target is None and target is not None and slug(target) not in map(slug, classifier.labels):
         run.event(
             "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
@@ -131,8 +136,9 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
         target = None
     number = None if target is None else class_number(target, classifier, "the perturbation's target")
     return Task(
-        classifier, videos, fit, perturbation, folder, name, attacks, overlapping, number, judge, detectors, smoothings
-    )
+        classifier, videos, fit, perturbation, folder, name, seeds, attacks, overlapping, number, judge, detectors,
+        smoothings,
+    )  # fmt: skip
 
 
 def _attacks(
@@ -164,11 +170,59 @@ def _attacks(
     return attacks, name
 
 
+def _seeds(settings: Settings, perturbation: Perturbation | None, taken: list[str]) -> dict[str, Perturbation]:
+    """Perturbations that differ from the first one in nothing but what they learned.
+
+    Args:
+        settings: name the files.
+        perturbation: the first one.
+        taken: names of attacks that there are already.
+    """
+    found: dict[str, Perturbation] = {}
+    first = settings.perturbation
+    if settings.seeds and (first is None or perturbation is None):
+        raise LsapError("several perturbations are compared with --perturbation FILE only, not with --perturbed FOLDER")
+    for file in settings.seeds:
+        assert perturbation is not None
+        other, name = load_perturbation(Path(file)), Path(file).stem
+        for what, mine, its in (
+            ("budget", f"{perturbation.budget.norm} {perturbation.budget.epsilon_text}", f"{other.budget.norm} {other.budget.epsilon_text}"),
+            ("binding", str(perturbation.binding), str(other.binding)),
+            ("target", perturbation.record.get("target"), other.record.get("target")),
+        ):  # fmt: skip
+            if mine != its:
+                raise LsapError(
+                    f"{file} has the {what} {its}, {first} has {mine}: several --perturbation must differ in their seed "
+                    "alone, as those of lsap generate --seeds do"
+                )
+        if name in taken:
+            raise LsapError(f"two attacks would be called '{name}'; give {file} another file name")
+        same = [known for known, one in ((first, perturbation), *found.items()) if _equal(one, other)]
+        if same:
+            raise LsapError(f"{file} holds the same pattern as {same[0]}; give perturbations of different seeds")
+        found[name] = other
+        taken.append(name)
+    return found
+
+
+def _equal(one: Perturbation, other: Perturbation) -> bool:
+    return torch.equal(one.delta, other.delta)
+
+
 def _check_recordings(
-    videos: Sequence[Video], defenses: Mapping[str, Defense | None], detectors: Mapping[str, Detector]
+    videos: Sequence[Video],
+    fit: Sequence[Video] | None,
+    defenses: Mapping[str, Defense | None],
+    detectors: Mapping[str, Detector],
 ) -> None:
-    """Refuses too few videos before any is judged."""
+    """Refuses too few videos before any is judged, or learned from by attackers who know the defense."""
     together = [spec for spec, one in defenses.items() if one is not None and student(one) is not None]
+    learned_from = 3 if fit is None else len({video.group for video in fit})
+    if together and learned_from < 3:
+        raise LsapError(
+            f"'{together[0]}' looks for what videos have in common: to learn through it takes at least 3 recordings in --fit, "
+            f"not {learned_from}"
+        )
     together += [spec for spec, detector in detectors.items() if detector.others]
     recordings = len({video.group for video in videos})
     if together and recordings < 3:
@@ -208,10 +262,10 @@ def _fit_videos(settings: Settings, perturbation: Perturbation | None, classifie
 
 
 def _overlap(
-    videos: Sequence[Video], perturbation: Perturbation | None, fit: Sequence[Video], settings: Settings, run: Run
+    videos: Sequence[Video], given: Sequence[Perturbation], fit: Sequence[Video], settings: Settings, run: Run
 ) -> list[str]:
     """Law 5: videos that a perturbation has seen; refused unless that is waived."""
-    seen = set(overlap(videos, perturbation.record)) if perturbation else set()
+    seen = {name for one in given for name in overlap(videos, one.record)}
     names = sorted(seen | set(shared_videos(videos, fit)))
     if not names:
         return []

@@ -1,0 +1,138 @@
+"""Natural corruptions that change a video as much as a perturbation does: how strong must each kind be for that?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log
+from typing import Any
+
+from defenses import Defense
+from defenses.corruptions import SETTINGS, STRENGTHS
+from lsap_cli.datasets.listing import Video
+from lsap_cli.evaluation.bootstrap import mean_by_recording
+from lsap_cli.evaluation.changes import Changes
+from lsap_cli.evaluation.corruptions import name_of
+from lsap_cli.evaluation.protocol import Judge
+from lsap_cli.evaluation.rates import rate
+from lsap_cli.evaluation.rows import Record
+
+MOST = 32  # videos on which a strength is looked for; what it comes to is measured on all
+TINY = 1e-9
+WITHIN = 0.1  # part of the wanted norm by which a kind may miss it and still count as equal
+UNSTEADY = ("frame-rate",)  # kinds whose change does not rise steadily with their strength
+EQUAL = "equal norm"
+
+
+def equal_name(kind: str) -> str:
+    """What the corruption of equal norm is called among the defenses of a judge: `corruption jpeg equal norm`."""
+    return name_of(kind, EQUAL)
+
+
+@dataclass
+class _Search:
+    """One kind's strengths from weak to strong, halved until two neighbors have the wanted norm between them.
+
+    Where a stronger one can change less (sampled frames may be just those that a low frame rate keeps), all are tried at once.
+    """
+
+    strengths: Sequence[Defense]
+    wanted: float
+    rises: bool
+    tried: dict[int, float] = field(default_factory=dict)  # norm by place
+    weaker: int = -1
+    stronger: int = -1
+
+    def __post_init__(self) -> None:
+        self.stronger = len(self.strengths)
+
+    @property
+    def next(self) -> list[int]:
+        """The places to try; none: it is found."""
+        if not self.rises:
+            return [] if self.tried else list(range(len(self.strengths)))
+        return [(self.weaker + self.stronger) // 2] if self.stronger - self.weaker > 1 else []
+
+    def learn(self, place: int, norm: float) -> None:
+        self.tried[place] = norm
+        if norm < self.wanted:
+            self.weaker = max(self.weaker, place)
+        else:
+            self.stronger = min(self.stronger, place)
+
+    @property
+    def nearest(self) -> Defense:
+        """By the ratio of the norms: a corruption that changes nothing is not near to one that changes little."""
+        return self.strengths[min(self.tried, key=lambda place: abs(log((self.tried[place] or TINY) / self.wanted)))]
+
+
+def looked_at(videos: Sequence[Video]) -> list[Video]:
+    """The videos on which strengths are looked for, spread evenly over all."""
+    count = min(MOST, len(videos))
+    return [videos[number * len(videos) // count] for number in range(count)]
+
+
+def rounds() -> int:
+    """How often at most each video is looked at."""
+    return max(len(strengths).bit_length() for kind, strengths in STRENGTHS.items() if kind not in UNSTEADY)
+
+
+def match_corruptions(judge: Judge, videos: Sequence[Video], wanted: float) -> Iterator[Video | dict[str, Defense]]:
+    """Finds, for each kind, the strength whose change comes nearest to a norm, by measurement.
+
+    A strength's norm is the root mean square of its change in whole levels, over the clean frames that the judge's
+    samplers choose, as for perturbations. Where it rises with the strength, the range is halved. No network is needed.
+
+    Args:
+        judge: whose samplers choose.
+        videos: clean ones to measure on; they must be readable.
+        wanted: root mean square, in levels of 0-255, above 0.
+
+    Yields:
+        Each video after each look at it, and at the end the defense of each kind.
+    """
+    searches = {kind: _Search(strengths, wanted, kind not in UNSTEADY) for kind, strengths in STRENGTHS.items()}
+    while places := [(kind, place) for kind, one in searches.items() for place in one.next]:
+        trying = {_trial(kind, place): STRENGTHS[kind][place] for kind, place in places}
+        changes = {name: Changes() for name in trying}
+        for video in videos:
+            for name, one in judge.measure(video, trying).items():
+                changes[name].merge(one)
+            yield video
+        for kind, place in places:
+            searches[kind].learn(place, changes[_trial(kind, place)].l2_rms)
+    yield {kind: one.nearest for kind, one in searches.items()}
+
+
+def _trial(kind: str, place: int) -> str:
+    """The name by which chances are drawn: the same at every strength, so that a stronger corruption only adds to a weaker."""
+    return f"{kind} {place}" if kind in UNSTEADY else kind
+
+
+def equal_norm(
+    records: Sequence[Record],
+    chosen: Mapping[str, Defense],
+    changes: Mapping[str, Changes],
+    wanted: float,
+    beside: Mapping[str, dict[str, Any] | None],
+) -> dict[str, Any]:
+    """The corruptions of equal norm, for results.json.
+
+    Args:
+        records: of clean, labelled videos behind `equal_name` of each kind.
+        chosen: the corruption of each kind.
+        changes: what each of them did, by `equal_name`.
+        wanted: root mean square of the perturbation's change, in levels of 0-255.
+        beside: the perturbation and the noise control: `l2_rms` and `accuracy`.
+    """
+    kinds: dict[str, Any] = {}
+    for kind, defense in chosen.items():
+        mine = [one for one in records if one.defense == equal_name(kind)]
+        right = [bool(one.correct) for one in mine]
+        norm = changes[equal_name(kind)].l2_rms
+        kinds[kind] = {
+            "setting": f"{SETTINGS[kind]}={getattr(defense, SETTINGS[kind]):g}",
+            "l2_rms": norm,
+            "reached": abs(norm - wanted) <= WITHIN * wanted,
+            "accuracy": rate(right),
+            "by_recording": mean_by_recording([float(one) for one in right], [one.recording for one in mine]),
+        }
+    return {"l2_rms": wanted, "within": WITHIN, **beside, "kinds": kinds}

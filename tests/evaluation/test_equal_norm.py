@@ -1,0 +1,116 @@
+"""Corruptions that change a video as much as a perturbation does."""
+
+from itertools import pairwise
+from math import log
+from pathlib import Path
+
+import pytest
+import torch
+
+from defenses.corruptions import SETTINGS, STRENGTHS
+from lsap_cli.datasets.listing import Video
+from lsap_cli.evaluation.changes import Changes
+from lsap_cli.evaluation.equal_norm import (
+    MOST,
+    equal_name,
+    equal_norm,
+    looked_at,
+    match_corruptions,
+    rounds,
+)
+from lsap_cli.evaluation.protocol import Clean, Judge
+from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.evaluation.rows import Record
+from lsap_cli.reports.grids import equal_norm_grid, natural_sentence
+from lsap_cli.video.reading import read_footage, read_some_frames
+from perturbations.samplers import Uniform
+from tests.defenses.videos import defend_all, make_smooth_video, make_video
+from tests.tiny import make_classifier, write_tiny
+
+WANTED = 5.0  # levels
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Video]:
+    root = tmp_path_factory.mktemp("equal")
+    found = []
+    for number in range(3):
+        textured = make_smooth_video(40) + 0.3 * (make_video(40, 32, 48, seed=number) - 0.5)
+        frames = (textured.clamp(0, 1) * 0.8 * 255).round().to(torch.uint8)
+        found.append(Video(write_tiny(root / f"{number}.mkv", frames), f"{number}.mkv", (0,)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge(
+        classifier=make_classifier(), samplers={"uniform": Uniform()}, defenses={"none": None}, attacks={"none": Clean()},
+        views=1, seed=0, device=torch.device("cpu"),
+    )  # fmt: skip
+
+
+def test_of_all_strengths_the_nearest_is_found(judge: Judge, videos: list[Video]) -> None:
+    """Against a look at every single strength."""
+    *looks, found = match_corruptions(judge, videos, WANTED)
+    assert isinstance(found, dict)
+    assert len(looks) <= rounds() * len(videos)
+    for kind in ("noise", "blur", "jpeg", "frame-rate"):
+        sizes = []
+        for one in STRENGTHS[kind]:
+            changes = Changes()
+            for video in videos:
+                changes.merge(judge.measure(video, {kind: one})[kind])
+            sizes.append(changes.l2_rms)
+        nearest = min(abs(log(size / WANTED)) for size in sizes if size)
+        chosen = sizes[list(STRENGTHS[kind]).index(found[kind])]
+        assert abs(log(chosen / WANTED)) == pytest.approx(nearest, abs=0.01)
+
+
+def test_a_measured_change_is_that_of_the_frames_that_the_sampler_chooses(judge: Judge, videos: list[Video]) -> None:
+    blur = STRENGTHS["blur"][40]
+    measured = judge.measure(videos[0], {"blur": blur})["blur"]
+    times = read_footage(videos[0].path).times
+    numbers = judge.choose(videos[0], Uniform(), times)[0]
+    frames = read_some_frames(videos[0].path, numbers.unique())
+    defended = (defend_all(blur, frames.float() / 255) * 255).round().to(torch.uint8)
+    expected = Changes()
+    expected.add(frames, defended)
+    assert measured == expected
+
+
+@pytest.mark.parametrize("kind", STRENGTHS)
+def test_strengths_go_from_weak_to_strong(kind: str) -> None:
+    values = [getattr(one, SETTINGS[kind]) for one in STRENGTHS[kind]]
+    falling = kind in ("jpeg", "low-resolution")
+    assert values == sorted(set(values), reverse=falling)
+
+
+def test_few_videos_are_all_looked_at_and_many_are_looked_at_evenly(videos: list[Video]) -> None:
+    assert looked_at(videos) == videos
+    many = [Video(Path(f"{number}"), f"{number}") for number in range(100)]
+    some = [int(video.name) for video in looked_at(many)]
+    assert len(some) == MOST
+    assert {after - before for before, after in pairwise(some)} == {3, 4}
+
+
+def test_a_kind_that_misses_the_norm_is_said_to_and_keeps_its_figure() -> None:
+    chosen = {"jpeg": STRENGTHS["jpeg"][57], "frame-rate": STRENGTHS["frame-rate"][0]}
+    records = [
+        Record(f"{video}", (0,), "none", equal_name(kind), "uniform", int(video < wrong), 0, 0.0, f"{video}")
+        for kind, wrong in (("jpeg", 1), ("frame-rate", 3))
+        for video in range(4)
+    ]
+    changes = {equal_name("jpeg"): Changes(1, 5, 27), equal_name("frame-rate"): Changes(1, 9, 81)}
+    mine = {"attack": "r", "l2_rms": WANTED, "accuracy": rate_of(1, 4)}
+    found = equal_norm(records, chosen, changes, WANTED, {"perturbation": mine, "noise": None})
+    jpeg, slow = found["kinds"]["jpeg"], found["kinds"]["frame-rate"]
+    assert (jpeg["setting"], jpeg["reached"], jpeg["accuracy"]) == ("quality=43", True, rate_of(3, 4))
+    assert (slow["setting"], slow["reached"], slow["l2_rms"]) == ("keep=2", False, 9.0)
+    assert slow["by_recording"]["value"] == 0.25
+    results = {"natural_robustness": {"equal_norm": found}}
+    grid = equal_norm_grid(results)
+    assert [line[0] for line in grid.lines] == ["r", "jpeg", "frame-rate"]
+    assert "no, this is the nearest" in grid.lines[2]
+    assert "jpeg does most harm: 3 of 4 stay right, 1 of 4 under the perturbation" in natural_sentence(results)
+    jpeg["reached"] = False
+    assert "No natural corruption could be made as large" in natural_sentence(results)
