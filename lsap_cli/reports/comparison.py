@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.grids import Grid
+from lsap_cli.reports.grid import Grid
 from lsap_cli.reports.html import environment, read_results, read_run
 from lsap_cli.reports.rows import NO_ATTACK, NOISE, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentence

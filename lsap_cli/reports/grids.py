@@ -1,15 +1,10 @@
-"""The results as plain grids of text, from which the page, CSV, Markdown and LaTeX are made alike."""
+"""The results as tables of plain text, from which the page, CSV, Markdown and LaTeX are made alike."""
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
+from lsap_cli.reports.grid import Grid
 from lsap_cli.reports.rows import NO_DEFENSE, NOISE, Estimate, Json, Rate, printable
-from lsap_cli.runs.run import write_atomically
 
-FOLDER = "tables"
 MEASURES = {"accuracy": "accuracy", "fooling_rate": "fooling rate", "success_rate": "success rate"}
 COSTS = {
     "decode": "decoding", "transform": "defenses", "network": "network", "rest": "the rest: perturbing, resizing, rounding",
@@ -17,29 +12,6 @@ COSTS = {
 }  # fmt: skip
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 DETECTOR_RUNGS = ("A0", "A2", "A4", "A5")
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "→": r"$\rightarrow$",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Grid:
-    """One table.
-
-    Attributes:
-        name: of its files.
-        title: above it.
-        note: what its cells are, in one or two sentences.
-        header: of the columns.
-        lines: the cells, as text.
-    """
-
-    name: str
-    title: str
-    note: str
-    header: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
 
 
 def grids(results: Json) -> list[Grid]:
@@ -203,22 +175,6 @@ def seeds_grid(results: Json) -> Grid:
     return Grid("seeds", "Spread over seeds", note, header, tuple(lines))
 
 
-def seeds_sentence(results: Json) -> str:
-    """What another seed would change, without a defense and with the first sampler; empty for one perturbation."""
-    cells = results.get("seeds") or []
-    cell = next((one for one in cells if one["defense"] == NO_DEFENSE), None)
-    spread = cell and (cell["success_rate"] or cell["fooling_rate"])
-    if not cell or not spread:
-        return ""
-    what = "success rate" if cell["success_rate"] else "fooling rate"
-    found = Estimate.read(spread["over_videos"])
-    over_videos = f"; the interval over videos is {found.interval}" if found else ""
-    return (
-        f"Over {len(spread['rates'])} seeds of the perturbation the {what} is {spread['mean']:.2f} with a standard deviation of "
-        f"{spread['standard_deviation']:.2f}{over_videos}."
-    )
-
-
 def transfer_grid(results: Json) -> Grid:
     """Learned on x tested on."""
     transfer = results.get("transfer") or {"models": {}, "cells": []}
@@ -273,29 +229,6 @@ def equal_norm_grid(results: Json) -> Grid:
     return Grid("equal-norm", "Natural corruptions of equal norm", note, header, tuple(lines))
 
 
-def natural_sentence(results: Json) -> str:
-    """What corruptions of the perturbation's size do; empty where none was measured."""
-    equal = (results.get("natural_robustness") or {}).get("equal_norm")
-    if not equal:
-        return ""
-    found = {
-        kind: rate
-        for kind, one in equal["kinds"].items()
-        if one["reached"]
-        for rate in [Rate.read(one["accuracy"])]
-        if rate
-    }
-    mine = Rate.read(equal["perturbation"]["accuracy"])
-    size = f"{equal['l2_rms']:.1f} levels of root mean square"
-    if not found or not mine:
-        return f"No natural corruption could be made as large as the perturbation ({size})."
-    worst = min(found, key=lambda kind: found[kind].value)
-    return (
-        f"Of {len(found)} kinds of natural corruption as large as the perturbation ({size}), {printable(worst)} does most harm: "
-        f"{found[worst].count} of {found[worst].of} stay right, {mine.count} of {mine.of} under the perturbation."
-    )
-
-
 def certificate_grid(results: Json) -> Grid:
     """What randomized smoothing promises."""
     lines = [
@@ -329,50 +262,6 @@ def cost_grid(results: Json) -> Grid:
     return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
 
 
-def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
-    """Writes every grid as CSV, Markdown and LaTeX into `tables/` of a run folder."""
-    where = folder / FOLDER
-    where.mkdir(exist_ok=True)
-    writers: dict[str, Callable[[Grid], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
-    for grid in tables:
-        for suffix, write in writers.items():
-            write_atomically(where / f"{grid.name}.{suffix}", write(grid))
-
-
-def as_csv(grid: Grid) -> str:
-    """RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for line in (grid.header, *grid.lines):
-        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in line])
-    return text.getvalue()
-
-
-def as_markdown(grid: Grid) -> str:
-    """A table of GitHub's Markdown under its title."""
-    lines = [_bars(grid.header), _bars(["---"] * len(grid.header)), *map(_bars, grid.lines)]
-    return "\n".join([f"## {grid.title}", "", grid.note, "", *lines, ""])
-
-
-def _bars(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-
-
-def as_latex(grid: Grid) -> str:
-    """A tabular of the booktabs package."""
-    body = [" & ".join(map(_tex, line)) + r" \\" for line in grid.lines]
-    head = " & ".join(map(_tex, grid.header)) + r" \\"
-    columns = "l" * len(grid.header)
-    return "\n".join(
-        [f"% {grid.title}. {grid.note}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
-         r"\bottomrule", r"\end{tabular}", ""]
-    )  # fmt: skip
-
-
-def _tex(cell: str) -> str:
-    return "".join(LATEX.get(character, character) for character in cell)
-
-
 def _measure(row: Json) -> Rate | None:
     return Rate.read(row.get("attacked_accuracy")) or Rate.read(row.get("fooling_rate"))
 
@@ -396,48 +285,3 @@ def _estimate(json: Json | None) -> str:
 
 def _net(row: Json) -> str:
     return _estimate(row.get("net_fooling_rate"))
-
-
-def ladder_sentences(results: Json) -> Iterator[str]:
-    """What the ladders and checks come to, for the summary."""
-    found_ladders = results.get("ladder")
-    ladders = [
-        one
-        for one in (found_ladders if isinstance(found_ladders, list) else [])
-        if isinstance(one, dict) and one.get("robust")
-    ]
-    if not ladders:
-        return
-    found = [(one["defense"], one["robust"][0]) for one in ladders if one["defense"] != NO_DEFENSE and one["robust"]]
-    fallen = [
-        f"{printable(spec)} {_counted(worst)} (rung {worst['rung']})" for spec, worst in found
-    ]  # fmt: skip
-    bare = next((one["robust"][0] for one in ladders if one["defense"] == NO_DEFENSE and one["robust"]), None)
-    if fallen:
-        yield "Against its best attacker each defense keeps: " + ", ".join(fallen) + "."
-    if bare:
-        yield f"Without a defense: {_counted(bare)}."
-    warned = sum(one["status"] == "WARN" for one in results.get("checks") or [])
-    if warned:
-        yield f"{warned} of {len(results['checks'])} checks warn: read them before believing these figures."
-
-
-def _counted(worst: Json) -> str:
-    accuracy, fooled = Rate.read(worst["accuracy"]), Rate.read(worst["fooling_rate"])
-    if accuracy:
-        return f"{accuracy.count} of {accuracy.of}"
-    return f"{fooled.of - fooled.count} of {fooled.of} unchanged" if fooled else "nothing that was measured"
-
-
-def detector_sentences(results: Json) -> Iterator[str]:
-    """What the ladders of the detectors come to, for the summary."""
-    ladders = results.get("detector_ladder")
-    held = [
-        f"{printable(one.get('detector'))} {rate.count} of {rate.of} (rung {printable(worst.get('rung'))})"
-        for one in (ladders if isinstance(ladders, list) else [])
-        if isinstance(one, dict)
-        for worst in (one.get("robust") or [])[:1]
-        if isinstance(worst, dict) and (rate := Rate.read(worst.get("robust_rate")))
-    ]
-    if held:
-        yield "Videos that the best attacker who knows a detector does not win: " + ", ".join(held) + "."

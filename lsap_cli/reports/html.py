@@ -14,7 +14,8 @@ from markupsafe import Markup
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
 from lsap_cli.reports.curves import curve_plots
-from lsap_cli.reports.grids import grids, write_grids
+from lsap_cli.reports.grid import write_grids
+from lsap_cli.reports.grids import grids
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Estimate, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentences
 from lsap_cli.runs.run import write_atomically

@@ -6,8 +6,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from lsap_cli.reports.grids import detector_sentences, ladder_sentences, natural_sentence, seeds_sentence
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Json, Rate, Row, Rows, printable
+from lsap_cli.reports.sentences import detector_sentences, ladder_sentences, natural_sentence, seeds_sentence
 
 
 def format_rate(rate: Json | None) -> str:

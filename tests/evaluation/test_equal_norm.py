@@ -21,7 +21,8 @@ from lsap_cli.evaluation.equal_norm import (
 from lsap_cli.evaluation.protocol import Clean, Judge
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
-from lsap_cli.reports.grids import equal_norm_grid, natural_sentence
+from lsap_cli.reports.grids import equal_norm_grid
+from lsap_cli.reports.sentences import natural_sentence
 from lsap_cli.video.reading import read_footage, read_some_frames
 from perturbations.samplers import Uniform
 from tests.defenses.videos import defend_all, make_smooth_video, make_video

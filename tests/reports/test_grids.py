@@ -10,7 +10,8 @@ import pytest
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
-from lsap_cli.reports.grids import Grid, as_csv, as_latex, as_markdown, grids, write_grids
+from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, write_grids
+from lsap_cli.reports.grids import grids
 from lsap_cli.reports.html import write_report
 from lsap_cli.reports.tables import check_lines, detector_ladder_table, summary_sentences
 from tests.reports.fake_run import make_results, write_json, write_run

@@ -1,0 +1,78 @@
+"""A table as plain text cells, and its files: CSV, Markdown and LaTeX."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsap_cli.runs.run import write_atomically
+
+FOLDER = "tables"
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "→": r"$\rightarrow$",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table.
+
+    Attributes:
+        name: of its files.
+        title: above it.
+        note: what its cells are, in one or two sentences.
+        header: of the columns.
+        lines: the cells, as text.
+    """
+
+    name: str
+    title: str
+    note: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
+    """Writes every grid as CSV, Markdown and LaTeX into `tables/` of a run folder."""
+    where = folder / FOLDER
+    where.mkdir(exist_ok=True)
+    writers: dict[str, Callable[[Grid], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
+    for grid in tables:
+        for suffix, write in writers.items():
+            write_atomically(where / f"{grid.name}.{suffix}", write(grid))
+
+
+def as_csv(grid: Grid) -> str:
+    """RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for line in (grid.header, *grid.lines):
+        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in line])
+    return text.getvalue()
+
+
+def as_markdown(grid: Grid) -> str:
+    """A table of GitHub's Markdown under its title."""
+    lines = [_bars(grid.header), _bars(["---"] * len(grid.header)), *map(_bars, grid.lines)]
+    return "\n".join([f"## {grid.title}", "", grid.note, "", *lines, ""])
+
+
+def _bars(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def as_latex(grid: Grid) -> str:
+    """A tabular of the booktabs package."""
+    body = [" & ".join(map(_tex, line)) + r" \\" for line in grid.lines]
+    head = " & ".join(map(_tex, grid.header)) + r" \\"
+    columns = "l" * len(grid.header)
+    return "\n".join(
+        [f"% {grid.title}. {grid.note}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
+         r"\bottomrule", r"\end{tabular}", ""]
+    )  # fmt: skip
+
+
+def _tex(cell: str) -> str:
+    return "".join(LATEX.get(character, character) for character in cell)
