@@ -291,14 +291,15 @@ def _defense_sentence(rows: Rows, attacked: Row) -> str:
     if best.accuracy and attacked.accuracy:
         if best.accuracy.value <= attacked.accuracy.value:
             return _no_help(defenses, best.defense)
-        outcome = f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)})"
+        outcome = f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)}; {_bare(attacked.accuracy)})"
         clean = rows.clean_accuracy(best.defense, best.sampler)
         cost = f", {_of(clean)} clean ones" if clean else ""
         return f"{_helper(defenses, best.defense)}: {outcome}{cost}."
     if best.fooling_rate and attacked.fooling_rate:
         if best.fooling_rate.value >= attacked.fooling_rate.value:
             return _no_help(defenses, best.defense)
-        outcome = f"{_of(best.fooling_rate)} predictions changed ({_interval(best.fooling_rate)})"
+        bare = _bare(attacked.fooling_rate)
+        outcome = f"{_of(best.fooling_rate)} predictions changed ({_interval(best.fooling_rate)}; {bare})"
         alone = rows.find(NO_ATTACK, best.defense, best.sampler)
         changed = alone.fooling_rate if alone else None
         cost = f"; without any attack it changes {_of(changed)} by itself" if changed else ""
@@ -318,6 +319,11 @@ def _no_help(defenses: int, best: str) -> str:
 
 def _of(rate: Rate) -> str:
     return f"{rate.count} of {rate.of}"
+
+
+def _bare(rate: Rate) -> str:
+    """What a defense is compared with: a difference of a video or two is no difference."""
+    return f"without it {rate.count}"
 
 
 def _interval(rate: Rate) -> str:
