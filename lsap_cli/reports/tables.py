@@ -291,7 +291,9 @@ def _defense_sentence(rows: Rows, attacked: Row) -> str:
     if best.accuracy and attacked.accuracy:
         if best.accuracy.value <= attacked.accuracy.value:
             return _no_help(defenses, best.defense)
-        outcome = f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)}; {_bare(attacked.accuracy)})"
+        outcome = (
+            f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)}; {_bare(attacked.accuracy)})"
+        )
         clean = rows.clean_accuracy(best.defense, best.sampler)
         cost = f", {_of(clean)} clean ones" if clean else ""
         return f"{_helper(defenses, best.defense)}: {outcome}{cost}."
