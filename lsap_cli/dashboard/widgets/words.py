@@ -16,7 +16,10 @@ class Words(Static):
         if text == before:
             return
         self._text = text
-        self.update(text, layout=before is None or self._heights(before) != self._heights(text))
+        grows = before is None or self._heights(before) != self._heights(text)
+        self.update(text, layout=grows)
+        if grows:  # a layout that was asked for before this text came may have been made with the one before
+            self.call_after_refresh(self.refresh, layout=True)
 
     def _heights(self, text: str) -> list[int]:
         """About how many rows each line takes; enough to tell when that changes, since markup does not."""
