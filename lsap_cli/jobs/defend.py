@@ -63,12 +63,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     rows = _rows(every_row, task, campaign)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event("stage", name="further measurements")
-    of_campaign = campaign_results(
-        campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
-        task.overlapping,
-    )  # fmt: skip
-    of_detectors = _detectors(task, campaign, run, judged, records)
-    of_campaign["checks"] += evasion_checks(of_detectors["detector_ladder"])
+    found = _ladders(task, campaign, run, judged, records, every_row)
     effective = task.folder.effective(judged) if task.folder else _effective(task, task.name)
     effective_noise = _effective(task, NOISE)
     beside = {
@@ -78,8 +73,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
-        **of_campaign,
-        **of_detectors,
+        **found,
         "seeds": spread_over_seeds(records, [task.name, *task.seeds], task.target) if task.seeds else [],
         "sampler_matrix": _sampler_matrix(task, campaign, rows),
         "transfer": _transfer(task, settings, shown, run, resume),
@@ -121,17 +115,28 @@ def _campaign(task: Task, settings: Settings, skipped: Skipped, run: Run, resume
     )  # fmt: skip
 
 
-def _detectors(
-    task: Task, campaign: Campaign, run: Run, judged: Collection[str], records: Sequence[Record]
+def _ladders(
+    task: Task,
+    campaign: Campaign,
+    run: Run,
+    judged: Collection[str],
+    records: Sequence[Record],
+    every_row: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """What the detectors notice of the attacks that all defenses met, and their ladders."""
+    """The ladders of defenses and detectors with their checks, and what detectors notice of attacks that all meet."""
+    of_defenses = campaign_results(
+        campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
+        task.overlapping,
+    )  # fmt: skip
     knows = {name: specs for name, specs in knowing_detectors(campaign.evasions).items() if name not in task.attacks}
     learned = {name: Added(campaign.attacks[name]) for name in knows}
-    found = detect(task, run, judged, {**task.attacks, **learned}, knows)
-    seen = Judged(records, found.rows, found.flagged, next(iter(task.judge.samplers)), task.target)
-    return {
-        "detectors": [row for row in found.rows if row["attack"] in task.attacks],
-        "detector_ladder": evasion_results(campaign.evasions, seen, NOISE),
+    noticed = detect(task, run, judged, {**task.attacks, **learned}, knows)
+    seen = Judged(records, noticed.rows, noticed.flagged, next(iter(task.judge.samplers)), task.target)
+    of_detectors = evasion_results(campaign.evasions, seen, NOISE)
+    return of_defenses | {
+        "checks": of_defenses["checks"] + evasion_checks(of_detectors),
+        "detectors": [row for row in noticed.rows if row["attack"] in task.attacks],
+        "detector_ladder": of_detectors,
     }
 
 

@@ -17,9 +17,8 @@ from defenses.detectors import Detector
 from lsap_cli.evaluation.checks import Check, detector_checks
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
-from lsap_cli.evaluation.standards import technique
 from lsap_cli.jobs.attackers import Attacker
-from lsap_cli.jobs.ladder import SEARCH_STEPS, Rung
+from lsap_cli.jobs.ladder import SEARCH_STEPS, Rung, within_null_space
 from lsap_cli.jobs.watched import OperatingPoint
 from perturbations import Binding, Budget
 from perturbations.attacks.base import ENOUGH
@@ -96,9 +95,8 @@ def plan_evasion(
         steps: of learning, for each; the search has more.
     """
     where = f"below {spec}"
-    method = Lsap(
-        update="pgd", enough=ENOUGH
-    )  # the alarm keeps means of its own; clips that are done leave it the step
+    # The alarm keeps means of its own, so no momentum; clips that are done leave the step to it.
+    method = Lsap(update="pgd", enough=ENOUGH)
     base = Attacker(f"A2 cautious ({where})", method, None, budget, binding, steps, evades=detector, bearable=CAUTIOUS)
     bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)
     search = replace(base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps)
@@ -110,13 +108,8 @@ def plan_evasion(
 
 
 def _unseen(base: Attacker, detector: Detector, where: str) -> list[Attacker]:
-    """Patterns from the null space that the detector declares; one that declares none meets what most cannot see."""
-    still = replace(base, name=f"A4 constant in time ({where})", binding=Binding("constant"))
-    smooth = replace(base, name=f"A4 low-frequency ({where})", coarse=True)
-    both = replace(still, name=f"A4 constant and low-frequency ({where})", coarse=True)
-    found = [still] if detector.passes_constant_in_time else []
-    found += [smooth] if detector.passes_low_frequencies else []
-    found = found or [both]
+    """As for a defense, and the period at which the detector is blind."""
+    found = within_null_space(base, detector, where)
     if detector.blind_period is not None:
         cycle = Binding("cyclic", detector.blind_period)
         found.append(replace(base, name=f"A4 period of {detector.blind_period} frames ({where})", binding=cycle))
@@ -157,18 +150,7 @@ def evasion_checks(results: Sequence[Mapping[str, Any]]) -> list[Check]:
 
 
 def _result(evasion: Evasion, judged: Judged, noise: str) -> dict[str, Any]:
-    rungs = [
-        {
-            "rung": one.rung,
-            "attack": one.name,
-            "role": one.role,
-            "says": SAYS[one.rung],
-            "identifiers": technique(one.rung),
-            **({} if one.attacker is None else one.attacker.record()),
-            "rows": _rows(evasion.spec, one.name, judged),
-        }
-        for one in evasion.rungs
-    ]
+    rungs = [one.result(SAYS, _rows(evasion.spec, one.name, judged)) for one in evasion.rungs]
     return {
         "detector": evasion.spec,
         "gradient": evasion.detector.gradient,

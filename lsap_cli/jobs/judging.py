@@ -17,7 +17,7 @@ from lsap_cli.runs.run import write_atomically
 from lsap_cli.video.reading import UnreadableVideo
 
 PROGRESS = (
-    ".progress.jsonl"  # one line a video that is done, with the changes that were made, and the cost, up to there
+    ".progress.jsonl"  # a line for each video that is done: the changes that were made, and the cost, up to there
 )
 
 

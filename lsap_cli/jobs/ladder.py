@@ -12,7 +12,7 @@ Athalye et al., ICML 2018; Tramer et al., NeurIPS 2020. Law 8: robust accuracy i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from defenses import Defense
 from defenses.adaptive import StraightThrough
@@ -53,6 +53,27 @@ class Rung:
     name: str
     attacker: Attacker | None = None
     role: str = "iterative"
+
+    def result(self, says: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The rung as it is in results.json: who attacks, with what knowledge, and what came of it."""
+        return {
+            "rung": self.rung,
+            "attack": self.name,
+            "role": self.role,
+            "says": says[self.rung],
+            "identifiers": technique(self.rung),
+            **({} if self.attacker is None else self.attacker.record()),
+            "rows": list(rows),
+        }
+
+
+class Declared(Protocol):
+    """What a defense or a detector says of its null space."""
+
+    @property
+    def passes_constant_in_time(self) -> bool: ...
+    @property
+    def passes_low_frequencies(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +143,8 @@ def plan_ladder(
             one = replace(base, name=f"A3 expectation over {count} draws ({where})", draws=count)
             rungs.append(Rung("A3", one.name, one, role="expectation"))
     if defense is not None:
-        rungs += [Rung("A4", one.name, one) for one in _passing(base, defense, where, draws)]
+        once = replace(base, draws=1 if defense.deterministic else min(draws, default=1))
+        rungs += [Rung("A4", one.name, one) for one in within_null_space(once, defense, where)]
     search = replace(
         base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps, defense=defense
     )
@@ -135,14 +157,13 @@ def _is_mixed(defense: Defense) -> bool:
     return not defense.deterministic
 
 
-def _passing(base: Attacker, defense: Defense, where: str, draws: Sequence[int]) -> list[Attacker]:
-    """Patterns from the null space that the defense declares; one that declares neither meets what all let through."""
-    base = replace(base, draws=1 if defense.deterministic else min(draws, default=1))
+def within_null_space(base: Attacker, declared: Declared, where: str) -> list[Attacker]:
+    """Rung A4: patterns from the null space that is declared; where none is, what most cannot see or take away."""
     still = replace(base, name=f"A4 constant in time ({where})", binding=Binding("constant"))
     smooth = replace(base, name=f"A4 low-frequency ({where})", coarse=True)
     both = replace(still, name=f"A4 constant and low-frequency ({where})", coarse=True)
-    found = [still] if defense.passes_constant_in_time else []
-    found += [smooth] if defense.passes_low_frequencies else []
+    found = [still] if declared.passes_constant_in_time else []
+    found += [smooth] if declared.passes_low_frequencies else []
     return found or [both]
 
 
@@ -170,18 +191,7 @@ def ladder_results(
 
 def _result(ladder: Ladder, rows: Sequence[dict[str, Any]], records: Sequence[Record]) -> dict[str, Any]:
     mine = [row for row in rows if row["defense"] == ladder.spec]
-    rungs = [
-        {
-            "rung": one.rung,
-            "attack": one.name,
-            "role": one.role,
-            "says": SAYS[one.rung],
-            "identifiers": technique(one.rung),
-            **({} if one.attacker is None else one.attacker.record()),
-            "rows": [row for row in mine if row["attack"] == one.name],
-        }
-        for one in ladder.rungs
-    ]
+    rungs = [one.result(SAYS, [row for row in mine if row["attack"] == one.name]) for one in ladder.rungs]
     samplers = dict.fromkeys(row["sampler"] for row in mine)
     return {
         "defense": ladder.spec,
