@@ -12,6 +12,7 @@ reports. A random defense is drawn once.
 import argparse
 import json
 import platform
+import resource
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from lsap_cli.datasets.listing import Video, list_videos
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.protocol import FLOATS, Added, Clean, Judge, defended_bytes, parts
 from lsap_cli.jobs.batches import size_of_delta
+from lsap_cli.jobs.memory import keep_memory
 from lsap_cli.jobs.shared import build_samplers, choose_device
 from lsap_cli.specs import build_defense
 from lsap_cli.video.reading import Reel
@@ -51,9 +53,14 @@ CLIPS = 8  # that go through the network at a time, as `defend` does
 
 def main() -> None:
     options = arguments()
+    kept = not options.returned and keep_memory()
     classifier = load_classifier(options.model).to(choose_device(options.device))
     videos = list_videos(options.videos, classifier.labels).videos[: options.most_videos + 1]
-    print(json.dumps(measure(classifier, videos), indent=1))
+    found = measure(classifier, videos) | {
+        "memory_kept": kept,
+        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    print(json.dumps(found, indent=1))
 
 
 def arguments() -> argparse.Namespace:
@@ -62,6 +69,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--videos", type=Path, required=True)
     parser.add_argument("--most-videos", type=int, default=8, help="beside the one that warms up")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--returned", action="store_true", help="let the allocator return memory, as it does by itself")
     return parser.parse_args()
 
 

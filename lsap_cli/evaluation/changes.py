@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+LEVELS = 256  # of a byte
+
 
 @dataclass
 class Changes:
@@ -20,12 +22,13 @@ class Changes:
 
     def add(self, before: Tensor, after: Tensor) -> None:
         """Counts frames: (..., 3, H, W) uint8 twice."""
-        change = after.to(torch.int16) - before.to(torch.int16)
-        size = change.abs()
-        self.elements += change.numel()
-        self.absolute += int(size.sum())
-        self.squares += int(size.to(torch.int32).square().sum())
-        self.largest = max(self.largest, int(size.max()))
+        sizes = torch.maximum(before, after).sub_(torch.minimum(before, after))
+        counts = torch.bincount(sizes.flatten().cpu(), minlength=LEVELS)
+        values = torch.arange(LEVELS)
+        self.elements += sizes.numel()
+        self.absolute += int((counts * values).sum())
+        self.squares += int((counts * values.square()).sum())
+        self.largest = max(self.largest, int(values[counts > 0].max()))
 
     def merge(self, other: "Changes") -> None:
         """Adds what was counted elsewhere."""

@@ -26,7 +26,7 @@ from perturbations import Perturbation
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
-NATIVE_BYTES = 2**30  # frames of one video held at its own size at a time, in bytes
+NATIVE_BYTES = 2**29  # frames of one video held at its own size at a time, in bytes
 FLOATS = 8  # how much larger they are as numbers, with the copies and neighbors that defenses hold
 
 

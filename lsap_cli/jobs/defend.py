@@ -19,6 +19,7 @@ from lsap_cli.jobs.evading import Judged, evasion_checks, evasion_results, knowi
 from lsap_cli.jobs.generating.task import FITTED
 from lsap_cli.jobs.judging import forget_progress, judge_videos
 from lsap_cli.jobs.ladder import undefended
+from lsap_cli.jobs.memory import keep_memory
 from lsap_cli.jobs.pictures import draw_pictures
 from lsap_cli.jobs.shared import Skipped
 from lsap_cli.jobs.transfer import transfer
@@ -41,6 +42,7 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     Raises:
         LsapError: for anything that the user can mend.
     """
+    keep_memory()
     skipped: Skipped = []
     task = make_task(settings, run, skipped)
     campaign = _campaign(task, settings, skipped, run, resume)

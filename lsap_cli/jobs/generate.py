@@ -20,6 +20,7 @@ from lsap_cli.jobs.generating.results import check_out, make_results, path_of, r
 from lsap_cli.jobs.generating.task import Settings, Task, make_task
 from lsap_cli.jobs.learning import QuickVerification, Schedule, run_learning, starting_state
 from lsap_cli.jobs.look import draw_slots
+from lsap_cli.jobs.memory import keep_memory
 from lsap_cli.jobs.processes import joined, of_the_first, process_number
 from lsap_cli.jobs.shared import build_samplers
 from lsap_cli.jobs.verifying import PERTURBED, Drawn, Verification, verify
@@ -49,6 +50,7 @@ def generate(settings: Settings, run: Run, resume: bool = False, started: float 
     Raises:
         LsapError: for anything that the user can mend.
     """
+    keep_memory()
     check_out(Path(settings.out))
     task = make_task(settings, run)
     workers = max(1, min(torch.get_num_threads(), 8))
