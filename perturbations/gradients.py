@@ -1,13 +1,13 @@
 """The gradient of a loss by delta, through everything that lies between delta and the network's logits."""
 
-from collections.abc import Callable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from perturbations.budgets import LEVELS
-from perturbations.problem import Batch, Problem
+from perturbations.problem import Batch, Inside, Problem, Sight
 
 
 class Seen(NamedTuple):
@@ -28,12 +28,11 @@ class Found(NamedTuple):
     logits: Tensor  # (B, classes)
 
 
-See = Literal["logits", "features", "activations"]
 Loss = Callable[[Seen], Tensor]
 """(B,) numbers, one a clip, which learning makes small."""
 
 
-def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: Loss, see: See = "logits") -> Found:
+def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: Loss, *wanted: Inside) -> Found:
     """The gradient of the batch's mean loss.
 
     The network sees the clips in parts of at most `problem.part` clips; where the memory of a GPU does not suffice,
@@ -44,14 +43,14 @@ def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: Loss, see: 
         batch: of the step.
         delta: (P, 3, h, w), where the gradient is wanted.
         loss: of what is seen.
-        see: what the loss looks at beside the logits.
+        wanted: what the loss looks at beside the logits.
     """
     pattern = at_the_network(delta, batch)
     while True:
         size = problem.part[0]
         parts = [batch.part(start, start + size) for start in range(0, len(batch.frames), size)]
         try:
-            return _through(problem, batch, parts, pattern, loss, see)
+            return _through(problem, batch, parts, pattern, loss, wanted)
         except torch.cuda.OutOfMemoryError:
             if problem.part[0] == 1:
                 raise
@@ -62,13 +61,17 @@ def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: Loss, see: 
             )
 
 
-def _through(problem: Problem, batch: Batch, parts: list[Batch], pattern: Tensor, loss: Loss, see: See) -> Found:
+def _through(
+    problem: Problem, batch: Batch, parts: list[Batch], pattern: Tensor, loss: Loss, wanted: Sequence[Inside]
+) -> Found:
     losses, logits = [], []
     by_pattern = torch.zeros_like(pattern)
     for part in parts:
         clips, inside = add_and_round(part.frames, pattern, part.slots)
         clips.requires_grad_()
-        seen = _look(problem, part.through(clips), part, see)
+        shown = part.through(clips)
+        sight = problem.network.look(shown, *wanted) if wanted else Sight(problem.network.score(shown))
+        seen = Seen(shown, sight.logits, part, sight.features, sight.activations)
         part_losses = loss(seen)
         (by_clip,) = torch.autograd.grad(part_losses.sum(), clips)
         of_part = torch.zeros_like(pattern)  # of its own, so that parts add up as processes do, bit by bit
@@ -79,16 +82,6 @@ def _through(problem: Problem, batch: Batch, parts: list[Batch], pattern: Tensor
     clips_in_all = problem.together.total(torch.tensor(float(len(batch.frames)), device=pattern.device))
     by_delta = back_from_the_network(problem.together.total(by_pattern), batch) / clips_in_all
     return Found(by_delta, torch.cat(losses), torch.cat(logits))
-
-
-def _look(problem: Problem, clips: Tensor, part: Batch, see: See) -> Seen:
-    if see == "features":
-        logits, features = problem.network.look(clips)
-        return Seen(clips, logits, part, features)
-    if see == "activations":
-        logits, activations = problem.network.activations(clips)
-        return Seen(clips, logits, part, activations=activations)
-    return Seen(clips, problem.network.score(clips), part)
 
 
 def at_the_network(delta: Tensor, batch: Batch) -> Tensor:

@@ -1,5 +1,7 @@
 """Losses on logits: (B,) numbers that are lower when the attacker is closer to the aims."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -29,6 +31,22 @@ def cross_entropy_loss(logits: Tensor, aims: Aims, enough: float) -> Tensor:
     """
     entropy = F.cross_entropy(logits, aims.classes, reduction="none")
     return torch.where(aims.toward > 0, entropy, -entropy.clamp(max=enough))
+
+
+def excitement(activations: Sequence[Tensor], clips: int) -> Tensor:
+    """How strongly the layers of a network respond to each clip: sum over layers of log |f_l|_2, (clips,).
+
+    Mopuri et al., TPAMI 2018, eq. 3.
+
+    Args:
+        activations: of each layer, (clips, ...) or (clips * frames, ...).
+        clips: B.
+    """
+    logs = []
+    for layer in activations:
+        squares = layer.float().square().sum(tuple(range(1, layer.ndim)))  # no reshape, which would copy
+        logs.append(squares.view(clips, -1).sum(1).clamp(min=torch.finfo(torch.float32).tiny).log() / 2)
+    return torch.stack(logs).sum(0)
 
 
 def margins(logits: Tensor, classes: Tensor) -> Tensor:

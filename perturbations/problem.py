@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -42,6 +42,19 @@ class Batch(NamedTuple):
         )
 
 
+Inside = Literal["features", "activations"]
+
+
+class Sight(NamedTuple):
+    """What a network makes of clips, and what is seen inside of it, where it was wanted."""
+
+    logits: Tensor  # (B, classes)
+    features: Tensor | None = None  # of frames, (B, T', D), from before the network pools over time
+    activations: list[Tensor] | None = (
+        None  # of its layers, which may be none; the first dimension is clips or their frames
+    )
+
+
 class Network(Protocol):
     """The classifier, as far as an attack may look into it.
 
@@ -52,12 +65,8 @@ class Network(Protocol):
         """Logits (B, classes)."""
         ...
 
-    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (B, classes) and frame features (B, T', D), from before the network pools over time."""
-        ...
-
-    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Logits, and the outputs of the convolutions, the first dimension being clips or their frames."""
+    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+        """The same logits, and what is wanted of the network's inside."""
         ...
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.errors import LsapError
+from perturbations.problem import Inside, Sight
 
 Precision = Literal["fp32", "bf16", "fp16"]
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -54,24 +56,27 @@ class LookingClassifier:
         with self._autocast(clips):
             return self._score(clips).float()
 
-    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        with self._autocast(clips), outputs_of(self.classifier.network, [self.layer]) as kept:
-            logits = self.classifier.score(clips)
-        features = frame_features(kept[self.layer], len(clips), clips.shape[1])
-        assert features is not None  # the layer was tried
-        return logits.float(), features.float()
+    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+        names = [self.layer] if "features" in wanted else []
+        names += self._exciting if "activations" in wanted else []
+        with self._autocast(clips), outputs_of(self.classifier.network, names) as kept:
+            logits = self.classifier.score(clips).float()
+        features = activations = None
+        if "features" in wanted:
+            features = frame_features(kept[self.layer], len(clips), clips.shape[1])
+            assert features is not None  # the layer was tried
+            features = features.float()
+        if "activations" in wanted:
+            found = [kept[name] for name in self._exciting if name in kept]
+            activations = [layer for layer in found if len(layer) % len(clips) == 0]
+        return Sight(logits, features, activations)
 
-    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
-        convolutions = [
-            name
-            for name, module in self.classifier.network.named_modules()
-            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)
-        ]
-        if not convolutions:
-            raise LsapError(f"the model '{self.classifier.name}' has no convolutions, which this attack excites")
-        with self._autocast(clips), outputs_of(self.classifier.network, convolutions) as kept:
-            logits = self.classifier.score(clips)
-        return logits.float(), [kept[name] for name in convolutions if name in kept]
+    @cached_property
+    def _exciting(self) -> list[str]:
+        """The names of all convolutions; in a network that has none, of all linear layers but the last, which decides."""
+        modules = list(self.classifier.network.named_modules())
+        convolutions = [name for name, module in modules if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)]
+        return convolutions or [name for name, module in modules if isinstance(module, nn.Linear)][:-1]
 
     def _autocast(self, clips: Tensor) -> Any:
         return nullcontext() if self._dtype is None else torch.autocast(clips.device.type, self._dtype)

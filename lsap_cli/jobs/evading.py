@@ -95,8 +95,8 @@ def plan_evasion(
         steps: of learning, for each; the search has more.
     """
     where = f"below {spec}"
-    # The alarm keeps means of its own, so no momentum; clips that are done leave the step to it.
-    method = Lsap(update="pgd", enough=ENOUGH)
+    # The alarm keeps means of its own, so no momentum; nothing but the margin pulls against it, and clips that are done do not.
+    method = Lsap(update="pgd", enough=ENOUGH, excite=0, loosen=1)
     base = Attacker(f"A2 cautious ({where})", method, None, budget, binding, steps, evades=detector, bearable=CAUTIOUS)
     bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)
     search = replace(base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps)

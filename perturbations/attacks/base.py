@@ -7,10 +7,10 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from perturbations.gradients import Found, Loss, See, Seen, gradient_at
+from perturbations.gradients import Found, Loss, Seen, gradient_at
 from perturbations.learn import State, Step
 from perturbations.losses import margin_loss
-from perturbations.problem import Batch, Problem
+from perturbations.problem import Batch, Inside, Problem
 from perturbations.seeds import seeded
 from perturbations.updates import Update
 
@@ -71,7 +71,7 @@ def check_settings(attack: Attack, above_zero: Sequence[str] = (), from_zero: Se
             raise ValueError(f"{name} is {value}; use a number {'above 0' if name in above_zero else 'from 0'}")
 
 
-def descend(problem: Problem, state: State, update: Update, loss: Loss, done: float, see: See = "logits") -> Step:
+def descend(problem: Problem, state: State, update: Update, loss: Loss, done: float, *wanted: Inside) -> Step:
     """Gradient, step, project, report: the step of all methods that learn delta itself.
 
     Args:
@@ -80,10 +80,10 @@ def descend(problem: Problem, state: State, update: Update, loss: Loss, done: fl
         update: from the gradient to the next delta.
         loss: what learning makes small.
         done: how much of the run is over.
-        see: what the loss looks at beside the logits.
+        wanted: what the loss looks at beside the logits.
     """
     batch = problem.draw(state.steps)
-    found = gradient_at(problem, batch, update.look_at(state.delta, state.memory), loss, see)
+    found = gradient_at(problem, batch, update.look_at(state.delta, state.memory), loss, *wanted)
     state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done)
     return report(problem, state, batch, found, update.size(problem.budget, done))
 

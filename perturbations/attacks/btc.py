@@ -40,7 +40,8 @@ class Btc(Attack):
         def loss(seen: Seen) -> Tensor:
             assert seen.features is not None
             with torch.no_grad():
-                clean = problem.network.look(seen.batch.through(seen.batch.frames))[1]
+                clean = problem.network.look(seen.batch.through(seen.batch.frames), "features").features
+            assert clean is not None
             away = F.cosine_similarity(seen.features, clean, dim=2).mean(1)
             neighbors = F.cosine_similarity(seen.features[:, :-1], seen.features[:, 1:], dim=2)
             return away if neighbors.shape[1] == 0 else away + self.gamma * neighbors.mean(1)

@@ -9,6 +9,7 @@ from torch import Tensor
 from perturbations.attacks.base import Attack, check_settings, report, small_noise
 from perturbations.gradients import Seen, gradient_at
 from perturbations.learn import State, Step
+from perturbations.losses import excitement
 from perturbations.problem import Problem
 from perturbations.updates import Adam
 
@@ -31,17 +32,16 @@ class GdUap(Attack):
         check_settings(self, above_zero=("rate",))
 
     def start(self, problem: Problem, state: State) -> None:
+        one = problem.draw(0).part(0, 1)
+        with torch.no_grad():
+            if not problem.network.look(one.through(one.frames), "activations").activations:
+                raise ValueError("gd-uap excites layers, and this network has none that can be looked into; use lsap")
         state.delta = problem.budget.project(small_noise(problem))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         def loss(seen: Seen) -> Tensor:
             assert seen.activations is not None
-            clips = len(seen.logits)
-            logs = [
-                layer.float().reshape(clips, -1).square().sum(1).clamp(min=1e-12).log() / 2
-                for layer in seen.activations
-            ]
-            return -torch.stack(logs).sum(0)
+            return -excitement(seen.activations, len(seen.logits))
 
         batch = problem.draw(state.steps)
         gray = batch.part(0, 1)

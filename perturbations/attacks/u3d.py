@@ -72,8 +72,10 @@ class U3d(Attack):
         pattern = problem.budget.project(self.pattern(problem, memory["places"][particle]))
         with torch.no_grad():
             clips, _ = add_and_round(batch.frames, at_the_network(pattern, batch), batch.slots)
-            logits, features = problem.network.look(batch.through(clips))
-            clean = problem.network.look(batch.through(batch.frames))[1]
+            logits, features, _ = problem.network.look(batch.through(clips), "features")
+            clean = problem.network.look(batch.through(batch.frames), "features").features
+            assert features is not None
+            assert clean is not None
             moved = (_root(features) - _root(clean)).flatten(1).norm(dim=1)
         value = float(moved.mean())
         if value > float(memory["best_values"].max()):

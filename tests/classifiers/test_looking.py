@@ -9,6 +9,7 @@ from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.classifiers.looking import LookingClassifier, frame_features, outputs_of
 from lsap_cli.errors import LsapError
 from perturbations.samplers import Uniform
+from tests.perturbations.worlds import activations_of, features_of
 
 CLIPS, FRAMES, CLASSES = 2, 8, 5
 
@@ -144,7 +145,8 @@ def test_the_last_layer_that_tells_moments_apart_is_found(
     found = looking(make())
     assert found.layer == layer
     for clips in (1, 2, 3):
-        logits, features = found.look(random(clips, FRAMES, 3, 8, 8))
+        logits, features, _ = found.look(random(clips, FRAMES, 3, 8, 8), "features")
+        assert features is not None
         assert (logits.shape, features.shape) == ((clips, CLASSES), (clips, *shape))
 
 
@@ -153,10 +155,10 @@ def test_features_of_a_moment_change_with_the_frames_of_that_clip_only(
     make: Callable[[], nn.Module], layer: str, shape: tuple[int, int]
 ) -> None:
     found, clips = looking(make()), random(3, FRAMES, 3, 8, 8)
-    before = found.look(clips)[1]
+    before = features_of(found, clips)
     changed = clips.clone()
     changed[1, 0] += 0.5
-    moved = (found.look(changed)[1] - before).abs().amax(2) > 1e-6
+    moved = (features_of(found, changed) - before).abs().amax(2) > 1e-6
     assert moved[1].any()
     assert not moved[[0, 2]].any()
     assert bool(moved[1, 0])
@@ -169,7 +171,8 @@ def test_looking_gives_the_logits_of_scoring_and_a_gradient(
     make: Callable[[], nn.Module], layer: str, shape: tuple[int, int]
 ) -> None:
     found, clips = looking(make()), random(2, FRAMES, 3, 8, 8).requires_grad_()
-    logits, features = found.look(clips)
+    logits, features, _ = found.look(clips, "features")
+    assert features is not None
     torch.testing.assert_close(logits, found.score(clips))
     (gradient,) = torch.autograd.grad(features.square().sum(), clips)
     assert gradient.any()
@@ -225,7 +228,7 @@ def test_features_are_means_over_places_worked_out_by_hand() -> None:
 def test_a_layer_can_be_named() -> None:
     found = looking(Volume3d(), "stem")
     assert found.layer == "stem"
-    assert found.look(random(2, FRAMES, 3, 8, 8))[1].shape == (2, 4, 6)
+    assert features_of(found, random(2, FRAMES, 3, 8, 8)).shape == (2, 4, 6)
 
 
 @pytest.mark.parametrize(
@@ -254,23 +257,38 @@ def test_a_precision_that_does_not_exist_is_refused() -> None:
 
 
 def test_activations_are_those_of_every_convolution_in_the_order_of_the_network() -> None:
-    network = Volume3d()
-    logits, activations = looking(network).activations(random(2, FRAMES, 3, 8, 8))
-    assert logits.shape == (2, CLASSES)
-    assert [tuple(one.shape) for one in activations] == [(2, 6, 4, 4, 4), (2, 7, 4, 4, 4)]
-    torch.testing.assert_close(activations[1], network.deep(activations[0]))
+    network, clips = Volume3d(), random(2, FRAMES, 3, 8, 8)
+    first, second = activations_of(looking(network), clips)
+    assert (first.shape, second.shape) == ((2, 6, 4, 4, 4), (2, 7, 4, 4, 4))
+    torch.testing.assert_close(second, network.deep(first))
 
 
-def test_a_network_without_convolutions_has_no_activations_to_excite() -> None:
-    with pytest.raises(LsapError, match="the model 'toy' has no convolutions, which this attack excites"):
-        looking(Blind()).activations(random(2, FRAMES, 3, 8, 8))
+def test_features_and_activations_can_be_seen_at_one_look() -> None:
+    found, clips = looking(Volume3d()), random(2, FRAMES, 3, 8, 8)
+    logits, features, activations = found.look(clips, "features", "activations")
+    assert features is not None
+    assert activations is not None
+    torch.testing.assert_close(logits, found.score(clips))
+    torch.testing.assert_close(features, features_of(found, clips))
+    torch.testing.assert_close(activations, activations_of(found, clips))
+
+
+def test_a_network_without_convolutions_is_seen_in_its_linear_layers_but_for_the_last() -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(FRAMES * 192, 5), nn.Tanh(), nn.Linear(5, CLASSES))
+    clips = random(2, FRAMES, 3, 8, 8)
+    (seen,) = activations_of(looking(network), clips)
+    torch.testing.assert_close(seen, network[1](clips.flatten(1)))
+
+
+def test_a_network_that_cannot_be_looked_into_has_no_activations() -> None:
+    assert activations_of(looking(Blind()), random(2, FRAMES, 3, 8, 8)) == []
 
 
 def test_lower_precision_is_the_networks_own_and_results_stay_fp32() -> None:
     clips = random(2, FRAMES, 3, 8, 8)
     network = Volume3d()
     full, half = looking(network), looking(network, precision="bf16")
-    for exact, near in ((full.score(clips), half.score(clips)), (full.look(clips)[1], half.look(clips)[1])):
+    for exact, near in ((full.score(clips), half.score(clips)), (features_of(full, clips), features_of(half, clips))):
         assert near.dtype == torch.float32
         assert not torch.equal(exact, near)
         torch.testing.assert_close(exact, near, rtol=0.05, atol=0.02)
@@ -279,7 +297,7 @@ def test_lower_precision_is_the_networks_own_and_results_stay_fp32() -> None:
 def test_hooks_are_gone_after_looking() -> None:
     network = Volume3d()
     found = looking(network)
-    found.look(random(1, FRAMES, 3, 8, 8))
+    found.look(random(1, FRAMES, 3, 8, 8), "features")
     assert all(not module._forward_hooks for module in network.modules())
     with pytest.raises(RuntimeError, match="on purpose"), outputs_of(network, ["stem"]):
         raise RuntimeError("on purpose")

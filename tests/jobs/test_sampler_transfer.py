@@ -15,7 +15,7 @@ from perturbations.attacks.lsap import Lsap
 from perturbations.learn import State, learn
 from perturbations.objectives import Targeted
 from perturbations.perturbation import of_slots
-from perturbations.problem import Problem
+from perturbations.problem import Inside, Problem, Sight
 from perturbations.samplers import Dense, Sampler, Uniform
 
 FRAMES, COUNT, SIZE = 8, 64, 4
@@ -34,11 +34,8 @@ class Beat:
         beat = (light[:, 1::2] - light[:, ::2]).mean(1).abs()
         return torch.stack([torch.zeros_like(beat) + TOO_LITTLE, beat], dim=1) * 500
 
-    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        return self.score(clips), clips.flatten(2)
-
-    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return self.score(clips), [clips]
+    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+        return Sight(self.score(clips), clips.flatten(2), [clips])
 
 
 def make_video(number: int) -> StoredVideo:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -7,10 +7,10 @@ from torch import Tensor
 
 from perturbations.attacks.base import objective_loss
 from perturbations.coherence import temporal_coherence
-from perturbations.gradients import Found, Loss, See, Seen, add_and_round, at_the_network, gradient_at
+from perturbations.gradients import Found, Loss, Seen, add_and_round, at_the_network, gradient_at
 from perturbations.losses import cross_entropy_loss
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
-from perturbations.problem import Batch, Problem
+from perturbations.problem import Batch, Inside, Problem
 from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, make_problem, random
 
 
@@ -48,17 +48,13 @@ class Unrounded:
     problem: Problem
     batch: Batch
     make: Callable[[Problem], Loss]
-    see: See
+    wanted: Sequence[Inside]
 
     def loss(self, delta: Tensor) -> float:
         pattern = at_the_network(delta, self.batch)[self.batch.slots]
         clips = self.batch.through((self.batch.frames + pattern).clamp(0, 1))
-        network = self.problem.network
-        if self.see == "features":
-            seen = Seen(clips, *network.look(clips)[:1], self.batch, network.look(clips)[1])
-        else:
-            logits, activations = network.activations(clips)
-            seen = Seen(clips, logits, self.batch, activations=activations)
+        logits, features, activations = self.problem.network.look(clips, *self.wanted)
+        seen = Seen(clips, logits, self.batch, features, activations)
         return float(self.make(self.problem)(seen).mean())
 
 
@@ -68,15 +64,15 @@ def test_the_gradient_of_a_linear_network_agrees_with_finite_differences(objecti
     problem = make_problem(binding, network=LinearNetwork(), objective=objective)
     batch = doubled(problem, 3)
     problem = replace(problem, network=LinearNetwork(dtype=torch.float64))
-    check(problem, batch, lambda problem: objective_loss(problem, enough=1e9), "logits")
+    check(problem, batch, lambda problem: objective_loss(problem, enough=1e9))
 
 
 @pytest.mark.parametrize(
-    ("make", "see"), [(cross_entropy, "logits"), (coherence, "features"), (excitement, "activations")]
+    ("make", "wanted"), [(cross_entropy, ()), (coherence, ("features",)), (excitement, ("activations",))]
 )
 @pytest.mark.parametrize("defended", [False, True])
 def test_the_gradient_through_features_activations_and_a_defense_agrees_with_finite_differences(
-    make: Callable[[Problem], Loss], see: See, defended: bool
+    make: Callable[[Problem], Loss], wanted: tuple[Inside, ...], defended: bool
 ) -> None:
     """With a network that is so smooth that rounding the clips hardly changes its slope."""
     problem = make_problem()
@@ -86,15 +82,21 @@ def test_the_gradient_through_features_activations_and_a_defense_agrees_with_fin
     network = TanhNetwork(dtype=torch.float64)
     network.kernel /= 10
     network.weight /= 10
-    check(replace(problem, network=network), batch, make, see, tolerance=0.05)
+    check(replace(problem, network=network), batch, make, wanted, tolerance=0.05)
 
 
-def check(problem: Problem, batch: Batch, make: Callable[[Problem], Loss], see: See, tolerance: float = 1e-5) -> None:
+def check(
+    problem: Problem,
+    batch: Batch,
+    make: Callable[[Problem], Loss],
+    wanted: Sequence[Inside] = (),
+    tolerance: float = 1e-5,
+) -> None:
     delta = (random(*problem.shape, seed=4).double() - 0.5) * 0.05
-    found = gradient_at(problem, batch, delta, make(problem), see)
-    smooth = Unrounded(problem, batch, make, see)
+    found = gradient_at(problem, batch, delta, make(problem), *wanted)
+    smooth = Unrounded(problem, batch, make, wanted)
     largest = float(found.gradient.abs().max())
-    size = 5e-3 if see == "features" else 1e-6  # coherence is measured in float32
+    size = 5e-3 if "features" in wanted else 1e-6  # coherence is measured in float32
     assert largest > 0
     for place in range(0, delta.numel(), 29):
         step = torch.zeros_like(delta)

@@ -14,7 +14,7 @@ from perturbations.budgets import Budget, Norm
 from perturbations.gradients import add_and_round, at_the_network
 from perturbations.learn import State, Step, learn
 from perturbations.objectives import Objective, Untargeted
-from perturbations.problem import Alone, Batch, Gather, Network, Problem
+from perturbations.problem import Alone, Batch, Gather, Inside, Network, Problem, Sight
 from perturbations.seeds import seeded
 
 CLASSES, CLIPS, FRAMES = 4, 5, 6
@@ -39,21 +39,14 @@ class TanhNetwork:
         self.kernel = torch.randn(6, 3, 3, 3, generator=generator).to(self.dtype)
         self.weight = (4 * torch.randn(24, CLASSES, generator=generator)).to(self.dtype)
 
-    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
         self.looks += 1
         maps = torch.tanh(F.conv2d(clips.flatten(0, 1) - 0.5, self.kernel, padding=1))
-        return self._features(maps, clips).mean(1) @ self.weight, [maps]
-
-    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        logits, (maps,) = self.activations(clips)
-        return logits, self._features(maps, clips)
+        features: Tensor = F.adaptive_avg_pool2d(maps, 2).flatten(1).unflatten(0, clips.shape[:2])
+        return Sight(features.mean(1) @ self.weight, features, [maps])
 
     def score(self, clips: Tensor) -> Tensor:
-        return self.activations(clips)[0]
-
-    def _features(self, maps: Tensor, clips: Tensor) -> Tensor:
-        features: Tensor = F.adaptive_avg_pool2d(maps, 2).flatten(1).unflatten(0, clips.shape[:2])
-        return features
+        return self.look(clips).logits
 
 
 @dataclass
@@ -76,11 +69,22 @@ class LinearNetwork:
         self.seen.append(clips.detach().clone())
         return clips.flatten(1) @ self.weight
 
-    def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        return self.score(clips), clips.flatten(2)
+    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+        return Sight(self.score(clips), clips.flatten(2), [clips.flatten(0, 1)])
 
-    def activations(self, clips: Tensor) -> tuple[Tensor, list[Tensor]]:
-        return self.score(clips), [clips.flatten(0, 1)]
+
+def features_of(network: Network, clips: Tensor) -> Tensor:
+    """Frame features, (B, T', D)."""
+    found = network.look(clips, "features").features
+    assert found is not None
+    return found
+
+
+def activations_of(network: Network, clips: Tensor) -> list[Tensor]:
+    """What the layers give."""
+    found = network.look(clips, "activations").activations
+    assert found is not None
+    return found
 
 
 def way(seed: int, to: tuple[int, int] = SIZE) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from perturbations.learn import State, Step
 from perturbations.objectives import Targeted
 from perturbations.perturbation import Perturbation
 from perturbations.problem import Batch, Problem
-from tests.perturbations.worlds import make_problem, perturbed, run, same, success_rate
+from tests.perturbations.worlds import activations_of, features_of, make_problem, perturbed, run, same, success_rate
 
 STEPS = 12
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -123,7 +123,7 @@ def features_moved(problem: Problem, delta: Tensor) -> float:
     for step in range(1000, 1004):
         batch = problem.draw(step)
         with torch.no_grad():
-            changed, clean = (problem.network.look(clips)[1] for clips in (perturbed(batch, delta), batch.frames))
+            changed, clean = (features_of(problem.network, clips) for clips in (perturbed(batch, delta), batch.frames))
         moved.append((changed - clean).norm(dim=2).mean())
     return float(torch.stack(moved).mean())
 
@@ -132,7 +132,7 @@ def excitement(problem: Problem, delta: Tensor) -> float:
     """What the network's layer makes of the pattern on gray."""
     batch = problem.draw(1000)
     gray = batch._replace(frames=torch.full_like(batch.frames, 0.5))
-    return float(problem.network.activations(perturbed(gray, delta))[1][0].norm())
+    return float(activations_of(problem.network, perturbed(gray, delta))[0].norm())
 
 
 GOALS: dict[str, Callable[[Problem, Tensor], float]] = {

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.attacks.append import Append
-from perturbations.attacks.base import ENOUGH
+from perturbations.attacks.base import ENOUGH, objective_loss
 from perturbations.attacks.btc import Btc
 from perturbations.attacks.cw import Cw
 from perturbations.attacks.dup import Dup, Form
@@ -23,17 +23,19 @@ from perturbations.attacks.sparse import Sparse
 from perturbations.attacks.u3d import LATTICE, U3d, perlin
 from perturbations.attacks.uap import Uap
 from perturbations.bindings import NO_SLOT
-from perturbations.coherence import temporal_coherence
+from perturbations.coherence import Coherence, temporal_coherence
 from perturbations.gradients import Seen, add_and_round, at_the_network, gradient_at
-from perturbations.learn import State
-from perturbations.losses import margin_loss
+from perturbations.learn import State, learn
+from perturbations.losses import excitement, margin_loss
 from perturbations.objectives import Discriminative, Targeted
-from perturbations.problem import Batch, Problem
+from perturbations.problem import Batch, Inside, Problem, Sight
 from tests.perturbations.worlds import (
     FRAMES,
     SIZE,
     LinearNetwork,
     TanhNetwork,
+    activations_of,
+    features_of,
     make_problem,
     perturbed,
     random,
@@ -338,7 +340,7 @@ def neighbors(problem: Problem, delta: Tensor) -> float:
     found = []
     for step in range(1000, 1004):
         with torch.no_grad():
-            features = problem.network.look(perturbed(problem.draw(step), delta))[1]
+            features = features_of(problem.network, perturbed(problem.draw(step), delta))
         found.append(F.cosine_similarity(features[:, :-1], features[:, 1:], dim=2).mean())
     return float(torch.stack(found).mean())
 
@@ -356,7 +358,7 @@ def test_the_loss_of_btc_is_likeness_to_the_clean_clip_plus_gamma_times_likeness
     state = zeros(problem)
     attack.start(problem, state)
     batch, delta = problem.draw(0), state.delta
-    features, clean = (problem.network.look(clips)[1] for clips in (perturbed(batch, delta), batch.frames))
+    features, clean = (features_of(problem.network, clips) for clips in (perturbed(batch, delta), batch.frames))
     units, clean_units = (one / one.norm(dim=2, keepdim=True) for one in (features, clean))
     away = (units * clean_units).sum(2).mean(1)
     near = (units[:, 1:] * units[:, :-1]).sum(2).mean(1)
@@ -375,7 +377,7 @@ def coherence_after(attack: Lsap) -> float:
     steps = run(problem, attack, state, 4, 4)
     assert all((step.coherence is None) == (attack.coherence == "off") for step in steps)
     with torch.no_grad():
-        features = problem.network.look(perturbed(batch, state.delta))[1]
+        features = features_of(problem.network, perturbed(batch, state.delta))
     return float(temporal_coherence(features, attack.temperature).mean())
 
 
@@ -389,7 +391,7 @@ def test_keep_raises_the_coherence_against_off_and_break_lowers_it() -> None:
 def test_a_step_reports_the_coherence_that_it_found() -> None:
     problem = make_problem()
     batch = problem.draw(0)
-    clean = temporal_coherence(problem.network.look(batch.frames)[1], 0.1).mean()
+    clean = temporal_coherence(features_of(problem.network, batch.frames), 0.1).mean()
     step = run(problem, Lsap(coherence="break"), zeros(problem), 1, 4)[0]
     assert step.coherence == pytest.approx(float(clean), rel=1e-5)
 
@@ -397,19 +399,21 @@ def test_a_step_reports_the_coherence_that_it_found() -> None:
 def test_the_coherence_gain_gets_the_weight_that_was_asked_for() -> None:
     """balance = weight |margin's gradient| / |gain's gradient|, so weight 0 is the same as off."""
     states = {}
-    for name, attack in {"off": Lsap(), "zero": Lsap(coherence="keep", weight=0.0)}.items():
+    plain = Lsap(excite=0)
+    for name, attack in {"off": plain, "zero": replace(plain, coherence="keep", weight=0.0)}.items():
         problem = make_problem()
         states[name] = zeros(problem)
         run(problem, attack, states[name], 1, 4)
     assert torch.equal(states["off"].delta, states["zero"].delta)
-    assert float(states["zero"].memory["balance"]) == 0
+    assert float(states["zero"].memory["balance.features"]) == 0
 
 
 def test_coherence_needs_a_layer_with_three_moments_and_says_so_before_learning() -> None:
     class Short(TanhNetwork):
-        def look(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-            logits, features = super().look(clips)
-            return logits, features[:, :2]
+        def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+            sight = super().look(clips, *wanted)
+            assert sight.features is not None
+            return sight._replace(features=sight.features[:, :2])
 
     problem = make_problem(network=Short())
     with pytest.raises(ValueError, match="the features have 2 moments in time, and coherence needs at least 3"):
@@ -428,7 +432,8 @@ def test_an_untargeted_run_leads_clips_to_a_class_that_they_share() -> None:
     """With together=1 the gradient is that of the way to the class with the highest running mean."""
     problem = make_problem()
     state = zeros(problem)
-    run(problem, Lsap(), state, 3, 8)
+    plain = Lsap(excite=0, loosen=1, together=1.0)
+    run(problem, plain, state, 3, 8)
     shared = int(state.memory["trend"].argmax())
     batch, before = problem.draw(state.steps), state.delta
 
@@ -440,8 +445,81 @@ def test_an_untargeted_run_leads_clips_to_a_class_that_they_share() -> None:
         return torch.where(clean == shared, own, (others - logits[:, shared]).clamp(min=-ENOUGH))
 
     expected = gradient_at(problem, batch, before, join).gradient
-    step = Lsap(together=1.0).step(problem, state, 0.0)
+    step = plain.step(problem, state, 0.0)
     assert step.gradient_size == pytest.approx(float(expected.abs().mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("coherence", ["off", "keep"])
+def test_the_excitement_gets_the_weight_that_was_asked_for(coherence: Coherence) -> None:
+    problem = make_problem()
+    state, batch = zeros(problem), problem.draw(0)
+    attack = Lsap(excite=0.5, coherence=coherence)
+    attack.start(problem, state)
+    margin = gradient_at(problem, batch, state.delta, objective_loss(problem)).gradient.norm()
+    calm = gradient_at(problem, batch, state.delta, quiet, "activations").gradient.norm()
+    attack.step(problem, state, 0.0)
+    assert float(state.memory["balance.activations"]) == pytest.approx(0.5 * float(margin / calm), rel=1e-4)
+
+
+def test_where_all_clips_are_done_nothing_is_excited_further() -> None:
+    """The balance is a part of the margin's gradient, which is zero then."""
+    problem = make_problem()
+    batch = problem.draw(0)
+    fooled = batch._replace(clean_predictions=(batch.clean_predictions + 1) % problem.classes)
+    problem = replace(problem, draw=lambda _: fooled)
+    state = zeros(problem)
+    run(problem, Lsap(enough=0.0), state, 1, 4)
+    assert float(state.memory["balance.activations"]) == 0
+    assert not state.delta.any()
+
+
+def quiet(seen: Seen) -> Tensor:
+    (maps,) = seen.activations or []
+    return -maps.square().sum((1, 2, 3)).view(len(seen.logits), -1).sum(1).sqrt().log()
+
+
+def test_excitement_makes_layers_respond_more_strongly() -> None:
+    problem = make_problem()
+    batch = problem.draw(0)
+    problem = replace(problem, draw=lambda _: batch)
+    state = zeros(problem)
+    before = seen_strength(problem, batch, state.delta)
+    run(problem, Lsap(excite=1000.0, first_step=0.01), state, 4, 100)
+    assert seen_strength(problem, batch, state.delta) > before + 1e-3
+
+
+def seen_strength(problem: Problem, batch: Batch, delta: Tensor) -> float:
+    layers = activations_of(problem.network, perturbed(batch, delta))
+    return float(excitement(layers, len(batch.frames)).mean())
+
+
+def test_an_untargeted_run_on_a_network_without_layers_says_so_and_a_targeted_one_looks_at_none() -> None:
+    class Closed(TanhNetwork):
+        def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+            return super().look(clips, *wanted)._replace(activations=[])
+
+    told: list[str] = []
+    problem = make_problem(network=Closed(), say=told.append)
+    state = zeros(problem)
+    run(problem, Lsap(), state, 2, 4)
+    assert told == ["the network has no layers that can be looked into: learning goes on without exciting them"]
+    assert state.delta.any()
+    with pytest.raises(ValueError, match="gd-uap excites layers, and this network has none"):
+        GdUap().start(problem, zeros(problem))
+    run(replace(problem, objective=Targeted(1)), Lsap(), zeros(problem), 2, 4)
+    assert len(told) == 1
+
+
+def test_the_budget_begins_wide_and_is_narrowed_over_the_first_half() -> None:
+    problem = make_problem(levels=8)
+    state = zeros(problem)
+    attack = Lsap(loosen=3.0, first_step=2.0)
+    sizes = []
+    for _ in learn(problem, attack, state, lambda now: now.steps / 8):
+        sizes.append(float(state.memory["wide"].abs().max()) * 255)
+        assert float(state.delta.abs().max()) * 255 <= 8.001
+        torch.testing.assert_close(state.delta, problem.budget.project(state.memory["wide"]), rtol=0, atol=0)
+    assert sizes == pytest.approx([24, 20, 16, 12, 8, 8, 8, 8], abs=0.01)
 
 
 def masked(logits: Tensor, classes: Tensor) -> Tensor:
