@@ -15,12 +15,12 @@ from perturbations.coherence import Coherence, coherence_loss, temporal_coherenc
 from perturbations.gradients import Found, Loss, Seen, gradient_at
 from perturbations.learn import State, Step
 from perturbations.losses import excitement, follow, margin_loss, margins, without_own
-from perturbations.objectives import Untargeted
+from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Batch, Inside, Problem
 from perturbations.updates import UPDATES, Update
 
 EXCITED = 0.2  # of the activations
-BALANCE_EVERY = 25  # steps from one weighing of the two gradients to the next
+BALANCE_EVERY = 50  # steps from one weighing of the gradients to the next
 
 
 class _Aid(NamedTuple):
@@ -40,7 +40,7 @@ class Lsap(Attack):
     untargeted run also asks for one class that clips share: that with the highest running mean logit that is not
     the clip's own, and that layers of the network respond strongly (the loss of GD-UAP, here on perturbed videos):
     what overcharges layers does so in any video. The weights of the coherence gain and of the excitement are set from the
-    norms of the gradients every 25 steps. The budget begins wide and is narrowed over the first half of the run; what is
+    norms of the gradients every 50 steps. The budget begins wide and is narrowed over the first half of the run; what is
     kept as delta is within the budget all the time. Where the problem has an alarm, the step also quiets it (see
     `perturbations.alarms`).
 
@@ -86,7 +86,7 @@ class Lsap(Attack):
                 features = problem.network.look(shown, "features").features
                 assert features is not None
                 temporal_coherence(features, self.temperature)
-            if self._excites(problem) and not problem.network.look(shown, "activations").activations:
+            if self._excites(problem.objective) and not problem.network.look(shown, "activations").activations:
                 state.memory["numb"] = torch.ones(())
                 problem.say("the network has no layers that can be looked into: learning goes on without exciting them")
 
@@ -108,8 +108,12 @@ class Lsap(Attack):
         step = report(problem, state, batch, found, update.size(budget, done))
         return step if not measured else step._replace(coherence=float(torch.cat(measured).mean()))
 
-    def _excites(self, problem: Problem) -> bool:
-        return self.excite > 0 and isinstance(problem.objective, Untargeted)
+    def looks_inside(self, objective: Objective) -> bool:
+        """Whether its steps look at more of the network than its logits."""
+        return self.coherence != "off" or self._excites(objective)
+
+    def _excites(self, objective: Objective) -> bool:
+        return self.excite > 0 and isinstance(objective, Untargeted)
 
     def _budget(self, budget: Budget, done: float) -> Budget:
         """Wide at first, and the budget itself from the middle of the run on."""
@@ -142,7 +146,7 @@ class Lsap(Attack):
         found = []
         if self.coherence != "off":
             found.append(_Aid(self._gain(measured), self.weight, "features"))
-        if self._excites(problem) and "numb" not in state.memory:
+        if self._excites(problem.objective) and "numb" not in state.memory:
             found.append(_Aid(_calm, self.excite, "activations"))
         return found
 

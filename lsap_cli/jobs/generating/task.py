@@ -17,6 +17,7 @@ from lsap_cli.runs import Run
 from lsap_cli.specs import build, build_defense
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS, Attack
+from perturbations.attacks.lsap import Lsap
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.samplers import Sampler
 
@@ -101,6 +102,9 @@ def make_task(settings: Settings, run: Run) -> Task:
         objective = Targeted(target)
     elif source is not None:
         objective = Discriminative(source)
+    if settings.compiled and isinstance(attack, Lsap) and attack.looks_inside(objective):
+        message = "--compile has no effect on steps that look into the network: use it with --attack lsap:excite=0 --coherence off"
+        run.event("warning", message=message)
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     return Task(
         budget, binding, attack, device, classifier,
