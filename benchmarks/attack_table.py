@@ -25,6 +25,7 @@ from lsap_cli.jobs.footage import load_footage
 from lsap_cli.jobs.generating.members import Member, make_problem
 from lsap_cli.jobs.generating.task import HELD_OUT, Settings, make_task
 from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
+from lsap_cli.jobs.memory import keep_memory
 from lsap_cli.jobs.shared import build_samplers
 from lsap_cli.jobs.verifying import verify
 from lsap_cli.runs import Run
@@ -38,11 +39,15 @@ VARIANTS = [
     "lsap:coherence=break",
     "lsap:update=apg,coherence=keep",
     "lsap:together=0",
+    "lsap:excite=0",
+    "lsap:loosen=1",
+    "lsap:excite=0,loosen=1",
 ]
 
 
 def main() -> None:
     options = arguments()
+    keep_memory()
     specs = options.attack or [name for name in ATTACKS if name != "append"] + VARIANTS
     rows = []
     for norm, epsilon in (text.split(":") for text in options.budget):

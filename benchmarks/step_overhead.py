@@ -3,7 +3,8 @@
     python benchmarks/step_overhead.py --model model.toml --videos videos/ [--batch 4] [--steps 30] [--attack lsap]
 
 Each round times one whole step (draw, path, add, round, score, loss, gradient, update) and one bare forward and
-backward of the same batch, in turn; the figures are medians over the rounds. `waiting` is the part of a step in which
+backward of the same batch, in turn; the figures are medians over the rounds, and the ratio of the means, to which rarer
+work (a weighing of gradients every 50 steps) belongs. `waiting` is the part of a step in which
 the network waits for its batch. Peak memory is measured in two more processes, one for each kind of step.
 """
 
@@ -31,6 +32,7 @@ from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.jobs.batches import BatchSource, as_problem, size_of_delta
 from lsap_cli.jobs.generating.task import FITTED
+from lsap_cli.jobs.memory import keep_memory
 from lsap_cli.jobs.shared import build_samplers, choose_device
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
@@ -46,6 +48,7 @@ WARM_SHARE = 5  # one round in this many is for warming up
 
 def main() -> None:
     options = arguments()
+    keep_memory()
     result = measure(options)
     if options.only:
         print(result["peak"])
@@ -143,6 +146,7 @@ def figures(whole: list[float], bare: list[float], waited: list[float]) -> dict[
         "step_seconds": round(step, 4),
         "bare_seconds": round(network, 4),
         "ratio": round(step / network, 3),
+        "ratio_of_means": round(statistics.mean(whole) / statistics.mean(bare), 3),
         "ratio_of_pairs_quartiles": [round(one, 3) for one in statistics.quantiles(pairs, n=4)],
         "waiting_share": round(statistics.median(waited) / step, 4),
         "rounds": len(whole),
