@@ -37,7 +37,9 @@ def command(
     sampler: Annotated[list[str] | None, typer.Option(help="repeat for several (default: the model's own)")] = None,
     defense: Annotated[
         list[str] | None,
-        typer.Option(help='such as "jpeg:quality=50 + temporal-mean"; repeat for several (default: five plain ones)'),
+        typer.Option(
+            help='such as "jpeg:quality=50 + temporal-mean"; repeat for several; none for no defense (default: five plain ones)'
+        ),
     ] = None,
     detector: Annotated[
         list[str] | None, typer.Option(help='such as "corpus-residual"; repeat for several (default: none)')

@@ -106,6 +106,20 @@ def test_certificates_say_where_they_are_vacuous(run: Path) -> None:
     assert "vacuous at this budget" in (run / "report.html").read_text(encoding="utf-8")
 
 
+def test_without_a_defense_the_bare_model_is_measured(
+    perturbation: Path, world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    outcome = lsap(
+        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--defense", "none",
+        "--run", tmp_path / "run", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    results = json.loads(outcome.out)
+    assert {row["defense"] for row in results["rows"]} == {"none"}
+    report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "helps most" not in report
+
+
 def test_what_the_defenses_declare_is_in_the_results_and_detectors_are_in_the_report(run: Path) -> None:
     declared = json.loads((run / "results.json").read_text())["defenses"]
     assert declared[CHAIN]["gradient"] == "surrogate"

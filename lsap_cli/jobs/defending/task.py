@@ -100,7 +100,7 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
             "there is nothing to defend; its own rates are in the run of lsap generate"
         )
     defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
-    defenses |= {spec: build_defense(spec) for spec in settings.defense or ALL_DEFENSES}
+    defenses |= {spec: build_defense(spec) for spec in settings.defense or ALL_DEFENSES if spec.strip() != NO_DEFENSE}
     detectors = {spec: build_detector(spec) for spec in settings.detector}
     smoothings = {spec: build_smoothing(spec) for spec in settings.certify}
     if smoothings and perturbation is None:
