@@ -1,10 +1,17 @@
 """How this process holds memory between one batch of frames and the next."""
 
 import ctypes
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 LARGE = 2**31 - 1
 GROWTH = 64 * 2**20  # bytes that the heap grows by
+KEPT = 2**30  # bytes by which the process may grow before what is free is given back
+EVERY = 0.1  # seconds from one look at the process's size to the next
 
 
 def keep_memory() -> bool:
@@ -12,16 +19,35 @@ def keep_memory() -> bool:
 
     Frames and activations are made anew for every batch and every defense, in blocks of tens of megabytes. By default
     glibc maps each such block from the system, which clears it page by page; that took half of the time of many
-    transforms (benchmarks/defend_cost.py, with and without --returned). The price is a higher
-    peak, since free blocks lie between used ones (a 1280x720 video behind five defenses: 4.6 GB instead of 3.9, 113 s of
-    processor time instead of 184), and that little is given back before the process ends.
+    transforms (benchmarks/defend_cost.py, with and without --returned).
+
+    Blocks of many sizes leave gaps between used ones which no later block fits, so the heap of a long run would grow and grow.
+    A thread looks at the process's size and, each time that it has grown by 1 GB, gives back all that is free.
 
     Returns:
         Whether the C library took it; False for one that is not glibc's.
     """
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        library = ctypes.CDLL(None)
+        mallopt, trim = library.mallopt, library.malloc_trim
     except (AttributeError, OSError, TypeError):
         return False
     wanted = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGE), (M_TOP_PAD, GROWTH))
-    return all(mallopt(option, value) == 1 for option, value in wanted)
+    if not all(mallopt(option, value) == 1 for option, value in wanted):
+        return False
+    if not any(thread.name == _give_back.__name__ for thread in threading.enumerate()):
+        threading.Thread(target=_give_back, args=(trim,), name=_give_back.__name__, daemon=True).start()
+    return True
+
+
+def _give_back(trim: Callable[[int], int]) -> None:
+    needed = _resident_bytes()
+    while True:
+        time.sleep(EVERY)
+        if _resident_bytes() > needed + KEPT:
+            trim(0)
+            needed = _resident_bytes()
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")

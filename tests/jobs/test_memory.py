@@ -28,18 +28,39 @@ faults(4)
 print(faults(12), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
+GROW = """
+import sys, time, torch
+from lsap_cli.jobs import memory
+memory.KEPT, memory.EVERY = 2**27, 0.01
+if sys.argv[1] == "keep":
+    assert memory.keep_memory() and memory.keep_memory()
+small, most = [], 0
+for count in range(1, 300):  # each block is larger than every gap before it, and something small stays behind it
+    block = torch.ones(2**17 + 2**12 * count)
+    small.append(torch.ones(2**10))
+    most = max(most, memory._resident_bytes())
+    time.sleep(0.005)
+print(0, most)
+"""
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
+
+def run_both(script: str) -> list[list[int]]:
+    """The numbers that a script prints, without and with kept memory."""
+    command = [sys.executable, "-c", script]
+    made = [subprocess.run([*command, how], check=True, capture_output=True, text=True) for how in ("return", "keep")]
+    return [[int(number) for number in one.stdout.split()] for one in made]
+
+
+@glibc_only
+def test_what_no_block_fits_into_is_given_back() -> None:
+    (_, low), (_, high) = run_both(GROW)
+    assert high < low + 2**28  # about 800 MB of gaps would be left behind
+
+
+@glibc_only
 def test_large_blocks_that_were_freed_are_used_again_without_the_system() -> None:
-    (returned, low), (kept, high) = (
-        map(
-            int,
-            subprocess.run(
-                [sys.executable, "-c", COUNT, how], check=True, capture_output=True, text=True
-            ).stdout.split(),
-        )
-        for how in ("return", "keep")
-    )
+    (returned, low), (kept, high) = run_both(COUNT)
     assert kept < returned / 5
     assert high < 1.5 * low
 
