@@ -14,6 +14,7 @@ import platform
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -86,7 +87,7 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
     )  # fmt: skip
     folder = options.run / f"{norm}-{epsilon.replace('/', '-')}"
     learned: dict[str, Perturbation] = {}
-    facts: dict[str, dict[str, object]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     with Run(folder, "benchmark", vars(settings), [], resume=True) as run:
         task = make_task(settings, run)
         with FrameStore(task.classifier.geometry.shrink, 2**31, 2) as store:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from perturbations.budgets import LEVELS
-from perturbations.problem import Batch, Inside, Problem, Sight
+from perturbations.problem import Batch, Inside, Problem
 
 
 class Seen(NamedTuple):
@@ -67,15 +67,15 @@ def _through(
     losses, logits = [], []
     by_pattern = torch.zeros_like(pattern)
     for part in parts:
-        clips, inside = add_and_round(part.frames, pattern, part.slots)
+        clips, total = add_and_round(part.frames, pattern, part.slots)
         clips.requires_grad_()
         shown = part.through(clips)
-        sight = problem.network.look(shown, *wanted) if wanted else Sight(problem.network.score(shown))
+        sight = problem.network.look(shown, *wanted)
         seen = Seen(shown, sight.logits, part, sight.features, sight.activations)
         part_losses = loss(seen)
         (by_clip,) = torch.autograd.grad(part_losses.sum(), clips)
         of_part = torch.zeros_like(pattern)  # of its own, so that parts add up as processes do, bit by bit
-        add_by_slot(of_part, part, by_clip.mul_(inside))
+        add_by_slot(of_part, part, where_not_cut(by_clip, total))
         by_pattern = by_pattern.add_(of_part)
         losses.append(part_losses.detach())
         logits.append(seen.logits.detach())
@@ -110,9 +110,18 @@ def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> tuple[Tenso
         slots: (B, T) int64 in [-1, P).
 
     Returns:
-        The perturbed clips, and where the sum was not cut (bool): there the gradient passes the rounding as if it
-        were not there; elsewhere it is zero.
+        The perturbed clips, and the sum before it was cut and rounded.
     """
     total = pattern.permute(0, 2, 3, 1)[slots].permute(0, 1, 4, 2, 3).add_(frames)  # frames lie in memory like this
-    inside = (total >= 0).logical_and_(total <= 1)
-    return total.mul_(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS), inside
+    return total.mul(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS), total
+
+
+def where_not_cut(by_clips: Tensor, total: Tensor) -> Tensor:
+    """The gradient by a sum of frames and pattern: that by the clips where the sum is in [0, 1], and 0 elsewhere.
+
+    The gradient passes the rounding as if it were not there.
+    """
+    limits = torch.finfo(torch.float32)
+    # The gradient of clamp, but for 0 and 1 themselves, which are not cut. A mask of bools takes twice as long.
+    inside: Tensor = torch.ops.aten.hardtanh_backward(by_clips, total, -limits.tiny, 1 + limits.eps)
+    return inside

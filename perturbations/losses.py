@@ -1,6 +1,7 @@
 """Losses on logits: (B,) numbers that are lower when the attacker is closer to the aims."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,11 +43,28 @@ def excitement(activations: Sequence[Tensor], clips: int) -> Tensor:
         activations: of each layer, (clips, ...) or (clips * frames, ...).
         clips: B.
     """
-    logs = []
-    for layer in activations:
-        squares = layer.float().square().sum(tuple(range(1, layer.ndim)))  # no reshape, which would copy
-        logs.append(squares.view(clips, -1).sum(1).clamp(min=torch.finfo(torch.float32).tiny).log() / 2)
-    return torch.stack(logs).sum(0)
+    norms = [_Norm.apply(layer).view(clips, -1).square().sum(1) for layer in activations]
+    return torch.stack([squares.clamp(min=torch.finfo(torch.float32).tiny).log() / 2 for squares in norms]).sum(0)
+
+
+class _Norm(torch.autograd.Function):
+    """The l2 norm of each element of a layer, (n, ...) -> (n,) float32.
+
+    As torch's own, but that it goes over the layer once forward and once backward: layers are large, and a step may
+    cost little more than the network.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, layer: Tensor) -> Tensor:
+        norms: Tensor = torch.linalg.vector_norm(layer, dim=tuple(range(1, layer.ndim)), dtype=torch.float32)
+        ctx.save_for_backward(layer, norms)
+        return norms
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        layer, norms = ctx.saved_tensors
+        factors = gradients[0] / norms.clamp(min=torch.finfo(torch.float32).tiny)
+        return layer * factors.to(layer.dtype).view(-1, *[1] * (layer.ndim - 1))  # type: ignore[no-any-return]  # untyped
 
 
 def margins(logits: Tensor, classes: Tensor) -> Tensor:

@@ -57,6 +57,8 @@ class LookingClassifier:
             return self._score(clips).float()
 
     def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+        if not wanted:  # the compiled network cannot be looked into
+            return Sight(self.score(clips))
         names = [self.layer] if "features" in wanted else []
         names += self._exciting if "activations" in wanted else []
         with self._autocast(clips), outputs_of(self.classifier.network, names) as kept:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-LEVELS = 256  # of a byte
+BYTE_VALUES = 256
 
 
 @dataclass
@@ -23,8 +23,8 @@ class Changes:
     def add(self, before: Tensor, after: Tensor) -> None:
         """Counts frames: (..., 3, H, W) uint8 twice."""
         sizes = torch.maximum(before, after).sub_(torch.minimum(before, after))
-        counts = torch.bincount(sizes.flatten().cpu(), minlength=LEVELS)
-        values = torch.arange(LEVELS)
+        counts = torch.bincount(sizes.flatten().cpu(), minlength=BYTE_VALUES)
+        values = torch.arange(BYTE_VALUES)
         self.elements += sizes.numel()
         self.absolute += int((counts * values).sum())
         self.squares += int((counts * values.square()).sum())

@@ -95,7 +95,7 @@ def plan_evasion(
         steps: of learning, for each; the search has more.
     """
     where = f"below {spec}"
-    # The alarm keeps means of its own, so no momentum; nothing but the margin pulls against it, and clips that are done do not.
+    # Plain steps, as the alarm keeps running means of its own; and nothing but the margin pulls against the alarm.
     method = Lsap(update="pgd", enough=ENOUGH, excite=0, loosen=1)
     base = Attacker(f"A2 cautious ({where})", method, None, budget, binding, steps, evades=detector, bearable=CAUTIOUS)
     bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)

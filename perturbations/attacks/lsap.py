@@ -19,7 +19,7 @@ from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Batch, Inside, Problem
 from perturbations.updates import UPDATES, Update
 
-EXCITED = 0.2  # of the activations
+EXCITED = 0.1  # of the activations
 BALANCE_EVERY = 50  # steps from one weighing of the gradients to the next
 
 
@@ -38,8 +38,8 @@ class Lsap(Attack):
     The margin pushes each clip over its border. Alone it over-fits few videos; universal perturbations that work
     on unseen inputs lead most of them to a few labels (Moosavi-Dezfooli et al., CVPR 2017, section 4). So an
     untargeted run also asks for one class that clips share: that with the highest running mean logit that is not
-    the clip's own, and that layers of the network respond strongly (the loss of GD-UAP, here on perturbed videos):
-    what overcharges layers does so in any video. The weights of the coherence gain and of the excitement are set from the
+    the clip's own. And it asks layers of the network to respond strongly (the loss of GD-UAP, here on perturbed
+    videos): what overcharges layers does so in any video. The weights of the coherence gain and of the excitement are set from the
     norms of the gradients every 50 steps. The budget begins wide and is narrowed over the first half of the run; what is
     kept as delta is within the budget all the time. Where the problem has an alarm, the step also quiets it (see
     `perturbations.alarms`).
@@ -141,7 +141,7 @@ class Lsap(Attack):
 
         return gradient_at(problem, batch, at, loss, *(aid.inside for aid in aids))
 
-    def _aids(self, problem: Problem, state: State, measured: list[Tensor]) -> list["_Aid"]:
+    def _aids(self, problem: Problem, state: State, measured: list[Tensor]) -> list[_Aid]:
         """What is asked for beside the aim."""
         found = []
         if self.coherence != "off":
@@ -187,9 +187,9 @@ def _calm(seen: Seen) -> Tensor:
 
 
 def cheapest(layers: Sequence[Tensor]) -> list[Tensor]:
-    """The smallest layers, which hold a fifth of all activations: deep ones, as a rule, and many of them. At least one.
+    """The smallest layers, which hold a tenth of all activations: deep ones, as a rule, and many of them. At least one.
 
-    All layers did as well and no better on a MoViNet (docs/learning.md), and cost as much again as the network.
+    Large layers cost much and bring little; docs/learning.md has what was measured.
     """
     left = EXCITED * sum(layer.numel() for layer in layers)
     chosen: list[Tensor] = []

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
-from perturbations.gradients import Found, Seen, add_and_round, add_by_slot, at_the_network, back_from_the_network
+from perturbations.gradients import (
+    Found,
+    Seen,
+    add_and_round,
+    add_by_slot,
+    at_the_network,
+    back_from_the_network,
+    where_not_cut,
+)
 from perturbations.learn import State, Step
 from perturbations.objectives import Aims
 from perturbations.problem import Batch, Problem
@@ -66,7 +74,7 @@ class Uap(Attack):
 
     def _to_the_border(self, problem: Problem, one: Batch, aims: Aims, delta: Tensor) -> Tensor | None:
         """The shortest step over a border, in the linear view of the network; None on the right side of it."""
-        clip, inside = add_and_round(one.frames, at_the_network(delta, one), one.slots)
+        clip, total = add_and_round(one.frames, at_the_network(delta, one), one.slots)
         with torch.no_grad():
             logits = problem.network.score(one.through(clip))[0]
         wins = bool(logits.argmax() == aims.classes[0])
@@ -80,7 +88,7 @@ class Uap(Attack):
         steps = []
         for gap, gradient in zip(gaps.detach(), by_clip, strict=True):
             by_pattern = gradient.new_zeros(len(delta) + 1, *gradient.shape[1:])
-            add_by_slot(by_pattern, one, gradient[None] * inside)
+            add_by_slot(by_pattern, one, where_not_cut(gradient[None], total))
             steps.append(self._linear(problem, float(gap.abs()), back_from_the_network(by_pattern, one)))
         return min(steps, key=problem.budget.size)
 

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from perturbations.attacks.base import objective_loss
 from perturbations.coherence import temporal_coherence
-from perturbations.gradients import Found, Loss, Seen, add_and_round, at_the_network, gradient_at
+from perturbations.gradients import Found, Loss, Seen, add_and_round, at_the_network, gradient_at, where_not_cut
 from perturbations.losses import cross_entropy_loss
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
-from perturbations.problem import Batch, Inside, Problem
+from perturbations.problem import Batch, Inside, Problem, Sight
 from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, make_problem, random
 
 
@@ -168,10 +168,10 @@ class Hungry(TanhNetwork):
 
     most: int = 1
 
-    def score(self, clips: Tensor) -> Tensor:
+    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
         if len(clips) > self.most:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return super().score(clips)
+        return super().look(clips, *wanted)
 
 
 @pytest.mark.parametrize(("most", "part"), [(3, 3), (2, 2), (1, 1), (4, 3)])
@@ -198,9 +198,9 @@ def test_frames_without_a_slot_get_nothing_and_give_no_gradient() -> None:
     problem = make_problem("append:2")
     batch = problem.draw(0)._replace(slots=torch.full((5, 6), -1))
     delta = 0.1 * torch.ones(2, 3, *DELTA)
-    clips, inside = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    clips, total = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
     assert torch.equal(clips, batch.frames)
-    assert bool(inside.all())
+    assert bool(where_not_cut(torch.ones_like(total), total).all())
     found = gradient_at(problem, batch, delta, objective_loss(problem))
     assert not found.gradient.any()
     one = batch._replace(slots=batch.slots.clone().index_fill(1, torch.tensor([3]), 1))
@@ -226,6 +226,6 @@ def test_the_network_sees_whole_levels_and_the_batch_is_left_alone() -> None:
 def test_the_sum_is_cut_and_rounded_and_the_gradient_stops_where_it_was_cut() -> None:
     frames = torch.tensor([0.0, 128 / 255, 1.0, 1.0, 0.0]).view(1, 5, 1, 1, 1).expand(1, 5, 3, 1, 1)
     levels = torch.tensor([-2.5, 0.3, 2.5, -2.6, 2.6, 0.0]) / 255
-    clips, inside = add_and_round(frames, levels.view(6, 1, 1, 1).expand(6, 3, 1, 1), torch.arange(5)[None])
+    clips, total = add_and_round(frames, levels.view(6, 1, 1, 1).expand(6, 3, 1, 1), torch.arange(5)[None])
     assert (clips[0, :, 0, 0, 0] * 255).tolist() == pytest.approx([0, 128, 255, 252, 3])
-    assert inside[0, :, 0, 0, 0].tolist() == [False, True, False, True, True]
+    assert where_not_cut(torch.full_like(total, 3), total)[0, :, 0, 0, 0].tolist() == [0, 3, 0, 3, 3]
