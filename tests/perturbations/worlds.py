@@ -148,6 +148,11 @@ def make_problem(
     )
 
 
+def zeros(problem: Problem) -> State:
+    """Where learning begins."""
+    return State(problem.zeros())
+
+
 def run(problem: Problem, attack: Attack, state: State, until: int, planned: int) -> list[Step]:
     """Steps until there are `until`, of a run that is planned to have `planned`."""
     made: list[Step] = []
