@@ -362,13 +362,29 @@ def _needs(defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor
 def parts(
     wanted: Tensor, defenses: Sequence[Defense | None], frame_count: int, most: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Splits the wanted frames until each part needs no more than `most` source frames: (wanted, needed)."""
-    needed = torch.cat([_needs(defense, wanted, frame_count) for defense in defenses]).unique()
-    if len(needed) <= most or len(wanted) == 1:
-        yield wanted, needed
-        return
-    for half in wanted.chunk(2):
-        yield from parts(half, defenses, frame_count, most)
+    """Splits the wanted frames until each part needs no more than `most` source frames: (wanted, needed).
+
+    What both sides of a split need is made twice; so it is split where they share least, and not where that would not help.
+    """
+
+    def needed(some: Tensor) -> Tensor:
+        return torch.cat([_needs(defense, some, frame_count) for defense in defenses]).unique()
+
+    def sizes(place: int) -> tuple[int, int]:
+        return len(needed(wanted[:place])), len(needed(wanted[place:]))
+
+    whole = needed(wanted)
+    middle = len(wanted) // 2
+    if len(whole) > most and middle:
+        place = middle
+        if sum(sizes(place)) > len(whole):
+            from_the_middle = sorted(range(1, len(wanted)), key=lambda one: abs(one - middle))
+            place = min(from_the_middle, key=lambda one: sum(sizes(one)))  # the first of equal ones
+        if max(sizes(place)) < len(whole):
+            for some in (wanted[:place], wanted[place:]):
+                yield from parts(some, defenses, frame_count, most)
+            return
+    yield wanted, whole
 
 
 def judge_all(

@@ -35,7 +35,9 @@ from lsap_cli.evaluation.protocol import (
     Written,
     defended_bytes,
     judge_all,
+    parts,
 )
+from lsap_cli.specs import build_defense
 from lsap_cli.video import reading
 from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb, Threads
 from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames
@@ -243,6 +245,28 @@ def test_frames_that_several_defenses_need_are_made_numbers_of_once_and_stay_as_
     assert torch.equal(numbers.of(have), frames / 255)
     for _ in range(2):
         assert torch.equal(defended_bytes(Lazy(), frames, have, have, 6), frames)
+
+
+@pytest.mark.parametrize(
+    "wanted", [torch.arange(0, 201, 7), torch.arange(30, 36), torch.arange(190, 201), torch.arange(201)]
+)
+@pytest.mark.parametrize("most", [1, 24, 40])
+def test_no_stretch_is_coded_twice_because_frames_are_held_in_parts(wanted: Tensor, most: int) -> None:
+    codec = build_defense("h264:crf=28")
+    found = list(parts(wanted, [codec], 201, most))
+    assert torch.equal(torch.cat([part for part, _ in found]), wanted)
+    assert torch.equal(torch.cat([needed for _, needed in found]), codec.needs(wanted, 201))
+
+
+@pytest.mark.parametrize("spec", ["jpeg:quality=75", "temporal-median:window=3", "temporal-interpolation"])
+@pytest.mark.parametrize("most", [3, 10])
+def test_parts_hold_no_more_than_they_may(spec: str, most: int) -> None:
+    wanted, defenses = torch.arange(3, 60, 2), [build_defense(spec), None]
+    found = list(parts(wanted, defenses, 61, most))
+    assert torch.equal(torch.cat([part for part, _ in found]), wanted)
+    for part, needed in found:
+        assert len(needed) <= most
+        assert torch.isin(part, needed).all()
 
 
 def test_a_file_is_decoded_once_for_all_attacks_that_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
