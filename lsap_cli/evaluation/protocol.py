@@ -368,7 +368,8 @@ def parts(
     """
 
     def needed(some: Tensor) -> Tensor:
-        return torch.cat([_needs(defense, some, frame_count) for defense in defenses]).unique()
+        numbers: Tensor = torch.cat([_needs(defense, some, frame_count) for defense in defenses]).unique()
+        return numbers
 
     def sizes(place: int) -> tuple[int, int]:
         return len(needed(wanted[:place])), len(needed(wanted[place:]))

@@ -1,7 +1,7 @@
 """Attackers whom `defend` lets learn: each on fit videos, through the defense that he knows, as `generate` does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -55,6 +55,7 @@ class Attacker:
         coarse: whether the pattern is smooth in space.
         evades: a detector whose alarm he keeps quiet; None: none.
         bearable: the share of flagged videos at which quieting them counts as much to him as the margin.
+        begins_at: a perturbation with this binding that he goes on from; None: nothing.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Attacker:
     coarse: bool = False
     evades: Detector | None = None
     bearable: float = 1.0
+    begins_at: Perturbation | None = field(default=None, compare=False)
 
     def record(self) -> dict[str, Any]:
         """What results.json says of him beside his name."""
@@ -77,6 +79,7 @@ class Attacker:
             "steps": self.steps,
             "draws": self.draws,
             "low_frequency": self.coarse,
+            "goes_on_from_given": self.begins_at is not None,
             **({} if self.evades is None else {"bearable": self.bearable}),
         }
 
@@ -147,6 +150,8 @@ class School:
         state_path = path.with_suffix(".state")
         try:
             state = starting_state(state_path, problem.shape, self._resume)
+            if attacker.begins_at is not None and not state.steps:
+                state.delta = attacker.begins_at.resized(*problem.shape[2:])
             state.move(self._device)
             schedule = Schedule(attacker.steps, None)
             run_learning(problem, attacker.attack, state, schedule, None, state_path, self._run, member=attacker.name)

@@ -128,7 +128,9 @@ def run_campaign(
             _climb(campaign, school, wanted, given, name, defenses)
             for spec, detector in detectors.items():
                 blind = [name, undefended(campaign.ladders).base.name]
-                evasion = plan_evasion(spec, detector, points[spec], blind, given.budget, given.binding, wanted.steps)
+                evasion = plan_evasion(
+                    spec, detector, points[spec], blind, given.budget, given.binding, wanted.steps, given
+                )
                 _evade(campaign, school, evasion)
         _vary(campaign, school, wanted, given, noise, defenses)
         return campaign
@@ -150,7 +152,7 @@ def _climb(
     """The ladders. What is learned against the bare model is also the A0 of every defense."""
     blind = [name]
     for spec, defense in defenses.items():
-        ladder = plan_ladder(spec, defense, blind, given.budget, given.binding, wanted.steps, wanted.draws)
+        ladder = plan_ladder(spec, defense, blind, given.budget, given.binding, wanted.steps, wanted.draws, given)
         if defense is None:
             blind = [name, ladder.base.name]
         campaign.probes[spec] = school.probe(ladder.base)

@@ -18,9 +18,9 @@ from lsap_cli.evaluation.checks import Check, detector_checks
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.jobs.attackers import Attacker
-from lsap_cli.jobs.ladder import SEARCH_STEPS, Rung, within_null_space
+from lsap_cli.jobs.ladder import SEARCH_STEPS, Rung, going_on, within_null_space
 from lsap_cli.jobs.watched import OperatingPoint
-from perturbations import Binding, Budget
+from perturbations import Binding, Budget, Perturbation
 from perturbations.attacks.base import ENOUGH
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
@@ -82,6 +82,7 @@ def plan_evasion(
     budget: Budget,
     binding: Binding,
     steps: int,
+    begins_at: Perturbation | None = None,
 ) -> Evasion:
     """Which attackers a detector meets.
 
@@ -93,6 +94,7 @@ def plan_evasion(
         budget: of all of them.
         binding: frame to slot, but for patterns that the detector cannot see otherwise.
         steps: of learning, for each; the search has more.
+        begins_at: the perturbation that is evaluated, for an attacker who goes on from it; None: there is none.
     """
     where = f"below {spec}"
     # Plain steps, as the alarm keeps running means of its own; and nothing but the margin pulls against the alarm.
@@ -101,7 +103,8 @@ def plan_evasion(
     bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)
     search = replace(base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps)
     rungs = [Rung("A0", name, role="transfer") for name in given]
-    rungs += [Rung("A2", one.name, one) for one in (base, bold)]
+    further = [] if begins_at is None else [going_on(base, begins_at, where)]
+    rungs += [Rung("A2", one.name, one) for one in (base, bold, *further)]
     rungs += [Rung("A4", one.name, one) for one in _unseen(base, detector, where)]
     rungs.append(Rung("A5", search.name, search, role="search"))
     return Evasion(spec, detector, tuple(rungs), point)

@@ -20,7 +20,7 @@ from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.evaluation.standards import technique
 from lsap_cli.jobs.attackers import Attacker
-from perturbations import Binding, Budget
+from perturbations import Binding, Budget, Perturbation
 from perturbations.attacks.fgsm import Fgsm
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
@@ -107,6 +107,7 @@ def plan_ladder(
     binding: Binding,
     steps: int,
     draws: Sequence[int],
+    begins_at: Perturbation | None = None,
 ) -> Ladder:
     """Which attackers a defense meets.
 
@@ -118,6 +119,7 @@ def plan_ladder(
         binding: frame to slot, but for patterns that are constant in time.
         steps: of learning, for each.
         draws: of a random defense, each clip of a step, for A3; rising.
+        begins_at: the perturbation that is evaluated, for an attacker who goes on from it; None: there is none.
     """
     where = "no defense" if defense is None else spec
     base = Attacker(f"A2 declared gradient ({where})", Lsap(), defense, budget, binding, steps)
@@ -136,6 +138,9 @@ def plan_ladder(
             base = straight
     if "A2" not in missing:
         rungs.append(Rung("A2", base.name, base))
+    if begins_at is not None:
+        further = going_on(base, begins_at, where)
+        rungs.append(Rung("A1" if "A2" in missing else "A2", further.name, further))
     if defense is None or defense.deterministic:
         missing["A3"] = "it draws nothing at random"
     else:
@@ -155,6 +160,15 @@ def plan_ladder(
 def _is_mixed(defense: Defense) -> bool:
     """Whether a gradient that is declared by its worst part is, on the whole, more than the identity's."""
     return not defense.deterministic
+
+
+def going_on(base: Attacker, begins_at: Perturbation, where: str) -> Attacker:
+    """As the base, but from a perturbation that was learned before, with a budget that is narrow from the start.
+
+    What was learned with more steps than each attacker here can have is not thrown away.
+    """
+    attack = replace(base.attack, loosen=1.0) if isinstance(base.attack, Lsap) else base.attack
+    return replace(base, name=f"from the given one ({where})", attack=attack, begins_at=begins_at)
 
 
 def within_null_space(base: Attacker, declared: Declared, where: str) -> list[Attacker]:

@@ -172,6 +172,25 @@ def test_an_attacker_who_is_stopped_goes_on_as_if_he_had_not_been(tmp_path: Path
     assert torch.equal(resumed.delta, whole.delta)
 
 
+@pytest.mark.parametrize("size", [8, 5])
+def test_an_attacker_who_goes_on_begins_at_the_given_perturbation(tmp_path: Path, size: int) -> None:
+    delta = BUDGET.project(torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(3)))
+    given = Perturbation(delta, parse_binding("cyclic:2"), BUDGET)
+    barely = replace(attacker(begins_at=given), attack=Lsap(first_step=1e-4, loosen=1.0), steps=1)
+    learned = school(tmp_path / "run").learn(barely)
+    torch.testing.assert_close(learned.delta, given.resized(8, 8), rtol=0, atol=1.01e-4 * float(BUDGET.epsilon))
+    assert not torch.equal(learned.delta, given.resized(8, 8))
+
+
+def test_a_detector_meets_one_who_goes_on_from_the_given_perturbation() -> None:
+    given = Perturbation(torch.zeros(2, 3, 8, 8), parse_binding("cyclic:2"), BUDGET)
+    evasion = plan_evasion("it", Redness(), POINT, ("given",), BUDGET, given.binding, 40, given)
+    (further,) = [one for one in evasion.rungs if one.attacker is not None and one.attacker.begins_at is given]
+    assert further.rung == "A2"
+    assert further.attacker is not None
+    assert further.attacker.evades == Redness()
+
+
 # --- what a detector sees of a fit video ------------------------------------------------------------------
 
 

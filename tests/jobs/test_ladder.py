@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import torch
 
 from defenses import Defense
 from defenses.adaptive import StraightThrough
@@ -16,7 +17,8 @@ from defenses.temporal import TemporalMedian
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
 from lsap_cli.jobs.ladder import Ladder, knowing, ladder_results, plan_ladder
-from perturbations import Budget, parse_binding
+from perturbations import Budget, Perturbation, parse_binding
+from perturbations.attacks.lsap import Lsap
 
 BUDGET = Budget("linf", Fraction(8, 255))
 
@@ -64,6 +66,23 @@ def test_attackers_differ_in_what_they_know() -> None:
     assert [attackers[f"A3 expectation over {n} draws"].draws for n in (2, 8)] == [2, 8]
     assert attackers["twice the steps"].steps == 2 * own.steps
     assert {one.budget for one in attackers.values()} == {BUDGET}
+
+
+@pytest.mark.parametrize(("defense", "rung"), [(None, "A2"), (Jpeg(75), "A2"), (BitDepth(4), "A1")])
+def test_one_attacker_goes_on_from_the_given_perturbation_within_the_budget_all_the_time(
+    defense: Defense | None, rung: str
+) -> None:
+    given = Perturbation(torch.zeros(4, 3, 8, 8), parse_binding("cyclic:4"), BUDGET)
+    ladder = plan_ladder("it", defense, ["given"], BUDGET, given.binding, 100, (2, 8), given)
+    (further,) = [one for one in ladder.rungs if one.attacker is not None and one.attacker.begins_at is not None]
+    assert further.attacker is not None
+    assert further.attacker.begins_at is given
+    assert further.attacker.record()["goes_on_from_given"]
+    assert not ladder.base.record()["goes_on_from_given"]
+    assert isinstance(further.attacker.attack, Lsap)
+    assert further.attacker.attack.loosen == 1
+    assert (further.rung, further.role, further.attacker.defense) == (rung, "iterative", ladder.base.defense)
+    assert [one for one in ladder.rungs if one is not further] == list(plan(defense).rungs)
 
 
 def test_an_attack_is_judged_behind_the_defenses_on_whose_ladders_it_is() -> None:
