@@ -26,6 +26,7 @@ from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
 
 SEARCH_STEPS = 2  # times the steps of the others: a step of a search looks at two patterns, and moves less
+SMALL_STEPS = 0.25  # times those of the others, for who goes on from a perturbation
 SINGLE_STEP_BATCHES = 0.25  # of the steps of the others: whose gradients a single step sums
 
 SAYS = {
@@ -163,11 +164,14 @@ def _is_mixed(defense: Defense) -> bool:
 
 
 def going_on(base: Attacker, begins_at: Perturbation, where: str) -> Attacker:
-    """As the base, but from a perturbation that was learned before, with a budget that is narrow from the start.
+    """As the base, but from a perturbation that was learned before, in small steps and with a budget that is never wider.
 
-    What was learned with more steps than each attacker here can have is not thrown away.
+    What was learned with more steps than each attacker here can have is not thrown away; steps as large as the base's
+    would do that, too (docs/example-movinet.md).
     """
-    attack = replace(base.attack, loosen=1.0) if isinstance(base.attack, Lsap) else base.attack
+    attack = base.attack
+    if isinstance(attack, Lsap):
+        attack = replace(attack, loosen=1.0, first_step=SMALL_STEPS * attack.first_step)
     return replace(base, name=f"from the given one ({where})", attack=attack, begins_at=begins_at)
 
 
