@@ -166,8 +166,8 @@ def _is_mixed(defense: Defense) -> bool:
 def going_on(base: Attacker, begins_at: Perturbation, where: str) -> Attacker:
     """As the base, but from a perturbation that was learned before, in small steps and with a budget that is never wider.
 
-    What was learned with more steps than each attacker here can have is not thrown away; steps as large as the base's
-    would do that, too (docs/example-movinet.md).
+    So that what was learned with more steps than each attacker here has is not thrown away; docs/example-movinet.md has what
+    it brings.
     """
     attack = base.attack
     if isinstance(attack, Lsap):
