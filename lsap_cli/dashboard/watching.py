@@ -199,7 +199,7 @@ class Watcher(threading.Thread):
     Args:
         look: reads, and says whether there is something new.
         tell: posts a message.
-        pause: seconds to wait, given how many seconds the last look took.
+        pause: seconds to wait, given how many seconds of one core the last look took (waiting for a core is not counted).
         end: called by the thread when it ends.
     """
 
@@ -219,10 +219,10 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         while not self._done.is_set():
-            start = time.monotonic()
+            start = time.thread_time()
             if self._look() and not self._done.is_set():
                 self._tell()
-            self._done.wait(self._pause(time.monotonic() - start))
+            self._done.wait(self._pause(time.thread_time() - start))
         self._end()
 
 
@@ -242,4 +242,7 @@ class ListWatch:
         return changed
 
     def pause(self, took: float) -> float:
-        return 0.0 if self.looks == 1 else max(LIST_EVERY_SECONDS, took / LIST_SHARE)
+        if self.looks == 1:
+            return 0.0
+        # The second look reads all figures for the first time, and says nothing on what the next ones take.
+        return LIST_EVERY_SECONDS if self.looks == 2 else max(LIST_EVERY_SECONDS, took / LIST_SHARE)
