@@ -68,7 +68,7 @@ class Attacker:
     coarse: bool = False
     evades: Detector | None = None
     bearable: float = 1.0
-    begins_at: Perturbation | None = field(default=None, compare=False)
+    begins_at: Perturbation | None = field(default=None, compare=False)  # tensors do not compare
 
     def record(self) -> dict[str, Any]:
         """What results.json says of him beside his name."""

@@ -128,9 +128,7 @@ def run_campaign(
             _climb(campaign, school, wanted, given, name, defenses)
             for spec, detector in detectors.items():
                 blind = [name, undefended(campaign.ladders).base.name]
-                evasion = plan_evasion(
-                    spec, detector, points[spec], blind, given.budget, given.binding, wanted.steps, given
-                )
+                evasion = plan_evasion(spec, detector, points[spec], blind, given, wanted.steps)
                 _evade(campaign, school, evasion)
         _vary(campaign, school, wanted, given, noise, defenses)
         return campaign
@@ -152,7 +150,7 @@ def _climb(
     """The ladders. What is learned against the bare model is also the A0 of every defense."""
     blind = [name]
     for spec, defense in defenses.items():
-        ladder = plan_ladder(spec, defense, blind, given.budget, given.binding, wanted.steps, wanted.draws, given)
+        ladder = plan_ladder(spec, defense, blind, given, wanted.steps, wanted.draws)
         if defense is None:
             blind = [name, ladder.base.name]
         campaign.probes[spec] = school.probe(ladder.base)

@@ -20,7 +20,7 @@ from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.jobs.attackers import Attacker
 from lsap_cli.jobs.ladder import SEARCH_STEPS, Rung, going_on, within_null_space
 from lsap_cli.jobs.watched import OperatingPoint
-from perturbations import Binding, Budget, Perturbation
+from perturbations import Binding, Perturbation
 from perturbations.attacks.base import ENOUGH
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
@@ -78,11 +78,9 @@ def plan_evasion(
     spec: str,
     detector: Detector,
     point: OperatingPoint,
-    given: Sequence[str],
-    budget: Budget,
-    binding: Binding,
+    blind: Sequence[str],
+    given: Perturbation,
     steps: int,
-    begins_at: Perturbation | None = None,
 ) -> Evasion:
     """Which attackers a detector meets.
 
@@ -90,21 +88,21 @@ def plan_evasion(
         spec: of the detector, as it was given.
         detector: built.
         point: its threshold from clean fit videos.
-        given: names of attacks that were learned without knowledge of it.
-        budget: of all of them.
-        binding: frame to slot, but for patterns that the detector cannot see otherwise.
+        blind: names of attacks that were learned without knowledge of it.
+        given: the perturbation that is evaluated. All have its budget, and its binding but for patterns that the detector
+            cannot see otherwise.
         steps: of learning, for each; the search has more.
-        begins_at: the perturbation that is evaluated, for an attacker who goes on from it; None: there is none.
     """
     where = f"below {spec}"
     # Plain steps, as the alarm keeps running means of its own; and nothing but the margin pulls against the alarm.
     method = Lsap(update="pgd", enough=ENOUGH, excite=0, loosen=1)
-    base = Attacker(f"A2 cautious ({where})", method, None, budget, binding, steps, evades=detector, bearable=CAUTIOUS)
+    base = Attacker(
+        f"A2 cautious ({where})", method, None, given.budget, given.binding, steps, evades=detector, bearable=CAUTIOUS
+    )
     bold = replace(base, name=f"A2 bold ({where})", bearable=BOLD)
     search = replace(base, name=f"A5 random search ({where})", attack=RandomSearch(), steps=SEARCH_STEPS * steps)
-    rungs = [Rung("A0", name, role="transfer") for name in given]
-    further = [] if begins_at is None else [going_on(base, begins_at, where)]
-    rungs += [Rung("A2", one.name, one) for one in (base, bold, *further)]
+    rungs = [Rung("A0", name, role="transfer") for name in blind]
+    rungs += [Rung("A2", one.name, one) for one in (base, bold, going_on(base, given, where))]
     rungs += [Rung("A4", one.name, one) for one in _unseen(base, detector, where)]
     rungs.append(Rung("A5", search.name, search, role="search"))
     return Evasion(spec, detector, tuple(rungs), point)

@@ -20,7 +20,7 @@ from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.evaluation.standards import technique
 from lsap_cli.jobs.attackers import Attacker
-from perturbations import Binding, Budget, Perturbation
+from perturbations import Binding, Perturbation
 from perturbations.attacks.fgsm import Fgsm
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
@@ -103,28 +103,25 @@ class Ladder:
 def plan_ladder(
     spec: str,
     defense: Defense | None,
-    given: Sequence[str],
-    budget: Budget,
-    binding: Binding,
+    blind: Sequence[str],
+    given: Perturbation,
     steps: int,
     draws: Sequence[int],
-    begins_at: Perturbation | None = None,
 ) -> Ladder:
     """Which attackers a defense meets.
 
     Args:
         spec: of the defense, as it was given.
         defense: None for no defense.
-        given: names of attacks that were learned without knowledge of it.
-        budget: of all of them.
-        binding: frame to slot, but for patterns that are constant in time.
+        blind: names of attacks that were learned without knowledge of it.
+        given: the perturbation that is evaluated. All have its budget, and its binding but for patterns that are constant
+            in time.
         steps: of learning, for each.
         draws: of a random defense, each clip of a step, for A3; rising.
-        begins_at: the perturbation that is evaluated, for an attacker who goes on from it; None: there is none.
     """
     where = "no defense" if defense is None else spec
-    base = Attacker(f"A2 declared gradient ({where})", Lsap(), defense, budget, binding, steps)
-    rungs = [Rung("A0", name, role="transfer") for name in given]
+    base = Attacker(f"A2 declared gradient ({where})", Lsap(), defense, given.budget, given.binding, steps)
+    rungs = [Rung("A0", name, role="transfer") for name in blind]
     missing: dict[str, str] = {}
     if defense is None:
         missing |= {
@@ -139,9 +136,8 @@ def plan_ladder(
             base = straight
     if "A2" not in missing:
         rungs.append(Rung("A2", base.name, base))
-    if begins_at is not None:
-        further = going_on(base, begins_at, where)
-        rungs.append(Rung("A1" if "A2" in missing else "A2", further.name, further))
+    further = going_on(base, given, where)
+    rungs.append(Rung("A1" if "A2" in missing else "A2", further.name, further))
     if defense is None or defense.deterministic:
         missing["A3"] = "it draws nothing at random"
     else:
@@ -163,16 +159,15 @@ def _is_mixed(defense: Defense) -> bool:
     return not defense.deterministic
 
 
-def going_on(base: Attacker, begins_at: Perturbation, where: str) -> Attacker:
+def going_on(base: Attacker, given: Perturbation, where: str) -> Attacker:
     """As the base, but from a perturbation that was learned before, in small steps and with a budget that is never wider.
 
     So that what was learned with more steps than each attacker here has is not thrown away; docs/example-movinet.md has what
     it brings.
     """
-    attack = base.attack
-    if isinstance(attack, Lsap):
-        attack = replace(attack, loosen=1.0, first_step=SMALL_STEPS * attack.first_step)
-    return replace(base, name=f"from the given one ({where})", attack=attack, begins_at=begins_at)
+    assert isinstance(base.attack, Lsap)  # as all bases
+    attack = replace(base.attack, loosen=1.0, first_step=SMALL_STEPS * base.attack.first_step)
+    return replace(base, name=f"from the given one ({where})", attack=attack, begins_at=given)
 
 
 def within_null_space(base: Attacker, declared: Declared, where: str) -> list[Attacker]:
