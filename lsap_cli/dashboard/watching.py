@@ -21,7 +21,7 @@ from lsap_cli.runs.reading import (
     read_json,
 )
 
-LOOK_EVERY_SECONDS = 0.25
+LOOK_EVERY_SECONDS = 0.35
 FACTS_EVERY_SECONDS = 1.0
 LIST_EVERY_SECONDS = 1.0
 LONG_BYTES = 2**24  # of events that take a moment to read

@@ -118,6 +118,32 @@ def test_the_cursor_stays_on_its_run_when_another_one_appears(runs: Path) -> Non
     play(runs, act)
 
 
+def test_a_covered_list_rests_and_shows_what_came_meanwhile_when_it_is_back(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        listed = app.screen
+        assert isinstance(listed, RunsScreen)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        seen = [app.screen is listed, listed.is_current]
+        assert seen == [False, True]  # around the help
+        await pilot.press("escape", "enter")
+        await until(pilot, app, "1 Live")
+        assert not listed.is_current
+        shutil.copytree(runs / "other", runs / "latecomer")
+        for _ in range(400):
+            await pilot.pause(0.05)
+            if any("latecomer" in one.name for one in listed.runs):
+                break
+        else:
+            raise AssertionError("the list was not looked through")
+        assert listed.query_one("#runs", DataTable).row_count == 6
+        await pilot.press("escape")
+        await until(pilot, app, "latecomer")
+
+    play(runs, act)
+
+
 def test_marked_runs_are_compared(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")

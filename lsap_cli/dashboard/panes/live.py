@@ -19,7 +19,7 @@ from lsap_cli.reports.rows import printable
 from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
-CURVE_SECONDS = 0.5  # between two drawings, for each curve that is seen
+CURVE_SECONDS = 1.0  # between two drawings, for each curve that is seen: they cost far more than figures
 LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 
@@ -59,6 +59,7 @@ class LivePane(Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="live-pane")
+        self._views = [CurveView(kind) for kind in KINDS]
         self._curve = 0
         self._drawn = 0.0
         self._files_written = 0
@@ -68,8 +69,7 @@ class LivePane(Vertical):
         yield Words(id="numbers", markup=False)
         yield ProgressBar(total=1.0, show_eta=False, id="progress")
         with Grid(id="curves"):
-            for kind in KINDS:
-                yield CurveView(kind)
+            yield from self._views
         table: DataTable[str] = DataTable(cursor_type="row", id="files")
         yield table
         yield HeatTable(id="live-matrix")
@@ -83,10 +83,9 @@ class LivePane(Vertical):
         self._choose(self._curve + 1)
 
     def _choose(self, number: int) -> None:
-        views = list(self.query(CurveView))
-        self._curve = number % len(views)
+        self._curve = number % len(self._views)
         self._drawn = 0.0
-        for place, view in enumerate(views):
+        for place, view in enumerate(self._views):
             view.set_class(place == self._curve, "chosen")
 
     def show(self, watch: RunWatch) -> None:
@@ -97,7 +96,10 @@ class LivePane(Vertical):
         self.query_one("#files").display = command == "apply"
         self.query_one("#live-matrix").display = command == "defend"
         if command == "generate":
-            self.call_after_refresh(self._show_curves, watch)
+            if all(view.size.height for view in self._views if view.display):
+                self._show_curves(watch)  # drawn together with the figures
+            else:
+                self.call_after_refresh(self._show_curves_locked, watch)
         elif command == "apply":
             self._show_files(history)
         elif command == "defend":
@@ -106,15 +108,18 @@ class LivePane(Vertical):
                 self.query_one(HeatTable).show(rows, rows.samplers[0], metrics_of(rows)[0])
         self.query_one(LogView).show(history)
 
+    def _show_curves_locked(self, watch: RunWatch) -> None:
+        with watch.lock:
+            self._show_curves(watch)
+
     def _show_curves(self, watch: RunWatch) -> None:
         """Once the plots have their size; of a live run not at every event, as plots cost the most."""
-        seen = [view for view in self.query(CurveView) if view.display and view.size.height]
+        seen = [view for view in self._views if view.display and view.size.height]
         if watch.facts.live and time.monotonic() - self._drawn < CURVE_SECONDS * len(seen):
             return
         self._drawn = time.monotonic()
-        with watch.lock:
-            for view in seen:
-                view.show([watch.history])
+        for view in seen:
+            view.show([watch.history])
 
     def _show_progress(self, watch: RunWatch) -> None:
         bar = self.query_one(ProgressBar)

@@ -10,12 +10,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from lsap_cli.dashboard.curves import KINDS
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.outcomes import PERTURBED, Key, Outcome, pairs, read_outcomes
+from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import read_rows
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
@@ -29,7 +29,7 @@ SURE = 0.05
 ORDER = (PERTURBED, NOISE, NO_ATTACK)  # what matters most first
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(Page):
     """Two or more run folders; the tests compare each with the first."""
 
     HELP = """\

@@ -1,5 +1,6 @@
 """One run: live, robustness, look, log, facts. Of a demo, its parts in turn."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -8,7 +9,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from lsap_cli.dashboard.keys import HELP_KEY
@@ -16,6 +16,7 @@ from lsap_cli.dashboard.panes.facts import FactsPane
 from lsap_cli.dashboard.panes.live import LivePane, LogView
 from lsap_cli.dashboard.panes.look import LookPane
 from lsap_cli.dashboard.panes.robustness import RobustnessPane
+from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.dashboard.watching import LOOK_EVERY_SECONDS, RunWatch, Watcher
 from lsap_cli.dashboard.widgets.heat import HeatTable
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from lsap_cli.dashboard.app import Dashboard
 
 PARTS = ("generate", "apply", "defend")
+TICK_SECONDS = 1.0
 TABS = ("live", "robustness", "look", "log", "facts")
 
 
-class RunScreen(Screen[None]):
+class RunScreen(Page):
     """One run folder.
 
     Args:
@@ -83,6 +85,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self.folder = folder
         self.current = RunWatch(folder)  # what is shown: the run, or a part of a demo
         self._watcher: Watcher | None = None
+        self._shown = 0.0
         self._part: str | None = None  # chosen by a person; None: the one that works
         self._is_demo = self.current.facts.command == "demo"
 
@@ -101,7 +104,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
     def on_mount(self) -> None:
         self.query_one("#problems").display = False
         self._follow(self.folder)
-        self.set_interval(1.0, self._tick)
+        self.set_interval(TICK_SECONDS, self._tick)
 
     def on_unmount(self) -> None:
         self._end()
@@ -144,7 +147,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             self._is_demo = True
         if self._is_demo:
             self._choose_part()
-        if self.current.facts.live:
+        if self.current.facts.live and time.monotonic() - self._shown >= TICK_SECONDS:
             self._show()  # curves that waited for their turn
         else:
             self._show_title()
@@ -174,6 +177,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         watch = self.current
         pane = self.query_one(f"#{self._tab}-pane")
         assert isinstance(pane, LivePane | RobustnessPane | LookPane | LogPane | FactsPane)
+        self._shown = time.monotonic()
         with watch.lock:
             pane.show(watch)
         problems = self.query_one("#problems", Words)

@@ -11,12 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Input, Static
 
 from lsap_cli.dashboard.keys import HELP_KEY
+from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import Summary
 from lsap_cli.dashboard.watching import ListWatch, Watcher
+from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import BLUE, DASH, duration, escaped, moment, one_line, spark, state_text
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ Runs that lie elsewhere:  lsap dashboard THEIR_FOLDER
 """
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(Page):
     """The list of runs.
 
     Args:
@@ -113,7 +114,7 @@ Mark runs with Space, then compare them with c.
         self._watcher: Watcher | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="title")
+        yield Words(id="title")
         yield Input(placeholder="words of the name, command, model, state or figure; Esc clears", id="filter")
         table: DataTable[Text] = DataTable(cursor_type="row", cell_padding=1, id="runs")
         yield table
@@ -132,7 +133,11 @@ Mark runs with Space, then compare them with c.
             self._watcher.stop()
 
     def on_resize(self) -> None:
-        self._show(anew=True)
+        self._rows = []  # columns have other widths
+        self._show()
+
+    def on_screen_resume(self) -> None:
+        self._show()
 
     @on(DataTable.RowHighlighted)
     def remember(self, event: DataTable.RowHighlighted) -> None:
@@ -149,7 +154,7 @@ Mark runs with Space, then compare them with c.
 
     def _tick(self) -> None:
         """Durations of live runs go on between two looks."""
-        if self.is_current and any(one.facts.live for one in self.runs):
+        if any(one.facts.live for one in self.runs):
             self._show()
 
     @property
@@ -170,13 +175,15 @@ Mark runs with Space, then compare them with c.
             return sorted(shown, key=lambda one: -(one.seconds or 0.0))
         return shown
 
-    def _show(self, anew: bool = False) -> None:
+    def _show(self) -> None:
         """Writes what has changed; the cursor stays on its run."""
+        if not self.is_current:
+            return  # it is shown when it comes back
         table = self.query_one("#runs", DataTable)
         shown = self._shown()
         folders = [one.facts.folder for one in shown]
         widths = _widths(self.size.width)
-        if anew or folders != self._rows:
+        if folders != self._rows:
             chosen = self._cursor
             table.clear(columns=True)
             for name, width in widths.items():
@@ -205,7 +212,7 @@ Mark runs with Space, then compare them with c.
         count = f"{len(self.runs)} runs" if shown == len(self.runs) else f"{shown} of {len(self.runs)} runs"
         marked = f" · {len(self._marked)} marked" if self._marked else ""
         looking = "looking …" if not self._watch.looks else f"{count} · {live} live · {self._sort} first{marked}"
-        self.query_one("#title", Static).update(f"[b]lsap[/b]  {escaped(self.root, 40)}  [dim]{looking}[/dim]")
+        self.query_one("#title", Words).put(f"[b]lsap[/b]  {escaped(self.root, 40)}  [dim]{looking}[/dim]")
 
     def _cells(self, one: Summary, width: dict[str, int]) -> list[Text]:
         facts = one.facts

@@ -8,13 +8,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Button, Footer, Input, Label, Static, Switch, TabbedContent, TabPane
 
 from lsap_cli.dashboard.forms import Field, Form, command_line, problem, words
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.launching import start
 from lsap_cli.dashboard.screens.dialogs import PickFile
+from lsap_cli.dashboard.screens.page import Page
 
 if TYPE_CHECKING:
     from lsap_cli.dashboard.app import Dashboard
@@ -66,7 +66,7 @@ class FormPane(VerticalScroll):
         return {row.field.name: row.value for row in self.query(FieldRow)}
 
 
-class StartScreen(Screen[None]):
+class StartScreen(Page):
     """Starts generate, apply, defend or demo.
 
     Args:
