@@ -1,7 +1,10 @@
 """Attackers whom `defend` lets learn: each on fit videos, through the defense that he knows, as `generate` does."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +26,7 @@ from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
 from lsap_cli.jobs.shared import Skipped, skip
 from lsap_cli.jobs.watched import DetectorAlarm, OperatingPoint, Watchtower
 from lsap_cli.runs import Run
+from lsap_cli.runs.run import write_atomically
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Binding, Budget, Perturbation
 from perturbations.attacks import Attack
@@ -142,7 +146,7 @@ class School:
 
     def learn(self, attacker: Attacker) -> Perturbation:
         """The attacker's perturbation; one that an earlier part of the run has finished is taken as it is."""
-        path = self._folder / f"{slug(f'{self._classifier.name} {attacker.name}')}.safetensors"
+        path = self._path(attacker, ".safetensors")
         if self._resume and path.exists():
             return Perturbation.load(path)
         self._run.event("stage", name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None)
@@ -201,7 +205,23 @@ class School:
         return self._tower.operating_point(detector)
 
     def probe(self, attacker: Attacker) -> Probe:
-        """Tries the gradient that an attacker would have, and looks at what his defense gives."""
+        """Tries the gradient that an attacker would have, and looks at what his defense gives.
+
+        What an earlier part of the run has found is taken as it is.
+        """
+        path = self._path(attacker, ".probe.json")
+        if self._resume and path.exists():
+            with suppress(ValueError, TypeError):  # a damaged file is made anew
+                return Probe(**json.loads(path.read_text(encoding="utf-8")))
+        self._run.event("stage", name=f"trying the gradient: {attacker.name}", steps=PROBES, seconds=None)
+        found = self._probe(attacker)
+        write_atomically(path, json.dumps(asdict(found)))
+        return found
+
+    def _path(self, attacker: Attacker, ending: str) -> Path:
+        return self._folder / f"{slug(f'{self._classifier.name} {attacker.name}')}{ending}"
+
+    def _probe(self, attacker: Attacker) -> Probe:
         problem = self.problem(attacker)
         loss = objective_loss(problem, float("inf"))
         start, half = small_noise(problem), problem.epsilon / 2

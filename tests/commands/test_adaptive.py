@@ -177,10 +177,17 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_table(
     done = _lines(killed / "records.progress.jsonl")
     assert 1 <= done < 3
     next((killed / "attackers").glob("*random_search*.safetensors")).unlink()  # as if it had not been learned yet
+    next((killed / "attackers").glob("*.probe.json")).unlink()
+    probes = _probed(killed)
     resumed = lsap(*words(few, perturbation, killed), "--resume")
     assert resumed.code == 0, resumed.err
     assert _table(killed) == _table(tmp_path / "whole")
     assert _lines(killed / "records.jsonl") == _lines(tmp_path / "whole" / "records.jsonl")
+    assert (probes, _probed(killed)) == (2, 3)  # of two defenses, one again
+
+
+def _probed(run: Path) -> int:
+    return (run / "events.jsonl").read_text(encoding="utf-8").count("trying the gradient")
 
 
 def _lines(path: Path) -> int:
