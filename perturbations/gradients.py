@@ -1,6 +1,6 @@
 """The gradient of a loss by delta, through everything that lies between delta and the network's logits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,6 +8,8 @@ from torch import Tensor
 
 from perturbations.budgets import LEVELS
 from perturbations.problem import Batch, Inside, Problem
+
+IN_CACHE = 16  # frames
 
 
 class Seen(NamedTuple):
@@ -75,7 +77,7 @@ def _through(
         part_losses = loss(seen)
         (by_clip,) = torch.autograd.grad(part_losses.sum(), clips)
         of_part = torch.zeros_like(pattern)  # of its own, so that parts add up as processes do, bit by bit
-        add_by_slot(of_part, part, where_not_cut(by_clip, total))
+        add_by_slot(of_part, part, by_clip, total)
         by_pattern = by_pattern.add_(of_part)
         losses.append(part_losses.detach())
         logits.append(seen.logits.detach())
@@ -90,10 +92,23 @@ def at_the_network(delta: Tensor, batch: Batch) -> Tensor:
     return torch.cat([pattern, torch.zeros_like(pattern[:1])]).contiguous(memory_format=torch.channels_last)
 
 
-def add_by_slot(by_pattern: Tensor, batch: Batch, by_clip: Tensor) -> None:
-    """Adds a gradient by clips (B, T, 3, h, w) to one by the pattern (P + 1, 3, h, w)."""
-    slots = batch.slots.flatten() % len(by_pattern)
-    by_pattern.permute(0, 2, 3, 1).index_add_(0, slots, by_clip.flatten(0, 1).permute(0, 2, 3, 1))
+def add_by_slot(by_pattern: Tensor, batch: Batch, by_clips: Tensor, total: Tensor) -> None:
+    """Adds a gradient by clips (B, T, 3, h, w), where their sum with the pattern was not cut, to one by the pattern (P + 1, 3, h, w)."""
+    numbers, slots = batch.slots.flatten() % len(by_pattern), by_pattern.permute(0, 2, 3, 1)
+    gradients, sums = _by_frame(by_clips), _by_frame(total)
+    for part in _at_once(gradients):
+        slots.index_add_(0, numbers[part], where_not_cut(gradients[part], sums[part]))
+
+
+def _by_frame(clips: Tensor) -> Tensor:
+    """(B, T, 3, h, w) -> (B * T, h, w, 3), as frames lie in memory."""
+    return clips.permute(0, 1, 3, 4, 2).flatten(0, 1)
+
+
+def _at_once(frames: Tensor) -> Iterator[slice]:
+    """Parts of frames that stay in a processor's cache from one operation to the next; on a GPU all of them."""
+    size = IN_CACHE if frames.device.type == "cpu" else len(frames)
+    return (slice(start, start + size) for start in range(0, len(frames), size))
 
 
 def back_from_the_network(by_pattern: Tensor, batch: Batch) -> Tensor:
@@ -112,8 +127,14 @@ def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> tuple[Tenso
     Returns:
         The perturbed clips, and the sum before it was cut and rounded.
     """
-    total = pattern.permute(0, 2, 3, 1)[slots].permute(0, 1, 4, 2, 3).add_(frames)  # frames lie in memory like this
-    return total.mul(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS), total
+    slices, numbers = pattern.permute(0, 2, 3, 1), slots.flatten() % len(pattern)
+    plain = _by_frame(frames)
+    total, rounded = torch.empty_like(plain), torch.empty_like(plain)
+    for part in _at_once(plain):
+        torch.index_select(slices, 0, numbers[part], out=total[part]).add_(plain[part])
+        torch.mul(total[part], LEVELS, out=rounded[part]).round_().clamp_(0, LEVELS).div_(LEVELS)
+    shaped = [one.unflatten(0, slots.shape).permute(0, 1, 4, 2, 3) for one in (rounded, total)]
+    return shaped[0], shaped[1]
 
 
 def where_not_cut(by_clips: Tensor, total: Tensor) -> Tensor:

@@ -90,8 +90,13 @@ class Frames:
         if self._all is not None:
             clips = self._all[(inside + self._starts[chosen][:, None]).to(self._device, non_blocking=True)]
         else:
-            clips = torch.stack([self._views[video][row] for video, row in zip(videos, inside, strict=True)])
-            clips = clips.to(self._device, non_blocking=True)
+            clips = torch.stack(
+                [
+                    self._views[video].permute(0, 2, 3, 1).index_select(0, row)
+                    for video, row in zip(videos, inside, strict=True)
+                ]
+            )  # whole frames as they lie in memory, which indexing would copy byte by byte
+            clips = clips.permute(0, 1, 4, 2, 3).to(self._device, non_blocking=True)
         return clips
 
     def _bytes(self) -> int:

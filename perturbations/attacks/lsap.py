@@ -19,7 +19,7 @@ from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Batch, Inside, Problem
 from perturbations.updates import UPDATES, Update
 
-EXCITED = 0.1  # of the activations
+EXCITED = 0.05  # of the activations
 BALANCE_EVERY = 50  # steps from one weighing of the gradients to the next
 
 
@@ -187,7 +187,7 @@ def _calm(seen: Seen) -> Tensor:
 
 
 def cheapest(layers: Sequence[Tensor]) -> list[Tensor]:
-    """The smallest layers, which hold a tenth of all activations: deep ones, as a rule, and many of them. At least one.
+    """The smallest layers, which hold a twentieth of all activations: deep ones, as a rule, and many of them. At least one.
 
     Large layers cost much and bring little; docs/learning.md has what was measured.
     """

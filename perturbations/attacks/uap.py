@@ -14,7 +14,6 @@ from perturbations.gradients import (
     add_by_slot,
     at_the_network,
     back_from_the_network,
-    where_not_cut,
 )
 from perturbations.learn import State, Step
 from perturbations.objectives import Aims
@@ -88,7 +87,7 @@ class Uap(Attack):
         steps = []
         for gap, gradient in zip(gaps.detach(), by_clip, strict=True):
             by_pattern = gradient.new_zeros(len(delta) + 1, *gradient.shape[1:])
-            add_by_slot(by_pattern, one, where_not_cut(gradient[None], total))
+            add_by_slot(by_pattern, one, gradient[None], total)
             steps.append(self._linear(problem, float(gap.abs()), back_from_the_network(by_pattern, one)))
         return min(steps, key=problem.budget.size)
 
