@@ -3,13 +3,16 @@
 The shapes are those of docs/file-formats.md. What cannot be read is left out; nothing raises.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lsap_cli.dashboard.words import DASH, one_line
 from lsap_cli.reports.rows import Rate, printable
 from lsap_cli.runs.history import number
 
+WORST = "◀"
 RATES = ("attacked_accuracy", "evasion_rate", "flagged_rate", "fooling_rate", "success_rate")
 
 
@@ -27,12 +30,25 @@ class Rung:
     """One attacker of the adaptive ladder against one defense.
 
     Attributes:
-        rates: by what they are of, such as `attacked accuracy`.
+        defense: that he is judged behind, or the detector, as `detector SPEC`.
+        name: his rung and what he does.
+        rates: (sampler, what it is of, rate), such as ("uniform", "attacked accuracy", ...).
+        worst: the samplers through which no other does more harm; their rates count.
     """
 
     defense: str
     name: str
-    rates: tuple[tuple[str, Rate], ...]
+    rates: tuple[tuple[str, str, Rate], ...]
+    worst: tuple[str, ...] = ()
+
+    def line(self, sampler: str) -> str:
+        """What he does, and what counts of it through a sampler; a detector's ladder has one, which is taken instead."""
+        mine = [one for one in self.rates if one[0] == sampler] or self.rates
+        if not mine:
+            return f"{one_line(self.name, 30):<30} {DASH}"
+        through, of, rate = mine[0]
+        mark = f" {WORST}" if through in self.worst or "" in self.worst else ""
+        return f"{one_line(self.name, 30):<30} {of.removeprefix('attacked ')} {rate}{mark}"
 
 
 @dataclass(frozen=True)
@@ -73,22 +89,30 @@ def read_checks(results: Mapping[str, Any]) -> list[Check]:
 def read_ladder(results: Mapping[str, Any]) -> list[Rung]:
     """Every rung of every defense and detector, with the rates of its rows, one sampler after the other."""
     return [
-        Rung(
-            f"detector {printable(defense['detector'])}"
-            if "detector" in defense
-            else printable(defense.get("defense", "")),
-            printable(rung.get("attack") or rung.get("rung") or ""),
-            tuple(
-                (f"{key.replace('_', ' ')}, {printable(row.get('sampler', ''))}", rate)
-                for row in _objects(rung.get("rows"))
-                for key in RATES
-                if (rate := read_rate(row.get(key)))
-            ),
-        )
+        _rung(defense, rung)
         for ladder in ("ladder", "detector_ladder")
         for defense in _objects(results.get(ladder))
         for rung in _objects(defense.get("rungs"))
     ]
+
+
+def _rung(defense: Mapping[str, Any], rung: Mapping[str, Any]) -> Rung:
+    attack, letter = printable(rung.get("attack") or ""), printable(rung.get("rung") or "")
+    against = printable(defense.get("detector") or defense.get("defense") or "")
+    name = attack.removesuffix(f" ({against})").removesuffix(f" (below {against})")
+    rates = [
+        (printable(row.get("sampler", "")), key.replace("_", " "), rate)
+        for row in _objects(rung.get("rows"))
+        for key in RATES
+        if (rate := read_rate(row.get(key)))
+    ]
+    worst = [one for one in _objects(defense.get("robust")) if printable(one.get("attack") or "") == attack]
+    return Rung(
+        f"detector {against}" if "detector" in defense else against,
+        f"{letter} {re.sub('^A[0-9] ', '', name)}".strip(),  # another ladder's rung may be this one's A0
+        tuple(rates),
+        tuple(printable(one.get("sampler", "")) for one in worst),
+    )
 
 
 def read_detectors(results: Mapping[str, Any]) -> list[Detector]:

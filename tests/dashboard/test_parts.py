@@ -102,14 +102,17 @@ def test_findings_are_read_in_the_shapes_that_defend_writes() -> None:
     (read,) = read_checks({"checks": [check]})
     assert (read.verdict, read.test, read.figure) == ("WARN", "noise does far less (jpeg)", "0.2")
     rows = [{"sampler": "uniform", "attacked_accuracy": RATE, "fooling_rate": None}]
-    ladder = [{"defense": "jpeg", "rungs": [{"rung": "A1", "attack": "A1 straight-through (jpeg)", "rows": rows}]}]
-    (rung,) = read_ladder({"ladder": ladder})
-    assert (rung.defense, rung.name) == ("jpeg", "A1 straight-through (jpeg)")
-    assert [(name, str(rate)) for name, rate in rung.rates] == [("attacked accuracy, uniform", "0.50 (2/4, 0.15–0.85)")]
+    through = {"rung": "A1", "attack": "A1 straight-through (jpeg)", "rows": rows}
+    longer = {"rung": "A2", "attack": "twice the steps (jpeg)", "rows": rows}
+    robust = [{"sampler": "uniform", "attack": "twice the steps (jpeg)"}]
+    first, second = read_ladder({"ladder": [{"defense": "jpeg", "rungs": [through, longer], "robust": robust}]})
+    assert (first.defense, first.name, second.name) == ("jpeg", "A1 straight-through", "A2 twice the steps")
+    assert first.line("uniform").split() == ["A1", "straight-through", "accuracy", "0.50", "(2/4,", "0.15–0.85)"]
+    assert second.line("uniform").endswith("accuracy 0.50 (2/4, 0.15–0.85) ◀")
     won = [{"sampler": "uniform", "evasion_rate": RATE}]
     below = [{"detector": "d", "rungs": [{"rung": "A2", "attack": "A2 bold (below d)", "rows": won}]}]
     (rung,) = read_ladder({"detector_ladder": below})
-    assert (rung.defense, rung.rates[0][0]) == ("detector d", "evasion rate, uniform")
+    assert (rung.defense, rung.name, rung.rates[0][:2]) == ("detector d", "A2 bold", ("uniform", "evasion rate"))
     curve = {"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.9, 1]}
     (detector,) = read_detectors({"detectors": [{"detector": "d", "attack": "r", "curve": curve, "auc": 0.8}]})
     assert detector.points == ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))

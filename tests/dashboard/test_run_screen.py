@@ -14,6 +14,7 @@ from lsap_cli.dashboard import watching
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.live import numbers
 from lsap_cli.dashboard.panes.look import LookPane
+from lsap_cli.dashboard.panes.robustness import RobustnessPane
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
 from lsap_cli.dashboard.screens.dialogs import PickRun
@@ -183,7 +184,7 @@ def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(run
         await until(pilot, app, "Robustness")
         await pilot.press("2")
         shown = await until(pilot, app, "iterative beats single-step")
-        for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "attacked accuracy, uniform 0.38 (3/8", "segments",
+        for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "accuracy 0.38 (3/8", "segments",
                       "0.75 0.10–0.90", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
             assert words in shown, words
         assert app.screen.query_one("#roc").display
@@ -193,6 +194,25 @@ def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(run
         assert isinstance(app.screen, CellScreen)
 
     play(runs, act, WIDE, runs / "second")
+
+
+def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        shown = await until(pilot, app, "no defense")
+        assert "jpeg:quality=75" in shown
+        pane = app.screen.query_one(RobustnessPane)
+        assert pane.max_scroll_y > 0
+        assert app.screen.query_one("#matrix").has_focus
+        await pilot.press("pagedown")
+        await until(pilot, app, "no adaptive ladder")
+        assert pane.scroll_y > 0
+        await pilot.press("pageup")
+        await until(pilot, app, "no attack")
+        assert pane.scroll_y == 0
+
+    play(runs, act, (80, 16), runs / "second")
 
 
 def test_the_slots_and_the_frames_play_and_stop_and_step(runs: Path) -> None:

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Static
 from textual_plot import HiResMode
 
 from lsap_cli.dashboard.findings import (
+    WORST,
     Check,
     Detector,
     Matrix,
@@ -26,7 +27,7 @@ from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import SHADES, Plot
 from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS, HeatTable, metrics_of, rate_of_row
 from lsap_cli.dashboard.words import BLUE, OCHER, ORANGE, escaped, one_line
-from lsap_cli.reports.rows import Rows
+from lsap_cli.reports.rows import NO_DEFENSE, Rows
 from lsap_cli.reports.tables import summary_sentences
 
 VERDICT_STYLES = {"PASS": BLUE, "WARN": OCHER, "FAIL": f"bold {ORANGE}"}
@@ -53,10 +54,10 @@ class RobustnessPane(VerticalScroll):
         self._shown: object = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="summary", markup=False)
         yield Static(id="choice")
         yield HeatTable(id="matrix")
         yield Static(id="cell-line", markup=False)
+        yield Static(id="summary", markup=False)
         for name in ("checks", "ladder", "samplers", "detectors"):
             yield Static(id=name, classes="section")
         yield Plot(id="roc")
@@ -76,7 +77,7 @@ class RobustnessPane(VerticalScroll):
             self.query_one(HeatTable).styles.height = len(self.rows.defenses) + 1
             self._show_choice(metrics)
             self._show_cell()
-        seen = (id(watch.results), self.app.theme, watch.loaded)
+        seen = (id(watch.results), self.app.theme, watch.loaded, self.sampler)
         if seen != self._shown:
             self._shown = seen
             self._show_findings(results)
@@ -117,7 +118,7 @@ class RobustnessPane(VerticalScroll):
     def _show_findings(self, results: Mapping[str, Any]) -> None:
         done = bool(results)
         self.query_one("#checks", Static).update(_checks(read_checks(results), done))
-        self.query_one("#ladder", Static).update(_ladder(read_ladder(results), done))
+        self.query_one("#ladder", Static).update(_ladder(read_ladder(results), self.sampler, done))
         self.query_one("#samplers", Static).update(_matrix(read_matrix(results), done))
         detectors = read_detectors(results)
         self.query_one("#detectors", Static).update(_detectors(detectors, done))
@@ -169,21 +170,26 @@ def _none(name: str, done: bool) -> Text:
 def _checks(checks: list[Check], done: bool) -> Text:
     if not checks:
         return _none("checks", done)
-    text = _title("Checks")
-    for one in checks:
+    order = list(VERDICT_STYLES)[::-1]  # what should not be believed yet comes first
+    ordered = sorted(checks, key=lambda one: order.index(one.verdict) if one.verdict in order else -1)
+    passed = sum(one.verdict == "PASS" for one in checks)
+    text = _title("Checks").append(f"  {passed} of {len(checks)} pass", style="dim")
+    for one in ordered:
         text.append(f"\n{one.verdict:<5}", style=VERDICT_STYLES.get(one.verdict, ""))
         text.append(f"{one.test}  ").append(one.figure, style="dim")
     return text
 
 
-def _ladder(rungs: list[Rung], done: bool) -> Text:
+def _ladder(rungs: list[Rung], sampler: str, done: bool) -> Text:
     """Every defense against every attacker; the worst counts."""
     if not rungs:
         return _none("adaptive ladder: no row comes from an attacker who knows the defense", done)
-    text = _title("Adaptive ladder").append("  the attacker knows the defense; the worst rung counts", style="dim")
-    for one in rungs:
-        rates = "  ".join(f"{name} {rate}" for name, rate in one.rates)
-        text.append(f"\n{one_line(one.defense, 28):<28} {one_line(one.name, 20):<20} {rates}")
+    text = _title("Adaptive ladder")
+    text.append(f"  sampler {sampler}; the attacker knows the defense; {WORST} does most harm, and counts", style="dim")
+    for defense, attackers in itertools.groupby(rungs, lambda one: one.defense):
+        text.append(f"\n{'no defense' if defense == NO_DEFENSE else defense}", style="bold")
+        for one in attackers:
+            text.append(f"\n  {one.line(sampler)}")
     return text
 
 

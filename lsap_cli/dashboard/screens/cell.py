@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Static
 
-from lsap_cli.dashboard.findings import read_ladder
+from lsap_cli.dashboard.findings import WORST, read_ladder
 from lsap_cli.dashboard.outcomes import Outcome, read_outcomes
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS
@@ -33,13 +34,13 @@ class CellScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall wide"):
-            yield Static(self._facts(), id="cell-facts", markup=False)
+            with VerticalScroll(id="cell-facts"):
+                yield Static(self._facts(), markup=False)
             table: DataTable[str] = DataTable(cursor_type="row", id="videos")
             yield table
             yield Static("reading each video …", id="cell-note")
 
     def on_mount(self) -> None:
-        self.query_one("#videos", DataTable).add_columns("video", "label", "clean", "now", "outcome")
         self.query_one("#videos").focus()
         self._read(self._watch.folder)
 
@@ -51,11 +52,18 @@ class CellScreen(ModalScreen[None]):
     def _fill(self, outcomes: list[Outcome]) -> None:
         table = self.query_one("#videos", DataTable)
         ordered = sorted(outcomes, key=lambda one: (one.correct is not False, not one.changed, one.video))
-        for one in ordered[:MOST_VIDEOS]:
-            table.add_row(
+        rows = [
+            (
                 one_line(one.video, 32), one_line(one.label or DASH, 18), one_line(one.clean_prediction, 18),
                 one_line(one.prediction, 18), outcome_words(one),
-            )  # fmt: skip
+            )
+            for one in ordered[:MOST_VIDEOS]
+        ]  # fmt: skip
+        for name, *cells in zip(("video", "label", "clean", "now", "outcome"), *rows, strict=True):
+            table.add_column(
+                name, width=max(map(cell_len, [name, *cells]))
+            )  # widths of its own come after a first drawing
+        table.add_rows(rows)
         note = f"{len(outcomes)} videos" if outcomes else "this run keeps no outcome of each video (records.jsonl)"
         self.query_one("#cell-note", Static).update(f"{note}   [dim]Esc: back[/dim]")
 
@@ -67,11 +75,10 @@ class CellScreen(ModalScreen[None]):
         if row is not None:
             lines += row_lines(row)
         rungs = [one for one in read_ladder(self._watch.results or {}) if one.defense in (defense, "")]
-        lines.append("adaptive ladder:" if rungs else "adaptive ladder: none was measured for this defense")
-        lines += [
-            f"  {one_line(one.name, 24):<24} " + "  ".join(f"{name} {rate}" for name, rate in one.rates)
-            for one in rungs
-        ]
+        lines.append(
+            f"adaptive ladder ({WORST} counts):" if rungs else "adaptive ladder: none was measured for this defense"
+        )
+        lines += [f"  {one.line(sampler)}" for one in rungs]
         return "\n".join(lines)
 
 

@@ -44,7 +44,8 @@ class RunScreen(Page):
 videos; the coherence of the pattern over time; the step size; the pace. apply: the files, and what a reader finds
 changed in them. defend: the matrix while it fills up.
 [b]Robustness[/b]  defenses (rows) by attacks (columns). Look at *no defense, no attack* first: a model that is often wrong
-there says little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell.
+there says little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell; PgDn goes
+on to what was found, the checks, the adaptive ladder, the sampler matrix and the ROC.
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 [b]Look[/b]  the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
@@ -59,6 +60,8 @@ A demo has three parts; it shows the one that works, until you choose another wi
         Binding("v", "view", "Next curve"),
         Binding("s", "sampler", "Sampler"),
         Binding("m", "metric", "Metric"),
+        Binding("pagedown", "page(1)", "More", key_display="PgDn", priority=True),
+        Binding("pageup", "page(-1)", "Back up", show=False, priority=True),
         Binding("space", "play", "Play", priority=True),
         Binding("left", "step(-1)", "Last frame", show=False, priority=True),
         Binding("right", "step(1)", "Next frame", show=False, priority=True),
@@ -212,12 +215,14 @@ A demo has three parts; it shows the one that works, until you choose another wi
             return tab == "look"
         if action == "view":
             return tab in ("live", "look")
-        if action in ("sampler", "metric"):
+        if action in ("sampler", "metric", "page"):
             return tab == "robustness"
         if action == "part":
             return self._is_demo
-        if action in ("stop", "resume"):
-            return live == (action == "stop")
+        if action == "stop":
+            return live
+        if action == "resume":
+            return not live and self.current.facts.state != "done"
         return True
 
     def action_back(self) -> None:
@@ -240,6 +245,14 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def action_metric(self) -> None:
         self.query_one(RobustnessPane).next_metric(self.current)
+
+    def action_page(self, by: int) -> None:
+        """What is found lies below the matrix, which holds the focus."""
+        pane = self.query_one(RobustnessPane)
+        if by > 0:
+            pane.scroll_page_down()
+        else:
+            pane.scroll_page_up()
 
     def action_play(self) -> None:
         self.query_one(LookPane).toggle()

@@ -28,7 +28,7 @@ def short_spec(spec: str, room: int) -> str:
         return spec
     name, _, settings = spec.partition(":")
     values = ",".join(part.partition("=")[2] or part for part in settings.split(","))
-    return one_line(f"{name}:{values}", room)
+    return one_line(f"{name}:{values}" if values else name, room)
 
 
 def metrics_of(rows: Rows) -> list[str]:
