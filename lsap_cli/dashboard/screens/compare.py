@@ -55,7 +55,7 @@ rows. Without outcomes of each video there is no test; then look whether the int
             yield Static("Settings that differ", classes="heading")
             settings: DataTable[Text] = DataTable(cursor_type="none", id="settings")
             yield settings
-            yield Static("Figures", classes="heading")
+            yield Static("Figures", id="of", classes="heading")
             figures: DataTable[Text] = DataTable(cursor_type="none", id="figures")
             yield figures
             for kind in COMPARED:
@@ -110,14 +110,19 @@ rows. Without outcomes of each video there is no test; then look whether the int
         table.add_columns("attack · defense · sampler", self.names[0])
         for name in self.names[1:]:
             table.add_columns(name, "p (pairs)")
-        table.add_columns("of")
         rows = [read_rows(watch.results)[0] for watch in watches]
         lines = compared(rows, outcomes)
+        metrics = {cells[-1].plain for _, cells in lines}
+        if len(metrics) == 1:  # said once, above
+            self.query_one("#of", Static).update(f"Figures: {metrics.pop()}")
+            lines = [(label, cells[:-1]) for label, cells in lines]
+        else:
+            table.add_columns("of")
         for label, cells in lines:
             table.add_row(Text(label), *cells)
         if not lines:
             table.add_row(
-                Text("the runs have no cell (attack, defense, sampler) in common"), *[Text()] * (2 * len(rows))
+                Text("the runs have no cell (attack, defense, sampler) in common"), *[Text()] * (len(table.columns) - 1)
             )
 
 

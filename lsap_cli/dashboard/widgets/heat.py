@@ -47,7 +47,7 @@ class HeatTable(DataTable[Text]):
         defense: str
 
     def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id, cursor_type="cell", cell_padding=0)
+        super().__init__(id=id, cursor_type="cell", cell_padding=0, cursor_background_priority="css")
         self._attacks: list[str] = []
         self._defenses: list[str] = []
         self._shown: object = None
