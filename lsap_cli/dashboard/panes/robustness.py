@@ -160,7 +160,7 @@ def _summary(watch: RunWatch, rows: Rows) -> str:
 
 
 def _title(name: str) -> Text:
-    return Text(name, style="bold")
+    return Text().append(name, style="bold")  # not the style of all that follows
 
 
 def _none(name: str, done: bool) -> Text:
