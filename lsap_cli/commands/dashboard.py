@@ -134,7 +134,9 @@ def _kind(name: str, annotation: Any) -> "FieldKind":
 
 def _show(root: Path, opened: Path | None) -> None:
     from lsap_cli.dashboard.app import Dashboard
+    from lsap_cli.dashboard.terminal import end_with
 
+    end_with(sys.stdin.fileno())
     app = Dashboard(root, commands(), opened)
     app.run()
     if app.return_code:

@@ -90,7 +90,7 @@ class RunWatch:
     def __init__(self, folder: Path, quick: bool = False) -> None:
         self.folder = folder
         self.partial = False
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.history = self._reading = History()
         self._quick = quick
         self.tally = Tally()

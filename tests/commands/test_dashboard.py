@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -77,3 +78,23 @@ def test_a_watched_run_goes_on_when_the_dashboard_is_closed(world: World, tmp_pa
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["status"] == "done"
     assert "--dashboard" not in facts["command_line"]
+
+
+def test_it_ends_with_its_terminal_though_no_signal_says_so(tmp_path: Path) -> None:
+    handle, inner = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color"}
+    line = [sys.executable, "-c", SCRIPT, "dashboard", str(tmp_path)]
+    with subprocess.Popen(
+        line, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
+    ) as process:
+        os.close(inner)
+        try:
+            shown = b""
+            end = time.monotonic() + 120
+            while b"demo" not in shown and time.monotonic() < end:
+                shown += os.read(handle, 65536) if select.select([handle], [], [], 0.1)[0] else b""
+            assert b"demo" in shown, shown[-2000:]
+            os.close(handle)
+            assert process.wait(timeout=60) == 128 + signal.SIGHUP
+        finally:
+            process.kill()

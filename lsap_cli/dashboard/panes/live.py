@@ -99,7 +99,7 @@ class LivePane(Vertical):
             if all(view.size.height for view in self._views if view.display):
                 self._show_curves(watch)  # drawn together with the figures
             else:
-                self.call_after_refresh(self._show_curves_locked, watch)
+                self.call_after_refresh(self._show_curves, watch)
         elif command == "apply":
             self._show_files(history)
         elif command == "defend":
@@ -108,18 +108,15 @@ class LivePane(Vertical):
                 self.query_one(HeatTable).show(rows, rows.samplers[0], metrics_of(rows)[0])
         self.query_one(LogView).show(history)
 
-    def _show_curves_locked(self, watch: RunWatch) -> None:
-        with watch.lock:
-            self._show_curves(watch)
-
     def _show_curves(self, watch: RunWatch) -> None:
         """Once the plots have their size; of a live run not at every event, as plots cost the most."""
         seen = [view for view in self._views if view.display and view.size.height]
         if watch.facts.live and time.monotonic() - self._drawn < CURVE_SECONDS * len(seen):
             return
         self._drawn = time.monotonic()
-        for view in seen:
-            view.show([watch.history])
+        with watch.lock:
+            for view in seen:
+                view.show([watch.history])
 
     def _show_progress(self, watch: RunWatch) -> None:
         bar = self.query_one(ProgressBar)

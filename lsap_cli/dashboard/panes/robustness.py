@@ -30,7 +30,7 @@ from lsap_cli.dashboard.words import BLUE, OCHER, ORANGE, escaped, one_line
 from lsap_cli.reports.rows import NO_DEFENSE, Rows
 from lsap_cli.reports.tables import summary_sentences
 
-VERDICT_STYLES = {"PASS": BLUE, "WARN": OCHER, "FAIL": f"bold {ORANGE}"}
+VERDICT_STYLES = {"FAIL": f"bold {ORANGE}", "WARN": OCHER, "PASS": BLUE}  # what should not be believed yet comes first
 LEGEND = "bright: the model holds · dark: it is fooled · in a cell: rate, count, 95 % interval"
 
 
@@ -170,7 +170,7 @@ def _none(name: str, done: bool) -> Text:
 def _checks(checks: list[Check], done: bool) -> Text:
     if not checks:
         return _none("checks", done)
-    order = list(VERDICT_STYLES)[::-1]  # what should not be believed yet comes first
+    order = list(VERDICT_STYLES)
     ordered = sorted(checks, key=lambda one: order.index(one.verdict) if one.verdict in order else -1)
     passed = sum(one.verdict == "PASS" for one in checks)
     text = _title("Checks").append(f"  {passed} of {len(checks)} pass", style="dim")

@@ -1,0 +1,25 @@
+"""The terminal that the dashboard is drawn on, and what happens when it goes away."""
+
+import os
+import select
+import signal
+import threading
+
+
+def end_with(terminal: int) -> None:
+    """Ends this process when its terminal is gone, as a hang-up signal would.
+
+    That signal comes only to whom the terminal controls. Without it, reads say at once that there is nothing, and the
+    dashboard would ask again and again. Runs that it started are processes of their own and go on.
+
+    Args:
+        terminal: its file descriptor.
+    """
+    poller = select.poll()
+    poller.register(terminal, 0)  # no event but the end, which is always told
+
+    def wait() -> None:
+        if any(event & select.POLLHUP for _, event in poller.poll()):
+            os._exit(128 + signal.SIGHUP)  # nothing is left to be drawn or written
+
+    threading.Thread(target=wait, name="terminal", daemon=True).start()
