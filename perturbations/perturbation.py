@@ -111,9 +111,12 @@ class Perturbation:
         Returns:
             (T, 3, H, W) uint8.
         """
-        height, width = frames.shape[2:]
-        slots = self.binding.slots(indices, frame_count)
-        return add_levels(frames, of_slots(self.levels(height, width), slots))
+        levels = self.levels(*frames.shape[2:])
+        perturbed = frames.clone()
+        for frame, slot in zip(perturbed, self.binding.slots(indices, frame_count).tolist(), strict=True):
+            if slot != NO_SLOT:
+                frame.copy_(add_levels(frame, levels[slot]))  # frame by frame, which stays in the cache
+        return perturbed
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""

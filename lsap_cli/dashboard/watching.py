@@ -1,6 +1,7 @@
 """Watching in the background: threads that read run folders and say when something is new. They touch no widget."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from lsap_cli.runs.reading import (
 )
 
 LOOK_EVERY_SECONDS = 0.35
+ASIDE_SECONDS = 3.0  # instead, where the run needs all cores: what is drawn is taken from it
+FREE_CORES = 0.5  # less than this much of one is left
 FACTS_EVERY_SECONDS = 1.0
 LIST_EVERY_SECONDS = 1.0
 LONG_BYTES = 2**24  # of events that take a moment to read
@@ -85,10 +88,12 @@ class RunWatch:
     Args:
         folder: of the run.
         quick: the first look at a long run reads parts of its events, so that there is something to show at once.
+        polite: steps aside for a run that needs all cores.
     """
 
-    def __init__(self, folder: Path, quick: bool = False) -> None:
+    def __init__(self, folder: Path, quick: bool = False, polite: bool = False) -> None:
         self.folder = folder
+        self._polite = polite
         self.partial = False
         self.lock = threading.RLock()
         self.history = self._reading = History()
@@ -101,6 +106,14 @@ class RunWatch:
         self._events, self._records = Tail(folder / EVENTS_FILE), Tail(folder / RECORDS_FILE)
         self._stamps: dict[str, int | None] = {}
         self._looked = time.monotonic()
+
+    @property
+    def steps_aside(self) -> bool:
+        """Whether the run leaves no core of this machine free, by what it last wrote about itself, and comes first."""
+        usage = self.history.last_usage
+        if not self._polite or not self.facts.live or usage is None or usage.cpu_percent is None:
+            return False
+        return usage.cpu_percent / 100 > (os.cpu_count() or 1) - FREE_CORES
 
     @property
     def problems(self) -> list[str]:
@@ -159,6 +172,10 @@ class RunWatch:
         with self.lock:
             self.history, self.partial = found, True
         return True
+
+    def pause(self, took: float) -> float:
+        """Seconds until the next look, of which the last one took some."""
+        return max(ASIDE_SECONDS if self.steps_aside else LOOK_EVERY_SECONDS, took)
 
     def close(self) -> None:
         self._events.close()

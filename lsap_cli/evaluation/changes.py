@@ -22,10 +22,15 @@ class Changes:
 
     def add(self, before: Tensor, after: Tensor) -> None:
         """Counts frames: (..., 3, H, W) uint8 twice."""
-        sizes = torch.maximum(before, after).sub_(torch.minimum(before, after))
-        counts = torch.bincount(sizes.flatten().cpu(), minlength=BYTE_VALUES)
+        if after is before:
+            self.elements += before.numel()
+            return
+        counts = torch.zeros(BYTE_VALUES, dtype=torch.int64)
+        for one, other in zip(before.flatten(0, -4), after.flatten(0, -4), strict=True):  # each stays in the cache
+            sizes = torch.maximum(one, other).sub_(torch.minimum(one, other))
+            counts += torch.bincount(sizes.flatten().cpu(), minlength=BYTE_VALUES)
         values = torch.arange(BYTE_VALUES)
-        self.elements += sizes.numel()
+        self.elements += before.numel()
         self.absolute += int((counts * values).sum())
         self.squares += int((counts * values.square()).sum())
         self.largest = max(self.largest, int(values[counts > 0].max()))

@@ -27,6 +27,7 @@ from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
 NATIVE_BYTES = 2**29  # frames of one video held at its own size at a time, in bytes
+IN_CACHE = 4  # frames that are made numbers of at a time, while the processor has them at hand
 FLOATS = 8  # how much larger they are as numbers, with the copies and neighbors that defenses hold
 
 
@@ -113,7 +114,10 @@ class Numbers:
         """Some of the frames, (K,) int64 -> (K, 3, H, W) float32 in [0, 1]; not to be changed."""
         if not torch.equal(needed, self._needed):
             self._numbers = torch.empty(0)  # let go of the old ones before new ones are made
-            self._numbers = self.frames[torch.searchsorted(self.have, needed)].float().div_(255)
+            self._numbers = torch.empty(len(needed), *self.frames.shape[1:])
+            rows = torch.searchsorted(self.have, needed)
+            for made, some in zip(self._numbers.split(IN_CACHE), rows.split(IN_CACHE), strict=True):
+                made.copy_(self.frames.index_select(0, some)).div_(255)
             self._needed = needed
         return self._numbers
 
@@ -275,9 +279,10 @@ class Judge:
 
     def _labels(self, shrunk: Tensor, wanted: Tensor, chosen: Iterable[Tensor]) -> list[int]:
         """One class number a sampler, from the frames numbered `wanted`."""
-        frames = self.classifier.geometry.crop(shrunk)
-        clips = torch.cat([frames[torch.searchsorted(wanted, indices)] for indices in chosen])
-        labels: list[int] = self._classify(clips).tolist()
+        frames = self.classifier.geometry.crop(shrunk).contiguous()
+        indices = torch.cat(list(chosen))
+        clips = frames.index_select(0, torch.searchsorted(wanted, indices).flatten())  # whole frames, not byte by byte
+        labels: list[int] = self._classify(clips.unflatten(0, indices.shape)).tolist()
         return labels
 
     def _is_deterministic(self, spec: str) -> bool:
@@ -314,7 +319,7 @@ class Judge:
         with self.cost.of("network"), torch.inference_mode():
             return torch.cat(
                 [
-                    self.classifier.score(part.to(self.device).float() / 255).softmax(1).cpu()
+                    self.classifier.score(part.to(self.device).float().div_(255)).softmax(1).cpu()
                     for part in clips.split(self.batch)
                 ]
             )
@@ -342,9 +347,14 @@ def defended_bytes(defense: Defense | None, frames: Tensor, have: Tensor, wanted
         frame_count: frames of the whole video.
     """
     if defense is None:
-        return frames if len(have) == len(wanted) else frames[torch.searchsorted(have, wanted)]
+        return _numbered(frames, have, wanted)
     needed = defense.needs(wanted, frame_count)
     return _whole_levels(defense, Numbers(frames, have).of(needed), needed, wanted, frame_count)
+
+
+def _numbered(frames: Tensor, have: Tensor, wanted: Tensor) -> Tensor:
+    """Those of the frames, numbered `have`, that are wanted; all of them, not copied, if all are. Both without repeats."""
+    return frames if len(have) == len(wanted) else frames.index_select(0, torch.searchsorted(have, wanted))
 
 
 def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
@@ -352,7 +362,7 @@ def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tenso
     defended = defense.defend(numbers, have, wanted, frame_count)
     if defended.untyped_storage().data_ptr() == numbers.untyped_storage().data_ptr():
         defended = defended.clone()
-    return defended.mul_(255).round_().to(torch.uint8)
+    return defended.mul_(255).round_().to(torch.int16).to(torch.uint8)  # straight to bytes takes torch twice as long
 
 
 def _needs(defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor:

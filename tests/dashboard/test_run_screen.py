@@ -330,6 +330,37 @@ def test_events_are_on_the_screen_within_half_a_second_and_a_resume_is_followed(
     play(tmp_path / "runs", act, opened=folder)
 
 
+def test_it_steps_aside_for_a_run_that_needs_all_cores_but_not_for_a_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    busy = {"memory_bytes": 1, "cpu_percent": 185.0}
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "processor 185 %")
+        await until(pilot, app, "drawn every 3 s")
+        screen = app.screen
+        assert isinstance(screen, RunScreen)
+        run.event("usage", **busy | {"cpu_percent": 120.0})
+        await pilot.pause(1.5)
+        assert "processor 185 %" in words_on(app), "three seconds are not over"
+        await until(pilot, app, "processor 120 %", 6)
+        assert "drawn every 3 s" not in await until(pilot, app, "generate")
+        run.event("usage", **busy)
+        await until(pilot, app, "drawn every 3 s", 2)
+        screen._is_demo = True
+        screen._follow(screen.folder)
+        run.event("usage", **busy | {"cpu_percent": 190.0})
+        await pilot.pause(3.5)
+        run.event("usage", **busy | {"cpu_percent": 191.0})
+        await until(pilot, app, "processor 191 %", 2)
+
+    with Run(tmp_path / "run", "generate", {"model": "demo"}, []) as run:
+        run.event("stage", name="learning", steps=100)
+        run.event("usage", **busy)
+        play(tmp_path, act, opened=tmp_path / "run")
+
+
 def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
     records = (runs / "second" / "records.jsonl").read_text().splitlines()
     folder = runs / "filling"

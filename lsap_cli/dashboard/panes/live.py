@@ -4,8 +4,10 @@ import time
 from datetime import datetime
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
+from textual.events import Mount
 from textual.widgets import DataTable, ProgressBar, RichLog
 
 from lsap_cli.dashboard.curves import KINDS, pace
@@ -19,7 +21,8 @@ from lsap_cli.reports.rows import printable
 from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
-CURVE_SECONDS = 1.0  # between two drawings, for each curve that is seen: they cost far more than figures
+CURVE_SECONDS = 2.0  # between two drawings, for each curve that is seen: they cost far more than figures
+CURVE_ASIDE_SECONDS = 15.0  # instead, where the run needs all cores
 LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 
@@ -52,6 +55,14 @@ class LogView(RichLog):
         self._written = history.logged
 
 
+class Bar(ProgressBar):
+    """A bar without a clock: its own would draw it anew every second, for a time left that is not shown."""
+
+    @on(Mount)
+    def without_clock(self, event: Mount) -> None:
+        event.prevent_default()
+
+
 class LivePane(Vertical):
     """The first tab."""
 
@@ -67,7 +78,7 @@ class LivePane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Words(id="numbers", markup=False)
-        yield ProgressBar(total=1.0, show_eta=False, id="progress")
+        yield Bar(total=1.0, show_eta=False, id="progress")
         with Grid(id="curves"):
             yield from self._views
         table: DataTable[str] = DataTable(cursor_type="row", id="files")
@@ -111,7 +122,8 @@ class LivePane(Vertical):
     def _show_curves(self, watch: RunWatch) -> None:
         """Once the plots have their size; of a live run not at every event, as plots cost the most."""
         seen = [view for view in self._views if view.display and view.size.height]
-        if watch.facts.live and time.monotonic() - self._drawn < CURVE_SECONDS * len(seen):
+        pause = CURVE_ASIDE_SECONDS if watch.steps_aside else CURVE_SECONDS * len(seen)
+        if watch.facts.live and time.monotonic() - self._drawn < pause:
             return
         self._drawn = time.monotonic()
         with watch.lock:

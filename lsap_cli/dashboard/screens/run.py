@@ -18,7 +18,7 @@ from lsap_cli.dashboard.panes.look import LookPane
 from lsap_cli.dashboard.panes.robustness import RobustnessPane
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import run_seconds
-from lsap_cli.dashboard.watching import LOOK_EVERY_SECONDS, RunWatch, Watcher
+from lsap_cli.dashboard.watching import ASIDE_SECONDS, RunWatch, Watcher
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import ORANGE, duration, escaped, state_text
@@ -49,6 +49,7 @@ on to what was found, the checks, the adaptive ladder, the sampler matrix and th
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 [b]Look[/b]  the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
+*Drawn every 3 s*: the run needs all cores of this machine, and drawing would slow it down. Keys work at once.
 [b]Facts[/b]  settings, versions, files, and what is damaged.
 
 A demo has three parts; it shows the one that works, until you choose another with [ and ].
@@ -120,11 +121,12 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def _follow(self, folder: Path) -> None:
         self._end()
-        self.current = watch = RunWatch(folder, quick=True)
+        # a demo is there to be looked at; any other run comes first
+        self.current = watch = RunWatch(folder, quick=True, polite=not self._is_demo)
         self._watcher = Watcher(
             watch.look,
             lambda: self.post_message(self.Changed(watch)),
-            lambda took: max(LOOK_EVERY_SECONDS, took),
+            watch.pause,
             watch.close,
         )
         self._watcher.start()
@@ -150,9 +152,10 @@ A demo has three parts; it shows the one that works, until you choose another wi
             self._is_demo = True
         if self._is_demo:
             self._choose_part()
-        if self.current.facts.live and time.monotonic() - self._shown >= TICK_SECONDS:
+        aside = self.current.steps_aside
+        if self.current.facts.live and time.monotonic() - self._shown >= (ASIDE_SECONDS if aside else TICK_SECONDS):
             self._show()  # curves that waited for their turn
-        else:
+        elif not aside:
             self._show_title()
 
     def _choose_part(self) -> None:
@@ -198,6 +201,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             state_text(facts.state).markup,
             duration(seconds),
             escaped(facts.classifier, 24),
+            f"drawn every {ASIDE_SECONDS:.0f} s" if self.current.steps_aside else "",
         ]
         error = f"  [bold {ORANGE}]{escaped(facts.error, 60)}[/]" if facts.error else ""
         self.query_one("#title", Words).put(" · ".join(part for part in parts if part) + error)
