@@ -23,10 +23,11 @@ from lsap_cli.runs.reading import (
 )
 
 LOOK_EVERY_SECONDS = 0.35
-ASIDE_SECONDS = 3.0  # instead, where the run needs all cores: what is drawn is taken from it
+ASIDE_SECONDS = 5.0  # instead, where the run needs all cores: what is drawn is taken from it
 FREE_CORES = 0.5  # less than this much of one is left
 FACTS_EVERY_SECONDS = 1.0
 LIST_EVERY_SECONDS = 1.0
+COVERED_LIST_SECONDS = 15.0  # instead, while another screen covers the list
 LONG_BYTES = 2**24  # of events that take a moment to read
 LIST_SHARE = 0.02  # of one core that looking through the folders may take
 
@@ -229,17 +230,23 @@ class Watcher(threading.Thread):
     ) -> None:
         super().__init__(name="watcher", daemon=True)
         self._look, self._tell, self._pause, self._end = look, tell, pause, end
-        self._done = threading.Event()
+        self._done, self._awake = threading.Event(), threading.Event()
 
     def stop(self) -> None:
         self._done.set()
+        self._awake.set()
+
+    def wake(self) -> None:
+        """Ends the pause that it is in, or the next one."""
+        self._awake.set()
 
     def run(self) -> None:
         while not self._done.is_set():
             start = time.thread_time()
             if self._look() and not self._done.is_set():
                 self._tell()
-            self._done.wait(self._pause(time.thread_time() - start))
+            self._awake.wait(self._pause(time.thread_time() - start))
+            self._awake.clear()
         self._end()
 
 
@@ -249,6 +256,7 @@ class ListWatch:
     def __init__(self, root: Path) -> None:
         self.summaries: list[Summary] = []
         self.looks = 0
+        self.covered = False
         self._summarizer = Summarizer(root)
 
     def look(self) -> bool:
@@ -262,4 +270,5 @@ class ListWatch:
         if self.looks == 1:
             return 0.0
         # The second look reads all figures for the first time, and says nothing on what the next ones take.
-        return LIST_EVERY_SECONDS if self.looks == 2 else max(LIST_EVERY_SECONDS, took / LIST_SHARE)
+        every = COVERED_LIST_SECONDS if self.covered else LIST_EVERY_SECONDS
+        return every if self.looks == 2 else max(every, took / LIST_SHARE)

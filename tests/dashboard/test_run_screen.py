@@ -22,6 +22,7 @@ from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.runs import Run
+from lsap_cli.runs.usage import UsageWriter
 from tests.dashboard.conftest import WIDE, play, until, words_on
 
 
@@ -334,24 +335,25 @@ def test_it_steps_aside_for_a_run_that_needs_all_cores_but_not_for_a_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(UsageWriter, "start", lambda _: None)  # what it uses is told below
     busy = {"memory_bytes": 1, "cpu_percent": 185.0}
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "processor 185 %")
-        await until(pilot, app, "drawn every 3 s")
+        await until(pilot, app, "drawn every 5 s")
         screen = app.screen
         assert isinstance(screen, RunScreen)
         run.event("usage", **busy | {"cpu_percent": 120.0})
         await pilot.pause(1.5)
-        assert "processor 185 %" in words_on(app), "three seconds are not over"
-        await until(pilot, app, "processor 120 %", 6)
-        assert "drawn every 3 s" not in await until(pilot, app, "generate")
+        assert "processor 185 %" in words_on(app), "five seconds are not over"
+        await until(pilot, app, "processor 120 %", 8)
+        assert "drawn every 5 s" not in await until(pilot, app, "generate")
         run.event("usage", **busy)
-        await until(pilot, app, "drawn every 3 s", 2)
+        await until(pilot, app, "drawn every 5 s", 2)
         screen._is_demo = True
         screen._follow(screen.folder)
         run.event("usage", **busy | {"cpu_percent": 190.0})
-        await pilot.pause(3.5)
+        await pilot.pause(5.5)
         run.event("usage", **busy | {"cpu_percent": 191.0})
         await until(pilot, app, "processor 191 %", 2)
 

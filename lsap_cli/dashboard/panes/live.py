@@ -22,7 +22,7 @@ from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
 CURVE_SECONDS = 2.0  # between two drawings, for each curve that is seen: they cost far more than figures
-CURVE_ASIDE_SECONDS = 15.0  # instead, where the run needs all cores
+CURVE_ASIDE_SECONDS = 30.0  # instead, where the run needs all cores
 LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 

@@ -60,9 +60,8 @@ class CellScreen(ModalScreen[None]):
             for one in ordered[:MOST_VIDEOS]
         ]  # fmt: skip
         for name, *cells in zip(("video", "label", "clean", "now", "outcome"), *rows, strict=True):
-            table.add_column(
-                name, width=max(map(cell_len, [name, *cells]))
-            )  # widths of its own come after a first drawing
+            # A table that sizes its columns itself does so after it was drawn once.
+            table.add_column(name, width=max(map(cell_len, [name, *cells])))
         table.add_rows(rows)
         note = f"{len(outcomes)} videos" if outcomes else "this run keeps no outcome of each video (records.jsonl)"
         self.query_one("#cell-note", Static).update(f"{note}   [dim]Esc: back[/dim]")

@@ -49,7 +49,7 @@ on to what was found, the checks, the adaptive ladder, the sampler matrix and th
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 [b]Look[/b]  the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
-*Drawn every 3 s*: the run needs all cores of this machine, and drawing would slow it down. Keys work at once.
+*Drawn every 5 s*: the run needs all cores of this machine, and drawing would slow it down. Keys work at once.
 [b]Facts[/b]  settings, versions, files, and what is damaged.
 
 A demo has three parts; it shows the one that works, until you choose another with [ and ].

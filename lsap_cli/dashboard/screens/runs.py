@@ -136,7 +136,13 @@ Mark runs with Space, then compare them with c.
         self._rows = []  # columns have other widths
         self._show()
 
+    def on_screen_suspend(self) -> None:
+        self._watch.covered = True
+
     def on_screen_resume(self) -> None:
+        self._watch.covered = False
+        if self._watcher is not None:
+            self._watcher.wake()
         self._show()
 
     @on(DataTable.RowHighlighted)
