@@ -114,7 +114,7 @@ class Numbers:
         """Some of the frames, (K,) int64 -> (K, 3, H, W) float32 in [0, 1]; not to be changed."""
         if not torch.equal(needed, self._needed):
             self._numbers = torch.empty(0)  # let go of the old ones before new ones are made
-            self._numbers = torch.empty(len(needed), *self.frames.shape[1:])
+            self._numbers = self.frames.new_empty((len(needed), *self.frames.shape[1:]), dtype=torch.float32)
             rows = torch.searchsorted(self.have, needed)
             for made, some in zip(self._numbers.split(IN_CACHE), rows.split(IN_CACHE), strict=True):
                 made.copy_(self.frames.index_select(0, some)).div_(255)

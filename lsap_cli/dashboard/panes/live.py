@@ -22,7 +22,7 @@ from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
 CURVE_SECONDS = 2.0  # between two drawings, for each curve that is seen: they cost far more than figures
-CURVE_ASIDE_SECONDS = 30.0  # instead, where the run needs all cores
+CURVE_ASIDE_SECONDS = 5.0  # instead, where the run needs all cores
 LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 
@@ -122,7 +122,7 @@ class LivePane(Vertical):
     def _show_curves(self, watch: RunWatch) -> None:
         """Once the plots have their size; of a live run not at every event, as plots cost the most."""
         seen = [view for view in self._views if view.display and view.size.height]
-        pause = CURVE_ASIDE_SECONDS if watch.steps_aside else CURVE_SECONDS * len(seen)
+        pause = (CURVE_ASIDE_SECONDS if watch.steps_aside else CURVE_SECONDS) * len(seen)
         if watch.facts.live and time.monotonic() - self._drawn < pause:
             return
         self._drawn = time.monotonic()
@@ -184,12 +184,11 @@ def _learning_numbers(watch: RunWatch) -> list[str]:
     unseen = f"unseen videos fooled {found.value:.2f} ({found.low:.2f}–{found.high:.2f}, n {found.of})" if found else ""
     left = f"{duration(step.left)} left" if watch.facts.live and step.left is not None else ""
     speed = pace(history)
-    first = [f"step {step.number:.0f}", f"loss {figure(step.loss, 3)}", batch]
+    first = [f"step {step.number:.0f}", left, f"loss {figure(step.loss, 3)}", batch]
     second = [
         f"coherence {figure(step.coherence)}" if step.coherence is not None else "",
         f"step size {step.step_size * 255:.2f}/255" if step.step_size is not None else "",
         f"{speed:.0f} clips/s" if speed is not None else "",
-        left,
     ]
     return [_joined(first), _joined([unseen, *second])]
 

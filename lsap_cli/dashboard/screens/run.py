@@ -39,7 +39,7 @@ class RunScreen(Page):
         folder: of the run; it need not hold anything yet.
     """
 
-    HELP = """\
+    HELP = f"""\
 [b]Live[/b]  generate: the loss of the batches; how many of their clips are fooled, with the 95 % band, and ● on unseen
 videos; the coherence of the pattern over time; the step size; the pace. apply: the files, and what a reader finds
 changed in them. defend: the matrix while it fills up.
@@ -49,7 +49,8 @@ on to what was found, the checks, the adaptive ladder, the sampler matrix and th
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 [b]Look[/b]  the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
-*Drawn every 5 s*: the run needs all cores of this machine, and drawing would slow it down. Keys work at once.
+*Drawn every {ASIDE_SECONDS:.0f} s*: the run needs all cores of this machine, and drawing would slow it down; curves follow later.
+Keys work at once.
 [b]Facts[/b]  settings, versions, files, and what is damaged.
 
 A demo has three parts; it shows the one that works, until you choose another with [ and ].
