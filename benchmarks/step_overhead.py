@@ -4,7 +4,7 @@
 
 Each round times one whole step (draw, path, add, round, score, loss, gradient, update) and one bare forward and
 backward of the same batch, in turn; the figures are medians over the rounds, and the ratio of the means, to which rarer
-work (a weighing of gradients every 50 steps) belongs. `waiting` is the part of a step in which
+work (a weighing of gradients every 100 steps) belongs. `waiting` is the part of a step in which
 the network waits for its batch. Peak memory is measured in two more processes, one for each kind of step.
 """
 

@@ -88,8 +88,21 @@ def _through(
 
 def at_the_network(delta: Tensor, batch: Batch) -> Tensor:
     """Delta after its way through a video's size to the network, with a last slot of zeros: (P + 1, 3, h, w)."""
-    pattern = batch.rows @ delta @ batch.columns.T
-    return torch.cat([pattern, torch.zeros_like(pattern[:1])]).contiguous(memory_format=torch.channels_last)
+    there = _both_ways(batch.rows, delta.permute(2, 3, 0, 1), batch.columns)
+    pattern = there.new_zeros(len(delta) + 1, *there.shape[:2], delta.shape[1])  # as frames lie in memory
+    pattern[:-1] = there.permute(2, 0, 1, 3)
+    return pattern.permute(0, 3, 1, 2)
+
+
+def _both_ways(rows: Tensor, pattern: Tensor, columns: Tensor) -> Tensor:
+    """The product rows @ pattern @ columns.T, for every slot and color: (h, w, P, 3) -> (rows, columns, P, 3).
+
+    Nearly all of the matrices is zeros; where they are kept as sparse ones, that is not counted with.
+    """
+    slots = pattern.shape[2:]
+    half = (rows @ pattern.flatten(1)).unflatten(1, pattern.shape[1:]).transpose(0, 1)
+    both: Tensor = (columns @ half.flatten(1)).unflatten(1, (len(rows), *slots)).transpose(0, 1)
+    return both
 
 
 def add_by_slot(by_pattern: Tensor, batch: Batch, by_clips: Tensor, total: Tensor) -> None:
@@ -113,7 +126,8 @@ def _at_once(frames: Tensor) -> Iterator[slice]:
 
 def back_from_the_network(by_pattern: Tensor, batch: Batch) -> Tensor:
     """From a gradient by the pattern at the network, (P + 1, 3, h, w), to one by delta: (P, 3, h', w')."""
-    return batch.rows.T @ by_pattern[:-1] @ batch.columns
+    back = _both_ways(batch.rows.transpose(0, 1), by_pattern[:-1].permute(2, 3, 0, 1), batch.columns.transpose(0, 1))
+    return back.permute(2, 3, 0, 1).contiguous()
 
 
 def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,8 +23,8 @@ class Batch(NamedTuple):
     frames: Tensor  # (B, S, 3, h, w) float32 in [0, 1], clean, at the network's size
     slots: Tensor  # (B, S) int64, which slot of delta each frame gets; -1: none
     clean_predictions: Tensor  # (B,) int64
-    rows: Tensor  # (h, delta's height): delta's way through one video's size to the network ...
-    columns: Tensor  # (w, delta's width): ... as rows @ delta @ columns.T
+    rows: Tensor  # (h, delta's height), dense or sparse CSR: delta's way through one video's size to the network ...
+    columns: Tensor  # (w, delta's width), likewise: ... as rows @ delta @ columns.T
     defend: Callable[[Tensor, int], Tensor] | None = None  # (clips (b, S, ...), number of the first) -> (b, T, ...)
 
     def through(self, clips: Tensor) -> Tensor:

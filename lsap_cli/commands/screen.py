@@ -95,6 +95,13 @@ class Screen:
             f"{self._done} of {self._total} videos  [dim]{escape(printable(event['path'])[-40:])}[/]",
         )
 
+    def _on_judging(self, event: Event) -> None:
+        text = (
+            f"{self._done} of {self._total} videos  [dim]{escape(printable(event['path'])[-40:])}[/]: "
+            f"{event['share']:.0%} judged"
+        )
+        self._advance(self._done + event["share"], self._total, text)
+
     def _on_seen(self, event: Event) -> None:
         self._on_file(event)
 

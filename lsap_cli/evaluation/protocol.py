@@ -5,7 +5,7 @@ sample, resize, crop, classify. `generate` verifies with it, `defend` evaluates 
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +122,10 @@ class Numbers:
         return self._numbers
 
 
+def _silent(video: Video, share: float) -> None:
+    """Where nobody listens."""
+
+
 @dataclass(frozen=True)
 class Judge:
     """How every video is judged.
@@ -154,6 +158,7 @@ class Judge:
     corpora: dict[tuple[str, str], Corpus] = field(default_factory=dict)  # by attack and defense; see `observe`
     changes: dict[str, Changes] = field(default_factory=dict)  # what was done, by whom, to frames that were looked at
     cost: Cost = field(default_factory=Cost)  # of all that was judged
+    tell: Callable[[Video, float], None] = _silent  # how much of a video is judged, above 0 to 1, again and again
 
     def predict(self, video: Video) -> list[Prediction]:
         """All predictions for one video.
@@ -167,8 +172,8 @@ class Judge:
         with self.cost.of("all"):
             return [
                 prediction
-                for (path, appended), attacks in by_source.items()
-                for prediction in self._predict_file(video, path, appended, attacks)
+                for number, ((path, appended), attacks) in enumerate(by_source.items())
+                for prediction in self._predict_file(video, path, appended, attacks, (number, len(by_source)))
             ]
 
     def observe(self, video: Video) -> None:
@@ -239,8 +244,13 @@ class Judge:
         """The defenses that an attack is judged behind, those that need the same frames one after the other."""
         return sorted(self.specs(attack), key=lambda spec: getattr(self.defenses[spec], "frames", ""))
 
-    def _predict_file(self, video: Video, path: Path, appended: int, attacks: Sequence[str]) -> Iterator[Prediction]:
-        """Predictions for the attacks that share one file, which is decoded once (in parts, if it is large)."""
+    def _predict_file(
+        self, video: Video, path: Path, appended: int, attacks: Sequence[str], place: tuple[int, int]
+    ) -> Iterator[Prediction]:
+        """Predictions for the attacks that share one file, which is decoded once (in parts, if it is large).
+
+        `place` is the file's number among those of the video, and how many there are.
+        """
         with self.cost.of("decode"):
             reel = Reel(path)
         own, times = len(reel.times), lengthened(reel.times, appended)
@@ -254,7 +264,9 @@ class Judge:
         seconds = dict.fromkeys(variants, 0.0)
         everything = [defense for cell in variants.values() for defense in cell] + [None] * bool(self.measured)
         at_once = self.frames_at_once(reel.height, reel.width)
-        for part, needed in parts(wanted, everything, count, at_once):
+        stretches = list(parts(wanted, everything, count, at_once))
+        done = 0
+        for part, needed in stretches:
             with self.cost.of("decode"):
                 native = _with_black(reel, needed)
             for attack in attacks:
@@ -270,6 +282,8 @@ class Judge:
                                 bare = defended_bytes(None, attacked, needed, piece, count)
                                 self.changes.setdefault(spec, Changes()).add(bare, defended)
                             shrunk[attack, spec][draw].append(self.classifier.geometry.shrink(defended))
+                    done += 1
+                    self.tell(video, (place[0] + done / (len(stretches) * len(variants))) / place[1])
         for attack, spec in variants:
             labels = [self._labels(torch.cat(frames), wanted, chosen.values()) for frames in shrunk[attack, spec]]
             milliseconds = seconds[attack, spec] * 1000 / len(labels)

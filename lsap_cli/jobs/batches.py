@@ -4,6 +4,7 @@ What a batch shows is planned first (which videos, frames, slots, changes: a few
 network is busy with the batch before), then done to all clips of the batch at once, on the device.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -90,12 +91,11 @@ class Frames:
         if self._all is not None:
             clips = self._all[(inside + self._starts[chosen][:, None]).to(self._device, non_blocking=True)]
         else:
-            clips = torch.stack(
-                [
-                    self._views[video].permute(0, 2, 3, 1).index_select(0, row)
-                    for video, row in zip(videos, inside, strict=True)
-                ]
-            )  # whole frames as they lie in memory, which indexing would copy byte by byte
+            _, colors, height, width = self._views[0].shape
+            clips = torch.empty(*inside.shape, height, width, colors, dtype=torch.uint8)
+            for clip, video, row in zip(clips, videos, inside, strict=True):
+                # whole frames as they lie in memory, which indexing would copy byte by byte
+                torch.index_select(self._views[video].permute(0, 2, 3, 1), 0, row, out=clip)
             clips = clips.permute(0, 1, 4, 2, 3).to(self._device, non_blocking=True)
         return clips
 
@@ -251,8 +251,8 @@ class BatchSource:
 
     def _path(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         if size not in self._paths:
-            rows, columns = self.geometry.path_matrices(self.delta_size, size)
-            self._paths[size] = rows.to(self.device), columns.to(self.device)
+            rows, columns = (_sparse(one, self.device) for one in self.geometry.path_matrices(self.delta_size, size))
+            self._paths[size] = rows, columns
         return self._paths[size]
 
 
@@ -284,6 +284,14 @@ class _Defended:
                 defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
             made.append(defended + ((defended * 255).round() / 255 - defended).detach())
         return torch.stack(made)
+
+
+def _sparse(matrix: Tensor, device: torch.device) -> Tensor:
+    """A matrix of a few numbers a row: without its zeros on a CPU; on a GPU as it is, where products cost nothing."""
+    if device.type != "cpu":
+        return matrix.to(device)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch says that these are young
+        return matrix.to_sparse_csr()
 
 
 def _with_the_pattern(frames: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,9 @@
 """The pass of `defend` over all videos, which can be stopped and gone on with: video by video into the run folder."""
 
 import json
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lsap_cli.runs import Run
 from lsap_cli.runs.run import write_atomically
 from lsap_cli.video.reading import UnreadableVideo
 
+SLOW_SECONDS = 2.0  # a video that takes longer tells how far it is, about this often
 PROGRESS = (
     ".progress.jsonl"  # a line for each video that is done: the changes that were made, and the cost, up to there
 )
@@ -43,7 +45,9 @@ def judge_videos(
     text = "".join(_line(record, names) for record in records)
     write_atomically(path, text)
     with path.open("a", encoding="utf-8") as lines, _progress(path).open("a", encoding="utf-8") as finished:
-        for video, outcome in judge_all(judge, videos, done):
+        pace = _Pace(run)
+        for video, outcome in judge_all(replace(judge, tell=pace.tell), videos, done):
+            pace.begin()
             if isinstance(outcome, UnreadableVideo):
                 if skipped is None:
                     raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
@@ -60,6 +64,24 @@ def judge_videos(
             run.event("video", path=video.name, judged=len(mine))
     order = {video.name: number for number, video in enumerate(videos)}
     return sorted(records, key=lambda record: order[record.video])
+
+
+class _Pace:
+    """Tells how far a video is that takes long."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.begin()
+
+    def begin(self) -> None:
+        """The next video."""
+        self._told = time.monotonic()
+
+    def tell(self, video: Video, share: float) -> None:
+        now = time.monotonic()
+        if now - self._told >= SLOW_SECONDS:
+            self._told = now
+            self._run.event("judging", path=video.name, share=round(share, 4))
 
 
 def forget_progress(folder: Path) -> None:

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 MOST_ITEMS = 2048  # of each kind that comes often
 LOG_LINES = 1000
 FREQUENT = ("step", "file", "video", "usage")
-COUNTED = ("file", "video")
+COUNTED = ("file", "video", "skipped")  # each one is done with
 KIND_MARK = b'"kind": "'
 LARGE_BLOCK = 2**18
 KIND_WITHIN = 64  # bytes: the writer puts the kind second, behind the time
@@ -137,7 +137,9 @@ class History:
 
     Attributes:
         last_step: the newest step, thinned out or not; likewise `last_file`, `last_usage`.
-        counted: videos or files since the stage began.
+        counted: videos or files since the stage began, those that were left out among them.
+        at_work: how far the video or file is that is being worked on, in words; empty once it is done.
+        share_at_work: the same of a video that is judged, 0 to 1.
         bad_lines: lines that are no event.
         events: lines that are one.
     """
@@ -153,6 +155,7 @@ class History:
     last_file: File | None = None
     last_usage: Usage | None = None
     at_work: str = ""
+    share_at_work: float = 0.0
     skipped: int = 0
     warnings: int = 0
     counted: int = 0
@@ -197,8 +200,7 @@ class History:
         if thinned is not None and thinned.wanted():
             self._parse_and_take(line)
         else:
-            self.events += 1
-            self.counted += kind in COUNTED
+            self._count(kind, 1)
 
     def _feed_stretch(self, kind: str, block: bytes, start: int, end: int, newest: dict[str, bytes]) -> None:
         """The lines of one frequent kind between two places of a block."""
@@ -214,8 +216,7 @@ class History:
             newest[kind] = block[block.rfind(b"\n", start, end - 1) + 1 : end]
         if thinned is not None:
             thinned.seen += lines
-        self.events += lines - kept
-        self.counted += lines - kept if kind in COUNTED else 0
+        self._count(kind, lines - kept)
 
     def _thinned(self, kind: str) -> "Thinned[Any] | None":
         table: dict[str, Thinned[Any]] = {"step": self.steps, "file": self.files, "usage": self.usage}
@@ -226,9 +227,14 @@ class History:
         if event is None:
             self.bad_lines += 1
             return
-        self.events += 1
-        self.counted += event["kind"] in COUNTED or event["kind"] == "skipped"
+        self._count(event["kind"], 1)
         self._take(event)
+
+    def _count(self, kind: str, lines: int) -> None:
+        self.events += lines
+        if kind in COUNTED and lines:
+            self.counted += lines
+            self.at_work, self.share_at_work = "", 0.0
 
     def _take(self, event: dict[str, Any]) -> None:
         kind, time = event["kind"], number(event.get("time"))
@@ -242,9 +248,11 @@ class History:
             self.last_file = _file(event)
             self.files.add(self.last_file)
             self._log(time, kind, _file_words(event))
-            self.at_work = ""
         elif kind == "frames":
             self.at_work = _frames_words(event)
+        elif kind == "judging":
+            self.share_at_work = min(1.0, max(0.0, number(event.get("share")) or 0.0))
+            self.at_work = f"{event.get('path', '')}: {self.share_at_work:.0%} judged"
         elif kind == "usage":
             self.last_usage = _usage(event)
             self.usage.add(self.last_usage)
@@ -252,7 +260,7 @@ class History:
             self._verify(event, time)
         elif kind == "stage":
             self.stages.append(Stage(str(event.get("name", "")), time, _whole(event, "videos", "files"), event))
-            self.counted = 0
+            self.counted, self.share_at_work = 0, 0.0
             self._log(time, kind, str(event.get("name", "")))
         elif kind == "skipped":
             self.skipped += 1

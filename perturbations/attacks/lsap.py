@@ -19,8 +19,9 @@ from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Batch, Inside, Problem
 from perturbations.updates import UPDATES, Update
 
-EXCITED = 0.05  # of the activations
-BALANCE_EVERY = 50  # steps from one weighing of the gradients to the next
+EXCITED = 0.2  # of the activations
+TURNS = 4  # steps in which all of these are excited once, a part in each
+BALANCE_EVERY = 100  # steps from one weighing of the gradients to the next
 
 
 class _Aid(NamedTuple):
@@ -40,7 +41,7 @@ class Lsap(Attack):
     untargeted run also asks for one class that clips share: that with the highest running mean logit that is not
     the clip's own. And it asks layers of the network to respond strongly (the loss of GD-UAP, here on perturbed
     videos): what overcharges layers does so in any video. The weights of the coherence gain and of the excitement are set from the
-    norms of the gradients every 50 steps. The budget begins wide and is narrowed over the first half of the run; what is
+    norms of the gradients every 100 steps. The budget begins wide and is narrowed over the first half of the run; what is
     kept as delta is within the budget all the time. Where the problem has an alarm, the step also quiets it (see
     `perturbations.alarms`).
 
@@ -147,7 +148,8 @@ class Lsap(Attack):
         if self.coherence != "off":
             found.append(_Aid(self._gain(measured), self.weight, "features"))
         if self._excites(problem.objective) and "numb" not in state.memory:
-            found.append(_Aid(_calm, self.excite, "activations"))
+            step = None if state.steps % BALANCE_EVERY == 0 else state.steps
+            found.append(_Aid(calm(step), self.excite, "activations"))
         return found
 
     def _aim(self, problem: Problem, state: State) -> Loss:
@@ -181,13 +183,22 @@ class Lsap(Attack):
         state.memory["trend"] = follow(state.memory.get("trend"), counted[:-1], float(counted[-1]))
 
 
-def _calm(seen: Seen) -> Tensor:
-    assert seen.activations is not None
-    return -excitement(cheapest(seen.activations), len(seen.logits))
+def calm(step: int | None) -> Loss:
+    """The less, the more the cheapest layers are excited: all of them, or for all those whose turn it is in a step."""
+
+    def loss(seen: Seen) -> Tensor:
+        assert seen.activations is not None
+        layers, times = cheapest(seen.activations), 1
+        if step is not None:
+            times = min(TURNS, len(layers))
+            layers = layers[step % times :: times]
+        return -times * excitement(layers, len(seen.logits))
+
+    return loss
 
 
 def cheapest(layers: Sequence[Tensor]) -> list[Tensor]:
-    """The smallest layers, which hold a twentieth of all activations: deep ones, as a rule, and many of them. At least one.
+    """The smallest layers, which hold a fifth of all activations: deep ones, as a rule, and many of them. At least one.
 
     Large layers cost much and bring little; docs/learning.md has what was measured.
     """

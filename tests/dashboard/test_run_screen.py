@@ -255,6 +255,29 @@ def test_the_slots_and_the_frames_play_and_stop_and_step(runs: Path) -> None:
     play(runs, act, opened=runs / "tour" / "defend")
 
 
+def test_films_that_nobody_sees_keep_no_clock(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[float] = []
+    monkeypatch.setattr(LookPane, "_tick", lambda _: ticks.append(time.monotonic()))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.pause(0.8)
+        assert ticks == []
+        await pilot.press("3")
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if ticks:
+                break
+        assert ticks
+        await pilot.press("1")
+        await pilot.pause(0.3)
+        ticks.clear()
+        await pilot.pause(0.8)
+        assert ticks == []
+
+    play(runs, act, opened=runs / "tour" / "defend")
+
+
 def test_on_a_wide_screen_the_three_sides_stand_beside_each_other(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
@@ -182,6 +183,18 @@ def test_an_attack_that_knows_a_defense_is_judged_behind_that_one_only(tmp_path:
     assert {one.defense for one in predictions if one.attack == "informed"} == {spec}
     others = {(one.attack, one.defense, one.sampler) for one in predictions if one.attack != "informed"}
     assert others == set(labels(judge.predict(video)))
+
+
+def test_how_far_a_video_is_is_told_in_equal_steps_up_to_its_end(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    told: list[tuple[Video, float]] = []
+    copy = Path(shutil.copy(video.path, tmp_path / "a copy.mkv"))
+    attacks: dict[str, Attack] = {"none": Clean(), "written": Written({video.name: copy})}
+    judge = make_judge(make_classifier(), attacks, DEFENSES)
+    replace(judge, tell=lambda *what: told.append(what)).predict(video)
+    steps = len(attacks) * len(DEFENSES)
+    assert {one for one, _ in told} == {video}
+    assert [share for _, share in told] == pytest.approx([(number + 1) / steps for number in range(steps)])
 
 
 def test_random_samplers_choose_the_same_frames_for_every_attack_and_defense(tmp_path: Path) -> None:

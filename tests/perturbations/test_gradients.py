@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,16 @@ from torch import Tensor
 
 from perturbations.attacks.base import objective_loss
 from perturbations.coherence import temporal_coherence
-from perturbations.gradients import Found, Loss, Seen, add_and_round, at_the_network, gradient_at, where_not_cut
+from perturbations.gradients import (
+    Found,
+    Loss,
+    Seen,
+    add_and_round,
+    at_the_network,
+    back_from_the_network,
+    gradient_at,
+    where_not_cut,
+)
 from perturbations.losses import cross_entropy_loss
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.problem import Batch, Inside, Problem, Sight
@@ -229,3 +239,19 @@ def test_the_sum_is_cut_and_rounded_and_the_gradient_stops_where_it_was_cut() ->
     clips, total = add_and_round(frames, levels.view(6, 1, 1, 1).expand(6, 3, 1, 1), torch.arange(5)[None])
     assert (clips[0, :, 0, 0, 0] * 255).tolist() == pytest.approx([0, 128, 255, 252, 3])
     assert where_not_cut(torch.full_like(total, 3), total)[0, :, 0, 0, 0].tolist() == [0, 3, 0, 3, 3]
+
+
+def test_a_way_without_its_zeros_is_the_same_way_there_and_back() -> None:
+    rows, columns = torch.eye(7)[:5] + 0.5 * torch.eye(7).roll(1, 0)[:5], torch.eye(9)[2:8] - 0.25 * torch.eye(9)[:6]
+    delta, back = random(4, 3, 7, 9, seed=1), random(5, 3, 5, 6, seed=2)
+    batch = make_problem("cyclic:4").draw(0)
+    dense = batch._replace(rows=rows, columns=columns)
+    with warnings.catch_warnings(action="ignore"):  # torch says that these are young
+        sparse = batch._replace(rows=rows.to_sparse_csr(), columns=columns.to_sparse_csr())
+    expected = rows @ delta @ columns.T
+    for way in (dense, sparse):
+        there = at_the_network(delta, way)
+        torch.testing.assert_close(there[:-1], expected)
+        assert not there[-1].any()
+        assert there.is_contiguous(memory_format=torch.channels_last)
+        torch.testing.assert_close(back_from_the_network(back, way), rows.T @ back[:-1] @ columns)

@@ -91,6 +91,17 @@ def test_the_frame_that_a_worker_is_at_is_known_until_its_file_is_done_and_stays
     assert [one.kind for one in history.log] == ["file"]
 
 
+def test_how_far_a_long_video_is_counts_as_a_part_of_it_until_it_is_done() -> None:
+    history = History()
+    history.feed(line("stage", 1.0, name="evaluating", videos=4) + line("video", 2.0, path="a.mp4"))
+    history.feed(line("judging", 3.0, path="b.mp4", share=0.25) + line("judging", 5.0, path="b.mp4", share=0.5))
+    assert (history.counted, history.share_at_work) == (1, 0.5)
+    assert history.at_work == "b.mp4: 50% judged"
+    history.feed(line("video", 6.0, path="b.mp4"))
+    assert (history.counted, history.share_at_work, history.at_work) == (2, 0.0, "")
+    assert "judging" not in [one.kind for one in history.log]
+
+
 def test_steps_that_a_resumed_run_repeats_count_once() -> None:
     history = History()
     history.feed(b"".join(step(at) for at in range(1, 11)))

@@ -22,7 +22,7 @@ from lsap_cli.runs.history import File, History, LogLine
 
 MOST_FILES = 500
 CURVE_SECONDS = 2.0  # between two drawings, for each curve that is seen: they cost far more than figures
-CURVE_ASIDE_SECONDS = 5.0  # instead, where the run needs all cores
+CURVE_ASIDE_SECONDS = 10.0  # instead, where the run needs all cores
 LOG_STYLES = {"warning": OCHER, "skipped": f"bold {ORANGE}", "stage": "bold", "note": "bold", "end": "bold"}
 
 
@@ -163,7 +163,7 @@ def progress(watch: RunWatch) -> float | None:
     if stage is not None and stage.name == "learning" and history.last_step is not None:
         return history.last_step.progress
     if stage is not None and stage.total:
-        return min(1.0, history.counted / stage.total)
+        return min(1.0, (history.counted + history.share_at_work) / stage.total)
     return None
 
 
@@ -200,9 +200,11 @@ def _counting_numbers(watch: RunWatch) -> list[str]:
     done = f"{history.counted} of {stage.total}" if stage.total else ""
     parts = [stage.name, done]
     passed = (history.last_time or 0.0) - (stage.time or 0.0)
-    if watch.facts.live and stage.total and stage.time is not None and history.counted and passed > 0:
-        rate = history.counted / passed
-        parts += [f"{rate:.1f} a second", f"{duration((stage.total - history.counted) / rate)} left"]
+    through = history.counted + history.share_at_work
+    if watch.facts.live and stage.total and stage.time is not None and through and passed > 0:
+        rate = through / passed
+        often = f"{rate:.1f} a second" if rate >= 0.1 else f"{60 * rate:.1f} a minute"
+        parts += [often, f"{duration((stage.total - through) / rate)} left"]
     left_out = f"{history.skipped} left out" if history.skipped else ""
     at_work = [printable(history.at_work)] if watch.facts.live and history.at_work else []
     return [_joined([*parts, left_out]), *at_work, *_norms(watch)]

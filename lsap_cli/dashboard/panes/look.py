@@ -83,7 +83,13 @@ class LookPane(Vertical):
         yield Static(id="look-notes", markup=False)
 
     def on_mount(self) -> None:
-        self.set_interval(1 / FRAMES_A_SECOND, self._tick)
+        self._timer = self.set_interval(1 / FRAMES_A_SECOND, self._tick, pause=True)
+
+    def on_show(self) -> None:
+        self._timer.resume()
+
+    def on_hide(self) -> None:
+        self._timer.pause()
 
     def on_resize(self) -> None:
         self._draw()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from perturbations.attacks.base import ENOUGH, objective_loss
 from perturbations.attacks.gd_uap import GdUap
-from perturbations.attacks.lsap import Lsap
+from perturbations.attacks.lsap import Lsap, calm
 from perturbations.coherence import Coherence, temporal_coherence
 from perturbations.gradients import Seen, gradient_at
 from perturbations.learn import learn
@@ -22,6 +22,7 @@ from tests.perturbations.worlds import (
     features_of,
     make_problem,
     perturbed,
+    random,
     run,
     success_rate,
     zeros,
@@ -146,6 +147,24 @@ def test_excitement_makes_layers_respond_more_strongly() -> None:
     before = seen_strength(problem, batch, state.delta)
     run(problem, Lsap(excite=1000.0, first_step=0.01), state, 4, 100)
     assert seen_strength(problem, batch, state.delta) > before + 1e-3
+
+
+@pytest.mark.parametrize("count", [1, 10, 35, 40])
+def test_every_layer_that_is_excited_has_its_turn_and_counts_as_much_as_in_the_whole(count: int) -> None:
+    problem = make_problem()
+    layers = [random(2, 3 + number, seed=number).requires_grad_() for number in range(count)]
+    seen = Seen(torch.empty(2, 0), torch.zeros(2, 3), problem.draw(0).part(0, 2), activations=layers)
+
+    def gradients(step: int | None) -> list[Tensor]:
+        loss = calm(step)(seen).sum()
+        return list(torch.autograd.grad(loss, layers, allow_unused=True, materialize_grads=True))
+
+    whole, turns = gradients(None), [gradients(step) for step in range(12)]  # 12 are whole rounds of 1 to 4 turns
+    assert whole[0].any()
+    for layer, expected in enumerate(whole):
+        torch.testing.assert_close(torch.stack([turn[layer] for turn in turns]).mean(0), expected)
+    excited = [sum(bool(gradient.any()) for gradient in one) for one in (whole, *turns)]
+    assert excited[0] == 1 or max(excited[1:]) < excited[0]
 
 
 def seen_strength(problem: Problem, batch: Batch, delta: Tensor) -> float:
