@@ -4,9 +4,7 @@ Without it a perturbation learned from some thirty videos over-fits: see docs/le
 All frames of a clip are changed alike, so that motion stays motion.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
 
 import torch
 from torch import Generator, Tensor
@@ -44,7 +42,7 @@ class Change:
         if cut.is_cuda:  # torch resizes bytes on the CPU only
             cut = cut.float()
         if (rows, columns) != (height, width):
-            cut = _resized(cut, (height, width))
+            cut = F.interpolate(cut, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
         factors, shifts = (one.to(clips.device)[:, None, None, None, None] for one in (self.factors, self.shifts))
         changed: Tensor = cut.float().view(clips.shape).mul_(factors / 255)
         return changed.add_((1 - factors) / 2 + shifts).clamp_(0, 1)
@@ -52,25 +50,6 @@ class Change:
     def part_of(self, clips: slice) -> "Change":
         """The same for some of the clips."""
         return replace(self, factors=self.factors[clips], shifts=self.shifts[clips])
-
-
-def _resized(frames: Tensor, size: tuple[int, int]) -> Tensor:
-    """Frames (n, 3, H, W) at another size, of the same type. Torch resizes bytes in one thread: here parts in several."""
-
-    def resize(part: Tensor) -> Tensor:
-        return F.interpolate(part, size=size, mode="bilinear", align_corners=False, antialias=True)
-
-    threads = min(torch.get_num_threads(), len(frames)) if frames.dtype == torch.uint8 else 1
-    if threads == 1:
-        return resize(frames)
-    first, *others = frames.tensor_split(threads)
-    waiting = [_helpers().submit(resize, part) for part in others]
-    return torch.cat([resize(first), *(one.result() for one in waiting)])
-
-
-@cache
-def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(torch.get_num_threads(), "resizing")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _through(
     losses, logits = [], []
     by_pattern = torch.zeros_like(pattern)
     for part in parts:
-        clips, total = add_and_round(part.frames, pattern, part.slots)
+        clips = add_and_round(part.frames, pattern, part.slots)
         clips.requires_grad_()
         shown = part.through(clips)
         sight = problem.network.look(shown, *wanted)
@@ -77,7 +77,7 @@ def _through(
         part_losses = loss(seen)
         (by_clip,) = torch.autograd.grad(part_losses.sum(), clips)
         of_part = torch.zeros_like(pattern)  # of its own, so that parts add up as processes do, bit by bit
-        add_by_slot(of_part, part, by_clip, total)
+        add_by_slot(of_part, part, by_clip, pattern)
         by_pattern = by_pattern.add_(of_part)
         losses.append(part_losses.detach())
         logits.append(seen.logits.detach())
@@ -105,12 +105,22 @@ def _both_ways(rows: Tensor, pattern: Tensor, columns: Tensor) -> Tensor:
     return both
 
 
-def add_by_slot(by_pattern: Tensor, batch: Batch, by_clips: Tensor, total: Tensor) -> None:
-    """Adds a gradient by clips (B, T, 3, h, w), where their sum with the pattern was not cut, to one by the pattern (P + 1, 3, h, w)."""
-    numbers, slots = batch.slots.flatten() % len(by_pattern), by_pattern.permute(0, 2, 3, 1)
-    gradients, sums = _by_frame(by_clips), _by_frame(total)
+def add_by_slot(by_pattern: Tensor, batch: Batch, by_clips: Tensor, pattern: Tensor) -> None:
+    """Adds a gradient by clips to one by the pattern in them, (P + 1, 3, h, w), where their sum was not cut.
+
+    The sum is made anew: that takes less time than to keep it, which is as large as the batch.
+
+    Args:
+        by_pattern: changed in place.
+        batch: of the clips.
+        by_clips: (B, T, 3, h, w).
+        pattern: (P + 1, 3, h, w).
+    """
+    frames, gradients, slots = _by_frame(batch.frames), _by_frame(by_clips), by_pattern.permute(0, 2, 3, 1)
+    slices, numbers = pattern.permute(0, 2, 3, 1), batch.slots.flatten() % len(pattern)
     for part in _at_once(gradients):
-        slots.index_add_(0, numbers[part], where_not_cut(gradients[part], sums[part]))
+        total = slices.index_select(0, numbers[part]).add_(frames[part])
+        slots.index_add_(0, numbers[part], where_not_cut(gradients[part], total))
 
 
 def _by_frame(clips: Tensor) -> Tensor:
@@ -130,25 +140,22 @@ def back_from_the_network(by_pattern: Tensor, batch: Batch) -> Tensor:
     return back.permute(2, 3, 0, 1).contiguous()
 
 
-def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
-    """Frames + pattern, cut to [0, 1] and rounded to 8 bits, as a file and a data loader do.
+def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> Tensor:
+    """Frames + pattern, cut to [0, 1] and rounded to 8 bits, as a file and a data loader do: (B, T, 3, h, w).
 
     Args:
         frames: (B, T, 3, h, w) float32 in [0, 1].
         pattern: (P + 1, 3, h, w), the last slot zeros.
         slots: (B, T) int64 in [-1, P).
-
-    Returns:
-        The perturbed clips, and the sum before it was cut and rounded.
     """
     slices, numbers = pattern.permute(0, 2, 3, 1), slots.flatten() % len(pattern)
     plain = _by_frame(frames)
-    total, rounded = torch.empty_like(plain), torch.empty_like(plain)
+    made = torch.empty_like(plain)
     for part in _at_once(plain):
-        torch.index_select(slices, 0, numbers[part], out=total[part]).add_(plain[part])
-        torch.mul(total[part], LEVELS, out=rounded[part]).round_().clamp_(0, LEVELS).div_(LEVELS)
-    shaped = [one.unflatten(0, slots.shape).permute(0, 1, 4, 2, 3) for one in (rounded, total)]
-    return shaped[0], shaped[1]
+        total = torch.index_select(slices, 0, numbers[part], out=made[part]).add_(plain[part])
+        total.mul_(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)
+    clips: Tensor = made.unflatten(0, slots.shape).permute(0, 1, 4, 2, 3)
+    return clips
 
 
 def where_not_cut(by_clips: Tensor, total: Tensor) -> Tensor:

@@ -278,7 +278,7 @@ class School:
 
 def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: Loss) -> float:
     with torch.no_grad():
-        clips, _ = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+        clips = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
         return float(loss(Seen(clips, problem.network.score(batch.through(clips)), batch)).mean())
 
 

@@ -103,7 +103,7 @@ class QuickVerification:
                 if changed:
                     frames = torch.cat(
                         [
-                            add_and_round(frames[place : place + 1], self._pattern(delta, number, patterns), slots)[0]
+                            add_and_round(frames[place : place + 1], self._pattern(delta, number, patterns), slots)
                             for place, number in enumerate(chosen)
                             for slots in [self._slots[number][None]]
                         ]

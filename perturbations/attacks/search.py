@@ -75,7 +75,7 @@ class RandomSearch(Attack):
 
     def _look(self, problem: Problem, batch: Batch, delta: Tensor) -> Found:
         with torch.no_grad():
-            clips, _ = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+            clips = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
             logits = torch.cat(
                 [
                     problem.network.score(part.through(clips[start : start + problem.part[0]]))

@@ -71,7 +71,7 @@ class U3d(Attack):
         batch = problem.draw(lap)
         pattern = problem.budget.project(self.pattern(problem, memory["places"][particle]))
         with torch.no_grad():
-            clips, _ = add_and_round(batch.frames, at_the_network(pattern, batch), batch.slots)
+            clips = add_and_round(batch.frames, at_the_network(pattern, batch), batch.slots)
             logits, features, _ = problem.network.look(batch.through(clips), "features")
             clean = problem.network.look(batch.through(batch.frames), "features").features
             assert features is not None

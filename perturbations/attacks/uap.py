@@ -51,7 +51,7 @@ class Uap(Attack):
     def step(self, problem: Problem, state: State, done: float) -> Step:
         batch, before = problem.draw(state.steps), state.delta
         with torch.no_grad():
-            clips, _ = add_and_round(batch.frames, at_the_network(before, batch), batch.slots)
+            clips = add_and_round(batch.frames, at_the_network(before, batch), batch.slots)
             logits = problem.network.score(batch.through(clips))
         for number in range(len(batch.frames)):
             state.delta = problem.budget.project(
@@ -73,7 +73,8 @@ class Uap(Attack):
 
     def _to_the_border(self, problem: Problem, one: Batch, aims: Aims, delta: Tensor) -> Tensor | None:
         """The shortest step over a border, in the linear view of the network; None on the right side of it."""
-        clip, total = add_and_round(one.frames, at_the_network(delta, one), one.slots)
+        pattern = at_the_network(delta, one)
+        clip = add_and_round(one.frames, pattern, one.slots)
         with torch.no_grad():
             logits = problem.network.score(one.through(clip))[0]
         wins = bool(logits.argmax() == aims.classes[0])
@@ -87,7 +88,7 @@ class Uap(Attack):
         steps = []
         for gap, gradient in zip(gaps.detach(), by_clip, strict=True):
             by_pattern = gradient.new_zeros(len(delta) + 1, *gradient.shape[1:])
-            add_by_slot(by_pattern, one, gradient[None], total)
+            add_by_slot(by_pattern, one, gradient[None], pattern)
             steps.append(self._linear(problem, float(gap.abs()), back_from_the_network(by_pattern, one)))
         return min(steps, key=problem.budget.size)
 

@@ -130,7 +130,7 @@ def test_through_a_defense_the_network_gets_what_the_whole_perturbed_and_defende
     for step in range(4):
         plan, batch = source.plan(step), source.draw(step)
         pattern = at_the_network(delta, batch)
-        clips = batch.through(add_and_round(batch.frames, pattern, batch.slots)[0])
+        clips = batch.through(add_and_round(batch.frames, pattern, batch.slots))
         assert clips.shape == (3, 4, 3, 8, 8)
         for video, indices, clip in zip(plan.videos, plan.indices, clips, strict=True):
             whole, every = whole_video(video, bound.appended)

@@ -87,11 +87,3 @@ def test_contrast_and_brightness_stay_within_their_bounds() -> None:
     assert -0.15 - 1e-6 <= float(shifts.min()) < -0.13
     assert 0.13 < float(shifts.max()) <= 0.15 + 1e-6
     assert len(draws[0].factors.unique()) == 8  # each clip has its own
-
-
-@pytest.mark.parametrize("threads", [2, 3])
-def test_several_threads_give_the_same_bits(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    alone = [changed(clips(2, 5), seed) for seed in range(4)]
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    assert all(torch.equal(changed(clips(2, 5), seed), one) for seed, one in enumerate(alone))

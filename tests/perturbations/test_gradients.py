@@ -13,6 +13,7 @@ from perturbations.gradients import (
     Loss,
     Seen,
     add_and_round,
+    add_by_slot,
     at_the_network,
     back_from_the_network,
     gradient_at,
@@ -208,9 +209,9 @@ def test_frames_without_a_slot_get_nothing_and_give_no_gradient() -> None:
     problem = make_problem("append:2")
     batch = problem.draw(0)._replace(slots=torch.full((5, 6), -1))
     delta = 0.1 * torch.ones(2, 3, *DELTA)
-    clips, total = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    clips = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
     assert torch.equal(clips, batch.frames)
-    assert bool(where_not_cut(torch.ones_like(total), total).all())
+    assert bool(where_not_cut(torch.ones_like(clips), clips).all())
     found = gradient_at(problem, batch, delta, objective_loss(problem))
     assert not found.gradient.any()
     one = batch._replace(slots=batch.slots.clone().index_fill(1, torch.tensor([3]), 1))
@@ -235,10 +236,13 @@ def test_the_network_sees_whole_levels_and_the_batch_is_left_alone() -> None:
 
 def test_the_sum_is_cut_and_rounded_and_the_gradient_stops_where_it_was_cut() -> None:
     frames = torch.tensor([0.0, 128 / 255, 1.0, 1.0, 0.0]).view(1, 5, 1, 1, 1).expand(1, 5, 3, 1, 1)
-    levels = torch.tensor([-2.5, 0.3, 2.5, -2.6, 2.6, 0.0]) / 255
-    clips, total = add_and_round(frames, levels.view(6, 1, 1, 1).expand(6, 3, 1, 1), torch.arange(5)[None])
+    pattern = (torch.tensor([-2.5, 0.3, 2.5, -2.6, 2.6, 0.0]) / 255).view(6, 1, 1, 1).expand(6, 3, 1, 1)
+    batch = make_problem().draw(0)._replace(frames=frames, slots=torch.arange(5)[None])
+    clips = add_and_round(frames, pattern, batch.slots)
     assert (clips[0, :, 0, 0, 0] * 255).tolist() == pytest.approx([0, 128, 255, 252, 3])
-    assert where_not_cut(torch.full_like(total, 3), total)[0, :, 0, 0, 0].tolist() == [0, 3, 0, 3, 3]
+    by_pattern = torch.ones(6, 3, 1, 1)
+    add_by_slot(by_pattern, batch, torch.full_like(clips, 3), pattern)
+    assert by_pattern[:, 0, 0, 0].tolist() == [1, 4, 1, 4, 4, 1]
 
 
 def test_a_way_without_its_zeros_is_the_same_way_there_and_back() -> None:

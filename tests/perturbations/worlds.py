@@ -167,7 +167,7 @@ def run(problem: Problem, attack: Attack, state: State, until: int, planned: int
 
 def perturbed(batch: Batch, delta: Tensor) -> Tensor:
     """The batch's clips with delta in them, as the network gets them."""
-    return batch.through(add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)[0])
+    return batch.through(add_and_round(batch.frames, at_the_network(delta, batch), batch.slots))
 
 
 def success_rate(problem: Problem, delta: Tensor) -> float:
