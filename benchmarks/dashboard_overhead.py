@@ -34,7 +34,7 @@ from lsap_cli.demo.videos import write_dataset
 from lsap_cli.runs.reading import EVENTS_FILE
 
 OPENING_SECONDS = 15.0  # of learning that are left out of the seconds a step
-STRETCH_SECONDS = 10.0  # that the dashboard works or is stopped, within one run
+STRETCH_SECONDS = 60.0  # that the dashboard works or is stopped, within one run
 RESAMPLES = 10_000  # of the pairs, for their interval
 
 
