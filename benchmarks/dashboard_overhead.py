@@ -6,7 +6,8 @@ The same `lsap generate` (fixed steps) is run in turns, unwatched and with a das
 counts is the run's own processor time, the seconds of learning that it records, and the seconds a step once the
 dashboard has been opened, which itself takes about a second of a core.
 
-    python benchmarks/dashboard_overhead.py --within --steps 20000 --out FILE
+    python benchmarks/dashboard_overhead.py --within --steps 12500 --out benchmarks/results/dashboard_overhead_within.json
+    python benchmarks/dashboard_overhead.py --within --steps 20000 --stretch 10 --out benchmarks/results/dashboard_overhead_within_short_stretches.json
 
 Runs differ by more than watching adds. So one run can be enough: the dashboard on it is stopped and continued by turns, and
 the seconds a step of each stretch are compared with those of its two neighbours. On continuing, the dashboard makes up for what it
@@ -34,7 +35,6 @@ from lsap_cli.demo.videos import write_dataset
 from lsap_cli.runs.reading import EVENTS_FILE
 
 OPENING_SECONDS = 15.0  # of learning that are left out of the seconds a step
-STRETCH_SECONDS = 60.0  # that the dashboard works or is stopped, within one run
 RESAMPLES = 10_000  # of the pairs, for their interval
 
 
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--videos", type=Path, help="to learn from; by default some that are drawn")
     parser.add_argument("--batch", type=int, default=4, help="videos of a step")
     parser.add_argument("--within", action="store_true", help="one run, watched by turns")
+    parser.add_argument("--stretch", type=float, default=60.0, help="seconds of a turn within one run")
     arguments = parser.parse_args()
     with TemporaryDirectory() as name:
         root = Path(name)
@@ -64,7 +65,7 @@ def main() -> None:
             "steps": arguments.steps,
         }
         if arguments.within:
-            found |= watched_by_turns(root, what)
+            found |= watched_by_turns(root, what, arguments.stretch)
         else:
             found |= in_turns(root, what, arguments.turns)
     arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -87,7 +88,7 @@ def in_turns(root: Path, what: list[str], count: int) -> dict[str, Any]:
     return found
 
 
-def watched_by_turns(root: Path, what: list[str]) -> dict[str, Any]:
+def watched_by_turns(root: Path, what: list[str], stretch: float) -> dict[str, Any]:
     """One run, and a dashboard on it that works and is stopped by turns."""
     folder = root / "run"
     process = begin(root, folder, what)
@@ -100,7 +101,7 @@ def watched_by_turns(root: Path, what: list[str]) -> dict[str, Any]:
         opening, watched = terminal.processor_seconds(), True
         while process.poll() is None:
             start, before = time.time(), terminal.processor_seconds()
-            while time.time() - start < STRETCH_SECONDS and process.poll() is None:
+            while time.time() - start < stretch and process.poll() is None:
                 terminal.read(0.5)
             stretches.append((watched, start, time.time(), terminal.processor_seconds() - before))
             watched = not watched
@@ -109,7 +110,7 @@ def watched_by_turns(root: Path, what: list[str]) -> dict[str, Any]:
     steps = steps_of(folder)
     rates: list[tuple[bool, float]] = []
     for watched, start, end, _ in stretches:
-        rate = pace(steps, start, end)
+        rate = pace(steps, start, end, stretch)
         if rate is not None:
             rates.append((watched, rate))
     ratios = [
@@ -121,7 +122,7 @@ def watched_by_turns(root: Path, what: list[str]) -> dict[str, Any]:
     draw = random.Random(0)
     means = sorted(statistics.fmean(draw.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
     return {
-        "stretch_seconds": STRETCH_SECONDS,
+        "stretch_seconds": stretch,
         "seconds_a_step": {
             "watched": [round(rate, 5) for watched, rate in rates if watched],
             "alone": [round(rate, 5) for watched, rate in rates if not watched],
@@ -154,10 +155,10 @@ def learning_for(folder: Path, seconds: float) -> bool:
     return bool(steps) and time.time() - steps[0][0] > seconds
 
 
-def pace(steps: list[tuple[float, int]], start: float, end: float) -> float | None:
+def pace(steps: list[tuple[float, int]], start: float, end: float, stretch: float) -> float | None:
     """Seconds a step in a whole stretch of learning, without its pauses for verification; None of other stretches."""
     inside = [moment for moment, _ in steps if start <= moment <= end]
-    if len(inside) < 10 or end - start < STRETCH_SECONDS or inside[-1] - inside[0] < 0.8 * STRETCH_SECONDS:
+    if len(inside) < 10 or end - start < stretch or inside[-1] - inside[0] < 0.8 * stretch:
         return None
     gaps = [after - before for before, after in pairwise(inside)]
     longest = 5 * statistics.median(gaps)

@@ -89,17 +89,10 @@ class Screen:
 
     def _on_video(self, event: Event) -> None:
         self._done += 1
-        self._advance(
-            self._done,
-            self._total,
-            f"{self._done} of {self._total} videos  [dim]{escape(printable(event['path'])[-40:])}[/]",
-        )
+        self._advance(self._done, self._total, self._place("videos", event))
 
     def _on_judging(self, event: Event) -> None:
-        text = (
-            f"{self._done} of {self._total} videos  [dim]{escape(printable(event['path'])[-40:])}[/]: "
-            f"{event['share']:.0%} judged"
-        )
+        text = f"{self._place('videos', event)}: {event['share']:.0%} judged"
         self._advance(self._done + event["share"], self._total, text)
 
     def _on_seen(self, event: Event) -> None:
@@ -123,8 +116,7 @@ class Screen:
 
     def _on_file(self, event: Event) -> None:
         self._done += 1
-        text = f"{self._done} of {self._total} files  [dim]{escape(printable(event['path'])[-40:])}[/]"
-        self._advance(self._done, self._total, text)
+        self._advance(self._done, self._total, self._place("files", event))
 
     def _on_skipped(self, event: Event) -> None:
         self._done += 1
@@ -161,6 +153,9 @@ class Screen:
         self._short = f"fooling {fooled['value']:.2f} ({interval})"
         found = f"fooling rate {fooled['value']:.2f} ({interval}, n {fooled['of']})"
         self._say(f"[dim]step {event['step']}: on unseen videos and samplers, {found}[/]")
+
+    def _place(self, what: str, event: Event) -> str:
+        return f"{self._done} of {self._total} {what}  [dim]{escape(printable(event['path'])[-40:])}[/]"
 
     def _advance(self, done: float, total: float, text: str) -> None:
         if self._live and self._task is not None:

@@ -265,7 +265,16 @@ class Judge:
         everything = [defense for cell in variants.values() for defense in cell] + [None] * bool(self.measured)
         at_once = self.frames_at_once(reel.height, reel.width)
         stretches = list(parts(wanted, everything, count, at_once))
-        done = 0
+        steps, done = (
+            (len(stretches) + 1) * len(variants),
+            0,
+        )  # each cell once a stretch, and once when it is classified
+
+        def go_on() -> None:
+            nonlocal done
+            done += 1
+            self.tell(video, (place[0] + done / steps) / place[1])
+
         for part, needed in stretches:
             with self.cost.of("decode"):
                 native = _with_black(reel, needed)
@@ -282,10 +291,10 @@ class Judge:
                                 bare = defended_bytes(None, attacked, needed, piece, count)
                                 self.changes.setdefault(spec, Changes()).add(bare, defended)
                             shrunk[attack, spec][draw].append(self.classifier.geometry.shrink(defended))
-                    done += 1
-                    self.tell(video, (place[0] + done / (len(stretches) * len(variants))) / place[1])
+                    go_on()
         for attack, spec in variants:
             labels = [self._labels(torch.cat(frames), wanted, chosen.values()) for frames in shrunk[attack, spec]]
+            go_on()
             milliseconds = seconds[attack, spec] * 1000 / len(labels)
             for sampler, *drawn in zip(chosen, *labels, strict=True):
                 is_random = not self._is_deterministic(spec)

@@ -140,6 +140,7 @@ class History:
         counted: videos or files since the stage began, those that were left out among them.
         at_work: how far the video or file is that is being worked on, in words; empty once it is done.
         share_at_work: the same of a video that is judged, 0 to 1.
+        slow: whether a video of this stage took so long that it told.
         bad_lines: lines that are no event.
         events: lines that are one.
     """
@@ -156,6 +157,7 @@ class History:
     last_usage: Usage | None = None
     at_work: str = ""
     share_at_work: float = 0.0
+    slow: bool = False
     skipped: int = 0
     warnings: int = 0
     counted: int = 0
@@ -253,6 +255,7 @@ class History:
         elif kind == "judging":
             self.share_at_work = min(1.0, max(0.0, number(event.get("share")) or 0.0))
             self.at_work = f"{event.get('path', '')}: {self.share_at_work:.0%} judged"
+            self.slow = True
         elif kind == "usage":
             self.last_usage = _usage(event)
             self.usage.add(self.last_usage)
@@ -260,7 +263,7 @@ class History:
             self._verify(event, time)
         elif kind == "stage":
             self.stages.append(Stage(str(event.get("name", "")), time, _whole(event, "videos", "files"), event))
-            self.counted, self.share_at_work = 0, 0.0
+            self.counted, self.share_at_work, self.slow = 0, 0.0, False
             self._log(time, kind, str(event.get("name", "")))
         elif kind == "skipped":
             self.skipped += 1

@@ -192,7 +192,7 @@ def test_how_far_a_video_is_is_told_in_equal_steps_up_to_its_end(tmp_path: Path)
     attacks: dict[str, Attack] = {"none": Clean(), "written": Written({video.name: copy})}
     judge = make_judge(make_classifier(), attacks, DEFENSES)
     replace(judge, tell=lambda *what: told.append(what)).predict(video)
-    steps = len(attacks) * len(DEFENSES)
+    steps = 2 * len(attacks) * len(DEFENSES)  # each cell is made and classified
     assert {one for one, _ in told} == {video}
     assert [share for _, share in told] == pytest.approx([(number + 1) / steps for number in range(steps)])
 

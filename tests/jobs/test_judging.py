@@ -27,7 +27,7 @@ def judged(tmp_path: Path, **what: Any) -> list[Event]:
 def test_a_video_that_takes_long_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "SLOW_SECONDS", 0.0)
     events = judged(tmp_path)
-    shares = [round((number + 1) / len(DEFENSES), 4) for number in range(len(DEFENSES))]
+    shares = [round((number + 1) / (2 * len(DEFENSES)), 4) for number in range(2 * len(DEFENSES))]
     assert [(event["path"], event.get("share")) for event in events] == [
         (video, share) for video in ("a.mkv", "b.mp4") for share in (*shares, None)
     ]

@@ -98,7 +98,9 @@ def test_how_far_a_long_video_is_counts_as_a_part_of_it_until_it_is_done() -> No
     assert (history.counted, history.share_at_work) == (1, 0.5)
     assert history.at_work == "b.mp4: 50% judged"
     history.feed(line("video", 6.0, path="b.mp4"))
-    assert (history.counted, history.share_at_work, history.at_work) == (2, 0.0, "")
+    assert (history.counted, history.share_at_work, history.at_work, history.slow) == (2, 0.0, "", True)
+    history.feed(line("stage", 7.0, name="detecting", videos=4))
+    assert not history.slow
     assert "judging" not in [one.kind for one in history.log]
 
 

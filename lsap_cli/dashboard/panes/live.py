@@ -206,7 +206,10 @@ def _counting_numbers(watch: RunWatch) -> list[str]:
         often = f"{rate:.1f} a second" if rate >= 0.1 else f"{60 * rate:.1f} a minute"
         parts += [often, f"{duration((stage.total - through) / rate)} left"]
     left_out = f"{history.skipped} left out" if history.skipped else ""
-    at_work = [printable(history.at_work)] if watch.facts.live and history.at_work else []
+    words = history.at_work or (
+        "the next video has begun" if history.slow else ""
+    )  # a line that stays, so that nothing jumps
+    at_work = [printable(words)] if watch.facts.live and words else []
     return [_joined([*parts, left_out]), *at_work, *_norms(watch)]
 
 
