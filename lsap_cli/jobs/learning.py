@@ -23,8 +23,8 @@ from perturbations.seeds import seeded
 
 SAVE_EVERY_SECONDS = 1.0
 VERIFICATIONS = 6
-ALL_WON = 2  # verifications in a row, with a loss that has settled, that end learning
-SETTLED = 0.01  # part of the verification loss by which it may still fall then
+ALL_WON = 3  # verifications in a row, with a loss that has settled, that end learning
+SETTLED = 0.01  # part of the verification loss by which it may have fallen from the first of these to the last
 NO_GRADIENT = 3  # steps in a row without any gradient that are worth a warning
 STILL_FALLING = 0.1  # part of the verification loss that it may change by in the last sixth
 
@@ -131,7 +131,7 @@ class Watch:
     @property
     def still_falling(self) -> bool:
         """Whether the verification loss still fell by more than a tenth over the last part of the run."""
-        return not self.converged and _falls(self.losses, STILL_FALLING)
+        return not self.converged and _falls(self.losses[-2:], STILL_FALLING)
 
 
 def run_learning(
@@ -252,11 +252,11 @@ def _verify(
     draw_slots(run.folder, state.delta.cpu(), str(problem.binding), state.steps)
     in_a_row = int(state.memory.get("all_won", torch.zeros(()))) + 1 if won == clips else 0
     state.memory["all_won"] = torch.tensor(float(in_a_row))
-    if in_a_row >= ALL_WON and not _falls(watch.losses, SETTLED):
+    if in_a_row >= ALL_WON and not _falls(watch.losses[-ALL_WON:], SETTLED):
         watch.converged = True
         run.event("converged", step=state.steps, **tags)
 
 
 def _falls(losses: Sequence[float], part: float) -> bool:
-    """Whether the last loss is lower than the one before by more than that part of it (or of one logit)."""
-    return len(losses) > 1 and losses[-2] - losses[-1] > part * max(abs(losses[-2]), 1.0)
+    """Whether the last loss is lower than the first by more than that part of it (or of one logit)."""
+    return len(losses) > 1 and losses[0] - losses[-1] > part * max(abs(losses[0]), 1.0)
