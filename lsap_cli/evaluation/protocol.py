@@ -381,11 +381,17 @@ def _numbered(frames: Tensor, have: Tensor, wanted: Tensor) -> Tensor:
 
 
 def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
-    """What a defense makes of frames, as bytes; the frames stay as they are."""
+    """What a defense makes of frames, as bytes, with the colors of a pixel side by side, which a resize is fastest with.
+
+    Frame by frame, so that a frame stays in the processor's cache.
+    """
     defended = defense.defend(numbers, have, wanted, frame_count)
-    if defended.untyped_storage().data_ptr() == numbers.untyped_storage().data_ptr():
-        defended = defended.clone()
-    return defended.mul_(255).round_().to(torch.int16).to(torch.uint8)  # straight to bytes takes torch twice as long
+    count, colors, height, width = defended.shape
+    levels = torch.empty(count, height, width, colors, dtype=torch.uint8)
+    for made, frame in zip(levels, defended, strict=True):
+        whole = (frame * 255).round_().to(torch.int16).to(torch.uint8)  # straight to bytes takes torch twice as long
+        torch.stack(whole.unbind(), -1, out=made)
+    return levels.permute(0, 3, 1, 2)
 
 
 def _needs(defense: Defense | None, indices: Tensor, frame_count: int) -> Tensor:
