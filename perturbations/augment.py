@@ -10,6 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from perturbations.cache import at_once
+
 
 @dataclass(frozen=True)
 class Change:
@@ -43,9 +45,15 @@ class Change:
             cut = cut.float()
         if (rows, columns) != (height, width):
             cut = F.interpolate(cut, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
-        factors, shifts = (one.to(clips.device)[:, None, None, None, None] for one in (self.factors, self.shifts))
-        changed: Tensor = cut.float().view(clips.shape).mul_(factors / 255)
-        return changed.add_((1 - factors) / 2 + shifts).clamp_(0, 1)
+        frames = clips.shape[1]
+        factors, shifts = (
+            one.to(clips.device).repeat_interleave(frames)[:, None, None, None] for one in (self.factors, self.shifts)
+        )
+        changed = torch.empty_like(cut, dtype=torch.float32)
+        for some in at_once(cut):
+            one = changed[some].copy_(cut[some]).mul_(factors[some] / 255)
+            one.add_((1 - factors[some]) / 2 + shifts[some]).clamp_(0, 1)
+        return changed.view(clips.shape)
 
     def part_of(self, clips: slice) -> "Change":
         """The same for some of the clips."""

@@ -1,15 +1,14 @@
 """The gradient of a loss by delta, through everything that lies between delta and the network's logits."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from perturbations.budgets import LEVELS
+from perturbations.cache import at_once
 from perturbations.problem import Batch, Inside, Problem
-
-IN_CACHE = 16  # frames of 224 x 224 pixels: about 10 MB as float32, which a processor's cache holds
 
 
 class Seen(NamedTuple):
@@ -118,7 +117,7 @@ def add_by_slot(by_pattern: Tensor, batch: Batch, by_clips: Tensor, pattern: Ten
     """
     frames, gradients, slots = _by_frame(batch.frames), _by_frame(by_clips), by_pattern.permute(0, 2, 3, 1)
     slices, numbers = pattern.permute(0, 2, 3, 1), batch.slots.flatten() % len(pattern)
-    for part in _at_once(gradients):
+    for part in at_once(gradients):
         total = slices.index_select(0, numbers[part]).add_(frames[part])
         slots.index_add_(0, numbers[part], where_not_cut(gradients[part], total))
 
@@ -126,12 +125,6 @@ def add_by_slot(by_pattern: Tensor, batch: Batch, by_clips: Tensor, pattern: Ten
 def _by_frame(clips: Tensor) -> Tensor:
     """(B, T, 3, h, w) -> (B * T, h, w, 3), as frames lie in memory."""
     return clips.permute(0, 1, 3, 4, 2).flatten(0, 1)
-
-
-def _at_once(frames: Tensor) -> Iterator[slice]:
-    """Parts of frames that stay in a processor's cache from one operation to the next; on a GPU all of them."""
-    size = IN_CACHE if frames.device.type == "cpu" else len(frames)
-    return (slice(start, start + size) for start in range(0, len(frames), size))
 
 
 def back_from_the_network(by_pattern: Tensor, batch: Batch) -> Tensor:
@@ -151,7 +144,7 @@ def add_and_round(frames: Tensor, pattern: Tensor, slots: Tensor) -> Tensor:
     slices, numbers = pattern.permute(0, 2, 3, 1), slots.flatten() % len(pattern)
     plain = _by_frame(frames)
     made = torch.empty_like(plain)
-    for part in _at_once(plain):
+    for part in at_once(plain):
         total = torch.index_select(slices, 0, numbers[part], out=made[part]).add_(plain[part])
         total.mul_(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)
     clips: Tensor = made.unflatten(0, slots.shape).permute(0, 1, 4, 2, 3)

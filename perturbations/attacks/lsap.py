@@ -20,7 +20,7 @@ from perturbations.problem import Batch, Inside, Problem
 from perturbations.updates import UPDATES, Update
 
 EXCITED = 0.2  # of the activations
-TURNS = 4  # steps in which all of these are excited once, a part in each
+TURNS = 8  # steps in which all of these are excited once, a part in each
 BALANCE_EVERY = 100  # steps from one weighing of the gradients to the next
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from perturbations.attacks.base import ENOUGH, objective_loss
 from perturbations.attacks.gd_uap import GdUap
-from perturbations.attacks.lsap import Lsap, calm
+from perturbations.attacks.lsap import TURNS, Lsap, calm, cheapest
 from perturbations.coherence import Coherence, temporal_coherence
 from perturbations.gradients import Seen, gradient_at
 from perturbations.learn import learn
@@ -159,7 +159,8 @@ def test_every_layer_that_is_excited_has_its_turn_and_counts_as_much_as_in_the_w
         loss = calm(step)(seen).sum()
         return list(torch.autograd.grad(loss, layers, allow_unused=True, materialize_grads=True))
 
-    whole, turns = gradients(None), [gradients(step) for step in range(12)]  # 12 are whole rounds of 1 to 4 turns
+    rounds = 2 * min(TURNS, len(cheapest(layers)))
+    whole, turns = gradients(None), [gradients(step) for step in range(rounds)]
     assert whole[0].any()
     for layer, expected in enumerate(whole):
         torch.testing.assert_close(torch.stack([turn[layer] for turn in turns]).mean(0), expected)
