@@ -1,8 +1,8 @@
 """From a gradient to the next delta: one small interface, step sizes as parts of epsilon.
 
-momentum   sign steps with momentum
+momentum   steps of one size along gradients added up
 apg        accelerated proximal gradient, LSAP's own
-pgd        plain sign steps
+pgd        steps of one size along the gradient
 sgd        steps along the gradient
 adam       Adam
 """
@@ -65,8 +65,8 @@ class _Steps:
 
 
 @dataclass(frozen=True)
-class MomentumSign(_Steps):
-    """Sign steps with momentum (MI-FGSM, Dong et al., CVPR 2018, eq. 6-7).
+class Momentum(_Steps):
+    """Steps of one size along gradients added up (MI-FGSM, Dong et al., CVPR 2018, eq. 6 and 7, and their form for l2).
 
     Args:
         momentum: how much of the earlier gradients is kept, in [0, 1).
@@ -78,7 +78,7 @@ class MomentumSign(_Steps):
         before = memory.get("momentum", torch.zeros_like(delta))
         scale = gradient.abs().mean().clamp(min=torch.finfo(gradient.dtype).tiny)
         memory["momentum"] = self.momentum * before + gradient / scale
-        return budget.project(delta - self.size(budget, progress) * memory["momentum"].sign())
+        return budget.project(delta - self.size(budget, progress) * steepest(memory["momentum"], budget))
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,7 @@ class AcceleratedProximal(_Steps):
         Z = R_k + k / (k + 3) (R_k - R_{k-1})        R_{k+1} = prox(Z - step * direction(grad f(Z)))
 
     The prox of the budget's indicator is the projection. The gradient's length says little for a network, so the
-    step goes along its sign for linf and along the gradient at unit root mean square for l2 (steepest descent
-    in the budget's own norm). k goes back to 0 when the step and the gradient point the same way, uphill
+    step has one size, and goes along the steepest descent in the budget's own norm. k goes back to 0 when the step and the gradient point the same way, uphill
     (gradient restart, O'Donoghue and Candes, 2015, eq. 13).
     """
 
@@ -101,8 +100,7 @@ class AcceleratedProximal(_Steps):
 
     def next(self, delta: Tensor, gradient: Tensor, memory: Memory, budget: Budget, progress: float) -> Tensor:
         ahead = self.look_at(delta, memory)
-        along = gradient.sign() if budget.norm == "linf" else normalized(gradient)
-        moved = budget.project(ahead - self.size(budget, progress) * along)
+        moved = budget.project(ahead - self.size(budget, progress) * steepest(gradient, budget))
         uphill = bool((gradient * (moved - delta)).sum() > 0)
         k = memory.get("k", torch.zeros((), device=delta.device))
         memory["k"] = torch.zeros_like(k) if uphill else k + 1
@@ -111,11 +109,11 @@ class AcceleratedProximal(_Steps):
 
 
 @dataclass(frozen=True)
-class ProjectedSign(_Steps):
-    """Plain sign steps: projected gradient descent (Madry et al., ICLR 2018)."""
+class ProjectedGradient(_Steps):
+    """Projected gradient descent: steps of one size (Madry et al., ICLR 2018)."""
 
     def next(self, delta: Tensor, gradient: Tensor, memory: Memory, budget: Budget, progress: float) -> Tensor:
-        return budget.project(delta - self.size(budget, progress) * gradient.sign())
+        return budget.project(delta - self.size(budget, progress) * steepest(gradient, budget))
 
 
 @dataclass(frozen=True)
@@ -162,6 +160,11 @@ def adam_direction(gradient: Tensor, memory: Memory, beta1: float, beta2: float)
     return (mean / (1 - beta1**count)) / (square / (1 - beta2**count)).sqrt().clamp(min=tiny)
 
 
+def steepest(gradient: Tensor, budget: Budget) -> Tensor:
+    """The way uphill that gains most for its size in the budget's own norm: the sign for linf, the gradient at an RMS of 1 for l2."""
+    return gradient.sign() if budget.norm == "linf" else normalized(gradient)
+
+
 def normalized(gradient: Tensor) -> Tensor:
     """The gradient at a root mean square of 1; zeros stay zeros."""
     return gradient / gradient.square().mean().sqrt().clamp(min=torch.finfo(gradient.dtype).tiny)
@@ -175,9 +178,9 @@ def step_size(first_step: float, epsilon: float, progress: float, schedule: Sche
 
 
 UPDATES: dict[str, type[Update]] = {
-    "momentum": MomentumSign,
+    "momentum": Momentum,
     "apg": AcceleratedProximal,
-    "pgd": ProjectedSign,
+    "pgd": ProjectedGradient,
     "sgd": GradientDescent,
     "adam": Adam,
 }

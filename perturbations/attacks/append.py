@@ -9,7 +9,7 @@ from perturbations.attacks.base import Attack, check_settings, objective_loss, r
 from perturbations.gradients import gradient_at
 from perturbations.learn import State, Step
 from perturbations.problem import Problem
-from perturbations.updates import MomentumSign
+from perturbations.updates import Momentum
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Append(Attack):
         state.delta = torch.full_like(state.delta, 0.5)
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        update = MomentumSign(self.first_step)
+        update = Momentum(self.first_step)
         batch = problem.draw(state.steps)
         found = gradient_at(problem, batch, state.delta, objective_loss(problem))
         state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done).clamp(0, 1)

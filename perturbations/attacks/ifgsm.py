@@ -6,7 +6,7 @@ from typing import ClassVar
 from perturbations.attacks.base import Attack, check_settings, descend, objective_loss
 from perturbations.learn import State, Step
 from perturbations.problem import Problem
-from perturbations.updates import ProjectedSign
+from perturbations.updates import ProjectedGradient
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,4 @@ class Ifgsm(Attack):
         check_settings(self, above_zero=("step_size",))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        return descend(problem, state, ProjectedSign(self.step_size, "constant"), objective_loss(problem), done)
+        return descend(problem, state, ProjectedGradient(self.step_size, "constant"), objective_loss(problem), done)

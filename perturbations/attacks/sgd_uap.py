@@ -10,7 +10,7 @@ from perturbations.gradients import Seen
 from perturbations.learn import State, Step
 from perturbations.losses import cross_entropy_loss
 from perturbations.problem import Problem
-from perturbations.updates import ProjectedSign
+from perturbations.updates import ProjectedGradient
 
 
 @dataclass(frozen=True)
@@ -36,4 +36,4 @@ class SgdUap(Attack):
             aims = problem.objective.aims(seen.batch.clean_predictions)
             return cross_entropy_loss(seen.logits, aims, self.limit)
 
-        return descend(problem, state, ProjectedSign(self.first_step), loss, done)
+        return descend(problem, state, ProjectedGradient(self.first_step), loss, done)

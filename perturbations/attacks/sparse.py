@@ -10,7 +10,7 @@ from perturbations.attacks.base import Attack, check_settings, objective_loss, r
 from perturbations.gradients import gradient_at
 from perturbations.learn import State, Step
 from perturbations.problem import Problem
-from perturbations.updates import MomentumSign, normalized
+from perturbations.updates import Momentum, normalized
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Sparse(Attack):
             )
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        update = MomentumSign(self.first_step)
+        update = Momentum(self.first_step)
         mask = self._mask(problem)
         batch = problem.draw(state.steps)
         found = gradient_at(problem, batch, state.delta, objective_loss(problem))

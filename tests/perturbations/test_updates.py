@@ -13,8 +13,8 @@ from perturbations.updates import (
     Adam,
     GradientDescent,
     Memory,
-    MomentumSign,
-    ProjectedSign,
+    Momentum,
+    ProjectedGradient,
     step_size,
 )
 
@@ -94,7 +94,7 @@ def test_the_input_is_not_changed_and_memory_is_all_tensors(name: str) -> None:
 
 
 def test_momentum_goes_against_the_sign_of_gradients_of_mean_size_one_added_up() -> None:
-    update, delta, memory = MomentumSign(first_step=0.5, momentum=0.5), torch.tensor([0.0, 0.5]), Memory()
+    update, delta, memory = Momentum(first_step=0.5, momentum=0.5), torch.tensor([0.0, 0.5]), Memory()
     moved = update.next(delta, torch.tensor([30.0, -10.0]), memory, Budget("linf", Fraction(4, 5)), 0.0)
     assert moved.tolist() == pytest.approx([-0.4, 0.8])  # the second is cut at epsilon
     assert memory["momentum"].tolist() == pytest.approx([1.5, -0.5])
@@ -104,9 +104,9 @@ def test_momentum_goes_against_the_sign_of_gradients_of_mean_size_one_added_up()
 
 def test_what_is_remembered_outweighs_one_small_gradient() -> None:
     memory = {"momentum": torch.tensor([5.0, 5.0])}
-    moved = MomentumSign().next(torch.zeros(2), torch.tensor([-1.0, 1.0]), memory, WIDE, 0.0)
+    moved = Momentum().next(torch.zeros(2), torch.tensor([-1.0, 1.0]), memory, WIDE, 0.0)
     assert bool((moved < 0).all())
-    plain = ProjectedSign().next(torch.zeros(2), torch.tensor([-1.0, 1.0]), Memory(), WIDE, 0.0)
+    plain = ProjectedGradient().next(torch.zeros(2), torch.tensor([-1.0, 1.0]), Memory(), WIDE, 0.0)
     assert plain.tolist() == pytest.approx([0.1, -0.1])
 
 
@@ -151,10 +151,14 @@ def test_apg_starts_again_when_it_runs_uphill() -> None:
     assert float(update.look_at(delta, memory)) == float(delta)
 
 
-def test_apg_goes_along_the_gradient_in_l2() -> None:
-    update = AcceleratedProximal(first_step=0.1)
-    moved = update.next(torch.zeros(2), torch.tensor([7.0, -1.0]), Memory(), Budget("l2", Fraction(1)), 0.0)
-    assert moved.tolist() == pytest.approx([-0.14, 0.02])
+@pytest.mark.parametrize("name", ["momentum", "apg", "pgd"])
+@pytest.mark.parametrize(("norm", "expected"), [("l2", [-0.14, 0.02]), ("linf", [-0.1, 0.1])])
+def test_steps_of_one_size_go_along_the_gradient_in_l2_and_along_its_sign_in_linf(
+    name: str, norm: Norm, expected: list[float]
+) -> None:
+    update = make(name, first_step=0.1)
+    moved = update.next(torch.zeros(2), torch.tensor([7.0, -1.0]), Memory(), Budget(norm, Fraction(1)), 0.0)
+    assert moved.tolist() == pytest.approx(expected)
 
 
 def test_adam_agrees_with_torch() -> None:
