@@ -76,7 +76,10 @@ def command(
         str | None,
         typer.Option(help="module whose output gives frame features (default: searched for)", rich_help_panel=METHOD),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="learning steps (default 600 without a time budget)")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="learning steps (default without a time budget: 600, with --target 1500)"),
+    ] = None,
     time_budget: Annotated[str | None, typer.Option(help="for the whole command: 180s, 10m")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)] = 1,
     matrix: Annotated[
