@@ -35,12 +35,14 @@ def main() -> None:
     if options.out.exists():
         result = json.loads(options.out.read_text())
     result |= {
-        "command": "benchmarks/whole_way.py", "deal": options.deal, "folds": options.folds, "samplers": SAMPLERS,
-        "torch": torch.__version__, "platform": platform.platform(),
+        "command": "benchmarks/whole_way.py", "samplers": SAMPLERS, "torch": torch.__version__,
+        "platform": platform.platform(),
     }  # fmt: skip
+    asked = {"name": options.name, "generate": options.generate, "codec": options.codec}
+    asked |= {"deal": options.deal, "folds": options.folds}
     numbers = range(options.folds) if options.only_fold is None else [options.only_fold]
     for fold in numbers:
-        made = {"name": options.name, "generate": options.generate, "codec": options.codec, "fold": fold}
+        made = asked | {"fold": fold}
         if any(made.items() <= row.items() for row in result["rows"]):
             continue
         row = made | one_fold(options, fold)
@@ -49,7 +51,7 @@ def main() -> None:
             result["rows"] = json.loads(options.out.read_text())["rows"]
         result["rows"] = [*result["rows"], row]
         options.out.write_text(json.dumps(result, indent=1) + "\n")
-    print_totals([row for row in result["rows"] if row["name"] == options.name])
+    print_totals([row for row in result["rows"] if asked.items() <= row.items()])
 
 
 def arguments() -> argparse.Namespace:
@@ -71,7 +73,7 @@ def arguments() -> argparse.Namespace:
 
 def one_fold(options: argparse.Namespace, fold: int) -> dict[str, Any]:
     """Learns and judges; what came of it."""
-    work = options.work / f"{options.name}-{fold}"
+    work = options.work / f"{options.name}-{options.deal}-{fold}"
     shutil.rmtree(work, ignore_errors=True)
     fit, test = (write_part(options, fold, work / part, part == "test") for part in ("fit", "test"))
     pattern = work / "r.safetensors"
@@ -84,10 +86,8 @@ def one_fold(options: argparse.Namespace, fold: int) -> dict[str, Any]:
         given = ["--perturbed", work / "written"]
     samplers = [word for spec in SAMPLERS for word in ("--sampler", spec)]
     videos = test if options.codec is None else test.parent
-    judged = lsap(
-        work / "defend", "defend", videos, "--model", options.model, *given, *samplers, "--defense", "none"
-    )  # fmt: skip
-    key = "success_rate" if "--target" in options.generate else "fooling_rate"
+    judged = lsap(work / "defend", "defend", videos, "--model", options.model, *given, *samplers, "--defense", "none")
+    key = "fooling_rate" if judged["protocol"]["target"] is None else "success_rate"
     rows = [row for row in judged["rows"] if row["attack"] != "none"]
     return {
         "steps": learned["steps"],

@@ -88,8 +88,8 @@ class AcceleratedProximal(_Steps):
         Z = R_k + k / (k + 3) (R_k - R_{k-1})        R_{k+1} = prox(Z - step * direction(grad f(Z)))
 
     The prox of the budget's indicator is the projection. The gradient's length says little for a network, so the
-    step has one size, and goes along the steepest descent in the budget's own norm. k goes back to 0 when the step and the gradient point the same way, uphill
-    (gradient restart, O'Donoghue and Candes, 2015, eq. 13).
+    step has one size, and goes along the steepest descent in the budget's own norm. k goes back to 0 when the step
+    and the gradient point the same way, uphill (gradient restart, O'Donoghue and Candes, 2015, eq. 13).
     """
 
     def look_at(self, delta: Tensor, memory: Memory) -> Tensor:
