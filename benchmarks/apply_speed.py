@@ -29,8 +29,8 @@ import av
 import torch
 from torch import Tensor
 
-from lsap_cli.jobs.applying.adding import Adder, Levels
-from lsap_cli.jobs.applying.tasks import prove
+from lsap_cli.applying.adding import Adder, Levels
+from lsap_cli.applying.tasks import prove
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, H264, Codec
 from lsap_cli.video.reading import read_frames
@@ -218,7 +218,7 @@ def peak_megabytes(video: Path, work: Path, times: int) -> int:
     """In a fresh process, so that nothing else is counted."""
     script = (
         "import resource, sys, pathlib, torch; torch.set_num_threads(1)\n"
-        "from lsap_cli.jobs.applying.tasks import Write\n"
+        "from lsap_cli.applying.tasks import Write\n"
         "from lsap_cli.video.codecs import H264Rgb\n"
         "video, work = map(pathlib.Path, sys.argv[1:3])\n"
         "for number in range(int(sys.argv[3])):\n"

@@ -21,15 +21,15 @@ import torch
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.jobs.batches import clean_predictions
-from lsap_cli.jobs.footage import load_footage
-from lsap_cli.jobs.generating.members import Member, make_problem
-from lsap_cli.jobs.generating.task import HELD_OUT, Settings, make_task
-from lsap_cli.jobs.learning import Schedule, run_learning, starting_state
-from lsap_cli.jobs.memory import keep_memory
-from lsap_cli.jobs.shared import build_samplers
-from lsap_cli.jobs.verifying import verify
+from lsap_cli.learning.batches import clean_predictions
+from lsap_cli.learning.members import Member, make_problem
+from lsap_cli.learning.schedule import Schedule, run_learning, starting_state
+from lsap_cli.learning.task import HELD_OUT, Settings, make_task
+from lsap_cli.learning.training_videos import load_footage
+from lsap_cli.learning.verification import verify
 from lsap_cli.runs import Run
+from lsap_cli.runs.memory import keep_memory
+from lsap_cli.specs import build_samplers
 from perturbations import Perturbation, parse_binding
 from perturbations.attacks import ATTACKS
 from perturbations.problem import Alone

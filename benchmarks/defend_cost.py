@@ -20,14 +20,14 @@ from torch import Tensor
 
 from defenses import Defense
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import Video, list_videos
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.protocol import FLOATS, Added, Clean, Judge, defended_bytes, parts
-from lsap_cli.jobs.batches import size_of_delta
-from lsap_cli.jobs.memory import keep_memory
-from lsap_cli.jobs.shared import build_samplers, choose_device
-from lsap_cli.specs import build_defense
+from lsap_cli.learning.batches import size_of_delta
+from lsap_cli.runs.memory import keep_memory
+from lsap_cli.specs import build_defense, build_samplers
 from lsap_cli.video.reading import Reel
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.controls import noise_like

@@ -26,7 +26,7 @@ from typing import Any
 import av
 import torch
 
-from lsap_cli.jobs.applying.manifest import output_hash, read_manifest
+from lsap_cli.applying.manifest import output_hash, read_manifest
 from lsap_cli.video.walking import find_media
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 

@@ -26,16 +26,16 @@ from pathlib import Path
 import torch
 
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.looking import LookingClassifier
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
-from lsap_cli.jobs.batches import BatchSource, as_problem, size_of_delta
-from lsap_cli.jobs.generating.task import FITTED
-from lsap_cli.jobs.memory import keep_memory
-from lsap_cli.jobs.shared import build_samplers, choose_device
+from lsap_cli.learning.batches import BatchSource, as_problem, size_of_delta
+from lsap_cli.learning.task import FITTED
 from lsap_cli.runs import Run
-from lsap_cli.specs import build
+from lsap_cli.runs.memory import keep_memory
+from lsap_cli.specs import build, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS
 from perturbations.augment import Augmentation

@@ -8,7 +8,7 @@ list of defenses stands in brackets, with bars between them: `feature-squeezing:
 
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -17,6 +17,7 @@ from defenses import DEFENSES, Chain, Defense
 from defenses.certify import SMOOTHINGS, Smoothing
 from defenses.detectors import DETECTORS, Detector
 from lsap_cli.errors import LsapError
+from perturbations.samplers import SAMPLERS, Sampler
 
 Thing = TypeVar("Thing")
 COMMAS_OUTSIDE_OF_BRACKETS = re.compile(r",(?![^\[]*\])")
@@ -140,3 +141,13 @@ def _noun(wanted: Any) -> str:
     names = {int: "a whole number", float: "a number", Fraction: "a number", bool: "true or false"}
     is_list = get_origin(wanted) is tuple
     return "a list of defenses such as [bit-depth:bits=4 | jpeg]" if is_list else names.get(wanted, "valid")
+
+
+def build_samplers(specs: Sequence[str]) -> dict[str, Sampler]:
+    """Samplers by their spec as it was written, in order; equal ones once."""
+    samplers: dict[str, Sampler] = {}
+    for spec in specs:
+        sampler = build(spec, SAMPLERS, "sampler")
+        if sampler not in samplers.values():
+            samplers[spec] = sampler
+    return samplers

@@ -38,7 +38,7 @@ def test_run_folders_need_no_torch() -> None:
 
 
 def test_reports_need_no_torch() -> None:
-    code = "import lsap_cli.reports.html, lsap_cli.reports.tables, lsap_cli.reports.plots, lsap_cli.reports.pictures"
+    code = "import lsap_cli.reports.html, lsap_cli.reports.tables, lsap_cli.reports.plots, lsap_cli.pictures.drawing"
     assert loaded_after(code, ("torch", "torchvision", "av")) == ""
 
 

@@ -96,7 +96,6 @@ def command(
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
     from lsap_cli.jobs.defend import defend
     from lsap_cli.jobs.defending.task import Settings
-    from lsap_cli.jobs.resuming import check_same_settings
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import (
         check_lines,
@@ -105,6 +104,7 @@ def command(
         results_table,
         summary_sentence,
     )
+    from lsap_cli.runs.resuming import check_same_settings
 
     settings = Settings(
         videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(next(iter(perturbation or ()), None)),

@@ -129,9 +129,9 @@ def command(
         raise LsapError(f"--from {learn_from} is unknown; use {', '.join(LEARN_FROM)}")
 
     from lsap_cli.jobs.generate import generate
-    from lsap_cli.jobs.generating.task import Settings
-    from lsap_cli.jobs.resuming import check_same_settings
+    from lsap_cli.learning.task import Settings
     from lsap_cli.reports.tables import results_table
+    from lsap_cli.runs.resuming import check_same_settings
 
     settings = Settings(
         videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,

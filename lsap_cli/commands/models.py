@@ -39,7 +39,7 @@ def show(spec: Spec, as_json: Json = False) -> None:
     Example: lsap models show torchvision:r3d_18:weights=r3d_18.pth
     """
     from lsap_cli.classifiers.resolve import load_classifier
-    from lsap_cli.jobs.check import description
+    from lsap_cli.evaluation.model_check import description
 
     facts = description(load_classifier(spec))
     if as_json:
@@ -68,9 +68,9 @@ def check(
 
     Example: lsap models check model.toml videos/
     """
+    from lsap_cli.classifiers.devices import choose_device
     from lsap_cli.classifiers.resolve import load_classifier
-    from lsap_cli.jobs.check import check as run_check
-    from lsap_cli.jobs.shared import choose_device
+    from lsap_cli.evaluation.model_check import check as run_check
     from lsap_cli.reports.tables import check_table
 
     chosen = choose_device(device)

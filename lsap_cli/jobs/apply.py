@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lsap_cli.datasets.listing import Video, content_hash, list_videos
-from lsap_cli.errors import LsapError
-from lsap_cli.jobs.applying import manifest
-from lsap_cli.jobs.applying.adding import SEGMENTS, Segment, scaled
-from lsap_cli.jobs.applying.manifest import COPY, MANIFEST_SCHEMA, Entry
-from lsap_cli.jobs.applying.planning import (
+from lsap_cli.applying import manifest
+from lsap_cli.applying.adding import SEGMENTS, Segment, scaled
+from lsap_cli.applying.manifest import COPY, MANIFEST_SCHEMA, Entry
+from lsap_cli.applying.planning import (
     Job,
     Names,
     alone_in,
@@ -22,10 +20,13 @@ from lsap_cli.jobs.applying.planning import (
     needed_bytes,
     place,
 )
-from lsap_cli.jobs.applying.proof import total_proof
-from lsap_cli.jobs.applying.tasks import Finished, Look, Preview, Seen, Write, remove
-from lsap_cli.jobs.applying.workers import Crew, Failed, Progress
-from lsap_cli.jobs.look import draw_slots
+from lsap_cli.applying.proof import total_proof
+from lsap_cli.applying.tasks import Finished, Look, Preview, Seen, Write, remove
+from lsap_cli.applying.workers import Crew, Failed, Progress
+from lsap_cli.datasets.listing import Video, content_hash, list_videos
+from lsap_cli.errors import LsapError
+from lsap_cli.perturbation_files import load_perturbation
+from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.runs import Run
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, Codec, Threads
@@ -50,23 +51,6 @@ class Settings:
     timeout: float = 120.0
     threads: str = "auto"
     resume: bool = False
-
-
-def load_perturbation(path: Path) -> Perturbation:
-    """A perturbation file as an object.
-
-    Raises:
-        LsapError: if the file cannot be read or is damaged.
-    """
-    if not path.is_file():
-        raise LsapError(f"the perturbation {path} does not exist; make one with lsap generate")
-    try:
-        perturbation = Perturbation.load(path)
-    except (ValueError, OSError) as error:
-        raise LsapError(
-            f"the perturbation {error}" if str(path) in str(error) else f"the perturbation {path}: {error}"
-        ) from None
-    return perturbation
 
 
 def apply(settings: Settings, run: Run) -> dict[str, Any]:

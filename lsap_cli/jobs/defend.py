@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from defenses import Defense
+from lsap_cli.adaptive.campaign import Campaign, Wanted, campaign_results, run_campaign
+from lsap_cli.adaptive.evasion import Judged, evasion_checks, evasion_results, knowing_detectors
+from lsap_cli.adaptive.ladders import undefended
 from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.judging import forget_progress, judge_videos
+from lsap_cli.evaluation.measuring import certify, corrupt, detect
 from lsap_cli.evaluation.protocol import Added
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record, make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.standards import identifiers
-from lsap_cli.jobs.campaign import Campaign, Wanted, campaign_results, run_campaign
-from lsap_cli.jobs.defending.measuring import certify, corrupt, detect
 from lsap_cli.jobs.defending.task import NOISE, Settings, Task, epsilon_of, make_task
-from lsap_cli.jobs.evading import Judged, evasion_checks, evasion_results, knowing_detectors
-from lsap_cli.jobs.generating.task import FITTED
-from lsap_cli.jobs.judging import forget_progress, judge_videos
-from lsap_cli.jobs.ladder import undefended
-from lsap_cli.jobs.memory import keep_memory
-from lsap_cli.jobs.pictures import draw_pictures
-from lsap_cli.jobs.shared import Skipped
 from lsap_cli.jobs.transfer import transfer
-from lsap_cli.jobs.verifying import sampler_row
+from lsap_cli.learning.task import FITTED
+from lsap_cli.learning.verification import sampler_row
+from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.runs import Run
+from lsap_cli.runs.memory import keep_memory
 from perturbations.objectives import Targeted, Untargeted
 
 

@@ -12,19 +12,19 @@ import torch
 from lsap_cli import STARTED
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
-from lsap_cli.jobs.batches import clean_predictions
-from lsap_cli.jobs.doubts import doubts
-from lsap_cli.jobs.footage import LOADING_SHARE, Footage, load_footage
-from lsap_cli.jobs.generating.members import Learned, make_members, make_problem, make_verification
-from lsap_cli.jobs.generating.results import check_out, make_results, path_of, record_of, write_out
-from lsap_cli.jobs.generating.task import Settings, Task, make_task
-from lsap_cli.jobs.learning import QuickVerification, Schedule, run_learning, starting_state
-from lsap_cli.jobs.look import draw_slots
-from lsap_cli.jobs.memory import keep_memory
-from lsap_cli.jobs.processes import joined, of_the_first, process_number
-from lsap_cli.jobs.shared import build_samplers
-from lsap_cli.jobs.verifying import PERTURBED, Drawn, Verification, verify
+from lsap_cli.learning.batches import clean_predictions
+from lsap_cli.learning.diagnostics import doubts
+from lsap_cli.learning.members import Learned, make_members, make_problem, make_verification
+from lsap_cli.learning.outcome import check_out, make_results, path_of, record_of, write_out
+from lsap_cli.learning.process_group import joined, of_the_first, process_number
+from lsap_cli.learning.schedule import QuickVerification, Schedule, run_learning, starting_state
+from lsap_cli.learning.task import Settings, Task, make_task
+from lsap_cli.learning.training_videos import LOADING_SHARE, Footage, load_footage
+from lsap_cli.learning.verification import PERTURBED, Drawn, Verification, verify
+from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.runs import Run
+from lsap_cli.runs.memory import keep_memory
+from lsap_cli.specs import build_samplers
 from perturbations import Perturbation
 from perturbations.controls import CONTROLS
 from perturbations.learn import State

@@ -7,17 +7,18 @@ from typing import Any
 
 import torch
 
+from lsap_cli.adaptive.attackers import School, load_fit_videos
+from lsap_cli.adaptive.campaign import MEMORY, plain_attacker
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
+from lsap_cli.datasets.selection import listed
 from lsap_cli.datasets.store import FrameStore
+from lsap_cli.evaluation.judging import judge_videos
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, make_rows
-from lsap_cli.jobs.attackers import School, load_fit_videos
-from lsap_cli.jobs.campaign import MEMORY, plain_attacker
-from lsap_cli.jobs.generating.task import FITTED
-from lsap_cli.jobs.judging import judge_videos
-from lsap_cli.jobs.shared import build_samplers, listed
+from lsap_cli.learning.task import FITTED
 from lsap_cli.runs import Run
+from lsap_cli.specs import build_samplers
 from perturbations import Perturbation
 from perturbations.controls import noise_like
 from perturbations.objectives import Untargeted

@@ -12,7 +12,7 @@ import pytest
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.jobs.defending.task import Settings
-from lsap_cli.jobs.resuming import check_same_settings
+from lsap_cli.runs.resuming import check_same_settings
 from perturbations import Budget, Perturbation
 from perturbations.bindings import Binding
 from tests.commands.conftest import Lsap, World

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
+from lsap_cli.applying import manifest
+from lsap_cli.applying.manifest import Entry, read_manifest
+from lsap_cli.applying.planning import STAGING, Names, needed_bytes
+from lsap_cli.applying.tasks import Seen
 from lsap_cli.datasets.listing import Video, list_videos
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.jobs.apply import Settings, apply
-from lsap_cli.jobs.applying import manifest
-from lsap_cli.jobs.applying.manifest import Entry, read_manifest
-from lsap_cli.jobs.applying.planning import STAGING, Names, needed_bytes
-from lsap_cli.jobs.applying.tasks import Seen
-from lsap_cli.jobs.perturbed import PerturbedFolder
 from lsap_cli.runs import Run
 from lsap_cli.video.codecs import H264, Codec
 from lsap_cli.video.reading import read_frames
@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_what_is_finished_and_no_torn_line(call: Caller, monk
         if count > 2:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lsap_cli.jobs.applying.manifest.os.fsync", failing)
+    monkeypatch.setattr("lsap_cli.applying.manifest.os.fsync", failing)
     results = call()
     monkeypatch.undo()
     assert len(results["skipped"]) == len(STRANGE) - 2
@@ -185,7 +185,7 @@ def test_a_full_disk_leaves_what_is_finished_and_no_torn_line(call: Caller, monk
 
 
 def test_what_will_not_fit_is_refused_before_anything_is_written(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lsap_cli.jobs.applying.planning.shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    monkeypatch.setattr("lsap_cli.applying.planning.shutil.disk_usage", lambda _: SimpleNamespace(free=1))
     with pytest.raises(LsapError, match="MB are needed"):
         call()
     assert files(call.out) == {}

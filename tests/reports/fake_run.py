@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lsap_cli.reports.pictures import frame_pictures, perturbation_picture, save_picture
+from lsap_cli.pictures.drawing import frame_pictures, perturbation_picture, save_picture
 
 LABELS = ("archery", "arm_wrestling", "clean_and_jerk", "golf_driving", "tai_chi", "yoga")
 DEFENSES = (

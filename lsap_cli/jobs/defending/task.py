@@ -11,20 +11,22 @@ from defenses import Defense
 from defenses.certify import Smoothing
 from defenses.chain import student
 from defenses.detectors import Detector
+from lsap_cli.adaptive.attackers import shared_videos
+from lsap_cli.applying.manifest import COPY
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.devices import choose_device
+from lsap_cli.classifiers.labels import class_number
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import Video, slug
+from lsap_cli.datasets.selection import Skipped, listed, skip
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
-from lsap_cli.jobs.apply import load_perturbation
-from lsap_cli.jobs.applying.manifest import COPY
-from lsap_cli.jobs.attackers import shared_videos
-from lsap_cli.jobs.perturbed import PerturbedFolder
-from lsap_cli.jobs.shared import Skipped, build_samplers, choose_device, class_number, listed, skip
+from lsap_cli.perturbation_files import load_perturbation
 from lsap_cli.runs import Run
-from lsap_cli.specs import build_defense, build_detector, build_smoothing
+from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing
 from perturbations import Perturbation, parse_epsilon
 from perturbations.controls import noise_like
 

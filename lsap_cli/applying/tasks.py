@@ -1,0 +1,218 @@
+"""What the working processes do with one file: look at it, write it and prove it, or draw it."""
+
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
+from lsap_cli.applying.manifest import output_hash
+from lsap_cli.applying.proof import Proof, Written
+from lsap_cli.datasets.listing import content_hash
+from lsap_cli.pictures.drawing import frame_pictures, save_picture
+from lsap_cli.video.codecs import Codec, Threads
+from lsap_cli.video.reading import UnreadableVideo, count_frames, read_frames, read_header
+from lsap_cli.video.writing import Tail, container_suffix, transcode
+from perturbations import Perturbation
+
+Report = Callable[[int], None]
+ANY_NUMBER = -1  # of appended frames, which are then not looked at
+ANIMATED = 24  # frames of a preview
+ANIMATION_WIDTH = 960  # pixels, of three pictures side by side
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one look at a source's header says."""
+
+    suffix: str  # of the file to write
+    pixels: int  # of all frames together, as the header claims; 0 where it does not say
+    frames: int
+    source_bytes: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One file, written and proved; not yet in its place."""
+
+    written: Written
+    remarks: list[str]
+    source_sha256: str
+    output_sha256: str
+    seconds: float
+    memory_bytes: int  # the most that the process has held so far
+
+
+@dataclass(frozen=True)
+class Look:
+    """Looks at a source's header, and refuses what would lose something."""
+
+    source: Path
+    codec: Codec
+
+    def run(self, report: Report) -> Seen:
+        """Raises `UnreadableVideo` where it cannot be used."""
+        suffix = container_suffix(self.source, self.codec)
+        header = read_header(self.source)
+        size = self.source.stat().st_size
+        frames = min(header.frames, size)  # a frame takes a byte at least, whatever the header claims
+        return Seen(suffix, frames * header.width * header.height, frames, size)
+
+
+@dataclass(frozen=True)
+class Write:
+    """Writes one file with the perturbation in it, and decodes it again."""
+
+    source: Path
+    staged: Path  # where it is written; whoever asked moves it into its place
+    codec: Codec
+    perturbation: Path
+    segment: Segment | None
+    threads: Threads
+
+    def run(self, report: Report) -> Finished:
+        """Raises `UnreadableVideo` or `OSError` where it cannot be written, or is not what was written."""
+        start = time.perf_counter()
+        try:
+            return self._run(report, start)
+        except BaseException:  # what could not be proved is not handed out
+            remove(self.staged)
+            raise
+
+    def _run(self, report: Report, start: float) -> Finished:
+        levels = _loaded(self.perturbation)
+        count = count_frames(self.source, report) if needs_length(levels.perturbation, self.segment) else 0
+        adder = Adder(levels, self.segment, count)
+
+        def change(pixels: Tensor, number: int) -> Tensor:
+            report(number + 1)
+            return adder.perturbed(pixels, number)
+
+        tail = Tail(adder.appended, adder.appended_frame)
+        copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
+        written = prove(self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads)
+        return Finished(
+            written,
+            copied.remarks,
+            content_hash(self.source),
+            output_hash(self.staged),
+            round(time.perf_counter() - start, 3),
+            _memory(),
+        )
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Draws one written file for people: a frame before, after and their difference, and a short animation."""
+
+    source: Path
+    output: Path
+    folder: Path
+
+    def run(self, report: Report) -> None:
+        """Raises `UnreadableVideo` or `OSError`."""
+        count = count_frames(self.source, report)
+        start = _most_changed(self.source, self.output, report)
+        first = max(0, min(start - ANIMATED // 2, count - ANIMATED))
+        strips: list[Image.Image] = []
+        for number, (before, after) in enumerate(_pairs(self.source, self.output, appended=ANY_NUMBER)):
+            report(number)
+            if number < first:
+                continue
+            if number >= first + ANIMATED:
+                break
+            drawn = frame_pictures(before.numpy(), after.numpy())
+            strips.append(_side_by_side([drawn.before, drawn.after, drawn.difference]))
+            if number == start:
+                for name, picture in (("before", before), ("after", after)):
+                    save_picture(Image.fromarray(_hwc(picture)), self.folder / f"{name}.png")
+                save_picture(drawn.difference, self.folder / f"difference-x{drawn.factor}.png")
+        strips[0].save(
+            self.folder / "animation.gif", save_all=True, append_images=strips[1:], duration=80, loop=0, optimize=False
+        )
+
+
+def prove(source: Path, target: Path, adder: Adder, report: Report, threads: Threads = "many") -> Written:
+    """Decodes a source and a written file side by side and compares every frame.
+
+    Raises:
+        UnreadableVideo: if the written file does not hold as many frames of the same size.
+    """
+    proof = Proof()
+    for number, (before, after) in enumerate(_pairs(source, target, threads, adder.appended)):
+        proof.add(before, adder.perturbed(before, number), after)
+        report(number + 1)
+    return proof.written()
+
+
+def remove(path: Path) -> None:
+    """A written file or folder of frames, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+def _pairs(source: Path, target: Path, threads: Threads = "many", appended: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+    """The frames of a source and of what was written from it; appended ones stand beside black."""
+    written = read_frames(target, threads)
+    count = 0
+    for frame in read_frames(source, threads):
+        other = next(written, None)
+        if other is None or other.pixels.shape != frame.pixels.shape:
+            raise UnreadableVideo(f"the written file has no matching frame {count}")
+        yield frame.pixels, other.pixels
+        count += 1
+    if appended == ANY_NUMBER:
+        return
+    for _ in range(appended):
+        other = next(written, None)
+        if other is None:
+            raise UnreadableVideo(f"the written file lacks some of the {appended} frames that follow the end")
+        yield torch.zeros_like(other.pixels), other.pixels
+    if next(written, None) is not None:
+        raise UnreadableVideo(f"the written file has more than the {count + appended} frames that were written")
+
+
+def _most_changed(source: Path, output: Path, report: Report) -> int:
+    """The number of the frame that was changed most: with a segment, one inside of it."""
+    best, most = 0, -1.0
+    for number, (before, after) in enumerate(_pairs(source, output, appended=ANY_NUMBER)):
+        report(number)
+        change = float((after.float() - before.float()).abs().mean())
+        if change > most + 0.05:  # a little more does not make another picture
+            best, most = number, change
+    return best
+
+
+def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
+    width, height = pictures[0].size
+    scale = min(1.0, ANIMATION_WIDTH / (3 * width))
+    cell = (max(1, round(width * scale)), max(1, round(height * scale)))
+    strip = Image.new("RGB", (cell[0] * len(pictures), cell[1]))
+    for number, picture in enumerate(pictures):
+        strip.paste(picture.resize(cell, Image.Resampling.BOX), (number * cell[0], 0))
+    return strip
+
+
+def _hwc(pixels: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path) -> Levels:
+    """Once a process: the next file often has the same size."""
+    return Levels(Perturbation.load(path))
+
+
+def _memory() -> int:
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

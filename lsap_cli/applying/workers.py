@@ -1,0 +1,203 @@
+"""Processes that each work on one file at a time, and that can be given up on.
+
+Decoders are large C programs that are fed with files from strangers: one that crashes, hangs or wants all memory takes
+its own process with it, and nothing else. Threads would be lighter, but could not be stopped.
+"""
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.connection import Connection
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+
+from lsap_cli.applying.tasks import Report
+from lsap_cli.video.reading import UnreadableVideo
+
+MEMORY_BYTES = 2**33  # that one process may take: a file that needs more is given up on
+REPORT_SECONDS = 0.1
+Result = TypeVar("Result", covariant=True)
+TaskType = TypeVar("TaskType", bound="Task[Any]")
+
+
+class Task(Protocol[Result]):
+    """Work on one file, sent to another process."""
+
+    def run(self, report: Report) -> Result:
+        """Does it; tells now and then how far it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a file could not be worked on.
+
+    Attributes:
+        reason: a sentence's end, such as "it is empty".
+        kind: "file" (said by the reader or the writer), "crash", "hang" or "fault" (one of lsap's own).
+    """
+
+    reason: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Progress(Generic[TaskType]):
+    """How far one task is, in its own count."""
+
+    task: TaskType
+    done: int
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[TaskType]):
+    """What came of one task: what its `run` gave, or why not."""
+
+    task: TaskType
+    result: Any  # of the task's own type, or Failed
+
+
+class Crew:
+    """A number of working processes. A context manager: leaving it ends them all.
+
+    Args:
+        size: how many.
+        patience_seconds: after which a process that reports nothing is given up on.
+    """
+
+    def __init__(self, size: int, patience_seconds: float) -> None:
+        self._patience = patience_seconds
+        self._context = get_context("forkserver")
+        self._context.set_forkserver_preload(["lsap_cli.applying.workers"])
+        self._idle: list[_Worker] = []
+        self._busy: dict[Connection, _Worker] = {}
+        self._size = size
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in [*self._idle, *self._busy.values()]:
+            worker.kill()
+        self._idle, self._busy = [], {}
+
+    def work(self, tasks: Iterable[TaskType]) -> Iterator[Progress[TaskType] | Outcome[TaskType]]:
+        """Does all tasks, in the order in which they end; progress comes in between."""
+        waiting = iter(tasks)
+        more = True
+        while more or self._busy:
+            while more and len(self._busy) < self._size:
+                task = next(waiting, None)
+                more = task is not None
+                if task is not None:
+                    self._begin(task)
+            if self._busy:
+                yield from self._listen()
+
+    def _begin(self, task: Any) -> None:
+        worker = self._idle.pop() if self._idle else _Worker(self._context)
+        worker.begin(task)
+        self._busy[worker.pipe] = worker
+
+    def _listen(self) -> Iterator[Any]:
+        for pipe in connection.wait(list(self._busy), timeout=0.5):
+            assert isinstance(pipe, Connection)  # nothing else is waited for
+            yield from self._hear(self._busy[pipe])
+        for worker in [one for one in self._busy.values() if one.silent_seconds > self._patience]:
+            self._dismiss(worker)
+            reason = f"nothing came of it for {self._patience:.0f} seconds, so it was given up on"
+            yield Outcome(worker.task, Failed(reason, "hang"))
+
+    def _hear(self, worker: "_Worker") -> Iterator[Any]:
+        try:
+            word, value = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._dismiss(worker)
+            yield Outcome(worker.task, Failed(f"the process that worked on it crashed ({worker.ending})", "crash"))
+            return
+        worker.heard = time.monotonic()
+        if word == "progress":
+            yield Progress(worker.task, value)
+        elif word == "end":
+            del self._busy[worker.pipe]
+            self._idle.append(worker)
+            yield Outcome(worker.task, value)
+
+    def _dismiss(self, worker: "_Worker") -> None:
+        del self._busy[worker.pipe]
+        worker.kill()
+
+
+class _Worker:
+    """One process, seen from outside."""
+
+    def __init__(self, context: Any) -> None:
+        self.pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.task: Any = None
+        self.heard = 0.0
+
+    def begin(self, task: Any) -> None:
+        self.task, self.heard = task, time.monotonic()
+        with contextlib.suppress(OSError):  # a process that has ended is noticed when it is listened to
+            self.pipe.send(task)
+
+    @property
+    def silent_seconds(self) -> float:
+        return time.monotonic() - self.heard
+
+    @property
+    def ending(self) -> str:
+        code = self._process.exitcode
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection) -> None:
+    """The life of a working process: tasks come in, progress and results go out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that commands
+    torch.set_num_threads(1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft == resource.RLIM_INFINITY or soft > MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, hard))
+    try:
+        while True:
+            task = pipe.recv()
+            pipe.send(("end", _attempt(task, pipe)))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        os._exit(0)  # whoever commanded is gone; what was being written is of no use
+
+
+def _attempt(task: Task[Any], pipe: Connection) -> Any:
+    said = time.monotonic()
+
+    def report(done: int) -> None:
+        nonlocal said
+        if time.monotonic() - said > REPORT_SECONDS:
+            said = time.monotonic()
+            pipe.send(("progress", done))
+
+    try:
+        return task.run(report)
+    except UnreadableVideo as error:
+        return Failed(str(error), "file")
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except OSError as error:
+        return Failed(f"its copy cannot be written ({error.strerror or error})", "file")
+    except MemoryError:
+        return Failed(f"it needs more than {MEMORY_BYTES / 2**30:.0f} GiB of memory", "file")
+    except Exception as error:  # one file's fault must not end the others' work; it is named like any other
+        return Failed(f"{type(error).__name__}: {error}", "fault")

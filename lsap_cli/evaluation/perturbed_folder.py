@@ -1,0 +1,61 @@
+"""A folder of perturbed videos: which file belongs to which video, and what was added."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path, PurePath, PurePosixPath
+
+from lsap_cli.applying.manifest import COPY, Entry, inside, read_manifest
+from lsap_cli.datasets.listing import Video, content_hash
+from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.changes import total_norms
+from lsap_cli.perturbation_files import load_perturbation
+from lsap_cli.video.walking import find_media
+
+
+class PerturbedFolder:
+    """What `lsap apply` wrote, or a mirrored folder that something else wrote.
+
+    Attributes:
+        perturbation: what was added; None where the folder does not say.
+        files: the perturbed file of each video, by the video's name; filled by `match`.
+
+    Raises:
+        LsapError: if there is no such folder, or its manifest is damaged.
+    """
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise LsapError(f"--perturbed {root} is not a folder; give one that lsap apply wrote")
+        self._root = root
+        self.perturbation = load_perturbation(root / COPY) if (root / COPY).exists() else None
+        self._entries: dict[str, Entry] = read_manifest(root)
+        self.files: dict[str, Path] = {}
+
+    def match(self, videos: Sequence[Video]) -> Iterator[tuple[Video, str]]:
+        """Finds each video's file; gives the videos that have none, and why."""
+        by_stem = (
+            {} if self._entries else {_stem(path.relative_to(self._root)): path for path in find_media(self._root)}
+        )
+        for video in videos:
+            entry = self._entries.get(video.name)
+            if not video.path.is_file():
+                yield video, "it does not exist"
+                continue
+            if entry is None:
+                path = by_stem.get(_stem(PurePosixPath(video.name)))
+            elif entry["source_sha256"] != content_hash(video.path):
+                yield video, f"the copy in {self._root} was made from a file with other content"
+                continue
+            else:
+                path = inside(self._root, entry)
+            if path is None or not path.exists():
+                yield video, f"{self._root} has no perturbed copy of it"
+            else:
+                self.files[video.name] = path
+
+    def effective(self, names: Collection[str]) -> dict[str, float] | None:
+        """Norms over the files of these videos, as measured when they were written; None without a manifest."""
+        return total_norms([self._entries[name] for name in names if name in self._entries])
+
+
+def _stem(path: PurePath) -> str:
+    return path.with_suffix("").as_posix()

@@ -1,0 +1,1 @@
+"""Learning a perturbation from real videos: batches, schedule, verification, process groups."""

@@ -1,0 +1,118 @@
+"""Who climbs which ladder, and what the rows of its rungs come to."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+
+from defenses import Defense
+from defenses.adaptive import StraightThrough
+from defenses.chain import Chain
+from defenses.compression import Jpeg
+from defenses.randomized import Barrage, RandomNoise
+from defenses.spatial import BitDepth
+from defenses.subtraction import PerturbationSubtraction
+from defenses.temporal import TemporalMedian
+from lsap_cli.adaptive.ladders import Ladder, knowing, ladder_results, plan_ladder
+from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.evaluation.rows import Record
+from perturbations import Budget, Perturbation, parse_binding
+from perturbations.attacks.lsap import Lsap
+
+BUDGET = Budget("linf", Fraction(8, 255))
+GIVEN = Perturbation(torch.zeros(4, 3, 8, 8), parse_binding("cyclic:4"), BUDGET)
+
+
+def plan(defense: Defense | None, spec: str = "it") -> Ladder:
+    return plan_ladder(spec, defense, ["given"], GIVEN, 100, (2, 8))
+
+
+@pytest.mark.parametrize(
+    ("defense", "rungs", "missing"),
+    [
+        (None, ["A0", "A2", "A2", "A5", "A2", "A2"], {"A1", "A3", "A4"}),
+        (TemporalMedian(3), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
+        (Jpeg(75), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
+        (BitDepth(4), ["A0", "A1", "A1", "A4", "A5", "A1", "A1"], {"A2", "A3"}),
+        (RandomNoise(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A4", "A5", "A2", "A2"], set()),
+        (Barrage(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A5", "A2", "A2"], set()),
+        (PerturbationSubtraction(), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
+        (Chain((PerturbationSubtraction(), Jpeg(75))), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
+    ],
+)
+def test_each_defense_meets_the_rungs_that_it_has(defense: Defense | None, rungs: list[str], missing: set[str]) -> None:
+    ladder = plan(defense)
+    assert [one.rung for one in ladder.rungs] == rungs
+    assert set(ladder.missing) == missing
+    assert all(ladder.missing.values())
+
+
+def test_the_null_space_that_a_defense_declares_is_where_a4_looks() -> None:
+    def shapes(defense: Defense) -> list[tuple[str, bool]]:
+        found = [one.attacker for one in plan(defense).rungs if one.rung == "A4"]
+        return [(str(one.binding), one.coarse) for one in found if one is not None]
+
+    assert shapes(TemporalMedian(3)) == [("constant", False)]
+    assert shapes(Jpeg(75)) == [("cyclic:4", True)]
+    assert shapes(RandomNoise()) == [("constant", False), ("cyclic:4", True)]
+    assert shapes(BitDepth(4)) == [("constant", True)]
+
+
+def test_attackers_differ_in_what_they_know() -> None:
+    attackers = {one.name.partition(" (")[0]: one.attacker for one in plan(RandomNoise()).rungs if one.attacker}
+    straight, own = attackers["A1 straight-through"], attackers["A2 declared gradient"]
+    assert isinstance(straight.defense, StraightThrough)
+    assert own.defense == RandomNoise()
+    assert [attackers[f"A3 expectation over {n} draws"].draws for n in (2, 8)] == [2, 8]
+    assert attackers["twice the steps"].steps == 2 * own.steps
+    assert {one.budget for one in attackers.values()} == {BUDGET}
+
+
+@pytest.mark.parametrize(("defense", "rung"), [(None, "A2"), (Jpeg(75), "A2"), (BitDepth(4), "A1")])
+def test_one_attacker_goes_on_from_the_given_perturbation_within_the_budget_all_the_time(
+    defense: Defense | None, rung: str
+) -> None:
+    ladder = plan(defense)
+    (further,) = [one for one in ladder.rungs if one.attacker is not None and one.attacker.begins_at is not None]
+    assert further.attacker is not None
+    assert further.attacker.begins_at is GIVEN
+    assert further.attacker.record()["goes_on_from_given"]
+    assert not ladder.base.record()["goes_on_from_given"]
+    assert isinstance(further.attacker.attack, Lsap)
+    assert further.attacker.attack.loosen == 1
+    assert (further.rung, further.role, further.attacker.defense) == (rung, "iterative", ladder.base.defense)
+
+
+def test_an_attack_is_judged_behind_the_defenses_on_whose_ladders_it_is() -> None:
+    bare = plan(None, "none")
+    other = plan_ladder("jpeg", Jpeg(75), ["given", bare.base.name], GIVEN, 9, (2,))
+    specs = knowing([bare, other])
+    assert specs["given"] == specs[bare.base.name] == ["none", "jpeg"]
+    assert specs["A1 straight-through (jpeg)"] == ["jpeg"]
+
+
+def row(attack: str, right: int) -> dict[str, Any]:
+    return {
+        "attack": attack, "defense": "it", "sampler": "uniform", "clean_accuracy": rate_of(4, 4),
+        "attacked_accuracy": rate_of(right, 4), "fooling_rate": rate_of(4 - right, 4), "net_fooling_rate": None,
+        "milliseconds_per_video": 1.0,
+    }  # fmt: skip
+
+
+def test_the_minimum_over_the_ladder_is_taken_and_videos_that_no_rung_breaks_are_counted() -> None:
+    ladder = plan(TemporalMedian(3))
+    names = [one.name for one in ladder.rungs]
+    right = {names[0]: (0, 1, 2), names[2]: (1,), names[3]: (1, 3)}  # videos that are seen rightly
+    rows = [row(name, len(right.get(name, range(4)))) for name in names]
+    records = [
+        Record(f"{video}", (1,), name, "it", "uniform", int(video in right.get(name, range(4))), 1, 0.0)
+        for name in names
+        for video in range(4)
+    ]
+    (result,) = ladder_results([ladder], rows, records)
+    (worst,) = result["robust"]
+    assert (worst["attack"], worst["rung"], worst["accuracy"]["count"]) == (names[2], "A2", 1)
+    assert worst["right_under_every_rung"]["count"] == 1
+    assert [one["rows"][0]["attack"] for one in result["rungs"]] == names
+    assert result["rungs"][1]["identifiers"] == {"atlas": "AML.T0043.000", "nist": "NISTAML.022"}

@@ -1,0 +1,162 @@
+"""Learning through a defense that is fitted on videos which all carry what is learned."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from defenses import Defense
+from defenses.adaptive import StraightThrough
+from defenses.subtraction import PerturbationSubtraction
+from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.looking import LookingClassifier
+from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.errors import LsapError
+from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.fitted_defense import Crowd
+from perturbations import Budget, parse_binding, parse_epsilon
+from perturbations.attacks.base import objective_loss
+from perturbations.gradients import add_and_round, at_the_network, gradient_at
+from perturbations.losses import margin_loss
+from perturbations.objectives import Untargeted
+from perturbations.problem import Problem
+from perturbations.samplers import Uniform
+from tests.tiny import make_bytes, make_classifier, make_perturbation
+
+SIZE = 16
+CPU = torch.device("cpu")
+GEOMETRY = Geometry((SIZE, SIZE), (SIZE, SIZE))
+
+
+def make_videos(count: int, recordings: int | None = None) -> list[StoredVideo]:
+    """Noise between 40 and 215, so that no pattern of 8 levels is cut off."""
+    videos = []
+    for number in range(count):
+        frames = (make_bytes(20 + number, SIZE, SIZE, seed=number).float() * 0.68 + 40).round().to(torch.uint8)
+        recording = number % (recordings or count)
+        video = Video(Path(f"v_it_g{recording:02}_c{number:02}.mkv"), f"v_it_g{recording:02}_c{number:02}.mkv", ())
+        times = torch.arange(len(frames)) * 40
+        videos.append(StoredVideo(video, frames.permute(0, 2, 3, 1).contiguous(), times, (SIZE, SIZE)))
+    return videos
+
+
+def make_source(defense: Defense, crowd: Crowd) -> BatchSource:
+    return BatchSource(
+        videos=make_videos(4),
+        clean_predictions=torch.zeros(4, 2, dtype=torch.int64),
+        samplers=[Uniform()],
+        frames=4,
+        geometry=GEOMETRY,
+        binding=parse_binding("cyclic:4"),
+        delta_size=(SIZE, SIZE),
+        augmentation=None,
+        clips=3,
+        seed=0,
+        device=CPU,
+        defenses=(defense,),
+        crowd=crowd,
+    )
+
+
+def make_crowd(part: PerturbationSubtraction) -> Crowd:
+    return Crowd.of(part, make_videos(4), GEOMETRY, parse_binding("cyclic:4"), 0, CPU)
+
+
+@pytest.mark.parametrize("binding", ["cyclic:4", "cyclic:3", "relative:5", "constant"])
+def test_what_a_crowd_teaches_is_what_fitting_on_the_perturbed_videos_gives(binding: str) -> None:
+    part = PerturbationSubtraction(4, side=16)
+    perturbation = make_perturbation(binding, SIZE, SIZE)
+    videos = make_videos(6, recordings=5)
+    crowd = Crowd.of(part, videos, GEOMETRY, perturbation.binding, 0, CPU)
+    taught = crowd.taught(part, perturbation.delta, videos[0].video.group)
+    evidence = []
+    for stored in videos[1:5]:  # the last one is of the first one's recording
+        numbers = part.watched(len(stored.times))
+        frames = perturbation.add(stored.clip(numbers).float() / 255, numbers, len(stored.times))
+        evidence.append(part.observe(frames, numbers))
+    expected = part.fitted(evidence)
+    assert isinstance(taught, PerturbationSubtraction)
+    assert taught.pattern is not None
+    assert expected.pattern is not None
+    assert torch.allclose(taught.pattern, expected.pattern, atol=1e-6)
+    assert float(expected.pattern.abs().max()) > 1 / 255
+
+
+def test_fewer_than_three_recordings_are_refused() -> None:
+    with pytest.raises(LsapError, match="only 2 recordings of --fit"):
+        Crowd.of(PerturbationSubtraction(4, side=16), make_videos(4, 2), GEOMETRY, parse_binding("cyclic:4"), 0, CPU)
+
+
+def test_a_batch_is_defended_by_what_the_others_show_of_the_pattern_in_it() -> None:
+    part = PerturbationSubtraction(4, side=16)
+    crowd = make_crowd(part)
+    source = make_source(part, crowd)
+    plan, batch = source.plan(0), source.draw(0)
+    delta = make_perturbation("cyclic:4", SIZE, SIZE).delta
+    perturbed = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    assert perturbed.shape[1] == 4 + 4  # the clip, and what frames 0 to 3 of its video carry
+    seen = batch.through(perturbed)
+    whole = (delta * 255).round() / 255
+    for number, (clip, given) in enumerate(zip(perturbed, seen, strict=True)):
+        stored = source.videos[plan.videos[number]]
+        phase = int(plan.slots[number, 0] - plan.needed[number, 0]) % 4
+        defense = crowd.taught(part, whole.roll(-phase, 0), stored.video.group)
+        frames, numbers = clip[: plan.counts[number]], plan.needed[number]
+        expected = defense.defend(frames, numbers, plan.indices[number], len(stored.times))
+        assert torch.allclose(given, expected, atol=0.6 / 255)
+        assert float((given - frames).abs().max()) > 2 / 255  # something was taken off
+
+
+def gradients(defense: Defense, delta: Tensor) -> Tensor:
+    """By delta, of the loss of a batch."""
+    classifier = make_classifier(4, SIZE, 5)
+    source = make_source(defense, make_crowd(PerturbationSubtraction(4, side=16)))
+    problem = Problem(
+        LookingClassifier(classifier), source.draw, Untargeted(), Budget("linf", parse_epsilon("8/255")),
+        source.binding, (4, 3, SIZE, SIZE), 4, 5,
+    )  # fmt: skip
+    return gradient_at(problem, source.draw(0), delta, objective_loss(problem, float("inf"))).gradient
+
+
+def test_the_gradient_through_the_estimate_is_that_of_the_whole_way() -> None:
+    """Against autograd through the other videos themselves, perturbed frame by frame, without its rounding."""
+    part = PerturbationSubtraction(4, side=16)
+    source = make_source(part, make_crowd(part))
+    plan = source.plan(0)
+    start = (make_perturbation("cyclic:4", SIZE, SIZE).delta * 255).round() / 255  # which rounding leaves as it is
+    delta = start.clone().requires_grad_()
+    clips = []
+    for number, place in enumerate(plan.videos):
+        phase = int(plan.slots[number, 0] - plan.needed[number, 0]) % 4
+        mine = source.videos[place]
+        evidence = []
+        for stored in source.videos:
+            if stored.video.group != mine.video.group:
+                numbers = part.watched(len(stored.times))
+                carried = delta[(numbers + phase) % 4]
+                evidence.append(part.observe(stored.clip(numbers).float() / 255 + carried, numbers))
+        needed, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
+        frames = mine.clip(needed).float() / 255 + delta[(needed + phase) % 4]
+        clips.append(part.fitted(evidence).defend(frames, needed, wanted, len(mine.times)))
+    network = LookingClassifier(make_classifier(4, SIZE, 5))
+    aims = Untargeted().aims(torch.zeros(3, dtype=torch.int64))
+    (expected,) = torch.autograd.grad(margin_loss(network.score(torch.stack(clips)), aims, float("inf")).mean(), delta)
+    found = gradients(part, start)
+    assert float((found - expected).norm() / expected.norm()) < 1e-3
+    straight = gradients(StraightThrough(part), start)
+    assert float((straight - expected).norm() / expected.norm()) > 0.3  # the estimate's part of it is not small
+
+
+def test_the_straight_way_takes_the_estimate_for_a_constant() -> None:
+    """A defense that adds a constant has the gradient of no defense, but at the defended clip."""
+    part = PerturbationSubtraction(4, side=16)
+    delta = make_perturbation("cyclic:4", SIZE, SIZE).delta
+    source = make_source(StraightThrough(part), make_crowd(part))
+    batch = source.draw(0)
+    perturbed = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    perturbed.requires_grad_()
+    (by_clip,) = torch.autograd.grad(batch.through(perturbed).square().sum(), perturbed)
+    assert float(by_clip[:, 4:].abs().max()) == 0
+    assert float(by_clip[:, :4].abs().min()) > 0

@@ -1,0 +1,141 @@
+"""Several processes learn the bits that one process learns in as many parts."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lsap_cli.errors import LsapError
+from lsap_cli.jobs.generate import generate
+from lsap_cli.learning import schedule as learning
+from lsap_cli.learning.process_group import joined, own_device, process_number
+from lsap_cli.learning.task import Settings
+from lsap_cli.runs import Run
+from perturbations import Perturbation
+from perturbations.problem import Alone
+from tests.classifiers.cards import write_card
+from tests.tiny import make_bytes, write_tiny
+
+FACTORY = """
+import torch
+from torch import nn
+
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.conv = nn.Conv2d(3, 6, 3)
+        self.head = nn.Linear(6, 3)
+        for parameter in self.parameters():
+            parameter.data.normal_(generator=generator)
+
+    def forward(self, clips):
+        maps = torch.tanh(self.conv(clips.flatten(0, 1))).mean((2, 3))
+        return self.head(maps.unflatten(0, clips.shape[:2]).mean(1))
+
+def build():
+    return Network()
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    card = write_card(tmp_path / "card", input__frames=4, input__size=[8, 8], input__resize=[8, 8])
+    (card.parent / "factory.py").write_text(FACTORY)
+    for number in range(6):
+        write_tiny(tmp_path / "videos" / f"{number}.mkv", make_bytes(8 + number, 12, 16, number))
+    return Settings(
+        videos=str(tmp_path / "videos"), model=str(card), out=str(tmp_path / "one.safetensors"), steps=6, batch=4,
+        micro_batch=2, sampler=("uniform", "dense:stride=1"), device="cpu",
+    )  # fmt: skip
+
+
+def two_processes(settings: Settings, tmp_path: Path, *more: str) -> Perturbation:
+    """What `torchrun` with two processes learns."""
+    words = [
+        "generate", settings.videos, "--model", settings.model, "--out", tmp_path / "two.safetensors",
+        "--steps", 6, "--batch", 4, "--sampler", "uniform", "--sampler", "dense:stride=1", "--device", "cpu",
+        "--run", tmp_path / "two", "--json", *more,
+    ]  # fmt: skip
+    # torchrun takes --run for its own --run-path, wherever it stands, unless -- comes before.
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    done = subprocess.run(
+        [*start, "--", "lsap_cli", *map(str, words)],
+        capture_output=True, text=True, timeout=300, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return Perturbation.load(tmp_path / "two.safetensors")
+
+
+def state_after_three_steps(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The saved state of a run that was stopped in its fourth step."""
+
+    def stop(event: Mapping[str, Any]) -> None:
+        if event["kind"] == "step" and event["number"] == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(learning, "SAVE_EVERY_SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt), Run(folder, "generate", {}, [stop]) as run:
+        generate(settings, run, started=0.0)
+    return folder / "state.safetensors"
+
+
+def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time_also_when_they_are_resumed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Run(tmp_path / "one", "generate", {}, []) as run:
+        alone = generate(settings, run, started=0.0)
+    one = Perturbation.load(tmp_path / "one.safetensors")
+    two = two_processes(settings, tmp_path)
+    assert alone["steps"] == one.record["steps"] == two.record["steps"] == 6
+    assert one.delta.abs().max() > 0
+    assert torch.equal(one.delta, two.delta)
+    rows = [
+        [(row["attack"], row["sampler"], row["fooling_rate"]) for row in learned.record["verification"]]
+        for learned in (one, two)
+    ]
+    assert rows[0] == rows[1]
+
+    stopped = state_after_three_steps(settings, tmp_path / "stopped", monkeypatch)
+    stopped.replace(tmp_path / "two" / "state.safetensors")
+    (tmp_path / "two.safetensors").unlink()
+    about = tmp_path / "two" / "run.json"
+    about.write_text(about.read_text().replace('"done"', '"interrupted"'))
+    again = two_processes(settings, tmp_path, "--resume")
+    events = [json.loads(line) for line in (tmp_path / "two" / "events.jsonl").read_text().splitlines()]
+    begun = max(number for number, event in enumerate(events) if event["kind"] == "resumed")
+    assert events[begun]["step"] == 3
+    assert [event["number"] for event in events[begun:] if event["kind"] == "step"] == [4, 5, 6]
+    assert torch.equal(again.delta, one.delta)
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with (
+        pytest.raises(LsapError, match="--batch 3 cannot be divided among 2 processes; use a multiple of 2"),
+        joined(3, torch.device("cpu")),
+    ):
+        pytest.fail("it was let through")
+
+
+def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    with joined(3, torch.device("cpu")) as together:
+        assert together == Alone()
+        assert together.total(torch.tensor(3.0)) == 3
+    assert process_number() == 0
+    assert own_device("auto") == "auto"
+
+
+def test_each_process_takes_the_gpu_of_its_number_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [own_device(text) for text in ("auto", "cuda", "cuda:0", "cpu")] == ["cuda:1", "cuda:1", "cuda:0", "cpu"]

@@ -1,0 +1,76 @@
+"""The allocator keeps what is freed; counted in page faults, by which the system gives memory."""
+
+import ctypes
+import platform
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lsap_cli.runs.memory import keep_memory
+
+COUNT = """
+import resource, sys, torch
+from lsap_cli.runs.memory import keep_memory
+if sys.argv[1] == "keep":
+    assert keep_memory()
+def change_frames():
+    levels = torch.zeros(40, 3, 256, 340, dtype=torch.uint8)
+    numbers = levels.float() / 255
+    (numbers.roll(1, 0) + numbers).mul_(127).round_().to(torch.uint8)
+def faults(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        change_frames()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults(4)
+print(faults(12), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+GROW = """
+import sys, time, torch
+from lsap_cli.runs import memory
+memory.KEPT, memory.EVERY = 2**27, 0.01
+if sys.argv[1] == "keep":
+    assert memory.keep_memory() and memory.keep_memory()
+small, most = [], 0
+for count in range(1, 300):  # each block is larger than every gap before it, and something small stays behind it
+    block = torch.ones(2**17 + 2**12 * count)
+    small.append(torch.ones(2**10))
+    most = max(most, memory._resident_bytes())
+    time.sleep(0.005)
+print(most)
+"""
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
+
+
+def run_both(script: str) -> list[list[int]]:
+    """The numbers that a script prints, without and with kept memory."""
+    command = [sys.executable, "-c", script]
+    made = [subprocess.run([*command, how], check=True, capture_output=True, text=True) for how in ("return", "keep")]
+    return [[int(number) for number in one.stdout.split()] for one in made]
+
+
+@glibc_only
+def test_what_no_block_fits_into_is_given_back() -> None:
+    (low,), (high,) = run_both(GROW)
+    assert high < low + 2**28  # about 800 MB of gaps would be left behind
+
+
+@glibc_only
+def test_large_blocks_that_were_freed_are_used_again_without_the_system() -> None:
+    (returned, low), (kept, high) = run_both(COUNT)
+    assert kept < returned / 5
+    assert high < 1.5 * low
+
+
+@pytest.mark.parametrize("library", [object(), OSError("none")])
+def test_where_the_c_library_is_another_one_nothing_happens(monkeypatch: pytest.MonkeyPatch, library: Any) -> None:
+    def load(name: str | None) -> Any:
+        if isinstance(library, OSError):
+            raise library
+        return library
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    assert not keep_memory()
