@@ -32,7 +32,7 @@ from torch import Tensor
 from lsap_cli.applying.adding import Adder, Levels
 from lsap_cli.applying.tasks import prove
 from lsap_cli.specs import build
-from lsap_cli.video.codecs import CODECS, H264, Codec
+from lsap_cli.video.codecs import CODECS, Codec, H264Codec
 from lsap_cli.video.reading import read_frames
 from lsap_cli.video.walking import find_media
 from lsap_cli.video.writing import container_suffix, transcode, write_video
@@ -205,7 +205,7 @@ def memory(work: Path, minutes: float) -> dict[str, Any]:
     for name, seconds in (("10 s", 10.0), (f"{minutes:g} min", 60 * minutes)):
         video = work / f"long-{seconds:g}.mp4"
         moving = (torch.roll(BASE, number, dims=2) for number in range(int(25 * seconds)))
-        write_video(video, moving, Fraction(25), H264(crf=30, preset="ultrafast"))
+        write_video(video, moving, Fraction(25), H264Codec(crf=30, preset="ultrafast"))
         peaks[name] = peak_megabytes(video, work, 1)
         peaks[f"{name}, frames"] = int(25 * seconds)
     short = work / "long-10.mp4"
@@ -218,11 +218,11 @@ def peak_megabytes(video: Path, work: Path, times: int) -> int:
     """In a fresh process, so that nothing else is counted."""
     script = (
         "import resource, sys, pathlib, torch; torch.set_num_threads(1)\n"
-        "from lsap_cli.applying.tasks import Write\n"
+        "from lsap_cli.applying.tasks import WriteCopy\n"
         "from lsap_cli.video.codecs import H264Rgb\n"
         "video, work = map(pathlib.Path, sys.argv[1:3])\n"
         "for number in range(int(sys.argv[3])):\n"
-        "    task = Write(video, work / 'staged.mp4', H264Rgb(), work / 'r.safetensors', None, 'many')\n"
+        "    task = WriteCopy(video, work / 'staged.mp4', H264RgbCodec(), work / 'r.safetensors', None, 'many')\n"
         "    task.run(lambda done: None)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )

@@ -28,7 +28,7 @@ from lsap_cli.evaluation.protocol import FLOATS, Added, Clean, Judge, defended_b
 from lsap_cli.learning.batches import size_of_delta
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_defense, build_samplers
-from lsap_cli.video.reading import Reel
+from lsap_cli.video.reading import FrameReader
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.controls import noise_like
 from perturbations.seeds import seeded
@@ -124,7 +124,7 @@ def make_judge(classifier: Classifier) -> Judge:
 
 def run_bare(judge: Judge, video: Video, bare: Cost) -> None:
     """Every transform and every network forward of one video, and nothing else, on the clock."""
-    reel = Reel(video.path)
+    reel = FrameReader(video.path)
     count = len(reel.times)
     chosen = [judge.choose(video, sampler, reel.times) for sampler in judge.samplers.values()]
     wanted = torch.cat([indices.flatten() for indices in chosen]).unique()

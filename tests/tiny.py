@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.video.codecs import Codec, Ffv1
+from lsap_cli.video.codecs import Codec, Ffv1Codec
 from lsap_cli.video.writing import write_video
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.samplers import Uniform
@@ -43,7 +43,7 @@ def make_perturbation(
 def write_tiny(path: Path, frames: Tensor, fps: Fraction = Fraction(25), codec: Codec | None = None) -> Path:
     """Writes frames (N, 3, H, W) uint8 as a video, lossless where nothing else is said."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_video(path, frames, fps, codec or Ffv1())
+    write_video(path, frames, fps, codec or Ffv1Codec())
     return path
 
 

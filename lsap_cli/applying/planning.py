@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from lsap_cli.applying.manifest import MANIFEST
-from lsap_cli.applying.tasks import Seen
+from lsap_cli.applying.tasks import SourceFacts
 from lsap_cli.datasets.listing import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec
@@ -20,12 +20,12 @@ STAGING = ".partial"  # what is being written; on the same file system as its pl
 
 
 @dataclass(frozen=True)
-class Job:
+class PlannedCopy:
     """One file to write."""
 
     video: Video
     output: str  # its path in the output folder
-    seen: Seen
+    seen: SourceFacts
     number: int
 
     def staged(self, out: Path) -> Path:
@@ -33,7 +33,7 @@ class Job:
         return out / STAGING / f"{self.number}{PurePosixPath(self.output).suffix}"
 
 
-class Names:
+class OutputNames:
     """Gives each source a file of its own, also where upper and lower case are one.
 
     Args:
@@ -105,12 +105,12 @@ def alone_in(out: Path) -> Iterator[None]:
             shutil.rmtree(out / STAGING, ignore_errors=True)
 
 
-def needed_bytes(seen: Seen, codec: Codec) -> int:
+def needed_bytes(seen: SourceFacts, codec: Codec) -> int:
     """About how large a written file becomes."""
     return int(seen.pixels * codec.bytes_a_pixel) + seen.source_bytes
 
 
-def check_disk(jobs: Iterable[Job], codec: Codec, out: Path) -> None:
+def check_disk(jobs: Iterable[PlannedCopy], codec: Codec, out: Path) -> None:
     """Refuses to begin what is not likely to fit.
 
     Raises:

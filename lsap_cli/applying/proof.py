@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lsap_cli.evaluation.changes import total_norms
+from lsap_cli.video.changes import total_norms
 from lsap_cli.video.quality import SMALLEST, Similarity
 
 
 @dataclass(frozen=True)
-class Written:
+class CopyProof:
     """What a reader finds in one written file, against its source. Norms are in 8-bit levels (0-255).
 
     Attributes:
@@ -49,7 +49,7 @@ class Written:
     exact: bool
 
 
-class Proof:
+class ProofSums:
     """Sums over the frames of one file."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Proof:
         self._follow(np.subtract(after, before, dtype=np.int16))
         self.frames += 1
 
-    def written(self) -> Written:
+    def written(self) -> CopyProof:
         """What the frames so far amount to."""
         elements = max(int(self._found.sum()), 1)
         found, meant, missed = (_squares(one) for one in (self._found, self._meant, self._missed))
@@ -92,7 +92,7 @@ class Proof:
         rough = self._rough
         if self._first is not None and self._last is not None:
             rough += _distance(self._first, self._last)
-        return Written(
+        return CopyProof(
             frames=self.frames,
             height=self._shape[0],
             width=self._shape[1],
@@ -118,7 +118,7 @@ class Proof:
 
 
 def total_proof(entries: Sequence[dict[str, Any]]) -> dict[str, float | None] | None:
-    """The same over all elements of several files (manifest entries, or `Written` as JSON); None for no file."""
+    """The same over all elements of several files (manifest entries, or `CopyProof` as JSON); None for no file."""
     norms = total_norms(entries)
     if norms is None:
         return None

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
 from lsap_cli.applying.manifest import output_hash
-from lsap_cli.applying.proof import Proof, Written
+from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.datasets.listing import content_hash
 from lsap_cli.pictures.drawing import frame_pictures, save_picture
 from lsap_cli.video.codecs import Codec, Threads
@@ -31,7 +31,7 @@ ANIMATION_WIDTH = 960  # pixels, of three pictures side by side
 
 
 @dataclass(frozen=True)
-class Seen:
+class SourceFacts:
     """What one look at a source's header says."""
 
     suffix: str  # of the file to write
@@ -41,10 +41,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedCopy:
     """One file, written and proved; not yet in its place."""
 
-    written: Written
+    written: CopyProof
     remarks: list[str]
     source_sha256: str
     output_sha256: str
@@ -53,23 +53,23 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Look:
+class InspectSource:
     """Looks at a source's header, and refuses what would lose something."""
 
     source: Path
     codec: Codec
 
-    def run(self, report: Report) -> Seen:
+    def run(self, report: Report) -> SourceFacts:
         """Raises `UnreadableVideo` where it cannot be used."""
         suffix = container_suffix(self.source, self.codec)
         header = read_header(self.source)
         size = self.source.stat().st_size
         frames = min(header.frames, size)  # a frame takes a byte at least, whatever the header claims
-        return Seen(suffix, frames * header.width * header.height, frames, size)
+        return SourceFacts(suffix, frames * header.width * header.height, frames, size)
 
 
 @dataclass(frozen=True)
-class Write:
+class WriteCopy:
     """Writes one file with the perturbation in it, and decodes it again."""
 
     source: Path
@@ -79,7 +79,7 @@ class Write:
     segment: Segment | None
     threads: Threads
 
-    def run(self, report: Report) -> Finished:
+    def run(self, report: Report) -> FinishedCopy:
         """Raises `UnreadableVideo` or `OSError` where it cannot be written, or is not what was written."""
         start = time.perf_counter()
         try:
@@ -88,7 +88,7 @@ class Write:
             remove(self.staged)
             raise
 
-    def _run(self, report: Report, start: float) -> Finished:
+    def _run(self, report: Report, start: float) -> FinishedCopy:
         levels = _loaded(self.perturbation)
         count = count_frames(self.source, report) if needs_length(levels.perturbation, self.segment) else 0
         adder = Adder(levels, self.segment, count)
@@ -100,7 +100,7 @@ class Write:
         tail = Tail(adder.appended, adder.appended_frame)
         copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
         written = prove(self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads)
-        return Finished(
+        return FinishedCopy(
             written,
             copied.remarks,
             content_hash(self.source),
@@ -111,7 +111,7 @@ class Write:
 
 
 @dataclass(frozen=True)
-class Preview:
+class DrawPreview:
     """Draws one written file for people: a frame before, after and their difference, and a short animation."""
 
     source: Path
@@ -141,13 +141,13 @@ class Preview:
         )
 
 
-def prove(source: Path, target: Path, adder: Adder, report: Report, threads: Threads = "many") -> Written:
+def prove(source: Path, target: Path, adder: Adder, report: Report, threads: Threads = "many") -> CopyProof:
     """Decodes a source and a written file side by side and compares every frame.
 
     Raises:
         UnreadableVideo: if the written file does not hold as many frames of the same size.
     """
-    proof = Proof()
+    proof = ProofSums()
     for number, (before, after) in enumerate(_pairs(source, target, threads, adder.appended)):
         proof.add(before, adder.perturbed(before, number), after)
         report(number + 1)

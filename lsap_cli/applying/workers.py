@@ -23,10 +23,10 @@ from lsap_cli.video.reading import UnreadableVideo
 MEMORY_BYTES = 2**33  # that one process may take: a file that needs more is given up on
 REPORT_SECONDS = 0.1
 Result = TypeVar("Result", covariant=True)
-TaskType = TypeVar("TaskType", bound="Task[Any]")
+TaskType = TypeVar("TaskType", bound="FileTask[Any]")
 
 
-class Task(Protocol[Result]):
+class FileTask(Protocol[Result]):
     """Work on one file, sent to another process."""
 
     def run(self, report: Report) -> Result:
@@ -35,7 +35,7 @@ class Task(Protocol[Result]):
 
 
 @dataclass(frozen=True)
-class Failed:
+class WorkFailure:
     """Why a file could not be worked on.
 
     Attributes:
@@ -48,7 +48,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Progress(Generic[TaskType]):
+class WorkProgress(Generic[TaskType]):
     """How far one task is, in its own count."""
 
     task: TaskType
@@ -56,14 +56,14 @@ class Progress(Generic[TaskType]):
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[TaskType]):
+class WorkOutcome(Generic[TaskType]):
     """What came of one task: what its `run` gave, or why not."""
 
     task: TaskType
-    result: Any  # of the task's own type, or Failed
+    result: Any  # of the task's own type, or WorkFailure
 
 
-class Crew:
+class WorkerPool:
     """A number of working processes. A context manager: leaving it ends them all.
 
     Args:
@@ -79,7 +79,7 @@ class Crew:
         self._busy: dict[Connection, _Worker] = {}
         self._size = size
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +87,7 @@ class Crew:
             worker.kill()
         self._idle, self._busy = [], {}
 
-    def work(self, tasks: Iterable[TaskType]) -> Iterator[Progress[TaskType] | Outcome[TaskType]]:
+    def work(self, tasks: Iterable[TaskType]) -> Iterator[WorkProgress[TaskType] | WorkOutcome[TaskType]]:
         """Does all tasks, in the order in which they end; progress comes in between."""
         waiting = iter(tasks)
         more = True
@@ -112,22 +112,24 @@ class Crew:
         for worker in [one for one in self._busy.values() if one.silent_seconds > self._patience]:
             self._dismiss(worker)
             reason = f"nothing came of it for {self._patience:.0f} seconds, so it was given up on"
-            yield Outcome(worker.task, Failed(reason, "hang"))
+            yield WorkOutcome(worker.task, WorkFailure(reason, "hang"))
 
     def _hear(self, worker: "_Worker") -> Iterator[Any]:
         try:
             word, value = worker.pipe.recv()
         except (EOFError, OSError):
             self._dismiss(worker)
-            yield Outcome(worker.task, Failed(f"the process that worked on it crashed ({worker.ending})", "crash"))
+            yield WorkOutcome(
+                worker.task, WorkFailure(f"the process that worked on it crashed ({worker.ending})", "crash")
+            )
             return
         worker.heard = time.monotonic()
         if word == "progress":
-            yield Progress(worker.task, value)
+            yield WorkProgress(worker.task, value)
         elif word == "end":
             del self._busy[worker.pipe]
             self._idle.append(worker)
-            yield Outcome(worker.task, value)
+            yield WorkOutcome(worker.task, value)
 
     def _dismiss(self, worker: "_Worker") -> None:
         del self._busy[worker.pipe]
@@ -180,7 +182,7 @@ def _serve(pipe: Connection) -> None:
         os._exit(0)  # whoever commanded is gone; what was being written is of no use
 
 
-def _attempt(task: Task[Any], pipe: Connection) -> Any:
+def _attempt(task: FileTask[Any], pipe: Connection) -> Any:
     said = time.monotonic()
 
     def report(done: int) -> None:
@@ -192,12 +194,12 @@ def _attempt(task: Task[Any], pipe: Connection) -> Any:
     try:
         return task.run(report)
     except UnreadableVideo as error:
-        return Failed(str(error), "file")
+        return WorkFailure(str(error), "file")
     except (BrokenPipeError, ConnectionResetError):
         raise
     except OSError as error:
-        return Failed(f"its copy cannot be written ({error.strerror or error})", "file")
+        return WorkFailure(f"its copy cannot be written ({error.strerror or error})", "file")
     except MemoryError:
-        return Failed(f"it needs more than {MEMORY_BYTES / 2**30:.0f} GiB of memory", "file")
+        return WorkFailure(f"it needs more than {MEMORY_BYTES / 2**30:.0f} GiB of memory", "file")
     except Exception as error:  # one file's fault must not end the others' work; it is named like any other
-        return Failed(f"{type(error).__name__}: {error}", "fault")
+        return WorkFailure(f"{type(error).__name__}: {error}", "fault")

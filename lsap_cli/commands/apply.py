@@ -42,9 +42,9 @@ def command(
         raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")
     patience = seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
-    from lsap_cli.jobs.apply import Settings, apply
+    from lsap_cli.jobs.apply import ApplySettings, apply
 
-    settings = Settings(
+    settings = ApplySettings(
         str(perturbation), str(videos), str(out), codec, workers, segment, strength, preview, patience, threads, resume
     )
     with running("apply", run, asdict(settings), quiet, resume) as (work, screen):

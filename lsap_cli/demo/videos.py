@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 
-from lsap_cli.video.codecs import H264
+from lsap_cli.video.codecs import H264Codec
 from lsap_cli.video.writing import write_video
 
 LABELS = ("left", "right", "up", "down", "clockwise", "counter_clockwise", "grow", "shrink")
@@ -86,7 +86,7 @@ def write_dataset(
             path = folder / label / f"{number:03d}.mp4"
             path.parent.mkdir(parents=True, exist_ok=True)
             video = make_video(label, generator, FRAMES_PER_VIDEO, height, width)
-            write_video(path, video, FRAMES_PER_SECOND, H264(crf=18))
+            write_video(path, video, FRAMES_PER_SECOND, H264Codec(crf=18))
             paths.append(path)
             if on_video is not None:
                 on_video(path)

@@ -12,7 +12,7 @@ from defenses.certify import Certificate, Smoothing
 from lsap_cli.datasets.listing import Video
 from lsap_cli.evaluation.protocol import Judge
 from lsap_cli.evaluation.rates import rate
-from lsap_cli.video.reading import read_footage, read_some_frames
+from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations.seeds import seeded
 
 
@@ -49,7 +49,7 @@ def certify_video(
     Raises:
         UnreadableVideo: if it cannot be read.
     """
-    times = read_footage(video.path).times
+    times = read_frame_times(video.path).times
     numbers = judge.choose(video, next(iter(judge.samplers.values())), times)[0]
     wanted = numbers.unique()
     geometry = judge.classifier.geometry

@@ -8,9 +8,9 @@ import numpy as np
 from defenses import Defense
 from defenses.corruptions import CORRUPTIONS
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
-from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record
+from lsap_cli.video.changes import Changes
 
 
 def corruption_names() -> dict[str, Defense]:

@@ -19,7 +19,7 @@ from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.protocol import Judge, defended_bytes
 from lsap_cli.evaluation.rates import Rate, rate
-from lsap_cli.video.reading import UnreadableVideo, read_footage, read_some_frames
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
 
 FALSE_ALARMS = 0.05  # of the operating point
 SHOWN_FALSE_ALARMS = (0.01, 0.05)
@@ -67,7 +67,7 @@ class AttackedVideo:
     def __post_init__(self) -> None:
         attack = self.judge.attacks[self.attack]
         self._path = attack.source(self.video)
-        footage = read_footage(self._path)
+        footage = read_frame_times(self._path)
         self.frame_count = len(footage.times)
         self.clips = self.judge.choose(self.video, next(iter(self.judge.samplers.values())), footage.times)
 

@@ -9,11 +9,11 @@ from defenses import Defense
 from defenses.corruptions import SETTINGS, STRENGTHS
 from lsap_cli.datasets.listing import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
-from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.corruptions import name_of
 from lsap_cli.evaluation.protocol import Judge
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import Record
+from lsap_cli.video.changes import Changes
 
 MOST = 32  # videos on which a strength is looked for; what it comes to is measured on all
 TINY = 1e-9

@@ -10,11 +10,11 @@ from typing import Any
 from lsap_cli.datasets.listing import Video
 from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.protocol import Judge, judge_all
 from lsap_cli.evaluation.rows import Record, make_records
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import write_atomically
+from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import UnreadableVideo
 
 SLOW_SECONDS = 2.0  # a video that takes longer tells how far it is, about this often

@@ -6,8 +6,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from lsap_cli.applying.manifest import COPY, Entry, inside, read_manifest
 from lsap_cli.datasets.listing import Video, content_hash
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.changes import total_norms
 from lsap_cli.perturbation_files import load_perturbation
+from lsap_cli.video.changes import total_norms
 from lsap_cli.video.walking import find_media
 
 

@@ -18,10 +18,10 @@ from defenses import Defense
 from defenses.chain import student, taught
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.listing import Video
-from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.video.reading import Reel, UnreadableVideo
+from lsap_cli.video.changes import Changes
+from lsap_cli.video.reading import FrameReader, UnreadableVideo
 from perturbations import Perturbation
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
@@ -182,7 +182,7 @@ class Judge:
         Raises:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
         """
-        reels: dict[Path, Reel] = {}
+        reels: dict[Path, FrameReader] = {}
         with self.cost.of("all"):
             for spec, defense in self.defenses.items():
                 part = None if defense is None else student(defense)
@@ -194,7 +194,7 @@ class Judge:
                     path = attack.source(video)
                     with self.cost.of("decode"):
                         if path not in reels:
-                            reels[path] = Reel(path)
+                            reels[path] = FrameReader(path)
                         own = len(reels[path].times)
                         numbers = part.watched(own + appended_by(attack))
                         native = _with_black(reels[path], numbers)
@@ -209,7 +209,7 @@ class Judge:
         Raises:
             UnreadableVideo: if the video cannot be read.
         """
-        reel = Reel(video.path)
+        reel = FrameReader(video.path)
         count = len(reel.times)
         chosen = [self.choose(video, sampler, reel.times).flatten() for sampler in self.samplers.values()]
         drawn = {name: one.drawn(seeded(self.seed, "draw", name, video.name, 0)) for name, one in defenses.items()}
@@ -252,7 +252,7 @@ class Judge:
         `place` is the file's number among those of the video, and how many there are.
         """
         with self.cost.of("decode"):
-            reel = Reel(path)
+            reel = FrameReader(path)
         own, times = len(reel.times), lengthened(reel.times, appended)
         count = len(times)
         chosen = {spec: self.choose(video, sampler, times) for spec, sampler in self.samplers.items()}
@@ -348,7 +348,7 @@ class Judge:
             )
 
 
-def _with_black(reel: Reel, numbers: Tensor) -> Tensor:
+def _with_black(reel: FrameReader, numbers: Tensor) -> Tensor:
     """Frames by number, (K, 3, H, W) uint8; those past the video's own are black, for others to be added to them."""
     own = len(reel.times)
     inside = numbers[numbers < own]

@@ -12,8 +12,8 @@ from lsap_cli.applying import manifest
 from lsap_cli.applying.adding import SEGMENTS, Segment, scaled
 from lsap_cli.applying.manifest import COPY, MANIFEST_SCHEMA, Entry
 from lsap_cli.applying.planning import (
-    Job,
-    Names,
+    OutputNames,
+    PlannedCopy,
     alone_in,
     check_disk,
     check_folders,
@@ -21,8 +21,8 @@ from lsap_cli.applying.planning import (
     place,
 )
 from lsap_cli.applying.proof import total_proof
-from lsap_cli.applying.tasks import Finished, Look, Preview, Seen, Write, remove
-from lsap_cli.applying.workers import Crew, Failed, Progress
+from lsap_cli.applying.tasks import DrawPreview, FinishedCopy, InspectSource, SourceFacts, WriteCopy, remove
+from lsap_cli.applying.workers import WorkerPool, WorkFailure, WorkProgress
 from lsap_cli.datasets.listing import Video, content_hash, list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.perturbation_files import load_perturbation
@@ -37,7 +37,7 @@ PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Settings:
+class ApplySettings:
     """What `apply` was asked for; the fields are the command's options."""
 
     perturbation: str
@@ -53,7 +53,7 @@ class Settings:
     resume: bool = False
 
 
-def apply(settings: Settings, run: Run) -> dict[str, Any]:
+def apply(settings: ApplySettings, run: Run) -> dict[str, Any]:
     """Writes every video again with the perturbation added, mirrored below the output folder.
 
     Returns:
@@ -71,8 +71,8 @@ def apply(settings: Settings, run: Run) -> dict[str, Any]:
     check_folders(Path(settings.videos), out, settings.resume)
     with ExitStack() as stack:
         stack.enter_context(alone_in(out))
-        crew = stack.enter_context(Crew(settings.workers, settings.timeout))
-        work = _Work(settings, run, codec, segment, perturbation, out, crew)
+        pool = stack.enter_context(WorkerPool(settings.workers, settings.timeout))
+        work = _Work(settings, run, codec, segment, perturbation, out, pool)
         work.keep(videos)
         work.write(work.plan(videos))
         work.draw(videos)
@@ -88,16 +88,16 @@ class _Work:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ApplySettings,
         run: Run,
         codec: Codec,
         segment: Segment | None,
         perturbation: Perturbation,
         out: Path,
-        crew: Crew,
+        pool: WorkerPool,
     ) -> None:
         self._settings, self._run, self._codec, self._segment = settings, run, codec, segment
-        self._perturbation, self._out, self._crew = perturbation, out, crew
+        self._perturbation, self._out, self._pool = perturbation, out, pool
         self._entries: dict[str, Entry] = {}
         self._resumed: list[str] = []
         self._skipped: list[dict[str, str]] = []
@@ -125,38 +125,38 @@ class _Work:
                 self._run.event("kept", path=video.name, output=entry["output"])
         manifest.rewrite(self._out, self._entries.values())
 
-    def plan(self, videos: list[Video]) -> list[Job]:
+    def plan(self, videos: list[Video]) -> list[PlannedCopy]:
         """Looks at every file that is to be written, and says where it goes."""
         new = [video for video in videos if video.name not in self._entries]
         if not new:
             return []
         self._run.event("stage", name="looking at the files", files=len(new))
-        looks = {Look(video.path, self._codec): video for video in new}
-        seen: dict[str, Seen] = {}
-        for step in self._crew.work(looks):
-            if isinstance(step, Progress):
+        looks = {InspectSource(video.path, self._codec): video for video in new}
+        seen: dict[str, SourceFacts] = {}
+        for step in self._pool.work(looks):
+            if isinstance(step, WorkProgress):
                 continue
             video = looks[step.task]
-            if isinstance(step.result, Failed):
+            if isinstance(step.result, WorkFailure):
                 self._leave_out(video, step.result)
             else:
                 seen[video.name] = step.result
                 self._run.event("seen", path=video.name)
-        names = Names(videos, {name: str(entry["output"]) for name, entry in self._entries.items()})
+        names = OutputNames(videos, {name: str(entry["output"]) for name, entry in self._entries.items()})
         jobs = [
-            Job(video, names.choose(video, seen[video.name].suffix), seen[video.name], number)
+            PlannedCopy(video, names.choose(video, seen[video.name].suffix), seen[video.name], number)
             for number, video in enumerate(new)
             if video.name in seen
         ]
         return self._fitting(jobs)
 
-    def write(self, jobs: list[Job]) -> None:
+    def write(self, jobs: list[PlannedCopy]) -> None:
         """Writes, proves and places every file; what fails is named and the rest goes on."""
         if not jobs:
             return
         self._run.event("stage", name="applying", files=len(jobs))
         tasks = {
-            Write(
+            WriteCopy(
                 job.video.path,
                 job.staged(self._out),
                 self._codec,
@@ -167,13 +167,13 @@ class _Work:
             for job in jobs
         }
         clock = _Pace(self._run, sum(2 * job.seen.frames for job in jobs), len(jobs))
-        for step in self._crew.work(tasks):
+        for step in self._pool.work(tasks):
             job = tasks[step.task]
-            if isinstance(step, Progress):
+            if isinstance(step, WorkProgress):
                 clock.tell(job, step.done)
                 continue
             clock.finish(job)
-            if isinstance(step.result, Failed):
+            if isinstance(step.result, WorkFailure):
                 self._leave_out(job.video, step.result)
             else:
                 self._take(job, step.result)
@@ -187,14 +187,14 @@ class _Work:
         self._run.event("stage", name="drawing previews", files=len(shown))
         folders = {video.name: self._run.folder / "preview" / str(number) for number, video in enumerate(shown)}
         tasks = {
-            Preview(video.path, self._out / self._entries[video.name]["output"], folders[video.name]): video
+            DrawPreview(video.path, self._out / self._entries[video.name]["output"], folders[video.name]): video
             for video in shown
         }
-        for step in self._crew.work(tasks):
-            if isinstance(step, Progress):
+        for step in self._pool.work(tasks):
+            if isinstance(step, WorkProgress):
                 continue
             video = tasks[step.task]
-            if isinstance(step.result, Failed):
+            if isinstance(step.result, WorkFailure):
                 self._run.event("warning", message=f"no preview of {video.name}: {step.result.reason}")
             else:
                 self._run.event("preview", path=video.name, folder=str(folders[video.name]))
@@ -215,7 +215,7 @@ class _Work:
             "skipped": self._skipped,
         }
 
-    def _take(self, job: Job, finished: Finished) -> None:
+    def _take(self, job: PlannedCopy, finished: FinishedCopy) -> None:
         """Places a finished file and writes its line, in this order: a line without its file would be a lie."""
         written = asdict(finished.written)
         entry = {
@@ -234,7 +234,7 @@ class _Work:
             manifest.append(self._out, entry)
         except OSError as error:
             remove(self._out / job.output)
-            self._leave_out(job.video, Failed(f"its copy cannot be written ({error.strerror or error})", "file"))
+            self._leave_out(job.video, WorkFailure(f"its copy cannot be written ({error.strerror or error})", "file"))
             return
         self._entries[job.video.name] = entry
         for remark in finished.remarks:
@@ -248,16 +248,16 @@ class _Work:
             memory_bytes=finished.memory_bytes,
         )
 
-    def _fitting(self, jobs: list[Job]) -> list[Job]:
+    def _fitting(self, jobs: list[PlannedCopy]) -> list[PlannedCopy]:
         """Without the files that no disk of this size could hold: one absurd header must not stop the others."""
         room = os.statvfs(self._out)
         most = room.f_frsize * room.f_blocks
-        fitting: list[Job] = []
+        fitting: list[PlannedCopy] = []
         for job in jobs:
             needed = needed_bytes(job.seen, self._codec)
             if needed > most:
                 claim = f"its header claims {job.seen.frames} frames, whose copy would be larger than the whole disk"
-                self._leave_out(job.video, Failed(claim, "file"))
+                self._leave_out(job.video, WorkFailure(claim, "file"))
             else:
                 fitting.append(job)
         check_disk(fitting, self._codec, self._out)
@@ -283,7 +283,7 @@ class _Work:
             return "one" if 2 * self._settings.workers > (os.cpu_count() or 1) else "many"
         return "one" if self._settings.threads == "one" else "many"
 
-    def _leave_out(self, video: Video, failed: Failed) -> None:
+    def _leave_out(self, video: Video, failed: WorkFailure) -> None:
         self._skipped.append({"path": video.name, "reason": failed.reason})
         self._run.event("skipped", path=video.name, file=str(video.path), reason=failed.reason, cause=failed.kind)
 
@@ -297,7 +297,7 @@ class _Pace:
         self._finished = self._finished_files = 0
         self._going: dict[str, int] = {}
 
-    def tell(self, job: Job, done: int) -> None:
+    def tell(self, job: PlannedCopy, done: int) -> None:
         self._going[job.video.name] = done
         now = time.monotonic()
         if now - self._told < PROGRESS_SECONDS:
@@ -318,13 +318,13 @@ class _Pace:
             seconds_left=round(max(self._frames - through, 0) / rate, 1) if rate else None,
         )
 
-    def finish(self, job: Job) -> None:
+    def finish(self, job: PlannedCopy) -> None:
         self._going.pop(job.video.name, None)
         self._finished += 2 * job.seen.frames
         self._finished_files += 1
 
 
-def _strengthened(settings: Settings) -> Perturbation:
+def _strengthened(settings: ApplySettings) -> Perturbation:
     perturbation = load_perturbation(Path(settings.perturbation))
     if not perturbation.binding.fits_a_video:
         raise LsapError(

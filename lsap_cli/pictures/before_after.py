@@ -11,7 +11,7 @@ from lsap_cli.evaluation.protocol import Attack
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.pictures.drawing import frame_pictures, perturbation_picture, save_picture
 from lsap_cli.pictures.thumbnails import FILM_FRAMES, draw_film, draw_films, draw_slots
-from lsap_cli.video.reading import read_footage, read_some_frames
+from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations import Perturbation
 
 SHOWN = 3
@@ -60,7 +60,7 @@ def _frames(
     folder: Path, number: int, video: Video, attack: Attack, record: Record, names: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What results.json says of one frame, and look.json of the frames around it."""
-    count = len(read_footage(video.path).times)
+    count = len(read_frame_times(video.path).times)
     first = max(0, (count - FILM_FRAMES) // 2)
     numbers = torch.arange(first, min(count, first + FILM_FRAMES))
     middle = len(numbers) // 2

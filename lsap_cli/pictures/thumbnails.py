@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from lsap_cli.pictures.drawing import save_picture, slot_picture, strip_picture
 from lsap_cli.runs.run import write_atomically
@@ -18,16 +17,16 @@ MOST_SLOTS = 32
 FILM_FRAMES = 16  # in a row: a pattern that changes with time is seen at every one of its slots
 
 
-def draw_slots(folder: Path, delta: Tensor, binding: str, step: int | None = None) -> None:
+def draw_slots(folder: Path, delta: npt.ArrayLike, binding: str, step: int | None = None) -> None:
     """Writes each slot of a perturbation as a small PNG, and says so in look.json.
 
     Args:
         folder: the run folder.
-        delta: (P, 3, h, w) float, in pixel units of [0, 1].
+        delta: (P, 3, h, w) float, on the CPU, in pixel units of [0, 1].
         binding: which frame gets which slot, in words.
         step: after which it looks like that; None: it is finished.
     """
-    slots = delta.detach().cpu().numpy()
+    slots = np.asarray(delta, dtype=np.float32)
     scale = float(np.abs(slots).max())
     names = []
     for number, slot in enumerate(slots[:MOST_SLOTS]):

@@ -34,7 +34,7 @@ class Codec(Protocol):
 
 
 @dataclass(frozen=True)
-class Ffv1:
+class Ffv1Codec:
     """FFV1 (RFC 9043) in RGB: lossless, made for archives, Matroska."""
 
     name: ClassVar[str] = "ffv1"
@@ -54,7 +54,7 @@ class Ffv1:
 
 
 @dataclass(frozen=True)
-class H264Rgb:
+class H264RgbCodec:
     """H.264 in RGB with quantizer 0: lossless, faster and larger than FFV1; few players show it."""
 
     name: ClassVar[str] = "x264rgb"
@@ -74,7 +74,7 @@ class H264Rgb:
 
 
 @dataclass(frozen=True)
-class Png:
+class PngCodec:
     """A folder of PNG pictures, one a frame; what else was in the file lies beside them."""
 
     name: ClassVar[str] = "png"
@@ -94,7 +94,7 @@ class Png:
 
 
 @dataclass(frozen=True)
-class H264:
+class H264Codec:
     """H.264 in 4:2:0, as most videos are; 4:4:4 where a side is odd, so that no pixel is dropped.
 
     Args:
@@ -133,7 +133,7 @@ class H264:
 
 
 @dataclass(frozen=True)
-class H265:
+class H265Codec:
     """H.265, smaller and slower than H.264; 4:4:4 where a side is odd.
 
     Args:
@@ -152,8 +152,8 @@ class H265:
 
     def __post_init__(self) -> None:
         _check_quality(self.crf, 51)
-        _check_choice("preset", self.preset, H264.PRESETS)
-        _check_choice("pixel_format", self.pixel_format, H264.FORMATS)
+        _check_choice("preset", self.preset, H264Codec.PRESETS)
+        _check_choice("pixel_format", self.pixel_format, H264Codec.FORMATS)
 
     @property
     def bytes_a_pixel(self) -> float:
@@ -170,7 +170,7 @@ class H265:
 
 
 @dataclass(frozen=True)
-class Vp9:
+class Vp9Codec:
     """VP9, the codec of WebM; 4:4:4 where a side is odd.
 
     Args:
@@ -191,7 +191,7 @@ class Vp9:
         _check_quality(self.crf, 63)
         if not 0 <= self.speed <= 8:
             raise ValueError(f"speed is {self.speed}; use a number from 0 (slow) to 8 (fast)")
-        _check_choice("pixel_format", self.pixel_format, H264.FORMATS)
+        _check_choice("pixel_format", self.pixel_format, H264Codec.FORMATS)
 
     @property
     def bytes_a_pixel(self) -> float:
@@ -205,7 +205,7 @@ class Vp9:
 
 
 @dataclass(frozen=True)
-class Av1:
+class Av1Codec:
     """AV1 with SVT-AV1, which knows 4:2:0 alone: a video with an odd side is refused.
 
     Args:
@@ -242,7 +242,9 @@ class Av1:
         return {"crf": str(self.crf), "preset": str(self.preset)} | alone
 
 
-CODECS: dict[str, type[Codec]] = {kind.name: kind for kind in (Ffv1, H264Rgb, Png, H264, H265, Vp9, Av1)}
+CODECS: dict[str, type[Codec]] = {
+    kind.name: kind for kind in (Ffv1Codec, H264RgbCodec, PngCodec, H264Codec, H265Codec, Vp9Codec, Av1Codec)
+}
 
 
 def _lossy_bytes(at_default: float, coarser: float) -> float:

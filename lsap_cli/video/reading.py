@@ -49,7 +49,7 @@ class Frame(NamedTuple):
     milliseconds: int  # from the first frame
 
 
-class Footage(NamedTuple):
+class FrameTimes(NamedTuple):
     """What a video file holds, after one look at all of its frames."""
 
     times: Tensor  # (N,) int64, milliseconds from the first frame, never falling
@@ -131,7 +131,7 @@ def read_frames(path: Path, threads: Threads = "many") -> Iterator[Frame]:
         yield Frame(upright_pixels(frame, reformatter), milliseconds)
 
 
-def read_footage(path: Path) -> Footage:
+def read_frame_times(path: Path) -> FrameTimes:
     """One look at all frames, without turning them into pixels: how many, when, how large.
 
     Raises:
@@ -143,10 +143,10 @@ def read_footage(path: Path) -> Footage:
         if not times:
             height, width = (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
         times.append(milliseconds)
-    return Footage(torch.tensor(times, dtype=torch.int64), height, width)
+    return FrameTimes(torch.tensor(times, dtype=torch.int64), height, width)
 
 
-class Reel:
+class FrameReader:
     """A video that is decoded once: when its frames appear, and the frames, as the decoder gave them.
 
     Frames of more than `most` bytes (as the decoder holds them) are not kept; they are decoded again when they are asked for.

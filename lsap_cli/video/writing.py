@@ -24,9 +24,9 @@ from defenses.priority import take_ordinary_priority
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import Colors
+from lsap_cli.video.copied_streams import MUXERS, CopiedStreams, muxer_options
 from lsap_cli.video.fidelity import check_frame, check_stream
 from lsap_cli.video.matroska import set_pixel_shape
-from lsap_cli.video.passengers import MUXERS, Passengers, muxer_options
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
 from lsap_cli.video.reading import (
     Decoded,
@@ -80,7 +80,7 @@ def container_suffix(source: Path, codec: Codec) -> str:
     """
     with opened(source, "one") as (container, stream):
         check_stream(container, stream)
-        return Passengers(container, stream).suffix(codec)
+        return CopiedStreams(container, stream).suffix(codec)
 
 
 def transcode(
@@ -104,13 +104,13 @@ def transcode(
     """
     with opened(source, threads) as (container, stream), _appearing(target) as partial:
         check_stream(container, stream)
-        passengers = Passengers(container, stream)
-        items = decoded_with_others(container, stream, passengers.streams)
+        others = CopiedStreams(container, stream)
+        items = decoded_with_others(container, stream, others.streams)
         if target.suffix == FOLDER:
-            frames = _write_pictures(items, partial, change, passengers, tail or Tail())
+            frames = _write_pictures(items, partial, change, others, tail or Tail())
         else:
-            frames = _write_file(items, partial, target, codec, change, passengers, stream, threads, tail or Tail())
-        return Transcoded(frames, passengers.remarks)
+            frames = _write_file(items, partial, target, codec, change, others, stream, threads, tail or Tail())
+        return Transcoded(frames, others.remarks)
 
 
 def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Codec) -> None:
@@ -142,12 +142,12 @@ def _write_file(
     target: Path,
     codec: Codec,
     change: Change,
-    passengers: Passengers,
+    others: CopiedStreams,
     stream: VideoStream,
     threads: Threads,
     tail: Tail,
 ) -> int:
-    with _output(partial, target, muxer_options(target.suffix, passengers.tags)) as out:
+    with _output(partial, target, muxer_options(target.suffix, others.tags)) as out:
         encoder: _Encoder | None = None
         waiting: list[Packet[Any]] = []
         reformatter = VideoReformatter()
@@ -158,7 +158,7 @@ def _write_file(
                 if encoder is None:
                     waiting.append(item)
                 else:
-                    passengers.mux(out, item)
+                    others.mux(out, item)
                 continue
             check_frame(item.frame)
             pixels, turns = upright_pixels(item.frame, reformatter), quarter_turns(item.frame)
@@ -167,10 +167,10 @@ def _write_file(
                 rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
                 encoder = _Encoder(out, codec, picture, rate, clock.tick, Colors.of(item.frame), threads)
                 encoder.describe(item.frame, stream)
-                passengers.board(out, target.suffix)
+                others.add_to(out, target.suffix)
             encoder.write(picture, clock.stamp(item), clock.duration(item.frame))
             while waiting:
-                passengers.mux(out, waiting.pop(0))
+                others.mux(out, waiting.pop(0))
             count += 1
         if encoder is None:
             raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
@@ -184,18 +184,18 @@ def _write_file(
 
 
 def _write_pictures(
-    items: Iterator[Decoded | Packet[Any]], partial: Path, change: Change, passengers: Passengers, tail: Tail
+    items: Iterator[Decoded | Packet[Any]], partial: Path, change: Change, others: CopiedStreams, tail: Tail
 ) -> int:
     folder = PictureFolder(partial)
     reformatter = VideoReformatter()
-    with _others(folder, passengers) as out:
+    with _others(folder, others) as out:
         for item in items:
             if isinstance(item, Decoded):
                 check_frame(item.frame)
                 pixels, last = upright_pixels(item.frame, reformatter), item.milliseconds
                 folder.add(_picture(change(pixels, folder.count), 0), last)
             elif out is not None:
-                passengers.mux(out, item)
+                others.mux(out, item)
     if folder.count == 0:
         raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
     own = folder.count
@@ -206,13 +206,13 @@ def _write_pictures(
 
 
 @contextmanager
-def _others(folder: PictureFolder, passengers: Passengers) -> Iterator[OutputContainer | None]:
+def _others(folder: PictureFolder, others: CopiedStreams) -> Iterator[OutputContainer | None]:
     """A file for what is not pictures, if there is any."""
-    if not passengers:
+    if not others:
         yield None
         return
     with _output(folder.others, Path("others.mkv"), {}) as out:
-        passengers.board(out, ".mkv")
+        others.add_to(out, ".mkv")
         yield out
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lsap_cli.jobs.apply import Settings, apply
+from lsap_cli.jobs.apply import ApplySettings, apply
 from lsap_cli.runs import Run
-from lsap_cli.video.codecs import H264, Ffv1, H264Rgb
+from lsap_cli.video.codecs import Ffv1Codec, H264Codec, H264RgbCodec
 from tests.tiny import make_bytes, write_tiny
 from tests.video.files import write_with_sound
 
@@ -31,9 +31,9 @@ def script() -> Any:
 def seeds(tmp_path: Path) -> list[Path]:
     folder = tmp_path / "seeds"
     return [
-        write_tiny(folder / "0.mp4", make_bytes(6, 32, 48), codec=H264()),
-        write_tiny(folder / "1.mkv", make_bytes(6, 32, 48), codec=Ffv1()),
-        write_tiny(folder / "2.mp4", make_bytes(6, 32, 48), codec=H264Rgb()),
+        write_tiny(folder / "0.mp4", make_bytes(6, 32, 48), codec=H264Codec()),
+        write_tiny(folder / "1.mkv", make_bytes(6, 32, 48), codec=Ffv1Codec()),
+        write_tiny(folder / "2.mp4", make_bytes(6, 32, 48), codec=H264RgbCodec()),
         write_with_sound(folder / "3.mkv", make_bytes(6, 32, 48)),
         write_with_sound(folder / "4.mp4", make_bytes(6, 32, 48)),
     ]
@@ -45,7 +45,7 @@ def test_damaged_files_are_written_exactly_or_named_and_nothing_crashes_or_hangs
     kinds = script.make_mutants(seeds, tmp_path / "videos", MUTANTS, random.Random(0))
     script.make_perturbation(tmp_path / "r.safetensors")
     events: list[Any] = []
-    settings = Settings(
+    settings = ApplySettings(
         str(tmp_path / "r.safetensors"), str(tmp_path / "videos"), str(tmp_path / "out"), "x264rgb", workers=2
     )
     with Run(tmp_path / "run", "apply", {}, [events.append]) as run:

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lsap_cli.applying.proof import Proof, total_proof
+from lsap_cli.applying.proof import ProofSums, total_proof
 from tests.tiny import make_bytes
 
 
-def proved(source: Tensor, meant: Tensor, found: Tensor) -> Proof:
-    proof = Proof()
+def proved(source: Tensor, meant: Tensor, found: Tensor) -> ProofSums:
+    proof = ProofSums()
     for frames in zip(source, meant, found, strict=True):
         proof.add(*frames)
     return proof

@@ -7,7 +7,7 @@ import pytest
 
 from lsap_cli.datasets.listing import Video, content_hash, list_videos, slug
 from lsap_cli.errors import LsapError
-from lsap_cli.video.reading import UnreadableVideo, read_footage
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 
 LABELS = ["massaging person's head", "riding a bike", "tai chi"]
 
@@ -135,7 +135,7 @@ def test_a_path_that_no_file_can_have_is_refused_or_left_to_be_named_as_unreadab
     with suppress(LsapError):
         (video,) = list_videos(source, LABELS).videos
         with pytest.raises(UnreadableVideo):
-            read_footage(video.path)
+            read_frame_times(video.path)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from torch import Tensor
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.listing import Video
 from lsap_cli.datasets.store import FrameStore, StoredVideo
-from lsap_cli.video.codecs import H264
-from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames
+from lsap_cli.video.codecs import H264Codec
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames
 from tests.tiny import make_bytes, write_timed, write_tiny
 from tests.video.files import damage
 
@@ -20,7 +20,7 @@ PLENTY = 2**30
 def make_set(root: Path) -> list[Video]:
     """Videos of several lengths, sizes and codecs."""
     write_tiny(root / "a.mkv", make_bytes(9, 20, 30, seed=1))
-    write_tiny(root / "b.mp4", make_bytes(14, 32, 24, seed=2), codec=H264())
+    write_tiny(root / "b.mp4", make_bytes(14, 32, 24, seed=2), codec=H264Codec())
     write_timed(root / "c.mkv", make_bytes(3, 9, 12, seed=3), [0, 70, 500])
     write_tiny(root / "d.mkv", make_bytes(1, 7, 5, seed=4))
     return [Video(path, path.name, (0,)) for path in sorted(root.iterdir())]
@@ -47,7 +47,7 @@ def test_stored_frames_are_those_that_decoding_and_shrinking_gives(
             assert stored.video == video
             every = torch.arange(len(stored.times))
             assert torch.equal(stored.clip(every), directly(video.path))
-            footage = read_footage(video.path)
+            footage = read_frame_times(video.path)
             assert torch.equal(stored.times, footage.times)
             assert stored.size == (footage.height, footage.width)
 
@@ -108,7 +108,7 @@ def test_broken_files_are_reported_in_their_place_and_the_rest_is_stored(tmp_pat
 
 
 def test_a_video_that_breaks_off_holds_no_memory(tmp_path: Path) -> None:
-    path = damage(write_tiny(tmp_path / "a.mp4", make_bytes(20), codec=H264()))
+    path = damage(write_tiny(tmp_path / "a.mp4", make_bytes(20), codec=H264Codec()))
     with FrameStore(SHRINK, PLENTY, 1) as store:
         [(_, result)] = store.load([Video(path, "a.mp4")])
         assert isinstance(result, UnreadableVideo)

@@ -5,11 +5,11 @@ import torch
 
 from defenses.corruptions import CORRUPTIONS
 from lsap_cli.datasets.listing import Video
-from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.corruptions import corruption_names, name_of, natural_robustness
 from lsap_cli.evaluation.protocol import Prediction
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record, make_records
+from lsap_cli.video.changes import Changes
 from tests.defenses.videos import defend_all, make_smooth_video, make_video
 
 SIZES = {name: Changes(12, 24, 12 * number**2) for number, name in enumerate(corruption_names())}

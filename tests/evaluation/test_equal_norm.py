@@ -9,7 +9,6 @@ import torch
 
 from defenses.corruptions import SETTINGS, STRENGTHS
 from lsap_cli.datasets.listing import Video
-from lsap_cli.evaluation.changes import Changes
 from lsap_cli.evaluation.equal_norm import (
     MOST,
     equal_name,
@@ -23,7 +22,8 @@ from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
 from lsap_cli.reports.grids import equal_norm_grid
 from lsap_cli.reports.sentences import natural_sentence
-from lsap_cli.video.reading import read_footage, read_some_frames
+from lsap_cli.video.changes import Changes
+from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations.samplers import Uniform
 from tests.defenses.videos import defend_all, make_smooth_video, make_video
 from tests.tiny import make_classifier, write_tiny
@@ -70,7 +70,7 @@ def test_of_all_strengths_the_nearest_is_found(judge: Judge, videos: list[Video]
 def test_a_measured_change_is_that_of_the_frames_that_the_sampler_chooses(judge: Judge, videos: list[Video]) -> None:
     blur = STRENGTHS["blur"][40]
     measured = judge.measure(videos[0], {"blur": blur})["blur"]
-    times = read_footage(videos[0].path).times
+    times = read_frame_times(videos[0].path).times
     numbers = judge.choose(videos[0], Uniform(), times)[0]
     frames = read_some_frames(videos[0].path, numbers.unique())
     defended = (defend_all(blur, frames.float() / 255) * 255).round().to(torch.uint8)

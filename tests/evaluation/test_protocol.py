@@ -40,8 +40,8 @@ from lsap_cli.evaluation.protocol import (
 )
 from lsap_cli.specs import build_defense
 from lsap_cli.video import reading
-from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb, Threads
-from lsap_cli.video.reading import UnreadableVideo, read_footage, read_frames
+from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, Threads
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames
 from lsap_cli.video.writing import transcode
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Segments, Uniform
@@ -60,7 +60,7 @@ SAMPLERS: dict[str, Sampler] = {
 def make_videos(root: Path) -> list[Video]:
     """Of several lengths, sizes and frame rates."""
     write_tiny(root / "a.mkv", make_bytes(14, 20, 30, seed=1))
-    write_tiny(root / "b.mp4", make_bytes(3, 16, 12, seed=2), codec=H264Rgb())
+    write_tiny(root / "b.mp4", make_bytes(3, 16, 12, seed=2), codec=H264RgbCodec())
     write_timed(root / "c.mkv", make_bytes(9, 24, 16, seed=3), [0, 20, 30, 400, 410, 900, 1300, 1301, 1900])
     write_tiny(root / "d.mkv", make_bytes(1, 9, 9, seed=4))
     return [Video(path, path.name, (0,)) for path in sorted(root.iterdir())]
@@ -104,14 +104,16 @@ def strong_perturbation() -> Perturbation:
     return Perturbation(torch.stack([direction, direction / 2]) * (64 / 255), binding, budget)
 
 
-@pytest.mark.parametrize(("codec", "suffix"), [(Ffv1(), ".mkv"), (H264Rgb(), ".mp4"), (H264Rgb(), ".mkv")])
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [(Ffv1Codec(), ".mkv"), (H264RgbCodec(), ".mp4"), (H264RgbCodec(), ".mkv")]
+)
 def test_fooling_measured_in_memory_is_fooling_measured_on_lossless_files(
     tmp_path: Path, codec: Codec, suffix: str
 ) -> None:
     videos, perturbation = make_videos(tmp_path / "clean"), strong_perturbation()
     files: dict[str, Path] = {}
     for video in videos:
-        count = len(read_footage(video.path).times)
+        count = len(read_frame_times(video.path).times)
 
         def change(pixels: Tensor, number: int, count: int = count) -> Tensor:
             return perturbation.add_to_bytes(pixels[None], torch.tensor([number]), count)[0]
@@ -152,7 +154,7 @@ def test_defending_what_the_samplers_need_is_defending_the_whole_video(
         classifier = make_classifier()
         judge = make_judge(classifier, {"none": Clean(), "r": Added(perturbation)}, DEFENSES, fixed)
         judge.predict(video)
-        frames, times = whole(video), read_footage(video.path).times
+        frames, times = whole(video), read_frame_times(video.path).times
         every, count = torch.arange(len(frames)), len(frames)
         expected: list[Tensor] = []
         for attacked in (frames, perturbation.add_to_bytes(frames, every, count)):
@@ -352,7 +354,7 @@ def test_every_draw_of_a_random_defense_is_a_defense_of_the_whole_video(
         attacks: dict[str, Attack] = {"none": Clean(), "r": Added(perturbation)}
         judge = replace(make_judge(classifier, attacks, RANDOM, {"uniform": Uniform()}), draws=3)
         predictions = judge.predict(video)
-        frames, times = whole(video), read_footage(video.path).times
+        frames, times = whole(video), read_frame_times(video.path).times
         every, count = torch.arange(len(frames)), len(frames)
         expected: list[Tensor] = []
         for attacked in (frames, perturbation.add_to_bytes(frames, every, count)):
@@ -391,7 +393,7 @@ def test_a_defense_that_learns_from_videos_sees_the_others_under_the_same_attack
     ready = taught(defense, [evidence[0], evidence[1], evidence[3]])
     defended = (ready.defend(target / 255, every, every, len(target)) * 255).round().to(torch.uint8)
     shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
-    chosen = Uniform().choose(read_footage(videos[2].path).times, 4, 1, torch.Generator())[0]
+    chosen = Uniform().choose(read_frame_times(videos[2].path).times, 4, 1, torch.Generator())[0]
     assert torch.equal(seen, shrunk[chosen])
 
 

@@ -12,14 +12,14 @@ import torch
 
 from lsap_cli.applying import manifest
 from lsap_cli.applying.manifest import Entry, read_manifest
-from lsap_cli.applying.planning import STAGING, Names, needed_bytes
-from lsap_cli.applying.tasks import Seen
+from lsap_cli.applying.planning import STAGING, OutputNames, needed_bytes
+from lsap_cli.applying.tasks import SourceFacts
 from lsap_cli.datasets.listing import Video, list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
-from lsap_cli.jobs.apply import Settings, apply
+from lsap_cli.jobs.apply import ApplySettings, apply
 from lsap_cli.runs import Run
-from lsap_cli.video.codecs import H264, Codec
+from lsap_cli.video.codecs import Codec, H264Codec
 from lsap_cli.video.reading import read_frames
 from tests.tiny import make_bytes, make_perturbation, write_tiny
 
@@ -48,7 +48,7 @@ class Caller:
         self.events: list[Any] = []
 
     def __call__(self, **settings: Any) -> dict[str, Any]:
-        wanted = Settings(str(self._perturbation), str(self.videos), str(self.out), **settings)
+        wanted = ApplySettings(str(self._perturbation), str(self.videos), str(self.out), **settings)
         self.events = []
         number = len(list(self._folder.glob("run*")))
         with Run(self._folder / f"run{number}", "apply", {}, [self.events.append]) as run:
@@ -196,7 +196,7 @@ def test_one_header_that_claims_more_than_the_disk_stops_no_other_file(
 ) -> None:
     size = (call.videos / "a.mkv").stat().st_size
 
-    def needed(seen: Seen, codec: Codec) -> int:
+    def needed(seen: SourceFacts, codec: Codec) -> int:
         return 2**60 if seen.source_bytes == size else needed_bytes(seen, codec)
 
     monkeypatch.setattr("lsap_cli.jobs.apply.needed_bytes", needed)
@@ -270,7 +270,7 @@ def test_previews_show_a_changed_frame(call: Caller) -> None:
 def test_sources_that_would_share_a_name_get_names_of_their_own(tmp_path: Path) -> None:
     names = ["a.avi", "a.mp4", "A.mov", "b.mkv/c.mp4", "b.avi", "ä.mp4", "a\u0308.avi"]
     videos = [Video(tmp_path / name, name) for name in names]
-    chosen = Names(videos, {"a.mp4": "kept.mkv"})
+    chosen = OutputNames(videos, {"a.mp4": "kept.mkv"})
     outputs = [chosen.choose(video, ".mkv") for video in videos]
     assert outputs == ["a.mkv", "kept.mkv", "A.mov.mkv", "b.mkv/c.mkv", "b.avi.mkv", "ä.mkv", "a\u0308.avi.mkv"]
 
@@ -292,7 +292,7 @@ def test_a_manifest_does_not_lead_out_of_its_folder(call: Caller, videos: Path, 
 def test_a_video_that_cannot_be_one_is_no_reason_to_stop(call: Caller, videos: Path) -> None:
     for name in STRANGE:
         (videos / name).unlink()
-    write_tiny(videos / "odd.mp4", make_bytes(3, 33, 65), codec=H264())
+    write_tiny(videos / "odd.mp4", make_bytes(3, 33, 65), codec=H264Codec())
     with pytest.raises(LsapError, match="none of the 1 videos"):
         call(codec="av1")
     assert call.kinds("skipped") == ["odd.mp4"]

@@ -12,7 +12,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from lsap_cli.video.codecs import H264, H265, Av1, Codec, Ffv1, H264Rgb, Vp9
+from lsap_cli.video.codecs import Av1Codec, Codec, Ffv1Codec, H264Codec, H264RgbCodec, H265Codec, Vp9Codec
 from lsap_cli.video.reading import UnreadableVideo, read_frames
 from lsap_cli.video.writing import container_suffix, transcode
 from tests.tiny import make_bytes, write_tiny
@@ -81,7 +81,7 @@ def test_what_would_be_lost_is_refused_in_one_sentence(tmp_path: Path, case: str
     make, said = REFUSED[case]
     source = make(tmp_path)
     with pytest.raises(UnreadableVideo, match=said):
-        transcode(source, tmp_path / "copy.mkv", Ffv1(), unchanged)
+        transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
     assert not (tmp_path / "copy.mkv").exists()
 
 
@@ -93,7 +93,7 @@ def test_an_alpha_channel_that_is_opaque_is_nothing_to_lose(tmp_path: Path) -> N
         stream.width, stream.height, stream.pix_fmt = 48, 32, "bgra"
         out.mux(stream.encode(VideoFrame.from_ndarray(np.full((32, 48, 4), 255, dtype=np.uint8), format="bgra")))
         out.mux(stream.encode(None))
-    assert transcode(source, tmp_path / "copy.mkv", Ffv1(), unchanged).frames == 1
+    assert transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).frames == 1
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_an_alpha_channel_that_is_opaque_is_nothing_to_lose(tmp_path: Path) -> N
     ids=["hls", "concat", "dash"],
 )
 def test_a_playlist_with_a_videos_name_does_not_lead_to_other_files(tmp_path: Path, text: str) -> None:
-    write_tiny(tmp_path / "secret.mp4", make_bytes(3, 32, 32), codec=H264())
+    write_tiny(tmp_path / "secret.mp4", make_bytes(3, 32, 32), codec=H264Codec())
     for name in ("a.mp4", "a.ts", "a.mkv"):
         (tmp_path / name).write_text(text)
         with pytest.raises(UnreadableVideo):
@@ -115,7 +115,7 @@ def test_a_playlist_with_a_videos_name_does_not_lead_to_other_files(tmp_path: Pa
 
 def test_frames_that_become_huge_on_the_way_are_refused(tmp_path: Path) -> None:
     """The container says 32 x 32, the stream inside of it 16384 x 16384."""
-    small = write_tiny(tmp_path / "small.mp4", make_bytes(2, 32, 32), codec=H264())
+    small = write_tiny(tmp_path / "small.mp4", make_bytes(2, 32, 32), codec=H264Codec())
     with av.open(str(tmp_path / "huge.h264"), "w", format="h264") as out:
         stream = out.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         assert isinstance(stream, VideoStream)
@@ -127,7 +127,7 @@ def test_frames_that_become_huge_on_the_way_are_refused(tmp_path: Path) -> None:
     assert len(list(read_frames(small))) == 2
 
 
-@pytest.mark.parametrize("codec", [H264(crf=1), H265(crf=1), Vp9(crf=1)], ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [H264Codec(crf=1), H265Codec(crf=1), Vp9Codec(crf=1)], ids=lambda codec: codec.name)
 def test_no_row_or_column_of_an_odd_size_is_dropped(tmp_path: Path, codec: Codec) -> None:
     frames = torch.full((3, 3, 73, 87), 90, dtype=torch.uint8)
     frames[:, 0, -1, :] = 250
@@ -142,13 +142,13 @@ def test_no_row_or_column_of_an_odd_size_is_dropped(tmp_path: Path, codec: Codec
 
 def test_an_odd_size_is_refused_where_the_encoder_knows_only_halved_colors(tmp_path: Path) -> None:
     source = write_tiny(tmp_path / "a.mkv", make_bytes(2, 65, 97))
-    for codec in (Av1(), H264(pixel_format="yuv420p")):
+    for codec in (Av1Codec(), H264Codec(pixel_format="yuv420p")):
         with pytest.raises(UnreadableVideo, match="97 x 65 cannot be yuv420p without losing pixels"):
             transcode(source, tmp_path / "copy.mp4", codec, unchanged)
 
 
 def test_a_lossless_copy_of_a_lossless_copy_is_the_same(tmp_path: Path) -> None:
     source = write_tiny(tmp_path / "a.mkv", make_bytes(4, 32, 48))
-    transcode(source, tmp_path / "b.mp4", H264Rgb(), unchanged)
-    transcode(tmp_path / "b.mp4", tmp_path / "c.mkv", Ffv1(), unchanged)
+    transcode(source, tmp_path / "b.mp4", H264RgbCodec(), unchanged)
+    transcode(tmp_path / "b.mp4", tmp_path / "c.mkv", Ffv1Codec(), unchanged)
     assert torch.equal(torch.stack([frame.pixels for frame in read_frames(tmp_path / "c.mkv")]), make_bytes(4, 32, 48))

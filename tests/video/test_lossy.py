@@ -13,13 +13,13 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from lsap_cli.errors import LsapError
-from lsap_cli.video.codecs import H264, H265, Av1, Codec, Ffv1, Png, Vp9
+from lsap_cli.video.codecs import Av1Codec, Codec, Ffv1Codec, H264Codec, H265Codec, PngCodec, Vp9Codec
 from lsap_cli.video.quality import Similarity
-from lsap_cli.video.reading import read_footage, read_frames
+from lsap_cli.video.reading import read_frame_times, read_frames
 from lsap_cli.video.writing import check_available, container_suffix, transcode
 from tests.tiny import make_bytes, write_timed, write_tiny
 
-CODECS: list[Codec] = [H264(crf=1), H265(crf=1), Vp9(crf=1), Av1(crf=1)]
+CODECS: list[Codec] = [H264Codec(crf=1), H265Codec(crf=1), Vp9Codec(crf=1), Av1Codec(crf=1)]
 PATCHES = ((200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30))
 
 
@@ -74,30 +74,30 @@ def test_colors_mean_the_same_and_say_the_same(tmp_path: Path, codec: Codec, mat
         assert int(context.color_range) == (2 if full_range else 1)
 
 
-@pytest.mark.parametrize("codec", [*CODECS, Png()], ids=lambda codec: codec.name)
+@pytest.mark.parametrize("codec", [*CODECS, PngCodec()], ids=lambda codec: codec.name)
 def test_uneven_moments_are_kept(tmp_path: Path, codec: Codec) -> None:
     stamps = [0, 40, 50, 300, 333, 1000]
     source = write_timed(tmp_path / "source.mp4", make_bytes(6, 64, 64), stamps)
     target = tmp_path / f"copy{container_suffix(source, codec)}"
     transcode(source, target, codec, unchanged)
-    assert read_footage(target).times.tolist() == stamps
+    assert read_frame_times(target).times.tolist() == stamps
 
 
 def test_a_folder_of_pictures_gives_every_byte_back(tmp_path: Path) -> None:
     source = write_tiny(tmp_path / "source.mkv", make_bytes(5, 17, 23))
-    transcode(source, tmp_path / "copy.frames", Png(), unchanged)
+    transcode(source, tmp_path / "copy.frames", PngCodec(), unchanged)
     read = torch.stack([frame.pixels for frame in read_frames(tmp_path / "copy.frames")])
     assert torch.equal(read, make_bytes(5, 17, 23))
     assert len(list((tmp_path / "copy.frames").glob("*.png"))) == 5
 
 
 def test_an_encoder_that_is_not_there_is_refused_by_name() -> None:
-    class Missing(Ffv1):
+    class Missing(Ffv1Codec):
         encoder = "libnothing"
 
     with pytest.raises(LsapError, match="libnothing"):
         check_available(Missing())
-    for codec in [*CODECS, Ffv1(), Png()]:
+    for codec in [*CODECS, Ffv1Codec(), PngCodec()]:
         check_available(codec)
 
 

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from PIL import Image
 from torch import Tensor
 
-from lsap_cli.video.codecs import Codec, Ffv1, H264Rgb, Png
+from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, PngCodec
 from lsap_cli.video.picture_folders import OTHERS
 from lsap_cli.video.reading import opened
 from lsap_cli.video.writing import container_suffix, transcode
@@ -29,7 +29,7 @@ def copied(source: Path, codec: Codec) -> tuple[Path, list[str]]:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-@pytest.mark.parametrize("codec", [Ffv1(), H264Rgb()])
+@pytest.mark.parametrize("codec", [Ffv1Codec(), H264RgbCodec()])
 @pytest.mark.parametrize("shape", [Fraction(4, 3), Fraction(1024, 765), Fraction(3, 4)], ids=str)
 def test_sound_subtitles_chapters_tags_files_and_the_pixels_shape_are_kept(
     tmp_path: Path, suffix: str, codec: Codec, shape: Fraction
@@ -45,8 +45,8 @@ def test_sound_subtitles_chapters_tags_files_and_the_pixels_shape_are_kept(
 
 def test_timed_text_that_matroska_does_not_hold_becomes_plain_text_and_that_is_said(tmp_path: Path) -> None:
     source = write_rich(tmp_path / "rich.mp4", make_bytes(25, 32, 48))
-    assert copied(source, Ffv1())[1] == ["stream 3 (mov_text) is copied as plain text, without its styles"]
-    assert copied(source, H264Rgb())[1] == []
+    assert copied(source, Ffv1Codec())[1] == ["stream 3 (mov_text) is copied as plain text, without its styles"]
+    assert copied(source, H264RgbCodec())[1] == []
 
 
 def test_a_key_that_mp4_has_no_box_for_is_kept(tmp_path: Path) -> None:
@@ -59,14 +59,14 @@ def test_a_key_that_mp4_has_no_box_for_is_kept(tmp_path: Path) -> None:
             if packet.size:
                 packet.stream = streams[packet.stream.index]
                 out.mux(packet)
-    copy, _ = copied(source, H264Rgb())
+    copy, _ = copied(source, H264RgbCodec())
     assert copy.suffix == ".mp4"
     with av.open(str(copy)) as container:
         found = {key.lower(): value for key, value in container.metadata.items()}
     assert (found["title"], found["studio"]) == ("A title", "Mine")
 
 
-@pytest.mark.parametrize("codec", [Ffv1(), H264Rgb()])
+@pytest.mark.parametrize("codec", [Ffv1Codec(), H264RgbCodec()])
 def test_a_cover_picture_is_kept_byte_for_byte(tmp_path: Path, codec: Codec) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(picture, "PNG")
@@ -89,7 +89,7 @@ def test_a_cover_picture_is_kept_byte_for_byte(tmp_path: Path, codec: Codec) -> 
 
 def test_beside_a_folder_of_pictures_lies_what_else_was_in_the_file(tmp_path: Path) -> None:
     source = write_rich(tmp_path / "rich.mkv", make_bytes(25, 32, 48))
-    copy, _ = copied(source, Png())
+    copy, _ = copied(source, PngCodec())
     for track in (0, 1):
         with av.open(str(copy / OTHERS)) as others, av.open(str(source)) as read:
             kept, given = (
@@ -117,5 +117,5 @@ def test_a_packet_of_sound_without_a_timestamp_is_not_lost(tmp_path: Path) -> No
                     out.mux(video.encode(frame.reformat(format="yuv420p")))
         out.mux(video.encode(None))
         plain.close()
-    copy, _ = copied(source, Ffv1())
+    copy, _ = copied(source, Ffv1Codec())
     assert [data for data, _ in sound_packets(copy)] == [data for data, _ in sound_packets(source)]

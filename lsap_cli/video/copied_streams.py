@@ -31,7 +31,7 @@ KNOWN_TO_MP4 = """title artist album_artist composer album date comment genre co
 OF_MP4 = frozenset(KNOWN_TO_MP4.split())
 
 
-class Passengers:
+class CopiedStreams:
     """The streams of a file that are copied as they are.
 
     Attributes:
@@ -85,7 +85,7 @@ class Passengers:
             f"no {codec.suffixes[-1]} file holds its {', '.join(strange)}; convert it, or take it out"
         )
 
-    def board(self, out: OutputContainer, suffix: str) -> None:
+    def add_to(self, out: OutputContainer, suffix: str) -> None:
         """Adds a stream for each of them, and the file's metadata, to an output that has nothing but its video yet."""
         for one in self.copied:
             if _name(one) == TEXT_OF_MP4 and suffix != ".mp4":
@@ -98,7 +98,7 @@ class Passengers:
             target.disposition = one.disposition
             self._targets[one.index] = target
         for one in self._covers:
-            self._board_cover(out, one, suffix)
+            self._add_cover(out, one, suffix)
         for file in self._files:
             out.add_attachment(file.name or "attachment", file.mimetype or "application/octet-stream", file.data)
         out.metadata.update(self.tags)
@@ -129,7 +129,7 @@ class Passengers:
             return not (self._files or self._covers) and all(_takes(suffix, one) for one in self.copied)
         return all(_takes(suffix, one) or _name(one) == TEXT_OF_MP4 for one in self.copied)
 
-    def _board_cover(self, out: OutputContainer, cover: VideoStream, suffix: str) -> None:
+    def _add_cover(self, out: OutputContainer, cover: VideoStream, suffix: str) -> None:
         if suffix == ".mp4":
             target = _like(out, cover)
             target.disposition = cover.disposition
