@@ -22,7 +22,8 @@ from defenses import Defense
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.listing import Video, list_videos
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.listing import list_videos
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.protocol import FLOATS, Added, Clean, Judge, defended_bytes, parts
 from lsap_cli.learning.batches import size_of_delta

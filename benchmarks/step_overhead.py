@@ -27,7 +27,7 @@ import torch
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
-from lsap_cli.classifiers.looking import LookingClassifier
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
@@ -93,7 +93,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
             return batch
 
         with Run(options.run, "benchmark", {}, []) as run:
-            network, budget = LookingClassifier(classifier), Budget("linf", parse_epsilon("8/255"))
+            network, budget = InstrumentedClassifier(classifier), Budget("linf", parse_epsilon("8/255"))
             problem = as_problem(source, network, Untargeted(), budget, options.batch, run)
             state = State(problem.zeros())
             steps = learn(replace(problem, draw=draw), attack, state, lambda now: now.steps / 10**6)

@@ -24,7 +24,7 @@ from typing import Any
 
 import torch
 
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 
 SAMPLERS = ("rate:fps=5", "uniform", "segments", "dense:stride=2", "random")
 

@@ -11,12 +11,14 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from defenses import DEFENSES, Chain, Defense
 from defenses.certify import SMOOTHINGS, Smoothing
 from defenses.detectors import DETECTORS, Detector
 from lsap_cli.errors import LsapError
+from perturbations import Perturbation
 from perturbations.samplers import SAMPLERS, Sampler
 
 Thing = TypeVar("Thing")
@@ -151,3 +153,19 @@ def build_samplers(specs: Sequence[str]) -> dict[str, Sampler]:
         if sampler not in samplers.values():
             samplers[spec] = sampler
     return samplers
+
+
+def load_perturbation(path: Path) -> Perturbation:
+    """The perturbation in a file that a user named.
+
+    Raises:
+        LsapError: if the file cannot be read or is damaged.
+    """
+    if not path.is_file():
+        raise LsapError(f"the perturbation {path} does not exist; make one with lsap generate")
+    try:
+        return Perturbation.load(path)
+    except (ValueError, OSError) as error:
+        raise LsapError(
+            f"the perturbation {error}" if str(path) in str(error) else f"the perturbation {path}: {error}"
+        ) from None

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lsap_cli.classifiers.looking import LookingClassifier
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.classifiers.resolve import load_classifier
 from perturbations import Budget, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS
@@ -34,7 +34,7 @@ def test_learning_on_cuda_follows_learning_on_the_cpu(name: str) -> None:
         device = torch.device(kind)
         batch = make_batch(device)
         problem = Problem(
-            network=LookingClassifier(load_classifier("demo").to(device)),
+            network=InstrumentedClassifier(load_classifier("demo").to(device)),
             draw=lambda _, batch=batch: batch._replace(slots=batch.slots % binding.period),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             objective=Untargeted(), budget=Budget("linf", parse_epsilon("8/255")), binding=binding,
             shape=(binding.period, 3, 80, 80), frames=16, classes=8, device=device,

@@ -16,8 +16,9 @@ from defenses.chain import student
 from defenses.detectors import Detector
 from lsap_cli.adaptive.detector_constraint import DetectorAlarm, OperatingPoint, Watchtower
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.looking import LookingClassifier
-from lsap_cli.datasets.listing import Video, content_hash, slug
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
+from lsap_cli.classifiers.labels import slug
+from lsap_cli.datasets.base import Video, content_hash
 from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.datasets.store import FrameStore, StoredVideo
@@ -137,7 +138,7 @@ class School:
         self._classifier, self._videos, self._samplers = classifier, videos, samplers
         self._objective, self._seed, self._run, self._resume = objective, seed, run, resume
         self._device = classifier.mean.device
-        self._network = LookingClassifier(classifier)
+        self._network = InstrumentedClassifier(classifier)
         self._clean = clean_predictions(classifier, videos, seed, CLIPS)
         self._tower = Watchtower(classifier, self._network, videos, seed)
         self._crowds: dict[tuple[CorpusDefense, Binding], Crowd] = {}

@@ -14,7 +14,7 @@ from lsap_cli.adaptive.checks import Check, Evidence, checks, disjoint
 from lsap_cli.adaptive.evasion import Evasion, plan_evasion
 from lsap_cli.adaptive.ladders import Ladder, knowing, ladder_results, plan_ladder, undefended
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record

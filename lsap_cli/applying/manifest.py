@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from lsap_cli.datasets.listing import content_hash
+from lsap_cli.datasets.base import content_hash
 from lsap_cli.errors import LsapError
 from lsap_cli.runs.run import write_atomically
 

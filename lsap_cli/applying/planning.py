@@ -11,7 +11,7 @@ from typing import TextIO
 
 from lsap_cli.applying.manifest import MANIFEST
 from lsap_cli.applying.tasks import SourceFacts
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
 from lsap_cli.applying.manifest import output_hash
 from lsap_cli.applying.proof import CopyProof, ProofSums
-from lsap_cli.datasets.listing import content_hash
+from lsap_cli.datasets.base import content_hash
 from lsap_cli.pictures.drawing import frame_pictures, save_picture
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.reading import UnreadableVideo, count_frames, read_frames, read_header

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Listing, Video, list_videos
+from lsap_cli.datasets.base import Video, VideoSet
+from lsap_cli.datasets.listing import list_videos
 from lsap_cli.runs import Run
 
 Skipped = list[dict[str, str]]
 
 
-def listed(source: Path, classifier: Classifier, run: Run) -> Listing:
-    """The videos of a set; remarks on it become warnings."""
-    listing = list_videos(source, classifier.labels)
-    for remark in listing.remarks:
-        run.event("warning", message=remark)
-    return listing
+def videos_of_run(source: Path, classifier: Classifier, run: Run) -> VideoSet:
+    """The videos of a set; its warnings become events of the run."""
+    found = list_videos(source, classifier.labels)
+    for warning in found.warnings:
+        run.event("warning", message=warning)
+    return found
 
 
 def skip(run: Run, skipped: Skipped, video: Video, reason: object) -> None:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from lsap_cli.datasets.listing import Video, content_hash
+from lsap_cli.datasets.base import Video, content_hash
 from lsap_cli.errors import LsapError
 
 Item = TypeVar("Item")

@@ -16,7 +16,7 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.video.reading import UnreadableVideo, read_frames
 
 Shrink = Callable[[Tensor], Tensor]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from defenses.certify import Certificate, Smoothing
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.protocol import Judge
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.video.reading import read_frame_times, read_some_frames

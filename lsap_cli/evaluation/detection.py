@@ -14,7 +14,7 @@ from torch import Tensor
 
 from defenses import Defense
 from defenses.detectors import Detector
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.protocol import Judge, defended_bytes

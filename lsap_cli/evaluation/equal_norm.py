@@ -7,7 +7,7 @@ from typing import Any
 
 from defenses import Defense
 from defenses.corruptions import SETTINGS, STRENGTHS
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
 from lsap_cli.evaluation.protocol import Judge

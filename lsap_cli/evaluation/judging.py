@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import Judge, judge_all

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from defenses import Defense
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import Certified, certificate_rows, certify_video
 from lsap_cli.evaluation.corruptions import corruption_names, natural_robustness

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Video
-from lsap_cli.datasets.selection import Skipped, listed, skip
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.rates import rate
@@ -128,7 +128,7 @@ def check(classifier: Classifier, videos: Path | None, device: torch.device, see
         "findings": [asdict(one) for one in found],
     }
     if videos is not None and all(one.verdict != "FAIL" for one in found):
-        listing = listed(videos, classifier, run).videos
+        listing = videos_of_run(videos, classifier, run).videos
         run.event("stage", name="classifying", videos=len(listing))
         document["accuracy"] = accuracy(classifier, listing, device, run)
         exchanged, own = document["accuracy"]["top1_red_and_blue_exchanged"], document["accuracy"]["top1"]

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 from lsap_cli.applying.manifest import COPY, Entry, inside, read_manifest
-from lsap_cli.datasets.listing import Video, content_hash
+from lsap_cli.datasets.base import Video, content_hash
 from lsap_cli.errors import LsapError
-from lsap_cli.perturbation_files import load_perturbation
+from lsap_cli.specs import load_perturbation
 from lsap_cli.video.changes import total_norms
 from lsap_cli.video.walking import find_media
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from defenses import Defense
 from defenses.chain import student, taught
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.video.changes import Changes

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.protocol import Prediction
 from lsap_cli.evaluation.rates import Rate, mcnemar, rate, rate_of

@@ -23,12 +23,12 @@ from lsap_cli.applying.planning import (
 from lsap_cli.applying.proof import total_proof
 from lsap_cli.applying.tasks import DrawPreview, FinishedCopy, InspectSource, SourceFacts, WriteCopy, remove
 from lsap_cli.applying.workers import WorkerPool, WorkFailure, WorkProgress
-from lsap_cli.datasets.listing import Video, content_hash, list_videos
+from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
-from lsap_cli.perturbation_files import load_perturbation
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.runs import Run
-from lsap_cli.specs import build
+from lsap_cli.specs import build, load_perturbation
 from lsap_cli.video.codecs import CODECS, Codec, Threads
 from lsap_cli.video.writing import check_available
 from perturbations import Perturbation

@@ -9,7 +9,7 @@ from defenses import Defense
 from lsap_cli.adaptive.campaign import Campaign, Wanted, campaign_results, run_campaign
 from lsap_cli.adaptive.evasion import Judged, evasion_checks, evasion_results, knowing_detectors
 from lsap_cli.adaptive.ladders import undefended
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.judging import forget_progress, judge_videos

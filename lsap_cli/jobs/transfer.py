@@ -11,7 +11,7 @@ from lsap_cli.adaptive.attackers import School, load_fit_videos
 from lsap_cli.adaptive.campaign import MEMORY, plain_attacker
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.selection import listed
+from lsap_cli.datasets.selection import videos_of_run
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.judging import judge_videos
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge
@@ -84,7 +84,7 @@ def _learn(
 ) -> Perturbation:
     workers = max(1, min(torch.get_num_threads(), 8))
     with FrameStore(classifier.geometry.shrink, MEMORY, workers) as store:
-        videos = load_fit_videos(store, listed(fit, classifier, run).videos, str(fit), [], run)
+        videos = load_fit_videos(store, videos_of_run(fit, classifier, run).videos, str(fit), [], run)
         samplers = list(build_samplers((classifier.sampler_spec, *FITTED)).values())
         school = School(classifier, videos, samplers, Untargeted(), seed, run, resume)
         return school.learn(replace(plain_attacker(given, steps), name=f"learned on {spec}"))
@@ -113,5 +113,5 @@ def _judge(
         device=device,
         batch=batch,
     )
-    videos = [video for video in listed(test, classifier, run).videos if video.name in set(judged)]
+    videos = [video for video in videos_of_run(test, classifier, run).videos if video.name in set(judged)]
     return make_rows(judge_videos(judge, videos, run, file, resume=resume), classifier.labels, None)

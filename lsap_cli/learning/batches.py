@@ -17,7 +17,7 @@ from defenses import Defense
 from defenses.base import wants_gradient
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.classifiers.looking import LookingClassifier
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.fitted_defense import Crowd
 from lsap_cli.runs import Run
@@ -313,7 +313,7 @@ def size_of_delta(geometry: Geometry) -> tuple[int, int]:
 
 def as_problem(
     source: BatchSource,
-    network: LookingClassifier,
+    network: InstrumentedClassifier,
     objective: Objective,
     budget: Budget,
     part: int,

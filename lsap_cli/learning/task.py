@@ -8,8 +8,8 @@ from defenses import Defense
 from defenses.chain import student
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
-from lsap_cli.classifiers.labels import class_number
-from lsap_cli.classifiers.looking import LookingClassifier
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
+from lsap_cli.classifiers.labels import class_index
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.process_group import own_device
@@ -67,7 +67,7 @@ class Task:
     attack: Attack
     device: torch.device
     classifier: Classifier
-    network: LookingClassifier
+    network: InstrumentedClassifier
     objective: Objective
     target: int | None
     source: int | None
@@ -94,8 +94,12 @@ def make_task(settings: Settings, run: Run) -> Task:
         held_out = fitted
     if settings.target is not None and settings.only is not None:
         raise LsapError("--target and --only are two different goals; give one of them")
-    target = None if settings.target is None else class_number(settings.target, classifier, "--target")
-    source = None if settings.only is None else class_number(settings.only, classifier, "--only")
+    target = (
+        None
+        if settings.target is None
+        else class_index(settings.target, classifier.labels, classifier.name, "--target")
+    )
+    source = None if settings.only is None else class_index(settings.only, classifier.labels, classifier.name, "--only")
     if settings.learn_from == "target-class" and target is None:
         raise LsapError("--from target-class needs --target LABEL")
     objective: Objective = Untargeted()
@@ -109,7 +113,7 @@ def make_task(settings: Settings, run: Run) -> Task:
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     return Task(
         budget, binding, attack, device, classifier,
-        LookingClassifier(classifier, settings.layer, settings.precision, settings.compiled), objective, target, source,
+        InstrumentedClassifier(classifier, settings.layer, settings.precision, settings.compiled), objective, target, source,
         fitted, held_out, {spec: _learnable(spec) for spec in settings.through},
     )  # fmt: skip
 

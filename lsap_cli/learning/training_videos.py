@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import content_hash
-from lsap_cli.datasets.selection import Skipped, listed, skip
+from lsap_cli.datasets.base import content_hash
+from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.splits import merged_groups, split_by_group
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
@@ -72,7 +72,7 @@ def load_footage(
     Raises:
         LsapError: if too few videos are left.
     """
-    videos = list(listed(source, classifier, run).videos)
+    videos = list(videos_of_run(source, classifier, run).videos)
     random.Random(seed).shuffle(videos)
     if learn_from == "one-video":
         videos = _first_only(videos, run)

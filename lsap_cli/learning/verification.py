@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from defenses import Defense
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, judge_all
 from lsap_cli.evaluation.rates import Rate, rate_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.protocol import Attack
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
 from lsap_cli.pictures.drawing import frame_pictures, perturbation_picture, save_picture

@@ -21,8 +21,8 @@ from lsap_cli.adaptive.detector_constraint import COMPANY, DetectorAlarm, Operat
 from lsap_cli.adaptive.evasion import Evasion, Judged, evasion_checks, evasion_results, knowing_detectors, plan_evasion
 from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.classifiers.looking import LookingClassifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.detection import clean_threshold
@@ -109,7 +109,7 @@ def attacker(**known: Any) -> Attacker:
 def found_on_others(learned: Perturbation, detector: Detector) -> tuple[int, int, int]:
     """On videos that were not learned from: how many are changed, flagged, won."""
     classifier = of_colors()
-    tower = Watchtower(classifier, LookingClassifier(classifier), gray_videos(12, 2), 0)
+    tower = Watchtower(classifier, InstrumentedClassifier(classifier), gray_videos(12, 2), 0)
     threshold = tower.operating_point(detector).threshold
     changed, flagged = [], []
     with torch.no_grad():
@@ -219,7 +219,7 @@ def cropping() -> Classifier:
 
 def tower_of(videos: Sequence[StoredVideo]) -> Watchtower:
     classifier = cropping()
-    return Watchtower(classifier, LookingClassifier(classifier), videos, 0)
+    return Watchtower(classifier, InstrumentedClassifier(classifier), videos, 0)
 
 
 def a_perturbation() -> Perturbation:
@@ -282,7 +282,7 @@ def test_a_quiet_video_gives_no_gradient_and_costs_nothing() -> None:
 def test_the_threshold_is_that_of_the_clean_fit_videos_and_the_aim_half_way_to_the_median() -> None:
     videos = gray_videos(30, 5)
     classifier = of_colors()
-    point = Watchtower(classifier, LookingClassifier(classifier), videos, 0).operating_point(Redness())
+    point = Watchtower(classifier, InstrumentedClassifier(classifier), videos, 0).operating_point(Redness())
     scores = sorted(float(one.frames[..., 0].float().mean() / 255) for one in videos)
     assert point.threshold == pytest.approx(scores[29])  # rank ceil(31 * 0.95) = 30 of 30
     assert point.aim == pytest.approx((scores[29] + (scores[14] + scores[15]) / 2) / 2)

@@ -1,11 +1,13 @@
 import csv
 import hashlib
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from lsap_cli.datasets.listing import Video, content_hash, list_videos, slug
+from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 
@@ -26,20 +28,6 @@ def write_csv(path: Path, *rows: tuple[str, ...]) -> Path:
 
 def listed(source: Path) -> dict[str, tuple[int, ...]]:
     return {video.name: video.labels for video in list_videos(source, LABELS).videos}
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("massaging person's head", "massaging_person_s_head"),
-        ("Tai  Chi", "tai_chi"),
-        ("tai_chi", "tai_chi"),
-        (" -- Tai-Chi! ", "tai_chi"),
-        ("3x3 (half)", "3x3_half"),
-    ],
-)
-def test_slugs_are_lower_case_letters_and_digits_joined_by_one_underscore(text: str, expected: str) -> None:
-    assert slug(text) == expected
 
 
 def test_labels_come_from_sub_folders_whatever_their_case_and_punctuation(tmp_path: Path) -> None:
@@ -66,19 +54,19 @@ def test_the_nearest_folder_that_is_a_label_counts(tmp_path: Path) -> None:
     }
 
 
-def test_an_unlabelled_folder_gives_videos_without_labels_and_no_remark(tmp_path: Path) -> None:
+def test_an_unlabelled_folder_gives_videos_without_labels_and_no_warning(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4")
     listing = list_videos(tmp_path, LABELS)
     assert [video.labels for video in listing.videos] == [(), ()]
-    assert listing.remarks == []
+    assert listing.warnings == []
 
 
 def test_a_sub_folder_that_is_no_label_is_named(tmp_path: Path) -> None:
     touch(tmp_path, "tai_chi/a.mp4", "tai_chee/b.mp4")
     listing = list_videos(tmp_path, LABELS)
     assert listed(tmp_path) == {"tai_chee/b.mp4": (), "tai_chi/a.mp4": (2,)}
-    assert len(listing.remarks) == 1
-    assert "'tai_chee'" in listing.remarks[0]
+    assert len(listing.warnings) == 1
+    assert "'tai_chee'" in listing.warnings[0]
 
 
 def test_one_file_is_a_set_of_one(tmp_path: Path) -> None:
@@ -115,7 +103,76 @@ def test_a_label_in_a_list_that_the_classifier_lacks_is_named(tmp_path: Path) ->
     source = write_csv(tmp_path / "clips.csv", ("path", "label"), ("a.mp4", "dancing"))
     listing = list_videos(source, LABELS)
     assert listing.videos[0].labels == ()
-    assert "'dancing'" in listing.remarks[0]
+    assert "'dancing'" in listing.warnings[0]
+
+
+def test_columns_are_found_by_name_whatever_their_spaces_and_capitals(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    for header in ("path, label", "Path,LABEL", " path ,label "):
+        (tmp_path / "clips.csv").write_text(f'{header}\na.mp4, tai chi\nb.mp4, "riding, a bike"\n')
+        assert listed(tmp_path / "clips.csv") == {"a.mp4": (2,), "b.mp4": (1,)}
+
+
+def test_a_line_with_more_cells_than_columns_is_refused_with_what_would_work(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_text("path,label\na.mp4,tai chi\nb.mp4,left, very slowly\n")
+    with pytest.raises(
+        LsapError, match=r"clips\.csv, line 3 has 3 cells, .* names 2 columns; .* \"left, very slowly\""
+    ):
+        list_videos(tmp_path / "clips.csv", LABELS)
+
+
+def test_a_column_that_is_named_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_text("path,label,Label\na.mp4,tai chi,tai chi\n")
+    with pytest.raises(LsapError, match=r"clips\.csv names the column 'label' twice"):
+        list_videos(tmp_path / "clips.csv", LABELS)
+
+
+def test_a_video_of_an_unknown_label_is_judged_by_what_is_accepted_besides_and_the_warning_says_so(
+    tmp_path: Path,
+) -> None:
+    source = write_csv(
+        tmp_path / "clips.csv",
+        ("path", "label", "also_accepted"),
+        ("a.mp4", "qigong", "tai chi"),
+        ("b.mp4", "dancing", ""),
+    )
+    found = list_videos(source, LABELS)
+    assert [video.labels for video in found.videos] == [(2,), ()]
+    assert [warning.partition(": label ")[2] for warning in found.warnings] == [
+        "'dancing' match no label of the classifier: those videos have no label",
+        "'qigong' match no label of the classifier: those videos are judged by their lines' other labels",
+    ]
+
+
+TURNS = ["turn (left)", "turn: left!", "up"]
+
+
+def test_an_exact_name_wins_over_another_label_with_the_same_slug(tmp_path: Path) -> None:
+    touch(tmp_path, "turn (left)/a.mp4", "turn: left!/b.mp4", "UP/c.mp4")
+    assert {video.name: video.labels for video in list_videos(tmp_path, TURNS).videos} == {
+        "UP/c.mp4": (2,),
+        "turn (left)/a.mp4": (0,),
+        "turn: left!/b.mp4": (1,),
+    }
+
+
+def test_a_name_that_fits_two_labels_is_refused_and_both_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "turn_left/a.mp4")
+    source = write_csv(tmp_path / "clips.csv", ("path", "label"), ("turn_left/a.mp4", "turn_left"))
+    for where in (tmp_path, source):
+        with pytest.raises(LsapError, match=r"'turn_left' fits 2 labels .* 'turn \(left\)' .* 'turn: left!'"):
+            list_videos(where, TURNS)
+
+
+def test_time_and_memory_of_a_long_list_grow_with_its_length_not_faster(tmp_path: Path) -> None:
+    def seconds(rows: int) -> float:
+        source = write_csv(tmp_path / "clips.csv", ("path", "label"), *((f"{n}.mp4", "tai chi") for n in range(rows)))
+        start = time.process_time()
+        assert len(list_videos(source, LABELS).videos) == rows
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(16_000) < 16 * max(seconds(2_000), 0.005)
 
 
 def test_a_listed_video_that_is_missing_stays_in_the_list_so_that_it_is_named_later(tmp_path: Path) -> None:

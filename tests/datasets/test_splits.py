@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.datasets.listing import Video, content_hash
+from lsap_cli.datasets.base import Video, content_hash
 from lsap_cli.datasets.splits import merged_groups, overlap, split_by_group
 from lsap_cli.errors import LsapError
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.video.codecs import H264Codec
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from defenses.corruptions import CORRUPTIONS
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.corruptions import corruption_names, name_of, natural_robustness
 from lsap_cli.evaluation.protocol import Prediction
 from lsap_cli.evaluation.rates import rate_of

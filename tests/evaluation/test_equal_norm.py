@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from defenses.corruptions import SETTINGS, STRENGTHS
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.equal_norm import (
     MOST,
     equal_name,

@@ -22,7 +22,7 @@ from defenses.spatial import BitDepth
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMean, TemporalMedian
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation import protocol
 from lsap_cli.evaluation.detection import AttackedVideo, score_all

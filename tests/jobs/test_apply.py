@@ -14,7 +14,8 @@ from lsap_cli.applying import manifest
 from lsap_cli.applying.manifest import Entry, read_manifest
 from lsap_cli.applying.planning import STAGING, OutputNames, needed_bytes
 from lsap_cli.applying.tasks import SourceFacts
-from lsap_cli.datasets.listing import Video, list_videos
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.jobs.apply import ApplySettings, apply

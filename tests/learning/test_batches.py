@@ -9,7 +9,7 @@ from defenses.compression import H264, Jpeg
 from defenses.randomized import RandomNoise
 from defenses.temporal import TemporalMedian
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
 from perturbations import parse_binding

@@ -10,8 +10,8 @@ from defenses import Defense
 from defenses.adaptive import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.classifiers.looking import LookingClassifier
-from lsap_cli.datasets.listing import Video
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.batches import BatchSource
@@ -114,7 +114,7 @@ def gradients(defense: Defense, delta: Tensor) -> Tensor:
     classifier = make_classifier(4, SIZE, 5)
     source = make_source(defense, make_crowd(PerturbationSubtraction(4, side=16)))
     problem = Problem(
-        LookingClassifier(classifier), source.draw, Untargeted(), Budget("linf", parse_epsilon("8/255")),
+        InstrumentedClassifier(classifier), source.draw, Untargeted(), Budget("linf", parse_epsilon("8/255")),
         source.binding, (4, 3, SIZE, SIZE), 4, 5,
     )  # fmt: skip
     return gradient_at(problem, source.draw(0), delta, objective_loss(problem, float("inf"))).gradient
@@ -140,7 +140,7 @@ def test_the_gradient_through_the_estimate_is_that_of_the_whole_way() -> None:
         needed, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
         frames = mine.clip(needed).float() / 255 + delta[(needed + phase) % 4]
         clips.append(part.fitted(evidence).defend(frames, needed, wanted, len(mine.times)))
-    network = LookingClassifier(make_classifier(4, SIZE, 5))
+    network = InstrumentedClassifier(make_classifier(4, SIZE, 5))
     aims = Untargeted().aims(torch.zeros(3, dtype=torch.int64))
     (expected,) = torch.autograd.grad(margin_loss(network.score(torch.stack(clips)), aims, float("inf")).mean(), delta)
     found = gradients(part, start)

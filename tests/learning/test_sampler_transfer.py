@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.datasets.listing import Video
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
 from perturbations import Budget, parse_binding, parse_epsilon

@@ -15,18 +15,17 @@ from lsap_cli.adaptive.attackers import shared_videos
 from lsap_cli.applying.manifest import COPY
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
-from lsap_cli.classifiers.labels import class_number
+from lsap_cli.classifiers.labels import class_index, slug
 from lsap_cli.classifiers.resolve import load_classifier
-from lsap_cli.datasets.listing import Video, slug
-from lsap_cli.datasets.selection import Skipped, listed, skip
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.splits import overlap
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, Written
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
-from lsap_cli.perturbation_files import load_perturbation
 from lsap_cli.runs import Run
-from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing
+from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
 from perturbations import Perturbation, parse_epsilon
 from perturbations.controls import noise_like
 
@@ -112,7 +111,7 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
     samplers = build_samplers(settings.sampler or (classifier.sampler_spec,))
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     target = settings.target or (perturbation.record.get("target") if perturbation else None)
-    videos = listed(Path(settings.videos), classifier, run).videos
+    videos = videos_of_run(Path(settings.videos), classifier, run).videos
     fit = _fit_videos(settings, perturbation, classifier, run)
     attacks, name = _attacks(settings, perturbation, folder, videos, skipped, run)
     seeds = _seeds(settings, perturbation, [*attacks])
@@ -136,7 +135,9 @@ def make_task(settings: Settings, run: Run, skipped: Skipped) -> Task:
             "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
         )
         target = None
-    number = None if target is None else class_number(target, classifier, "the perturbation's target")
+    number = (
+        None if target is None else class_index(target, classifier.labels, classifier.name, "the perturbation's target")
+    )
     return Task(
         classifier, videos, fit, perturbation, folder, name, seeds, attacks, overlapping, number, judge, detectors,
         smoothings,
@@ -260,7 +261,7 @@ def _fit_videos(settings: Settings, perturbation: Perturbation | None, classifie
         raise LsapError(f"{learning[0]} is for patterns that are added to frames, not for appended frames")
     if not any(settings.learning_draws) or min(settings.learning_draws) < 1:
         raise LsapError("--learning-draws takes whole numbers of at least 1, such as 2,8")
-    return listed(Path(settings.fit), classifier, run).videos
+    return videos_of_run(Path(settings.fit), classifier, run).videos
 
 
 def _overlap(

@@ -18,7 +18,7 @@ PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat1
 FEWEST_MOMENTS = 3
 
 
-class LookingClassifier:
+class InstrumentedClassifier:
     """The `perturbations.problem.Network` of a classifier.
 
     Args:

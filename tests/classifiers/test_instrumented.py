@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.classifiers.looking import LookingClassifier, frame_features, outputs_of
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier, frame_features, outputs_of
 from lsap_cli.errors import LsapError
 from perturbations.samplers import Uniform
 from tests.perturbations.worlds import activations_of, features_of
@@ -109,7 +109,7 @@ class Blind(nn.Module):
         return scores
 
 
-def looking(network: nn.Module, layer: str | None = None, precision: str = "fp32") -> LookingClassifier:
+def looking(network: nn.Module, layer: str | None = None, precision: str = "fp32") -> InstrumentedClassifier:
     classifier = Classifier(
         network,
         name="toy",
@@ -122,7 +122,7 @@ def looking(network: nn.Module, layer: str | None = None, precision: str = "fp32
         views=1,
         source={},
     )
-    return LookingClassifier(classifier, layer, precision)
+    return InstrumentedClassifier(classifier, layer, precision)
 
 
 FAMILIES: list[tuple[Callable[[], nn.Module], str, tuple[int, int]]] = [

@@ -1,0 +1,76 @@
+"""What every format of a video set gives: videos with names and labels, and warnings for the user."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from lsap_cli.classifiers.labels import LabelIndex
+
+RECORDING = re.compile(r"(v_.+_g\d+)_c\d+", re.IGNORECASE)  # UCF101: cuts of one recording share its group
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video of a set.
+
+    Attributes:
+        path: the file.
+        name: its path inside the set, with forward slashes: how it is called in every output.
+        labels: class indices that count as right, the first being its label; empty: not labelled.
+    """
+
+    path: Path
+    name: str
+    labels: tuple[int, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The recording that it was cut from (`v_*_gNN` of `v_*_gNN_cMM`), or itself."""
+        match = RECORDING.match(PurePosixPath(self.name).name)
+        return match.group(1).lower() if match else self.name
+
+
+@dataclass(frozen=True)
+class VideoSet:
+    """The videos of a source.
+
+    Attributes:
+        videos: in a fixed order.
+        warnings: sentences for the user, such as a sub-folder that is no label.
+    """
+
+    videos: list[Video]
+    warnings: list[str] = field(default_factory=list)
+
+
+class VideoSetFormat(Protocol):
+    """One way to give a set of videos; `lsap_cli.datasets.listing.FORMATS` lists them."""
+
+    def fits(self, source: Path) -> bool:
+        """Whether a source is of this format."""
+        ...
+
+    def read(self, source: Path, labels: LabelIndex) -> VideoSet:
+        """The videos of a source that fits.
+
+        Raises:
+            LsapError: if it is malformed, or reaches outside of its folder.
+        """
+        ...
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal: what makes two files the same video."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unknown_labels_warning(names: Sequence[str], what: str, consequence: str) -> list[str]:
+    """A warning about names that match no label of the classifier, or nothing where there are none."""
+    if not names:
+        return []
+    shown = ", ".join(f"'{name}'" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return [f"{what}{'s' if len(names) > 1 else ''} {shown} match no label of the classifier: {consequence}"]

@@ -1,0 +1,42 @@
+"""A folder of videos, whose sub-folders' names are labels; or a single video file."""
+
+from pathlib import Path, PurePosixPath
+
+from lsap_cli.classifiers.labels import LabelIndex
+from lsap_cli.datasets.base import Video, VideoSet, unknown_labels_warning
+from lsap_cli.video.walking import find_media
+
+
+class VideoFolder:
+    """Videos at any depth. The nearest folder above a video whose name matches a label gives its label."""
+
+    def fits(self, source: Path) -> bool:
+        return source.is_dir()
+
+    def read(self, source: Path, labels: LabelIndex) -> VideoSet:
+        classes: dict[str, int | None] = {}
+        videos: list[Video] = []
+        unknown: dict[str, None] = {}
+        for path in find_media(source):
+            name = path.relative_to(source).as_posix()
+            folders = PurePosixPath(name).parts[:-1]
+            for folder in folders:
+                if folder not in classes:
+                    classes[folder] = labels.find(folder, f"{source}: the sub-folder")
+            known = [index for folder in reversed(folders) if (index := classes[folder]) is not None]
+            if folders and not known:
+                unknown[folders[0]] = None
+            videos.append(Video(path, name, tuple(known[:1])))
+        return VideoSet(
+            videos, unknown_labels_warning([*unknown], f"{source}: sub-folder", "those videos have no label")
+        )
+
+
+class SingleVideo:
+    """One file is a set of one video, without a label."""
+
+    def fits(self, source: Path) -> bool:
+        return source.is_file()
+
+    def read(self, source: Path, labels: LabelIndex) -> VideoSet:
+        return VideoSet([Video(source, source.name)])
