@@ -10,10 +10,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
-from torch.nn import functional as F
 
-from perturbations.bindings import NO_SLOT, Binding, parse_binding
+from perturbations.adding import SlotLevels, add_bytes, add_float
+from perturbations.bindings import Binding, parse_binding
 from perturbations.budgets import LEVELS, Budget, parse_epsilon
+from perturbations.resizing import resize, with_empty_slot
 
 FORMAT = "lsap.perturbation/1"
 UNITS = "pixels in [0, 1]"
@@ -66,7 +67,7 @@ class Perturbation:
         """
         if self.delta.shape[2:] == (height, width):
             return self.delta
-        return self.budget.project(resize_delta(self.delta, height, width))
+        return self.budget.project(resize(self.delta, height, width))
 
     def levels(self, height: int, width: int) -> Tensor:
         """What is added to 8-bit frames of that size: (P, 3, height, width) int16, within the budget."""
@@ -84,7 +85,7 @@ class Perturbation:
         Returns:
             (T, 3, height, width) float32.
         """
-        return of_slots(self.resized(height, width), self.binding.slots(indices, frame_count))
+        return with_empty_slot(self.resized(height, width))[self.binding.slots(indices, frame_count)]
 
     def add(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         """Perturbed frames, before 8-bit rounding.
@@ -97,8 +98,8 @@ class Perturbation:
         Returns:
             (T, 3, H, W) float32 in [0, 1].
         """
-        height, width = frames.shape[2:]
-        return (frames + self.at(indices, frame_count, height, width)).clamp(0, 1)
+        pattern = with_empty_slot(self.resized(*frames.shape[2:]).to(frames))
+        return add_float(frames, pattern, self.binding.slots(indices, frame_count).to(frames.device))
 
     def add_to_bytes(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         """Perturbed frames as a file holds them: rounded to whole levels, so that a lossless copy gives them back.
@@ -111,12 +112,9 @@ class Perturbation:
         Returns:
             (T, 3, H, W) uint8.
         """
-        levels = self.levels(*frames.shape[2:])
-        perturbed = frames.clone()
-        for frame, slot in zip(perturbed, self.binding.slots(indices, frame_count).tolist(), strict=True):
-            if slot != NO_SLOT:
-                frame.copy_(add_levels(frame, levels[slot]))  # frame by frame, which stays in the cache
-        return perturbed
+        slots, levels = self.binding.slots(indices, frame_count), self.levels(*frames.shape[2:])
+        used = {slot: SlotLevels.of(levels[slot]) for slot in slots.unique().tolist()}
+        return add_bytes(frames, slots, used.__getitem__)
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""
@@ -153,24 +151,6 @@ class Perturbation:
             return cls(delta, parse_binding(metadata["binding"]), budget, record)
         except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
-
-
-def of_slots(pattern: Tensor, slots: Tensor) -> Tensor:
-    """The pattern (P, 3, h, w) of each slot (T,): (T, 3, h, w), zeros for NO_SLOT."""
-    chosen = pattern[slots]
-    if bool((slots == NO_SLOT).any()):
-        chosen[slots == NO_SLOT] = 0
-    return chosen
-
-
-def add_levels(frames: Tensor, levels: Tensor) -> Tensor:
-    """8-bit frames (..., 3, H, W) plus int16 levels of the same shape, kept in 0..255: uint8."""
-    return (frames.to(torch.int16) + levels).clamp_(0, LEVELS).to(torch.uint8)
-
-
-def resize_delta(delta: Tensor, height: int, width: int) -> Tensor:
-    """(P, 3, h, w) -> (P, 3, height, width), bilinear, antialiased where it shrinks."""
-    return F.interpolate(delta, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
 
 
 def _in_fixed_order(file: bytes) -> bytes:

@@ -7,10 +7,12 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from perturbations.adding import add_float
 from perturbations.alarms import Alarm
 from perturbations.bindings import Binding
 from perturbations.budgets import Budget
 from perturbations.objectives import Objective
+from perturbations.resizing import ResizePath
 
 
 class Batch(NamedTuple):
@@ -23,13 +25,16 @@ class Batch(NamedTuple):
     frames: Tensor  # (B, S, 3, h, w) float32 in [0, 1], clean, at the network's size
     slots: Tensor  # (B, S) int64, which slot of delta each frame gets; -1: none
     clean_predictions: Tensor  # (B,) int64
-    rows: Tensor  # (h, delta's height), dense or sparse CSR: delta's way through one video's size to the network ...
-    columns: Tensor  # (w, delta's width), likewise: ... as rows @ delta @ columns.T
+    path: ResizePath  # of delta through one video's size to the network
     defend: Callable[[Tensor, int], Tensor] | None = None  # (clips (b, S, ...), number of the first) -> (b, T, ...)
 
     def through(self, clips: Tensor) -> Tensor:
         """What the network gets of this batch's clips, clean or perturbed: (B, S, ...) -> (B, T, ...)."""
         return clips if self.defend is None else self.defend(clips, 0)
+
+    def perturbed(self, delta: Tensor) -> Tensor:
+        """The clips with delta, (P, 3, h', w'), in them, in 8-bit levels, before any defense: (B, S, 3, h, w)."""
+        return add_float(self.frames, self.path.forward(delta), self.slots, rounded=True)
 
     def part(self, start: int, end: int) -> "Batch":
         """Some of the clips."""

@@ -10,6 +10,7 @@ from perturbations.attacks import ATTACKS
 from perturbations.learn import State, learn
 from perturbations.objectives import Untargeted
 from perturbations.problem import Batch, Problem
+from perturbations.resizing import ResizePath
 
 pytestmark = [
     pytest.mark.gpu,
@@ -22,7 +23,7 @@ def make_batch(device: torch.device) -> Batch:
     frames = torch.rand(2, 16, 3, 80, 80, generator=generator).to(device)
     slots = torch.arange(16).expand(2, -1).to(device)
     way = torch.eye(80, device=device)
-    return Batch(frames, slots, torch.tensor([0, 1], device=device), way, way)
+    return Batch(frames, slots, torch.tensor([0, 1], device=device), ResizePath(way, way))
 
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name != "append"])

@@ -33,7 +33,7 @@ from perturbations import Binding, Budget, Perturbation
 from perturbations.attacks import Attack
 from perturbations.attacks.base import objective_loss, small_noise
 from perturbations.augment import Augmentation
-from perturbations.gradients import Loss, Seen, add_and_round, at_the_network, gradient_at
+from perturbations.gradients import Loss, Seen, gradient_at
 from perturbations.objectives import Objective
 from perturbations.problem import Batch, Problem
 from perturbations.samplers import Sampler
@@ -279,7 +279,7 @@ class School:
 
 def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: Loss) -> float:
     with torch.no_grad():
-        clips = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+        clips = batch.perturbed(delta)
         return float(loss(Seen(clips, problem.network.score(batch.through(clips)), batch)).mean())
 
 

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from defenses import Defense
-from defenses.base import with_gradient_of
 from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.geometry import Geometry
@@ -17,9 +16,11 @@ from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection import clean_threshold
 from perturbations import Binding
+from perturbations.adding import add_float, round_to_levels
 from perturbations.alarms import Heard
 from perturbations.attacks.base import ENOUGH
 from perturbations.problem import Network
+from perturbations.resizing import ResizePath
 from perturbations.seeds import seeded
 
 PART = 4  # clips that go through the network at a time
@@ -57,7 +58,7 @@ class WatchedVideo:
         clips: (V, T) int64, those that the classifier takes by its own protocol.
         classifier: on its device.
         network: the same one, for an attacker.
-        pattern: (P, 3, h, w) at the working size of this video.
+        pattern: (P + 1, 3, h, w) at the working size of this video, the last slot empty.
         binding: frame to slot; none that appends frames.
     """
 
@@ -75,7 +76,7 @@ class WatchedVideo:
     def frames(self, numbers: Tensor) -> Tensor:
         clean = self.stored.clip(numbers).to(self.pattern.device).float() / 255
         slots = self.binding.slots(numbers, self.frame_count).to(self.pattern.device)
-        return _whole_levels((clean + self.pattern[slots]).clamp(0, 1))  # no gradient where the sum is cut
+        return add_float(clean, self.pattern, slots, rounded=True)
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
         wanted = clips.unique()
@@ -83,7 +84,7 @@ class WatchedVideo:
             defended = self.frames(wanted)
         else:
             needed = defense.needs(wanted, self.frame_count)
-            defended = _whole_levels(defense.defend(self.frames(needed), needed, wanted, self.frame_count))
+            defended = round_to_levels(defense.defend(self.frames(needed), needed, wanted, self.frame_count))
         cropped = self.classifier.geometry.crop(defended)
         chosen = cropped[torch.searchsorted(wanted, clips).to(cropped.device)]
         # Activations are not kept but computed again for the gradient, which few videos need.
@@ -109,14 +110,13 @@ class Watchtower:
             )
             for one in videos
         ]
-        self._paths: dict[tuple[tuple[int, int], tuple[int, int]], tuple[Tensor, Tensor]] = {}
+        self._paths: dict[tuple[tuple[int, int], tuple[int, int]], ResizePath] = {}
         self._points: dict[Detector, OperatingPoint] = {}
 
     def show(self, number: int, delta: Tensor, binding: Binding) -> WatchedVideo:
         """A video with a perturbation in it, delta (P, 3, h, w) being on the classifier's device."""
         stored = self._videos[number]
-        rows, columns = self._path((delta.shape[2], delta.shape[3]), stored.size)
-        pattern = rows @ delta @ columns.T
+        pattern = self._path((delta.shape[2], delta.shape[3]), stored.size).forward(delta)
         return WatchedVideo(stored, self._clips[number], self._classifier, self._network, pattern, binding)
 
     def operating_point(self, detector: Detector) -> OperatingPoint:
@@ -154,15 +154,14 @@ class Watchtower:
                 for stored, one in zip(self._videos, evidence, strict=True)
             ]
 
-    def _path(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def _path(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> ResizePath:
         """Delta's way to the whole frame at the working size: a detector sees it before the crop."""
         key = delta_size, video_size
         if key not in self._paths:
             geometry = self._classifier.geometry
             working = geometry.working_size(*video_size)
-            rows, columns = Geometry(working, working, geometry.antialias).path_matrices(delta_size, video_size)
-            device = self._classifier.mean.device
-            self._paths[key] = rows.to(device), columns.to(device)
+            path = Geometry(working, working, geometry.antialias).path_matrices(delta_size, video_size)
+            self._paths[key] = path.to(self._classifier.mean.device)
         return self._paths[key]
 
 
@@ -212,8 +211,3 @@ class DetectorAlarm:
 
 def _most_others(detector: Detector) -> int:
     return min(detector.others, COMPANY - 1)
-
-
-def _whole_levels(frames: Tensor) -> Tensor:
-    """Frames as 8 bits hold them, with the gradient of the identity."""
-    return with_gradient_of(frames, (frames * 255).round() / 255)

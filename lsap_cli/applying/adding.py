@@ -2,14 +2,13 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from perturbations import Perturbation
+from perturbations.adding import SlotLevels, add_levels
 from perturbations.bindings import NO_SLOT, Binding
 
 CACHE_BYTES = 2**29  # of slots at a video's size, kept ready
@@ -86,39 +85,25 @@ def scaled(perturbation: Perturbation, strength: float) -> Perturbation:
     return replace(perturbation, delta=delta, record=dict(perturbation.record) | {"strength": strength})
 
 
-class _Slot(NamedTuple):
-    """One slot in whole levels, split so that 8-bit arithmetic suffices: clip to [low, high], then add."""
-
-    low: NDArray[np.uint8]
-    high: NDArray[np.uint8]
-    shift: NDArray[np.uint8]  # modulo 256
-
-
 class Levels:
     """A perturbation in whole levels at the sizes that videos have; each slot is made once while there is room."""
 
     def __init__(self, perturbation: Perturbation) -> None:
         self.perturbation = perturbation
-        self._slots: OrderedDict[tuple[int, int, int], _Slot] = OrderedDict()
+        self._slots: OrderedDict[tuple[int, int, int], SlotLevels] = OrderedDict()
         self._bytes = 0
         self._whole: Tensor | None = None
 
-    def slot(self, index: int, height: int, width: int) -> _Slot:
+    def slot(self, index: int, height: int, width: int) -> SlotLevels:
         """One slot for frames of one size."""
         key = (index, height, width)
         if key in self._slots:
             self._slots.move_to_end(key)
             return self._slots[key]
-        levels = np.ascontiguousarray(self._levels(index, height, width).permute(1, 2, 0).numpy())
-        # x + d cut to 0..255 is x clipped to [max(0, -d), 255 - max(0, d)], plus d; that sum never leaves 0..255
-        slot = _Slot(
-            np.maximum(-levels, 0).astype(np.uint8),
-            (255 - np.maximum(levels, 0)).astype(np.uint8),
-            (levels & 255).astype(np.uint8),
-        )
-        self._bytes += 3 * slot.low.nbytes
+        slot = SlotLevels.of(self._levels(index, height, width))
+        self._bytes += slot.nbytes
         while self._slots and self._bytes > CACHE_BYTES:
-            self._bytes -= 3 * self._slots.popitem(last=False)[1].low.nbytes
+            self._bytes -= self._slots.popitem(last=False)[1].nbytes
         self._slots[key] = slot
         return slot
 
@@ -153,12 +138,7 @@ class Adder:
         index = int(self._binding.slots(torch.tensor([number]), self._count)[0])
         if index == NO_SLOT:
             return pixels
-        picture = pixels.permute(1, 2, 0).numpy()
-        slot = self._levels.slot(index, picture.shape[0], picture.shape[1])
-        changed = np.maximum(picture, slot.low)
-        np.minimum(changed, slot.high, out=changed)
-        np.add(changed, slot.shift, out=changed)
-        return torch.from_numpy(changed).permute(2, 0, 1)
+        return add_levels(pixels, self._levels.slot(index, pixels.shape[1], pixels.shape[2]))
 
     @property
     def appended(self) -> int:

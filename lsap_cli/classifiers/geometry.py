@@ -6,9 +6,10 @@ the frame store, for evaluation and for a clip handed to a classifier, so that a
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from perturbations.resizing import ResizePath, resize_matrix
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,14 @@ class Geometry:
         size = self.working_size(*frames.shape[2:])
         if frames.shape[2:] == size:
             return frames
-        return F.interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)
+        return self._resized(frames, size)
 
     def crop(self, frames: Tensor) -> Tensor:
         """The centre: (..., h, w) at the working size -> (..., *size)."""
         (top, left), (height, width) = self._corner(*frames.shape[-2:]), self.size
         return frames[..., top : top + height, left : left + width]
 
-    def path_matrices(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def path_matrices(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> ResizePath:
         """The way of a perturbation through a video of some size to the network, as one matrix a direction.
 
         Up to the video's size, down to the working size and the crop are all linear and separable, so the whole
@@ -77,21 +78,16 @@ class Geometry:
             )
             for axis in (0, 1)
         )
-        return rows, columns
+        return ResizePath(rows, columns)
 
     def _corner(self, height: int, width: int) -> tuple[int, int]:
         return round((height - self.size[0]) / 2), round((width - self.size[1]) / 2)
 
     def _along(self, delta: int, video: int, working: int, start: int, length: int) -> Tensor:
-        up = F.interpolate(
-            torch.eye(delta)[None, None],
-            size=(video, delta),
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
-        )
+        there = resize_matrix(delta, video)
         if video != working:
-            up = F.interpolate(
-                up, size=(working, delta), mode="bilinear", align_corners=False, antialias=self.antialias
-            )
-        return up[0, 0, start : start + length]
+            there = self._resized(there[None, None], (working, delta))[0, 0]
+        return there[start : start + length]
+
+    def _resized(self, frames: Tensor, size: tuple[int, int]) -> Tensor:
+        return F.interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)

@@ -23,6 +23,7 @@ from lsap_cli.evaluation.cost import Cost
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import FrameReader, UnreadableVideo
 from perturbations import Perturbation
+from perturbations.adding import to_bytes
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
@@ -389,8 +390,7 @@ def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tenso
     count, colors, height, width = defended.shape
     levels = torch.empty(count, height, width, colors, dtype=torch.uint8)
     for made, frame in zip(levels, defended, strict=True):
-        whole = (frame * 255).round_().to(torch.int16).to(torch.uint8)  # straight to bytes takes torch twice as long
-        torch.stack(whole.unbind(), -1, out=made)
+        torch.stack(to_bytes(frame).unbind(), -1, out=made)
     return levels.permute(0, 3, 1, 2)
 
 

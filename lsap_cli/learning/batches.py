@@ -22,10 +22,12 @@ from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.fitted_defense import Crowd
 from lsap_cli.runs import Run
 from perturbations import Binding, Budget
+from perturbations.adding import round_to_levels
 from perturbations.augment import Augmentation, Change
 from perturbations.bindings import NO_SLOT
 from perturbations.objectives import Objective
 from perturbations.problem import Alone, Batch, Gather, Problem
+from perturbations.resizing import ResizePath
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
@@ -143,7 +145,7 @@ class BatchSource:
     crowd: Crowd | None = None
     pool: int | None = None
     process: tuple[int, int] = (0, 1)
-    _paths: dict[tuple[int, int], tuple[Tensor, Tensor]] = field(init=False, default_factory=dict)
+    _paths: dict[tuple[int, int], ResizePath] = field(init=False, default_factory=dict)
     _planned: dict[int, "Future[Plan]"] = field(init=False, default_factory=dict)
     _planner: ThreadPoolExecutor = field(init=False, default_factory=lambda: ThreadPoolExecutor(1, "planner"))
     _frames: list[Frames] = field(init=False, default_factory=list)
@@ -220,13 +222,11 @@ class BatchSource:
         if self.crowd is not None:
             frames, slots = _with_the_pattern(frames, part)
         mirrored = part.change is not None and part.change.mirrored
-        rows, columns = self._path(part.size)
         return Batch(
             frames,
             slots.to(self.device, non_blocking=True),
             self.clean_predictions[part.videos, int(mirrored)].to(self.device, non_blocking=True),
-            rows,
-            columns,
+            self._path(part.size),
             _Defended(part, self.videos, self.binding.appended, self.crowd) if part.defenses else None,
         )
 
@@ -249,10 +249,10 @@ class BatchSource:
         generator = seeded(self.seed, "round", round_number)
         return int(torch.randperm(len(self.videos), generator=generator)[place])
 
-    def _path(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def _path(self, size: tuple[int, int]) -> ResizePath:
         if size not in self._paths:
-            rows, columns = (_sparse(one, self.device) for one in self.geometry.path_matrices(self.delta_size, size))
-            self._paths[size] = rows, columns
+            path = self.geometry.path_matrices(self.delta_size, size)
+            self._paths[size] = ResizePath(*(_sparse(one, self.device) for one in path))
         return self._paths[size]
 
 
@@ -282,7 +282,7 @@ class _Defended:
             defended = defense.defend(clip[: len(have)], have, wanted, count)
             if wants_gradient(clip) and not defended.requires_grad:
                 defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
-            made.append(defended + ((defended * 255).round() / 255 - defended).detach())
+            made.append(round_to_levels(defended))
         return torch.stack(made)
 
 

@@ -13,8 +13,8 @@ from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.runs import Run
+from perturbations.adding import add_float
 from perturbations.attacks import Attack
-from perturbations.gradients import add_and_round
 from perturbations.learn import State, Step, learn
 from perturbations.losses import margin_loss
 from perturbations.problem import Gather, Network, Problem
@@ -103,7 +103,9 @@ class QuickVerification:
                 if changed:
                     frames = torch.cat(
                         [
-                            add_and_round(frames[place : place + 1], self._pattern(delta, number, patterns), slots)
+                            add_float(
+                                frames[place : place + 1], self._pattern(delta, number, patterns), slots, rounded=True
+                            )
                             for place, number in enumerate(chosen)
                             for slots in [self._slots[number][None]]
                         ]
@@ -114,9 +116,8 @@ class QuickVerification:
     def _pattern(self, delta: Tensor, number: int, patterns: dict[tuple[int, int], Tensor]) -> Tensor:
         size = self._sizes[number]
         if size not in patterns:
-            rows, columns = self._classifier.geometry.path_matrices((delta.shape[2], delta.shape[3]), size)
-            pattern = rows.to(delta.device) @ delta @ columns.T.to(delta.device)
-            patterns[size] = torch.cat([pattern, torch.zeros_like(pattern[:1])])
+            path = self._classifier.geometry.path_matrices((delta.shape[2], delta.shape[3]), size)
+            patterns[size] = path.to(delta.device).forward(delta)
         return patterns[size]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from perturbations.attacks.base import ENOUGH, Attack, report
-from perturbations.gradients import Found, add_and_round, at_the_network
+from perturbations.gradients import Found
 from perturbations.learn import State, Step
 from perturbations.losses import margin_loss
 from perturbations.problem import Batch, Problem
@@ -75,7 +75,7 @@ class RandomSearch(Attack):
 
     def _look(self, problem: Problem, batch: Batch, delta: Tensor) -> Found:
         with torch.no_grad():
-            clips = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+            clips = batch.perturbed(delta)
             logits = torch.cat(
                 [
                     problem.network.score(part.through(clips[start : start + problem.part[0]]))

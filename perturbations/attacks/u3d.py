@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.attacks.base import Attack, check_settings, report
-from perturbations.gradients import Found, add_and_round, at_the_network
+from perturbations.gradients import Found
 from perturbations.learn import State, Step
 from perturbations.problem import Problem
 from perturbations.seeds import seeded
@@ -71,8 +71,7 @@ class U3d(Attack):
         batch = problem.draw(lap)
         pattern = problem.budget.project(self.pattern(problem, memory["places"][particle]))
         with torch.no_grad():
-            clips = add_and_round(batch.frames, at_the_network(pattern, batch), batch.slots)
-            logits, features, _ = problem.network.look(batch.through(clips), "features")
+            logits, features, _ = problem.network.look(batch.through(batch.perturbed(pattern)), "features")
             clean = problem.network.look(batch.through(batch.frames), "features").features
             assert features is not None
             assert clean is not None

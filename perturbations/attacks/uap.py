@@ -6,15 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from perturbations.adding import add_float, gradient_by_pattern
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
-from perturbations.gradients import (
-    Found,
-    Seen,
-    add_and_round,
-    add_by_slot,
-    at_the_network,
-    back_from_the_network,
-)
+from perturbations.gradients import Found, Seen
 from perturbations.learn import State, Step
 from perturbations.objectives import Aims
 from perturbations.problem import Batch, Problem
@@ -51,7 +45,7 @@ class Uap(Attack):
     def step(self, problem: Problem, state: State, done: float) -> Step:
         batch, before = problem.draw(state.steps), state.delta
         with torch.no_grad():
-            clips = add_and_round(batch.frames, at_the_network(before, batch), batch.slots)
+            clips = batch.perturbed(before)
             logits = problem.network.score(batch.through(clips))
         for number in range(len(batch.frames)):
             state.delta = problem.budget.project(
@@ -73,8 +67,8 @@ class Uap(Attack):
 
     def _to_the_border(self, problem: Problem, one: Batch, aims: Aims, delta: Tensor) -> Tensor | None:
         """The shortest step over a border, in the linear view of the network; None on the right side of it."""
-        pattern = at_the_network(delta, one)
-        clip = add_and_round(one.frames, pattern, one.slots)
+        pattern = one.path.forward(delta)
+        clip = add_float(one.frames, pattern, one.slots, rounded=True)
         with torch.no_grad():
             logits = problem.network.score(one.through(clip))[0]
         wins = bool(logits.argmax() == aims.classes[0])
@@ -87,9 +81,8 @@ class Uap(Attack):
         (by_clip,) = torch.autograd.grad(gaps.sum(), clips)
         steps = []
         for gap, gradient in zip(gaps.detach(), by_clip, strict=True):
-            by_pattern = gradient.new_zeros(len(delta) + 1, *gradient.shape[1:])
-            add_by_slot(by_pattern, one, gradient[None], pattern)
-            steps.append(self._linear(problem, float(gap.abs()), back_from_the_network(by_pattern, one)))
+            by_pattern = gradient_by_pattern(gradient[None], one.frames, pattern, one.slots)
+            steps.append(self._linear(problem, float(gap.abs()), one.path.backward(by_pattern)))
         return min(steps, key=problem.budget.size)
 
     def _classes(self, logits: Tensor, aims: Aims, wins: bool) -> tuple[Tensor, int]:

@@ -13,10 +13,9 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
 from perturbations import parse_binding
+from perturbations.adding import add_float
 from perturbations.augment import Augmentation
 from perturbations.bindings import NO_SLOT
-from perturbations.gradients import add_and_round, at_the_network
-from perturbations.perturbation import of_slots
 from perturbations.problem import Batch
 from perturbations.samplers import Dense, RandomFrames, Uniform
 from tests.tiny import make_bytes
@@ -58,7 +57,8 @@ TEXTURED = [
 def same(first: Batch, second: Batch) -> bool:
     assert first.defend is second.defend is None
     return all(
-        torch.equal(one.to_dense(), other.to_dense()) for one, other in zip(first[:-1], second[:-1], strict=True)
+        torch.equal(one.to_dense(), other.to_dense())
+        for one, other in zip((*first[:3], *first.path), (*second[:3], *second.path), strict=True)
     )
 
 
@@ -100,7 +100,7 @@ def test_the_parts_of_processes_together_are_the_whole_batch(augmentation: Augme
         for name in ("frames", "slots", "clean_predictions"):
             together = torch.cat([getattr(part, name) for part in parts])
             torch.testing.assert_close(together, getattr(batch, name), rtol=0, atol=1e-7)
-        assert all(torch.equal(part.rows.to_dense(), batch.rows.to_dense()) for part in parts)
+        assert all(torch.equal(part.path.rows.to_dense(), batch.path.rows.to_dense()) for part in parts)
 
 
 @pytest.mark.parametrize("pool", [1, 3])
@@ -129,13 +129,12 @@ def test_through_a_defense_the_network_gets_what_the_whole_perturbed_and_defende
     delta = torch.rand(bound.period, 3, 8, 8, generator=torch.Generator().manual_seed(1)) - 0.5
     for step in range(4):
         plan, batch = source.plan(step), source.draw(step)
-        pattern = at_the_network(delta, batch)
-        clips = batch.through(add_and_round(batch.frames, pattern, batch.slots))
+        clips = batch.through(batch.perturbed(delta))
         assert clips.shape == (3, 4, 3, 8, 8)
         for video, indices, clip in zip(plan.videos, plan.indices, clips, strict=True):
             whole, every = whole_video(video, bound.appended)
             slots = bound.slots(every, LENGTHS[video])
-            added = ((whole + of_slots(pattern[:-1], slots)).clamp(0, 1) * 255).round() / 255
+            added = add_float(whole, batch.path.forward(delta), slots, rounded=True)
             defended = defense.defend(added, every, indices, len(every))
             torch.testing.assert_close(clip, (defended * 255).round() / 255, rtol=0, atol=1e-6)
 
@@ -189,7 +188,7 @@ def test_batches_have_the_shapes_that_learning_wants() -> None:
     batch = SOURCE.draw(0)
     assert (batch.frames.shape, batch.frames.dtype) == ((3, 4, 3, 8, 8), torch.float32)
     assert (batch.slots.shape, batch.slots.dtype) == ((3, 4), torch.int64)
-    assert (batch.rows.shape, batch.columns.shape) == ((8, 8), (8, 8))
+    assert (batch.path.rows.shape, batch.path.columns.shape) == ((8, 8), (8, 8))
 
 
 def test_every_video_comes_once_before_any_comes_twice() -> None:
@@ -229,7 +228,7 @@ def test_every_sampler_is_drawn() -> None:
 
 
 def test_the_way_through_every_videos_size_is_drawn() -> None:
-    ways = {SOURCE.draw(step).rows.to_dense().numpy().tobytes() for step in range(20)}
+    ways = {SOURCE.draw(step).path.rows.to_dense().numpy().tobytes() for step in range(20)}
     sizes = [(18, 24), (19, 24)]
     assert ways == {GEOMETRY.path_matrices((8, 8), size)[0].numpy().tobytes() for size in sizes}
 

@@ -18,7 +18,7 @@ from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.fitted_defense import Crowd
 from perturbations import Budget, parse_binding, parse_epsilon
 from perturbations.attacks.base import objective_loss
-from perturbations.gradients import add_and_round, at_the_network, gradient_at
+from perturbations.gradients import gradient_at
 from perturbations.losses import margin_loss
 from perturbations.objectives import Untargeted
 from perturbations.problem import Problem
@@ -95,7 +95,7 @@ def test_a_batch_is_defended_by_what_the_others_show_of_the_pattern_in_it() -> N
     source = make_source(part, crowd)
     plan, batch = source.plan(0), source.draw(0)
     delta = make_perturbation("cyclic:4", SIZE, SIZE).delta
-    perturbed = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    perturbed = batch.perturbed(delta)
     assert perturbed.shape[1] == 4 + 4  # the clip, and what frames 0 to 3 of its video carry
     seen = batch.through(perturbed)
     whole = (delta * 255).round() / 255
@@ -155,7 +155,7 @@ def test_the_straight_way_takes_the_estimate_for_a_constant() -> None:
     delta = make_perturbation("cyclic:4", SIZE, SIZE).delta
     source = make_source(StraightThrough(part), make_crowd(part))
     batch = source.draw(0)
-    perturbed = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    perturbed = batch.perturbed(delta)
     perturbed.requires_grad_()
     (by_clip,) = torch.autograd.grad(batch.through(perturbed).square().sum(), perturbed)
     assert float(by_clip[:, 4:].abs().max()) == 0

@@ -11,11 +11,12 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
 from perturbations import Budget, parse_binding, parse_epsilon
+from perturbations.adding import add_float
 from perturbations.attacks.lsap import Lsap
 from perturbations.learn import State, learn
 from perturbations.objectives import Targeted
-from perturbations.perturbation import of_slots
 from perturbations.problem import Inside, Problem, Sight
+from perturbations.resizing import with_empty_slot
 from perturbations.samplers import Dense, Sampler, Uniform
 
 FRAMES, COUNT, SIZE = 8, 64, 4
@@ -74,7 +75,7 @@ def rate(delta: Tensor, binding: str, name: str) -> float:
             clean = stored.clip(indices).float() / 255
             slots = parse_binding(binding).slots(indices, COUNT)
             assert int(network.score(clean[None]).argmax()) == 0
-            won.append(int(network.score((clean + of_slots(delta, slots))[None].clamp(0, 1)).argmax()))
+            won.append(int(network.score(add_float(clean, with_empty_slot(delta), slots)[None]).argmax()))
     return sum(won) / len(won)
 
 

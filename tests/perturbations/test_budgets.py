@@ -3,9 +3,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from perturbations.budgets import Budget, Norm, parse_epsilon
-from perturbations.perturbation import add_levels
-from tests.tiny import make_bytes
+from perturbations.budgets import Budget, parse_epsilon
 
 BUDGETS = [Budget(norm, Fraction(epsilon)) for norm in ("linf", "l2") for epsilon in ("8/255", "0.03", "1/255", "1")]
 
@@ -87,20 +85,6 @@ def test_rounding_is_exact_for_every_level() -> None:
 def test_rounding_takes_the_nearest_level() -> None:
     levels = torch.tensor([0.4, 0.6, -0.4, -0.6, 7.49, 7.51, -7.49])
     assert Budget("linf", Fraction(1)).quantize(levels / 255).tolist() == [0, 1, 0, -1, 7, 8, -7]
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_what_is_added_to_bytes_never_exceeds_the_budget(norm: Norm) -> None:
-    budget = Budget(norm, Fraction("0.03"))
-    frames = make_bytes(4, 9, 7)
-    added = add_levels(frames, budget.quantize(budget.project(noise(0.5)))).int() - frames.int()
-    assert added.any()
-    assert budget.size(added.double() / 255) <= 0.03 * (1 + 1e-6)
-
-
-def test_added_levels_stop_at_black_and_white() -> None:
-    frames = torch.tensor([0, 3, 128, 250, 255], dtype=torch.uint8)
-    assert add_levels(frames, torch.tensor([-8, -8, -8, 8, 8], dtype=torch.int16)).tolist() == [0, 0, 120, 255, 255]
 
 
 @pytest.mark.parametrize(

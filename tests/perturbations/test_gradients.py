@@ -1,4 +1,3 @@
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,22 +11,19 @@ from perturbations.gradients import (
     Found,
     Loss,
     Seen,
-    add_and_round,
-    add_by_slot,
-    at_the_network,
-    back_from_the_network,
     gradient_at,
-    where_not_cut,
 )
 from perturbations.losses import cross_entropy_loss
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.problem import Batch, Inside, Problem, Sight
+from perturbations.resizing import ResizePath
 from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, make_problem, random
 
 
 def doubled(problem: Problem, step: int) -> Batch:
     batch = problem.draw(step)
-    return batch._replace(frames=batch.frames.double(), rows=batch.rows.double(), columns=batch.columns.double())
+    path = ResizePath(batch.path.rows.double(), batch.path.columns.double())
+    return batch._replace(frames=batch.frames.double(), path=path)
 
 
 def cross_entropy(problem: Problem) -> Loss:
@@ -62,7 +58,7 @@ class Unrounded:
     wanted: Sequence[Inside]
 
     def loss(self, delta: Tensor) -> float:
-        pattern = at_the_network(delta, self.batch)[self.batch.slots]
+        pattern = self.batch.path.forward(delta)[self.batch.slots]
         clips = self.batch.through((self.batch.frames + pattern).clamp(0, 1))
         logits, features, activations = self.problem.network.look(clips, *self.wanted)
         seen = Seen(clips, logits, self.batch, features, activations)
@@ -209,9 +205,8 @@ def test_frames_without_a_slot_get_nothing_and_give_no_gradient() -> None:
     problem = make_problem("append:2")
     batch = problem.draw(0)._replace(slots=torch.full((5, 6), -1))
     delta = 0.1 * torch.ones(2, 3, *DELTA)
-    clips = add_and_round(batch.frames, at_the_network(delta, batch), batch.slots)
+    clips = batch.perturbed(delta)
     assert torch.equal(clips, batch.frames)
-    assert bool(where_not_cut(torch.ones_like(clips), clips).all())
     found = gradient_at(problem, batch, delta, objective_loss(problem))
     assert not found.gradient.any()
     one = batch._replace(slots=batch.slots.clone().index_fill(1, torch.tensor([3]), 1))
@@ -232,30 +227,3 @@ def test_the_network_sees_whole_levels_and_the_batch_is_left_alone() -> None:
     assert torch.equal(batch.frames, kept)
     assert bool((delta == 0.02).all())
     assert not delta.requires_grad
-
-
-def test_the_sum_is_cut_and_rounded_and_the_gradient_stops_where_it_was_cut() -> None:
-    frames = torch.tensor([0.0, 128 / 255, 1.0, 1.0, 0.0]).view(1, 5, 1, 1, 1).expand(1, 5, 3, 1, 1)
-    pattern = (torch.tensor([-2.5, 0.3, 2.5, -2.6, 2.6, 0.0]) / 255).view(6, 1, 1, 1).expand(6, 3, 1, 1)
-    batch = make_problem().draw(0)._replace(frames=frames, slots=torch.arange(5)[None])
-    clips = add_and_round(frames, pattern, batch.slots)
-    assert (clips[0, :, 0, 0, 0] * 255).tolist() == pytest.approx([0, 128, 255, 252, 3])
-    by_pattern = torch.ones(6, 3, 1, 1)
-    add_by_slot(by_pattern, batch, torch.full_like(clips, 3), pattern)
-    assert by_pattern[:, 0, 0, 0].tolist() == [1, 4, 1, 4, 4, 1]
-
-
-def test_a_way_without_its_zeros_is_the_same_way_there_and_back() -> None:
-    rows, columns = torch.eye(7)[:5] + 0.5 * torch.eye(7).roll(1, 0)[:5], torch.eye(9)[2:8] - 0.25 * torch.eye(9)[:6]
-    delta, back = random(4, 3, 7, 9, seed=1), random(5, 3, 5, 6, seed=2)
-    batch = make_problem("cyclic:4").draw(0)
-    dense = batch._replace(rows=rows, columns=columns)
-    with warnings.catch_warnings(action="ignore"):  # torch says that these are young
-        sparse = batch._replace(rows=rows.to_sparse_csr(), columns=columns.to_sparse_csr())
-    expected = rows @ delta @ columns.T
-    for way in (dense, sparse):
-        there = at_the_network(delta, way)
-        torch.testing.assert_close(there[:-1], expected)
-        assert not there[-1].any()
-        assert there.is_contiguous(memory_format=torch.channels_last)
-        torch.testing.assert_close(back_from_the_network(back, way), rows.T @ back[:-1] @ columns)

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from perturbations.attacks import Attack
 from perturbations.bindings import NO_SLOT, Binding, parse_binding
 from perturbations.budgets import Budget, Norm
-from perturbations.gradients import add_and_round, at_the_network
 from perturbations.learn import State, Step, learn
 from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Alone, Batch, Gather, Inside, Network, Problem, Sight
+from perturbations.resizing import ResizePath
 from perturbations.seeds import seeded
 
 CLASSES, CLIPS, FRAMES = 4, 5, 6
@@ -87,11 +87,11 @@ def activations_of(network: Network, clips: Tensor) -> list[Tensor]:
     return found
 
 
-def way(seed: int, to: tuple[int, int] = SIZE) -> tuple[Tensor, Tensor]:
+def path(seed: int, to: tuple[int, int] = SIZE) -> ResizePath:
     """Rows and columns: each pixel at the network is a mean of delta's."""
     ways = [random(to[axis], DELTA[axis], seed=seed + axis) ** 4 for axis in (0, 1)]
     rows, columns = (one / one.sum(1, keepdim=True) for one in ways)
-    return rows, columns
+    return ResizePath(rows, columns)
 
 
 def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, footage: int = 0) -> Batch:
@@ -116,7 +116,7 @@ def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, foot
         frames[slots != NO_SLOT] = 0
     with torch.no_grad():
         clean = network.score(frames).argmax(1)
-    return Batch(frames, slots, clean, *way(step % 2))
+    return Batch(frames, slots, clean, path(step % 2))
 
 
 def make_problem(
@@ -167,7 +167,7 @@ def run(problem: Problem, attack: Attack, state: State, until: int, planned: int
 
 def perturbed(batch: Batch, delta: Tensor) -> Tensor:
     """The batch's clips with delta in them, as the network gets them."""
-    return batch.through(add_and_round(batch.frames, at_the_network(delta, batch), batch.slots))
+    return batch.through(batch.perturbed(delta))
 
 
 def success_rate(problem: Problem, delta: Tensor) -> float:

@@ -21,10 +21,10 @@ from perturbations.attacks.sparse import Sparse
 from perturbations.attacks.u3d import LATTICE, U3d, perlin
 from perturbations.attacks.uap import Uap
 from perturbations.bindings import NO_SLOT
-from perturbations.gradients import at_the_network
 from perturbations.losses import margin_loss
 from perturbations.objectives import Discriminative, Targeted
 from perturbations.problem import Batch, Inside, Problem, Sight
+from perturbations.resizing import ResizePath
 from tests.perturbations.worlds import (
     FRAMES,
     SIZE,
@@ -46,13 +46,10 @@ def one_gray_clip(problem: Problem, weight: Tensor) -> tuple[Problem, LinearNetw
     network = LinearNetwork()
     network.weight = weight
     gray = torch.full((1, FRAMES, 3, *SIZE), 102 / 255)
-    batch = Batch(gray, torch.zeros(1, FRAMES, dtype=torch.int64), network.score(gray).argmax(1), eye(0), eye(1))
+    path = ResizePath(torch.eye(SIZE[0]), torch.eye(SIZE[1]))
+    batch = Batch(gray, torch.zeros(1, FRAMES, dtype=torch.int64), network.score(gray).argmax(1), path)
     shape = (1, 3, *SIZE)
     return replace(problem, network=network, draw=lambda _: batch, shape=shape), network
-
-
-def eye(axis: int) -> Tensor:
-    return torch.eye(SIZE[axis])
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -105,7 +102,7 @@ def summed_gradient(problem: Problem, steps: int) -> Tensor:
     delta = problem.zeros().requires_grad_()
     for step in range(steps):
         batch = problem.draw(step)
-        pattern = (batch.rows @ delta @ batch.columns.T)[batch.slots]
+        pattern = (batch.path.rows @ delta @ batch.path.columns.T)[batch.slots]
         logits = problem.network.score(batch.frames + pattern)
         aims = problem.objective.aims(batch.clean_predictions)
         margin_loss(logits, aims, ENOUGH).mean().backward()
@@ -361,5 +358,5 @@ def test_delta_of_the_tiny_world_reaches_the_network_in_every_slot() -> None:
     slots = {int(slot) for step in range(12) for slot in problem.draw(step).slots.flatten()}
     assert slots == set(range(16))
     batch = problem.draw(0)
-    total = batch.frames + at_the_network(torch.full(problem.shape, 0.1), batch)[batch.slots]
+    total = batch.frames + batch.path.forward(torch.full(problem.shape, 0.1))[batch.slots]
     assert 0.5 < float(((total >= 0) & (total <= 1)).float().mean()) < 1
