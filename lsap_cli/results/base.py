@@ -1,0 +1,18 @@
+"""The base of all results: frozen, typed, by keyword; and numbers that have bounds."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+__all__ = ["UNSET", "Count", "Result", "UnsetType"]
+
+LARGEST = 2**53  # a whole number that every JSON reader takes as it is
+Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a run found. Keys of the JSON are the fields; unknown keys are passed over when it is read.
+
+    A field whose type has `UnsetType` is left out of the JSON where it does not apply; other fields are null there.
+    """

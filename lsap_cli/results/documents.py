@@ -1,0 +1,373 @@
+"""results.json of each command."""
+
+from typing import Literal
+
+from msgspec import field
+
+from lsap_cli.results.base import UNSET, Count, Result, UnsetType
+from lsap_cli.results.detectors import DetectorRow
+from lsap_cli.results.ladders import BudgetPoint, Check, DefenseLadder, DetectorLadder
+from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry, ProofTotals
+from lsap_cli.results.pictures import Pictures
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
+from lsap_cli.results.rows import Row
+from lsap_cli.results.spread import GeneratedSeeds, SamplerTransfer, SeedSpread, TransferMatrix
+
+
+class SkippedVideo(Result, frozen=True, kw_only=True):
+    """A video that was left out.
+
+    Attributes:
+        path: its name in the set.
+        reason: why, in a sentence.
+    """
+
+    path: str
+    reason: str
+
+
+class DeclaredDefense(Result, frozen=True, kw_only=True):
+    """What a defense says of itself, for whoever wants to attack it.
+
+    Attributes:
+        deterministic: whether it draws nothing at random.
+        differentiable: whether it has a gradient of its own.
+        frames: which source frames a defended frame is made of.
+        gradient: what an attacker gets of it.
+        passes_constant_in_time: whether patterns that are constant in time pass.
+        passes_low_frequencies: whether patterns that are smooth in space pass.
+        null_space: what it declares to let through, in words.
+    """
+
+    deterministic: bool
+    differentiable: bool
+    frames: str = ""
+    gradient: str = ""
+    passes_constant_in_time: bool = False
+    passes_low_frequencies: bool = False
+    null_space: str = ""
+
+
+class Identifier(Result, frozen=True, kw_only=True):
+    """An entry of a catalog.
+
+    Attributes:
+        id: such as `AML.T0015`.
+        name: its title there.
+    """
+
+    id: str
+    name: str
+
+
+class AtlasIdentifiers(Result, frozen=True, kw_only=True):
+    """MITRE ATLAS.
+
+    Attributes:
+        version: of the catalog.
+        techniques: that the run uses.
+        mitigations: that it measures.
+    """
+
+    version: str
+    techniques: tuple[Identifier, ...] = ()
+    mitigations: tuple[Identifier, ...] = ()
+
+
+class NistIdentifiers(Result, frozen=True, kw_only=True):
+    """NIST AI 100-2.
+
+    Attributes:
+        version: of the document.
+        attacks: classes of attacks.
+        stage: of learning at which they happen.
+        goal: of the attacker.
+        knowledge: of the attacker.
+        capability: of the attacker.
+    """
+
+    version: str
+    attacks: tuple[Identifier, ...] = ()
+    stage: str = ""
+    goal: str = ""
+    knowledge: str = ""
+    capability: str = ""
+
+
+class Identifiers(Result, frozen=True, kw_only=True):
+    """Identifiers for what a run does, so that a result can be filed.
+
+    Attributes:
+        atlas: MITRE ATLAS.
+        nist: NIST AI 100-2.
+    """
+
+    atlas: AtlasIdentifiers
+    nist: NistIdentifiers
+
+
+class Protocol(Result, frozen=True, kw_only=True):
+    """With what a `defend` run was made.
+
+    Attributes:
+        classifier: its name.
+        classes: of the classifier.
+        videos: that were judged.
+        labelled: of them.
+        frames: of a clip.
+        views: clips a video.
+        norm: of the budget; null where the perturbation is not known.
+        epsilon: likewise.
+        binding: likewise.
+        learned_against: the model that the perturbation was learned on.
+        target: a label; null without a target.
+        seed: of everything that is drawn.
+        perturbations: how many, of different seeds.
+        draws: of random defenses.
+        fit_videos: that attackers learned from; null where nothing was learned.
+        steps: of each attacker; null likewise.
+        learning_draws: of random defenses while learning; null likewise.
+        perturbed_by: `folder` or `perturbation`.
+        overlap_allowed: whether law 5 was waived.
+        overlap: names of videos that were seen while learning.
+    """
+
+    classifier: str
+    classes: Count
+    videos: Count
+    labelled: Count
+    frames: Count
+    views: Count | None = None
+    norm: str | None = None
+    epsilon: str | None = None
+    binding: str | None = None
+    learned_against: str | None = None
+    target: str | None = None
+    seed: int = 0
+    perturbations: Count = 1
+    draws: Count = 1
+    fit_videos: Count | None = None
+    steps: Count | None = None
+    learning_draws: tuple[Count, ...] | None = None
+    perturbed_by: Literal["folder", "perturbation"] = "perturbation"
+    overlap_allowed: bool = False
+    overlap: tuple[str, ...] = ()
+
+
+class CostByPart(Result, frozen=True, kw_only=True):
+    """Seconds by part.
+
+    Attributes:
+        decode: reading videos.
+        transform: the defenses.
+        network: the classifier.
+        rest: what is none of these.
+        all: the whole.
+    """
+
+    decode: float = 0.0
+    transform: float = 0.0
+    network: float = 0.0
+    rest: float = 0.0
+    all: float = 0.0
+
+
+class JudgingCost(Result, frozen=True, kw_only=True):
+    """What judging the rows took, in all parts of a resumed run.
+
+    Attributes:
+        seconds: on the wall.
+        processor_seconds: of all threads.
+    """
+
+    seconds: CostByPart = CostByPart()
+    processor_seconds: CostByPart = CostByPart()
+
+
+class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.results/1"):
+    """What `defend` found.
+
+    Attributes:
+        rows: one for each attack, defense and sampler.
+        protocol: with what it was made.
+        detectors: with `--detector`, one row for each detector and attack.
+        defenses: by spec, what each one declares.
+        ladder: with `--adaptive`, one entry a defense, `none` first.
+        detector_ladder: with `--adaptive` and `--detector`, one entry a detector.
+        checks: of the attackers, and of the whole run.
+        budget_curve: with `--epsilons` or `--adaptive`.
+        seeds: with several `--perturbation`, one entry for each defense and sampler.
+        transfer: with several `--model`; else null.
+        sampler_matrix: of the given perturbation, and of the one that was learned here against the bare model.
+        identifiers: of catalogs.
+        natural_robustness: with `--corruptions` and labels; else null.
+        certificates: with `--certify`, one row for each smoothing.
+        effective: norms of the perturbation. With `--perturbed`: over the written files of the judged videos (null
+            without a manifest). With `--perturbation`: over the frames that were looked at.
+        effective_noise: the same for the noise control, over the frames that were looked at.
+        cost: of judging the rows.
+        skipped: videos that were left out.
+        pictures: paths are relative to the run folder.
+    """
+
+    rows: tuple[Row, ...]
+    protocol: Protocol | None = None
+    detectors: tuple[DetectorRow, ...] = ()
+    defenses: dict[str, DeclaredDefense] = field(default_factory=dict)
+    ladder: tuple[DefenseLadder, ...] = ()
+    detector_ladder: tuple[DetectorLadder, ...] = ()
+    checks: tuple[Check, ...] = ()
+    budget_curve: tuple[BudgetPoint, ...] = ()
+    seeds: tuple[SeedSpread, ...] = ()
+    transfer: TransferMatrix | None = None
+    sampler_matrix: tuple[SamplerTransfer, ...] = ()
+    identifiers: Identifiers | None = None
+    natural_robustness: NaturalRobustness | None = None
+    certificates: tuple[CertificateRow, ...] = ()
+    effective: EffectiveNorms | None = None
+    effective_noise: EffectiveNorms | None = None
+    cost: JudgingCost | None = None
+    skipped: tuple[SkippedVideo, ...] = ()
+    pictures: Pictures | None = None
+
+
+class FrameStoreCost(Result, frozen=True, kw_only=True):
+    """What the decoded videos take.
+
+    Attributes:
+        seconds: of decoding.
+        memory_bytes: of frames.
+        disk_bytes: of frames that did not fit into memory.
+    """
+
+    seconds: float = 0.0
+    memory_bytes: Count = 0
+    disk_bytes: Count = 0
+
+
+class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.generate/1"):
+    """What `generate` learned.
+
+    Attributes:
+        out: the perturbation file.
+        attack: its spec.
+        steps: of learning.
+        converged: whether learning ended because nothing was left to win.
+        learn_seconds: of learning.
+        fit_videos: how many.
+        verification_videos: how many.
+        fit_samplers: specs.
+        held_out_samplers: specs.
+        frame_store: what the decoded videos take.
+        rows: on the verification videos, undefended and behind each `--through`: `none`, `noise` (with `--controls` three
+            more) and `perturbed`, for the model's own sampler, those learned through and those held out; with `--seeds`
+            and `--matrix` a row for each more perturbation. With `--only`, `success_rate` counts videos of that label.
+        sampler_matrix: one entry a perturbation.
+        seeds: the spread over seeds.
+        doubts: sentences: why the figures should not be believed yet.
+        skipped: videos that were left out.
+    """
+
+    out: str
+    attack: str
+    steps: Count
+    converged: bool = False
+    learn_seconds: float = 0.0
+    fit_videos: Count
+    verification_videos: Count
+    fit_samplers: tuple[str, ...] = ()
+    held_out_samplers: tuple[str, ...] = ()
+    frame_store: FrameStoreCost | UnsetType = UNSET
+    rows: tuple[Row, ...]
+    sampler_matrix: tuple[SamplerTransfer, ...] = ()
+    seeds: GeneratedSeeds | None = None
+    doubts: tuple[str, ...] = ()
+    skipped: tuple[SkippedVideo, ...] = ()
+
+
+class BudgetFacts(Result, frozen=True, kw_only=True):
+    """A budget.
+
+    Attributes:
+        norm: `linf` or `l2`.
+        epsilon: such as `8/255`.
+    """
+
+    norm: str
+    epsilon: str
+
+
+class ApplyResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.apply/1"):
+    """What `apply` wrote.
+
+    Attributes:
+        out: the folder.
+        files: the lines of the manifest.
+        resumed: sources whose files were there already.
+        effective: the proof over all files; null without a file.
+        budget: of the perturbation.
+        lossless: whether the codec is.
+        over_budget: files whose measured norm exceeds the budget.
+        not_exact: of a lossless codec: files that are not `exact`.
+        skipped: videos that were left out.
+    """
+
+    out: str
+    files: tuple[ManifestEntry, ...]
+    resumed: tuple[str, ...] = ()
+    effective: ProofTotals | None = None
+    budget: BudgetFacts
+    lossless: bool = False
+    over_budget: tuple[str, ...] = ()
+    not_exact: tuple[str, ...] = ()
+    skipped: tuple[SkippedVideo, ...] = ()
+
+
+class ModelFinding(Result, frozen=True, kw_only=True):
+    """One test of a network.
+
+    Attributes:
+        verdict: PASS, WARN or FAIL.
+        test: what was tested.
+        figure: the figure behind it.
+    """
+
+    verdict: Literal["PASS", "WARN", "FAIL"]
+    test: str
+    figure: str
+
+
+class ModelAccuracy(Result, frozen=True, kw_only=True):
+    """A network on labelled videos.
+
+    Attributes:
+        top1: videos whose best class is right.
+        top5: videos one of whose five best classes is.
+        top1_red_and_blue_exchanged: as top1, with exchanged channels.
+        protocol: how videos become clips, in words.
+        skipped: videos that were left out.
+    """
+
+    top1: Rate | None = None
+    top5: Rate | None = None
+    top1_red_and_blue_exchanged: Rate | None = None
+    protocol: str = ""
+    skipped: tuple[SkippedVideo, ...] = ()
+
+
+class ModelCheckResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.check/1"):
+    """What `models check` found.
+
+    Attributes:
+        model: its name.
+        findings: one a test.
+        accuracy: with videos, if nothing failed; else absent.
+    """
+
+    model: str
+    findings: tuple[ModelFinding, ...] = ()
+    accuracy: ModelAccuracy | UnsetType = UNSET
+
+
+RunResults = DefendResults | GenerateResults | ApplyResults | ModelCheckResults

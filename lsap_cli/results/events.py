@@ -1,0 +1,399 @@
+"""events.jsonl: what happened, as it happened. One class a kind; `Event` is any of them."""
+
+from typing import Any
+
+import msgspec
+
+from lsap_cli.results.base import UNSET, Count, Result, UnsetType
+from lsap_cli.results.rates import Rate
+
+
+class RunEvent(Result, frozen=True, kw_only=True, tag_field="kind"):
+    """An event.
+
+    Attributes:
+        time: seconds since 1970; the run fills it in.
+    """
+
+    time: float = 0.0
+
+
+class StartEvent(RunEvent, frozen=True, kw_only=True, tag="start"):
+    """The command begins; a resumed run has a new one.
+
+    Attributes:
+        command: its name.
+    """
+
+    command: str
+
+
+class StageEvent(RunEvent, frozen=True, kw_only=True, tag="stage"):
+    """A part of the run begins.
+
+    Attributes:
+        name: in words.
+        videos: how many follow.
+        files: how many follow.
+        steps: of learning.
+        seconds: of learning; null: no limit.
+        attacks: that videos are judged under.
+        defenses: that videos are judged behind.
+        samplers: that videos are judged with.
+        detectors: that videos are shown to.
+        corruptions: how many.
+        smoothings: that videos are certified with.
+        attacker: number of the attack that is learned, from 1.
+        attackers: how many attacks are learned in the run.
+    """
+
+    name: str
+    videos: Count | UnsetType = UNSET
+    files: Count | UnsetType = UNSET
+    steps: Count | UnsetType | None = UNSET
+    seconds: float | UnsetType | None = UNSET
+    attacks: tuple[str, ...] | UnsetType = UNSET
+    defenses: tuple[str, ...] | UnsetType = UNSET
+    samplers: tuple[str, ...] | UnsetType = UNSET
+    detectors: tuple[str, ...] | UnsetType = UNSET
+    corruptions: Count | UnsetType = UNSET
+    smoothings: tuple[str, ...] | UnsetType = UNSET
+    attacker: Count | UnsetType = UNSET
+    attackers: Count | UnsetType = UNSET
+
+    @property
+    def total(self) -> int | None:
+        """Videos or files that follow; None where they are not counted."""
+        for count in (self.videos, self.files):
+            if isinstance(count, int) and count > 0:
+                return count
+        return None
+
+
+class VideoEvent(RunEvent, frozen=True, kw_only=True, tag="video"):
+    """A video is done.
+
+    Attributes:
+        path: its name.
+        frames: of a video to learn from.
+        judged: predictions, of `defend`.
+    """
+
+    path: str
+    frames: Count | UnsetType = UNSET
+    judged: Count | UnsetType = UNSET
+
+
+class SkippedEvent(RunEvent, frozen=True, kw_only=True, tag="skipped"):
+    """A video is left out.
+
+    Attributes:
+        path: its name.
+        file: where it is.
+        reason: a sentence.
+        cause: of `apply`: `file`, `crash`, `hang`, or `fault` of lsap.
+    """
+
+    path: str
+    file: str = ""
+    reason: str = ""
+    cause: str | UnsetType = UNSET
+
+
+class HeaderEvent(RunEvent, frozen=True, kw_only=True, tag="seen"):
+    """`apply` has read a file's header.
+
+    Attributes:
+        path: its name.
+    """
+
+    path: str
+
+
+class KeptEvent(RunEvent, frozen=True, kw_only=True, tag="kept"):
+    """A file that an earlier part of `apply` wrote is right.
+
+    Attributes:
+        path: of the source.
+        output: of the copy.
+    """
+
+    path: str
+    output: str = ""
+
+
+class PreviewEvent(RunEvent, frozen=True, kw_only=True, tag="preview"):
+    """`apply` has drawn pictures.
+
+    Attributes:
+        path: the video's name.
+        folder: where they are.
+    """
+
+    path: str
+    folder: str = ""
+
+
+class FramesEvent(RunEvent, frozen=True, kw_only=True, tag="frames"):
+    """How far `apply` is; twice a second at most.
+
+    Attributes:
+        path: of the file that is worked on.
+        doing: `writing` or `checking`.
+        frame: of it.
+        frames: that it has.
+        files_done: how many.
+        files: how many there are.
+        progress: 0 to 1, of all files.
+        frames_per_second: of all files together.
+        seconds_left: null where it is not known.
+    """
+
+    path: str
+    doing: str = ""
+    frame: Count = 0
+    frames: Count = 0
+    files_done: Count = 0
+    files: Count = 0
+    progress: float = 0.0
+    frames_per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class JudgingEvent(RunEvent, frozen=True, kw_only=True, tag="judging"):
+    """How far a video is that takes long; about every two seconds.
+
+    Attributes:
+        path: its name.
+        share: 0 to 1, of the video's judging.
+    """
+
+    path: str
+    share: float = 0.0
+
+
+class WarningEvent(RunEvent, frozen=True, kw_only=True, tag="warning"):
+    """Something that a person should know.
+
+    Attributes:
+        message: a sentence.
+    """
+
+    message: str
+
+
+class NoteEvent(RunEvent, frozen=True, kw_only=True, tag="note"):
+    """What a demo does next.
+
+    Attributes:
+        message: a sentence.
+    """
+
+    message: str
+
+
+class SplitEvent(RunEvent, frozen=True, kw_only=True, tag="split"):
+    """The videos of `generate` are decoded and split.
+
+    Attributes:
+        fit: videos to learn from.
+        verify: videos to verify on.
+        decode_seconds: of decoding.
+        memory_bytes: of frames.
+        disk_bytes: of frames.
+    """
+
+    fit: Count
+    verify: Count
+    decode_seconds: float = 0.0
+    memory_bytes: Count = 0
+    disk_bytes: Count = 0
+
+
+class ResumedEvent(RunEvent, frozen=True, kw_only=True, tag="resumed"):
+    """Learning goes on from a saved state.
+
+    Attributes:
+        step: that is done.
+        seconds: of learning so far.
+    """
+
+    step: Count
+    seconds: float = 0.0
+
+
+class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
+    """One step of learning.
+
+    Attributes:
+        number: from 1.
+        loss: null where it is not finite.
+        fooled: clips of the batch that are fooled.
+        clips: of the batch.
+        gradient: mean absolute element of delta's gradient.
+        step_size: of the update, in [0, 1] pixel units.
+        coherence: of the perturbed clips, or null.
+        seconds: of learning so far.
+        progress: 0 to 1.
+        seconds_left: as the run estimates.
+        member: where several perturbations are learned: which one.
+    """
+
+    number: Count
+    loss: float | None = None
+    fooled: float | None = None
+    clips: float | None = None
+    gradient: float | None = None
+    step_size: float | None = None
+    coherence: float | None = None
+    seconds: float | None = None
+    progress: float | None = None
+    seconds_left: float | None = None
+    member: str | int | UnsetType = UNSET
+
+
+class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification"):
+    """The perturbation so far, on verification videos.
+
+    Attributes:
+        step: after which.
+        fooled: rate over verification videos.
+        loss: mean margin in logits, below 0 where fooled.
+        member: where several perturbations are learned: which one.
+    """
+
+    step: Count
+    fooled: Rate | None = None
+    loss: float | None = None
+    member: str | int | UnsetType = UNSET
+
+
+class ConvergedEvent(RunEvent, frozen=True, kw_only=True, tag="converged"):
+    """Nothing is left to win.
+
+    Attributes:
+        step: after which.
+        member: where several perturbations are learned: which one.
+    """
+
+    step: Count
+    member: str | int | UnsetType = UNSET
+
+
+class FileEvent(RunEvent, frozen=True, kw_only=True, tag="file"):
+    """A file is written; of `demo`, a video is made.
+
+    Attributes:
+        path: the video's name.
+        output: of the copy; this and what follows is from `apply` alone.
+        frames: of the video.
+        linf: the largest change, in levels of 0-255.
+        l2_rms: root mean square of the changes, in levels.
+        exact: whether every frame is the source plus the rounded perturbation.
+        cosine: between what was to be added and what is there.
+        energy_kept: share of what was to be added that is there.
+        seconds: that it took.
+        memory_bytes: the most that its process has held.
+    """
+
+    path: str
+    output: str | UnsetType = UNSET
+    frames: Count | UnsetType = UNSET
+    linf: float | UnsetType | None = UNSET
+    l2_rms: float | UnsetType | None = UNSET
+    exact: bool | UnsetType | None = UNSET
+    cosine: float | UnsetType | None = UNSET
+    energy_kept: float | UnsetType | None = UNSET
+    seconds: float | UnsetType | None = UNSET
+    memory_bytes: Count | UnsetType | None = UNSET
+
+
+class UsageEvent(RunEvent, frozen=True, kw_only=True, tag="usage"):
+    """What the run's own process uses; every 5 seconds.
+
+    Attributes:
+        memory_bytes: resident; null where the system does not say.
+        cpu_percent: 100 is one core.
+        gpu: its number; with the extra `gpu` installed and a GPU in use.
+        gpu_percent: likewise.
+        gpu_memory_bytes: likewise.
+    """
+
+    memory_bytes: Count | None = None
+    cpu_percent: float | None = None
+    gpu: Count | UnsetType = UNSET
+    gpu_percent: float | UnsetType | None = UNSET
+    gpu_memory_bytes: Count | UnsetType | None = UNSET
+
+
+class EndEvent(RunEvent, frozen=True, kw_only=True, tag="end"):
+    """The command ends.
+
+    Attributes:
+        status: as in run.json.
+    """
+
+    status: str
+
+
+class OtherEvent(Result, frozen=True, kw_only=True):
+    """An event of a kind that this version does not know.
+
+    Attributes:
+        kind: its name.
+        time: seconds since 1970.
+        fields: everything else.
+    """
+
+    kind: str
+    time: float = 0.0
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)  # whatever another version wrote
+
+
+Event = (
+    StartEvent
+    | StageEvent
+    | VideoEvent
+    | SkippedEvent
+    | HeaderEvent
+    | KeptEvent
+    | PreviewEvent
+    | FramesEvent
+    | JudgingEvent
+    | WarningEvent
+    | NoteEvent
+    | SplitEvent
+    | ResumedEvent
+    | StepEvent
+    | VerificationEvent
+    | ConvergedEvent
+    | FileEvent
+    | UsageEvent
+    | EndEvent
+)
+
+KINDS: tuple[str, ...] = tuple(str(one.__struct_config__.tag) for one in Event.__args__)
+_decoder = msgspec.json.Decoder(Event)
+_other_decoder = msgspec.json.Decoder(dict[str, Any])  # keys are looked at before anything is believed
+
+
+def decode_event(line: bytes) -> Event | OtherEvent | None:
+    """The event of one line; None where the line is damaged."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError:
+        return _other(line)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _other(line: bytes) -> OtherEvent | None:
+    """An event of another version's kind; None where a kind of ours has fields that cannot be."""
+    try:
+        fields = _other_decoder.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    kind, time = fields.pop("kind", None), fields.pop("time", 0.0)
+    if not isinstance(kind, str) or kind in KINDS or not isinstance(time, int | float):
+        return None
+    return OtherEvent(kind=kind, time=float(time), fields=fields)

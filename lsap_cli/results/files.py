@@ -1,0 +1,212 @@
+"""Reading and writing results. What a stranger's file holds never raises: what cannot be used is named.
+
+Only regular files of bounded size are opened, without waiting for a writer, so a pipe or a device among them does no harm.
+"""
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar, get_args, get_origin
+
+import msgspec
+
+from lsap_cli.results.base import Result
+from lsap_cli.results.documents import RunResults
+from lsap_cli.results.run_facts import RunFacts
+
+Found = TypeVar("Found", bound=Result)
+
+RESULTS_FILE = "results.json"
+RUN_FILE = "run.json"
+LARGEST_DOCUMENT = 64 * 2**20  # bytes
+LONGEST_LINE = 2**20  # bytes
+RESULT_KINDS: dict[str, type[Result]] = {str(one.__struct_config__.tag): one for one in RunResults.__args__}
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[Found]):
+    """What was read of a file.
+
+    Attributes:
+        value: None where there is no file, or nothing of it can be used.
+        problems: sentences, one for each part that is damaged; empty where there is no file.
+    """
+
+    value: Found | None
+    problems: tuple[str, ...] = ()
+
+
+def encode_line(result: Result) -> bytes:
+    """One line of a .jsonl file. Numbers that JSON does not have become null; characters that UTF-8 does not have, escapes."""
+    return _encode(result) + b"\n"
+
+
+def encode_document(result: Result) -> bytes:
+    """A .json file, indented."""
+    return msgspec.json.format(_encode(result), indent=1) + b"\n"
+
+
+def write_document(path: Path, result: Result) -> None:
+    """Writes a .json file, whole or not at all."""
+    write_atomically(path, encode_document(result))
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Writes a file so that a reader sees the old one or the new one, never a part."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_document(path: Path, kind: type[Found]) -> Loaded[Found]:
+    """A .json file of one kind. Parts that are damaged are left out and named."""
+    content, problem = _read_object(path)
+    if content is None:
+        return Loaded(None, () if problem is None else (problem,))
+    return _convert(content, kind, path.name)
+
+
+def read_facts_document(folder: Path) -> Loaded[RunFacts]:
+    """run.json of a run folder."""
+    return read_document(folder / RUN_FILE, RunFacts)
+
+
+def read_results(path: Path) -> Loaded[Any]:  # of the kind that its schema names
+    """A results.json of any command; its schema says of which."""
+    content, problem = _read_object(path)
+    if content is None:
+        return Loaded(None, () if problem is None else (problem,))
+    schema = content.get("schema")
+    kind = RESULT_KINDS.get(schema) if isinstance(schema, str) else None
+    if kind is None:
+        return Loaded(None, (f"{path.name} has no schema that is known",))
+    return _convert(content, kind, path.name)
+
+
+def decode_line(line: bytes, kind: type[Found]) -> Found | None:
+    """One line of a .jsonl file; None where it is damaged."""
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return _decode_loosely(line, kind)
+
+
+def decode_lines(block: bytes, kind: type[Found]) -> Iterator[Found | None]:
+    """The lines of a .jsonl file; None for each that is damaged. Empty lines are passed over."""
+    decoder = msgspec.json.Decoder(kind)
+    for line in block.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            yield decoder.decode(line)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            yield _decode_loosely(line, kind)
+
+
+def read_regular(path: Path, most_bytes: int = LARGEST_DOCUMENT) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: if it cannot be read, is no regular file, or is larger; `strerror` says which.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:  # noqa: PTH123  # of a handle, not of a path
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(0, "it is no regular file")
+        if facts.st_size > most_bytes:
+            raise OSError(0, f"it has {facts.st_size / 2**20:.0f} MB: too large to be read here")
+        return file.read(most_bytes + 1)
+
+
+def _encode(result: Result) -> bytes:
+    try:
+        return msgspec.json.encode(result)
+    except UnicodeEncodeError:  # a file name that is not UTF-8
+        return msgspec.json.encode(_escaped(msgspec.to_builtins(result)))
+
+
+def _escaped(value: Any) -> Any:  # any JSON value
+    """The same value, each character that UTF-8 does not have as its escape."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_escaped(key): _escaped(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(one) for one in value]
+    return value
+
+
+def _read_object(path: Path) -> tuple[dict[str, Any] | None, str | None]:  # values are checked when they are converted
+    """A JSON object and None; or None and what is wrong with the file (None: there is no file)."""
+    try:
+        content = read_regular(path)
+        value = json.loads(content.decode("utf-8"))
+    except FileNotFoundError:
+        return None, None
+    except UnicodeDecodeError:
+        return None, f"{path.name} is not text"
+    except OSError as error:
+        return None, f"{path.name} cannot be read ({error.strerror or error})"
+    except (ValueError, RecursionError):
+        return None, f"{path.name} is damaged: it is not whole JSON"
+    if not isinstance(value, dict):
+        return None, f"{path.name} is damaged: it holds no JSON object"
+    return value, None
+
+
+def _convert(content: dict[str, Any], kind: type[Found], name: str) -> Loaded[Found]:
+    """A typed object of a JSON object, without the parts that cannot be."""
+    try:
+        return Loaded(msgspec.convert(content, kind))
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
+        pass
+    problems: list[str] = []
+    parts: dict[str, Any] = {}  # typed by the fields
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name in content:
+            _convert_part(content[field.encode_name], field.type, field.name, parts, problems)
+        if field.name not in parts and field.required:
+            if get_origin(field.type) is not tuple:
+                problems = problems or [f"`{field.name}` is missing"]
+                return Loaded(None, tuple(f"{name} is damaged: {one}" for one in problems))
+            parts[field.name] = ()
+    return Loaded(kind(**parts), tuple(f"{name} is damaged: {one}" for one in problems))
+
+
+def _convert_part(
+    value: Any, kind: Any, name: str, parts: dict[str, Any], problems: list[str]
+) -> None:  # any JSON value
+    """Takes one field over, or those items of a list that can be."""
+    try:
+        parts[name] = msgspec.convert(value, kind)
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
+        if get_origin(kind) is not tuple or not isinstance(value, list):
+            problems.append(f"`{name}` cannot be used ({error})")
+            return
+    taken = []
+    for item in value:
+        try:
+            taken.append(msgspec.convert(item, get_args(kind)[0]))
+        except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
+            continue
+    parts[name] = tuple(taken)
+    problems.append(
+        f"{len(value) - len(taken)} of {len(value)} entries of `{name}` cannot be used; the others are shown"
+    )
+
+
+def _decode_loosely(line: bytes, kind: type[Found]) -> Found | None:
+    """A line with escapes of half characters, which version 0.1 wrote for names that are not UTF-8."""
+    if rb"\ud" not in line:
+        return None
+    try:
+        return msgspec.convert(_escaped(json.loads(line)), kind)
+    except (msgspec.ValidationError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,265 @@
+"""Adaptive attacks: the ladder of each defense and detector, checks of the attackers, budget curves."""
+
+from typing import Literal
+
+from msgspec import field
+
+from lsap_cli.results.base import UNSET, Count, Result, UnsetType
+from lsap_cli.results.rates import Estimate, Rate
+from lsap_cli.results.rows import NetFoolingRate, Row
+
+RungRole = Literal["transfer", "iterative", "expectation", "search", "single-step", "doubled"]
+
+
+class RungIdentifiers(Result, frozen=True, kw_only=True):
+    """Identifiers of what a rung does.
+
+    Attributes:
+        atlas: technique of MITRE ATLAS.
+        nist: class of attack of NIST AI 100-2.
+    """
+
+    atlas: str
+    nist: str
+
+
+class MissingRung(Result, frozen=True, kw_only=True):
+    """A rung that a ladder does not have.
+
+    Attributes:
+        rung: `A1` to `A5`.
+        why: the reason.
+    """
+
+    rung: str
+    why: str
+
+
+class LadderRung(Result, frozen=True, kw_only=True):
+    """One attack of a defense's ladder.
+
+    Attributes:
+        rung: `A0` to `A5`.
+        attack: its name in the rows.
+        role: what the checks compare it as.
+        says: what the attacker knows.
+        identifiers: of the technique.
+        method: the attack's name; absent where the perturbation was given.
+        epsilon: its budget; absent likewise.
+        binding: absent likewise.
+        steps: of learning; absent likewise.
+        draws: of a random defense for each clip of a step; absent likewise.
+        low_frequency: whether the pattern is smooth in space; absent likewise.
+        goes_on_from_given: whether it begins at the given perturbation; absent likewise.
+        bearable: only on a detector's ladder: the share of flagged fit videos at which lowering their scores counts as
+            much as the margin.
+        rows: what came of it, one row a sampler.
+    """
+
+    rung: str
+    attack: str
+    role: str = "iterative"
+    says: str = ""
+    identifiers: RungIdentifiers | None = None
+    method: str | UnsetType = UNSET
+    epsilon: str | UnsetType = UNSET
+    binding: str | UnsetType = UNSET
+    steps: Count | UnsetType = UNSET
+    draws: Count | UnsetType = UNSET
+    low_frequency: bool | UnsetType = UNSET
+    goes_on_from_given: bool | UnsetType = UNSET
+    bearable: float | UnsetType = UNSET
+    rows: tuple[Row, ...] = ()
+
+
+class WorstRung(Result, frozen=True, kw_only=True):
+    """The minimum over a defense's ladder with one sampler (law 8).
+
+    Attributes:
+        sampler: the spec.
+        rung: of the strongest attack.
+        attack: its name in the rows.
+        clean_accuracy: behind the defense.
+        accuracy: the robust accuracy: under the strongest attack.
+        fooling_rate: under the strongest attack.
+        net_fooling_rate: beyond what the defense changes by itself.
+        milliseconds_per_video: that the defense takes.
+        right_under_every_rung: labelled videos whose prediction is right whichever rung attacks them.
+    """
+
+    sampler: str
+    rung: str
+    attack: str
+    clean_accuracy: Rate | None = None
+    accuracy: Rate | None = None
+    fooling_rate: Rate | None = None
+    net_fooling_rate: NetFoolingRate | None = None
+    milliseconds_per_video: float | None = None
+    right_under_every_rung: Rate | None = None
+
+
+class DefenseLadder(Result, frozen=True, kw_only=True):
+    """All attacks of one defense, and the worst of them for each sampler.
+
+    Attributes:
+        defense: `none`, or the spec.
+        deterministic: whether it draws nothing at random.
+        rungs: in order.
+        missing: rungs that it does not have.
+        robust: one entry a sampler.
+    """
+
+    defense: str
+    deterministic: bool = True
+    rungs: tuple[LadderRung, ...] = ()
+    missing: tuple[MissingRung, ...] = ()
+    robust: tuple[WorstRung, ...] = ()
+
+
+class EvasionRow(Result, frozen=True, kw_only=True):
+    """What an attack wins against the bare model with a detector beside it, with the first sampler.
+
+    Attributes:
+        rung: only in `robust`.
+        attack: its name.
+        detector: the spec.
+        sampler: the first one.
+        videos: how many were judged.
+        fooling_rate: predictions that changed.
+        flagged_rate: attacked videos that are flagged.
+        false_alarms: clean videos that are flagged.
+        evasion_rate: changed, or predicted as the target, and not flagged; with a target, without the videos that success
+            rates leave out.
+        robust_rate: the others.
+        auc: as in `detectors`.
+        tpr_at_fpr: as in `detectors`.
+        held_under_every_rung: only in `robust`: videos that no rung wins.
+    """
+
+    rung: str | UnsetType = UNSET
+    attack: str
+    detector: str
+    sampler: str
+    videos: Count
+    fooling_rate: Rate | None = None
+    flagged_rate: Rate | None = None
+    false_alarms: Rate | None = None
+    evasion_rate: Rate | None = None
+    robust_rate: Rate | None = None
+    auc: Estimate | None = None
+    tpr_at_fpr: dict[str, Estimate] = field(default_factory=dict)
+    held_under_every_rung: Rate | UnsetType | None = UNSET
+
+
+class DetectorRung(Result, frozen=True, kw_only=True):
+    """One attack of a detector's ladder; the fields are those of a defense's rung.
+
+    Attributes:
+        rung: `A0` to `A5`.
+        attack: its name in the rows.
+        role: what the checks compare it as.
+        says: what the attacker knows.
+        identifiers: of the technique.
+        method: the attack's name; absent where the perturbation was given.
+        epsilon: its budget; absent likewise.
+        binding: absent likewise.
+        steps: of learning; absent likewise.
+        draws: absent likewise.
+        low_frequency: whether the pattern is smooth in space; absent likewise.
+        goes_on_from_given: whether it begins at the given perturbation; absent likewise.
+        bearable: the share of flagged fit videos at which lowering their scores counts as much as the margin.
+        rows: one, or none where it was not measured.
+    """
+
+    rung: str
+    attack: str
+    role: str = "iterative"
+    says: str = ""
+    identifiers: RungIdentifiers | None = None
+    method: str | UnsetType = UNSET
+    epsilon: str | UnsetType = UNSET
+    binding: str | UnsetType = UNSET
+    steps: Count | UnsetType = UNSET
+    draws: Count | UnsetType = UNSET
+    low_frequency: bool | UnsetType = UNSET
+    goes_on_from_given: bool | UnsetType = UNSET
+    bearable: float | UnsetType = UNSET
+    rows: tuple[EvasionRow, ...] = ()
+
+
+class FitThreshold(Result, frozen=True, kw_only=True):
+    """What clean fit videos say of a detector.
+
+    Attributes:
+        threshold: 5 % false alarms on clean fit videos.
+        typical: their median score.
+        videos: how many were looked at.
+        aim: the middle of both: below it an attacker wants to stay.
+    """
+
+    threshold: float
+    typical: float
+    videos: Count
+    aim: float
+
+
+class DetectorLadder(Result, frozen=True, kw_only=True):
+    """All attacks of one detector, and the worst of them.
+
+    Attributes:
+        detector: the spec.
+        gradient: what an attacker gets of it.
+        null_space: what it cannot see.
+        fit: null where no threshold could be found.
+        rungs: in order.
+        missing: rungs that it does not have.
+        noise: the row of the noise control; empty where no threshold could be found.
+        robust: the row of the rung that wins most, with `rung` and `held_under_every_rung`; empty likewise.
+    """
+
+    detector: str
+    gradient: str = ""
+    null_space: str = ""
+    fit: FitThreshold | None = None
+    rungs: tuple[DetectorRung, ...] = ()
+    missing: tuple[MissingRung, ...] = ()
+    noise: tuple[EvasionRow, ...] = ()
+    robust: tuple[EvasionRow, ...] = ()
+
+
+class Check(Result, frozen=True, kw_only=True):
+    """A reason to believe a figure, or not.
+
+    Attributes:
+        defense: that it is about: a spec, a detector, or `all` for the whole run.
+        name: what was tested.
+        status: PASS or WARN.
+        figure: the figure behind it.
+        sentence: why it matters.
+    """
+
+    defense: str = "all"
+    name: str
+    status: Literal["PASS", "WARN"]
+    figure: str = ""
+    sentence: str = ""
+
+
+class BudgetPoint(Result, frozen=True, kw_only=True):
+    """One budget of an attack's curve.
+
+    Attributes:
+        epsilon: such as `8/255`.
+        defense: that it is judged behind.
+        attack: its name in the rows.
+        knows_defense: whether it was learned through the defense.
+        rows: one a sampler.
+        noise: rows of noise at that epsilon.
+    """
+
+    epsilon: str
+    defense: str
+    attack: str
+    knows_defense: bool = False
+    rows: tuple[Row, ...] = ()
+    noise: tuple[Row, ...] = ()

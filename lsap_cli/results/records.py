@@ -1,0 +1,77 @@
+"""One video under one perturbation source, defense and sampler: a prediction, beside the clean one."""
+
+from lsap_cli.results.base import UNSET, Count, Result, UnsetType
+
+NO_ATTACK = "none"
+NO_DEFENSE = "none"
+NOISE = "noise"  # the control of equal budget
+PERTURBED = "perturbed"  # the perturbation of `generate`, in its rows
+
+Cell = tuple[str, str, str]  # attack, defense, sampler
+
+
+class RecordClasses(Result, frozen=True, kw_only=True):
+    """The numbers of the classes that a record names: two labels can have one name.
+
+    Attributes:
+        labels: classes that count as right; empty without labels.
+        prediction: of the network.
+        clean_prediction: on the clean, undefended video with the same sampler.
+        draws: behind a random defense, of each draw; else empty.
+    """
+
+    labels: tuple[Count, ...]
+    prediction: Count
+    clean_prediction: Count
+    draws: tuple[Count, ...] = ()
+
+
+class Record(Result, frozen=True, kw_only=True):
+    """One video under one perturbation source, defense and sampler.
+
+    Attributes:
+        video: its name.
+        label: null without labels.
+        also_accepted: other labels that count as right.
+        attack: the perturbation source, as in the rows.
+        defense: as in the rows.
+        sampler: as in the rows.
+        prediction: a label.
+        clean_prediction: on the clean, undefended video with the same sampler.
+        correct: whether the prediction is `label` or one of `also_accepted`; null without labels.
+        changed: whether the two predictions differ.
+        recording: that the video was cut from: its own name unless its file is called `v_*_gNN_cMM`.
+        draws: behind a random defense: the prediction of each draw, the first being `prediction`; else null.
+        milliseconds: that the defense took for this video.
+        classes: the numbers of the classes that are named here; absent in files of version 0.1.
+    """
+
+    video: str
+    label: str | None = None
+    also_accepted: tuple[str, ...] = ()
+    attack: str
+    defense: str
+    sampler: str
+    prediction: str
+    clean_prediction: str
+    correct: bool | None = None
+    changed: bool
+    recording: str = ""
+    draws: tuple[str, ...] | None = None
+    milliseconds: float | None = None
+    classes: RecordClasses | UnsetType = UNSET
+
+    @property
+    def cell(self) -> Cell:
+        """Attack, defense and sampler."""
+        return self.attack, self.defense, self.sampler
+
+    @property
+    def changed_share(self) -> float:
+        """The share of draws whose prediction is not the clean, undefended one."""
+        if isinstance(self.classes, RecordClasses) and self.classes.draws:
+            drawn = self.classes.draws
+            return sum(one != self.classes.clean_prediction for one in drawn) / len(drawn)
+        if self.draws:
+            return sum(one != self.clean_prediction for one in self.draws) / len(self.draws)
+        return float(self.changed)

@@ -1,0 +1,6 @@
+"""Text from files and other people, made safe to show."""
+
+
+def printable(text: object) -> str:
+    """Text without control, direction and surrogate characters: each becomes its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
