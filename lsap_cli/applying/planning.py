@@ -25,7 +25,7 @@ class PlannedCopy:
 
     video: Video
     output: str  # its path in the output folder
-    seen: SourceFacts
+    facts: SourceFacts
     number: int
 
     def staged(self, out: Path) -> Path:
@@ -105,18 +105,18 @@ def alone_in(out: Path) -> Iterator[None]:
             shutil.rmtree(out / STAGING, ignore_errors=True)
 
 
-def needed_bytes(seen: SourceFacts, codec: Codec) -> int:
+def needed_bytes(facts: SourceFacts, codec: Codec) -> int:
     """About how large a written file becomes."""
-    return int(seen.pixels * codec.bytes_a_pixel) + seen.source_bytes
+    return int(facts.pixels * codec.bytes_a_pixel) + facts.source_bytes
 
 
-def check_disk(jobs: Iterable[PlannedCopy], codec: Codec, out: Path) -> None:
+def check_disk(copies: Iterable[PlannedCopy], codec: Codec, out: Path) -> None:
     """Refuses to begin what is not likely to fit.
 
     Raises:
         LsapError: if there is not enough room.
     """
-    needed = sum(needed_bytes(job.seen, codec) for job in jobs)
+    needed = sum(needed_bytes(copy.facts, codec) for copy in copies)
     free = shutil.disk_usage(out).free
     if needed > free:
         raise LsapError(

@@ -44,7 +44,7 @@ class SourceFacts:
 class FinishedCopy:
     """One file, written and proved; not yet in its place."""
 
-    written: CopyProof
+    proof: CopyProof
     remarks: list[str]
     source_sha256: str
     output_sha256: str
@@ -99,9 +99,9 @@ class WriteCopy:
 
         tail = Tail(adder.appended, adder.appended_frame)
         copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
-        written = prove(self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads)
+        proof = prove(self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads)
         return FinishedCopy(
-            written,
+            proof,
             copied.remarks,
             content_hash(self.source),
             output_hash(self.staged),

@@ -63,6 +63,11 @@ class WorkOutcome(Generic[TaskType]):
     result: Any  # of the task's own type, or WorkFailure
 
 
+def cannot_write(error: OSError) -> WorkFailure:
+    """A copy that the file system refuses."""
+    return WorkFailure(f"its copy cannot be written ({error.strerror or error})", "file")
+
+
 class WorkerPool:
     """A number of working processes. A context manager: leaving it ends them all.
 
@@ -98,23 +103,23 @@ class WorkerPool:
                 if task is not None:
                     self._begin(task)
             if self._busy:
-                yield from self._listen()
+                yield from self._receive()
 
     def _begin(self, task: Any) -> None:
         worker = self._idle.pop() if self._idle else _Worker(self._context)
         worker.begin(task)
         self._busy[worker.pipe] = worker
 
-    def _listen(self) -> Iterator[Any]:
+    def _receive(self) -> Iterator[Any]:
         for pipe in connection.wait(list(self._busy), timeout=0.5):
             assert isinstance(pipe, Connection)  # nothing else is waited for
-            yield from self._hear(self._busy[pipe])
+            yield from self._message(self._busy[pipe])
         for worker in [one for one in self._busy.values() if one.silent_seconds > self._patience]:
             self._dismiss(worker)
             reason = f"nothing came of it for {self._patience:.0f} seconds, so it was given up on"
             yield WorkOutcome(worker.task, WorkFailure(reason, "hang"))
 
-    def _hear(self, worker: "_Worker") -> Iterator[Any]:
+    def _message(self, worker: "_Worker") -> Iterator[Any]:
         try:
             word, value = worker.pipe.recv()
         except (EOFError, OSError):
@@ -123,7 +128,7 @@ class WorkerPool:
                 worker.task, WorkFailure(f"the process that worked on it crashed ({worker.ending})", "crash")
             )
             return
-        worker.heard = time.monotonic()
+        worker.last_message = time.monotonic()
         if word == "progress":
             yield WorkProgress(worker.task, value)
         elif word == "end":
@@ -145,16 +150,16 @@ class _Worker:
         self._process.start()
         theirs.close()
         self.task: Any = None
-        self.heard = 0.0
+        self.last_message = 0.0
 
     def begin(self, task: Any) -> None:
-        self.task, self.heard = task, time.monotonic()
-        with contextlib.suppress(OSError):  # a process that has ended is noticed when it is listened to
+        self.task, self.last_message = task, time.monotonic()
+        with contextlib.suppress(OSError):  # a process that has ended is noticed when its pipe is read
             self.pipe.send(task)
 
     @property
     def silent_seconds(self) -> float:
-        return time.monotonic() - self.heard
+        return time.monotonic() - self.last_message
 
     @property
     def ending(self) -> str:
@@ -183,12 +188,12 @@ def _serve(pipe: Connection) -> None:
 
 
 def _attempt(task: FileTask[Any], pipe: Connection) -> Any:
-    said = time.monotonic()
+    reported = time.monotonic()
 
     def report(done: int) -> None:
-        nonlocal said
-        if time.monotonic() - said > REPORT_SECONDS:
-            said = time.monotonic()
+        nonlocal reported
+        if time.monotonic() - reported > REPORT_SECONDS:
+            reported = time.monotonic()
             pipe.send(("progress", done))
 
     try:
@@ -198,7 +203,7 @@ def _attempt(task: FileTask[Any], pipe: Connection) -> Any:
     except (BrokenPipeError, ConnectionResetError):
         raise
     except OSError as error:
-        return WorkFailure(f"its copy cannot be written ({error.strerror or error})", "file")
+        return cannot_write(error)
     except MemoryError:
         return WorkFailure(f"it needs more than {MEMORY_BYTES / 2**30:.0f} GiB of memory", "file")
     except Exception as error:  # one file's fault must not end the others' work; it is named like any other

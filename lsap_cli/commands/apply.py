@@ -42,7 +42,8 @@ def command(
         raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")
     patience = seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
-    from lsap_cli.jobs.apply import ApplySettings, apply
+    from lsap_cli.applying.settings import ApplySettings
+    from lsap_cli.jobs.apply import apply
 
     settings = ApplySettings(
         str(perturbation), str(videos), str(out), codec, workers, segment, strength, preview, patience, threads, resume

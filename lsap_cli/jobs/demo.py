@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
 from lsap_cli.jobs.defending.task import Settings as DefendSettings
@@ -61,7 +62,7 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
         generate.generate(wanted, part, started=time.monotonic())
     tests = EVALUATION_PER_CLASS * len(LABELS)
     run.event("note", message=f"2 of 3  lsap apply: put it into {tests} other videos")
-    applied = apply.ApplySettings(str(out), str(root / "videos" / "test"), str(root / "perturbed"))
+    applied = ApplySettings(str(out), str(root / "videos" / "test"), str(root / "perturbed"))
     with Run(root / "apply", "apply", vars(applied), [listener]) as part:
         apply.apply(applied, part)
     run.event("note", message="3 of 3  lsap defend: what does the model see now, and which defense helps?")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lsap_cli.jobs.apply import ApplySettings, apply
+from lsap_cli.applying.settings import ApplySettings
+from lsap_cli.jobs.apply import apply
 from lsap_cli.runs import Run
 from lsap_cli.video.codecs import Ffv1Codec, H264Codec, H264RgbCodec
 from tests.tiny import make_bytes, write_tiny

@@ -12,13 +12,13 @@ import torch
 
 from lsap_cli.applying import manifest
 from lsap_cli.applying.manifest import Entry, read_manifest
-from lsap_cli.applying.planning import STAGING, OutputNames, needed_bytes
+from lsap_cli.applying.planning import STAGING, needed_bytes
+from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.applying.tasks import SourceFacts
-from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
-from lsap_cli.jobs.apply import ApplySettings, apply
+from lsap_cli.jobs.apply import apply
 from lsap_cli.runs import Run
 from lsap_cli.video.codecs import Codec, H264Codec
 from lsap_cli.video.reading import read_frames
@@ -129,7 +129,7 @@ def test_a_run_that_is_killed_before_its_first_file_can_be_resumed(
     if moment == "is_valid":  # in the second run, with files that are there
         call()
     with monkeypatch.context() as patched:
-        patched.setattr(f"lsap_cli.jobs.apply.manifest.{moment}", killed)
+        patched.setattr(f"lsap_cli.applying.output_folder.manifest.{moment}", killed)
         with pytest.raises(SystemExit):
             call(resume=moment == "is_valid")
     call(resume=True)
@@ -197,10 +197,10 @@ def test_one_header_that_claims_more_than_the_disk_stops_no_other_file(
 ) -> None:
     size = (call.videos / "a.mkv").stat().st_size
 
-    def needed(seen: SourceFacts, codec: Codec) -> int:
-        return 2**60 if seen.source_bytes == size else needed_bytes(seen, codec)
+    def needed(facts: SourceFacts, codec: Codec) -> int:
+        return 2**60 if facts.source_bytes == size else needed_bytes(facts, codec)
 
-    monkeypatch.setattr("lsap_cli.jobs.apply.needed_bytes", needed)
+    monkeypatch.setattr("lsap_cli.applying.stages.needed_bytes", needed)
     others = [name for name in STRANGE if (call.videos / name).stat().st_size != size]
     results = call()
     assert sorted(files(call.out)) == sorted(others)
@@ -266,14 +266,6 @@ def test_previews_show_a_changed_frame(call: Caller) -> None:
     assert names[:3] == ["after.png", "animation.gif", "before.png"]
     assert names[3].startswith("difference-x")
     assert (preview / "before.png").read_bytes() != (preview / "after.png").read_bytes()
-
-
-def test_sources_that_would_share_a_name_get_names_of_their_own(tmp_path: Path) -> None:
-    names = ["a.avi", "a.mp4", "A.mov", "b.mkv/c.mp4", "b.avi", "ä.mp4", "a\u0308.avi"]
-    videos = [Video(tmp_path / name, name) for name in names]
-    chosen = OutputNames(videos, {"a.mp4": "kept.mkv"})
-    outputs = [chosen.choose(video, ".mkv") for video in videos]
-    assert outputs == ["a.mkv", "kept.mkv", "A.mov.mkv", "b.mkv/c.mkv", "b.avi.mkv", "ä.mkv", "a\u0308.avi.mkv"]
 
 
 @pytest.mark.parametrize("output", ["../secret.mkv", "/etc/passwd", "link.mkv"])

@@ -1,0 +1,112 @@
+"""The folder that `apply` writes: its files, its manifest, and a copy of what was added."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from lsap_cli.applying import manifest
+from lsap_cli.applying.manifest import COPY, MANIFEST_SCHEMA, Entry
+from lsap_cli.applying.planning import PlannedCopy, place
+from lsap_cli.applying.settings import Recipe
+from lsap_cli.applying.tasks import FinishedCopy, remove
+from lsap_cli.datasets.base import Video
+from lsap_cli.errors import LsapError
+
+
+class OutputFolder:
+    """An output folder that this process alone writes.
+
+    Args:
+        root: the folder, which exists.
+        recipe: what is done to every video.
+
+    Attributes:
+        entries: the manifest's, by source.
+        resumed: sources whose copies an earlier part wrote.
+    """
+
+    def __init__(self, root: Path, recipe: Recipe) -> None:
+        self.root = root
+        self._recipe = recipe
+        self.entries: dict[str, Entry] = {}
+        self.resumed: list[str] = []
+
+    @property
+    def perturbation(self) -> Path:
+        """The copy of what is added, which also says it to `lsap defend --perturbed`."""
+        return self.root / COPY
+
+    def begin(self) -> dict[str, Entry]:
+        """Marks the folder as one of `apply`, and gives what an earlier part wrote, checked against the recipe.
+
+        Raises:
+            LsapError: if it was begun in another way, or cannot be written.
+        """
+        manifest.begin(self.root)
+        earlier = manifest.read_manifest(self.root)
+        manifest.check_same(self.root, earlier, self._recipe.fixed)
+        return earlier
+
+    def keep(self, earlier: dict[str, Entry], videos: Sequence[Video]) -> Iterator[Video]:
+        """Takes over each earlier copy that is still as it was written, and gives its source."""
+        for video in videos:
+            entry = earlier.get(video.name)
+            if entry is not None and manifest.is_valid(self.root, entry, video.path):
+                self.entries[video.name] = entry
+                self.resumed.append(video.name)
+                yield video
+
+    def save_perturbation(self, source: Path) -> None:
+        """Puts what is added beside the manifest, over an earlier copy, in one step.
+
+        Args:
+            source: the perturbation's file: copied byte for byte where it is added at its own strength.
+
+        Raises:
+            LsapError: if it cannot be written.
+        """
+        partial = self.root / f".{COPY}.partial"
+        try:
+            if self._recipe.fixed["strength"] == 1:
+                partial.write_bytes(source.read_bytes())
+            else:
+                self._recipe.perturbation.save(partial)
+            partial.replace(self.perturbation)
+        except OSError as error:
+            raise LsapError(f"{self.perturbation} cannot be written ({error.strerror})", 1) from None
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def accept(self, planned: PlannedCopy, finished: FinishedCopy) -> Entry:
+        """Moves a finished copy into its place, then writes its line: a line without its file would be wrong.
+
+        Raises:
+            OSError: if either cannot be written; neither is there then.
+        """
+        entry = {
+            "schema": MANIFEST_SCHEMA,
+            "source": planned.video.name,
+            "output": planned.output,
+            "source_sha256": finished.source_sha256,
+            "output_sha256": finished.output_sha256,
+            **self._recipe.fixed,
+            **asdict(finished.proof),
+            "over_budget": self._recipe.exceeds_budget(finished.proof),
+            "remarks": finished.remarks,
+        }
+        try:
+            place(planned.staged(self.root), self.root / planned.output)
+            manifest.append(self.root, entry)
+        except OSError:
+            remove(self.root / planned.output)
+            raise
+        self.entries[planned.video.name] = entry
+        return entry
+
+    def rewrite(self) -> None:
+        """Puts the manifest's lines in order.
+
+        Raises:
+            LsapError: if it cannot be written.
+        """
+        manifest.rewrite(self.root, self.entries.values())
