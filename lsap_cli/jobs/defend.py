@@ -1,14 +1,20 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from defenses import Defense
-from lsap_cli.adaptive.campaign import Campaign, Wanted, campaign_results, run_campaign
-from lsap_cli.adaptive.evasion import Judged, evasion_checks, evasion_results, knowing_detectors
-from lsap_cli.adaptive.ladders import undefended
+from lsap_cli.adaptive.judging.adaptive_results import JudgedAttacks, adaptive_results
+from lsap_cli.adaptive.judging.checks import disjoint_check
+from lsap_cli.adaptive.judging.detector_checks import detector_checks
+from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder_results
+from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
+from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
+from lsap_cli.adaptive.learning.learner import AttackerLearner
+from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
+from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
@@ -19,7 +25,7 @@ from lsap_cli.evaluation.rows import NO_DEFENSE, Record, make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.defending.task import NOISE, Settings, Task, epsilon_of, make_task
-from lsap_cli.jobs.transfer import transfer
+from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.learning.task import FITTED
 from lsap_cli.learning.verification import sampler_row
 from lsap_cli.pictures.before_after import draw_pictures
@@ -45,11 +51,12 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     keep_memory()
     skipped: Skipped = []
     task = make_task(settings, run, skipped)
-    campaign = _campaign(task, settings, skipped, run, resume)
+    plan = _plan(task, settings)
+    learned = _learn(plan, task, settings, skipped, run, resume)
     judge = replace(
         task.judge,
-        attacks={**task.attacks, **{name: Added(one) for name, one in (task.seeds | campaign.attacks).items()}},
-        knows=campaign.knows,
+        attacks={**task.attacks, **{name: Added(one) for name, one in {**task.seeds, **learned.perturbations}.items()}},
+        knows=plan.restricted,
     )
     run.event(
         "stage", name="evaluating", videos=len(task.videos), attacks=list(judge.attacks),
@@ -62,10 +69,10 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     judged = {record.video for record in records}
     shown = [video for video in task.videos if video.name in judged]
     every_row = make_rows(records, task.classifier.labels, task.target)
-    rows = _rows(every_row, task, campaign)
+    rows = _rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event("stage", name="further measurements")
-    found = _ladders(task, campaign, run, judged, records, every_row)
+    found = _ladders(task, plan, learned, run, records, every_row)
     effective = task.folder.effective(judged) if task.folder else _effective(task, task.name)
     effective_noise = _effective(task, NOISE)
     beside = {
@@ -77,12 +84,12 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
         "rows": rows,
         **found,
         "seeds": spread_over_seeds(records, [task.name, *task.seeds], task.target) if task.seeds else [],
-        "sampler_matrix": _sampler_matrix(task, campaign, rows),
+        "sampler_matrix": _sampler_matrix(task, plan, rows),
         "transfer": _transfer(task, settings, shown, run, resume),
         "certificates": certify(task, run, judged),
         "natural_robustness": corrupt(task, run, judged, beside, resume) if settings.corruptions else None,
         "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
-        "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(campaign.ladders)),
+        "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(plan.defense_ladders)),
         "protocol": _protocol(task, settings, shown),
         "effective": effective,
         "effective_noise": effective_noise,
@@ -98,72 +105,86 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     return results
 
 
-def _campaign(task: Task, settings: Settings, skipped: Skipped, run: Run, resume: bool) -> Campaign:
-    """The attackers who learn in this run."""
+def _plan(task: Task, settings: Settings) -> AdaptivePlan:
+    """The adaptive attackers that learn in this run."""
     if not settings.adaptive and not settings.epsilons:
-        return Campaign()
-    assert task.perturbation is not None
-    wanted = Wanted(
+        return AdaptivePlan()
+    request = AdaptiveRequest(
+        _given(task),
+        settings.steps,
         settings.adaptive,
         tuple(epsilon_of(text) for text in settings.epsilons),
-        settings.steps,
         tuple(sorted(set(settings.learning_draws))),
-        settings.seed,
-        resume,
     )
-    return run_campaign(
-        wanted, task.fit, str(settings.fit), task.classifier, task.perturbation, task.name, NOISE,
-        task.judge.defenses, task.detectors, Untargeted() if task.target is None else Targeted(task.target), skipped, run,
-    )  # fmt: skip
+    return plan_adaptive(request, task.judge.defenses, task.detectors)
+
+
+def _given(task: Task) -> GivenAttack:
+    assert task.perturbation is not None
+    return GivenAttack(task.name, task.perturbation, NOISE)
+
+
+def _learn(
+    plan: AdaptivePlan, task: Task, settings: Settings, skipped: Skipped, run: Run, resume: bool
+) -> LearnedAttacks:
+    if not plan.attackers:
+        return LearnedAttacks()
+    objective = Untargeted() if task.target is None else Targeted(task.target)
+    fit = FitVideos(task.fit, str(settings.fit), skipped)
+    with learning_setup(fit, task.classifier, objective, settings.seed, run) as setup:
+        return learn_attackers(plan, _given(task).perturbation, AttackerLearner(setup, run, resume))
 
 
 def _ladders(
     task: Task,
-    campaign: Campaign,
+    plan: AdaptivePlan,
+    learned: LearnedAttacks,
     run: Run,
-    judged: Collection[str],
     records: Sequence[Record],
     every_row: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """The ladders of defenses and detectors with their checks, and what detectors notice of attacks that all meet."""
-    of_defenses = campaign_results(
-        campaign, every_row, records, NOISE, len(task.classifier.labels), len(task.fit), len(task.videos),
-        task.overlapping,
-    )  # fmt: skip
-    knows = {name: specs for name, specs in knowing_detectors(campaign.evasions).items() if name not in task.attacks}
-    learned = {name: Added(campaign.attacks[name]) for name in knows}
-    noticed = detect(task, run, judged, {**task.attacks, **learned}, knows)
-    seen = Judged(records, noticed.rows, noticed.flagged, next(iter(task.judge.samplers)), task.target)
-    of_detectors = evasion_results(campaign.evasions, seen, NOISE)
+    of_defenses = adaptive_results(plan, learned, JudgedAttacks(every_row, records, NOISE, len(task.classifier.labels)))
+    checks = (
+        [disjoint_check(len(task.fit), len(task.videos), sorted(task.overlapping))]
+        if task.fit and plan.attackers
+        else []
+    )
+    detectors = {
+        name: specs for name, specs in detectors_by_attack(plan.detector_ladders).items() if name not in task.attacks
+    }
+    attacks = {**task.attacks, **{name: Added(learned.perturbations[name]) for name in detectors}}
+    noticed = detect(task, run, {record.video for record in records}, attacks, detectors)
+    evidence = DetectorEvidence(records, noticed.rows, noticed.flagged, next(iter(task.judge.samplers)), task.target)
+    of_detectors = detector_ladder_results(plan.detector_ladders, learned.thresholds, evidence, NOISE)
     return of_defenses | {
-        "checks": of_defenses["checks"] + evasion_checks(of_detectors),
+        "checks": checks + of_defenses["checks"] + detector_checks(of_detectors),
         "detectors": [row for row in noticed.rows if row["attack"] in task.attacks],
         "detector_ladder": of_detectors,
     }
 
 
-def _rows(every_row: Sequence[dict[str, Any]], task: Task, campaign: Campaign) -> list[dict[str, Any]]:
+def _rows(every_row: Sequence[dict[str, Any]], task: Task, plan: AdaptivePlan) -> list[dict[str, Any]]:
     """The rows of the table: those of every attack that is judged behind all defenses, and each defense's own rungs.
 
     The rows of other budgets are in the budget curve.
     """
-    rungs = campaign.rungs
     rows = []
     for row in every_row:
         if row["attack"] in task.attacks:
             rows.append(row)
         elif row["attack"] in task.seeds:
             rows.append(row | {"seed_of": task.name})
-        elif (row["attack"], row["defense"]) in rungs:
-            rows.append(row | {"rung": rungs[row["attack"], row["defense"]]})
+        elif rung := plan.rung(row["attack"], row["defense"]):
+            rows.append(row | {"rung": rung})
     return rows
 
 
-def _sampler_matrix(task: Task, campaign: Campaign, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sampler_matrix(task: Task, plan: AdaptivePlan, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row a perturbation that was not learned for a defense: the given one, and that which was learned here."""
     fitted = {task.name: task.perturbation.record.get("fit_samplers", []) if task.perturbation else []}
-    if campaign.ladders:
-        fitted[undefended(campaign.ladders).base.name] = [task.classifier.sampler_spec, *FITTED]
+    if plan.undefended_base:
+        fitted[plan.undefended_base.name] = [task.classifier.sampler_spec, *FITTED]
     return [sampler_row(rows, attack, specs, task.target is not None) for attack, specs in fitted.items()]
 
 
@@ -171,12 +192,16 @@ def _transfer(task: Task, settings: Settings, shown: Sequence[Video], run: Run, 
     """The matrix of several models."""
     if not settings.also:
         return None
-    assert task.perturbation is not None
-    return transfer(
-        (settings.model, *settings.also), Path(str(settings.fit)), Path(settings.videos),
-        [video.name for video in shown], task.perturbation, task.name, NOISE, settings.steps, settings.views,
-        settings.seed, task.judge.device, settings.batch, run, resume,
-    )  # fmt: skip
+    request = TransferRequest(
+        models=(settings.model, *settings.also),
+        fit=Path(str(settings.fit)),
+        test=Path(settings.videos),
+        judged=[video.name for video in shown],
+        given=_given(task),
+        steps=settings.steps,
+        views=settings.views,
+    )
+    return transfer(request, task.judge, run, resume)
 
 
 def _declared(defense: Defense) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from lsap_cli.adaptive.checks import Check, Evidence, checks, disjoint
+from lsap_cli.adaptive.judging.checks import Check, defense_checks, disjoint_check
+from lsap_cli.adaptive.judging.defense_evidence import DefenseEvidence
+from lsap_cli.adaptive.learning.gradient_probe import GradientProbe
 from lsap_cli.evaluation.rates import rate_of
 
 VIDEOS = 40
@@ -20,7 +22,8 @@ def row(right: int, attack: str = "x", changed: int | None = None) -> dict[str, 
     }
 
 
-SOUND = Evidence(
+PROBE = GradientProbe(0, 4, along=2.0, by_chance=0.1, low=0.0, high=1.0, shape_kept=True)
+SOUND = DefenseEvidence(
     defense="jpeg",
     classes=10,
     clean=row(36, "none", 2),
@@ -33,10 +36,7 @@ SOUND = Evidence(
     search=row(22, "A5"),
     expectations=[(2, row(7)), (8, row(7))],
     curve=[("8/255", row(6)), ("64/255", row(3))],
-    without_gradient=0,
-    batches=4,
-    along=2.0,
-    by_chance=0.1,
+    probe=PROBE,
 )
 
 
@@ -45,7 +45,7 @@ def named(found: list[Check]) -> dict[str, str]:
 
 
 def test_a_sound_defense_passes_all_checks() -> None:
-    found = checks(SOUND)
+    found = defense_checks(SOUND)
     assert named(found) == dict.fromkeys(named(found), "PASS")
     assert len(found) == 13
     assert all(one["figure"] and one["sentence"] and one["defense"] == "jpeg" for one in found)
@@ -54,11 +54,11 @@ def test_a_sound_defense_passes_all_checks() -> None:
 @pytest.mark.parametrize(
     ("broken", "warned"),
     [
-        (replace(SOUND, without_gradient=4), {"no zero gradients"}),
-        (replace(SOUND, along=0.0), {"the gradient points somewhere"}),
-        (replace(SOUND, low=0.0, high=255.0), {"the defense gives a video"}),
-        (replace(SOUND, low=-0.5), {"the defense gives a video"}),
-        (replace(SOUND, shape_kept=False), {"the defense gives a video"}),
+        (replace(SOUND, probe=replace(PROBE, without_gradient=4)), {"no zero gradients"}),
+        (replace(SOUND, probe=replace(PROBE, along=0.0)), {"the gradient points somewhere"}),
+        (replace(SOUND, probe=replace(PROBE, low=0.0, high=255.0)), {"the defense gives a video"}),
+        (replace(SOUND, probe=replace(PROBE, low=-0.5)), {"the defense gives a video"}),
+        (replace(SOUND, probe=replace(PROBE, shape_kept=False)), {"the defense gives a video"}),
         (replace(SOUND, clean=row(4, "none", 2)), {"clean videos are still recognized"}),
         (replace(SOUND, clean=row(36, "none", 30)), {"the defense keeps most predictions"}),
         (replace(SOUND, noise=row(10, "noise")), {"noise does far less"}),
@@ -73,12 +73,14 @@ def test_a_sound_defense_passes_all_checks() -> None:
         ),
     ],
 )
-def test_each_fault_is_warned_of_and_nothing_else_is(broken: Evidence, warned: set[str]) -> None:
-    assert {name for name, status in named(checks(broken)).items() if status == "WARN"} == warned
+def test_each_fault_is_warned_of_and_nothing_else_is(broken: DefenseEvidence, warned: set[str]) -> None:
+    assert {name for name, status in named(defense_checks(broken)).items() if status == "WARN"} == warned
 
 
 def test_one_video_of_difference_is_no_reason_to_warn() -> None:
-    assert named(checks(replace(SOUND, doubled=row(5, "longer"))))["doubling the steps changes nothing"] == "PASS"
+    assert (
+        named(defense_checks(replace(SOUND, doubled=row(5, "longer"))))["doubling the steps changes nothing"] == "PASS"
+    )
 
 
 def test_without_labels_changed_predictions_are_counted() -> None:
@@ -87,21 +89,20 @@ def test_without_labels_changed_predictions_are_counted() -> None:
         noise={**row(34, "noise"), "attacked_accuracy": None},
         iterative=[{**row(6, "A2"), "attacked_accuracy": None}],
     )
-    figure = next(one["figure"] for one in checks(bare) if one["name"] == "noise does far less")
+    figure = next(one["figure"] for one in defense_checks(bare) if one["name"] == "noise does far less")
     assert "34/40" in figure
     assert "6/40" in figure
 
 
 def test_what_was_not_measured_is_not_checked() -> None:
-    assert named(checks(Evidence("none", 10, row(36, "none", 0)))) == {
-        "the defense gives a video": "PASS",
+    assert named(defense_checks(DefenseEvidence("none", 10, row(36, "none", 0)))) == {
         "clean videos are still recognized": "PASS",
         "the defense keeps most predictions": "PASS",
     }
 
 
 def test_shared_videos_are_warned_of_by_number() -> None:
-    assert disjoint(5, 10, [])["status"] == "PASS"
-    warned = disjoint(5, 10, ["a", "b"])
+    assert disjoint_check(5, 10, [])["status"] == "PASS"
+    warned = disjoint_check(5, 10, ["a", "b"])
     assert warned["status"] == "WARN"
     assert warned["figure"].startswith("2 of 10")

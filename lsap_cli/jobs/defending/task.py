@@ -11,7 +11,7 @@ from defenses import Defense
 from defenses.certify import Smoothing
 from defenses.chain import student
 from defenses.detectors import Detector
-from lsap_cli.adaptive.attackers import shared_videos
+from lsap_cli.adaptive.learning.fit_videos import shared_videos
 from lsap_cli.applying.manifest import COPY
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device

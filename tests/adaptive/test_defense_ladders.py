@@ -1,4 +1,4 @@
-"""Who climbs which ladder, and what the rows of its rungs come to."""
+"""The attacks on a defense's ladder, and the minimum over its rungs."""
 
 from fractions import Fraction
 from typing import Any
@@ -14,7 +14,13 @@ from defenses.randomized import Barrage, RandomNoise
 from defenses.spatial import BitDepth
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMedian
-from lsap_cli.adaptive.ladders import Ladder, knowing, ladder_results, plan_ladder
+from lsap_cli.adaptive.judging.defense_ladders import defense_ladder_results
+from lsap_cli.adaptive.planning.defense_ladders import (
+    DefenseLadderPlan,
+    LadderSettings,
+    defenses_by_attack,
+    plan_defense_ladder,
+)
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
 from perturbations import Budget, Perturbation, parse_binding
@@ -24,8 +30,8 @@ BUDGET = Budget("linf", Fraction(8, 255))
 GIVEN = Perturbation(torch.zeros(4, 3, 8, 8), parse_binding("cyclic:4"), BUDGET)
 
 
-def plan(defense: Defense | None, spec: str = "it") -> Ladder:
-    return plan_ladder(spec, defense, ["given"], GIVEN, 100, (2, 8))
+def plan(defense: Defense | None, spec: str = "it") -> DefenseLadderPlan:
+    return plan_defense_ladder(spec, defense, ["given"], LadderSettings(GIVEN, 100, (2, 8)))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,7 @@ def test_each_defense_meets_the_rungs_that_it_has(defense: Defense | None, rungs
 def test_the_null_space_that_a_defense_declares_is_where_a4_looks() -> None:
     def shapes(defense: Defense) -> list[tuple[str, bool]]:
         found = [one.attacker for one in plan(defense).rungs if one.rung == "A4"]
-        return [(str(one.binding), one.coarse) for one in found if one is not None]
+        return [(str(one.binding), one.low_frequency) for one in found if one is not None]
 
     assert shapes(TemporalMedian(3)) == [("constant", False)]
     assert shapes(Jpeg(75)) == [("cyclic:4", True)]
@@ -60,7 +66,7 @@ def test_the_null_space_that_a_defense_declares_is_where_a4_looks() -> None:
 
 
 def test_attackers_differ_in_what_they_know() -> None:
-    attackers = {one.name.partition(" (")[0]: one.attacker for one in plan(RandomNoise()).rungs if one.attacker}
+    attackers = {one.attack.partition(" (")[0]: one.attacker for one in plan(RandomNoise()).rungs if one.attacker}
     straight, own = attackers["A1 straight-through"], attackers["A2 declared gradient"]
     assert isinstance(straight.defense, StraightThrough)
     assert own.defense == RandomNoise()
@@ -74,9 +80,9 @@ def test_one_attacker_goes_on_from_the_given_perturbation_within_the_budget_all_
     defense: Defense | None, rung: str
 ) -> None:
     ladder = plan(defense)
-    (further,) = [one for one in ladder.rungs if one.attacker is not None and one.attacker.begins_at is not None]
+    (further,) = [one for one in ladder.rungs if one.attacker is not None and one.attacker.start is not None]
     assert further.attacker is not None
-    assert further.attacker.begins_at is GIVEN
+    assert further.attacker.start is GIVEN
     assert further.attacker.record()["goes_on_from_given"]
     assert not ladder.base.record()["goes_on_from_given"]
     assert isinstance(further.attacker.attack, Lsap)
@@ -86,8 +92,8 @@ def test_one_attacker_goes_on_from_the_given_perturbation_within_the_budget_all_
 
 def test_an_attack_is_judged_behind_the_defenses_on_whose_ladders_it_is() -> None:
     bare = plan(None, "none")
-    other = plan_ladder("jpeg", Jpeg(75), ["given", bare.base.name], GIVEN, 9, (2,))
-    specs = knowing([bare, other])
+    other = plan_defense_ladder("jpeg", Jpeg(75), ["given", bare.base.name], LadderSettings(GIVEN, 9, (2,)))
+    specs = defenses_by_attack([bare, other])
     assert specs["given"] == specs[bare.base.name] == ["none", "jpeg"]
     assert specs["A1 straight-through (jpeg)"] == ["jpeg"]
 
@@ -102,15 +108,15 @@ def row(attack: str, right: int) -> dict[str, Any]:
 
 def test_the_minimum_over_the_ladder_is_taken_and_videos_that_no_rung_breaks_are_counted() -> None:
     ladder = plan(TemporalMedian(3))
-    names = [one.name for one in ladder.rungs]
-    right = {names[0]: (0, 1, 2), names[2]: (1,), names[3]: (1, 3)}  # videos that are seen rightly
+    names = [one.attack for one in ladder.rungs]
+    right = {names[0]: (0, 1, 2), names[2]: (1,), names[3]: (1, 3)}  # videos with a right prediction
     rows = [row(name, len(right.get(name, range(4)))) for name in names]
     records = [
         Record(f"{video}", (1,), name, "it", "uniform", int(video in right.get(name, range(4))), 1, 0.0)
         for name in names
         for video in range(4)
     ]
-    (result,) = ladder_results([ladder], rows, records)
+    (result,) = defense_ladder_results([ladder], rows, records)
     (worst,) = result["robust"]
     assert (worst["attack"], worst["rung"], worst["accuracy"]["count"]) == (names[2], "A2", 1)
     assert worst["right_under_every_rung"]["count"] == 1

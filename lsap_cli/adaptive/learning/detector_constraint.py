@@ -1,4 +1,4 @@
-"""Fit videos in front of a detector: what an attacker who knows it learns from, and below which score he wants to stay."""
+"""The constraint that a detector puts on learning: fit videos with the pattern in them, their scores, a score to stay below."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ from perturbations.problem import Network
 from perturbations.resizing import ResizePath
 from perturbations.seeds import seeded
 
-PART = 4  # clips that go through the network at a time
-COMPANY = 16  # videos, of as many recordings, that a step shows to a detector which compares videos
+CHUNK = 4  # clips that go through the network at a time
+MOST_STEP_VIDEOS = 16  # of as many recordings, for a detector that compares videos
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
-    """What clean fit videos say of a detector.
+class FitThreshold:
+    """A detector on clean fit videos.
 
     Attributes:
         threshold: a score above it is flagged: 5 % false alarms.
@@ -43,15 +43,15 @@ class OperatingPoint:
 
     @property
     def aim(self) -> float:
-        """Where an attacker wants scores to be: half-way from the threshold back to an ordinary clean video."""
+        """The score that an attacker stays below: half-way between the threshold and the median of clean videos."""
         return (self.threshold + self.typical) / 2
 
 
 @dataclass(frozen=True)
-class WatchedVideo:
-    """A fit video with a pattern in it (`defenses.detectors.Watched`); answers carry gradients to the pattern.
+class PerturbedFitVideo:
+    """A fit video with a pattern in it (`defenses.detectors.Watched`); what it returns has gradients by the pattern.
 
-    It takes the short way of learning: frames at the network's working size, the pattern brought there by matrices.
+    As in learning, frames have the network's working size and the pattern is resized by matrices.
 
     Attributes:
         stored: the video.
@@ -88,12 +88,12 @@ class WatchedVideo:
         cropped = self.classifier.geometry.crop(defended)
         chosen = cropped[torch.searchsorted(wanted, clips).to(cropped.device)]
         # Activations are not kept but computed again for the gradient, which few videos need.
-        parts = [checkpoint(self.network.score, part, use_reentrant=False) for part in chosen.split(PART)]
+        parts = [checkpoint(self.network.score, part, use_reentrant=False) for part in chosen.split(CHUNK)]
         return torch.cat(parts).softmax(1)
 
 
-class Watchtower:
-    """Fit videos that are shown to detectors.
+class PerturbedFitVideos:
+    """Fit videos that detectors look at. It owns the resize matrices and the thresholds of detectors.
 
     Args:
         classifier: on its device; its sampler and views choose a video's clips.
@@ -111,41 +111,42 @@ class Watchtower:
             for one in videos
         ]
         self._paths: dict[tuple[tuple[int, int], tuple[int, int]], ResizePath] = {}
-        self._points: dict[Detector, OperatingPoint] = {}
+        self._thresholds: dict[Detector, FitThreshold] = {}
 
-    def show(self, number: int, delta: Tensor, binding: Binding) -> WatchedVideo:
+    def perturbed(self, number: int, delta: Tensor, binding: Binding) -> PerturbedFitVideo:
         """A video with a perturbation in it, delta (P, 3, h, w) being on the classifier's device."""
         stored = self._videos[number]
         pattern = self._path((delta.shape[2], delta.shape[3]), stored.size).forward(delta)
-        return WatchedVideo(stored, self._clips[number], self._classifier, self._network, pattern, binding)
+        return PerturbedFitVideo(stored, self._clips[number], self._classifier, self._network, pattern, binding)
 
-    def operating_point(self, detector: Detector) -> OperatingPoint:
-        """Where the clean fit videos put a detector's threshold; found once.
+    def threshold(self, detector: Detector) -> FitThreshold:
+        """A detector's threshold from the clean fit videos; computed once.
 
         Raises:
             LsapError: if the detector compares videos and there are fewer than three recordings.
         """
-        if detector not in self._points:
+        if detector not in self._thresholds:
             scores = self._clean_scores(detector)
-            self._points[detector] = OperatingPoint(clean_threshold(scores), median(scores), len(scores))
-        return self._points[detector]
+            self._thresholds[detector] = FitThreshold(clean_threshold(scores), median(scores), len(scores))
+        return self._thresholds[detector]
 
-    def company(self, detector: Detector, step: int) -> list[int]:
-        """Numbers of the videos of a step, each of another recording: one, or several for a detector that compares."""
+    def step_videos(self, detector: Detector, step: int) -> list[int]:
+        """Numbers of the videos of a step, each of another recording: one, or several for a detector that compares videos."""
         generator = seeded(self._seed, "watched", step)
         recordings: dict[str, list[int]] = {}
         for number, one in enumerate(self._videos):
             recordings.setdefault(one.video.group, []).append(number)
         groups = list(recordings.values())
-        order = torch.randperm(len(groups), generator=generator)[: 1 + _most_others(detector)].tolist()
+        order = torch.randperm(len(groups), generator=generator)[: 1 + _others_at_most(detector)].tolist()
         return [groups[one][int(torch.randint(0, len(groups[one]), (), generator=generator))] for one in order]
 
     def _clean_scores(self, detector: Detector) -> list[float]:
-        nothing = torch.zeros(1, 3, 1, 1, device=self._classifier.mean.device)
-        corpus = Corpus(self._seed, _most_others(detector))
+        no_pattern = torch.zeros(1, 3, 1, 1, device=self._classifier.mean.device)
+        corpus = Corpus(self._seed, _others_at_most(detector))
         with torch.no_grad():
             evidence = [
-                detector.examine(self.show(number, nothing, Binding("constant"))) for number in range(len(self._videos))
+                detector.examine(self.perturbed(number, no_pattern, Binding("constant")))
+                for number in range(len(self._videos))
             ]
             for stored, one in zip(self._videos, evidence, strict=True):
                 corpus.add(stored.video, one)
@@ -166,48 +167,49 @@ class Watchtower:
 
 
 @dataclass(frozen=True)
-class DetectorAlarm:
-    """The `perturbations.alarms.Alarm` of a detector: a video counts as flagged while its score is above the aim.
+class FitVideoConstraint:
+    """A detector's constraint on fit videos (`perturbations.alarms.Alarm`): a video is flagged while its score is above the aim.
 
     Attributes:
-        tower: where the videos are.
-        detector: that looks at them.
+        videos: that the detector looks at.
+        detector: the one to evade.
         binding: of the perturbation.
-        bearable: the share of flagged videos at which quieting them counts as much as the margin.
+        bearable: the share of flagged videos at which lowering their scores weighs as much as the margin.
+        aim: scores above it are to be lowered.
     """
 
-    tower: Watchtower
+    videos: PerturbedFitVideos
     detector: Detector
     binding: Binding
     bearable: float
+    aim: float
 
     def listen(self, delta: Tensor, step: int) -> Heard:
         leaf = delta.detach().requires_grad_()
-        followed, videos = self._flagged(leaf, step)
-        if not followed:
+        scores, videos = self._flagged(leaf, step)
+        if not scores:
             return Heard(torch.zeros_like(delta), 0.0)
-        total = torch.stack(followed).sum() + 0 * leaf.sum()  # a detector that cuts the gradient off gives zeros
+        total = torch.stack(scores).sum() + 0 * leaf.sum()  # a detector that cuts the gradient off gives zeros
         (gradient,) = torch.autograd.grad(total, leaf)
-        return Heard(gradient, len(followed) / videos)
+        return Heard(gradient, len(scores) / videos)
 
     def cost(self, delta: Tensor, step: int) -> float:
         """A flagged video costs as much as a clip that is done gains, and more by its score."""
         with torch.no_grad():
-            followed, videos = self._flagged(delta, step)
-        return ENOUGH * sum(1 + float(one) for one in followed) / videos
+            scores, videos = self._flagged(delta, step)
+        return ENOUGH * sum(1 + float(one) for one in scores) / videos
 
     def _flagged(self, delta: Tensor, step: int) -> tuple[list[Tensor], int]:
-        """The scores to follow of the step's flagged videos, and how many videos it has."""
-        aim = self.tower.operating_point(self.detector).aim
-        numbers = self.tower.company(self.detector, step)
-        evidence = [self.detector.examine(self.tower.show(one, delta, self.binding)) for one in numbers]
-        found = []
+        """What is followed of the scores of the step's flagged videos, and how many videos it has."""
+        numbers = self.videos.step_videos(self.detector, step)
+        evidence = [self.detector.examine(self.videos.perturbed(one, delta, self.binding)) for one in numbers]
+        scores = []
         for place, mine in enumerate(evidence):
             others = evidence[:place] + evidence[place + 1 :] if self.detector.others else []
-            if float(self.detector.score(mine.detach(), [one.detach() for one in others])) > aim:
-                found.append(self.detector.follow(mine, others))
-        return found, len(numbers)
+            if float(self.detector.score(mine.detach(), [one.detach() for one in others])) > self.aim:
+                scores.append(self.detector.follow(mine, others))
+        return scores, len(numbers)
 
 
-def _most_others(detector: Detector) -> int:
-    return min(detector.others, COMPANY - 1)
+def _others_at_most(detector: Detector) -> int:
+    return min(detector.others, MOST_STEP_VIDEOS - 1)

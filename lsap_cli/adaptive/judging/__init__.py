@@ -1,0 +1,1 @@
+"""From rows and records to ladders with their minimum, checks and budget curves."""

@@ -1,0 +1,1 @@
+"""From an attacker to a perturbation: learned on fit videos, resumable."""

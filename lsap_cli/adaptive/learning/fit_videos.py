@@ -1,0 +1,106 @@
+"""What all attackers of a run learn from: decoded fit videos, the classifier, samplers and an objective."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.selection import Skipped, skip
+from lsap_cli.datasets.splits import overlap
+from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.errors import LsapError
+from lsap_cli.learning.task import FITTED
+from lsap_cli.runs import Run
+from lsap_cli.specs import build_samplers
+from lsap_cli.video.reading import UnreadableVideo
+from perturbations.objectives import Objective
+from perturbations.samplers import Sampler
+
+MEMORY = 4 * 2**30  # bytes of frames; more goes to disk
+MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class FitVideos:
+    """Videos that attackers learn from.
+
+    Attributes:
+        videos: listed, not read yet.
+        source: what the user called them.
+        skipped: the command's list of videos that are left out; unreadable ones are appended to it.
+    """
+
+    videos: Sequence[Video]
+    source: str
+    skipped: Skipped
+
+
+@dataclass(frozen=True)
+class LearningSetup:
+    """What all attackers have in common.
+
+    Attributes:
+        classifier: on its device.
+        videos: decoded, at least one.
+        samplers: that are learned through.
+        objective: what attackers want.
+        seed: of everything that is drawn.
+    """
+
+    classifier: Classifier
+    videos: Sequence[StoredVideo]
+    samplers: Sequence[Sampler]
+    objective: Objective
+    seed: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.classifier.mean.device
+
+
+@contextmanager
+def learning_setup(
+    fit: FitVideos, classifier: Classifier, objective: Objective, seed: int, run: Run
+) -> Iterator[LearningSetup]:
+    """Decodes the fit videos and holds their frames until the block ends.
+
+    Args:
+        fit: the videos.
+        classifier: on its device.
+        objective: what attackers want.
+        seed: of everything that is drawn.
+        run: gets events.
+
+    Raises:
+        LsapError: if none of the videos can be used.
+    """
+    workers = max(1, min(torch.get_num_threads(), MOST_WORKERS))
+    with FrameStore(classifier.geometry.shrink, MEMORY, workers) as store:
+        videos = _decode(store, fit, run)
+        samplers = list(build_samplers((classifier.sampler_spec, *FITTED)).values())
+        yield LearningSetup(classifier, videos, samplers, objective, seed)
+
+
+def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
+    """Names of videos that are, by content or recording, among those that attackers learn from (law 5)."""
+    used: list[Mapping[str, str]] = [
+        {"name": one.name, "group": one.group, "sha256": content_hash(one.path)} for one in fit if one.path.is_file()
+    ]
+    return overlap(videos, {"videos": used})
+
+
+def _decode(store: FrameStore, fit: FitVideos, run: Run) -> list[StoredVideo]:
+    run.event("stage", name="decoding the videos to learn from", videos=len(fit.videos))
+    usable: list[StoredVideo] = []
+    for video, stored in store.load(fit.videos):
+        if isinstance(stored, UnreadableVideo):
+            skip(run, fit.skipped, video, stored)
+            continue
+        usable.append(stored)
+        run.event("video", path=video.name, frames=len(stored.times))
+    if not usable:
+        raise LsapError(f"none of the {len(fit.videos)} videos in --fit {fit.source} can be used", 1)
+    return usable

@@ -1,0 +1,138 @@
+"""The learner of a run: each attacker learns on the fit videos, as `generate` does, through the defense that it knows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from defenses import Defense
+from defenses.base import CorpusDefense
+from defenses.chain import student
+from defenses.detectors import Detector
+from lsap_cli.adaptive.learning.detector_constraint import (
+    FitThreshold,
+    FitVideoConstraint,
+    PerturbedFitVideos,
+)
+from lsap_cli.adaptive.learning.fit_videos import LearningSetup
+from lsap_cli.adaptive.planning.attackers import Attacker
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
+from lsap_cli.classifiers.labels import slug
+from lsap_cli.errors import LsapError
+from lsap_cli.learning.batches import BatchSource, as_problem, clean_predictions, size_of_delta
+from lsap_cli.learning.fitted_defense import Crowd
+from lsap_cli.learning.schedule import Schedule, run_learning, starting_state
+from lsap_cli.runs import Run
+from perturbations import Binding, Perturbation
+from perturbations.augment import Augmentation
+from perturbations.problem import Problem
+
+LOW_FREQUENCY_SIZE = 8  # a low-frequency pattern has this part of the network's height and width
+CLIPS = 4  # of a batch, as in generate
+FOLDER = "attackers"
+
+
+class AttackerLearner:
+    """Learns the perturbations of attackers, one after the other; what is learned is kept in the run folder.
+
+    It owns what attackers share: the clean predictions of the fit videos, fitted defenses, thresholds of detectors.
+
+    Args:
+        setup: what all attackers have in common.
+        run: gets events; its folder gets the learned perturbations.
+        resume: take what an earlier part of the run has learned.
+    """
+
+    def __init__(self, setup: LearningSetup, run: Run, resume: bool = False) -> None:
+        self.setup, self.run, self.resume = setup, run, resume
+        self._network = InstrumentedClassifier(setup.classifier)
+        self._clean = clean_predictions(setup.classifier, setup.videos, setup.seed, CLIPS)
+        self._detector_videos = PerturbedFitVideos(setup.classifier, self._network, setup.videos, setup.seed)
+        self._fitted: dict[tuple[CorpusDefense, Binding], Crowd] = {}
+        self._folder = run.folder / FOLDER
+        self._folder.mkdir(exist_ok=True)
+
+    def learn(self, attacker: Attacker) -> Perturbation:
+        """The attacker's perturbation; one that an earlier part of the run has finished is loaded."""
+        path = self.path(attacker, ".safetensors")
+        if self.resume and path.exists():
+            return Perturbation.load(path)
+        self.run.event("stage", name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None)
+        problem = self.problem(attacker)
+        state_path = path.with_suffix(".state")
+        try:
+            state = starting_state(state_path, problem.shape, self.resume)
+            if attacker.start is not None and not state.steps:
+                state.delta = attacker.start.resized(*problem.shape[2:])
+            state.move(self.setup.device)
+            schedule = Schedule(attacker.steps, None)
+            run_learning(problem, attacker.attack, state, schedule, None, state_path, self.run, member=attacker.name)
+        except ValueError as error:
+            raise LsapError(f"{attacker.name}: {error}", 1) from None
+        record = attacker.record() | {"seed": self.setup.seed, "classifier": {"name": self.setup.classifier.name}}
+        learned = Perturbation(state.delta.cpu(), attacker.binding, attacker.budget, record)
+        partial = path.with_suffix(".partial")
+        learned.save(partial)
+        partial.replace(path)
+        state_path.unlink()
+        return learned
+
+    def problem(self, attacker: Attacker) -> Problem:
+        """The optimization problem of an attacker."""
+        setup = self.setup
+        source = BatchSource(
+            videos=setup.videos,
+            clean_predictions=self._clean,
+            samplers=setup.samplers,
+            frames=setup.classifier.frames,
+            geometry=setup.classifier.geometry,
+            binding=attacker.binding,
+            delta_size=self._delta_size(attacker),
+            augmentation=Augmentation(),
+            clips=CLIPS,
+            seed=setup.seed,
+            device=setup.device,
+            defenses=(attacker.defense,),
+            draws=attacker.draws,
+            crowd=self.fitted_defense(attacker.defense, attacker.binding),
+        )
+        problem = as_problem(source, self._network, setup.objective, attacker.budget, CLIPS, self.run)
+        if attacker.detector is None:
+            return problem
+        constraint = FitVideoConstraint(
+            self._detector_videos,
+            attacker.detector,
+            attacker.binding,
+            attacker.tolerated_share,
+            self.detector_threshold(attacker.detector).aim,
+        )
+        return replace(problem, alarm=constraint)
+
+    def detector_threshold(self, detector: Detector) -> FitThreshold:
+        """A detector's threshold, from the clean fit videos.
+
+        Raises:
+            LsapError: if they are too few for it.
+        """
+        return self._detector_videos.threshold(detector)
+
+    def fitted_defense(self, defense: Defense | None, binding: Binding) -> Crowd | None:
+        """A defense that is fitted on the videos that it defends, fitted on the fit videos; None for other defenses."""
+        part = None if defense is None else student(defense)
+        if part is None:
+            return None
+        key = (part, binding)
+        if key not in self._fitted:
+            setup = self.setup
+            self._fitted[key] = Crowd.of(
+                part, setup.videos, setup.classifier.geometry, binding, setup.seed, setup.device
+            )
+        return self._fitted[key]
+
+    def path(self, attacker: Attacker, ending: str) -> Path:
+        """A file of the attacker in the run folder."""
+        return self._folder / f"{slug(f'{self.setup.classifier.name} {attacker.name}')}{ending}"
+
+    def _delta_size(self, attacker: Attacker) -> tuple[int, int]:
+        height, width = size_of_delta(self.setup.classifier.geometry)
+        if not attacker.low_frequency:
+            return height, width
+        return max(1, height // LOW_FREQUENCY_SIZE), max(1, width // LOW_FREQUENCY_SIZE)

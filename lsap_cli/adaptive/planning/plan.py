@@ -1,0 +1,200 @@
+"""All attacks that a `defend` run learns, in order: ladders of defenses and of detectors, then budget curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from defenses import Defense
+from defenses.detectors import Detector
+from lsap_cli.adaptive.planning.attackers import Attacker, bare_model_attacker
+from lsap_cli.adaptive.planning.defense_ladders import (
+    DefenseLadderPlan,
+    LadderSettings,
+    defenses_by_attack,
+    plan_defense_ladder,
+    undefended,
+)
+from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, plan_detector_ladder
+from lsap_cli.evaluation.rows import NO_DEFENSE
+from perturbations import Budget, Perturbation
+
+LARGE = 8  # times epsilon: a budget at which every defense should fail, for the checks
+
+
+@dataclass(frozen=True)
+class GivenAttack:
+    """The perturbation that is evaluated, and its noise control, as attacks.
+
+    Attributes:
+        name: in the rows.
+        perturbation: whose budget and binding adaptive attackers get.
+        noise: name of the noise control in the rows.
+    """
+
+    name: str
+    perturbation: Perturbation
+    noise: str
+
+
+@dataclass(frozen=True)
+class AdaptiveRequest:
+    """What a run asks of adaptive attackers.
+
+    Attributes:
+        given: the perturbation that is evaluated.
+        steps: of learning, for each attacker.
+        ladders: whether every defense and detector gets its ladder.
+        epsilons: of the budget curve.
+        draws: of random defenses, for each clip of a step; rising.
+    """
+
+    given: GivenAttack
+    steps: int
+    ladders: bool = True
+    epsilons: tuple[Fraction, ...] = ()
+    draws: tuple[int, ...] = ()
+
+    @property
+    def ladder_settings(self) -> LadderSettings:
+        return LadderSettings(self.given.perturbation, self.steps, self.draws)
+
+
+@dataclass(frozen=True)
+class NoiseControl:
+    """Noise of a budget of its own, drawn in the run."""
+
+    name: str
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class PlannedBudget:
+    """One point of a budget curve: an attack of a defense, and the noise beside it."""
+
+    budget: Budget
+    spec: str
+    attack: str
+    noise: str
+    knows_defense: bool
+
+
+@dataclass(frozen=True)
+class AdaptivePlan:
+    """All attacks of a run.
+
+    Attributes:
+        defense_ladders: one a defense, the first being that of no defense; empty where none was asked for.
+        detector_ladders: one a detector; empty likewise.
+        curve: the points of all budget curves.
+        curve_attacks: noise controls and attackers of the curve that are on no ladder, in order.
+        restricted: the specs behind which an attack is judged, for attacks that are not judged behind all defenses.
+    """
+
+    defense_ladders: tuple[DefenseLadderPlan, ...] = ()
+    detector_ladders: tuple[DetectorLadderPlan, ...] = ()
+    curve: tuple[PlannedBudget, ...] = ()
+    curve_attacks: tuple[Attacker | NoiseControl, ...] = ()
+    restricted: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def attackers(self) -> list[Attacker]:
+        """All that learn in the run, in order."""
+        of_defenses = [one for ladder in self.defense_ladders for one in ladder.attackers]
+        of_detectors = [one for ladder in self.detector_ladders for one in ladder.attackers]
+        return of_defenses + of_detectors + [one for one in self.curve_attacks if isinstance(one, Attacker)]
+
+    def rung(self, attack: str, spec: str) -> str | None:
+        """The rung that an attack is on the ladder of a defense; None: it is on none."""
+        for ladder in self.defense_ladders:
+            if ladder.spec == spec:
+                return next((one.rung for one in ladder.rungs if one.attack == attack), None)
+        return None
+
+    @property
+    def undefended_base(self) -> Attacker | None:
+        """The attacker that learns against the bare model; None without ladders."""
+        return undefended(self.defense_ladders).base if self.defense_ladders else None
+
+
+def plan_adaptive(
+    request: AdaptiveRequest, defenses: Mapping[str, Defense | None], detectors: Mapping[str, Detector]
+) -> AdaptivePlan:
+    """The attacks of a run.
+
+    Args:
+        request: what is asked.
+        defenses: by spec; the first being none.
+        detectors: by spec.
+    """
+    if not request.ladders:
+        return _with_curve(
+            AdaptivePlan(), request, [(bare_model_attacker(request.given.perturbation, request.steps), tuple(defenses))]
+        )
+    defense_ladders = _defense_ladders(request, defenses)
+    base = undefended(defense_ladders).base
+    detector_ladders = tuple(
+        plan_detector_ladder(spec, detector, [request.given.name, base.name], request.ladder_settings)
+        for spec, detector in detectors.items()
+    )
+    restricted = {
+        attack: specs for attack, specs in defenses_by_attack(defense_ladders).items() if attack != request.given.name
+    }
+    # Attackers of a detector are judged on the bare model, with the detector beside it.
+    restricted |= {one.name: [NO_DEFENSE] for ladder in detector_ladders for one in ladder.attackers}
+    plan = AdaptivePlan(defense_ladders, detector_ladders, restricted=restricted)
+    first, *others = sorted(defense_ladders, key=lambda ladder: ladder.spec != NO_DEFENSE)
+    return _with_curve(plan, request, [(ladder.base, (ladder.spec,)) for ladder in (first, *others)])
+
+
+def _defense_ladders(request: AdaptiveRequest, defenses: Mapping[str, Defense | None]) -> tuple[DefenseLadderPlan, ...]:
+    """One a defense. What is learned against the bare model is also on rung A0 of every defense."""
+    ladders: list[DefenseLadderPlan] = []
+    transferred = [request.given.name]
+    for spec, defense in defenses.items():
+        ladder = plan_defense_ladder(spec, defense, transferred, request.ladder_settings)
+        if defense is None:
+            transferred = [request.given.name, ladder.base.name]
+        ladders.append(ladder)
+    return tuple(ladders)
+
+
+def _with_curve(
+    plan: AdaptivePlan, request: AdaptiveRequest, bases: Sequence[tuple[Attacker, tuple[str, ...]]]
+) -> AdaptivePlan:
+    """The plan with the budget curves: through each defense where attackers know it, else against the bare model.
+
+    Args:
+        plan: without curves.
+        request: what is asked.
+        bases: attackers whose budget is varied, each with the specs behind which it is judged.
+    """
+    given = request.given.perturbation
+    on_ladders = {one.name for one in plan.attackers}
+    restricted = dict(plan.restricted)
+    points: list[PlannedBudget] = []
+    attacks: list[Attacker | NoiseControl] = []
+    for budget in _budgets(request):
+        noise = request.given.noise
+        if budget != given.budget:
+            noise = f"noise {budget.epsilon_text}"
+            attacks.append(NoiseControl(noise, budget))
+        for base, specs in bases:
+            attacker = base
+            if budget != given.budget or base.name not in on_ladders:
+                condition = base.name[base.name.index("(") :]
+                attacker = replace(base, budget=budget, name=f"epsilon {budget.epsilon_text} {condition}")
+                attacks.append(attacker)
+                if request.ladders:
+                    restricted[attacker.name] = list(specs)
+            knows = base.defense is not None
+            points += [PlannedBudget(budget, spec, attacker.name, noise, knows) for spec in specs]
+    return replace(plan, curve=tuple(points), curve_attacks=tuple(attacks), restricted=restricted)
+
+
+def _budgets(request: AdaptiveRequest) -> list[Budget]:
+    """Of the curve; where there are ladders, their budget and a large one for the checks, too."""
+    budget = request.given.perturbation.budget
+    epsilons = set(request.epsilons)
+    if request.ladders:
+        epsilons |= {budget.epsilon, min(Fraction(1), LARGE * budget.epsilon)}
+    return [Budget(budget.norm, epsilon) for epsilon in sorted(epsilons)]
