@@ -35,9 +35,8 @@ from lsap_cli.learning.batches import BatchSource, as_problem, size_of_delta
 from lsap_cli.learning.task import FITTED
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
-from lsap_cli.specs import build, build_samplers
+from lsap_cli.specs import build_attack, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
-from perturbations.attacks import ATTACKS
 from perturbations.augment import Augmentation
 from perturbations.learn import State, learn
 from perturbations.objectives import Untargeted
@@ -83,7 +82,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         videos = list_videos(options.videos, classifier.labels).videos[: options.most_videos]
         stored = [one for _, one in store.load(videos) if isinstance(one, StoredVideo)]
         store_bytes = store.cost.memory_bytes
-        attack = build(options.attack, ATTACKS, "attack")
+        attack = build_attack(options.attack)
         source = batches(classifier, stored, parse_binding(attack.binding), options.batch, device)
 
         def draw(step: int) -> Batch:

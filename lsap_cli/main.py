@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lsap_cli.commands import apply, dashboard, defend, demo, generate, models, report
+from lsap_cli.commands.help import NamingCommand
 from lsap_cli.errors import LsapError
 
 app = typer.Typer(
@@ -33,9 +34,9 @@ def options(
     """
 
 
-app.command("generate")(generate.command)
-app.command("apply")(apply.command)
-app.command("defend")(defend.command)
+app.command("generate", cls=NamingCommand)(generate.command)
+app.command("apply", cls=NamingCommand)(apply.command)
+app.command("defend", cls=NamingCommand)(defend.command)
 app.command("demo")(demo.command)
 app.command("dashboard")(dashboard.command)
 app.command("report")(report.command)

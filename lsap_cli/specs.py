@@ -9,17 +9,20 @@ list of defenses stands in brackets, with bars between them: `feature-squeezing:
 import re
 import types
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, Field, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from defenses import DEFENSES, Chain, Defense
-from defenses.certify import SMOOTHINGS, Smoothing
-from defenses.detectors import DETECTORS, Detector
+from defenses import Chain, Defense
+from defenses.certify import Smoothing
+from defenses.detectors import Detector
 from lsap_cli.errors import LsapError
+from lsap_cli.plugins import ATTACKS, DEFENSES, DETECTORS, SAMPLERS, SMOOTHINGS
 from perturbations import Perturbation
-from perturbations.samplers import SAMPLERS, Sampler
+from perturbations.attacks import Attack
+from perturbations.samplers import Sampler
 
 Thing = TypeVar("Thing")
 COMMAS_OUTSIDE_OF_BRACKETS = re.compile(r",(?![^\[]*\])")
@@ -60,6 +63,15 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
         raise LsapError(f"the {what} '{spec}': {error}") from None
 
 
+def build_attack(spec: str) -> Attack:
+    """An attack, which can be of an installed package.
+
+    Raises:
+        LsapError: see `build`.
+    """
+    return build(spec, ATTACKS, "attack")
+
+
 def build_defense(spec: str) -> Defense:
     """A defense, or several in a row with ` + ` between them.
 
@@ -95,12 +107,15 @@ def build_smoothing(spec: str) -> Smoothing:
 
 def describe(table: Mapping[str, type[Any]]) -> list[str]:
     """How each name of a table is written with its default settings."""
-    return [
-        ":".join([name, ",".join(f"{field.name}={_written(field.default)}" for field in _fields(kind))])
-        if _fields(kind)
-        else name
-        for name, kind in table.items()
-    ]
+    return [_described(name, table) for name in table]
+
+
+def _described(name: str, table: Mapping[str, type[Any]]) -> str:
+    try:
+        settings = ",".join(f"{field.name}={_written(field.default)}" for field in _fields(table[name]))
+    except LsapError:  # of an installed package, and broken: the list of the others is wanted all the same
+        return f"{name} (cannot be used)"
+    return f"{name}:{settings}" if settings else name
 
 
 def _fields(kind: type[Any]) -> list[Field[Any]]:
@@ -115,10 +130,18 @@ def _written(value: Any) -> str:
     if isinstance(value, Chain):
         return " + ".join(map(_written, value.members))
     if isinstance(value, Defense):
-        name = next(name for name, kind in DEFENSES.items() if kind is type(value))
+        name = _name_of(type(value))
         settings = ",".join(f"{field.name}={getattr(value, field.name)}" for field in _fields(type(value)))
         return f"{name}:{settings}" if settings else name
     return str(value)
+
+
+def _name_of(kind: type[Defense]) -> str:
+    for name in DEFENSES:
+        with suppress(LsapError):
+            if DEFENSES[name] is kind:
+                return name
+    return kind.__name__  # a class of one's own that no table lists
 
 
 def _value(text: str, wanted: Any) -> Any:

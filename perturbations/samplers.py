@@ -151,7 +151,14 @@ class RandomFrames:
         return torch.randperm(len(times), generator=generator)[:frames].sort().values
 
 
-SAMPLERS: dict[str, type[Sampler]] = {kind.name: kind for kind in (Uniform, Segments, Dense, Rate, RandomFrames)}
+SAMPLERS: dict[str, type[Sampler]] = {
+    "uniform": Uniform,
+    "segments": Segments,
+    "dense": Dense,
+    "rate": Rate,
+    "random": RandomFrames,
+}
+"""Every sampler, by the name that a user writes."""
 
 
 def lengthened(times: Tensor, frames: int) -> Tensor:

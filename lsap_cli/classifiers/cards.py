@@ -17,8 +17,8 @@ from torch import nn
 from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.errors import LsapError
+from lsap_cli.plugins import SAMPLERS
 from lsap_cli.specs import build
-from perturbations.samplers import SAMPLERS
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "": ("name", "factory", "weights", "labels", "input", "sampling", "output"),

@@ -1,5 +1,7 @@
 """The classifiers that need no file, by name. No torch here: `lsap models` answers at once."""
 
+from lsap_cli.plugins import added_models, origin
+
 ZOO = {
     "r3d_18": 16,
     "mc3_18": 16,
@@ -16,9 +18,10 @@ DEMO = "demo"
 
 
 def known_models() -> list[tuple[str, str]]:
-    """(spec, what it is)."""
+    """(spec, what it is) of lsap's own models and of those that installed packages add."""
     about = "Kinetics-400; weights are downloaded once, or given with :weights=FILE"
     return [
         (DEMO, "8 kinds of motion; comes with lsap"),
         *((PREFIX + name, f"{frames} frames, {about}") for name, frames in ZOO.items()),
+        *((name, "of " + " and of ".join(map(origin, points))) for name, points in added_models().items()),
     ]

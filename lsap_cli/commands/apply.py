@@ -16,7 +16,7 @@ def command(
     videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list")],
     out: Annotated[Path, typer.Argument(help="a new folder; the videos' tree is mirrored in it")],
     codec: Annotated[
-        str, typer.Option(help="ffv1, x264rgb and png are lossless; h264:crf=23, h265, vp9 and av1 are not")
+        str, typer.Option(help="{codecs}, with settings as in h264:crf=23; ffv1, x264rgb and png are lossless")
     ] = "ffv1",
     workers: Annotated[int, typer.Option(min=1, max=256, help="files written at a time")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="go on in a folder that was begun")] = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type
 
 import typer
 
+from lsap_cli.commands.help import with_names
 from lsap_cli.errors import LsapError
 from lsap_cli.runs.run import default_folder
 
@@ -120,7 +121,7 @@ def _fields(function: Callable[..., None]) -> "Iterator[Field]":
         default = parameter.default
         required = default is inspect.Parameter.empty
         text = "" if required or default is None or default is False else str(default)
-        yield Field(name, flag, _kind(name, kind), text, info.help or "", required)
+        yield Field(name, flag, _kind(name, kind), text, with_names(info.help or ""), required)
 
 
 def _kind(name: str, annotation: Any) -> "FieldKind":

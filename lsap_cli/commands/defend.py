@@ -27,30 +27,31 @@ def command(
     videos: Annotated[Path, typer.Argument(help="clean videos: a folder (sub-folders named by label) or a CSV list")],
     model: Annotated[
         list[str],
-        typer.Option("--model", help="a model card, torchvision:NAME, or demo; more of them: the transfer matrix"),
+        typer.Option("--model", help="a model card, or one of: {models}; more of them: the transfer matrix"),
     ],
     perturbed: Annotated[Path | None, typer.Option(help="the folder that lsap apply wrote for these videos")] = None,
     perturbation: Annotated[
         list[Path] | None,
         typer.Option(help="a perturbation file, added in memory instead; more of other seeds: the spread over seeds"),
     ] = None,
-    sampler: Annotated[list[str] | None, typer.Option(help="repeat for several (default: the model's own)")] = None,
+    sampler: Annotated[
+        list[str] | None, typer.Option(help="{samplers}; repeat for several (default: the model's own)")
+    ] = None,
     defense: Annotated[
         list[str] | None,
         typer.Option(
-            help='such as "jpeg:quality=50 + temporal-mean"; repeat for several; none for no defense (default: five plain ones)'
+            help='{defenses}; with settings and in a row, as in "jpeg:quality=50 + temporal-mean"; repeat for several; '
+            "none for no defense (default: five plain ones)"
         ),
     ] = None,
-    detector: Annotated[
-        list[str] | None, typer.Option(help='such as "corpus-residual"; repeat for several (default: none)')
-    ] = None,
+    detector: Annotated[list[str] | None, typer.Option(help="{detectors}; repeat for several (default: none)")] = None,
     draws: Annotated[int, typer.Option(min=1, help="how often a random defense is drawn for each video")] = 5,
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="also clean videos under natural corruptions, at five severities")
     ] = False,
     certify: Annotated[
         list[str] | None,
-        typer.Option(help='such as "flicker:sigma=0.1" or "pixels"; repeat for several (default: none)'),
+        typer.Option(help="{smoothings}; with settings as in flicker:sigma=0.1; repeat for several (default: none)"),
     ] = None,
     adaptive: Annotated[
         bool,

@@ -33,8 +33,7 @@ def command(
     attack: Annotated[
         str,
         typer.Option(
-            help="lsap, uap, sgd-uap, fgsm, ifgsm, cw, dup, flicker, u3d, btc, gd-uap, sparse, append or random-search, "
-            "with settings as in lsap:together=0.3",
+            help="{attacks}; with settings as in lsap:together=0.3",
             rich_help_panel=METHOD,
         ),
     ] = "lsap",
@@ -43,7 +42,7 @@ def command(
     binding: Annotated[
         str | None,
         typer.Option(
-            help="constant, cyclic:P, relative:P, append:P, or slot:P (comparison only) (default: the attack's)"
+            help="{bindings}; all but constant with a number of slots, as in cyclic:4 (default: the attack's)"
         ),
     ] = None,
     target: Annotated[
@@ -60,17 +59,18 @@ def command(
         typer.Option(min=1, help="learn from this many fixed clips of each video (LSAP: 40)", rich_help_panel=METHOD),
     ] = None,
     sampler: Annotated[
-        list[str] | None, typer.Option(help="sampler to learn through; repeat for several (default: five)")
+        list[str] | None, typer.Option(help="{samplers}: to learn through; repeat for several (default: five)")
     ] = None,
     through: Annotated[
         list[str] | None,
         typer.Option(help="defense or codec to learn through, such as jpeg:quality=75; repeat for several"),
     ] = None,
     update: Annotated[
-        str | None, typer.Option(help="of lsap: momentum, apg, pgd, sgd or adam", rich_help_panel=METHOD)
+        str | None, typer.Option(help="the attack's setting update, as in lsap:update=NAME", rich_help_panel=METHOD)
     ] = None,
     coherence: Annotated[
-        str | None, typer.Option(help="of lsap, over time: keep, break or off", rich_help_panel=METHOD)
+        str | None,
+        typer.Option(help="the attack's setting coherence, as in lsap:coherence=NAME", rich_help_panel=METHOD),
     ] = None,
     layer: Annotated[
         str | None,

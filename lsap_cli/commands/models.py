@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from lsap_cli.commands.help import NamingCommand
 from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running
 
 app = typer.Typer(
     help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
 )
-Spec = Annotated[str, typer.Argument(help="a model card, torchvision:NAME, or demo")]
+Spec = Annotated[str, typer.Argument(help="a model card, or one of: {models}")]
 
 
 @app.callback()
@@ -32,7 +33,7 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
     print(f"{'path/to/model.toml':26} your own network: see docs/model-card.md")
 
 
-@app.command("show")
+@app.command("show", cls=NamingCommand)
 def show(spec: Spec, as_json: Json = False) -> None:
     """Explain one classifier: what it takes, how it samples, its classes.
 
@@ -54,7 +55,7 @@ def show(spec: Spec, as_json: Json = False) -> None:
         print(f"{name:14} {text}")
 
 
-@app.command("check")
+@app.command("check", cls=NamingCommand)
 def check(
     spec: Spec,
     videos: Annotated[Path | None, typer.Argument(help="labelled videos, for top-1 and top-5")] = None,

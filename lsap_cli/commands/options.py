@@ -17,7 +17,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import default_folder
 
-Model = Annotated[str, typer.Option("--model", help="a model card (model.toml), torchvision:NAME, or demo")]
+Model = Annotated[str, typer.Option("--model", help="a model card (model.toml), or one of: {models}")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
 RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]

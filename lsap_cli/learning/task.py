@@ -15,9 +15,9 @@ from lsap_cli.errors import LsapError
 from lsap_cli.learning.process_group import own_device
 from lsap_cli.learning.training_videos import LearnFrom
 from lsap_cli.runs import Run
-from lsap_cli.specs import build, build_defense, build_samplers
+from lsap_cli.specs import build_attack, build_defense, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
-from perturbations.attacks import ATTACKS, Attack
+from perturbations.attacks import Attack
 from perturbations.attacks.lsap import Lsap
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.samplers import Sampler
@@ -77,7 +77,7 @@ class Task:
 
 
 def make_task(settings: Settings, run: Run) -> Task:
-    attack = build(settings.attack, ATTACKS, "attack")
+    attack = build_attack(settings.attack)
     try:
         budget = Budget(settings.norm, parse_epsilon(settings.epsilon))  # type: ignore[arg-type]  # Budget checks it
         binding = parse_binding(settings.binding or attack.binding)

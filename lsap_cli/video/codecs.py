@@ -243,8 +243,15 @@ class Av1Codec:
 
 
 CODECS: dict[str, type[Codec]] = {
-    kind.name: kind for kind in (Ffv1Codec, H264RgbCodec, PngCodec, H264Codec, H265Codec, Vp9Codec, Av1Codec)
+    "ffv1": Ffv1Codec,
+    "x264rgb": H264RgbCodec,
+    "png": PngCodec,
+    "h264": H264Codec,
+    "h265": H265Codec,
+    "vp9": Vp9Codec,
+    "av1": Av1Codec,
 }
+"""Every codec, by the name that a user writes; it is the class's own `name`, too."""
 
 
 def _lossy_bytes(at_default: float, coarser: float) -> float:

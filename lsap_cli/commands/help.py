@@ -1,0 +1,42 @@
+"""Help texts whose lists of names are made from the tables, when somebody reads them.
+
+A help text holds `{attacks}`, `{defenses}` and so on. Nothing is read before a command's own --help is asked for.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from typer import Context
+from typer.core import TyperCommand
+
+from lsap_cli import plugins
+
+TABLES: dict[str, Callable[[], Iterable[str]]] = {
+    "models": lambda: ("torchvision:NAME", "demo", *plugins.added_models()),
+    "attacks": lambda: plugins.ATTACKS,
+    "defenses": lambda: plugins.DEFENSES,
+    "detectors": lambda: plugins.DETECTORS,
+    "samplers": lambda: plugins.SAMPLERS,
+    "smoothings": lambda: plugins.SMOOTHINGS,
+    "codecs": plugins.codec_names,
+    "bindings": plugins.binding_names,
+}
+PLACE = re.compile(r"\{(" + "|".join(TABLES) + r")\}")
+
+
+def with_names(text: str) -> str:
+    """A help text with the names of the tables in it."""
+    return PLACE.sub(lambda match: ", ".join(TABLES[match.group(1)]()), text)
+
+
+class NamingCommand(TyperCommand):
+    """A command whose help text names what is there, that of installed packages included."""
+
+    def format_help(self, ctx: Context, formatter: Any) -> None:
+        # The formatter is of a private class of typer.
+        for parameter in self.params:
+            text = getattr(parameter, "help", None)
+            if text:
+                parameter.help = with_names(text)  # type: ignore[attr-defined]  # it has one
+        super().format_help(ctx, formatter)
