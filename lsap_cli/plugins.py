@@ -180,7 +180,7 @@ def names_in_source(module: str, variable: str) -> tuple[str, ...]:
         if any(isinstance(target, ast.Name) and target.id == variable for target in targets):
             value = node.value  # type: ignore[attr-defined]  # an assignment, as its targets say
             keys = value.keys if isinstance(value, ast.Dict) else getattr(getattr(value, "slice", None), "elts", [])
-            names = tuple(key.value for key in keys if isinstance(key, ast.Constant))
+            names = tuple(str(key.value) for key in keys if isinstance(key, ast.Constant))
             if names and len(names) == len(keys):
                 return names
     raise LookupError(f"{path} has no {variable} whose names are written out")

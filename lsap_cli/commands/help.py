@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from typer import Context
 from typer.core import TyperCommand
 
 from lsap_cli import plugins
@@ -33,8 +32,7 @@ def with_names(text: str) -> str:
 class NamingCommand(TyperCommand):
     """A command whose help text names what is there, that of installed packages included."""
 
-    def format_help(self, ctx: Context, formatter: Any) -> None:
-        # The formatter is of a private class of typer.
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # typer keeps the classes of both to itself
         for parameter in self.params:
             text = getattr(parameter, "help", None)
             if text:
