@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from defenses import Defense
+from defenses import Clip, Defense
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.resolve import load_classifier
@@ -130,7 +130,7 @@ def run_bare(judge: Judge, video: Video, bare: Cost) -> None:
     chosen = [judge.choose(video, sampler, reel.times) for sampler in judge.samplers.values()]
     wanted = torch.cat([indices.flatten() for indices in chosen]).unique()
     defenses = {
-        spec: None if one is None else one.drawn(seeded(judge.seed, "draw", spec, video.name, 0))
+        spec: None if one is None else one.draw(seeded(judge.seed, "draw", spec, video.name, 0))
         for spec, one in judge.defenses.items()
     }
     at_once = judge.frames_at_once(reel.height, reel.width)
@@ -157,7 +157,7 @@ def defended(defense: Defense | None, native: Tensor, have: Tensor, wanted: Tens
     rows = torch.searchsorted(have, defense.needs(wanted, count))
     ready = native[rows].float() / 255
     with bare.of("transform"):
-        made = defense.defend(ready, have[rows], wanted, count)
+        made = defense.defend(Clip(ready, have[rows], count), wanted)
     return (made * 255).round().to(torch.uint8)
 
 

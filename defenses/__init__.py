@@ -2,6 +2,7 @@
 
 from defenses.base import Defense
 from defenses.chain import Chain
+from defenses.clip import Clip
 from defenses.compression import H264, H265, Av1, Jpeg, Vp9
 from defenses.randomized import Barrage, RandomNoise, ResizePad
 from defenses.reordering import TemporalDrop, TemporalFreeze, TemporalInterpolation, TemporalShuffle
@@ -38,4 +39,4 @@ DEFENSES: dict[str, type[Defense]] = {
 }
 """Every defense, by the name that a user writes."""
 
-__all__ = ["DEFENSES", "Chain", "Defense"]
+__all__ = ["DEFENSES", "Chain", "Clip", "Defense"]

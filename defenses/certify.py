@@ -15,7 +15,7 @@ import torch
 from scipy.stats import beta, binomtest, norm
 from torch import Generator, Tensor
 
-from defenses.base import bad_setting
+from defenses.settings import bad_setting
 
 Classify = Callable[[Tensor], Tensor]
 """(B, T, 3, H, W) clips, which can leave [0, 1] -> (B,) int64 labels."""

@@ -1,15 +1,18 @@
 """Several defenses, one after the other."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from torch import Generator, Tensor
 
-from defenses.adaptive import StraightThrough
-from defenses.base import CorpusDefense, Defense, Frames, Gradient
-
-WIDEST_LAST: tuple[Frames, ...] = ("itself", "neighbors", "elsewhere", "stretch")
-FARTHEST_LAST: tuple[Gradient, ...] = ("true", "surrogate", "straight-through")
+from defenses.base import (
+    Defense,
+    FrameDependence,
+    GradientKind,
+    least_exact_gradient,
+    widest_dependence,
+)
+from defenses.clip import Clip
+from defenses.corpus import CorpusDefense
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,12 @@ class Chain(Defense):
         return all(member.deterministic for member in self.members)
 
     @property
-    def frames(self) -> Frames:
-        return max((member.frames for member in self.members), key=WIDEST_LAST.index)
+    def depends_on(self) -> FrameDependence:
+        return widest_dependence(self.members)
 
     @property
-    def gradient(self) -> Gradient:
-        return max((member.gradient for member in self.members), key=FARTHEST_LAST.index)
+    def gradient(self) -> GradientKind:
+        return least_exact_gradient(self.members)
 
     @property
     def passes_constant_in_time(self) -> bool:
@@ -57,38 +60,18 @@ class Chain(Defense):
             member.null_space for member in self.members
         )
 
-    def drawn(self, generator: Generator) -> Defense:
-        return replace(self, members=tuple(member.drawn(generator) for member in self.members))
+    def draw(self, generator: Generator) -> Defense:
+        return replace(self, members=tuple(member.draw(generator) for member in self.members))
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
         for member in reversed(self.members):
-            indices = member.needs(indices, frame_count)
+            indices = member.needs(indices, video_length)
         return indices
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        wanted = [indices]  # of each member, the last one first
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        requested = [indices]  # of each member, the last one first
         for member in reversed(self.members[1:]):
-            wanted.append(member.needs(wanted[-1], frame_count))
-        for member, made in zip(self.members, reversed(wanted), strict=True):
-            frames = member.defend(frames, have, made, frame_count)
-            have = made
-        return frames
-
-
-def student(defense: Defense) -> CorpusDefense | None:
-    """The part that must look at a set of videos first: the defense itself or a chain's first member; None: no part."""
-    if isinstance(defense, StraightThrough):
-        return student(defense.defense)
-    first = defense.members[0] if isinstance(defense, Chain) else defense
-    return first if isinstance(first, CorpusDefense) else None
-
-
-def taught(defense: Defense, evidence: Sequence[Tensor]) -> Defense:
-    """The defense with its `student` fitted on the evidence of videos."""
-    if isinstance(defense, StraightThrough):
-        return replace(defense, defense=taught(defense.defense, evidence))
-    part = student(defense)
-    if part is None:
-        return defense
-    fitted = part.fitted(evidence)
-    return replace(defense, members=(fitted, *defense.members[1:])) if isinstance(defense, Chain) else fitted
+            requested.append(member.needs(requested[-1], clip.video_length))
+        for member, made in zip(self.members[:-1], reversed(requested[1:]), strict=True):
+            clip = Clip(member.defend(clip, made), made, clip.video_length)
+        return self.members[-1].defend(clip, indices)

@@ -17,20 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from defenses.base import (
-    Defense,
-    FrameDefense,
-    Frames,
-    Gradient,
-    bad_setting,
-    check_indices,
-    each_once,
-    take,
-    wants_gradient,
-    with_gradient_of,
-)
+from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind
+from defenses.clip import Clip, check_indices, unique_indices
+from defenses.gradients import wants_gradient, with_gradient_of
 from defenses.priority import take_ordinary_priority
 from defenses.quantizing import flat_steps, jpeg_steps, pictures_stand_in, stretch_stand_in
+from defenses.settings import bad_setting
 
 Pixels = NDArray[np.uint8]
 os.environ.setdefault("SVT_LOG", "1")  # errors only: the AV1 encoder prints its whole configuration otherwise
@@ -51,7 +43,7 @@ class Jpeg(FrameDefense):
     quality: int = 75
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "surrogate"
+    gradient: ClassVar[GradientKind] = "surrogate"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
@@ -63,7 +55,7 @@ class Jpeg(FrameDefense):
         if not 1 <= self.quality <= 100:
             raise bad_setting("quality", self.quality, "a whole number from 1 to 100")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         pixels = to_pixels(frames)
         decoded = torch.empty(pixels.shape, dtype=torch.uint8)
         for picture, result in zip(pixels.numpy(), decoded.numpy(), strict=True):
@@ -91,8 +83,8 @@ class VideoCodec(Defense):
     """
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "stretch"
-    gradient: ClassVar[Gradient] = "surrogate"
+    depends_on: ClassVar[FrameDependence] = "stretch"
+    gradient: ClassVar[GradientKind] = "surrogate"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
@@ -123,25 +115,25 @@ class VideoCodec(Defense):
             raise bad_setting("stretch", self.stretch, "from 1 to 300 frames")
 
     @final
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        check_indices(indices, frame_count)
-        wanted = [torch.arange(*self._ends(number, frame_count)) for number in self._stretches(indices)]
-        return torch.cat([indices.new_empty(0), *wanted])
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        check_indices(indices, video_length)
+        whole = [self._stretch_indices(number, video_length) for number in self._stretches(indices)]
+        return torch.cat([indices.new_empty(0), *whole])
 
     @final
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        needed = self.needs(indices, frame_count)
-        coded = [frames[:0]]
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        needed = self.needs(indices, clip.video_length)
+        coded = [clip.frames[:0]]
         for number in self._stretches(indices):
-            coded.append(self._through(take(frames, have, torch.arange(*self._ends(number, frame_count)))))
-        return take(torch.cat(coded), needed, indices)
+            coded.append(self._through(clip.frames_at(self._stretch_indices(number, clip.video_length))))
+        return Clip(torch.cat(coded), needed, clip.video_length).frames_at(indices)
 
     def _stretches(self, indices: Tensor) -> list[int]:
-        numbers: list[int] = each_once(indices // self.stretch).tolist()
+        numbers: list[int] = unique_indices(indices // self.stretch).tolist()
         return numbers
 
-    def _ends(self, number: int, frame_count: int) -> tuple[int, int]:
-        return number * self.stretch, min((number + 1) * self.stretch, frame_count)
+    def _stretch_indices(self, number: int, video_length: int) -> Tensor:
+        return torch.arange(number * self.stretch, min((number + 1) * self.stretch, video_length))
 
     def _through(self, frames: Tensor) -> Tensor:
         values = to_frames(torch.from_numpy(through_video_codec(to_pixels(frames).numpy(), self)), frames)

@@ -8,22 +8,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-from defenses.base import (
-    Defense,
-    FrameDefense,
-    Frames,
-    Gradient,
-    RandomDefense,
-    bad_setting,
-    check_indices,
-    in_range,
-    take,
-    unique_frames,
-)
-from defenses.chain import FARTHEST_LAST, Chain
+from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind, RandomDefense
+from defenses.chain import Chain
+from defenses.clip import Clip, check_indices, unique_indices
 from defenses.compression import Jpeg
+from defenses.gradients import clamp_straight_through
 from defenses.reordering import TemporalShuffle
 from defenses.resampling import SpatialResample, resize
+from defenses.settings import bad_setting
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian
 from defenses.temporal import TemporalMean, TemporalMedian
 
@@ -41,8 +33,8 @@ class RandomNoise(RandomDefense):
 
     sigma: float = 0.04
 
-    frames: ClassVar[Frames] = "itself"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "itself"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = "A pattern of any kind passes, below the noise; it is hidden, not removed."
@@ -51,17 +43,18 @@ class RandomNoise(RandomDefense):
         if not 0 < self.sigma <= 1:
             raise bad_setting("sigma", self.sigma, "above 0 and at most 1")
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return unique_frames(indices, frame_count)
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        check_indices(indices, video_length)
+        return unique_indices(indices)
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        check_indices(indices, frame_count)
-        source = take(frames, have, indices)
-        seeds = torch.randint(2**31 - 1, (frame_count,), generator=self.generator())[indices].tolist()
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        check_indices(indices, clip.video_length)
+        source = clip.frames_at(indices)
+        seeds = torch.randint(2**31 - 1, (clip.video_length,), generator=self.generator())[indices].tolist()
         noise = [torch.randn(source.shape[1:], generator=Generator().manual_seed(seed)) for seed in seeds]
         if not noise:
             return source
-        return in_range(source + torch.stack(noise).to(source).mul_(self.sigma))
+        return clamp_straight_through(source + torch.stack(noise).to(source).mul_(self.sigma))
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ class ResizePad(RandomDefense, FrameDefense):
 
     smallest: float = 0.9
 
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = "A pattern that is the same after a small change of size and place: a smooth one."
@@ -85,7 +78,7 @@ class ResizePad(RandomDefense, FrameDefense):
         if not 0 < self.smallest < 1:
             raise bad_setting("smallest", self.smallest, "above 0 and below 1")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         scale, down, right = torch.rand(3, generator=self.generator(), dtype=torch.float64).tolist()
         height, width = frames.shape[-2:]
         share = self.smallest + (1 - self.smallest) * scale
@@ -105,14 +98,14 @@ def between(low: float, high: float, generator: Generator) -> float:
 GROUPS: dict[str, Callable[[Generator], Defense]] = {
     "jpeg": lambda generator: Jpeg(round(between(30, 90, generator))),
     "bits": lambda generator: BitDepth(round(between(3, 6, generator))),
-    "noise": lambda generator: RandomNoise(between(0.01, 0.06, generator)).drawn(generator),
+    "noise": lambda generator: RandomNoise(between(0.01, 0.06, generator)).draw(generator),
     "gaussian": lambda generator: SpatialGaussian(between(0.4, 1.5, generator)),
     "median": lambda _: SpatialMedian(3),
     "bilateral": lambda generator: Bilateral(3, between(1, 3, generator), between(0.05, 0.2, generator)),
     "size": lambda generator: SpatialResample(between(0.4, 0.9, generator)),
-    "place": lambda generator: ResizePad(0.85).drawn(generator),
+    "place": lambda generator: ResizePad(0.85).draw(generator),
     "time": lambda generator: (TemporalMean(3), TemporalMedian(3))[int(torch.randint(2, (), generator=generator))],
-    "order": lambda generator: TemporalShuffle(2).drawn(generator),
+    "order": lambda generator: TemporalShuffle(2).draw(generator),
 }
 """What the random ensemble draws from: one kind of change each, at a random strength."""
 
@@ -131,8 +124,8 @@ class Barrage(RandomDefense):
 
     count: int = 4
 
-    frames: ClassVar[Frames] = "elsewhere"
-    gradient: ClassVar[Gradient] = FARTHEST_LAST[-1]
+    depends_on: ClassVar[FrameDependence] = "elsewhere"
+    gradient: ClassVar[GradientKind] = "straight-through"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -143,11 +136,11 @@ class Barrage(RandomDefense):
         if not 2 <= self.count <= len(GROUPS):
             raise bad_setting("count", self.count, f"a whole number from 2 to {len(GROUPS)}")
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return Chain(self.members()).needs(indices, frame_count)
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return Chain(self.members()).needs(indices, video_length)
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        return Chain(self.members()).defend(frames, have, indices, frame_count)
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        return Chain(self.members()).defend(clip, indices)
 
     def members(self) -> tuple[Defense, ...]:
         """The defenses of this draw, in their order."""

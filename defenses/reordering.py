@@ -6,7 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from defenses.base import Defense, FrameChoice, Frames, Gradient, RandomDefense, bad_setting, each_once, take
+from defenses.base import Defense, FrameChoice, FrameDependence, GradientKind, RandomDefense
+from defenses.clip import Clip, unique_indices
+from defenses.settings import bad_setting
 from defenses.temporal import window_frames
 
 
@@ -29,9 +31,9 @@ class TemporalShuffle(RandomDefense, FrameChoice):
         if self.block < 2:
             raise bad_setting("block", self.block, "a whole number of at least 2")
 
-    def sources(self, frame_count: int) -> Tensor:
-        keys = torch.rand(frame_count, generator=self.generator(), dtype=torch.float64)
-        return torch.argsort(torch.arange(frame_count) // self.block + keys)  # a key never leaves its block
+    def source_indices(self, video_length: int) -> Tensor:
+        keys = torch.rand(video_length, generator=self.generator(), dtype=torch.float64)
+        return torch.argsort(torch.arange(video_length) // self.block + keys)  # a key never leaves its block
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class TemporalDrop(RandomDefense, FrameChoice):
     def __post_init__(self) -> None:
         check_share(self.share)
 
-    def sources(self, frame_count: int) -> Tensor:
-        luck = torch.rand(frame_count, generator=self.generator())
+    def source_indices(self, video_length: int) -> Tensor:
+        luck = torch.rand(video_length, generator=self.generator())
         left = torch.nonzero((luck >= self.share) | (luck == luck.max()))[:, 0]
-        return left[torch.arange(frame_count) * len(left) // frame_count]
+        return left[torch.arange(video_length) * len(left) // video_length]
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ class TemporalFreeze(RandomDefense, FrameChoice):
     def __post_init__(self) -> None:
         check_share(self.share)
 
-    def sources(self, frame_count: int) -> Tensor:
-        stays = torch.rand(frame_count, generator=self.generator()) >= self.share
-        return torch.where(stays, torch.arange(frame_count), 0).cummax(0).values
+    def source_indices(self, video_length: int) -> Tensor:
+        stays = torch.rand(video_length, generator=self.generator()) >= self.share
+        return torch.where(stays, torch.arange(video_length), 0).cummax(0).values
 
 
 def check_share(share: float) -> None:
@@ -96,8 +98,8 @@ class TemporalInterpolation(Defense):
     distance: int = 1
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "neighbors"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "neighbors"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -108,13 +110,13 @@ class TemporalInterpolation(Defense):
         if self.distance < 1:
             raise bad_setting("distance", self.distance, "a whole number of at least 1")
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return each_once(self._neighbors(indices, frame_count))
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return unique_indices(self._neighbors(indices, video_length))
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        before, after = self._neighbors(indices, frame_count)
-        return take(frames, have, before).add_(take(frames, have, after)).div_(2)
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        before, after = self._neighbors(indices, clip.video_length)
+        return clip.frames_at(before).add_(clip.frames_at(after)).div_(2)
 
-    def _neighbors(self, indices: Tensor, frame_count: int) -> Tensor:
+    def _neighbors(self, indices: Tensor, video_length: int) -> Tensor:
         """(2, K) int64."""
-        return window_frames(indices, frame_count, 2 * self.distance + 1)[[0, -1]]
+        return window_frames(indices, video_length, 2 * self.distance + 1)[[0, -1]]

@@ -7,17 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from defenses.base import (
-    Defense,
-    FrameChoice,
-    FrameDefense,
-    Frames,
-    Gradient,
-    bad_setting,
-    check_indices,
-    each_once,
-    take,
-)
+from defenses.base import Defense, FrameChoice, FrameDefense, FrameDependence, GradientKind
+from defenses.clip import Clip, check_indices, unique_indices
+from defenses.settings import bad_setting
 
 
 @dataclass(frozen=True)
@@ -34,7 +26,7 @@ class SpatialResample(FrameDefense):
     scale: float = 0.5
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
@@ -45,7 +37,7 @@ class SpatialResample(FrameDefense):
         if not 0 < self.scale < 1:
             raise bad_setting("scale", self.scale, "above 0 and below 1")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
         small = resize(frames, [max(1, round(self.scale * side)) for side in (height, width)])
         rebuilt = resize(small, [height, width])
@@ -77,8 +69,8 @@ class TemporalResample(Defense):
     keep: int = 2
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "neighbors"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "neighbors"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -89,21 +81,21 @@ class TemporalResample(Defense):
     def __post_init__(self) -> None:
         check_keep(self.keep)
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return each_once(torch.cat(self._kept_neighbors(indices, frame_count)))
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return unique_indices(torch.cat(self._kept_neighbors(indices, video_length)))
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        before, after = self._kept_neighbors(indices, frame_count)
-        rebuilt = take(frames, have, before)
-        weights = ((indices - before).to(frames) / self.keep).view(-1, 1, 1, 1)
-        change = take(frames, have, after).sub_(rebuilt).mul_(weights)
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        before, after = self._kept_neighbors(indices, clip.video_length)
+        rebuilt = clip.frames_at(before)
+        weights = ((indices - before).to(rebuilt) / self.keep).view(-1, 1, 1, 1)
+        change = clip.frames_at(after).sub_(rebuilt).mul_(weights)
         return rebuilt.add_(change)
 
-    def _kept_neighbors(self, indices: Tensor, frame_count: int) -> tuple[Tensor, Tensor]:
+    def _kept_neighbors(self, indices: Tensor, video_length: int) -> tuple[Tensor, Tensor]:
         """Number the kept frames before and after each of `indices`; both are the frame itself if kept."""
-        check_indices(indices, frame_count)
+        check_indices(indices, video_length)
         before = indices // self.keep * self.keep
-        last = (frame_count - 1) // self.keep * self.keep
+        last = (video_length - 1) // self.keep * self.keep
         after = torch.where(indices == before, before, (before + self.keep).clamp(max=last))
         return before, after
 
@@ -129,8 +121,8 @@ class FrameRate(FrameChoice):
     def __post_init__(self) -> None:
         check_keep(self.keep)
 
-    def sources(self, frame_count: int) -> Tensor:
-        return torch.arange(frame_count) // self.keep * self.keep
+    def source_indices(self, video_length: int) -> Tensor:
+        return torch.arange(video_length) // self.keep * self.keep
 
 
 def check_keep(keep: int) -> None:

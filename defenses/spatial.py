@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from defenses.base import FrameDefense, Gradient, bad_setting, check_window, straight_through
+from defenses.base import FrameDefense, GradientKind
+from defenses.gradients import straight_through
 from defenses.median import shared_median
+from defenses.settings import bad_setting, check_window
 from defenses.temporal import gaussian
 
 
@@ -28,7 +30,7 @@ class BitDepth(FrameDefense):
     bits: int = 4
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "straight-through"
+    gradient: ClassVar[GradientKind] = "straight-through"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -39,7 +41,7 @@ class BitDepth(FrameDefense):
         if not 1 <= self.bits <= 7:
             raise bad_setting("bits", self.bits, "a whole number from 1 to 7")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         steps = 2**self.bits - 1
         return straight_through((frames.detach() * steps).round_().div_(steps), frames)
 
@@ -57,7 +59,7 @@ class SpatialMedian(FrameDefense):
     window: int = 3
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = "A pattern that is the same all over the frame, and nearly so one that is smooth."
@@ -65,7 +67,7 @@ class SpatialMedian(FrameDefense):
     def __post_init__(self) -> None:
         check_window(self.window)
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         return shared_median([shifted.contiguous() for shifted, _ in shifts(frames, self.window)])
 
 
@@ -80,7 +82,7 @@ class SpatialGaussian(FrameDefense):
     sigma: float = 1.0
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = "A pattern that is the same all over the frame, and nearly so one that is smooth."
@@ -89,7 +91,7 @@ class SpatialGaussian(FrameDefense):
         if not 0 < self.sigma <= 50:
             raise bad_setting("sigma", self.sigma, "above 0 and at most 50 pixels")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         blurred = blur(frames, self.sigma)
         with torch.no_grad():  # rounded weights can leave [0, 1]; white must keep its gradient
             return blurred.clamp_(0, 1)
@@ -145,7 +147,7 @@ class Bilateral(FrameDefense):
     tone: float = 0.1
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
@@ -159,7 +161,7 @@ class Bilateral(FrameDefense):
         if not self.tone > 0:
             raise bad_setting("tone", self.tone, "above 0")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         total, weights = torch.zeros_like(frames), torch.zeros_like(frames[:, :1])
         for shifted, distance in shifts(frames, self.window):
             color = (shifted - frames).square().sum(1, keepdim=True)
@@ -188,7 +190,7 @@ class TotalVariation(FrameDefense):
     steps: int = 20
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
@@ -201,7 +203,7 @@ class TotalVariation(FrameDefense):
         if not 1 <= self.steps <= 200:
             raise bad_setting("steps", self.steps, "a whole number from 1 to 200")
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         down, right = torch.zeros_like(frames), torch.zeros_like(frames)
         for _ in range(self.steps):
             error = divergence(down, right) - frames / self.weight

@@ -6,17 +6,21 @@ from typing import ClassVar, Self
 
 from torch import Tensor
 
-from defenses.base import CorpusDefense, Frames, Gradient, bad_setting, check_indices, in_range, take, unique_frames
+from defenses.base import FrameDependence, GradientKind
+from defenses.clip import Clip, check_indices, unique_indices
+from defenses.corpus import CorpusDefense
+from defenses.gradients import clamp_straight_through
 from defenses.resampling import resize
 from defenses.residuals import (
-    bounded,
-    check_look,
-    estimate,
-    slot_shares,
-    traces,
-    traces_of_pattern,
-    watched_frames,
+    bound,
+    check_period_and_side,
+    count_slots,
+    estimate_pattern,
+    evidence_indices,
+    pattern_residuals,
+    slot_residuals,
 )
+from defenses.settings import bad_setting
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class PerturbationSubtraction(CorpusDefense):
     pattern: Tensor | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "itself"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "itself"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -53,38 +57,39 @@ class PerturbationSubtraction(CorpusDefense):
     )
 
     def __post_init__(self) -> None:
-        check_look(self.period, self.side)
+        check_period_and_side(self.period, self.side)
         if not 0 < self.strength <= 2:
             raise bad_setting("strength", self.strength, "above 0 and at most 2")
 
-    def watched(self, frame_count: int) -> Tensor:
-        return watched_frames(frame_count, self.period)
+    def evidence_indices(self, video_length: int) -> Tensor:
+        return evidence_indices(video_length, self.period)
 
-    def traces(self, frames: Tensor, indices: Tensor) -> Tensor:
-        return traces(frames, indices, self.period, self.side)
+    def residuals(self, clip: Clip) -> Tensor:
+        return slot_residuals(clip, self.period, self.side)
 
-    def shares(self, indices: Tensor, slots: Tensor, of: int) -> Tensor:
-        return slot_shares(indices, slots, of, self.period)
+    def slot_counts(self, indices: Tensor, slots: Tensor, slot_count: int) -> Tensor:
+        return count_slots(indices, slots, slot_count, self.period)
 
-    def traces_of_pattern(self, pattern: Tensor, shares: Tensor) -> Tensor:
-        return traces_of_pattern(pattern, shares, self.side)
+    def pattern_residuals(self, pattern: Tensor, slot_counts: Tensor) -> Tensor:
+        return pattern_residuals(pattern, slot_counts, self.side)
 
-    def bounded(self, shown: Tensor) -> Tensor:
-        return bounded(shown)
+    def bound(self, residuals: Tensor) -> Tensor:
+        return bound(residuals)
 
     def fitted(self, evidence: Sequence[Tensor]) -> Self:
-        return replace(self, pattern=estimate(evidence))
+        return replace(self, pattern=estimate_pattern(evidence))
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return unique_frames(indices, frame_count)
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        check_indices(indices, video_length)
+        return unique_indices(indices)
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         if self.pattern is None:
             raise ValueError(
                 "perturbation-subtraction has no estimate yet; give it the evidence of videos with fitted()"
             )
-        check_indices(indices, frame_count)
-        source = take(frames, have, indices)
+        check_indices(indices, clip.video_length)
+        source = clip.frames_at(indices)
         height, width = source.shape[-2:]
         pattern = resize(self.pattern.to(source), [height, width]) * self.strength
-        return in_range(source - pattern[(indices % self.period).to(source.device)])
+        return clamp_straight_through(source - pattern[(indices % self.period).to(source.device)])

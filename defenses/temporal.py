@@ -12,8 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from defenses.base import Defense, Frames, Gradient, bad_setting, check_indices, check_window, each_once, take
+from defenses.base import Defense, FrameDependence, GradientKind
+from defenses.clip import Clip, check_indices, unique_indices
 from defenses.median import shared_median
+from defenses.settings import bad_setting, check_window
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class TemporalMean(Defense):
     window: int = 3
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "neighbors"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "neighbors"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -40,11 +42,11 @@ class TemporalMean(Defense):
     def __post_init__(self) -> None:
         check_window(self.window)
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return each_once(window_frames(indices, frame_count, self.window))
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return unique_indices(window_frames(indices, video_length, self.window))
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        columns = window_columns(frames, have, indices, frame_count, self.window)
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        columns = window_columns(clip, indices, self.window)
         total = next(columns)
         for column in columns:  # always in the order of time: rounding must not depend on what is at hand
             total += column
@@ -64,8 +66,8 @@ class TemporalGaussian(Defense):
     sigma: float = 1.0
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "neighbors"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "neighbors"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -76,11 +78,11 @@ class TemporalGaussian(Defense):
         if not 0 < self.sigma <= 20:
             raise bad_setting("sigma", self.sigma, "above 0 and at most 20 frames")
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return each_once(window_frames(indices, frame_count, self._window()))
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return unique_indices(window_frames(indices, video_length, self._window()))
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        columns = window_columns(frames, have, indices, frame_count, self._window())
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        columns = window_columns(clip, indices, self._window())
         weights = gaussian(self.sigma)
         total = next(columns).mul_(weights[0])
         for weight, column in zip(weights[1:], columns, strict=True):
@@ -113,8 +115,8 @@ class TemporalMedian(Defense):
     window: int = 3
 
     deterministic: ClassVar[bool] = True
-    frames: ClassVar[Frames] = "neighbors"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "neighbors"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -124,28 +126,28 @@ class TemporalMedian(Defense):
     def __post_init__(self) -> None:
         check_window(self.window)
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return each_once(window_frames(indices, frame_count, self.window))
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return unique_indices(window_frames(indices, video_length, self.window))
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        columns = window_columns(frames, have, indices, frame_count, self.window)
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        columns = window_columns(clip, indices, self.window)
         return shared_median(list(columns))
 
 
-def mirror(indices: Tensor, frame_count: int) -> Tensor:
-    """Fold frame numbers into [0, frame_count): `... 2 1 0 | 0 1 2 | 2 1 0 | 0 1 2 | ...`."""
-    folded = indices % (2 * frame_count)
-    return torch.minimum(folded, 2 * frame_count - 1 - folded)
+def mirror(indices: Tensor, video_length: int) -> Tensor:
+    """Fold frame numbers into [0, video_length): `... 2 1 0 | 0 1 2 | 2 1 0 | 0 1 2 | ...`."""
+    folded = indices % (2 * video_length)
+    return torch.minimum(folded, 2 * video_length - 1 - folded)
 
 
-def window_frames(indices: Tensor, frame_count: int, window: int) -> Tensor:
+def window_frames(indices: Tensor, video_length: int, window: int) -> Tensor:
     """Number the frames around each of `indices` (K,), in the order of time: (window, K) int64."""
-    check_indices(indices, frame_count)
+    check_indices(indices, video_length)
     offsets = torch.arange(window, device=indices.device) - window // 2
-    return mirror(indices + offsets[:, None], frame_count)
+    return mirror(indices + offsets[:, None], video_length)
 
 
-def window_columns(frames: Tensor, have: Tensor, indices: Tensor, frame_count: int, window: int) -> Iterator[Tensor]:
+def window_columns(clip: Clip, indices: Tensor, window: int) -> Iterator[Tensor]:
     """Yield, for each place in the window, a fresh (K, 3, H, W) copy of the frames that stand there."""
-    for wanted in window_frames(indices, frame_count, window):
-        yield take(frames, have, wanted)
+    for column in window_frames(indices, clip.video_length, window):
+        yield clip.frames_at(column)

@@ -1,8 +1,9 @@
 """Detectors: a video gets a score; the higher, the more it looks perturbed. Tensors in, scores out."""
 
-from defenses.detectors.base import Detector, Watched
+from defenses.detectors.base import Detector
 from defenses.detectors.consistency import TemporalConsistency
 from defenses.detectors.corpus import CorpusResidual
+from defenses.detectors.reading import FrameReader, TensorReader
 from defenses.detectors.squeezing import FeatureSqueezing
 
 DETECTORS: dict[str, type[Detector]] = {
@@ -12,4 +13,12 @@ DETECTORS: dict[str, type[Detector]] = {
 }
 """Every detector, by the name that a user writes."""
 
-__all__ = ["DETECTORS", "Detector", "Watched"]
+__all__ = [
+    "DETECTORS",
+    "CorpusResidual",
+    "Detector",
+    "FeatureSqueezing",
+    "FrameReader",
+    "TemporalConsistency",
+    "TensorReader",
+]

@@ -1,44 +1,28 @@
-"""What a detector is, and what it may ask about a video."""
+"""What a detector declares, and how it scores a video."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, final
 
+import torch
 from torch import Tensor
 
-from defenses.base import Defense, Gradient
-
-
-class Watched(Protocol):
-    """One video, as a detector sees it. An attacker gives one whose answers carry gradients."""
-
-    @property
-    def frame_count(self) -> int:
-        """Frames of the whole video."""
-        ...
-
-    @property
-    def clips(self) -> Tensor:
-        """The clips that the classifier takes by its own protocol: (V, T) int64 frame numbers."""
-        ...
-
-    def frames(self, numbers: Tensor) -> Tensor:
-        """Frames by number: (K,) int64, sorted, each one once -> (K, 3, H, W) in [0, 1]."""
-        ...
-
-    def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
-        """What the classifier says of clips, of the video or of the defended video: (C, T) int64 -> (C, classes)."""
-        ...
+from defenses.base import GradientKind
+from defenses.detectors.reading import FrameReader, TensorReader
 
 
 class Detector(ABC):
-    """Scores videos. Concrete detectors are frozen dataclasses; `defenses.detectors.DETECTORS` lists them."""
+    """Scores videos: the higher, the more a video looks perturbed.
 
-    fixed_points: ClassVar[Mapping[str, float]] = {}
+    Concrete detectors are frozen dataclasses; `defenses.DETECTORS` lists them. `detector(video, ...)` scores a video
+    in memory; `evidence` and `score` do it for videos that are read frame by frame, and compared with each other.
+    """
+
+    published_thresholds: ClassVar[Mapping[str, float]] = {}
     """Thresholds that the literature gives, by name: a score above one is a detection."""
 
     @property
-    def others(self) -> int:
+    def comparison_videos(self) -> int:
         """How many other videos, which arrive as this one does, a score takes at most; 0: none."""
         return 0
 
@@ -59,8 +43,8 @@ class Detector(ABC):
 
     @property
     @abstractmethod
-    def gradient(self) -> Gradient:
-        """Of `follow`: the score's own ("true") or that of a smooth stand-in ("surrogate")."""
+    def gradient(self) -> GradientKind:
+        """Of `differentiable_score`: the score's own ("true") or that of a smooth stand-in ("surrogate")."""
 
     @property
     @abstractmethod
@@ -68,8 +52,8 @@ class Detector(ABC):
         """One sentence: which perturbations it cannot see."""
 
     @abstractmethod
-    def examine(self, video: Watched) -> Tensor:
-        """One look at a video: its evidence, of a shape that is the same for all videos."""
+    def evidence(self, reader: FrameReader) -> Tensor:
+        """What the detector keeps of one video, of a shape that is the same for all videos."""
 
     @abstractmethod
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
@@ -77,9 +61,37 @@ class Detector(ABC):
 
         Args:
             evidence: of the video.
-            others: of other videos, where `others` is above 0.
+            others: evidence of other videos, where `comparison_videos` is above 0.
         """
 
-    def follow(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
+    def differentiable_score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         """A score that an attacker can make smaller by its gradient; the same as `score` where that has one."""
         return self.score(evidence, others)
+
+    @final
+    def __call__(
+        self,
+        video: Tensor,
+        classifier: Callable[[Tensor], Tensor] | None = None,
+        clips: Tensor | None = None,
+        others: Sequence[Tensor] = (),
+    ) -> float:
+        """Score one video in memory.
+
+        Args:
+            video: (N, 3, H, W), float in [0, 1].
+            classifier: (C, T, 3, H, W) in [0, 1] -> (C, classes) logits. Detectors that compare predictions need it.
+            clips: (V, T) int64 frame indices that the classifier takes of a video; needed with a classifier.
+            others: other videos, for detectors that compare videos (`comparison_videos` above 0).
+
+        Raises:
+            ValueError: if an argument is wrong, or one that the detector needs is missing.
+        """
+        if classifier is not None and clips is None:
+            raise ValueError("a classifier was given without clips; say which frames it takes: clips=(V, T) int64")
+        if others and not self.comparison_videos:
+            raise ValueError("other videos were given, but this detector looks at one video; leave out `others`")
+        chosen = torch.empty(0, 1, dtype=torch.int64) if clips is None else clips
+        with torch.no_grad():
+            own, *more = (self.evidence(TensorReader(one, classifier, chosen)) for one in (video, *others))
+            return float(self.score(own, more))

@@ -7,8 +7,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from defenses.base import Gradient, bad_setting
-from defenses.detectors.base import Detector, Watched
+from defenses.base import GradientKind
+from defenses.detectors.base import Detector
+from defenses.detectors.reading import FrameReader
+from defenses.settings import bad_setting
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class TemporalConsistency(Detector):
     windows: int = 16
     stride: int = 2
 
-    gradient: ClassVar[Gradient] = "surrogate"
+    gradient: ClassVar[GradientKind] = "surrogate"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
         "Every perturbation that leads to the same label all along, above all one that is the same in every frame or "
         "repeats within a clip."
     )
-    fixed_points: ClassVar[Mapping[str, float]] = {"sparse": 0.175, "dense": 0.3}
+    published_thresholds: ClassVar[Mapping[str, float]] = {"sparse": 0.175, "dense": 0.3}
 
     def __post_init__(self) -> None:
         if self.windows < 3:
@@ -44,18 +46,18 @@ class TemporalConsistency(Detector):
         if self.stride < 1:
             raise bad_setting("stride", self.stride, "a whole number of at least 1")
 
-    def examine(self, video: Watched) -> Tensor:
+    def evidence(self, reader: FrameReader) -> Tensor:
         """Probabilities of the windows: (windows, classes). A short video is looped."""
-        length = (video.clips.shape[1] - 1) * self.stride + self.windows
-        first = max(video.frame_count - length, 0) // 2
-        clip = torch.arange(video.clips.shape[1]) * self.stride
-        return video.probabilities((first + torch.arange(self.windows)[:, None] + clip) % video.frame_count)
+        length = (reader.clips.shape[1] - 1) * self.stride + self.windows
+        first = max(reader.video_length - length, 0) // 2
+        clip = torch.arange(reader.clips.shape[1]) * self.stride
+        return reader.probabilities((first + torch.arange(self.windows)[:, None] + clip) % reader.video_length)
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         labels = evidence.argmax(1)
         return twice_in_a_row((labels[1:] != labels[:-1]).to(evidence.dtype))
 
-    def follow(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
+    def differentiable_score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         return twice_in_a_row(1 - (evidence[1:] * evidence[:-1]).sum(1))
 
 

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from defenses.base import Gradient, bad_setting
-from defenses.detectors.base import Detector, Watched
-from defenses.residuals import check_look, residual, watched_frames
+from defenses.base import GradientKind
+from defenses.detectors.base import Detector
+from defenses.detectors.reading import FrameReader
+from defenses.residuals import bounded_residuals, check_period_and_side, evidence_indices
+from defenses.settings import bad_setting
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class CorpusResidual(Detector):
     period: int = 4
     side: int = 112
 
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = (
@@ -40,21 +42,21 @@ class CorpusResidual(Detector):
     )
 
     def __post_init__(self) -> None:
-        check_look(self.period, self.side)
+        check_period_and_side(self.period, self.side)
         if not 3 <= self.videos <= 1000:
             raise bad_setting("videos", self.videos, "a whole number from 3 to 1000")
 
     @property
-    def others(self) -> int:
+    def comparison_videos(self) -> int:
         return self.videos - 1
 
     @property
     def blind_period(self) -> int:
         return self.period + 1  # no divisor of the period, and what a mean over places leaves of it is small
 
-    def examine(self, video: Watched) -> Tensor:
-        numbers = watched_frames(video.frame_count, self.period)
-        return residual(video.frames(numbers), numbers, self.period, self.side)
+    def evidence(self, reader: FrameReader) -> Tensor:
+        clip = reader.read(evidence_indices(reader.video_length, self.period))
+        return bounded_residuals(clip, self.period, self.side)
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         if len(others) < 2:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from defenses.base import Defense, Gradient
-from defenses.chain import FARTHEST_LAST, student
-from defenses.detectors.base import Detector, Watched
+from defenses.base import Defense, GradientKind, least_exact_gradient
+from defenses.detectors.base import Detector
+from defenses.detectors.reading import FrameReader
+from defenses.fitting import fittable_part
 from defenses.spatial import BitDepth, SpatialMedian
 
 
@@ -28,12 +29,12 @@ class FeatureSqueezing(Detector):
     def __post_init__(self) -> None:
         if not self.squeezers:
             raise ValueError("squeezers is empty; give at least one defense")
-        if any(student(squeezer) is not None for squeezer in self.squeezers):
+        if any(fittable_part(squeezer) is not None for squeezer in self.squeezers):
             raise ValueError("a squeezer works on one video; one that is fitted on a set of videos cannot be used")
 
     @property
-    def gradient(self) -> Gradient:
-        return max((squeezer.gradient for squeezer in self.squeezers), key=FARTHEST_LAST.index)
+    def gradient(self) -> GradientKind:
+        return least_exact_gradient(self.squeezers)
 
     @property
     def passes_constant_in_time(self) -> bool:
@@ -49,9 +50,11 @@ class FeatureSqueezing(Detector):
             squeezer.null_space for squeezer in self.squeezers
         )
 
-    def examine(self, video: Watched) -> Tensor:
+    def evidence(self, reader: FrameReader) -> Tensor:
         """Mean probabilities over the classifier's clips: (1 + squeezers, classes), the unsqueezed video first."""
-        return torch.stack([video.probabilities(video.clips, squeezer).mean(0) for squeezer in (None, *self.squeezers)])
+        return torch.stack(
+            [reader.probabilities(reader.clips, squeezer).mean(0) for squeezer in (None, *self.squeezers)]
+        )
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         return (evidence[1:] - evidence[:1]).abs().sum(1).max()

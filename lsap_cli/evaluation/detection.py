@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import auc, average_precision_score, roc_curve
 from torch import Tensor
 
-from defenses import Defense
+from defenses import Clip, Defense
 from defenses.detectors import Detector
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
@@ -50,7 +50,7 @@ class Score:
 
 @dataclass
 class AttackedVideo:
-    """One video under one attack, for detectors (see `defenses.detectors.Watched`): frames are decoded once.
+    """One video under one attack, for detectors (see `defenses.detectors.FrameReader`): frames are decoded once.
 
     Args:
         judge: classifier, samplers (the first one's clips are the classifier's own) and attacks.
@@ -68,16 +68,16 @@ class AttackedVideo:
         attack = self.judge.attacks[self.attack]
         self._path = attack.source(self.video)
         footage = read_frame_times(self._path)
-        self.frame_count = len(footage.times)
+        self.video_length = len(footage.times)
         self.clips = self.judge.choose(self.video, next(iter(self.judge.samplers.values())), footage.times)
 
-    def frames(self, numbers: Tensor) -> Tensor:
-        return self._bytes(numbers).float() / 255
+    def read(self, indices: Tensor) -> Clip:
+        return Clip(self._bytes(indices).float() / 255, indices, self.video_length)
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
         wanted = clips.unique()
-        needed = wanted if defense is None else defense.needs(wanted, self.frame_count)
-        defended = defended_bytes(defense, self._bytes(needed), needed, wanted, self.frame_count)
+        needed = wanted if defense is None else defense.needs(wanted, self.video_length)
+        defended = defended_bytes(defense, self._bytes(needed), needed, wanted, self.video_length)
         geometry = self.judge.classifier.geometry
         small = geometry.crop(geometry.shrink(defended))
         return self.judge.probabilities(small[torch.searchsorted(wanted, clips)])
@@ -87,7 +87,7 @@ class AttackedVideo:
         if not bool(torch.isin(numbers, self._have).all()):
             self._have = torch.cat([self._have, numbers]).unique()
             native = read_some_frames(self._path, self._have)
-            self._native = self.judge.attacks[self.attack].change(native, self._have, self.frame_count)
+            self._native = self.judge.attacks[self.attack].change(native, self._have, self.video_length)
         return self._native[torch.searchsorted(self._have, numbers)]
 
 
@@ -114,7 +114,9 @@ def score_all(
             yield video, error
             continue
         for spec, attack, evidence, seconds in late:
-            corpora.setdefault((spec, attack), Corpus(judge.seed, detectors[spec].others)).add(video, evidence)
+            corpora.setdefault((spec, attack), Corpus(judge.seed, detectors[spec].comparison_videos)).add(
+                video, evidence
+            )
             waiting.append((video, spec, attack, evidence, seconds))
         yield video, scores
     for video, spec, attack, evidence, seconds in waiting:
@@ -135,9 +137,9 @@ def _look(
             if spec not in knows.get(attack, detectors):
                 continue
             start = time.perf_counter()
-            evidence = detector.examine(watched)
+            evidence = detector.evidence(watched)
             seconds = time.perf_counter() - start
-            if detector.others:
+            if detector.comparison_videos:
                 late.append((spec, attack, evidence, seconds))
             else:
                 scores.append(_score(spec, attack, video, detector.score(evidence), seconds))
@@ -171,7 +173,7 @@ def detector_rows(
         flagged |= {(spec, one.attack, one.video): one.score > thresholds[one.recording] for one in mine}
         for attack in dict.fromkeys(one.attack for one in mine if one.attack != clean):
             cell = [one for one in mine if one.attack in (clean, attack)]
-            rows.append(_row(spec, attack, cell, clean, flagged, detector.fixed_points, thresholds))
+            rows.append(_row(spec, attack, cell, clean, flagged, detector.published_thresholds, thresholds))
     return rows, flagged
 
 

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from defenses import Defense
-from defenses.chain import student, taught
+from defenses import Clip, Defense
+from defenses.fitting import fit_defense, fittable_part
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.corpora import Corpus
@@ -186,7 +186,7 @@ class Judge:
         reels: dict[Path, FrameReader] = {}
         with self.cost.of("all"):
             for spec, defense in self.defenses.items():
-                part = None if defense is None else student(defense)
+                part = None if defense is None else fittable_part(defense)
                 if part is None:
                     continue
                 for name, attack in self.attacks.items():
@@ -197,12 +197,13 @@ class Judge:
                         if path not in reels:
                             reels[path] = FrameReader(path)
                         own = len(reels[path].times)
-                        numbers = part.watched(own + appended_by(attack))
+                        count = own + appended_by(attack)
+                        numbers = part.evidence_indices(count)
                         native = _with_black(reels[path], numbers)
                     attacked = attack.change(native, numbers, own)
                     corpus = self.corpora.setdefault((name, spec), Corpus(self.seed))
                     with self.cost.of("transform"):
-                        corpus.add(video, part.observe(attacked.float() / 255, numbers))
+                        corpus.add(video, part.evidence(Clip(attacked.float() / 255, numbers, count)))
 
     def measure(self, video: Video, defenses: Mapping[str, Defense]) -> dict[str, Changes]:
         """What defenses do to the frames of a clean video that the samplers choose; by name. Nothing is classified.
@@ -213,7 +214,7 @@ class Judge:
         reel = FrameReader(video.path)
         count = len(reel.times)
         chosen = [self.choose(video, sampler, reel.times).flatten() for sampler in self.samplers.values()]
-        drawn = {name: one.drawn(seeded(self.seed, "draw", name, video.name, 0)) for name, one in defenses.items()}
+        drawn = {name: one.draw(seeded(self.seed, "draw", name, video.name, 0)) for name, one in defenses.items()}
         changes = {name: Changes() for name in drawn}
         at_once = self.frames_at_once(reel.height, reel.width)
         for part, needed in parts(torch.cat(chosen).unique(), [None, *drawn.values()], count, at_once):
@@ -238,12 +239,12 @@ class Judge:
         ready = numbers.of(needed)
         start = time.perf_counter()
         with self.cost.of("transform"):
-            made = _whole_levels(defense, ready, needed, wanted, frame_count)
+            made = _whole_levels(defense, Clip(ready, needed, frame_count), wanted)
         return made, time.perf_counter() - start
 
     def _alike_together(self, attack: str) -> list[str]:
         """The defenses that an attack is judged behind, those that need the same frames one after the other."""
-        return sorted(self.specs(attack), key=lambda spec: getattr(self.defenses[spec], "frames", ""))
+        return sorted(self.specs(attack), key=lambda spec: getattr(self.defenses[spec], "depends_on", ""))
 
     def _predict_file(
         self, video: Video, path: Path, appended: int, attacks: Sequence[str], place: tuple[int, int]
@@ -319,10 +320,10 @@ class Judge:
         if defense is None:
             return [None]
         if (attack, spec) in self.corpora:
-            defense = taught(defense, self.corpora[attack, spec].others(video))
+            defense = fit_defense(defense, self.corpora[attack, spec].others(video))
         if defense.deterministic:
             return [defense]
-        return [defense.drawn(seeded(self.seed, "draw", spec, video.name, draw)) for draw in range(self.draws)]
+        return [defense.draw(seeded(self.seed, "draw", spec, video.name, draw)) for draw in range(self.draws)]
 
     def choose(self, video: Video, sampler: Sampler, times: Tensor) -> Tensor:
         """(V, T) frame numbers; the same for every attack and defense."""
@@ -373,7 +374,7 @@ def defended_bytes(defense: Defense | None, frames: Tensor, have: Tensor, wanted
     if defense is None:
         return _numbered(frames, have, wanted)
     needed = defense.needs(wanted, frame_count)
-    return _whole_levels(defense, Numbers(frames, have).of(needed), needed, wanted, frame_count)
+    return _whole_levels(defense, Clip(Numbers(frames, have).of(needed), needed, frame_count), wanted)
 
 
 def _numbered(frames: Tensor, have: Tensor, wanted: Tensor) -> Tensor:
@@ -381,12 +382,12 @@ def _numbered(frames: Tensor, have: Tensor, wanted: Tensor) -> Tensor:
     return frames if len(have) == len(wanted) else frames.index_select(0, torch.searchsorted(have, wanted))
 
 
-def _whole_levels(defense: Defense, numbers: Tensor, have: Tensor, wanted: Tensor, frame_count: int) -> Tensor:
-    """What a defense makes of frames, as bytes, with the colors of a pixel side by side, which a resize is fastest with.
+def _whole_levels(defense: Defense, clip: Clip, wanted: Tensor) -> Tensor:
+    """What a defense makes of a clip, as bytes, with the colors of a pixel side by side, which a resize is fastest with.
 
     Frame by frame, so that a frame stays in the processor's cache.
     """
-    defended = defense.defend(numbers, have, wanted, frame_count)
+    defended = defense.defend(clip, wanted)
     count, colors, height, width = defended.shape
     levels = torch.empty(count, height, width, colors, dtype=torch.uint8)
     for made, frame in zip(levels, defended, strict=True):

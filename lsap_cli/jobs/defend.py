@@ -209,7 +209,7 @@ def _declared(defense: Defense) -> dict[str, Any]:
     return {
         "deterministic": defense.deterministic,
         "differentiable": defense.differentiable,
-        "frames": defense.frames,
+        "frames": defense.depends_on,
         "gradient": defense.gradient,
         "passes_constant_in_time": defense.passes_constant_in_time,
         "passes_low_frequencies": defense.passes_low_frequencies,

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from defenses import Defense
-from defenses.base import wants_gradient
+from defenses import Clip, Defense
+from defenses.gradients import wants_gradient
 from lsap_cli.classifiers.classifier import Classifier, in_batches
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
@@ -162,7 +162,7 @@ class BatchSource:
         generator = seeded(self.seed, "batch", step)
         videos = [self._video_number(step * self.clips + place) for place in range(self.clips)]
         defense = self.defenses[_below(len(self.defenses), generator)]
-        drawn = [] if defense is None else [defense.drawn(generator) for _ in range(len(videos) * self.draws)]
+        drawn = [] if defense is None else [defense.draw(generator) for _ in range(len(videos) * self.draws)]
         behind: Sequence[Defense | None] = drawn or [None] * (len(videos) * self.draws)
         clips = [
             clip
@@ -203,7 +203,9 @@ class BatchSource:
         phase = drawn_phase if self.binding.kind == "cyclic" else 0
         for defense in defenses:
             needed = indices
-            if defense is not None and defense.frames != "stretch":  # a codec sees the clip as a short video of its own
+            if (
+                defense is not None and defense.depends_on != "stretch"
+            ):  # a codec sees the clip as a short video of its own
                 needed = defense.needs(indices, count + self.binding.appended)
             slots = self.binding.slots(needed, count)
             if phase:
@@ -276,10 +278,10 @@ class _Defended:
                 defense = self.crowd.taught(defense, pattern, self.videos[plan.videos[number]].video.group)
             have, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
             count = len(self.videos[plan.videos[number]].times) + self.appended
-            if defense.frames == "stretch":
+            if defense.depends_on == "stretch":
                 have = wanted = torch.arange(len(wanted))
                 count = len(wanted)
-            defended = defense.defend(clip[: len(have)], have, wanted, count)
+            defended = defense.defend(Clip(clip[: len(have)], have, count), wanted)
             if wants_gradient(clip) and not defended.requires_grad:
                 defended = defended + 0 * clip.sum()  # a defense that cuts the gradient off gives zeros, not an error
             made.append(round_to_levels(defended))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from defenses import Defense
-from defenses.base import CorpusDefense
-from defenses.chain import taught
+from defenses import Clip, Defense
+from defenses.corpus import CorpusDefense
+from defenses.fitting import fit_defense
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.errors import LsapError
@@ -68,9 +68,10 @@ class Crowd:
         chosen = [videos[number] for number in sorted(order[:MOST])]
         clean, shares = [], []
         for stored in chosen:
-            numbers = part.watched(len(stored.times))
-            clean.append(part.traces(geometry.crop(stored.clip(numbers)).float() / 255, numbers))
-            shares.append(part.shares(numbers, binding.slots(numbers, len(stored.times)), binding.period))
+            numbers = part.evidence_indices(len(stored.times))
+            clip = Clip(geometry.crop(stored.clip(numbers)).float() / 255, numbers, len(stored.times))
+            clean.append(part.residuals(clip))
+            shares.append(part.slot_counts(numbers, binding.slots(numbers, len(stored.times)), binding.period))
         ways, way = torch.stack(shares).unique(dim=0, return_inverse=True)
         return cls(part, torch.stack(clean).to(device), ways.to(device), way, [stored.video.group for stored in chosen])
 
@@ -83,6 +84,6 @@ class Crowd:
             recording: of the video that is defended: no others of that recording are looked at.
         """
         others = torch.tensor([number for number, other in enumerate(self.recordings) if other != recording])
-        carried = torch.stack([self.part.traces_of_pattern(pattern, shares) for shares in self.shares])
+        carried = torch.stack([self.part.pattern_residuals(pattern, shares) for shares in self.shares])
         shown = self.clean[others.to(self.clean.device)].to(pattern) + carried[self.way[others].to(pattern.device)]
-        return taught(defense, list(self.part.bounded(shown)))
+        return fit_defense(defense, list(self.part.bound(shown)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from defenses import Defense
-from defenses.chain import student
+from defenses.fitting import fittable_part
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
@@ -120,6 +120,6 @@ def make_task(settings: Settings, run: Run) -> Task:
 
 def _learnable(spec: str) -> Defense:
     defense = build_defense(spec)
-    if student(defense) is not None:
+    if fittable_part(defense) is not None:
         raise LsapError(f"--through {spec} must see a set of videos before it can defend one; use another defense")
     return defense

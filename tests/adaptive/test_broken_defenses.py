@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from defenses import DEFENSES
-from defenses.base import FrameDefense, Gradient, RandomDefense, check_indices, unique_frames
+from defenses.base import FrameDefense, FrameDependence, GradientKind, RandomDefense
+from defenses.clip import Clip, check_indices, unique_indices
 from lsap_cli.demo.videos import write_dataset
 from lsap_cli.jobs.defend import defend
 from lsap_cli.jobs.defending.task import Settings
@@ -21,12 +22,12 @@ class Opaque(FrameDefense):
     """The identity, without a gradient."""
 
     deterministic: ClassVar[bool] = True
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "Everything."
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         return frames.detach().clone()
 
 
@@ -34,7 +35,7 @@ class Opaque(FrameDefense):
 class Loud(Opaque):
     """Pixels of 0 to 255."""
 
-    def change(self, frames: Tensor) -> Tensor:
+    def defend_frames(self, frames: Tensor) -> Tensor:
         return frames * 255
 
 
@@ -42,19 +43,19 @@ class Loud(Opaque):
 class Dice(RandomDefense):
     """Noise in place of the video: labels at random."""
 
-    frames: ClassVar[Any] = "itself"
-    gradient: ClassVar[Gradient] = "true"
+    depends_on: ClassVar[FrameDependence] = "itself"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "Nothing."
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return unique_frames(indices, frame_count)
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        check_indices(indices, video_length)
+        return unique_indices(indices)
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        check_indices(indices, frame_count)
-        noise = torch.rand(len(indices), *frames.shape[1:], generator=self.generator())
-        return noise.to(frames)
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        noise = torch.rand(len(indices), *clip.frames.shape[1:], generator=self.generator())
+        return noise.to(clip.frames)
 
 
 @pytest.fixture(scope="module")

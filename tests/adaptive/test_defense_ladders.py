@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from defenses import Defense
-from defenses.adaptive import StraightThrough
 from defenses.chain import Chain
 from defenses.compression import Jpeg
 from defenses.randomized import Barrage, RandomNoise
 from defenses.spatial import BitDepth
+from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMedian
 from lsap_cli.adaptive.judging.defense_ladders import defense_ladder_results

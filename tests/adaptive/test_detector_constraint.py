@@ -59,8 +59,8 @@ def test_a_perturbed_fit_video_is_the_perturbed_video_before_the_crop() -> None:
     shown = fit_videos([stored]).perturbed(0, added.delta, added.binding)
     numbers = torch.tensor([0, 3, 4, 13])
     expected = added.add_to_bytes(stored.clip(numbers), numbers, 14)
-    assert torch.equal((shown.frames(numbers) * 255).round().byte(), expected)
-    assert shown.frames(numbers).shape == (4, 3, 9, 12)
+    assert torch.equal((shown.read(numbers).frames * 255).round().byte(), expected)
+    assert shown.read(numbers).frames.shape == (4, 3, 9, 12)
 
 
 def test_probabilities_are_the_classifiers_of_the_defended_cropped_clip() -> None:
@@ -70,7 +70,7 @@ def test_probabilities_are_the_classifiers_of_the_defended_cropped_clip() -> Non
     whole = added.add_to_bytes(stored.clip(every), every, 14).float() / 255
     clips = torch.tensor([[0, 2, 4, 6], [9, 10, 12, 13]])
     classifier = cropping()
-    for defense, video in ((None, whole), (TemporalMean(), TemporalMean().defend(whole, every, every, 14))):
+    for defense, video in ((None, whole), (TemporalMean(), TemporalMean()(whole))):
         rounded = (video * 255).round() / 255
         expected = classifier.score(classifier.geometry.crop(rounded)[clips]).softmax(1)
         assert torch.allclose(shown.probabilities(clips, defense), expected, atol=1e-6)

@@ -45,7 +45,7 @@ def counts_on_other_videos(learned: Perturbation, detector: Detector) -> tuple[i
         for number in range(12):
             shown = videos.perturbed(number, learned.delta, learned.binding)
             changed.append(bool(shown.probabilities(shown.clips)[0].argmax() == 1))
-            flagged.append(float(detector.score(detector.examine(shown))) > threshold)
+            flagged.append(float(detector.score(detector.evidence(shown))) > threshold)
     return sum(changed), sum(flagged), sum(c and not f for c, f in zip(changed, flagged, strict=True))
 
 

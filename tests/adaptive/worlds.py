@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from defenses.base import Gradient
-from defenses.detectors import Detector, Watched
+from defenses.base import GradientKind
+from defenses.detectors import Detector, FrameReader
 from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.base import Video
@@ -34,13 +34,13 @@ class RedAndGreen(nn.Module):
 class Redness(Detector):
     """How red the video is."""
 
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "Whatever is not red."
 
-    def examine(self, video: Watched) -> Tensor:
-        return video.frames(torch.arange(video.frame_count))[:, 0].mean()
+    def evidence(self, reader: FrameReader) -> Tensor:
+        return reader.read(torch.arange(reader.video_length)).frames[:, 0].mean()
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         return evidence

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from defenses import DEFENSES, Chain, Defense
-from defenses.adaptive import StraightThrough
+from defenses import DEFENSES, Chain, Clip, Defense
 from defenses.compression import H264, H265, Av1, Jpeg, Vp9
 from defenses.randomized import Barrage, RandomNoise, ResizePad
 from defenses.reordering import TemporalDrop, TemporalFreeze, TemporalInterpolation, TemporalShuffle
 from defenses.resampling import FrameRate, SpatialResample, TemporalResample
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian, TotalVariation
+from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian
 from tests.defenses.videos import defend_all, make_fine_noise, make_smooth_video, make_video
@@ -116,7 +116,7 @@ def test_defending_the_needed_frames_equals_sampling_the_defended_video(
 ) -> None:
     video, wanted = make_video(frame_count), torch.tensor(indices)
     needed = defense.needs(wanted, frame_count)
-    short_way = defense.defend(video[needed], needed, wanted, frame_count)
+    short_way = defense.defend(Clip(video[needed], needed, frame_count), wanted)
     assert torch.equal(short_way, defend_all(defense, video)[wanted])
 
 
@@ -126,7 +126,9 @@ def test_frames_that_are_not_needed_change_nothing(defense: Defense) -> None:
     needed = defense.needs(wanted, 40)
     have = torch.tensor(sorted({*needed.tolist(), 0, 8, 25, 39}))
     video = make_video(40)
-    assert torch.equal(defense.defend(video[have], have, wanted, 40), defense.defend(video[needed], needed, wanted, 40))
+    assert torch.equal(
+        defense.defend(Clip(video[have], have, 40), wanted), defense.defend(Clip(video[needed], needed, 40), wanted)
+    )
 
 
 @every_setting
@@ -192,7 +194,7 @@ def test_every_defense_and_every_draw_of_one_gives_the_same_result_twice(defense
 @every_random
 def test_a_random_defense_draws_anew_and_the_generator_decides_what(name: str) -> None:
     video = make_video(12)
-    draws = [default(name).drawn(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2, 3)]
+    draws = [default(name).draw(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2, 3)]
     results = [defend_all(draw, video) for draw in draws]
     assert draws[0] == draws[1]
     assert torch.equal(results[0], results[1])
@@ -203,7 +205,7 @@ def test_a_random_defense_draws_anew_and_the_generator_decides_what(name: str) -
 @every_default
 def test_a_deterministic_defense_has_nothing_to_draw(name: str) -> None:
     defense = default(name)
-    assert defense.deterministic == (defense.drawn(torch.Generator().manual_seed(1)) is defense)
+    assert defense.deterministic == (defense.draw(torch.Generator().manual_seed(1)) is defense)
 
 
 @every_default
@@ -248,7 +250,7 @@ def test_the_identitys_gradient_can_be_put_in_front_of_any_defense(name: str) ->
     defense = StraightThrough(default(name))
     video, weights, wanted = make_video(9).requires_grad_(), make_video(3, seed=4), torch.tensor([7, 0, 7])
     needed = defense.needs(wanted, 9)
-    defended = defense.defend(video[needed], needed, wanted, 9)
+    defended = defense.defend(Clip(video[needed], needed, 9), wanted)
     assert torch.equal(defended.detach(), defend_all(default(name), video.detach())[wanted])
     (gradient,) = torch.autograd.grad((defended * weights).sum(), video)
     expected = torch.zeros_like(video)
@@ -271,7 +273,9 @@ def test_an_exact_gradient_agrees_with_finite_differences(defense: Defense) -> N
     generator = torch.Generator().manual_seed(3)
     video = torch.rand(5, 3, 3, 4, generator=generator, dtype=torch.float64).mul(0.8).add(0.1)
     have, wanted = torch.arange(5), torch.tensor([4, 0, 2, 2])
-    assert torch.autograd.gradcheck(lambda frames: defense.defend(frames, have, wanted, 5), video.requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda frames: defense.defend(Clip(frames, have, 5), wanted), video.requires_grad_()
+    )
 
 
 def what_is_left(defense: Defense, pattern: Tensor) -> float:
@@ -348,22 +352,21 @@ def test_settings_have_defaults_and_cannot_be_changed(name: str) -> None:
 @pytest.mark.parametrize("indices", [[0, 5], [-1, 2]])
 def test_a_frame_that_the_video_does_not_have_is_refused(name: str, indices: list[int]) -> None:
     defense, wanted = default(name), torch.tensor(indices)
-    with pytest.raises(ValueError, match="the video has 5 frames; use numbers of at least 0 and below 5"):
+    with pytest.raises(ValueError, match="the video has 5 frames; use indices of at least 0 and below 5"):
         defense.needs(wanted, 5)
     with pytest.raises(ValueError, match="the video has 5 frames"):
-        defense.defend(make_video(5), torch.arange(5), wanted, 5)
+        defense.defend(Clip.whole(make_video(5)), wanted)
 
 
 @every_default
 def test_a_needed_frame_that_was_not_given_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=r"frame \d+ is needed but is not among the 2 frames given"):
-        default(name).defend(make_video(2), torch.tensor([1, 2]), torch.tensor([39]), 40)
+        default(name).defend(Clip(make_video(2), torch.tensor([1, 2]), 40), torch.tensor([39]))
 
 
-@every_default
-def test_frames_without_numbers_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="4 frames were given with 3 frame numbers"):
-        default(name).defend(make_video(4), torch.arange(3), torch.tensor([1]), 4)
+def test_frames_without_indices_are_refused() -> None:
+    with pytest.raises(ValueError, match="4 frames were given with 3 frame indices"):
+        Clip(make_video(4), torch.arange(3), 4)
 
 
 @every_default
@@ -371,4 +374,4 @@ def test_no_frames_wanted_gives_no_frames(name: str) -> None:
     nothing = torch.empty(0, dtype=torch.int64)
     defense = default(name)
     assert defense.needs(nothing, 5).shape == (0,)
-    assert defense.defend(make_video(5), torch.arange(5), nothing, 5).shape == (0, 3, 18, 23)
+    assert defense.defend(Clip.whole(make_video(5)), nothing).shape == (0, 3, 18, 23)

@@ -48,7 +48,7 @@ def test_the_bilateral_filter_is_a_plain_double_loop() -> None:
                     weight = np.exp(-(down**2 + right**2) / (2 * 1.5**2) - color / (2 * 0.2**2))
                     total, weights = total + weight * other, weights + weight
             expected[:, row, column] = total / weights
-    torch.testing.assert_close(defense.change(frame[None])[0], expected)
+    torch.testing.assert_close(defense.defend_frames(frame[None])[0], expected)
 
 
 def test_the_bilateral_filter_keeps_an_edge_that_a_blur_destroys() -> None:

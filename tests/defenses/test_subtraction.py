@@ -2,10 +2,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from defenses.adaptive import StraightThrough
-from defenses.chain import Chain, student, taught
+from defenses import Clip
+from defenses.chain import Chain
 from defenses.compression import Jpeg
-from defenses.residuals import MOST, estimate, residual, watched_frames
+from defenses.fitting import fit_defense, fittable_part
+from defenses.residuals import LARGEST_RESIDUAL, bounded_residuals, estimate_pattern, evidence_indices
+from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from tests.defenses.videos import defend_all, make_video
 
@@ -37,8 +39,8 @@ def fitted(videos: list[Tensor], period: int) -> PerturbationSubtraction:
     defense = PerturbationSubtraction(period, side=SIDE)
     evidence = []
     for video in videos:
-        numbers = defense.watched(len(video))
-        evidence.append(defense.observe(video[numbers], numbers))
+        numbers = defense.evidence_indices(len(video))
+        evidence.append(defense.evidence(Clip(video[numbers], numbers, len(video))))
     return defense.fitted(evidence)
 
 
@@ -78,9 +80,9 @@ def test_a_smooth_pattern_that_never_changes_is_not_seen() -> None:
 
 def test_the_evidence_is_bounded_and_has_a_gradient() -> None:
     video = make_video(9, 40, 50).requires_grad_()
-    evidence = residual(video, torch.arange(9), 4, SIDE)
+    evidence = bounded_residuals(Clip.whole(video), 4, SIDE)
     assert evidence.shape == (4, 3, SIDE, SIDE)
-    assert float(evidence.abs().max()) <= MOST + 1e-6
+    assert float(evidence.abs().max()) <= LARGEST_RESIDUAL + 1e-6
     (gradient,) = torch.autograd.grad(evidence.square().sum(), video)
     assert bool(gradient.isfinite().all())
     assert float(gradient.abs().sum()) > 0
@@ -91,30 +93,30 @@ def test_the_traces_of_a_video_with_a_pattern_are_its_own_and_those_of_the_patte
     defense = PerturbationSubtraction(period, side=SIDE)
     pattern = make_signs(slots)
     for video in (make_video(3, SIDE, SIDE), make_video(30, SIDE, SIDE)):
-        numbers = defense.watched(len(video))
+        numbers = defense.evidence_indices(len(video))
         carried = numbers % slots
-        together = defense.traces(video[numbers] + pattern[carried], numbers)
-        apart = defense.traces(video[numbers], numbers) + defense.traces_of_pattern(
-            pattern, defense.shares(numbers, carried, slots)
+        together = defense.residuals(Clip(video[numbers] + pattern[carried], numbers, len(video)))
+        apart = defense.residuals(Clip(video[numbers], numbers, len(video))) + defense.pattern_residuals(
+            pattern, defense.slot_counts(numbers, carried, slots)
         )
         assert torch.allclose(together, apart, atol=1e-6)
-        assert float((together - defense.traces(video[numbers], numbers)).abs().max()) > 1 / 255
+        assert float((together - defense.residuals(Clip(video[numbers], numbers, len(video)))).abs().max()) > 1 / 255
 
 
 def test_the_part_to_be_fitted_is_found_and_fitted_behind_the_identitys_gradient() -> None:
     part = PerturbationSubtraction(2, side=SIDE)
-    evidence = [part.observe(video[:8], torch.arange(8)) for video in make_scenes(3)]
+    evidence = [part.evidence(Clip.whole(video[:8])) for video in make_scenes(3)]
     for defense in (StraightThrough(part), StraightThrough(Chain((part, Jpeg(75))))):
-        assert student(defense) == part
+        assert fittable_part(defense) == part
         video = make_video(8, SIDE, SIDE)
         assert torch.equal(
-            defend_all(taught(defense, evidence), video), defend_all(taught(defense.defense, evidence), video)
+            defend_all(fit_defense(defense, evidence), video), defend_all(fit_defense(defense.defense, evidence), video)
         )
 
 
 @pytest.mark.parametrize(("frame_count", "period"), [(1, 4), (3, 4), (24, 4), (300, 12), (40, 1)])
 def test_runs_of_neighbors_are_watched_all_over_the_video(frame_count: int, period: int) -> None:
-    numbers = watched_frames(frame_count, period)
+    numbers = evidence_indices(frame_count, period)
     assert numbers.tolist() == sorted(set(numbers.tolist()))
     assert int(numbers[0]) >= 0
     assert int(numbers[-1]) < frame_count
@@ -123,7 +125,7 @@ def test_runs_of_neighbors_are_watched_all_over_the_video(frame_count: int, peri
 
 
 def test_slots_that_no_frame_has_say_nothing() -> None:
-    evidence = residual(make_video(2, SIDE, SIDE), torch.tensor([0, 1]), 4, SIDE)
+    evidence = bounded_residuals(Clip.whole(make_video(2, SIDE, SIDE)), 4, SIDE)
     assert float(evidence[:2].abs().sum()) > 0
     assert float(evidence[2:].abs().sum()) == 0
 
@@ -132,7 +134,7 @@ def test_without_an_estimate_or_from_one_video_there_is_no_subtraction() -> None
     with pytest.raises(ValueError, match="has no estimate yet"):
         defend_all(PerturbationSubtraction(), make_video(3))
     with pytest.raises(ValueError, match="1 videos were given"):
-        estimate([torch.zeros(1, 3, 4, 4)])
+        estimate_pattern([torch.zeros(1, 3, 4, 4)])
 
 
 @pytest.mark.parametrize(

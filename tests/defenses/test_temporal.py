@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter, median_filter
 
-from defenses import Defense
+from defenses import Clip, Defense
 from defenses.median import median
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian, gaussian, mirror
 from tests.defenses.videos import defend_all, make_video
@@ -93,7 +93,7 @@ def test_median_by_selection_is_torchs_median(count: int) -> None:
 
 def test_equal_values_share_the_medians_gradient_evenly() -> None:
     video = levels(0.5, 0.5, 0.2, 0.9).requires_grad_()
-    middle = TemporalMedian().defend(video, torch.arange(4), torch.tensor([1, 2]), 4)
+    middle = TemporalMedian().defend(Clip.whole(video), torch.tensor([1, 2]))
     assert middle[:, 0, 0, 0].tolist() == pytest.approx([0.5, 0.5])
     (gradient,) = torch.autograd.grad(middle[0].sum(), video)  # of 0.5 0.5 0.2
     assert gradient[:, 0, 0, 0].tolist() == [0.5, 0.5, 0.0, 0.0]

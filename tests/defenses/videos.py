@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from defenses import Defense
+from defenses import Clip, Defense
 
 
 def make_video(frame_count: int, height: int = 18, width: int = 23, seed: int = 0) -> Tensor:
@@ -28,5 +28,5 @@ def make_fine_noise(frame_count: int, height: int = 32, width: int = 48) -> Tens
 
 def defend_all(defense: Defense, video: Tensor) -> Tensor:
     """The long way: the whole defended video."""
-    every_frame = torch.arange(len(video))
-    return defense.defend(video, every_frame, every_frame, len(video))
+    clip = Clip.whole(video)
+    return defense.defend(clip, clip.indices)

@@ -9,8 +9,8 @@ import torch
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from torch import Tensor
 
-from defenses.base import Gradient
-from defenses.detectors import Detector, Watched
+from defenses.base import GradientKind
+from defenses.detectors import Detector, FrameReader
 from defenses.detectors.consistency import TemporalConsistency
 from lsap_cli.evaluation.detection import Ranking, Score, detector_rows
 
@@ -19,12 +19,12 @@ from lsap_cli.evaluation.detection import Ranking, Score, detector_rows
 class Given(Detector):
     """A detector whose scores are given."""
 
-    gradient: ClassVar[Gradient] = "true"
+    gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "None."
 
-    def examine(self, video: Watched) -> Tensor:
+    def evidence(self, reader: FrameReader) -> Tensor:
         return torch.zeros(())
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:

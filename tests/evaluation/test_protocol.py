@@ -11,10 +11,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from defenses import Defense
-from defenses.chain import Chain, taught
+from defenses import Clip, Defense
+from defenses.chain import Chain
 from defenses.compression import H264, Jpeg
 from defenses.detectors import DETECTORS
+from defenses.fitting import fit_defense
 from defenses.randomized import Barrage, RandomNoise
 from defenses.reordering import TemporalDrop, TemporalShuffle
 from defenses.resampling import TemporalResample
@@ -161,7 +162,7 @@ def test_defending_what_the_samplers_need_is_defending_the_whole_video(
             for defense in DEFENSES.values():
                 defended = attacked
                 if defense is not None:
-                    defended = (defense.defend(attacked / 255, every, every, count) * 255).round().to(torch.uint8)
+                    defended = (defense.defend(Clip(attacked / 255, every, count), every) * 255).round().to(torch.uint8)
                 shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
                 expected += [shrunk[sampler.choose(times, 4, 1, torch.Generator())[0]] for sampler in fixed.values()]
         assert torch.equal(clips_seen(classifier), torch.stack(expected))
@@ -248,7 +249,7 @@ def test_frames_that_several_defenses_need_are_made_numbers_of_once_and_stay_as_
     class Lazy(BitDepth):
         """Gives back what it was given."""
 
-        def change(self, frames: Tensor) -> Tensor:
+        def defend_frames(self, frames: Tensor) -> Tensor:
             return frames
 
     frames, have = make_bytes(6), torch.arange(6)
@@ -362,8 +363,10 @@ def test_every_draw_of_a_random_defense_is_a_defense_of_the_whole_video(
                 for draw in range(3 if defense else 1):
                     defended = attacked
                     if defense is not None:
-                        drawn = defense.drawn(seeded(0, "draw", spec, video.name, draw))
-                        defended = (drawn.defend(attacked / 255, every, every, count) * 255).round().to(torch.uint8)
+                        drawn = defense.draw(seeded(0, "draw", spec, video.name, draw))
+                        defended = (
+                            (drawn.defend(Clip(attacked / 255, every, count), every) * 255).round().to(torch.uint8)
+                        )
                     shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
                     expected.append(shrunk[Uniform().choose(times, 4, 1, torch.Generator())[0]])
         assert torch.equal(clips_seen(classifier), torch.stack(expected))
@@ -385,13 +388,13 @@ def test_a_defense_that_learns_from_videos_sees_the_others_under_the_same_attack
     for video in videos:
         frames = whole(video)
         attacked = strong_perturbation().add_to_bytes(frames, torch.arange(len(frames)), len(frames))
-        numbers = subtraction.watched(len(frames))
-        evidence.append(subtraction.observe(attacked[numbers] / 255, numbers).half().float())
+        numbers = subtraction.evidence_indices(len(frames))
+        evidence.append(subtraction.evidence(Clip(attacked[numbers] / 255, numbers, len(frames))).half().float())
         if video is videos[2]:
             target = attacked
     every = torch.arange(len(target))
-    ready = taught(defense, [evidence[0], evidence[1], evidence[3]])
-    defended = (ready.defend(target / 255, every, every, len(target)) * 255).round().to(torch.uint8)
+    ready = fit_defense(defense, [evidence[0], evidence[1], evidence[3]])
+    defended = (ready.defend(Clip(target / 255, every, len(target)), every) * 255).round().to(torch.uint8)
     shrunk = classifier.geometry.crop(classifier.geometry.shrink(defended)) / 255
     chosen = Uniform().choose(read_frame_times(videos[2].path).times, 4, 1, torch.Generator())[0]
     assert torch.equal(seen, shrunk[chosen])
@@ -410,8 +413,8 @@ def test_a_detectors_answers_are_those_of_the_whole_video(tmp_path: Path) -> Non
     frames = whole(video)
     attacked = perturbation.add_to_bytes(frames, torch.arange(14), 14)
     assert watched.clips.tolist() == [[5, 6, 7, 8]]
-    assert torch.equal(watched.frames(torch.tensor([2, 9])), attacked[[2, 9]] / 255)
-    defended = (TemporalMean().defend(attacked / 255, torch.arange(14), torch.arange(14), 14) * 255).round().byte()
+    assert torch.equal(watched.read(torch.tensor([2, 9])).frames, attacked[[2, 9]] / 255)
+    defended = (TemporalMean()(attacked / 255) * 255).round().byte()
     geometry = judge.classifier.geometry
     clip = geometry.crop(geometry.shrink(defended))[5:9]
     expected = judge.probabilities(clip[None])

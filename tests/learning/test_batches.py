@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from defenses import Defense
+from defenses import Clip, Defense
 from defenses.compression import H264, Jpeg
 from defenses.randomized import RandomNoise
 from defenses.temporal import TemporalMedian
@@ -135,7 +135,7 @@ def test_through_a_defense_the_network_gets_what_the_whole_perturbed_and_defende
             whole, every = whole_video(video, bound.appended)
             slots = bound.slots(every, LENGTHS[video])
             added = add_float(whole, batch.path.forward(delta), slots, rounded=True)
-            defended = defense.defend(added, every, indices, len(every))
+            defended = defense.defend(Clip(added, every, len(every)), indices)
             torch.testing.assert_close(clip, (defended * 255).round() / 255, rtol=0, atol=1e-6)
 
 
@@ -248,7 +248,7 @@ def test_a_codec_codes_the_frames_of_a_clip_as_one_short_video() -> None:
     made = batch.through(batch.frames)
     numbers = torch.arange(batch.frames.shape[1])
     for clip, coded in zip(batch.frames, made, strict=True):
-        expected = codec.defend(clip, numbers, numbers, len(numbers))
+        expected = codec.defend(Clip.whole(clip), numbers)
         assert torch.equal(coded, (expected * 255).round() / 255)
     assert not torch.equal(made, batch.frames)
 
@@ -278,10 +278,8 @@ def test_several_draws_show_the_same_clips_each_behind_another_draw() -> None:
 
 def test_a_defense_that_cuts_its_gradient_off_gives_zeros() -> None:
     class Cutting(RandomNoise):
-        def defend(
-            self, frames: torch.Tensor, have: torch.Tensor, indices: torch.Tensor, frame_count: int
-        ) -> torch.Tensor:
-            return super().defend(frames, have, indices, frame_count).detach()
+        def defend(self, clip: Clip, indices: torch.Tensor) -> torch.Tensor:
+            return super().defend(clip, indices).detach()
 
     batch = replace(SOURCE, videos=TEXTURED, defenses=(Cutting(),)).draw(0)
     clips = batch.frames.clone().requires_grad_()

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from defenses import Defense
-from defenses.adaptive import StraightThrough
+from defenses import Clip, Defense
+from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
@@ -73,9 +73,9 @@ def test_what_a_crowd_teaches_is_what_fitting_on_the_perturbed_videos_gives(bind
     taught = crowd.taught(part, perturbation.delta, videos[0].video.group)
     evidence = []
     for stored in videos[1:5]:  # the last one is of the first one's recording
-        numbers = part.watched(len(stored.times))
+        numbers = part.evidence_indices(len(stored.times))
         frames = perturbation.add(stored.clip(numbers).float() / 255, numbers, len(stored.times))
-        evidence.append(part.observe(frames, numbers))
+        evidence.append(part.evidence(Clip(frames, numbers, len(stored.times))))
     expected = part.fitted(evidence)
     assert isinstance(taught, PerturbationSubtraction)
     assert taught.pattern is not None
@@ -104,7 +104,7 @@ def test_a_batch_is_defended_by_what_the_others_show_of_the_pattern_in_it() -> N
         phase = int(plan.slots[number, 0] - plan.needed[number, 0]) % 4
         defense = crowd.taught(part, whole.roll(-phase, 0), stored.video.group)
         frames, numbers = clip[: plan.counts[number]], plan.needed[number]
-        expected = defense.defend(frames, numbers, plan.indices[number], len(stored.times))
+        expected = defense.defend(Clip(frames, numbers, len(stored.times)), plan.indices[number])
         assert torch.allclose(given, expected, atol=0.6 / 255)
         assert float((given - frames).abs().max()) > 2 / 255  # something was taken off
 
@@ -134,12 +134,14 @@ def test_the_gradient_through_the_estimate_is_that_of_the_whole_way() -> None:
         evidence = []
         for stored in source.videos:
             if stored.video.group != mine.video.group:
-                numbers = part.watched(len(stored.times))
+                numbers = part.evidence_indices(len(stored.times))
                 carried = delta[(numbers + phase) % 4]
-                evidence.append(part.observe(stored.clip(numbers).float() / 255 + carried, numbers))
+                evidence.append(
+                    part.evidence(Clip(stored.clip(numbers).float() / 255 + carried, numbers, len(stored.times)))
+                )
         needed, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
         frames = mine.clip(needed).float() / 255 + delta[(needed + phase) % 4]
-        clips.append(part.fitted(evidence).defend(frames, needed, wanted, len(mine.times)))
+        clips.append(part.fitted(evidence).defend(Clip(frames, needed, len(mine.times)), wanted))
     network = InstrumentedClassifier(make_classifier(4, SIZE, 5))
     aims = Untargeted().aims(torch.zeros(3, dtype=torch.int64))
     (expected,) = torch.autograd.grad(margin_loss(network.score(torch.stack(clips)), aims, float("inf")).mean(), delta)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from defenses import Defense
+from defenses import Clip, Defense
 from defenses.detectors import Detector
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.geometry import Geometry
@@ -49,7 +49,7 @@ class FitThreshold:
 
 @dataclass(frozen=True)
 class PerturbedFitVideo:
-    """A fit video with a pattern in it (`defenses.detectors.Watched`); what it returns has gradients by the pattern.
+    """A fit video with a pattern in it (`defenses.detectors.FrameReader`); what it returns has gradients by the pattern.
 
     As in learning, frames have the network's working size and the pattern is resized by matrices.
 
@@ -70,21 +70,21 @@ class PerturbedFitVideo:
     binding: Binding
 
     @property
-    def frame_count(self) -> int:
+    def video_length(self) -> int:
         return len(self.stored.times)
 
-    def frames(self, numbers: Tensor) -> Tensor:
-        clean = self.stored.clip(numbers).to(self.pattern.device).float() / 255
-        slots = self.binding.slots(numbers, self.frame_count).to(self.pattern.device)
-        return add_float(clean, self.pattern, slots, rounded=True)
+    def read(self, indices: Tensor) -> Clip:
+        clean = self.stored.clip(indices).to(self.pattern.device).float() / 255
+        slots = self.binding.slots(indices, self.video_length).to(self.pattern.device)
+        return Clip(add_float(clean, self.pattern, slots, rounded=True), indices, self.video_length)
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
         wanted = clips.unique()
         if defense is None:
-            defended = self.frames(wanted)
+            defended = self.read(wanted).frames
         else:
-            needed = defense.needs(wanted, self.frame_count)
-            defended = round_to_levels(defense.defend(self.frames(needed), needed, wanted, self.frame_count))
+            clip = self.read(defense.needs(wanted, self.video_length))
+            defended = round_to_levels(defense.defend(clip, wanted))
         cropped = self.classifier.geometry.crop(defended)
         chosen = cropped[torch.searchsorted(wanted, clips).to(cropped.device)]
         # Activations are not kept but computed again for the gradient, which few videos need.
@@ -145,13 +145,13 @@ class PerturbedFitVideos:
         corpus = Corpus(self._seed, _others_at_most(detector))
         with torch.no_grad():
             evidence = [
-                detector.examine(self.perturbed(number, no_pattern, Binding("constant")))
+                detector.evidence(self.perturbed(number, no_pattern, Binding("constant")))
                 for number in range(len(self._videos))
             ]
             for stored, one in zip(self._videos, evidence, strict=True):
                 corpus.add(stored.video, one)
             return [
-                float(detector.score(one, corpus.others(stored.video) if detector.others else ()))
+                float(detector.score(one, corpus.others(stored.video) if detector.comparison_videos else ()))
                 for stored, one in zip(self._videos, evidence, strict=True)
             ]
 
@@ -202,14 +202,14 @@ class FitVideoConstraint:
     def _flagged(self, delta: Tensor, step: int) -> tuple[list[Tensor], int]:
         """What is followed of the scores of the step's flagged videos, and how many videos it has."""
         numbers = self.videos.step_videos(self.detector, step)
-        evidence = [self.detector.examine(self.videos.perturbed(one, delta, self.binding)) for one in numbers]
+        evidence = [self.detector.evidence(self.videos.perturbed(one, delta, self.binding)) for one in numbers]
         scores = []
         for place, mine in enumerate(evidence):
-            others = evidence[:place] + evidence[place + 1 :] if self.detector.others else []
+            others = evidence[:place] + evidence[place + 1 :] if self.detector.comparison_videos else []
             if float(self.detector.score(mine.detach(), [one.detach() for one in others])) > self.aim:
-                scores.append(self.detector.follow(mine, others))
+                scores.append(self.detector.differentiable_score(mine, others))
         return scores, len(numbers)
 
 
 def _others_at_most(detector: Detector) -> int:
-    return min(detector.others, MOST_STEP_VIDEOS - 1)
+    return min(detector.comparison_videos, MOST_STEP_VIDEOS - 1)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from defenses import Defense
+from defenses import Clip, Defense
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.runs.run import write_atomically
@@ -91,13 +91,13 @@ def _output(defense: Defense | None, binding: Binding, learner: AttackerLearner)
         generator = seeded(setup.seed, "output", stored.video.name)
         indices = setup.samplers[0].draw(stored.times, setup.classifier.frames, generator)
         count = len(stored.times)
-        drawn = defense.drawn(generator)
+        drawn = defense.draw(generator)
         needed = drawn.needs(indices, count)
         frames = stored.clip(needed).float() / 255
         if fitted is not None:
             no_pattern = torch.zeros(binding.period, *frames.shape[1:])
             drawn = fitted.taught(drawn, no_pattern, stored.video.group)
-        defended = drawn.defend(frames, needed, indices, count)
+        defended = drawn.defend(Clip(frames, needed, count), indices)
         kept = kept and defended.shape == (len(indices), *frames.shape[1:])
         values.append(defended.flatten())
     every = torch.cat(values)

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from defenses import Defense
-from defenses.base import CorpusDefense
-from defenses.chain import student
+from defenses.corpus import CorpusDefense
 from defenses.detectors import Detector
+from defenses.fitting import fittable_part
 from lsap_cli.adaptive.learning.detector_constraint import (
     FitThreshold,
     FitVideoConstraint,
@@ -116,7 +116,7 @@ class AttackerLearner:
 
     def fitted_defense(self, defense: Defense | None, binding: Binding) -> Crowd | None:
         """A defense that is fitted on the videos that it defends, fitted on the fit videos; None for other defenses."""
-        part = None if defense is None else student(defense)
+        part = None if defense is None else fittable_part(defense)
         if part is None:
             return None
         key = (part, binding)

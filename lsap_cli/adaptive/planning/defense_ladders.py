@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from defenses import Defense
-from defenses.adaptive import StraightThrough
+from defenses.straight_through import StraightThrough
 from lsap_cli.adaptive.planning.attackers import Attacker, null_space_attackers, warm_started
 from lsap_cli.adaptive.planning.rungs import PlannedRung, Role, learned_rung, transfer_rung
 from lsap_cli.evaluation.rows import NO_DEFENSE

@@ -9,8 +9,8 @@ import torch
 
 from defenses import Defense
 from defenses.certify import Smoothing
-from defenses.chain import student
 from defenses.detectors import Detector
+from defenses.fitting import fittable_part
 from lsap_cli.adaptive.learning.fit_videos import shared_videos
 from lsap_cli.applying.manifest import COPY
 from lsap_cli.classifiers.classifier import Classifier
@@ -219,14 +219,14 @@ def _check_recordings(
     detectors: Mapping[str, Detector],
 ) -> None:
     """Refuses too few videos before any is judged, or learned from by attackers who know the defense."""
-    together = [spec for spec, one in defenses.items() if one is not None and student(one) is not None]
+    together = [spec for spec, one in defenses.items() if one is not None and fittable_part(one) is not None]
     learned_from = 3 if fit is None else len({video.group for video in fit})
     if together and learned_from < 3:
         raise LsapError(
             f"'{together[0]}' looks for what videos have in common: to learn through it takes at least 3 recordings in --fit, "
             f"not {learned_from}"
         )
-    together += [spec for spec, detector in detectors.items() if detector.others]
+    together += [spec for spec, detector in detectors.items() if detector.comparison_videos]
     recordings = len({video.group for video in videos})
     if together and recordings < 3:
         raise LsapError(

@@ -1,12 +1,11 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import pytest
 import torch
 from torch import Tensor
 
 from defenses import Defense
-from defenses.detectors import DETECTORS, Detector
+from defenses.detectors import DETECTORS, Detector, TensorReader
 from defenses.detectors.consistency import TemporalConsistency
 from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
@@ -14,34 +13,14 @@ from defenses.spatial import BitDepth, SpatialGaussian
 from defenses.temporal import TemporalMean
 from tests.defenses.videos import make_smooth_video, make_video
 
+FRAMES_PER_CLIP = 4
 
-@dataclass
-class Scene:
-    """A video in front of a linear classifier of each clip's mean frame; answers carry gradients."""
 
-    video: Tensor
-    frames_per_clip: int = 4
-    weights: Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        generator = torch.Generator().manual_seed(2)
-        self.weights = torch.randn(self.video[0].numel(), 6, generator=generator) / 4
-
-    @property
-    def frame_count(self) -> int:
-        return len(self.video)
-
-    @property
-    def clips(self) -> Tensor:
-        return (torch.arange(self.frames_per_clip) * self.frame_count // self.frames_per_clip)[None]
-
-    def frames(self, numbers: Tensor) -> Tensor:
-        return self.video[numbers]
-
-    def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
-        every = torch.arange(self.frame_count)
-        video = self.video if defense is None else defense.defend(self.video, every, every, self.frame_count)
-        return (video[clips].mean(1).flatten(1) @ self.weights).softmax(1)
+def read(video: Tensor) -> TensorReader:
+    """A video in front of a linear classifier of each clip's mean frame."""
+    weights = torch.randn(video[0].numel(), 6, generator=torch.Generator().manual_seed(2)) / 4
+    clips = (torch.arange(FRAMES_PER_CLIP) * len(video) // FRAMES_PER_CLIP)[None]
+    return TensorReader(video, lambda clips: clips.mean(1).flatten(1) @ weights, clips)
 
 
 def labelled(*labels: int) -> Tensor:
@@ -66,19 +45,20 @@ def test_alpha_worked_out_by_hand(labels: list[int], alpha: float) -> None:
 def test_the_stand_in_of_alpha_agrees_where_probabilities_are_sure() -> None:
     for labels in ([0, 0, 0, 0], [0, 1, 0, 1], [0, 1, 2, 2, 2, 2]):
         sure = torch.nn.functional.one_hot(torch.tensor(labels), 6).float()
-        assert float(TemporalConsistency().follow(sure)) == float(TemporalConsistency().score(sure))
+        assert float(TemporalConsistency().differentiable_score(sure)) == float(TemporalConsistency().score(sure))
 
 
 @pytest.mark.parametrize("frame_count", [1, 9, 60])
 def test_windows_are_neighbors_in_the_middle_and_a_short_video_is_looped(frame_count: int) -> None:
     asked: list[Tensor] = []
 
-    class Listening(Scene):
+    class RecordingReader(TensorReader):
         def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
             asked.append(clips)
             return super().probabilities(clips, defense)
 
-    TemporalConsistency(windows=5, stride=3).examine(Listening(make_video(frame_count)))
+    reader = read(make_video(frame_count))
+    TemporalConsistency(windows=5, stride=3).evidence(RecordingReader(reader.video, reader.classifier, reader.clips))
     first = {1: 0, 9: 0, 60: 23}[frame_count]
     expected = [[(first + window + 3 * place) % frame_count for place in range(4)] for window in range(5)]
     assert asked[0].tolist() == expected
@@ -90,8 +70,8 @@ def test_squeezing_is_the_largest_distance_of_probabilities() -> None:
 
 
 def test_squeezing_looks_through_each_defense() -> None:
-    scene = Scene(make_video(8))
-    evidence = FeatureSqueezing((TemporalMean(), BitDepth(2))).examine(scene)
+    scene = read(make_video(8))
+    evidence = FeatureSqueezing((TemporalMean(), BitDepth(2))).evidence(scene)
     expected = [scene.probabilities(scene.clips, defense)[0] for defense in (None, TemporalMean(), BitDepth(2))]
     assert torch.equal(evidence, torch.stack(expected))
 
@@ -103,7 +83,7 @@ def corpus(pattern: Tensor, count: int = 16) -> list[Tensor]:
         scene = make_smooth_video(16) * 0.8 + 0.1 * torch.rand(3, 1, 1, generator=torch.Generator().manual_seed(seed))
         noise = make_video(16, 32, 48, seed=seed) * 6 / 255
         shifted = scene.roll(3 * seed, -1)
-        evidence.append(detector.examine(Scene((shifted + noise + pattern.repeat(4, 1, 1, 1)).clamp(0, 1))))
+        evidence.append(detector.evidence(read((shifted + noise + pattern.repeat(4, 1, 1, 1)).clamp(0, 1))))
     return evidence
 
 
@@ -129,7 +109,7 @@ def test_a_pattern_of_the_period_that_is_declared_blind_shows_less() -> None:
             count = 33 + 5 * seed  # videos of one length would blur it all in the same way
             noise = make_video(count, 32, 48, seed=seed) * 6 / 255
             video = 0.3 + noise + pattern.repeat(30, 1, 1, 1)[:count]
-            evidence.append(detector.examine(Scene(video)))
+            evidence.append(detector.evidence(read(video)))
         return float(detector.score(evidence[0], evidence[1:]))
 
     assert seen(4) > 0.9
@@ -142,18 +122,20 @@ EXAMPLES: list[Detector] = [*(kind() for kind in DETECTORS.values()), FeatureSqu
 @pytest.mark.parametrize("detector", EXAMPLES)
 def test_the_score_that_an_attacker_follows_has_a_finite_gradient(detector: Detector) -> None:
     video = make_video(12, 40, 50).requires_grad_()
-    others: Sequence[Tensor] = [detector.examine(Scene(make_video(12, 40, 50, seed=seed))) for seed in (5, 6, 7)]
-    (gradient,) = torch.autograd.grad(detector.follow(detector.examine(Scene(video)), others), video)
+    others: Sequence[Tensor] = [detector.evidence(read(make_video(12, 40, 50, seed=seed))) for seed in (5, 6, 7)]
+    (gradient,) = torch.autograd.grad(detector.differentiable_score(detector.evidence(read(video)), others), video)
     assert bool(gradient.isfinite().all())
     assert float(gradient.abs().sum()) > 0
 
 
 @pytest.mark.parametrize("detector", EXAMPLES)
 def test_a_true_gradient_is_that_of_the_score(detector: Detector) -> None:
-    scene = Scene(make_video(12, 40, 50))
-    evidence = detector.examine(scene)
+    scene = read(make_video(12, 40, 50))
+    evidence = detector.evidence(scene)
     if detector.gradient == "true":
-        assert torch.equal(detector.follow(evidence, [evidence, evidence]), detector.score(evidence, [evidence] * 2))
+        assert torch.equal(
+            detector.differentiable_score(evidence, [evidence, evidence]), detector.score(evidence, [evidence] * 2)
+        )
     assert detector.null_space.endswith(".")
 
 

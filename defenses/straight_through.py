@@ -1,11 +1,13 @@
-"""What an attacker puts in a defense's place: the identity's gradient (rung A1 of the ladder) or its own (A2)."""
+"""The straight-through stand-in that an attacker can put in the place of any defense."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 
-from defenses.base import Defense, Frames, Gradient, each_once, take, wants_gradient, with_gradient_of
+from defenses.base import Defense, FrameDependence, GradientKind
+from defenses.clip import Clip, unique_indices
+from defenses.gradients import wants_gradient, with_gradient_of
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class StraightThrough(Defense):
         return self.defense.deterministic
 
     @property
-    def frames(self) -> Frames:
-        return self.defense.frames
+    def depends_on(self) -> FrameDependence:
+        return self.defense.depends_on
 
     @property
-    def gradient(self) -> Gradient:
+    def gradient(self) -> GradientKind:
         return "straight-through"
 
     @property
@@ -45,15 +47,15 @@ class StraightThrough(Defense):
     def null_space(self) -> str:
         return self.defense.null_space
 
-    def drawn(self, generator: Generator) -> Defense:
-        return StraightThrough(self.defense.drawn(generator))
+    def draw(self, generator: Generator) -> Defense:
+        return StraightThrough(self.defense.draw(generator))
 
-    def needs(self, indices: Tensor, frame_count: int) -> Tensor:
-        return each_once(torch.cat([self.defense.needs(indices, frame_count), indices]))
+    def needs(self, indices: Tensor, video_length: int) -> Tensor:
+        return unique_indices(torch.cat([self.defense.needs(indices, video_length), indices]))
 
-    def defend(self, frames: Tensor, have: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+    def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         with torch.no_grad():
-            values = self.defense.defend(frames, have, indices, frame_count)
-        if not wants_gradient(frames):
+            values = self.defense.defend(clip, indices)
+        if not wants_gradient(clip.frames):
             return values
-        return with_gradient_of(take(frames, have, indices), values)
+        return with_gradient_of(clip.frames_at(indices), values)

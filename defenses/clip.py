@@ -1,0 +1,101 @@
+"""Frames of a video together with the indices that they have in it: what a defense takes."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """Some frames of one video, in the order of time.
+
+    Attributes:
+        frames: (S, 3, H, W), for a defense float in [0, 1]; never changed.
+        indices: (S,) int64 in [0, video_length), rising, each one once: the places of the frames in the video.
+        video_length: N, frames of the whole video.
+
+    Raises:
+        ValueError: if the frames are not (S, 3, H, W), or the indices do not fit the frames or the video.
+    """
+
+    frames: Tensor
+    indices: Tensor
+    video_length: int
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.shape[1] != 3:
+            raise ValueError(f"frames have the shape {tuple(self.frames.shape)}; give (frames, 3, height, width)")
+        if len(self.frames) != len(self.indices):
+            raise ValueError(
+                f"{len(self.frames)} frames were given with {len(self.indices)} frame indices; give one index a frame"
+            )
+        check_indices(self.indices, self.video_length)
+        if not bool((self.indices[1:] > self.indices[:-1]).all()):
+            raise ValueError("the indices of a clip's frames must rise, each one once; sort them and their frames")
+
+    @classmethod
+    def whole(cls, video: Tensor) -> Self:
+        """All frames of a video: (N, 3, H, W)."""
+        return cls(video, torch.arange(len(video)), len(video))
+
+    def frames_at(self, indices: Tensor) -> Tensor:
+        """Copy the frames that have these indices in the video.
+
+        Args:
+            indices: (K,) int64, in any order, repeats allowed.
+
+        Returns:
+            (K, 3, H, W), never a view of `frames`.
+
+        Raises:
+            ValueError: if the clip lacks one of them.
+        """
+        missing = indices[~torch.isin(indices, self.indices)]
+        if len(missing):
+            raise ValueError(
+                f"frame {int(missing[0])} is needed but is not among the {len(self.frames)} frames given; "
+                f"give all frames that needs() names"
+            )
+        # Plain indexing, not index_select: its gradient adds repeated frames up in a fixed order on a GPU, too.
+        return self.frames[torch.searchsorted(self.indices, indices).to(self.frames.device)]
+
+
+def check_indices(indices: Tensor, video_length: int) -> None:
+    """Refuse frame indices that a video of `video_length` frames does not have."""
+    if not indices.numel():
+        return
+    first, last = int(indices.min()), int(indices.max())
+    if first < 0 or last >= video_length:
+        raise ValueError(
+            f"frame indices run from {first} to {last}, but the video has {video_length} frames; "
+            f"use indices of at least 0 and below {video_length}"
+        )
+
+
+def unique_indices(indices: Tensor) -> Tensor:
+    """Frame indices of any shape, flat and sorted, each one once."""
+    unique: Tensor = torch.unique(indices)
+    return unique
+
+
+def check_video(video: Tensor) -> None:
+    """Refuse what is no video, or no batch of videos, that a defense can take.
+
+    Args:
+        video: (N, 3, H, W) or (B, N, 3, H, W), float in [0, 1].
+
+    Raises:
+        ValueError: about the shape, the type or the range.
+    """
+    shape = tuple(video.shape)
+    if video.ndim not in (4, 5) or shape[-3] != 3 or 0 in shape:
+        raise ValueError(
+            f"the video has the shape {shape}; give (frames, 3, height, width) or (videos, frames, 3, height, width)"
+        )
+    if not video.is_floating_point():
+        raise ValueError(f"the video's values are {video.dtype}; give floats in [0, 1], such as video.float() / 255")
+    low, high = float(video.detach().min()), float(video.detach().max())
+    if not (low >= 0 and high <= 1):  # NaN, too
+        raise ValueError(f"the video's values run from {low:g} to {high:g}; give floats in [0, 1]")
