@@ -44,9 +44,14 @@ def detector_sentences(results: Json) -> Iterator[str]:
 
 
 def seeds_sentence(results: Json) -> str:
-    """What another seed would change, without a defense and with the first sampler; empty for one perturbation."""
-    cells = results.get("seeds") or []
-    cell = next((one for one in cells if one["defense"] == NO_DEFENSE), None)
+    """What another seed would change, without a defense and with the first sampler; empty for one perturbation.
+
+    `defend` writes a list of cells, `generate` one object over all of its samplers.
+    """
+    seeds = results.get("seeds") or []
+    if isinstance(seeds, dict):
+        return _generate_seeds_sentence(seeds)
+    cell = next((one for one in seeds if one["defense"] == NO_DEFENSE), None)
     spread = cell and (cell["success_rate"] or cell["fooling_rate"])
     if not cell or not spread:
         return ""
@@ -56,6 +61,16 @@ def seeds_sentence(results: Json) -> str:
     return (
         f"Over {len(spread['rates'])} seeds of the perturbation the {what} is {spread['mean']:.2f} with a standard deviation of "
         f"{spread['standard_deviation']:.2f}{over_videos}."
+    )
+
+
+def _generate_seeds_sentence(seeds: Json) -> str:
+    """The spread over the seeds that one `generate` run learned; a single seed has none."""
+    if seeds["mean"] is None or seeds["standard_deviation"] is None:
+        return ""
+    return (
+        f"Over {len(seeds['rates'])} seeds of the perturbation the rate over all samplers is {seeds['mean']:.2f} "
+        f"with a standard deviation of {seeds['standard_deviation']:.2f}."
     )
 
 

@@ -119,6 +119,18 @@ def test_a_long_run_is_shown_before_all_of_it_is_read(
         one.close()
 
 
+@pytest.mark.parametrize("folder", ["tour", "tour/generate", "tour/apply", "tour/defend", "other", "second"])
+def test_every_tab_of_every_kind_of_finished_run_opens(runs: Path, folder: str) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "✓ done")
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, app, "Settings")
+
+    play(runs, act, opened=runs / folder)
+
+
 def test_apply_shows_its_files_with_what_a_reader_finds_in_them(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         shown = await until(pilot, app, "exactly")
