@@ -14,10 +14,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import typer
 from textual.pilot import Pilot
 
-from lsap_cli.commands.dashboard import commands
+from lsap_cli.commands.forms import dashboard_commands
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.main import app as program
 
 SIZE = (120, 34)
 HERE = Path(__file__).parent
@@ -51,7 +53,7 @@ def main() -> None:
 
 async def picture(runs: Path, keys: tuple[str, ...], theme: str) -> str:
     """The dashboard after some keys, as SVG."""
-    app = Dashboard(runs, commands())
+    app = Dashboard(runs, dashboard_commands(typer.main.get_command(program)))
     async with app.run_test(size=SIZE) as pilot:
         app.theme = theme
         await settle(pilot)

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running, seconds
 from lsap_cli.commands.screen import Screen
 
 
 def command(
+    context: typer.Context,
     perturbation: Annotated[Path, typer.Argument(help="a perturbation file from lsap generate")],
     videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list")],
     out: Annotated[Path, typer.Argument(help="a new folder; the videos' tree is mirrored in it")],
@@ -36,7 +37,7 @@ def command(
 
     Example: lsap apply r.safetensors videos/ perturbed/ --codec ffv1 --workers 2
     """
-    if dashboard and watch("apply", run, as_json, quiet):
+    if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     if threads not in ("auto", "one", "many"):
         raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")

@@ -1,23 +1,17 @@
 """`lsap dashboard`: its command line; and `--dashboard`, which opens it on the run that another command starts."""
 
-import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.help import with_names
 from lsap_cli.errors import LsapError
 from lsap_cli.runs.run import default_folder
 
-if TYPE_CHECKING:
-    from lsap_cli.dashboard.app import Commands
-    from lsap_cli.dashboard.forms import Field, FieldKind
-
 
 def command(
+    context: typer.Context,
     runs: Annotated[Path, typer.Argument(help="a folder with runs in it, or one run")] = Path("runs"),
 ) -> None:
     """Watch runs live, look at what a perturbation does, compare runs, start new ones. Needs a terminal, no mouse.
@@ -29,14 +23,14 @@ def command(
     if not _on_a_terminal():
         raise LsapError("the dashboard needs a terminal; without one, use lsap report RUN, or read the run folder")
     one_run = any((runs / name).exists() for name in ("run.json", "events.jsonl"))
-    _show(runs.parent if one_run else runs, runs if one_run else None)
+    _show(context, runs.parent if one_run else runs, runs if one_run else None)
 
 
-def watch(name: str, folder: Path | None, as_json: bool, quiet: bool) -> bool:
+def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool, quiet: bool) -> bool:
     """Starts the command that was typed as a process of its own, and the dashboard on its run.
 
     Args:
-        name: of the command.
+        context: of the command that was typed.
         folder: that was asked for with `--run`.
         as_json: whether `--json` was given, which wants stdout for itself.
         quiet: whether `--quiet` was given.
@@ -55,7 +49,7 @@ def watch(name: str, folder: Path | None, as_json: bool, quiet: bool) -> bool:
     from lsap_cli.dashboard.launching import start, without_options
     from lsap_cli.runs.reading import read_facts
 
-    where = folder or default_folder(name)
+    where = folder or default_folder(context.info_name or "run")
     if (where / "run.json").exists() and "--resume" not in sys.argv:
         raise LsapError(f"the run folder {where} holds a run already; give another with --run")
     try:
@@ -65,7 +59,7 @@ def watch(name: str, folder: Path | None, as_json: bool, quiet: bool) -> bool:
         raise LsapError(
             f"the run folder {where} cannot be made ({error.strerror}); give another with --run", 1
         ) from None
-    _show(where.parent, where)
+    _show(context, where.parent, where)
     code = process.poll()
     if code is None:
         print(f"the run goes on by itself: lsap dashboard {where}", file=sys.stderr)
@@ -77,68 +71,13 @@ def watch(name: str, folder: Path | None, as_json: bool, quiet: bool) -> bool:
     return True
 
 
-def commands() -> "Commands":
-    """The forms of the commands that can be started, made of their own options."""
-    from lsap_cli.commands import apply, defend, demo, generate
-    from lsap_cli.dashboard.app import Commands
-    from lsap_cli.dashboard.forms import Form
-
-    app = typer.Typer(add_completion=False)
-    modules = {"demo": demo, "generate": generate, "apply": apply, "defend": defend}
-    for name, module in modules.items():
-        app.command(name)(module.command)
-    parsers: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a group: it has several
-
-    def check(name: str, words: Sequence[str]) -> str | None:
-        try:
-            parsers[name].make_context(name, list(words))
-        except typer.BadParameter as error:
-            return error.format_message()
-        except typer.TyperException as error:
-            return str(error)
-        return None
-
-    forms = [
-        Form(name, (inspect.getdoc(module.command) or "").split("\n")[0], tuple(_fields(module.command)))
-        for name, module in modules.items()
-    ]
-    resumable = [name for name, module in modules.items() if "resume" in inspect.signature(module.command).parameters]
-    return Commands(forms, check, resumable)
-
-
-def _fields(function: Callable[..., None]) -> "Iterator[Field]":
-    """A command's parameters, as something to fill in."""
-    from lsap_cli.dashboard.forms import HIDDEN, Field
-
-    hints = get_type_hints(function, include_extras=True)
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name in HIDDEN:
-            continue
-        kind, info = get_args(hints[name])
-        flag = ""
-        if isinstance(info, typer.models.OptionInfo):
-            flag = next(iter(info.param_decls or ()), f"--{name.replace('_', '-')}")
-        default = parameter.default
-        required = default is inspect.Parameter.empty
-        text = "" if required or default is None or default is False else str(default)
-        yield Field(name, flag, _kind(name, kind), text, with_names(info.help or ""), required)
-
-
-def _kind(name: str, annotation: Any) -> "FieldKind":
-    kinds = {annotation, *get_args(annotation)}
-    if bool in kinds:
-        return "switch"
-    if any(get_origin(kind) is list for kind in kinds):
-        return "list"
-    return "path" if Path in kinds or name == "model" else "text"
-
-
-def _show(root: Path, opened: Path | None) -> None:
+def _show(context: typer.Context, root: Path, opened: Path | None) -> None:
+    from lsap_cli.commands.forms import dashboard_commands
     from lsap_cli.dashboard.app import Dashboard
     from lsap_cli.dashboard.terminal import end_with
 
     end_with(sys.stdin.fileno())
-    app = Dashboard(root, commands(), opened)
+    app = Dashboard(root, dashboard_commands(context.find_root().command), opened)
     app.run()
     if app.return_code:
         raise LsapError("the dashboard broke down, as printed above; the runs are not touched by that", 1)

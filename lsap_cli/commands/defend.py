@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Batch,
     Device,
@@ -24,6 +24,7 @@ LEARN = "Attackers who learn in this run"
 
 
 def command(
+    context: typer.Context,
     videos: Annotated[Path, typer.Argument(help="clean videos: a folder (sub-folders named by label) or a CSV list")],
     model: Annotated[
         list[str],
@@ -91,7 +92,7 @@ def command(
 
     Example: lsap defend videos/ --model model.toml --perturbed perturbed/ --defense jpeg:quality=75 --sampler uniform
     """
-    if dashboard and watch("defend", run, as_json, quiet):
+    if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")

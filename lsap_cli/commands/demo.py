@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFolder, Seed, print_json, running, seconds
 
 
 def command(
+    context: typer.Context,
     epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = "8/255",
     time_budget: Annotated[str, typer.Option(help="for the command's start and its learning")] = "75s",
     device: Device = "auto",
@@ -23,7 +24,7 @@ def command(
 
     Example: lsap demo --run my-first-run
     """
-    if dashboard and watch("demo", run, as_json, quiet):
+    if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     learning = seconds(time_budget, "--time-budget") or 0.0
 

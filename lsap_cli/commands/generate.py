@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lsap_cli.commands.dashboard import watch
+from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Batch,
     Device,
@@ -27,6 +27,7 @@ METHOD, BELIEF, SPEED = "Method", "How far to believe it", "Speed and memory"
 
 
 def command(
+    context: typer.Context,
     videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list (path,label)")],
     model: Model,
     out: Annotated[Path, typer.Option(help="the perturbation file to write (.safetensors)")],
@@ -116,7 +117,7 @@ def command(
 
     Example: lsap generate videos/ --model model.toml --epsilon 8/255 --time-budget 180s --out r.safetensors
     """
-    if dashboard and watch("generate", run, as_json, quiet):
+    if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     budget = seconds(time_budget, "--time-budget")
     if out.exists() and not overwrite:

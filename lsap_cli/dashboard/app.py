@@ -1,39 +1,33 @@
 """The application: which screens there are, and the keys that work everywhere."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import Monochrome
 from textual.screen import Screen
 
-from lsap_cli.dashboard.forms import Check, Form
+from lsap_cli.dashboard.forms import DashboardCommands
+from lsap_cli.dashboard.navigation import (
+    ChooseComparison,
+    OpenComparison,
+    OpenRun,
+    OpenStart,
+    ResumeRun,
+    StopRun,
+)
 from lsap_cli.dashboard.screens.runs import RunsScreen
-from lsap_cli.runs.reading import Facts
+from lsap_cli.errors import LsapError
+from lsap_cli.reports.rows import printable
 
 WARM_UP_SECONDS = 1.0  # after the first screen, what the other screens need is loaded
-
-
-@dataclass(frozen=True)
-class Commands:
-    """What the command line knows and the dashboard needs.
-
-    Attributes:
-        forms: of the commands that can be started.
-        check: the commands' own parser.
-        resumable: commands that have `--resume`.
-    """
-
-    forms: Sequence[Form]
-    check: Check
-    resumable: Sequence[str]
 
 
 class StyledMonochrome(Monochrome):
@@ -67,7 +61,7 @@ class Dashboard(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, root: Path, commands: Commands, opened: Path | None = None) -> None:
+    def __init__(self, root: Path, commands: DashboardCommands, opened: Path | None = None) -> None:
         super().__init__()
         self._filters = [StyledMonochrome() if type(one) is Monochrome else one for one in self._filters]
         self.root, self.commands, self._opened = root, commands, opened
@@ -84,6 +78,18 @@ class Dashboard(App[None]):
         yield SystemCommand("Start a run", "A form for generate, apply, defend or demo", self.open_start)
         yield SystemCommand("Help on this screen", "What is shown, and the keys", self.action_help)
 
+    @on(OpenRun)
+    def show_run(self, event: OpenRun) -> None:
+        self.open_run(event.folder)
+
+    @on(OpenStart)
+    def show_start(self) -> None:
+        self.open_start()
+
+    @on(OpenComparison)
+    def show_comparison(self, event: OpenComparison) -> None:
+        self.open_compare(event.folders)
+
     def open_run(self, folder: Path) -> None:
         from lsap_cli.dashboard.screens.run import RunScreen  # numpy and the plots: not before they are needed
 
@@ -92,40 +98,76 @@ class Dashboard(App[None]):
     def open_start(self, command: str | None = None) -> None:
         from lsap_cli.dashboard.screens.start import StartScreen
 
-        self.push_screen(StartScreen(command))
+        self.push_screen(StartScreen(self.root, self.commands, command))
 
     def open_compare(self, folders: Sequence[Path]) -> None:
         from lsap_cli.dashboard.screens.compare import CompareScreen
 
         self.push_screen(CompareScreen(folders))
 
-    def stop_run(self, facts: Facts) -> None:
+    @on(ChooseComparison)
+    def choose_comparison(self, event: ChooseComparison) -> None:
+        from lsap_cli.dashboard.screens.dialogs import PickRun
+
+        runs = next((one.runs for one in self.screen_stack if isinstance(one, RunsScreen)), [])
+        others = [one for one in runs if one.facts.folder != event.folder]
+
+        def picked(folder: Path | None) -> None:
+            if folder is not None:
+                self.open_compare([event.folder, folder])
+
+        self.push_screen(PickRun(f"Compare {event.folder.name} with", others), picked)
+
+    @on(StopRun)
+    def stop_run(self, event: StopRun) -> None:
         """Asks first; a run that was stopped by mistake costs hours."""
         from lsap_cli.dashboard.launching import stop
         from lsap_cli.dashboard.screens.dialogs import Question
 
-        if not facts.live:
+        folder = event.facts.folder
+        if not event.facts.live:
             self.notify("this run is not running", severity="warning")
             return
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.notify(stop(facts), markup=False)
+                self.notify(stop(folder), markup=False)
 
-        self.push_screen(Question(f"Stop {facts.folder.name}? What is finished is kept."), answered)
+        self.push_screen(Question(f"Stop {printable(folder.name)}? What is finished is kept."), answered)
 
-    def resume_run(self, facts: Facts) -> None:
-        from lsap_cli.dashboard.launching import can_resume, resume
+    @on(ResumeRun)
+    def resume_run(self, event: ResumeRun) -> None:
+        """Shows the command first: the settings may be a stranger's."""
+        from lsap_cli.dashboard.launching import resume, resume_line, why_not_resumable, working_folder
+        from lsap_cli.dashboard.screens.dialogs import Question
 
-        if not can_resume(facts, self.commands.resumable):
-            self.notify("only a stopped run of a command with --resume can go on", severity="warning")
+        facts = event.facts
+        refused = why_not_resumable(facts)
+        if refused:
+            self.notify(refused, severity="warning")
             return
         try:
-            resume(facts)
-        except OSError as error:
-            self.notify(f"it cannot be started: {error}", severity="error", markup=False)
+            words = self.commands.resume_words(facts)
+        except LsapError as error:
+            self.notify(printable(error), severity="warning", markup=False)
             return
-        self.notify(f"{facts.folder.name} goes on", markup=False)
+
+        def answered(yes: bool | None) -> None:
+            if not yes:
+                return
+            try:
+                resume(facts, words)
+            except OSError as error:
+                self.notify(f"it cannot be started: {error}", severity="error", markup=False)
+                return
+            self.notify(f"{facts.folder.name} goes on", markup=False)
+
+        name, place = printable(facts.folder.name), printable(working_folder(facts) or Path.cwd())
+        line = printable(resume_line(facts, words))
+        self.push_screen(
+            Question(f"Resume {name}? This command is started in {place}, from the settings in the run folder:", line),
+            answered,
+        )
 
     def action_theme(self) -> None:
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"

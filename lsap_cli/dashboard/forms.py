@@ -6,21 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lsap_cli.runs.reading import Facts
+
 FieldKind = Literal["text", "path", "switch", "list"]
-Check = Callable[[str, Sequence[str]], str | None]  # command and words -> what is wrong with them, by its own parser
+WordsCheck = Callable[[str, Sequence[str]], str | None]  # command, words -> what is wrong with them, by its own parser
 MUST_EXIST = ("videos", "perturbation", "perturbed")
-HIDDEN = (
-    "run",
-    "as_json",
-    "quiet",
-    "dashboard",
-    "resume",
-)  # the dashboard gives them itself, or they make no sense here
 
 
 @dataclass(frozen=True)
-class Field:
-    """One thing that a command can be told.
+class FormField:
+    """One parameter of a command.
 
     Attributes:
         name: as in the command's settings.
@@ -44,7 +39,23 @@ class Form:
 
     command: str
     about: str
-    fields: tuple[Field, ...]
+    fields: tuple[FormField, ...]
+
+
+@dataclass(frozen=True)
+class DashboardCommands:
+    """What the command line knows and the dashboard needs.
+
+    Attributes:
+        forms: of the commands that can be started.
+        check: the commands' own parsers.
+        resume_words: the words behind `lsap` that go on with a run, built from its settings; raises LsapError, saying
+            why, where there are none.
+    """
+
+    forms: Sequence[Form]
+    check: WordsCheck
+    resume_words: Callable[[Facts], list[str]]
 
 
 def words(form: Form, values: Mapping[str, str]) -> list[str]:
@@ -69,7 +80,7 @@ def words(form: Form, values: Mapping[str, str]) -> list[str]:
     return [form.command, *places, *flags]
 
 
-def problem(form: Form, values: Mapping[str, str], check: Check) -> str | None:
+def problem(form: Form, values: Mapping[str, str], check: WordsCheck) -> str | None:
     """What is wrong with what was filled in, the first thing only; None: it can be started."""
     for field in form.fields:
         value = values.get(field.name, "").strip()

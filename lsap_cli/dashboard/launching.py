@@ -1,6 +1,7 @@
 """Starting, stopping and resuming runs. A started run is a process of its own, which outlives the dashboard."""
 
 import os
+import platform
 import shlex
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsap_cli.runs.reading import CONSOLE_FILE, Facts, is_written
+from lsap_cli.runs.reading import CONSOLE_FILE, Facts, holds_lock, read_facts
 
 PROGRAM = (sys.executable, "-m", "lsap_cli")
 
@@ -27,7 +28,7 @@ def start(words: Sequence[str], folder: Path, working_folder: Path | None = None
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / CONSOLE_FILE).open("ab") as console:
         return subprocess.Popen(
-            [*PROGRAM, *words, "--run", str(folder.resolve())],
+            [*PROGRAM, *with_options(words, "--run", str(folder.resolve()))],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
@@ -36,21 +37,36 @@ def start(words: Sequence[str], folder: Path, working_folder: Path | None = None
         )
 
 
-def stop(facts: Facts) -> str:
+def stop(folder: Path) -> str:
     """Asks the run's process to end, as Ctrl-C does; returns what was done, or why not.
 
-    A process that does not hear Ctrl-C, as one that a script started in the background, is terminated instead.
+    The number in run.json is signaled only where the run is of this machine and that process holds the run's lock: a
+    folder may be a copy, and numbers are given to other processes later. A process that ignores Ctrl-C, as one that a
+    script started in the background, is terminated instead.
     """
-    if not facts.live or facts.pid is None or not is_written(facts.folder, facts.raw):
-        return "this run is not running here"
-    deaf = _ignores_interrupts(facts.pid)
+    facts = read_facts(folder)
+    if not facts.live or facts.pid is None:
+        return "this run is not running"
+    if facts.raw.get("host") != platform.node():
+        return "this run is on another machine: stop it there"
     try:
-        os.kill(facts.pid, signal.SIGTERM if deaf else signal.SIGINT)
-    except ProcessLookupError:
-        return "this run's process is on another machine, or gone"
+        process = os.pidfd_open(facts.pid)  # the process, whatever its number is given to meanwhile
+    except OSError:
+        return "this run's process is gone"
+    try:
+        if not holds_lock(folder, facts.pid):
+            return "the process with the run's number does not hold the run's lock: it is not signaled"
+        terminated = _ignores_interrupts(facts.pid)
+        signal.pidfd_send_signal(process, signal.SIGTERM if terminated else signal.SIGINT)
     except PermissionError:
         return "this run belongs to another user"
-    return "ended the run; what it had saved is kept" if deaf else "asked the run to stop; what is finished is kept"
+    except ProcessLookupError:
+        return "this run's process is gone"
+    finally:
+        os.close(process)
+    return (
+        "ended the run; what it had saved is kept" if terminated else "asked the run to stop; what is finished is kept"
+    )
 
 
 def _ignores_interrupts(pid: int) -> bool:
@@ -76,27 +92,50 @@ def without_options(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def can_resume(facts: Facts, resumable: Sequence[str]) -> bool:
-    """Whether the run stopped before its end, and its command knows how to go on.
+def why_not_resumable(facts: Facts) -> str | None:
+    """Why a run cannot go on, before its settings are looked at; None: it can."""
+    if facts.state not in ("interrupted", "killed", "failed"):
+        return "only a stopped run can go on"
+    if facts.raw.get("host") != platform.node():
+        return "this run is of another machine: resume it there"
+    if is_part_of_demo(facts.folder):
+        return "a part of a demo cannot go on by itself"
+    return None
+
+
+def resume(facts: Facts, words: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Goes on with a stopped run, in the folder that it was started in.
 
     Args:
         facts: of the run.
-        resumable: the commands that have `--resume`.
-    """
-    line = facts.raw.get("command_line")
-    begun_by_itself = isinstance(line, list) and facts.command in line  # not as a part of a demo
-    return facts.state in ("interrupted", "killed", "failed") and facts.command in resumable and begun_by_itself
-
-
-def resume(facts: Facts) -> subprocess.Popen[bytes]:
-    """Goes on with a stopped run, where it was started: its own command line with `--resume`.
+        words: behind `lsap`, built from the run's settings.
 
     Raises:
         OSError: if the folder that it was started in is gone.
     """
-    line, where = facts.raw.get("command_line"), facts.raw.get("working_folder")
-    words = without_options([str(word) for word in line[1:]] if isinstance(line, list) else [])
-    return start([*words, "--resume"], facts.folder, Path(where) if isinstance(where, str) else None)
+    return start(with_options(words, "--resume"), facts.folder, working_folder(facts))
+
+
+def with_options(words: Sequence[str], *options: str) -> list[str]:
+    """Words with further options, which go before the `--` that ends the options."""
+    end = words.index("--") if "--" in words else len(words)
+    return [*words[:end], *options, *words[end:]]
+
+
+def working_folder(facts: Facts) -> Path | None:
+    """Where the run was started: its relative paths begin there."""
+    where = facts.raw.get("working_folder")
+    return Path(where) if isinstance(where, str) else None
+
+
+def resume_line(facts: Facts, words: Sequence[str]) -> str:
+    """The whole command that `resume` starts, as it would be typed."""
+    return shlex.join(["lsap", *with_options(words, "--resume", "--run", str(facts.folder.resolve()))])
+
+
+def is_part_of_demo(folder: Path) -> bool:
+    """Whether a run folder is a part of a demo."""
+    return read_facts(folder.parent).command == "demo"
 
 
 def command_words(facts: Facts) -> str:

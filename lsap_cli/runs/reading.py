@@ -141,11 +141,26 @@ def is_written(folder: Path, raw: Mapping[str, Any]) -> bool:
     return written is not None and time.time() - written < QUIET_SECONDS
 
 
-def _lock_is_held(path: Path, pid: object) -> bool | None:
-    """None where it cannot be known: no lock file, or a system without /proc/locks.
+def holds_lock(folder: Path, pid: int) -> bool:
+    """Whether a process of this machine holds the run folder's lock; False where the system does not say."""
+    return any(holder == pid for holder, _ in _lock_holders(folder / ".lock") or [])
 
-    A line of /proc/locks ends with `PID MAJOR:MINOR:INODE START END`. Some file systems give another device there than
-    `stat` does; then the same inode locked by the run's own process counts.
+
+def _lock_is_held(path: Path, pid: object) -> bool | None:
+    """Whether any process holds the lock; None where it cannot be known.
+
+    Some file systems give another device in /proc/locks than `stat` does; then the same inode locked by the run's own
+    process counts.
+    """
+    holders = _lock_holders(path)
+    return None if holders is None else any(same_device or holder == pid for holder, same_device in holders)
+
+
+def _lock_holders(path: Path) -> list[tuple[int, bool]] | None:
+    """The processes that lock a file with this inode, and whether the device is the same, too.
+
+    None where it cannot be known: no lock file, or a system without /proc/locks. A line of /proc/locks ends with
+    `PID MAJOR:MINOR:INODE START END`.
     """
     try:
         status = path.stat()
@@ -153,13 +168,14 @@ def _lock_is_held(path: Path, pid: object) -> bool | None:
     except OSError:
         return None
     device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
+    holders = []
     for line in lines:
         words = line.split()
-        if "FLOCK" in words and len(words) >= 4:
+        if "FLOCK" in words and "->" not in words and len(words) >= 4:  # `->`: a process that waits for it
             place, _, inode = words[-3].rpartition(":")
-            if inode == str(status.st_ino) and (place == device or words[-4] == str(pid)):
-                return True
-    return False
+            if inode == str(status.st_ino):
+                holders.append((int(words[-4]), place == device))
+    return holders
 
 
 def _without_facts(folder: Path) -> Facts:

@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import typer
 from textual.pilot import Pilot
 
-from lsap_cli.commands.dashboard import commands
+from lsap_cli.commands.forms import dashboard_commands
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.forms import DashboardCommands
+from lsap_cli.main import app as program
 from lsap_cli.runs import Run
 from tests.commands.conftest import World, world
 
@@ -29,6 +32,11 @@ for words in json.loads(sys.argv[1]):
     sys.argv = ["lsap", *words]
     app(words, standalone_mode=False)
 """
+
+
+def commands() -> DashboardCommands:
+    """Of the program, as the dashboard gets them."""
+    return dashboard_commands(typer.main.get_command(program))
 
 
 @pytest.fixture(scope="session")

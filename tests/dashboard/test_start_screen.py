@@ -7,16 +7,15 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from lsap_cli.commands.dashboard import commands
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.forms import Form, command_line, problem, words
-from lsap_cli.dashboard.launching import can_resume, resume, start, stop, without_options
+from lsap_cli.dashboard.launching import resume, start, stop, why_not_resumable, without_options
 from lsap_cli.dashboard.screens.dialogs import PickFile
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.screens.start import FieldRow, StartScreen
 from lsap_cli.runs.reading import read_facts
 from tests.commands.conftest import World
-from tests.dashboard.conftest import WIDE, play, until
+from tests.dashboard.conftest import WIDE, commands, play, until
 
 
 def form(name: str) -> Form:
@@ -64,11 +63,6 @@ def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: di
     found = problem(form("generate"), values | change, commands().check)
     assert found is not None
     assert said in found
-
-
-def test_only_commands_that_know_how_to_go_on_are_resumable() -> None:
-    assert "generate" in commands().resumable
-    assert "demo" not in commands().resumable
 
 
 def test_a_command_line_is_taken_over_without_what_the_dashboard_gives_itself() -> None:
@@ -166,14 +160,13 @@ def test_a_stopped_run_is_resumed_and_ends(tmp_path: Path, world: World) -> None
     deadline = time.monotonic() + 120
     while not (folder / "state.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert stop(read_facts(folder)) == "asked the run to stop; what is finished is kept"
+    assert stop(folder) == "asked the run to stop; what is finished is kept"
     assert process.wait(60) == 1
     facts = read_facts(folder)
     assert facts.state == "interrupted"
-    assert can_resume(facts, commands().resumable)
-    assert not can_resume(facts, ["apply"])
-    assert resume(facts).wait(120) == 0
+    assert why_not_resumable(facts) is None
+    assert resume(facts, commands().resume_words(facts)).wait(120) == 0
     assert read_facts(folder).state == "done"
-    assert not can_resume(read_facts(folder), commands().resumable)
+    assert why_not_resumable(read_facts(folder)) == "only a stopped run can go on"
     kinds = [json.loads(line)["kind"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert "resumed" in kinds

@@ -182,5 +182,7 @@ def test_the_summary_of_a_generate_run_gives_the_spread_over_its_seeds() -> None
     results = {"rows": [row("r", fooling_rate=(9, 12))]}
     seeds = {"rates": rates, "mean": 0.625, "standard_deviation": 0.177}
     said = summary_sentence(results | {"seeds": seeds})
-    assert "Over 2 seeds of the perturbation the rate over all samplers is 0.62 with a standard deviation of 0.18." in said
+    assert (
+        "Over 2 seeds of the perturbation the rate over all samplers is 0.62 with a standard deviation of 0.18." in said
+    )
     assert "seeds" not in summary_sentence(results | {"seeds": seeds | {"standard_deviation": None}})

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from lsap_cli.dashboard.launching import is_part_of_demo
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.picture import Picture
 from lsap_cli.dashboard.words import figure, one_line
@@ -97,7 +98,7 @@ class LookPane(Vertical):
     def show(self, watch: RunWatch) -> None:
         """Reads the pictures, where they are new; of a demo, those of its parts too."""
         folders = [watch.folder, *(watch.folder.parent / name for name in ("generate", "defend"))]
-        folders = [one for one in dict.fromkeys(folders) if one == watch.folder or is_part(watch.folder)]
+        folders = [one for one in dict.fromkeys(folders) if one == watch.folder or is_part_of_demo(watch.folder)]
         stamps = tuple(_stamp(one / name) for one in folders for name in (LOOK_FILE, RESULTS_FILE))
         if stamps == self._seen:
             return
@@ -164,12 +165,6 @@ class LookPane(Vertical):
         problems = f"\n{'; '.join(self._problems)}" if self._problems else ""
         keys = "Space: play or pause   ← →: one by one   ↑ ↓: another"
         notes.update(f"{film.notes}\n{keys}{more}{problems}")
-
-
-def is_part(folder: Path) -> bool:
-    """Whether a run folder is a part of a demo."""
-    facts, _ = read_json(folder.parent / "run.json")
-    return facts is not None and facts.get("command") == "demo"
 
 
 def _films(folder: Path, look: Mapping[str, Any], problems: list[str]) -> list[Film]:

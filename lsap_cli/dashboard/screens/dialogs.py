@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -17,20 +17,28 @@ from lsap_cli.dashboard.words import escaped
 
 
 class Question(ModalScreen[bool]):
-    """Yes or no; no unless yes is said."""
+    """Yes or no; no unless yes is said.
+
+    Args:
+        text: the question.
+        detail: what it is about, word for word; it can be scrolled.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
         Binding("n,escape", "answer(False)", "No"),
     ]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, detail: str = "") -> None:
         super().__init__()
-        self._text = text
+        self._text, self._detail = text, detail
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._text, markup=False)
+            if self._detail:
+                with VerticalScroll(classes="detail"):
+                    yield Static(self._detail, markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Yes (y)", id="yes", variant="warning")
                 yield Button("No (n)", id="no")

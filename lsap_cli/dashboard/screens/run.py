@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import Footer, TabbedContent, TabPane
 
 from lsap_cli.dashboard.keys import HELP_KEY
+from lsap_cli.dashboard.navigation import ChooseComparison, ResumeRun, StopRun
 from lsap_cli.dashboard.panes.facts import FactsPane
 from lsap_cli.dashboard.panes.live import LivePane, LogView
 from lsap_cli.dashboard.panes.look import LookPane
@@ -23,9 +24,6 @@ from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import ORANGE, duration, escaped, state_text
 from lsap_cli.runs.reading import LIVE, read_facts
-
-if TYPE_CHECKING:
-    from lsap_cli.dashboard.app import Dashboard
 
 PARTS = ("generate", "apply", "defend")
 TICK_SECONDS = 1.0
@@ -207,10 +205,6 @@ A demo has three parts; it shows the one that works, until you choose another wi
         error = f"  [bold {ORANGE}]{escaped(facts.error, 60)}[/]" if facts.error else ""
         self.query_one("#title", Words).put(" · ".join(part for part in parts if part) + error)
 
-    @property
-    def _dashboard(self) -> "Dashboard":
-        return cast("Dashboard", self.app)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that mean nothing here are not shown."""
         if not self.is_mounted:
@@ -277,23 +271,13 @@ A demo has three parts; it shows the one that works, until you choose another wi
             self._choose_part()
 
     def action_compare(self) -> None:
-        from lsap_cli.dashboard.screens.dialogs import PickRun
-        from lsap_cli.dashboard.screens.runs import RunsScreen
-
-        runs = next((one.runs for one in self.app.screen_stack if isinstance(one, RunsScreen)), [])
-        others = [one for one in runs if one.facts.folder != self.current.folder]
-
-        def picked(folder: Path | None) -> None:
-            if folder is not None:
-                self._dashboard.open_compare([self.current.folder, folder])
-
-        self.app.push_screen(PickRun(f"Compare {self.current.folder.name} with", others), picked)
+        self.post_message(ChooseComparison(self.current.folder))
 
     def action_stop(self) -> None:
-        self._dashboard.stop_run(self.current.facts)
+        self.post_message(StopRun(self.current.facts))
 
     def action_resume(self) -> None:
-        self._dashboard.resume_run(self.current.facts)
+        self.post_message(ResumeRun(self.current.facts))
 
     @on(HeatTable.Opened)
     def open_cell(self, event: HeatTable.Opened) -> None:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
@@ -14,14 +14,12 @@ from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
 from lsap_cli.dashboard.keys import HELP_KEY
+from lsap_cli.dashboard.navigation import OpenComparison, OpenRun, OpenStart, ResumeRun, StopRun
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import Summary
 from lsap_cli.dashboard.watching import ListWatch, Watcher
 from lsap_cli.dashboard.widgets.words import Words
 from lsap_cli.dashboard.words import BLUE, DASH, duration, escaped, moment, one_line, spark, state_text
-
-if TYPE_CHECKING:
-    from lsap_cli.dashboard.app import Dashboard
 
 SORTS = ("newest", "name", "state", "longest")
 # name and width at 80 columns; 0: on wider screens only
@@ -239,10 +237,6 @@ Mark runs with Space, then compare them with c.
         }
         return [cells[name] for name in width]
 
-    @property
-    def _dashboard(self) -> "Dashboard":
-        return cast("Dashboard", self.app)
-
     @on(DataTable.RowSelected)
     def open_row(self) -> None:
         self.action_open()
@@ -257,10 +251,10 @@ Mark runs with Space, then compare them with c.
 
     def action_open(self) -> None:
         if self.chosen is not None:
-            self._dashboard.open_run(self.chosen.facts.folder)
+            self.post_message(OpenRun(self.chosen.facts.folder))
 
     def action_start(self) -> None:
-        self._dashboard.open_start()
+        self.post_message(OpenStart())
 
     def action_mark(self) -> None:
         if self.chosen is None:
@@ -280,7 +274,7 @@ Mark runs with Space, then compare them with c.
         if len(folders) < 2:
             self.notify("mark two or more runs with Space first", severity="warning")
             return
-        self._dashboard.open_compare(folders)
+        self.post_message(OpenComparison(folders))
 
     def action_filter(self) -> None:
         box = self.query_one("#filter")
@@ -302,11 +296,11 @@ Mark runs with Space, then compare them with c.
 
     def action_stop(self) -> None:
         if self.chosen is not None:
-            self._dashboard.stop_run(self.chosen.facts)
+            self.post_message(StopRun(self.chosen.facts))
 
     def action_resume(self) -> None:
         if self.chosen is not None:
-            self._dashboard.resume_run(self.chosen.facts)
+            self.post_message(ResumeRun(self.chosen.facts))
 
 
 def _searched(one: Summary) -> str:

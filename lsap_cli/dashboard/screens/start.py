@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,20 +10,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Footer, Input, Label, Static, Switch, TabbedContent, TabPane
 
-from lsap_cli.dashboard.forms import Field, Form, command_line, problem, words
+from lsap_cli.dashboard.forms import DashboardCommands, Form, FormField, command_line, problem, words
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.launching import start
+from lsap_cli.dashboard.navigation import OpenRun
 from lsap_cli.dashboard.screens.dialogs import PickFile
 from lsap_cli.dashboard.screens.page import Page
-
-if TYPE_CHECKING:
-    from lsap_cli.dashboard.app import Dashboard
 
 
 class FieldRow(Horizontal):
     """One thing to fill in: its name, its box, what it is."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: FormField) -> None:
         super().__init__(classes="field")
         self.field = field
 
@@ -70,6 +68,8 @@ class StartScreen(Page):
     """Starts generate, apply, defend or demo.
 
     Args:
+        root: the folder that new runs go into.
+        commands: what can be started.
         command: whose form is shown first.
     """
 
@@ -87,16 +87,16 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
         Binding("ctrl+y", "copy", "Copy command", priority=True),
     ]
 
-    def __init__(self, command: str | None = None) -> None:
+    def __init__(self, root: Path, commands: DashboardCommands, command: str | None = None) -> None:
         super().__init__()
-        self._command = command
+        self._root, self._commands, self._command = root, commands, command
 
     def compose(self) -> ComposeResult:
         yield Static(
             "[b]Start a run[/b]  [dim]* is needed · Tab: next box · ← → on the tabs: another command[/dim]", id="title"
         )
         with TabbedContent(initial=f"form-{self._command}" if self._command else ""):
-            for form in self._dashboard.commands.forms:
+            for form in self._commands.forms:
                 with TabPane(form.command, id=f"form-{form.command}"):
                     yield FormPane(form)
         with Vertical(id="start"):
@@ -106,10 +106,6 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
                 yield Button("Start (Ctrl+S)", id="go", variant="primary")
                 yield Button("Copy (Ctrl+Y)", id="copy")
         yield Footer(compact=True)
-
-    @property
-    def _dashboard(self) -> "Dashboard":
-        return cast("Dashboard", self.app)
 
     @property
     def _pane(self) -> FormPane:
@@ -133,7 +129,7 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
 
     def _wrong(self) -> str | None:
         pane = self._pane
-        return problem(pane.form, pane.values, self._dashboard.commands.check)
+        return problem(pane.form, pane.values, self._commands.check)
 
     @on(Button.Pressed, ".pick")
     def pick_for_button(self, event: Button.Pressed) -> None:
@@ -173,14 +169,14 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
             self.notify(wrong, severity="warning", markup=False)
             return
         command = self._pane.form.command
-        folder = _new_folder(self._dashboard.root, command)
+        folder = _new_folder(self._root, command)
         try:
             start(self.line, folder)
         except OSError as error:
             self.notify(f"{folder} cannot be made: {error.strerror or error}", severity="error", markup=False)
             return
         self.app.pop_screen()
-        self._dashboard.open_run(folder)
+        self.app.post_message(OpenRun(folder))
 
 
 def _new_folder(root: Path, command: str) -> Path:
