@@ -25,14 +25,16 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.protocol import FLOATS, Added, Clean, Judge, defended_bytes, parts
+from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_wanted
+from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge
+from lsap_cli.evaluation.protocol import EvaluationProtocol
+from lsap_cli.evaluation.sources import AddedPerturbation, Unperturbed
 from lsap_cli.learning.batches import size_of_delta
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_defense, build_samplers
 from lsap_cli.video.reading import FrameReader
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.controls import noise_like
-from perturbations.seeds import seeded
 
 SAMPLERS = ("uniform", "dense:stride=2", "random")
 DEFENSES = (
@@ -76,88 +78,88 @@ def arguments() -> argparse.Namespace:
 
 def measure(classifier: Classifier, videos: list[Video]) -> dict[str, object]:
     """The matrix and its bare parts, video by video in turn."""
-    judge, bare = make_judge(classifier), Cost()
+    protocol, matrix = make_protocol(classifier), make_matrix(classifier)
+    judge, bare = MatrixJudge(protocol, matrix), Cost()
     for number, video in enumerate(videos):
         if number == 1:  # the first one has warmed up
-            judge, bare = make_judge(classifier), Cost()
+            judge, bare = MatrixJudge(protocol, matrix), Cost()
         if number % 2:
-            run_bare(judge, video, bare)
+            run_bare(protocol, matrix, video, bare)
         judge.predict(video)
         if number % 2 == 0:
-            run_bare(judge, video, bare)
-    kinds = {"wall": (judge.cost.seconds, bare.seconds)}
-    kinds["processor"] = (judge.cost.processor_seconds, bare.processor_seconds)
+            run_bare(protocol, matrix, video, bare)
+    cost = judge.measurements.cost
+    kinds = {"wall": (cost.seconds, bare.seconds)}
+    kinds["processor"] = (cost.processor_seconds, bare.processor_seconds)
     return {
         "model": classifier.name,
-        "device": str(judge.device),
+        "device": str(protocol.device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "platform": platform.platform(),
         "videos": len(videos) - 1,
         "defenses": DEFENSES,
         "samplers": SAMPLERS,
-        "attacks": list(judge.attacks),
+        "attacks": list(matrix.sources),
         "bare": {"seconds": bare.seconds, "processor_seconds": bare.processor_seconds},
-        "matrix": judge.cost.as_json(),
+        "matrix": cost.as_json(),
         "ratio": {
             kind: whole["all"] / (parts["transform"] + parts["network"]) for kind, (whole, parts) in kinds.items()
         },
     }
 
 
-def make_judge(classifier: Classifier) -> Judge:
-    """The matrix; the pattern is noise, which costs what any pattern does."""
+def make_protocol(classifier: Classifier) -> EvaluationProtocol:
+    """All samplers, as `defend` classifies."""
+    samplers = build_samplers(SAMPLERS)
+    return EvaluationProtocol(classifier, samplers, classifier.views, 0, classifier.mean.device, CLIPS)
+
+
+def make_matrix(classifier: Classifier) -> EvaluationMatrix:
+    """All defenses; the pattern is noise, which costs what any pattern does."""
     height, width = size_of_delta(classifier.geometry)
     empty = Perturbation(
         torch.zeros(4, 3, height, width), parse_binding("cyclic:4"), Budget("linf", parse_epsilon("8/255"))
     )
-    return Judge(
-        classifier=classifier,
-        samplers=build_samplers(SAMPLERS),
-        defenses={"none": None} | {spec: build_defense(spec) for spec in DEFENSES},
-        attacks={"none": Clean(), "noise": Added(noise_like(empty, 0)), "r": Added(noise_like(empty, 1))},
-        views=classifier.views,
-        seed=0,
-        device=classifier.mean.device,
-        batch=CLIPS,
-    )
+    noise, pattern = (AddedPerturbation(noise_like(empty, seed)) for seed in (0, 1))
+    defenses = {"none": None} | {spec: build_defense(spec) for spec in DEFENSES}
+    return EvaluationMatrix({"none": Unperturbed(), "noise": noise, "r": pattern}, defenses)
 
 
-def run_bare(judge: Judge, video: Video, bare: Cost) -> None:
+def run_bare(protocol: EvaluationProtocol, matrix: EvaluationMatrix, video: Video, bare: Cost) -> None:
     """Every transform and every network forward of one video, and nothing else, on the clock."""
-    reel = FrameReader(video.path)
-    count = len(reel.times)
-    chosen = [judge.choose(video, sampler, reel.times) for sampler in judge.samplers.values()]
+    reader = FrameReader(video.path)
+    count = len(reader.times)
+    chosen = list(protocol.all_clip_indices(video, reader.times).values())
     wanted = torch.cat([indices.flatten() for indices in chosen]).unique()
     defenses = {
-        spec: None if one is None else one.draw(seeded(judge.seed, "draw", spec, video.name, 0))
-        for spec, one in judge.defenses.items()
+        spec: None if one is None else protocol.drawn(one, spec, video) for spec, one in matrix.defenses.items()
     }
-    at_once = judge.frames_at_once(reel.height, reel.width)
-    for attack in judge.attacks.values():
+    at_once = frames_at_once(reader.height, reader.width)
+    geometry = protocol.classifier.geometry
+    for source in matrix.sources.values():
         for defense in defenses.values():
             shrunk = []
-            for part, needed in parts(wanted, list(defenses.values()), count, at_once):
-                native = attack.change(reel.frames(needed), needed, count)
-                for piece, _ in parts(part, [defense], count, at_once // FLOATS):
-                    made = defended(defense, native, needed, piece, count, bare)
-                    shrunk.append(judge.classifier.geometry.shrink(made))
-            frames = judge.classifier.geometry.crop(torch.cat(shrunk))
+            for part, needed in split_wanted(wanted, list(defenses.values()), count, at_once):
+                native = source.change(reader.frames(needed), needed, count)
+                for piece, _ in split_wanted(part, [defense], count, at_once // FLOAT_SHARE):
+                    shrunk.append(geometry.shrink(defended(defense, FloatCache(native, needed), piece, count, bare)))
+            frames = geometry.crop(torch.cat(shrunk))
             clips = torch.cat([frames[torch.searchsorted(wanted, indices)] for indices in chosen])
-            for some in clips.split(judge.batch):
-                ready = some.to(judge.device).float() / 255
+            for some in clips.split(protocol.batch):
+                ready = some.to(protocol.device).float() / 255
                 with torch.inference_mode(), bare.of("network"):
-                    judge.classifier.score(ready).cpu()
+                    protocol.classifier.score(ready).cpu()
 
 
-def defended(defense: Defense | None, native: Tensor, have: Tensor, wanted: Tensor, count: int, bare: Cost) -> Tensor:
-    """Whole levels behind a defense; only the defense itself is on the clock."""
+def defended(defense: Defense | None, cache: FloatCache, wanted: Tensor, count: int, bare: Cost) -> Tensor:
+    """8-bit levels behind a defense; only the defense itself is on the clock."""
     if defense is None:
-        return defended_bytes(None, native, have, wanted, count)
-    rows = torch.searchsorted(have, defense.needs(wanted, count))
-    ready = native[rows].float() / 255
+        return defended_levels(None, cache, wanted, count)
+    needed = defense.needs(wanted, count)
+    ready = cache.floats(needed)
     with bare.of("transform"):
-        made = defense.defend(Clip(ready, have[rows], count), wanted)
+        made = defense.defend(Clip(ready, needed, count), wanted)
     return (made * 255).round().to(torch.uint8)
 
 

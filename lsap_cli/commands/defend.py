@@ -97,7 +97,7 @@ def command(
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
     from lsap_cli.jobs.defend import defend
-    from lsap_cli.jobs.defending.task import Settings
+    from lsap_cli.jobs.defend_settings import DefendSettings
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import (
         check_lines,
@@ -108,7 +108,7 @@ def command(
     )
     from lsap_cli.runs.resuming import check_same_settings
 
-    settings = Settings(
+    settings = DefendSettings(
         videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(next(iter(perturbation or ()), None)),
         seeds=tuple(map(str, (perturbation or ())[1:])), perturbed=_text(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),

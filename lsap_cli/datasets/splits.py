@@ -80,3 +80,11 @@ def overlap(videos: Iterable[Video], record: Mapping[str, Any]) -> list[str]:
         for video in videos
         if video.group in recordings or (video.path.is_file() and content_hash(video.path) in hashes)
     ]
+
+
+def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
+    """Names of videos that are, by content or recording, among those that attackers learn from (law 5)."""
+    seen: list[Mapping[str, str]] = [
+        {"name": one.name, "group": one.group, "sha256": content_hash(one.path)} for one in fit if one.path.is_file()
+    ]
+    return overlap(videos, {"videos": seen})

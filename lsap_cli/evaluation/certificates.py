@@ -1,5 +1,6 @@
 """Certificates of randomized smoothing on videos: how many are certainly right within a perturbation's budget."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from defenses.certify import Certificate, Smoothing
 from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.protocol import Judge
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations.seeds import seeded
@@ -41,28 +42,60 @@ class Certified:
         }
 
 
+def certify(
+    evaluation: Evaluation, smoothings: Mapping[str, Smoothing], videos: Sequence[Video], epsilon: float
+) -> list[dict[str, Any]]:
+    """Certificates of randomized smoothing for clean videos; they are written to certificates.jsonl.
+
+    Args:
+        evaluation: how videos are classified; its run folder gets the certificates.
+        smoothings: by spec.
+        videos: that can be read.
+        epsilon: the budget, in [0, 1] pixel units.
+
+    Returns:
+        One row a smoothing, see `certificate_rows`.
+
+    Raises:
+        UnreadableVideo: if a video cannot be read any more.
+    """
+    if not smoothings:
+        return []
+    run, names = evaluation.run, evaluation.protocol.classifier.labels
+    run.event("stage", name="certifying", videos=len(videos), smoothings=list(smoothings))
+    certified: list[Certified] = []
+    with (run.folder / "certificates.jsonl").open("w", encoding="utf-8") as lines:
+        for video in videos:
+            mine = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
+            certified += mine
+            lines.writelines(json.dumps(one.as_json(names)) + "\n" for one in mine)
+            run.event("video", path=video.name)
+    return certificate_rows(certified)
+
+
 def certify_video(
-    judge: Judge, smoothings: Mapping[str, Smoothing], video: Video, epsilon: float
+    protocol: EvaluationProtocol, smoothings: Mapping[str, Smoothing], video: Video, epsilon: float
 ) -> Iterator[Certified]:
-    """Certificates of one clean video, against a budget of epsilon in pixel units.
+    """Certificates of one clean video, against a budget of epsilon in [0, 1] pixel units.
 
     Raises:
         UnreadableVideo: if it cannot be read.
     """
     times = read_frame_times(video.path).times
-    numbers = judge.choose(video, next(iter(judge.samplers.values())), times)[0]
-    wanted = numbers.unique()
-    geometry = judge.classifier.geometry
+    indices = protocol.clip_indices(video, protocol.first_sampler, times)[0]
+    wanted = indices.unique()
+    geometry = protocol.classifier.geometry
     small = geometry.crop(geometry.shrink(read_some_frames(video.path, wanted)))
-    clip = small[torch.searchsorted(wanted, numbers)].float() / 255
+    clip = small[torch.searchsorted(wanted, indices)].float() / 255
 
     def classify(clips: Tensor) -> Tensor:
         with torch.inference_mode():
-            return judge.classifier.score(clips.to(judge.device)).argmax(1)
+            return protocol.classifier.score(clips.to(protocol.device)).argmax(1)
 
     for spec, smoothing in smoothings.items():
-        found = smoothing.certify(classify, clip, epsilon, seeded(judge.seed, spec, video.name), judge.batch)
-        yield Certified(spec, video.name, video.labels, found, smoothing.largest_radius())
+        generator = seeded(protocol.seed, spec, video.name)
+        certificate = smoothing.certify(classify, clip, epsilon, generator, protocol.batch)
+        yield Certified(spec, video.name, video.labels, certificate, smoothing.largest_radius())
 
 
 def certificate_rows(certified: Sequence[Certified]) -> list[dict[str, Any]]:

@@ -1,15 +1,20 @@
 """The sets of videos that some defenses and detectors look at: each video's evidence, and that of the others."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from defenses import Defense
+from defenses.detectors import Detector
+from defenses.fitting import fittable_part
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from perturbations.seeds import seeded
 
-MOST = 100  # videos that an estimate takes: more of them cost time and change little
+MOST = 100  # videos of an estimate: more cost time and change little
+LEAST = 3  # recordings, so that each video has two others
 
 
 @dataclass
@@ -47,3 +52,37 @@ class Corpus:
             order = torch.randperm(len(names), generator=seeded(self.seed, "others", video.name)).tolist()
             names = [names[number] for number in order[: self.limit]]
         return [self._evidence[name].float() for name in names]
+
+
+def require_recordings(
+    videos: Sequence[Video],
+    fit: Sequence[Video] | None,
+    defenses: Mapping[str, Defense | None],
+    detectors: Mapping[str, Detector],
+) -> None:
+    """Refuses too few recordings before any video is judged or learned from.
+
+    Args:
+        videos: to be judged.
+        fit: that attackers who know the defenses learn from; None: none do.
+        defenses: by spec.
+        detectors: by spec.
+
+    Raises:
+        LsapError: naming the defense or detector that needs more.
+    """
+    fitted = [spec for spec, one in defenses.items() if one is not None and fittable_part(one) is not None]
+    fit_recordings = LEAST if fit is None else len({video.group for video in fit})
+    if fitted and fit_recordings < LEAST:
+        raise LsapError(
+            f"'{fitted[0]}' looks for what videos have in common: to learn through it takes at least {LEAST} recordings in "
+            f"--fit, not {fit_recordings}"
+        )
+    fitted += [spec for spec, detector in detectors.items() if detector.comparison_videos]
+    recordings = len({video.group for video in videos})
+    if fitted and recordings < LEAST:
+        raise LsapError(
+            f"'{fitted[0]}' looks for what videos have in common: it needs at least {LEAST} recordings, not {recordings}"
+        )
+    if detectors and recordings < 2:
+        raise LsapError(f"a detector's threshold comes from other recordings: at least 2 are needed, not {recordings}")

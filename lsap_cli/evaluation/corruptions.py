@@ -14,7 +14,7 @@ from lsap_cli.video.changes import Changes
 
 
 def corruption_names() -> dict[str, Defense]:
-    """Every corruption at every severity, as a column of the judge: `corruption jpeg 3`."""
+    """Every corruption at every severity, as a defense of a matrix: `corruption jpeg 3`."""
     return {
         name_of(kind, severity): defense
         for kind, severities in CORRUPTIONS.items()
@@ -23,7 +23,7 @@ def corruption_names() -> dict[str, Defense]:
 
 
 def name_of(kind: str, severity: int | str) -> str:
-    """What a corruption is called among the defenses of a judge."""
+    """What a corruption is called among the defenses of a matrix."""
     return f"corruption {kind} {severity}"
 
 

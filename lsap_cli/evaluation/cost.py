@@ -18,7 +18,7 @@ class Cost:
 
     @contextmanager
     def of(self, part: Part) -> Iterator[None]:
-        """Counts what happens inside as that part's."""
+        """Adds the time of the block to a part."""
         wall, processor = time.perf_counter(), time.process_time()
         try:
             yield
@@ -29,8 +29,8 @@ class Cost:
             ):
                 totals[part] = totals.get(part, 0.0) + passed
 
-    def go_on(self, before: Mapping[str, Mapping[str, float]]) -> None:
-        """Adds what an earlier part of a run took, as `asdict` gives it."""
+    def add_earlier(self, before: Mapping[str, Mapping[str, float]]) -> None:
+        """Adds the cost of an earlier part of the run, as `asdict` gives it."""
         for totals, earlier in (
             (self.seconds, before["seconds"]),
             (self.processor_seconds, before["processor_seconds"]),

@@ -1,19 +1,23 @@
 """Natural corruptions that change a video as much as a perturbation does: how strong must each kind be for that?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 from typing import Any
+
+import torch
 
 from defenses import Defense
 from defenses.corruptions import SETTINGS, STRENGTHS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
-from lsap_cli.evaluation.protocol import Judge
+from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_wanted
+from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import Record
 from lsap_cli.video.changes import Changes
+from lsap_cli.video.reading import FrameReader
 
 MOST = 32  # videos on which a strength is looked for; what it comes to is measured on all
 TINY = 1e-9
@@ -64,6 +68,29 @@ class _Search:
         return self.strengths[min(self.tried, key=lambda place: abs(log((self.tried[place] or TINY) / self.wanted)))]
 
 
+def measured_changes(protocol: EvaluationProtocol, video: Video, defenses: Mapping[str, Defense]) -> dict[str, Changes]:
+    """What defenses do to the frames of a clean video that the samplers choose, by name. Nothing is classified.
+
+    Raises:
+        UnreadableVideo: if the video cannot be read.
+    """
+    reader = FrameReader(video.path)
+    count = len(reader.times)
+    wanted = torch.cat(
+        [indices.flatten() for indices in protocol.all_clip_indices(video, reader.times).values()]
+    ).unique()
+    drawn = {name: protocol.drawn(one, name, video) for name, one in defenses.items()}
+    changes = {name: Changes() for name in drawn}
+    at_once = frames_at_once(reader.height, reader.width)
+    for part, needed in split_wanted(wanted, [None, *drawn.values()], count, at_once):
+        cache = FloatCache(reader.frames(needed), needed)
+        for name, defense in drawn.items():
+            for piece, _ in split_wanted(part, [defense], count, at_once // FLOAT_SHARE):
+                bare = defended_levels(None, cache, piece, count)
+                changes[name].add(bare, defended_levels(defense, cache, piece, count))
+    return changes
+
+
 def looked_at(videos: Sequence[Video]) -> list[Video]:
     """The videos on which strengths are looked for, spread evenly over all."""
     count = min(MOST, len(videos))
@@ -75,31 +102,34 @@ def rounds() -> int:
     return max(len(strengths).bit_length() for kind, strengths in STRENGTHS.items() if kind not in UNSTEADY)
 
 
-def match_corruptions(judge: Judge, videos: Sequence[Video], wanted: float) -> Iterator[Video | dict[str, Defense]]:
+def match_corruptions(
+    protocol: EvaluationProtocol, videos: Sequence[Video], wanted: float, on_video: Callable[[Video], None]
+) -> dict[str, Defense]:
     """Finds, for each kind, the strength whose change comes nearest to a norm, by measurement.
 
-    A strength's norm is the root mean square of its change in whole levels, over the clean frames that the judge's
+    A strength's norm is the root mean square of its change in whole levels, over the clean frames that the
     samplers choose, as for perturbations. Where it rises with the strength, the range is halved. No network is needed.
 
     Args:
-        judge: whose samplers choose.
+        protocol: whose samplers choose.
         videos: clean ones to measure on; they must be readable.
         wanted: root mean square, in levels of 0-255, above 0.
+        on_video: called after each measurement of a video.
 
-    Yields:
-        Each video after each look at it, and at the end the defense of each kind.
+    Returns:
+        The defense of each kind.
     """
     searches = {kind: _Search(strengths, wanted, kind not in UNSTEADY) for kind, strengths in STRENGTHS.items()}
     while places := [(kind, place) for kind, one in searches.items() for place in one.next]:
         trying = {_trial(kind, place): STRENGTHS[kind][place] for kind, place in places}
         changes = {name: Changes() for name in trying}
         for video in videos:
-            for name, one in judge.measure(video, trying).items():
+            for name, one in measured_changes(protocol, video, trying).items():
                 changes[name].merge(one)
-            yield video
+            on_video(video)
         for kind, place in places:
             searches[kind].learn(place, changes[_trial(kind, place)].l2_rms)
-    yield {kind: one.nearest for kind, one in searches.items()}
+    return {kind: one.nearest for kind, one in searches.items()}
 
 
 def _trial(kind: str, place: int) -> str:

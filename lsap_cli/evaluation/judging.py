@@ -1,91 +1,98 @@
-"""The pass of `defend` over all videos, which can be stopped and gone on with: video by video into the run folder."""
+"""The pass of an evaluation over all videos, written to the run folder video by video, so that it can be resumed."""
 
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, astuple, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from lsap_cli.datasets.base import Video
-from lsap_cli.datasets.selection import Skipped, skip
+from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.protocol import Judge, judge_all
+from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, Measurements, judge_all
+from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.rows import Record, make_records
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import write_atomically
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import UnreadableVideo
 
-SLOW_SECONDS = 2.0  # a video that takes longer tells how far it is, about this often
-PROGRESS = (
-    ".progress.jsonl"  # a line for each video that is done: the changes that were made, and the cost, up to there
-)
+SLOW_SECONDS = 2.0  # the interval of progress events within one video
+PROGRESS = ".progress.jsonl"  # a line for each finished video: the measurements up to it
+
+
+@dataclass(frozen=True)
+class JudgedVideos:
+    """Records of all videos that could be read, in the order of the videos, and the measurements of the whole pass."""
+
+    records: list[Record]
+    measurements: Measurements
 
 
 def judge_videos(
-    judge: Judge, videos: Sequence[Video], run: Run, file: str, skipped: Skipped | None = None, resume: bool = False
-) -> list[Record]:
+    evaluation: Evaluation, matrix: EvaluationMatrix, videos: Sequence[Video], file: str, must_be_readable: bool = False
+) -> JudgedVideos:
     """Judges every video and writes its records, a line each.
 
     Args:
-        judge: how.
+        evaluation: its run folder gets the records; its list of skipped videos gets those that cannot be read.
+        matrix: what is judged.
         videos: which.
-        run: whose folder gets the records.
-        file: their name there.
-        skipped: gets videos that cannot be read; None: there must be none, as they were read before.
-        resume: whether to take what an earlier part of the run has judged.
+        file: name of the records in the run folder.
+        must_be_readable: the videos were read before, so that one that cannot be read now is an error.
 
     Raises:
         LsapError: if a video cannot be read that must be.
     """
-    path, names = run.folder / file, judge.classifier.labels
-    records: list[Record] = _judged_before(path, judge, names) if resume else []
+    run, names = evaluation.run, evaluation.protocol.classifier.labels
+    path, measurements = run.folder / file, Measurements()
+    records = _judged_before(path, measurements, names) if evaluation.resume else []
     done = {record.video for record in records}
-    text = "".join(_line(record, names) for record in records)
-    write_atomically(path, text)
+    write_atomically(path, "".join(_line(record, names) for record in records))
+    pace = _ProgressEvents(run)
+    judge = MatrixJudge(evaluation.protocol, matrix, pace.video_progressed, measurements)
     with path.open("a", encoding="utf-8") as lines, _progress(path).open("a", encoding="utf-8") as finished:
-        pace = _Pace(run)
-        for video, outcome in judge_all(replace(judge, tell=pace.tell), videos, done):
-            pace.begin()
+        for video, outcome in judge_all(judge, videos, done):
+            pace.next_video()
             if isinstance(outcome, UnreadableVideo):
-                if skipped is None:
+                if must_be_readable:
                     raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
-                skip(run, skipped, video, outcome)
+                skip(run, evaluation.skipped, video, outcome)
                 continue
             mine = make_records(video, outcome)
             records += mine
             lines.writelines(_line(record, names) for record in mine)
             lines.flush()
-            changes = {attack: astuple(one) for attack, one in judge.changes.items()}
-            entry = {"video": video.name, "changes": changes, "cost": asdict(judge.cost)}
+            changes = {name: astuple(one) for name, one in measurements.changes.items()}
+            entry = {"video": video.name, "changes": changes, "cost": asdict(measurements.cost)}
             finished.write(json.dumps(entry) + "\n")
             finished.flush()
             run.event("video", path=video.name, judged=len(mine))
     order = {video.name: number for number, video in enumerate(videos)}
-    return sorted(records, key=lambda record: order[record.video])
+    return JudgedVideos(sorted(records, key=lambda record: order[record.video]), measurements)
 
 
-class _Pace:
-    """Tells how far a video is that takes long."""
+class _ProgressEvents:
+    """Events that say how much of a slow video is judged."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.begin()
+        self.next_video()
 
-    def begin(self) -> None:
-        """The next video."""
-        self._told = time.monotonic()
+    def next_video(self) -> None:
+        """Restarts the clock."""
+        self._last = time.monotonic()
 
-    def tell(self, video: Video, share: float) -> None:
+    def video_progressed(self, video: Video, share: float) -> None:
         now = time.monotonic()
-        if now - self._told >= SLOW_SECONDS:
-            self._told = now
+        if now - self._last >= SLOW_SECONDS:
+            self._last = now
             self._run.event("judging", path=video.name, share=round(share, 4))
 
 
-def forget_progress(folder: Path) -> None:
-    """Removes what only an unfinished run needs."""
+def remove_progress(folder: Path) -> None:
+    """Removes the files that only an unfinished run needs."""
     for path in folder.glob(f"*{PROGRESS}"):
         path.unlink()
 
@@ -98,21 +105,21 @@ def _line(record: Record, names: Sequence[str]) -> str:
     return json.dumps(record.as_json(names)) + "\n"
 
 
-def _judged_before(path: Path, judge: Judge, names: Sequence[str]) -> list[Record]:
-    """Records of the videos that were done, and the changes up to there put back into the judge."""
+def _judged_before(path: Path, measurements: Measurements, names: Sequence[str]) -> list[Record]:
+    """Records of the finished videos; puts the measurements up to them back."""
     entries = _whole_lines(_progress(path))
     if not entries:
         return []
-    for attack, counts in entries[-1]["changes"].items():
-        judge.changes[attack] = Changes(*counts)
-    judge.cost.go_on(entries[-1]["cost"])
-    done: Collection[str] = {one["video"] for one in entries}
+    for name, counts in entries[-1]["changes"].items():
+        measurements.changes[name] = Changes(*counts)
+    measurements.cost.add_earlier(entries[-1]["cost"])
+    done = {one["video"] for one in entries}
     numbers = {name: number for number, name in reversed(list(enumerate(names)))}
     return [_record(one, numbers) for one in _whole_lines(path) if one["video"] in done]
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file that end; a killed process can leave half of one behind."""
+    """The lines of a file that are complete; a killed process can leave half of one behind."""
     if not path.exists():
         return []
     text = path.read_text(encoding="utf-8")

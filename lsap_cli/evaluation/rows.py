@@ -7,7 +7,7 @@ from typing import Any
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
-from lsap_cli.evaluation.protocol import Prediction
+from lsap_cli.evaluation.matrix import Prediction
 from lsap_cli.evaluation.rates import Rate, mcnemar, rate, rate_of
 
 NO_ATTACK = "none"
@@ -69,12 +69,12 @@ class Record:
 
 def make_records(video: Video, predictions: Sequence[Prediction]) -> list[Record]:
     """One video's predictions, each beside the clean, undefended one."""
-    clean = {one.sampler: one.label for one in predictions if (one.attack, one.defense) == (NO_ATTACK, NO_DEFENSE)}
+    clean = {one.sampler: one.label for one in predictions if (one.source, one.defense) == (NO_ATTACK, NO_DEFENSE)}
     return [
         Record(
             video.name,
             video.labels,
-            one.attack,
+            one.source,
             one.defense,
             one.sampler,
             one.label,

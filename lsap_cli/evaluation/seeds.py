@@ -1,12 +1,18 @@
 """The spread over perturbations that differ in their seed alone, apart from the spread over videos."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import torch
+
+from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import Record
+from lsap_cli.specs import load_perturbation
+from perturbations import Perturbation
 
 Outcome = Callable[[Record], bool | None]
 """Whether a record counts for a rate; None: it has no say."""
@@ -80,3 +86,41 @@ def _is_target(target: int) -> Outcome:
         return record.prediction == target
 
     return outcome
+
+
+def load_seeds(
+    first: str, perturbation: Perturbation, files: Sequence[str], taken: Sequence[str]
+) -> dict[str, Perturbation]:
+    """Perturbations that differ from the first one in their seed alone, by the names of their files.
+
+    Args:
+        first: file of the first one.
+        perturbation: the first one.
+        files: of the others.
+        taken: names of other perturbation sources.
+
+    Raises:
+        LsapError: if one differs in more, has a name that is taken, or holds the same pattern as another.
+    """
+    loaded: dict[str, Perturbation] = {}
+    for file in files:
+        other, name = load_perturbation(Path(file)), Path(file).stem
+        for what, mine, its in zip(("budget", "binding", "target"), _kind(perturbation), _kind(other), strict=True):
+            if mine != its:
+                raise LsapError(
+                    f"{file} has the {what} {its}, {first} has {mine}: several --perturbation must differ in their seed "
+                    "alone, as those of lsap generate --seeds do"
+                )
+        if name in (*taken, *loaded):
+            raise LsapError(f"two attacks would be called '{name}'; give {file} another file name")
+        equal = [known for known, one in {first: perturbation, **loaded}.items() if torch.equal(one.delta, other.delta)]
+        if equal:
+            raise LsapError(f"{file} holds the same pattern as {equal[0]}; give perturbations of different seeds")
+        loaded[name] = other
+    return loaded
+
+
+def _kind(perturbation: Perturbation) -> tuple[str, str, Any]:
+    """What perturbations of several seeds have in common."""
+    budget = perturbation.budget
+    return f"{budget.norm} {budget.epsilon_text}", str(perturbation.binding), perturbation.record.get("target")

@@ -1,7 +1,6 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,17 @@ from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, Given
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.judging import forget_progress, judge_videos
-from lsap_cli.evaluation.measuring import certify, corrupt, detect
-from lsap_cli.evaluation.protocol import Added
-from lsap_cli.evaluation.rows import NO_DEFENSE, Record, make_rows
+from lsap_cli.evaluation.certificates import certify
+from lsap_cli.evaluation.corrupting import corrupt
+from lsap_cli.evaluation.detection import DetectionMatrix, detect
+from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progress
+from lsap_cli.evaluation.matrix import EvaluationMatrix
+from lsap_cli.evaluation.rows import NO_DEFENSE, make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
+from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.evaluation.standards import identifiers
-from lsap_cli.jobs.defending.task import NOISE, Settings, Task, epsilon_of, make_task
+from lsap_cli.jobs.defend_settings import DefendSettings
+from lsap_cli.jobs.defend_task import NOISE, DefendTask, epsilon_of, make_defend_task
 from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.learning.task import FITTED
 from lsap_cli.learning.verification import sampler_row
@@ -34,8 +37,8 @@ from lsap_cli.runs.memory import keep_memory
 from perturbations.objectives import Targeted, Untargeted
 
 
-def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]:
-    """Judges every video under every attack, defense and sampler.
+def defend(settings: DefendSettings, run: Run, resume: bool = False) -> dict[str, Any]:
+    """Judges every video under every perturbation source, defense and sampler.
 
     Args:
         settings: what to do.
@@ -50,31 +53,29 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     """
     keep_memory()
     skipped: Skipped = []
-    task = make_task(settings, run, skipped)
+    task = make_defend_task(settings, run, skipped, resume)
+    evaluation, classifier = task.evaluation, task.classifier
     plan = _plan(task, settings)
-    learned = _learn(plan, task, settings, skipped, run, resume)
-    judge = replace(
-        task.judge,
-        attacks={**task.attacks, **{name: Added(one) for name, one in {**task.seeds, **learned.perturbations}.items()}},
-        knows=plan.restricted,
-    )
+    learned = _learn(plan, task, settings)
+    sources = {name: AddedPerturbation(one) for name, one in {**task.seeds, **learned.perturbations}.items()}
+    matrix = EvaluationMatrix({**task.sources, **sources}, task.defenses, plan.restricted)
     run.event(
-        "stage", name="evaluating", videos=len(task.videos), attacks=list(judge.attacks),
-        defenses=list(judge.defenses), samplers=list(judge.samplers),
+        "stage", name="evaluating", videos=len(task.videos), attacks=list(matrix.sources),
+        defenses=list(matrix.defenses), samplers=list(evaluation.protocol.samplers),
     )  # fmt: skip
-    records = judge_videos(judge, task.videos, run, "records.jsonl", skipped, resume)
+    judged = judge_videos(evaluation, matrix, task.videos, "records.jsonl")
+    records = judged.records
     if not records:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
-    cost = judge.cost.as_json()  # of the matrix; further measurements come after it
-    judged = {record.video for record in records}
-    shown = [video for video in task.videos if video.name in judged]
-    every_row = make_rows(records, task.classifier.labels, task.target)
+    names = {record.video for record in records}
+    videos = [video for video in task.videos if video.name in names]
+    every_row = make_rows(records, classifier.labels, task.target)
     rows = _rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event("stage", name="further measurements")
-    found = _ladders(task, plan, learned, run, records, every_row)
-    effective = task.folder.effective(judged) if task.folder else _effective(task, task.name)
-    effective_noise = _effective(task, NOISE)
+    changes = judged.measurements.changes
+    effective = task.folder.effective(names) if task.folder else changes[task.name].as_json()
+    effective_noise = changes[NOISE].as_json() if NOISE in task.sources else None
     beside = {
         "perturbation": _size(task, rows, effective, task.name),
         "noise": _size(task, rows, effective_noise, NOISE),
@@ -82,30 +83,30 @@ def defend(settings: Settings, run: Run, resume: bool = False) -> dict[str, Any]
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
-        **found,
+        **_ladders(task, plan, learned, judged, every_row),
         "seeds": spread_over_seeds(records, [task.name, *task.seeds], task.target) if task.seeds else [],
         "sampler_matrix": _sampler_matrix(task, plan, rows),
-        "transfer": _transfer(task, settings, shown, run, resume),
-        "certificates": certify(task, run, judged),
-        "natural_robustness": corrupt(task, run, judged, beside, resume) if settings.corruptions else None,
-        "defenses": {spec: _declared(defense) for spec, defense in task.judge.defenses.items() if defense is not None},
-        "identifiers": identifiers(bool(task.judge.defenses), bool(task.detectors), bool(plan.defense_ladders)),
-        "protocol": _protocol(task, settings, shown),
+        "transfer": _transfer(task, settings, videos),
+        "certificates": _certificates(task, videos),
+        "natural_robustness": corrupt(evaluation, videos, beside) if settings.corruptions else None,
+        "defenses": {spec: _declared(defense) for spec, defense in task.defenses.items() if defense is not None},
+        "identifiers": identifiers(bool(task.defenses), bool(task.detectors), bool(plan.defense_ladders)),
+        "protocol": _protocol(task, settings, videos),
         "effective": effective,
         "effective_noise": effective_noise,
-        "cost": cost,
+        "cost": judged.measurements.cost.as_json(),
         "skipped": skipped,
         "pictures": draw_pictures(
-            run.folder, shown, task.attacks[task.name], task.perturbation,
-            [one for one in records if one.attack == task.name], task.classifier.labels,
+            run.folder, videos, task.sources[task.name], task.perturbation,
+            [one for one in records if one.attack == task.name], classifier.labels,
         ),
     }  # fmt: skip
     run.write_json("results.json", results)
-    forget_progress(run.folder)
+    remove_progress(run.folder)
     return results
 
 
-def _plan(task: Task, settings: Settings) -> AdaptivePlan:
+def _plan(task: DefendTask, settings: DefendSettings) -> AdaptivePlan:
     """The adaptive attackers that learn in this run."""
     if not settings.adaptive and not settings.epsilons:
         return AdaptivePlan()
@@ -116,62 +117,65 @@ def _plan(task: Task, settings: Settings) -> AdaptivePlan:
         tuple(epsilon_of(text) for text in settings.epsilons),
         tuple(sorted(set(settings.learning_draws))),
     )
-    return plan_adaptive(request, task.judge.defenses, task.detectors)
+    return plan_adaptive(request, task.defenses, task.detectors)
 
 
-def _given(task: Task) -> GivenAttack:
+def _given(task: DefendTask) -> GivenAttack:
     assert task.perturbation is not None
     return GivenAttack(task.name, task.perturbation, NOISE)
 
 
-def _learn(
-    plan: AdaptivePlan, task: Task, settings: Settings, skipped: Skipped, run: Run, resume: bool
-) -> LearnedAttacks:
+def _learn(plan: AdaptivePlan, task: DefendTask, settings: DefendSettings) -> LearnedAttacks:
     if not plan.attackers:
         return LearnedAttacks()
+    evaluation = task.evaluation
     objective = Untargeted() if task.target is None else Targeted(task.target)
-    fit = FitVideos(task.fit, str(settings.fit), skipped)
-    with learning_setup(fit, task.classifier, objective, settings.seed, run) as setup:
-        return learn_attackers(plan, _given(task).perturbation, AttackerLearner(setup, run, resume))
+    fit = FitVideos(task.fit, str(settings.fit), evaluation.skipped)
+    with learning_setup(fit, task.classifier, objective, settings.seed, evaluation.run) as setup:
+        learner = AttackerLearner(setup, evaluation.run, evaluation.resume)
+        return learn_attackers(plan, _given(task).perturbation, learner)
 
 
 def _ladders(
-    task: Task,
+    task: DefendTask,
     plan: AdaptivePlan,
     learned: LearnedAttacks,
-    run: Run,
-    records: Sequence[Record],
+    judged: JudgedVideos,
     every_row: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
-    """The ladders of defenses and detectors with their checks, and what detectors notice of attacks that all meet."""
+    """The ladders of defenses and detectors with their checks, and the figures of detectors for sources of this task."""
+    records = judged.records
     of_defenses = adaptive_results(plan, learned, JudgedAttacks(every_row, records, NOISE, len(task.classifier.labels)))
     checks = (
         [disjoint_check(len(task.fit), len(task.videos), sorted(task.overlapping))]
         if task.fit and plan.attackers
         else []
     )
-    detectors = {
-        name: specs for name, specs in detectors_by_attack(plan.detector_ladders).items() if name not in task.attacks
+    restricted = {
+        name: specs for name, specs in detectors_by_attack(plan.detector_ladders).items() if name not in task.sources
     }
-    attacks = {**task.attacks, **{name: Added(learned.perturbations[name]) for name in detectors}}
-    noticed = detect(task, run, {record.video for record in records}, attacks, detectors)
-    evidence = DetectorEvidence(records, noticed.rows, noticed.flagged, next(iter(task.judge.samplers)), task.target)
+    sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in restricted}}
+    names = {record.video for record in records}
+    videos = [video for video in task.videos if video.name in names]
+    detections = detect(task.evaluation, DetectionMatrix(task.detectors, sources, restricted), videos)
+    sampler = task.evaluation.protocol.first_sampler
+    evidence = DetectorEvidence(records, detections.rows, detections.flagged, sampler, task.target)
     of_detectors = detector_ladder_results(plan.detector_ladders, learned.thresholds, evidence, NOISE)
     return of_defenses | {
         "checks": checks + of_defenses["checks"] + detector_checks(of_detectors),
-        "detectors": [row for row in noticed.rows if row["attack"] in task.attacks],
+        "detectors": [row for row in detections.rows if row["attack"] in task.sources],
         "detector_ladder": of_detectors,
     }
 
 
-def _rows(every_row: Sequence[dict[str, Any]], task: Task, plan: AdaptivePlan) -> list[dict[str, Any]]:
+def _rows(every_row: Sequence[dict[str, Any]], task: DefendTask, plan: AdaptivePlan) -> list[dict[str, Any]]:
     """The rows of the table: those of every attack that is judged behind all defenses, and each defense's own rungs.
 
     The rows of other budgets are in the budget curve.
     """
     rows = []
     for row in every_row:
-        if row["attack"] in task.attacks:
+        if row["attack"] in task.sources:
             rows.append(row)
         elif row["attack"] in task.seeds:
             rows.append(row | {"seed_of": task.name})
@@ -180,7 +184,7 @@ def _rows(every_row: Sequence[dict[str, Any]], task: Task, plan: AdaptivePlan) -
     return rows
 
 
-def _sampler_matrix(task: Task, plan: AdaptivePlan, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sampler_matrix(task: DefendTask, plan: AdaptivePlan, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row a perturbation that was not learned for a defense: the given one, and that which was learned here."""
     fitted = {task.name: task.perturbation.record.get("fit_samplers", []) if task.perturbation else []}
     if plan.undefended_base:
@@ -188,7 +192,7 @@ def _sampler_matrix(task: Task, plan: AdaptivePlan, rows: Sequence[dict[str, Any
     return [sampler_row(rows, attack, specs, task.target is not None) for attack, specs in fitted.items()]
 
 
-def _transfer(task: Task, settings: Settings, shown: Sequence[Video], run: Run, resume: bool) -> dict[str, Any] | None:
+def _transfer(task: DefendTask, settings: DefendSettings, videos: Sequence[Video]) -> dict[str, Any] | None:
     """The matrix of several models."""
     if not settings.also:
         return None
@@ -196,12 +200,19 @@ def _transfer(task: Task, settings: Settings, shown: Sequence[Video], run: Run, 
         models=(settings.model, *settings.also),
         fit=Path(str(settings.fit)),
         test=Path(settings.videos),
-        judged=[video.name for video in shown],
+        judged=[video.name for video in videos],
         given=_given(task),
         steps=settings.steps,
         views=settings.views,
     )
-    return transfer(request, task.judge, run, resume)
+    return transfer(request, task.evaluation)
+
+
+def _certificates(task: DefendTask, videos: Sequence[Video]) -> list[dict[str, Any]]:
+    """Of randomized smoothing within the perturbation's budget."""
+    if task.perturbation is None:
+        return []
+    return certify(task.evaluation, task.smoothings, videos, float(task.perturbation.budget.epsilon))
 
 
 def _declared(defense: Defense) -> dict[str, Any]:
@@ -217,16 +228,11 @@ def _declared(defense: Defense) -> dict[str, Any]:
     }
 
 
-def _effective(task: Task, attack: str) -> dict[str, float] | None:
-    """Norms of what an attack added to the frames that were looked at, after rounding."""
-    return task.judge.changes[attack].as_json() if attack in task.attacks else None
-
-
 def _size(
-    task: Task, rows: Sequence[dict[str, Any]], effective: Mapping[str, float] | None, attack: str
+    task: DefendTask, rows: Sequence[dict[str, Any]], effective: Mapping[str, float] | None, attack: str
 ) -> dict[str, Any] | None:
     """How much an attack changed the frames (None: not at all, or it is not known), and what it did with the first sampler and no defense."""
-    sampler = next(iter(task.judge.samplers))
+    sampler = task.evaluation.protocol.first_sampler
     place = (attack, NO_DEFENSE, sampler)
     row = next((row for row in rows if (row["attack"], row["defense"], row["sampler"]) == place), None)
     if row is None or not effective or not effective["l2_rms"]:
@@ -234,7 +240,7 @@ def _size(
     return {"attack": attack, "l2_rms": effective["l2_rms"], "accuracy": row["attacked_accuracy"]}
 
 
-def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[str, Any]:
+def _protocol(task: DefendTask, settings: DefendSettings, videos: Sequence[Video]) -> dict[str, Any]:
     perturbation = task.perturbation
     learns = bool(task.fit)
     return {
@@ -243,7 +249,7 @@ def _protocol(task: Task, settings: Settings, videos: Sequence[Video]) -> dict[s
         "videos": len(videos),
         "labelled": sum(bool(video.labels) for video in videos),
         "frames": task.classifier.frames,
-        "views": task.judge.views,
+        "views": task.evaluation.protocol.views,
         "norm": perturbation.budget.norm if perturbation else None,
         "epsilon": perturbation.budget.epsilon_text if perturbation else None,
         "binding": str(perturbation.binding) if perturbation else None,

@@ -8,7 +8,7 @@ from typing import Any
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
-from lsap_cli.jobs.defending.task import Settings as DefendSettings
+from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.learning.task import Settings as GenerateSettings
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener

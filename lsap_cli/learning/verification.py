@@ -11,9 +11,11 @@ from defenses import Defense
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip
-from lsap_cli.evaluation.protocol import Added, Attack, Clean, Judge, judge_all
+from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, judge_all
+from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.evaluation.rates import Rate, rate_of
 from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
+from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
 from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
@@ -81,25 +83,17 @@ def verify(
         run: is told of them.
     """
     first = next(iter(perturbations.values()))
-    attacks: dict[str, Attack] = {NO_ATTACK: Clean()}
-    attacks |= {name: Added(make(first, seed)) for name, make in CONTROLS.items() if name in controls}
-    attacks |= {name: Added(one) for name, one in perturbations.items()}
+    sources: dict[str, PerturbationSource] = {NO_ATTACK: Unperturbed()}
+    sources |= {name: AddedPerturbation(make(first, seed)) for name, make in CONTROLS.items() if name in controls}
+    sources |= {name: AddedPerturbation(one) for name, one in perturbations.items()}
     together = [dict(samplers)]
     if not first.binding.fits_a_video:
         run.event("warning", message=f"binding {first.binding} is for comparison only: no video can carry it")
         together = [{spec: sampler} for spec, sampler in samplers.items()]  # slots are counted in each clip by itself
     records: list[Record] = []
     for some in together:
-        judge = Judge(
-            classifier=classifier,
-            samplers=some,
-            defenses={NO_DEFENSE: None, **defenses},
-            attacks=attacks,
-            views=1,
-            seed=seed,
-            device=device,
-            batch=batch,
-        )
+        protocol = EvaluationProtocol(classifier, some, 1, seed, device, batch)
+        judge = MatrixJudge(protocol, EvaluationMatrix(sources, {NO_DEFENSE: None, **defenses}))
         for video, outcome in judge_all(judge, videos):
             if isinstance(outcome, UnreadableVideo):
                 skip(run, skipped, video, outcome)

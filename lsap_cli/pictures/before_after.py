@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.protocol import Attack
 from lsap_cli.evaluation.rows import NO_DEFENSE, Record
+from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.pictures.drawing import frame_pictures, perturbation_picture, save_picture
 from lsap_cli.pictures.thumbnails import FILM_FRAMES, draw_film, draw_films, draw_slots
 from lsap_cli.video.reading import read_frame_times, read_some_frames
@@ -20,7 +20,7 @@ SHOWN = 3
 def draw_pictures(
     folder: Path,
     videos: Sequence[Video],
-    attack: Attack,
+    attack: PerturbationSource,
     perturbation: Perturbation | None,
     records: Sequence[Record],
     names: Sequence[str],
@@ -57,7 +57,7 @@ def draw_pictures(
 
 
 def _frames(
-    folder: Path, number: int, video: Video, attack: Attack, record: Record, names: Sequence[str]
+    folder: Path, number: int, video: Video, attack: PerturbationSource, record: Record, names: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What results.json says of one frame, and look.json of the frames around it."""
     count = len(read_frame_times(video.path).times)
@@ -65,7 +65,7 @@ def _frames(
     numbers = torch.arange(first, min(count, first + FILM_FRAMES))
     middle = len(numbers) // 2
     before = read_some_frames(video.path, numbers)
-    after = attack.change(read_some_frames(attack.source(video), numbers), numbers, count)
+    after = attack.change(read_some_frames(attack.file_of(video), numbers), numbers, count)
     drawn = frame_pictures(before[middle].numpy(), after[middle].numpy())
     entry: dict[str, Any] = {
         "video": video.name,

@@ -12,7 +12,7 @@ from defenses.base import FrameDefense, FrameDependence, GradientKind, RandomDef
 from defenses.clip import Clip, check_indices, unique_indices
 from lsap_cli.demo.videos import write_dataset
 from lsap_cli.jobs.defend import defend
-from lsap_cli.jobs.defending.task import Settings
+from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.runs import Run
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 
@@ -65,7 +65,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     write_dataset(root / "test", 1, 62)
     budget = Budget("linf", parse_epsilon("8/255"))
     Perturbation(torch.zeros(4, 3, 8, 8), parse_binding("cyclic:4"), budget).save(root / "r.safetensors")
-    settings = Settings(
+    settings = DefendSettings(
         videos=str(root / "test"), model="demo", perturbation=str(root / "r.safetensors"), fit=str(root / "fit"),
         adaptive=True, steps=2, learning_draws=(2,), draws=2, defense=("opaque", "loud", "dice"), device="cpu",
     )  # fmt: skip

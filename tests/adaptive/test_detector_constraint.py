@@ -20,7 +20,7 @@ from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.detection import clean_threshold
+from lsap_cli.evaluation.detection_rows import clean_threshold
 from perturbations import Binding, Budget, Perturbation, parse_binding
 from tests.adaptive.worlds import Redness, color_classifier, gray_videos
 from tests.tiny import make_bytes, make_classifier

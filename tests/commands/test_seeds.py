@@ -11,7 +11,7 @@ import pytest
 
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.jobs.defending.task import Settings
+from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.runs.resuming import check_same_settings
 from perturbations import Budget, Perturbation
 from perturbations.bindings import Binding
@@ -109,7 +109,7 @@ def test_perturbations_that_differ_in_more_than_their_seed_are_refused(
 
 
 def test_a_stopped_run_goes_on_only_with_the_same_perturbations(tmp_path: Path) -> None:
-    begun = Settings(videos="v", model="demo", perturbation="r", seeds=("r-seed1",))
+    begun = DefendSettings(videos="v", model="demo", perturbation="r", seeds=("r-seed1",))
     facts: dict[str, Any] = {"settings": asdict(begun), "status": "interrupted"}
     (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     check_same_settings(tmp_path, asdict(begun))

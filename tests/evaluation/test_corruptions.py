@@ -6,7 +6,7 @@ import torch
 from defenses.corruptions import CORRUPTIONS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.corruptions import corruption_names, name_of, natural_robustness
-from lsap_cli.evaluation.protocol import Prediction
+from lsap_cli.evaluation.matrix import Prediction
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record, make_records
 from lsap_cli.video.changes import Changes

@@ -1,138 +1,54 @@
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+"""What detectors are shown of a video."""
 
-import numpy as np
-import pytest
+from pathlib import Path
+
 import torch
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
-from torch import Tensor
 
-from defenses.base import GradientKind
-from defenses.detectors import Detector, FrameReader
-from defenses.detectors.consistency import TemporalConsistency
-from lsap_cli.evaluation.detection import Ranking, Score, detector_rows
-
-
-@dataclass(frozen=True)
-class Given(Detector):
-    """A detector whose scores are given."""
-
-    gradient: ClassVar[GradientKind] = "true"
-    passes_constant_in_time: ClassVar[bool] = False
-    passes_low_frequencies: ClassVar[bool] = False
-    null_space: ClassVar[str] = "None."
-
-    def evidence(self, reader: FrameReader) -> Tensor:
-        return torch.zeros(())
-
-    def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
-        return evidence
+from defenses.detectors import DETECTORS
+from defenses.temporal import TemporalMean
+from lsap_cli.datasets.base import Video
+from lsap_cli.evaluation.detection import DetectionMatrix, DetectorInput, score_all
+from lsap_cli.evaluation.sources import AddedPerturbation, Unperturbed
+from perturbations.samplers import Dense
+from tests.evaluation.judges import make_protocol, make_videos, strong_perturbation, whole
+from tests.tiny import make_classifier
 
 
-def make_scores(clean: Sequence[float], attacked: Sequence[float], detector: str = "given") -> list[Score]:
-    return [
-        Score(detector, attack, f"{number}.mp4", f"{number}.mp4", value, 1.0)
-        for attack, values in (("none", clean), ("r", attacked))
-        for number, value in enumerate(values)
-    ]
+def test_a_detector_gets_the_frames_and_outputs_of_the_whole_video(tmp_path: Path) -> None:
+    video, perturbation = make_videos(tmp_path)[0], strong_perturbation()
+    protocol = make_protocol(make_classifier(), {"dense": Dense(1)})
+    examined = DetectorInput(protocol, video, AddedPerturbation(perturbation))
+    frames = whole(video)
+    attacked = perturbation.add_to_bytes(frames, torch.arange(14), 14)
+    assert examined.clips.tolist() == [[5, 6, 7, 8]]
+    assert torch.equal(examined.read(torch.tensor([2, 9])).frames, attacked[[2, 9]] / 255)
+    defended = (TemporalMean()(attacked / 255) * 255).round().byte()
+    geometry = protocol.classifier.geometry
+    clip = geometry.crop(geometry.shrink(defended))[5:9]
+    expected = protocol.probabilities(clip[None])
+    assert torch.equal(examined.probabilities(examined.clips, TemporalMean()), expected)
 
 
-def row_of(scores: list[Score], detector: Detector | None = None) -> dict[str, Any]:
-    (found,), _ = detector_rows(scores, {"given": detector or Given()}, "none")
-    return found
+def test_every_detector_scores_every_video_under_every_source(tmp_path: Path) -> None:
+    videos = make_videos(tmp_path)
+    (tmp_path / "empty.mp4").touch()
+    videos.append(Video(tmp_path / "empty.mp4", "empty.mp4"))
+    detectors = {name: kind() for name, kind in DETECTORS.items()}
+    sources = {"none": Unperturbed(), "r": AddedPerturbation(strong_perturbation())}
+    outcomes = score_all(make_protocol(make_classifier()), DetectionMatrix(detectors, sources), videos)
+    scores = [one for _, outcome in outcomes if isinstance(outcome, list) for one in outcome]
+    found = {(one.detector, one.attack, one.video) for one in scores}
+    assert found == {
+        (detector, name, video.name) for detector in DETECTORS for name in sources for video in videos[:-1]
+    }
+    assert len(scores) == len(found)
 
 
-def test_a_perfect_detector_has_perfect_figures() -> None:
-    row = row_of(make_scores(np.linspace(0, 1, 40).tolist(), np.linspace(2, 3, 40).tolist()))
-    assert row["auc"] == pytest.approx({"value": 1.0, "low": 1.0, "high": 1.0})
-    assert row["average_precision"]["value"] == 1.0
-    assert row["tpr_at_fpr"]["0.01"]["value"] == 1.0
-    point = row["operating_point"]
-    assert (point["recall"]["count"], point["recall"]["of"]) == (40, 40)
-    assert point["false_positive_rate"]["count"] <= 4
-
-
-def test_a_blind_detector_is_known_as_one() -> None:
-    generator = np.random.default_rng(1)
-    row = row_of(make_scores(generator.random(200).tolist(), generator.random(200).tolist()))
-    assert row["auc"]["low"] < 0.5 < row["auc"]["high"]
-    assert row["tpr_at_fpr"]["0.05"]["value"] < 0.15
-    assert row["operating_point"]["f1"]["value"] < 0.25
-
-
-def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
-    clean, attacked = [0.1, 0.4, 0.4, 0.8], [0.4, 0.5, 0.9, 0.05]
-    pairs = [(a > c) + (a == c) / 2 for a in attacked for c in clean]
-    assert row_of(make_scores(clean, attacked))["auc"]["value"] == pytest.approx(sum(pairs) / 16)
-
-
-def test_true_positives_at_few_false_alarms_worked_out_by_hand() -> None:
-    row = row_of(make_scores([float(number) for number in range(20)], [18.5, 19.5, 30.0, 3.0]))
-    assert row["tpr_at_fpr"]["0.01"]["value"] == 0.5  # above 19
-    assert row["tpr_at_fpr"]["0.05"]["value"] == 0.75  # one of 20 clean ones is above 18.5
-
-
-def test_the_figures_are_scikit_learns() -> None:
-    generator = np.random.default_rng(4)
-    clean, attacked = generator.random(30).round(1), (generator.random(30) + 0.3).round(1)
-    row = row_of(make_scores(clean.tolist(), attacked.tolist()))
-    truth, values = np.repeat([False, True], 30), np.concatenate([clean, attacked])
-    assert row["auc"]["value"] == pytest.approx(roc_auc_score(truth, values))
-    assert row["average_precision"]["value"] == pytest.approx(average_precision_score(truth, values))
-    _, flagged = detector_rows(make_scores(clean.tolist(), attacked.tolist()), {"given": Given()}, "none")
-    alarms = [flagged["given", attack, f"{number}.mp4"] for attack in ("none", "r") for number in range(30)]
-    assert row["operating_point"]["f1"]["value"] == pytest.approx(f1_score(truth, alarms))
-
-
-def test_thresholds_come_from_clean_videos_of_other_recordings_only() -> None:
-    clean = [float(number) for number in range(20)]
-    few, many = make_scores(clean, [50.0] * 20), make_scores(clean, [-50.0] * 20)
-    assert row_of(few)["operating_point"]["thresholds"] == row_of(many)["operating_point"]["thresholds"]
-    _, flagged = detector_rows(few, {"given": Given()}, "none")
-    # 19 is alone above everything that the other folds know (18 and less); 18 is known to those that hold 19
-    assert [video for (_, attack, video), alarm in flagged.items() if attack == "none" and alarm] == ["19.mp4"]
-
-
-def test_cuts_of_one_recording_share_a_fold() -> None:
-    scores = [
-        Score("given", attack, f"v_a_g{number // 2:02d}_c{number % 2:02d}.avi", f"v_a_g{number // 2:02d}", value, 1.0)
-        for attack, shift in (("none", 0.0), ("r", 5.0))
-        for number, value in enumerate([shift + (number // 2) / 10 for number in range(20)])
-    ]
-    _, flagged = detector_rows(scores, {"given": Given()}, "none")
-    for (_, attack, video), alarm in flagged.items():
-        assert alarm == flagged["given", attack, video.replace("_c00", "_c01")]
-
-
-def test_fixed_points_of_the_literature_stand_beside() -> None:
-    row = row_of(make_scores([0.0, 0.1, 0.2, 0.0], [0.2, 0.3, 0.5, 0.1]), TemporalConsistency())
-    points = {point["name"]: point for point in row["fixed_points"]}
-    assert (points["sparse"]["threshold"], points["dense"]["threshold"]) == (0.175, 0.3)
-    assert (points["sparse"]["true_positive_rate"]["count"], points["sparse"]["false_positive_rate"]["count"]) == (3, 1)
-    assert (points["dense"]["true_positive_rate"]["count"], points["dense"]["false_positive_rate"]["count"]) == (2, 0)
-    assert points["dense"]["precision"]["value"] == 1.0
-
-
-def test_rows_are_json() -> None:
-    row = row_of(make_scores([0.0, 0.1, 0.2], [0.2, 0.3, 0.5]))
-    assert json.loads(json.dumps(row)) == row
-    assert row["curve"]["true_positive_rate"][-1] == 1.0
-
-
-def test_one_recording_gives_no_row() -> None:
-    assert detector_rows(make_scores([0.1], [0.4]), {"given": Given()}, "none") == ([], {})
-
-
-def test_weighted_figures_are_scikit_learns_on_repeated_videos() -> None:
-    generator = np.random.default_rng(6)
-    truth = generator.random(40) < 0.5
-    values = (generator.random(40) + truth * 0.4).round(1)
-    weights = generator.integers(0, 4, (5, 40))
-    found = Ranking.of(truth, values).figures(weights)
-    for number, weight in enumerate(weights):
-        chosen = np.repeat(np.arange(40), weight)
-        assert found["auc"][number] == pytest.approx(roc_auc_score(truth[chosen], values[chosen]))
-        expected = average_precision_score(truth[chosen], values[chosen])
-        assert found["average_precision"][number] == pytest.approx(expected)
+def test_a_source_that_is_restricted_to_a_detector_is_scored_by_that_one_only(tmp_path: Path) -> None:
+    detectors = {name: DETECTORS[name]() for name in ("temporal-consistency", "corpus-residual")}
+    sources = {"none": Unperturbed(), "informed": Unperturbed()}
+    matrix = DetectionMatrix(detectors, sources, {"informed": ["corpus-residual"]})
+    outcomes = score_all(make_protocol(make_classifier()), matrix, make_videos(tmp_path))
+    scores = [one for _, outcome in outcomes if isinstance(outcome, list) for one in outcome]
+    assert {one.detector for one in scores if one.attack == "informed"} == {"corpus-residual"}
+    assert {one.detector for one in scores if one.attack == "none"} == set(detectors)

@@ -15,9 +15,10 @@ from lsap_cli.evaluation.equal_norm import (
     equal_norm,
     looked_at,
     match_corruptions,
+    measured_changes,
     rounds,
 )
-from lsap_cli.evaluation.protocol import Clean, Judge
+from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
 from lsap_cli.reports.grids import equal_norm_grid
@@ -43,35 +44,34 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Video]:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge(
-        classifier=make_classifier(), samplers={"uniform": Uniform()}, defenses={"none": None}, attacks={"none": Clean()},
-        views=1, seed=0, device=torch.device("cpu"),
-    )  # fmt: skip
+def protocol() -> EvaluationProtocol:
+    return EvaluationProtocol(make_classifier(), {"uniform": Uniform()}, 1, 0, torch.device("cpu"))
 
 
-def test_of_all_strengths_the_nearest_is_found(judge: Judge, videos: list[Video]) -> None:
-    """Against a look at every single strength."""
-    *looks, found = match_corruptions(judge, videos, WANTED)
-    assert isinstance(found, dict)
-    assert len(looks) <= rounds() * len(videos)
+def test_of_all_strengths_the_nearest_is_found(protocol: EvaluationProtocol, videos: list[Video]) -> None:
+    """Compared with every single strength."""
+    measured: list[Video] = []
+    found = match_corruptions(protocol, videos, WANTED, measured.append)
+    assert len(measured) <= rounds() * len(videos)
     for kind in ("noise", "blur", "jpeg", "frame-rate"):
         sizes = []
         for one in STRENGTHS[kind]:
             changes = Changes()
             for video in videos:
-                changes.merge(judge.measure(video, {kind: one})[kind])
+                changes.merge(measured_changes(protocol, video, {kind: one})[kind])
             sizes.append(changes.l2_rms)
         nearest = min(abs(log(size / WANTED)) for size in sizes if size)
         chosen = sizes[list(STRENGTHS[kind]).index(found[kind])]
         assert abs(log(chosen / WANTED)) == pytest.approx(nearest, abs=0.01)
 
 
-def test_a_measured_change_is_that_of_the_frames_that_the_sampler_chooses(judge: Judge, videos: list[Video]) -> None:
+def test_a_measured_change_is_that_of_the_frames_that_the_sampler_chooses(
+    protocol: EvaluationProtocol, videos: list[Video]
+) -> None:
     blur = STRENGTHS["blur"][40]
-    measured = judge.measure(videos[0], {"blur": blur})["blur"]
+    measured = measured_changes(protocol, videos[0], {"blur": blur})["blur"]
     times = read_frame_times(videos[0].path).times
-    numbers = judge.choose(videos[0], Uniform(), times)[0]
+    numbers = protocol.clip_indices(videos[0], "uniform", times)[0]
     frames = read_some_frames(videos[0].path, numbers.unique())
     defended = (defend_all(blur, frames.float() / 255) * 255).round().to(torch.uint8)
     expected = Changes()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.protocol import Prediction
+from lsap_cli.evaluation.matrix import Prediction
 from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record, make_records, make_rows
 

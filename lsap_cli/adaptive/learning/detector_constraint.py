@@ -14,7 +14,7 @@ from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.corpora import Corpus
-from lsap_cli.evaluation.detection import clean_threshold
+from lsap_cli.evaluation.detection_rows import clean_threshold
 from perturbations import Binding
 from perturbations.adding import add_float, round_to_levels
 from perturbations.alarms import Heard

@@ -1,15 +1,14 @@
 """What all attackers of a run learn from: decoded fit videos, the classifier, samplers and an objective."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip
-from lsap_cli.datasets.splits import overlap
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.task import FITTED
@@ -82,14 +81,6 @@ def learning_setup(
         videos = _decode(store, fit, run)
         samplers = list(build_samplers((classifier.sampler_spec, *FITTED)).values())
         yield LearningSetup(classifier, videos, samplers, objective, seed)
-
-
-def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
-    """Names of videos that are, by content or recording, among those that attackers learn from (law 5)."""
-    used: list[Mapping[str, str]] = [
-        {"name": one.name, "group": one.group, "sha256": content_hash(one.path)} for one in fit if one.path.is_file()
-    ]
-    return overlap(videos, {"videos": used})
 
 
 def _decode(store: FrameStore, fit: FitVideos, run: Run) -> list[StoredVideo]:

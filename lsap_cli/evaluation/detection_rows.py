@@ -1,0 +1,178 @@
+"""Figures of detectors: ROC, precision and operating points with intervals; thresholds from clean videos only."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import auc, average_precision_score, roc_curve
+
+from defenses.detectors import Detector
+from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
+from lsap_cli.evaluation.rates import Rate, rate
+from lsap_cli.evaluation.scores import DetectorScore
+
+FALSE_ALARMS = 0.05  # of the operating point
+SHOWN_FALSE_ALARMS = (0.01, 0.05)
+FOLDS = 5
+
+
+def detector_rows(
+    scores: Sequence[DetectorScore], detectors: Mapping[str, Detector], clean: str
+) -> tuple[list[dict[str, Any]], dict[tuple[str, str, str], bool]]:
+    """One row for each detector and attack, clean videos against attacked ones; and which videos were flagged.
+
+    Args:
+        scores: of all videos.
+        detectors: by spec.
+        clean: the name of no attack.
+
+    Returns:
+        Rows of results.json, and by detector, attack and video whether the operating point's threshold was exceeded.
+    """
+    rows: list[dict[str, Any]] = []
+    flagged: dict[tuple[str, str, str], bool] = {}
+    for spec, detector in detectors.items():
+        mine = [one for one in scores if one.detector == spec]
+        thresholds = _thresholds([one for one in mine if one.attack == clean])
+        if not thresholds:
+            continue
+        flagged |= {(spec, one.attack, one.video): one.score > thresholds[one.recording] for one in mine}
+        for attack in dict.fromkeys(one.attack for one in mine if one.attack != clean):
+            cell = [one for one in mine if one.attack in (clean, attack)]
+            rows.append(_row(spec, attack, cell, clean, flagged, detector.published_thresholds, thresholds))
+    return rows, flagged
+
+
+def _row(
+    spec: str,
+    attack: str,
+    cell: Sequence[DetectorScore],
+    clean: str,
+    flagged: Mapping[tuple[str, str, str], bool],
+    fixed_points: Mapping[str, float],
+    thresholds: Mapping[str, float],
+) -> dict[str, Any]:
+    truth = np.asarray([one.attack != clean for one in cell])
+    values = np.asarray([one.score for one in cell])
+    alarms = np.asarray([flagged[spec, one.attack, one.video] for one in cell])
+    recordings = [one.recording for one in cell]
+    drawn = Ranking.of(truth, values).figures(weights_by_recording(recordings))
+    false_rates, true_rates, _ = roc_curve(truth, values, drop_intermediate=False)
+    return {
+        "detector": spec,
+        "attack": attack,
+        "clean_videos": int((~truth).sum()),
+        "attacked_videos": int(truth.sum()),
+        "auc": estimate(float(auc(false_rates, true_rates)), drawn["auc"]),
+        "average_precision": estimate(float(average_precision_score(truth, values)), drawn["average_precision"]),
+        "tpr_at_fpr": {
+            f"{limit:g}": estimate(float(true_rates[false_rates <= limit].max()), drawn[f"{limit:g}"])
+            for limit in SHOWN_FALSE_ALARMS
+        },
+        "operating_point": {
+            "false_alarms_wanted": FALSE_ALARMS,
+            "thresholds": sorted(set(thresholds.values())),
+            **_point(truth, alarms, recordings),
+        },
+        "fixed_points": [
+            {"name": name, "threshold": threshold, **_point(truth, values >= threshold, recordings)}
+            for name, threshold in fixed_points.items()
+        ],
+        "curve": {"false_positive_rate": false_rates.tolist(), "true_positive_rate": true_rates.tolist()},
+        "milliseconds_per_video": round(sum(one.milliseconds for one in cell) / len(cell), 2),
+    }
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Scores in falling order, for the figures of many weighted copies of a set at once.
+
+    Attributes:
+        order: numbers of the videos, the highest score first.
+        ends: places in that order after which a score changes: the thresholds that exist.
+        truth: whether each video is attacked.
+    """
+
+    order: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    truth: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, truth: NDArray[np.bool_], values: NDArray[np.float64]) -> "Ranking":
+        """From (n,) truths and scores."""
+        order = np.argsort(-values, kind="stable")
+        ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
+        return cls(order, ends, truth)
+
+    def figures(self, weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Area under the ROC curve, average precision, and true positives at few false alarms, as scikit-learn has them.
+
+        Args:
+            weights: (R, n), how often each video is in each set.
+
+        Returns:
+            (R,) by name; not a number for sets without clean or without attacked videos.
+        """
+        hits = self._counts(weights, self.truth)
+        alarms = self._counts(weights, ~self.truth)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            true_rates, false_rates = hits / hits[:, -1:], alarms / alarms[:, -1:]
+            precision = np.nan_to_num(hits / (hits + alarms))
+        found = {
+            "auc": np.trapezoid(true_rates, false_rates, axis=1),
+            "average_precision": (np.diff(true_rates, axis=1) * precision[:, 1:]).sum(1),
+        }
+        for limit in SHOWN_FALSE_ALARMS:
+            found[f"{limit:g}"] = np.where(false_rates <= limit, true_rates, 0).max(1)
+        empty = (hits[:, -1] == 0) | (alarms[:, -1] == 0)
+        return {name: np.where(empty, math.nan, values) for name, values in found.items()}
+
+    def _counts(self, weights: NDArray[np.int64], kind: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Videos of a kind at or above each threshold, from none to all: (R, thresholds + 1)."""
+        above = np.cumsum((weights * kind)[:, self.order], axis=1)[:, self.ends]
+        return np.concatenate([np.zeros((len(weights), 1), dtype=np.int64), above], axis=1)
+
+
+def _point(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], recordings: Sequence[str]) -> dict[str, Any]:
+    """Rates of one threshold: recall is the true positive rate."""
+    recall: Rate | None = rate(alarms[truth].tolist())
+    once = np.ones((1, len(truth)), dtype=np.int64)
+    return {
+        "true_positive_rate": recall,
+        "false_positive_rate": rate(alarms[~truth].tolist()),
+        "precision": rate(truth[alarms].tolist()),
+        "recall": recall,
+        "f1": estimate(float(_f1(truth, alarms, once)[0]), _f1(truth, alarms, weights_by_recording(recordings))),
+    }
+
+
+def _f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArray[np.float64]:
+    """2 TP / (2 TP + FP + FN) of weighted sets (R, n); 0 where nothing is attacked and nothing is flagged."""
+    marked = weights @ (truth.astype(np.int64) + alarms)
+    return np.where(marked > 0, 2 * (weights @ (truth & alarms)) / np.maximum(marked, 1), 0.0)
+
+
+def clean_threshold(scores: Sequence[float]) -> float:
+    """The threshold that n clean videos give: the score of rank ceil((n + 1) (1 - false alarms)), or the largest one."""
+    rank = math.ceil((len(scores) + 1) * (1 - FALSE_ALARMS))
+    return sorted(scores)[min(rank, len(scores)) - 1]
+
+
+def _thresholds(clean: Sequence[DetectorScore]) -> dict[str, float]:
+    """For each recording the threshold that the clean videos of other recordings give; empty with fewer than two.
+
+    Recordings are dealt to folds; a fold's threshold comes from the other folds, so it has seen neither the videos that
+    it is measured on nor any attack.
+    """
+    recordings = sorted({one.recording for one in clean})
+    folds = min(FOLDS, len(recordings))
+    if folds < 2:
+        return {}
+    fold_of = {recording: number % folds for number, recording in enumerate(recordings)}
+    by_fold = []
+    for fold in range(folds):
+        by_fold.append(clean_threshold([one.score for one in clean if fold_of[one.recording] != fold]))
+    return {recording: by_fold[fold] for recording, fold in fold_of.items()}

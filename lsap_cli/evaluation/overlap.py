@@ -1,0 +1,40 @@
+"""Law 5: videos that were seen when a perturbation was learned are not judged, unless that is allowed and said."""
+
+from collections.abc import Sequence
+
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.splits import overlap, shared_videos
+from lsap_cli.errors import LsapError
+from lsap_cli.runs import Run
+from perturbations import Perturbation
+
+
+def refuse_overlap(
+    videos: Sequence[Video], perturbations: Sequence[Perturbation], fit: Sequence[Video], allowed: bool, run: Run
+) -> list[str]:
+    """The names of judged videos that were seen when learning, by content hash or recording group.
+
+    Args:
+        videos: to be judged.
+        perturbations: whose records say what they were learned from.
+        fit: videos that attackers of this run learn from.
+        allowed: whether to judge such videos all the same.
+        run: is told of them where they are allowed.
+
+    Raises:
+        LsapError: if there are such videos and they are not allowed.
+    """
+    overlapping = {name for one in perturbations for name in overlap(videos, one.record)}
+    names = sorted(overlapping | set(shared_videos(videos, fit)))
+    if not names:
+        return []
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    if not allowed:
+        where = " or are among --fit" if fit else ""
+        raise LsapError(
+            f"{len(names)} of {len(videos)} videos were seen when the perturbation was learned{where} ({shown}), or share a "
+            "recording with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in every "
+            "output"
+        )
+    run.event("warning", message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when learning")
+    return names

@@ -1,0 +1,71 @@
+"""What `lsap defend` was asked for, and the combinations of options that are refused before anything is loaded."""
+
+from dataclasses import dataclass
+
+from lsap_cli.errors import LsapError
+
+DEFAULT_DEFENSES = (
+    "temporal-mean:window=3",
+    "temporal-median:window=3",
+    "jpeg:quality=75",
+    "spatial-resample:scale=0.5",
+    "temporal-resample:keep=2",
+)
+
+
+@dataclass(frozen=True)
+class DefendSettings:
+    """What `defend` was asked for; the fields are the command's options."""
+
+    videos: str
+    model: str
+    perturbation: str | None = None
+    seeds: tuple[str, ...] = ()  # more perturbation files, learned as the first but for the seed
+    perturbed: str | None = None
+    sampler: tuple[str, ...] = ()
+    defense: tuple[str, ...] = ()
+    detector: tuple[str, ...] = ()
+    draws: int = 5
+    corruptions: bool = False
+    certify: tuple[str, ...] = ()
+    fit: str | None = None
+    adaptive: bool = False
+    epsilons: tuple[str, ...] = ()
+    steps: int = 300
+    learning_draws: tuple[int, ...] = (2, 8)
+    also: tuple[str, ...] = ()  # more models, for the transfer matrix
+    target: str | None = None
+    views: int | None = None
+    allow_overlap: bool = False
+    batch: int = 8
+    device: str = "auto"
+    seed: int = 0
+
+    @property
+    def learning(self) -> list[str]:
+        """The options that let attackers learn in this run."""
+        options = {"--adaptive": self.adaptive, "--epsilons": self.epsilons, "several --model": self.also}
+        return [option for option, given in options.items() if given]
+
+
+def check_defend_settings(settings: DefendSettings) -> None:
+    """Refuses combinations of options that cannot work.
+
+    Raises:
+        LsapError: naming the first one.
+    """
+    if (settings.perturbation is None) == (settings.perturbed is None):
+        raise LsapError(
+            "give one of --perturbation FILE (add it here) and --perturbed FOLDER (files that lsap apply wrote)"
+        )
+    if settings.seeds and settings.perturbation is None:
+        raise LsapError("several perturbations are compared with --perturbation FILE only, not with --perturbed FOLDER")
+    learning = settings.learning
+    if not learning and settings.fit is not None:
+        raise LsapError("--fit is for attackers who learn in this run: give --adaptive, --epsilons or several --model")
+    if len({settings.model, *settings.also}) <= len(settings.also):
+        raise LsapError("a transfer matrix is of different models; give each --model once")
+    if learning and settings.fit is None:
+        raise LsapError(f"{learning[0]} learns perturbations: give --fit VIDEOS, others than those that are judged")
+    if learning and (not any(settings.learning_draws) or min(settings.learning_draws) < 1):
+        raise LsapError("--learning-draws takes whole numbers of at least 1, such as 2,8")

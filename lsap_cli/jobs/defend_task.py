@@ -1,0 +1,203 @@
+"""What `defend` was asked for, and the objects that its settings name; everything that can be refused early is."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from defenses import Defense
+from defenses.certify import Smoothing
+from defenses.detectors import Detector
+from lsap_cli.applying.manifest import COPY
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.devices import choose_device
+from lsap_cli.classifiers.labels import class_index, slug
+from lsap_cli.classifiers.resolve import load_classifier
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
+from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.corpora import require_recordings
+from lsap_cli.evaluation.overlap import refuse_overlap
+from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
+from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
+from lsap_cli.evaluation.seeds import load_seeds
+from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
+from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
+from lsap_cli.runs import Run
+from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
+from perturbations import Perturbation, parse_epsilon
+from perturbations.controls import noise_like
+
+NOISE = "noise"
+
+
+@dataclass(frozen=True)
+class DefendTask:
+    """The settings, turned into objects.
+
+    Attributes:
+        evaluation: classifier, samplers, run, and what else holds throughout.
+        videos: that are judged.
+        fit: that attackers of this run learn from.
+        perturbation: that is judged; None where a folder of files does not say what was added.
+        folder: of perturbed files, where they are judged.
+        name: of the perturbation as a perturbation source.
+        seeds: more perturbations of its kind, by their names as sources.
+        sources: that are judged behind all defenses, by name; without `seeds`.
+        defenses: by spec; None stands for no defense.
+        detectors: by spec.
+        smoothings: by spec.
+        target: class number of a targeted attack.
+        overlapping: names of judged videos that were seen when learning.
+    """
+
+    evaluation: Evaluation
+    videos: list[Video]
+    fit: list[Video]
+    perturbation: Perturbation | None
+    folder: PerturbedFolder | None
+    name: str
+    seeds: dict[str, Perturbation]
+    sources: dict[str, PerturbationSource]
+    defenses: dict[str, Defense | None]
+    detectors: dict[str, Detector]
+    smoothings: dict[str, Smoothing]
+    target: int | None
+    overlapping: list[str]
+
+    @property
+    def classifier(self) -> Classifier:
+        return self.evaluation.protocol.classifier
+
+
+def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resume: bool) -> DefendTask:
+    """Loads and builds what the settings name.
+
+    Args:
+        settings: of the command.
+        run: is told of warnings; gets facts about device and classifier.
+        skipped: gets videos that have no perturbed file.
+        resume: whether to continue with what is in the run folder.
+
+    Raises:
+        LsapError: for anything in the settings that cannot work.
+    """
+    check_defend_settings(settings)
+    device = choose_device(settings.device)
+    folder = None if settings.perturbed is None else PerturbedFolder(Path(settings.perturbed))
+    perturbation = folder.perturbation if folder else load_perturbation(Path(settings.perturbation or ""))
+    _check_perturbation(settings, perturbation)
+    defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
+    specs = settings.defense or DEFAULT_DEFENSES
+    defenses |= {spec: build_defense(spec) for spec in specs if spec.strip() != NO_DEFENSE}
+    detectors = {spec: build_detector(spec) for spec in settings.detector}
+    smoothings = {spec: build_smoothing(spec) for spec in settings.certify}
+    run.event("stage", name="loading the model")
+    classifier = load_classifier(settings.model).to(device)
+    protocol = EvaluationProtocol(
+        classifier,
+        build_samplers(settings.sampler or (classifier.sampler_spec,)),
+        views=settings.views or classifier.views,
+        seed=settings.seed,
+        device=device,
+        batch=settings.batch,
+        draws=settings.draws,
+    )
+    run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
+    videos = videos_of_run(Path(settings.videos), classifier, run).videos
+    fit = videos_of_run(Path(settings.fit), classifier, run).videos if settings.fit else []
+    name = _name(settings)
+    sources = _sources(settings, perturbation, run)
+    if folder:
+        for video, reason in folder.match(videos):
+            skip(run, skipped, video, reason)
+        sources[name] = PerturbedFiles(folder.files)
+    elif perturbation:
+        sources[name] = AddedPerturbation(perturbation)
+    seeds = load_seeds(settings.perturbation or "", perturbation, settings.seeds, list(sources)) if perturbation else {}
+    given = [one for one in (perturbation, *seeds.values()) if one]
+    overlapping = refuse_overlap(videos, given, fit, settings.allow_overlap, run)
+    if folder:
+        videos = [video for video in videos if video.name in folder.files]
+    require_recordings(videos, fit if settings.adaptive else None, defenses, detectors)
+    return DefendTask(
+        evaluation=Evaluation(protocol, run, skipped, resume),
+        videos=videos,
+        fit=fit,
+        perturbation=perturbation,
+        folder=folder,
+        name=name,
+        seeds=seeds,
+        sources=sources,
+        defenses=defenses,
+        detectors=detectors,
+        smoothings=smoothings,
+        target=_target(settings, perturbation, classifier, run),
+        overlapping=overlapping,
+    )
+
+
+def epsilon_of(text: str) -> Fraction:
+    """A value of --epsilons.
+
+    Raises:
+        LsapError: if it is no budget.
+    """
+    try:
+        return parse_epsilon(text)
+    except ValueError as error:
+        raise LsapError(f"--epsilons: {error}") from None
+
+
+def _check_perturbation(settings: DefendSettings, perturbation: Perturbation | None) -> None:
+    """Refuses options that the perturbation cannot serve."""
+    if perturbation is not None and not perturbation.binding.fits_a_video:
+        raise LsapError(
+            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry it, so "
+            "there is nothing to defend; its own rates are in the run of lsap generate"
+        )
+    if settings.certify and perturbation is None:
+        raise LsapError(f"--certify needs a budget, and {settings.perturbed} has no {COPY} that says one")
+    for text in settings.epsilons:
+        epsilon_of(text)
+    if settings.learning and perturbation is None:
+        raise LsapError(
+            f"{settings.learning[0]} needs the perturbation whose budget attackers get; give --perturbation FILE"
+        )
+    if settings.learning and perturbation is not None and perturbation.binding.appended:
+        raise LsapError(f"{settings.learning[0]} is for patterns that are added to frames, not for appended frames")
+
+
+def _name(settings: DefendSettings) -> str:
+    """The perturbation's name as a perturbation source: that of its file or folder, unless it is taken."""
+    name = Path(settings.perturbation or settings.perturbed or "").stem
+    return f"{name} (perturbation)" if name in ("", NO_ATTACK, NOISE) else name
+
+
+def _sources(settings: DefendSettings, perturbation: Perturbation | None, run: Run) -> dict[str, PerturbationSource]:
+    """The clean videos, and the noise control where the budget is known."""
+    sources: dict[str, PerturbationSource] = {NO_ATTACK: Unperturbed()}
+    if perturbation is None:
+        run.event(
+            "warning",
+            message=f"{settings.perturbed} has no {COPY}: there is no noise control, and no check that these videos were not "
+            "learned from",
+        )
+    else:
+        sources[NOISE] = AddedPerturbation(noise_like(perturbation, settings.seed))
+    return sources
+
+
+def _target(
+    settings: DefendSettings, perturbation: Perturbation | None, classifier: Classifier, run: Run
+) -> int | None:
+    """The class number of the target: the one of --target, or the perturbation's own where the classifier has it."""
+    target = settings.target or (perturbation.record.get("target") if perturbation else None)
+    if target is None:
+        return None
+    if settings.target is None and slug(target) not in map(slug, classifier.labels):
+        run.event(
+            "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
+        )
+        return None
+    return class_index(target, classifier.labels, classifier.name, "the perturbation's target")

@@ -1,0 +1,56 @@
+"""Frames behind a defense, in parts that fit into memory."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from defenses.spatial import BitDepth
+from lsap_cli.evaluation.frames import FloatCache, defended_levels, split_wanted
+from lsap_cli.specs import build_defense
+from tests.tiny import make_bytes
+
+
+def test_frames_that_several_defenses_need_are_converted_to_floats_once() -> None:
+    frames, indices = make_bytes(6), torch.arange(6)
+    cache = FloatCache(frames, indices)
+    some = torch.tensor([1, 4])
+    first = cache.floats(some)
+    assert cache.floats(torch.tensor([1, 4])) is first
+    assert torch.equal(first, frames[some] / 255)
+    assert torch.equal(cache.floats(indices), frames / 255)
+
+
+def test_a_defense_that_returns_its_input_changes_no_level() -> None:
+    @dataclass(frozen=True)
+    class Identity(BitDepth):
+        """Returns the frames that it was given, not a copy."""
+
+        def defend_frames(self, frames: Tensor) -> Tensor:
+            return frames
+
+    frames, indices = make_bytes(6), torch.arange(6)
+    cache = FloatCache(frames, indices)
+    for _ in range(2):
+        assert torch.equal(defended_levels(Identity(), cache, indices, 6), frames)
+
+
+def test_no_stretch_is_coded_twice_because_frames_are_held_in_parts() -> None:
+    codec = build_defense("h264:crf=28")
+    for wanted in (torch.arange(0, 201, 7), torch.arange(30, 36), torch.arange(190, 201), torch.arange(201)):
+        for most in (1, 24, 40):
+            parts = list(split_wanted(wanted, [codec], 201, most))
+            assert torch.equal(torch.cat([part for part, _ in parts]), wanted)
+            assert torch.equal(torch.cat([needed for _, needed in parts]), codec.needs(wanted, 201))
+
+
+@pytest.mark.parametrize("spec", ["jpeg:quality=75", "temporal-median:window=3", "temporal-interpolation"])
+def test_a_part_needs_no_more_frames_than_the_limit(spec: str) -> None:
+    wanted, defenses = torch.arange(3, 60, 2), [build_defense(spec), None]
+    for most in (3, 10):
+        parts = list(split_wanted(wanted, defenses, 61, most))
+        assert torch.equal(torch.cat([part for part, _ in parts]), wanted)
+        for part, needed in parts:
+            assert len(needed) <= most
+            assert torch.isin(part, needed).all()
