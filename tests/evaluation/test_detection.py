@@ -8,7 +8,7 @@ from defenses.detectors import DETECTORS
 from defenses.temporal import TemporalMean
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.detection import DetectionMatrix, DetectorInput, score_all
-from lsap_cli.evaluation.sources import AddedPerturbation, Unperturbed
+from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
 from perturbations.samplers import Dense
 from tests.evaluation.judges import make_protocol, make_videos, strong_perturbation, whole
 from tests.tiny import make_classifier
@@ -34,7 +34,7 @@ def test_every_detector_scores_every_video_under_every_source(tmp_path: Path) ->
     (tmp_path / "empty.mp4").touch()
     videos.append(Video(tmp_path / "empty.mp4", "empty.mp4"))
     detectors = {name: kind() for name, kind in DETECTORS.items()}
-    sources = {"none": Unperturbed(), "r": AddedPerturbation(strong_perturbation())}
+    sources: dict[str, PerturbationSource] = {"none": Unperturbed(), "r": AddedPerturbation(strong_perturbation())}
     outcomes = score_all(make_protocol(make_classifier()), DetectionMatrix(detectors, sources), videos)
     scores = [one for _, outcome in outcomes if isinstance(outcome, list) for one in outcome]
     found = {(one.detector, one.attack, one.video) for one in scores}
