@@ -26,7 +26,8 @@ from typing import Any
 import av
 import torch
 
-from lsap_cli.applying.manifest import output_hash, read_manifest
+from lsap_cli.hashing import output_hash
+from lsap_cli.runs.manifest import read_manifest
 from lsap_cli.video.walking import find_media
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 
@@ -277,15 +278,15 @@ def check_folder(out: Path) -> None:
     """Every file of the manifest is what it says, and no other lies there."""
     entries = read_manifest(out)
     for entry in entries.values():
-        assert output_hash(out / entry["output"]) == entry["output_sha256"], f"{entry['output']} is damaged"
-    listed = {entry["output"] for entry in entries.values()}
+        assert output_hash(out / entry.output) == entry.output_sha256, f"{entry['output']} is damaged"
+    listed = {entry.output for entry in entries.values()}
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     own = {"manifest.jsonl", "perturbation.safetensors", ".lock"}
     assert there - own == listed, f"not in the manifest: {sorted(there - own - listed)}"
 
 
 def listing(out: Path) -> dict[str, str]:
-    return {entry["output"]: entry["output_sha256"] for entry in read_manifest(out).values()}
+    return {entry.output: entry.output_sha256 for entry in read_manifest(out).values()}
 
 
 def wait_for_work(run: Path, most_seconds: float, rng: random.Random) -> None:

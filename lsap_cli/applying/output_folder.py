@@ -4,13 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from lsap_cli.applying import manifest
-from lsap_cli.applying.manifest import COPY, MANIFEST_SCHEMA, Entry
+from lsap_cli.applying.manifest import (
+    append_entry,
+    begin_manifest,
+    check_same_settings,
+    is_valid_copy,
+    rewrite_manifest,
+)
 from lsap_cli.applying.planning import PlannedCopy, place
 from lsap_cli.applying.settings import Recipe
 from lsap_cli.applying.tasks import FinishedCopy, remove
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
+from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry
+from lsap_cli.runs.manifest import read_manifest
 
 
 class OutputFolder:
@@ -28,30 +35,30 @@ class OutputFolder:
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self.root = root
         self._recipe = recipe
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, ManifestEntry] = {}
         self.resumed: list[str] = []
 
     @property
     def perturbation(self) -> Path:
         """The copy of what is added, which also says it to `lsap defend --perturbed`."""
-        return self.root / COPY
+        return self.root / PERTURBATION_COPY
 
-    def begin(self) -> dict[str, Entry]:
+    def begin(self) -> dict[str, ManifestEntry]:
         """Marks the folder as one of `apply`, and gives what an earlier part wrote, checked against the recipe.
 
         Raises:
             LsapError: if it was begun in another way, or cannot be written.
         """
-        manifest.begin(self.root)
-        earlier = manifest.read_manifest(self.root)
-        manifest.check_same(self.root, earlier, self._recipe.fixed)
+        begin_manifest(self.root)
+        earlier = read_manifest(self.root)
+        check_same_settings(self.root, earlier.values(), self._recipe.fixed)
         return earlier
 
-    def keep(self, earlier: dict[str, Entry], videos: Sequence[Video]) -> Iterator[Video]:
+    def keep(self, earlier: dict[str, ManifestEntry], videos: Sequence[Video]) -> Iterator[Video]:
         """Takes over each earlier copy that is still as it was written, and gives its source."""
         for video in videos:
             entry = earlier.get(video.name)
-            if entry is not None and manifest.is_valid(self.root, entry, video.path):
+            if entry is not None and is_valid_copy(self.root, entry, video.path):
                 self.entries[video.name] = entry
                 self.resumed.append(video.name)
                 yield video
@@ -65,7 +72,7 @@ class OutputFolder:
         Raises:
             LsapError: if it cannot be written.
         """
-        partial = self.root / f".{COPY}.partial"
+        partial = self.root / f".{PERTURBATION_COPY}.partial"
         try:
             if self._recipe.fixed["strength"] == 1:
                 partial.write_bytes(source.read_bytes())
@@ -77,26 +84,25 @@ class OutputFolder:
         finally:
             partial.unlink(missing_ok=True)
 
-    def accept(self, planned: PlannedCopy, finished: FinishedCopy) -> Entry:
+    def accept(self, planned: PlannedCopy, finished: FinishedCopy) -> ManifestEntry:
         """Moves a finished copy into its place, then writes its line: a line without its file would be wrong.
 
         Raises:
             OSError: if either cannot be written; neither is there then.
         """
-        entry = {
-            "schema": MANIFEST_SCHEMA,
-            "source": planned.video.name,
-            "output": planned.output,
-            "source_sha256": finished.source_sha256,
-            "output_sha256": finished.output_sha256,
+        entry = ManifestEntry(
+            source=planned.video.name,
+            output=planned.output,
+            source_sha256=finished.source_sha256,
+            output_sha256=finished.output_sha256,
             **self._recipe.fixed,
             **asdict(finished.proof),
-            "over_budget": self._recipe.exceeds_budget(finished.proof),
-            "remarks": finished.remarks,
-        }
+            over_budget=self._recipe.exceeds_budget(finished.proof),
+            remarks=tuple(finished.remarks),
+        )
         try:
             place(planned.staged(self.root), self.root / planned.output)
-            manifest.append(self.root, entry)
+            append_entry(self.root, entry)
         except OSError:
             remove(self.root / planned.output)
             raise
@@ -109,4 +115,4 @@ class OutputFolder:
         Raises:
             LsapError: if it cannot be written.
         """
-        manifest.rewrite(self.root, self.entries.values())
+        rewrite_manifest(self.root, self.entries.values())

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
-from lsap_cli.applying.manifest import MANIFEST
 from lsap_cli.applying.tasks import SourceFacts
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
+from lsap_cli.results.manifest import MANIFEST_FILE
 from lsap_cli.video.codecs import Codec
 
 LOCK = ".lock"
@@ -78,9 +78,9 @@ def check_folders(videos: Path, out: Path, resume: bool) -> None:
     except OSError as error:
         raise LsapError(f"the output folder {out} cannot be used ({error.strerror})", 1) from None
     if holds and not resume and not _is_locked(out):
-        hint = "; go on in it with --resume" if MANIFEST in holds else ""
+        hint = "; go on in it with --resume" if MANIFEST_FILE in holds else ""
         raise LsapError(f"the output folder {out} is not empty; give a new one, so that nothing in it is lost{hint}")
-    if holds and resume and not holds & {MANIFEST, STAGING}:
+    if holds and resume and not holds & {MANIFEST_FILE, STAGING}:
         raise LsapError(f"--resume: the output folder {out} is not one that lsap apply began; give a new one")
 
 

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lsap_cli.results.manifest import ManifestEntry, ProofTotals
 from lsap_cli.video.changes import total_norms
 from lsap_cli.video.quality import SMALLEST, Similarity
 
@@ -117,30 +117,32 @@ class ProofSums:
         self._last = change
 
 
-def total_proof(entries: Sequence[dict[str, Any]]) -> dict[str, float | None] | None:
-    """The same over all elements of several files (manifest entries, or `CopyProof` as JSON); None for no file."""
+def total_proof(entries: Sequence[ManifestEntry]) -> ProofTotals | None:
+    """The same over all elements of several files; None for no file."""
     norms = total_norms(entries)
     if norms is None:
         return None
-    weights = [one["frames"] * one["height"] * one["width"] for one in entries]
+    weights = [one.elements for one in entries]
 
     def mean(values: Sequence[float]) -> float:
         return float(np.average(values, weights=weights))
 
-    meant = mean([one["meant_l2_rms"] ** 2 for one in entries])
-    together = mean([(one["energy_kept"] or 0.0) * one["meant_l2_rms"] ** 2 for one in entries])
-    found = norms["l2_rms"] ** 2
-    similar = [(one["frames"], one["ssim"]) for one in entries if one["ssim"] is not None]
-    return {
-        **norms,
-        "psnr": 20 * math.log10(255 / math.sqrt(found)) if found else None,
-        "ssim": sum(count * ssim for count, ssim in similar) / sum(count for count, _ in similar) if similar else None,
-        "meant_l2_rms": math.sqrt(meant),
-        "cosine": together / math.sqrt(found * meant) if found and meant else None,
-        "energy_kept": together / meant if meant else None,
-        "thickness": mean([one["thickness"] for one in entries]),
-        "roughness": mean([one["roughness"] for one in entries]),
-    }
+    meant = mean([one.meant_l2_rms**2 for one in entries])
+    together = mean([(one.energy_kept or 0.0) * one.meant_l2_rms**2 for one in entries])
+    found = norms.l2_rms**2
+    similar = [(one.frames, one.ssim) for one in entries if one.ssim is not None]
+    return ProofTotals(
+        linf=norms.linf,
+        l2_rms=norms.l2_rms,
+        map=norms.map,
+        psnr=20 * math.log10(255 / math.sqrt(found)) if found else None,
+        ssim=sum(count * ssim for count, ssim in similar) / sum(count for count, _ in similar) if similar else None,
+        meant_l2_rms=math.sqrt(meant),
+        cosine=together / math.sqrt(found * meant) if found and meant else None,
+        energy_kept=together / meant if meant else None,
+        thickness=mean([one.thickness for one in entries]),
+        roughness=mean([one.roughness for one in entries]),
+    )
 
 
 def _sizes(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Tensor:

@@ -7,8 +7,8 @@ from typing import Any
 
 from lsap_cli.applying.adding import SEGMENTS, Segment, scaled
 from lsap_cli.applying.proof import CopyProof
-from lsap_cli.datasets.base import content_hash
 from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
 from lsap_cli.specs import build, load_perturbation
 from lsap_cli.video.codecs import CODECS, Codec, Threads
 from lsap_cli.video.writing import check_available

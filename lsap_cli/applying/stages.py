@@ -12,6 +12,7 @@ from lsap_cli.applying.settings import Recipe
 from lsap_cli.applying.tasks import DrawPreview, FinishedCopy, InspectSource, SourceFacts, WriteCopy
 from lsap_cli.applying.workers import FileTask, WorkerPool, WorkFailure, WorkProgress, cannot_write
 from lsap_cli.datasets.base import Video
+from lsap_cli.results.documents import SkippedVideo
 from lsap_cli.runs import Run
 from lsap_cli.video.codecs import Threads
 
@@ -37,11 +38,11 @@ class ApplyContext:
     folder: OutputFolder
     recipe: Recipe
     threads: Threads
-    left_out: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[SkippedVideo] = field(default_factory=list)
 
     def leave_out(self, video: Video, failure: WorkFailure) -> None:
         """Names a video that gets no copy."""
-        self.left_out.append({"path": video.name, "reason": failure.reason})
+        self.left_out.append(SkippedVideo(path=video.name, reason=failure.reason))
         self.run.event("skipped", path=video.name, file=str(video.path), reason=failure.reason, cause=failure.kind)
 
 
@@ -53,7 +54,7 @@ def keep_copies(context: ApplyContext, videos: Sequence[Video]) -> list[Video]:
     if known:
         run.event("stage", name="checking what is there", files=len(known))
     for video in folder.keep(earlier, known):
-        run.event("kept", path=video.name, output=folder.entries[video.name]["output"])
+        run.event("kept", path=video.name, output=folder.entries[video.name].output)
     folder.rewrite()
     return [video for video in videos if video.name not in folder.entries]
 
@@ -80,7 +81,7 @@ def plan_copies(context: ApplyContext, videos: Sequence[Video], missing: Sequenc
         else:
             facts[video.name] = result
             context.run.event("seen", path=video.name)
-    names = OutputNames(videos, {name: str(entry["output"]) for name, entry in context.folder.entries.items()})
+    names = OutputNames(videos, {name: entry.output for name, entry in context.folder.entries.items()})
     planned = [
         PlannedCopy(video, names.choose(video, facts[video.name].suffix), facts[video.name], number)
         for number, video in enumerate(missing)
@@ -125,7 +126,7 @@ def draw_previews(context: ApplyContext, videos: Sequence[Video], count: int) ->
     run.event("stage", name="drawing previews", files=len(shown))
     drawings = {video.name: run.folder / "preview" / str(number) for number, video in enumerate(shown)}
     tasks = {
-        DrawPreview(video.path, folder.root / folder.entries[video.name]["output"], drawings[video.name]): video
+        DrawPreview(video.path, folder.root / folder.entries[video.name].output, drawings[video.name]): video
         for video in shown
     }
     for video, result in _outcomes(context.pool, tasks):
@@ -147,7 +148,12 @@ def _accept(context: ApplyContext, copy: PlannedCopy, finished: FinishedCopy) ->
         "file",
         path=copy.video.name,
         output=copy.output,
-        **{key: entry[key] for key in ("frames", "linf", "l2_rms", "exact", "cosine", "energy_kept")},
+        frames=entry.frames,
+        linf=entry.linf,
+        l2_rms=entry.l2_rms,
+        exact=entry.exact,
+        cosine=entry.cosine,
+        energy_kept=entry.energy_kept,
         seconds=finished.seconds,
         memory_bytes=finished.memory_bytes,
     )

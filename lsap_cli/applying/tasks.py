@@ -15,10 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
-from lsap_cli.applying.manifest import output_hash
 from lsap_cli.applying.proof import CopyProof, ProofSums
-from lsap_cli.datasets.base import content_hash
-from lsap_cli.pictures.drawing import frame_pictures, save_picture
+from lsap_cli.hashing import content_hash, output_hash
+from lsap_cli.pictures.drawing import draw_frame, save_picture
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.reading import UnreadableVideo, count_frames, read_frames, read_header
 from lsap_cli.video.writing import Tail, container_suffix, transcode
@@ -130,7 +129,7 @@ class DrawPreview:
                 continue
             if number >= first + ANIMATED:
                 break
-            drawn = frame_pictures(before.numpy(), after.numpy())
+            drawn = draw_frame(before.numpy(), after.numpy())
             strips.append(_side_by_side([drawn.before, drawn.after, drawn.difference]))
             if number == start:
                 for name, picture in (("before", before), ("after", after)):

@@ -2,13 +2,15 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running, seconds
 from lsap_cli.commands.screen import Screen
+from lsap_cli.results.documents import ApplyResults
 
 
 def command(
@@ -53,28 +55,29 @@ def command(
         results = apply(settings, work)
         _say(screen, results, out)
     if as_json:
-        print_json(results)
-    if results["skipped"] or results["not_exact"]:
+        print_json(to_builtins(results))
+    if results.skipped or results.not_exact:
         raise typer.Exit(1)
 
 
-def _say(screen: Screen, results: dict[str, Any], out: Path) -> None:
-    effective = results["effective"]
-    kept = f" ({len(results['resumed'])} of them were there already)" if results["resumed"] else ""
+def _say(screen: Screen, results: ApplyResults, out: Path) -> None:
+    effective = results.effective
+    assert effective is not None  # there is a file
+    kept = f" ({len(results.resumed)} of them were there already)" if results.resumed else ""
     screen.say(
-        f"wrote {len(results['files'])} files to {out}{kept}: largest change {effective['linf']:.0f}/255, "
-        f"root mean square {effective['l2_rms']:.2f}/255, mean {effective['map']:.2f}/255, measured in the written files"
+        f"wrote {len(results.files)} files to {out}{kept}: largest change {effective.linf:.0f}/255, "
+        f"root mean square {effective.l2_rms:.2f}/255, mean {effective.map:.2f}/255, measured in the written files"
     )
-    if results["lossless"] and not results["not_exact"]:
+    if results.lossless and not results.not_exact:
         screen.say("each file was decoded again: every frame is its source plus the rounded perturbation, exactly")
-    elif effective["cosine"] is not None:
+    elif effective.cosine is not None:
         screen.say(
-            f"of the perturbation, {effective['energy_kept']:.0%} is left in the files; "
-            f"the cosine between it and all changes is {effective['cosine']:.2f}"
+            f"of the perturbation, {effective.energy_kept:.0%} is left in the files; "
+            f"the cosine between it and all changes is {effective.cosine:.2f}"
         )
-    if results["over_budget"]:
-        budget = results["budget"]
+    if results.over_budget:
+        budget = results.budget
         screen.say(
-            f"over budget: {len(results['over_budget'])} files: the codec moved values by more than "
-            f"{budget['norm']} {budget['epsilon']} (such as {results['over_budget'][0]}); use a lossless codec to keep it"
+            f"over budget: {len(results.over_budget)} files: the codec moved values by more than "
+            f"{budget.norm} {budget.epsilon} (such as {results.over_budget[0]}); use a lossless codec to keep it"
         )

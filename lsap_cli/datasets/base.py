@@ -1,6 +1,5 @@
 """What every format of a video set gives: videos with names and labels, and warnings for the user."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,12 +59,6 @@ class VideoSetFormat(Protocol):
             LsapError: if it is malformed, or reaches outside of its folder.
         """
         ...
-
-
-def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal: what makes two files the same video."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def unknown_labels_warning(names: Sequence[str], what: str, consequence: str) -> list[str]:

@@ -4,8 +4,9 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
 
 Item = TypeVar("Item")
 

@@ -3,9 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
-from lsap_cli.applying.manifest import COPY, Entry, inside, read_manifest
-from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
+from lsap_cli.results.manifest import PERTURBATION_COPY, EffectiveNorms, ManifestEntry
+from lsap_cli.runs.manifest import output_path, read_manifest
 from lsap_cli.specs import load_perturbation
 from lsap_cli.video.changes import total_norms
 from lsap_cli.video.walking import find_media
@@ -26,8 +28,8 @@ class PerturbedFolder:
         if not root.is_dir():
             raise LsapError(f"--perturbed {root} is not a folder; give one that lsap apply wrote")
         self._root = root
-        self.perturbation = load_perturbation(root / COPY) if (root / COPY).exists() else None
-        self._entries: dict[str, Entry] = read_manifest(root)
+        self.perturbation = load_perturbation(root / PERTURBATION_COPY) if (root / PERTURBATION_COPY).exists() else None
+        self._entries: dict[str, ManifestEntry] = read_manifest(root)
         self.files: dict[str, Path] = {}
 
     def match(self, videos: Sequence[Video]) -> Iterator[tuple[Video, str]]:
@@ -42,17 +44,17 @@ class PerturbedFolder:
                 continue
             if entry is None:
                 path = by_stem.get(_stem(PurePosixPath(video.name)))
-            elif entry["source_sha256"] != content_hash(video.path):
+            elif entry.source_sha256 != content_hash(video.path):
                 yield video, f"the copy in {self._root} was made from a file with other content"
                 continue
             else:
-                path = inside(self._root, entry)
+                path = output_path(self._root, entry)
             if path is None or not path.exists():
                 yield video, f"{self._root} has no perturbed copy of it"
             else:
                 self.files[video.name] = path
 
-    def effective(self, names: Collection[str]) -> dict[str, float] | None:
+    def effective(self, names: Collection[str]) -> EffectiveNorms | None:
         """Norms over the files of these videos, as measured when they were written; None without a manifest."""
         return total_norms([self._entries[name] for name in names if name in self._entries])
 

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from lsap_cli.applying.output_folder import OutputFolder
 from lsap_cli.applying.planning import alone_in, check_folders
@@ -13,10 +12,12 @@ from lsap_cli.applying.workers import WorkerPool
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.pictures.thumbnails import draw_slots
+from lsap_cli.results.documents import ApplyResults, BudgetFacts
+from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.runs import Run
 
 
-def apply(settings: ApplySettings, run: Run) -> dict[str, Any]:
+def apply(settings: ApplySettings, run: Run) -> ApplyResults:
     """Writes every video again with the perturbation added, mirrored below the output folder.
 
     Returns:
@@ -39,25 +40,24 @@ def apply(settings: ApplySettings, run: Run) -> dict[str, Any]:
         write_copies(context, plan_copies(context, videos, missing))
         draw_previews(context, videos, settings.preview)
         results = _results(settings, context)
-    run.write_json("results.json", results)
-    if not results["files"]:
+    write_document(run.folder / RESULTS_FILE, results)
+    if not results.files:
         raise LsapError(f"none of the {len(videos)} videos in {settings.videos} could be written", 1)
     return results
 
 
-def _results(settings: ApplySettings, context: ApplyContext) -> dict[str, Any]:
+def _results(settings: ApplySettings, context: ApplyContext) -> ApplyResults:
     recipe, folder = context.recipe, context.folder
-    entries = [folder.entries[name] for name in sorted(folder.entries)]
+    entries = tuple(folder.entries[name] for name in sorted(folder.entries))
     budget, lossless = recipe.perturbation.budget, recipe.codec.lossless
-    return {
-        "schema": "lsap.apply/1",
-        "out": settings.out,
-        "files": entries,
-        "resumed": sorted(folder.resumed),
-        "effective": total_proof(entries),
-        "budget": {"norm": budget.norm, "epsilon": budget.epsilon_text},
-        "lossless": lossless,
-        "over_budget": [one["output"] for one in entries if one["over_budget"]],
-        "not_exact": [one["output"] for one in entries if lossless and not one["exact"]],
-        "skipped": context.left_out,
-    }
+    return ApplyResults(
+        out=settings.out,
+        files=entries,
+        resumed=tuple(sorted(folder.resumed)),
+        effective=total_proof(entries),
+        budget=BudgetFacts(norm=budget.norm, epsilon=budget.epsilon_text),
+        lossless=lossless,
+        over_budget=tuple(one.output for one in entries if one.over_budget),
+        not_exact=tuple(one.output for one in entries if lossless and not one.exact),
+        skipped=tuple(context.left_out),
+    )

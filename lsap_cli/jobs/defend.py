@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
 from defenses import Defense
 from lsap_cli.adaptive.judging.adaptive_results import JudgedAttacks, adaptive_results
 from lsap_cli.adaptive.judging.checks import disjoint_check
@@ -24,6 +27,7 @@ from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progr
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.rows import NO_DEFENSE, make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
+from lsap_cli.evaluation.shown_videos import choose_shown
 from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.evaluation.standards import identifiers
 from lsap_cli.jobs.defend_settings import DefendSettings
@@ -32,6 +36,7 @@ from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.learning.task import FITTED
 from lsap_cli.learning.verification import sampler_row
 from lsap_cli.pictures.before_after import draw_pictures
+from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from perturbations.objectives import Targeted, Untargeted
@@ -74,12 +79,17 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> dict[str
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event("stage", name="further measurements")
     changes = judged.measurements.changes
-    effective = task.folder.effective(names) if task.folder else changes[task.name].as_json()
+    effective = _as_dict(task.folder.effective(names)) if task.folder else changes[task.name].as_json()
     effective_noise = changes[NOISE].as_json() if NOISE in task.sources else None
     beside = {
         "perturbation": _size(task, rows, effective, task.name),
         "noise": _size(task, rows, effective_noise, NOISE),
     }
+    of_the_attack = [one for one in records if one.attack == task.name]
+    chosen = choose_shown(videos, task.sources[task.name], of_the_attack, classifier.labels)
+    pictures, failures = draw_pictures(run.folder, chosen, task.perturbation)
+    for failure in failures:
+        run.event("warning", message=failure)
     results = {
         "schema": "lsap.results/1",
         "rows": rows,
@@ -96,10 +106,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> dict[str
         "effective_noise": effective_noise,
         "cost": judged.measurements.cost.as_json(),
         "skipped": skipped,
-        "pictures": draw_pictures(
-            run.folder, videos, task.sources[task.name], task.perturbation,
-            [one for one in records if one.attack == task.name], classifier.labels,
-        ),
+        "pictures": to_builtins(pictures),
     }  # fmt: skip
     run.write_json("results.json", results)
     remove_progress(run.folder)
@@ -226,6 +233,10 @@ def _declared(defense: Defense) -> dict[str, Any]:
         "passes_low_frequencies": defense.passes_low_frequencies,
         "null_space": defense.null_space,
     }
+
+
+def _as_dict(norms: EffectiveNorms | None) -> dict[str, float] | None:
+    return None if norms is None else asdict(norms)
 
 
 def _size(

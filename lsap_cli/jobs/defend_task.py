@@ -7,7 +7,6 @@ from pathlib import Path
 from defenses import Defense
 from defenses.certify import Smoothing
 from defenses.detectors import Detector
-from lsap_cli.applying.manifest import COPY
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.labels import class_index, slug
@@ -23,6 +22,7 @@ from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
 from lsap_cli.evaluation.seeds import load_seeds
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
+from lsap_cli.results.manifest import PERTURBATION_COPY
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
 from perturbations import Perturbation, parse_epsilon
@@ -157,7 +157,7 @@ def _check_perturbation(settings: DefendSettings, perturbation: Perturbation | N
             "there is nothing to defend; its own rates are in the run of lsap generate"
         )
     if settings.certify and perturbation is None:
-        raise LsapError(f"--certify needs a budget, and {settings.perturbed} has no {COPY} that says one")
+        raise LsapError(f"--certify needs a budget, and {settings.perturbed} has no {PERTURBATION_COPY} that says one")
     for text in settings.epsilons:
         epsilon_of(text)
     if settings.learning and perturbation is None:
@@ -180,7 +180,7 @@ def _sources(settings: DefendSettings, perturbation: Perturbation | None, run: R
     if perturbation is None:
         run.event(
             "warning",
-            message=f"{settings.perturbed} has no {COPY}: there is no noise control, and no check that these videos were not "
+            message=f"{settings.perturbed} has no {PERTURBATION_COPY}: there is no noise control, and no check that these videos were not "
             "learned from",
         )
     else:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.base import content_hash
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.splits import merged_groups, split_by_group
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
 from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 

@@ -1,82 +1,104 @@
-"""The pictures of a defend run: the perturbation, and frames before, after and their difference."""
+"""The pictures of a `defend` run: the perturbation, and frames of some videos before, after and their difference."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
-from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.rows import NO_DEFENSE, Record
-from lsap_cli.evaluation.sources import PerturbationSource
-from lsap_cli.pictures.drawing import frame_pictures, perturbation_picture, save_picture
+from lsap_cli.pictures.drawing import draw_frame, perturbation_picture, save_picture
 from lsap_cli.pictures.thumbnails import FILM_FRAMES, draw_film, draw_films, draw_slots
-from lsap_cli.video.reading import read_frame_times, read_some_frames
+from lsap_cli.results.pictures import FilmPictures, FramePictures, Pictures
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
 from perturbations import Perturbation
 
-SHOWN = 3
+FrameChange = Callable[[Tensor, Tensor, int], Tensor]  # (S, 3, H, W) uint8, their indices, frames of the video
+
+
+@dataclass(frozen=True)
+class ShownVideo:
+    """A video that is drawn before and after.
+
+    Attributes:
+        name: its name in the set.
+        before: the file that is read as it was.
+        after: the file that `change` is applied to: the same one, or a perturbed copy.
+        change: what is added to frames of `after`.
+        clean_prediction: a label.
+        attacked_prediction: a label.
+    """
+
+    name: str
+    before: Path
+    after: Path
+    change: FrameChange
+    clean_prediction: str
+    attacked_prediction: str
 
 
 def draw_pictures(
-    folder: Path,
-    videos: Sequence[Video],
-    attack: PerturbationSource,
-    perturbation: Perturbation | None,
-    records: Sequence[Record],
-    names: Sequence[str],
-) -> dict[str, Any]:
-    """Writes PNG files below `folder`/pictures and says in JSON where they are.
+    folder: Path, shown: Sequence[ShownVideo], perturbation: Perturbation | None
+) -> tuple[Pictures, list[str]]:
+    """Writes PNG files below `folder`/pictures, and look.json.
 
     Args:
         folder: the run folder.
-        videos: that were judged; fooled ones are shown first.
-        attack: whose frames are shown.
-        perturbation: to be drawn, where it is known.
-        records: of the run.
-        names: the classes.
+        shown: videos that are drawn.
+        perturbation: is drawn too, where it is known.
+
+    Returns:
+        Where the pictures are, and a sentence for each video that could not be drawn.
     """
-    pictures: dict[str, Any] = {"frames": []}
-    if perturbation is not None:
-        scale = float(perturbation.delta.abs().max()) or float(perturbation.budget.epsilon)
-        save_picture(perturbation_picture(perturbation.delta.numpy(), scale), folder / "pictures" / "perturbation.png")
-        draw_slots(folder, perturbation.delta, str(perturbation.binding))
-        pictures |= {"perturbation": "pictures/perturbation.png", "perturbation_scale": scale * 255}
-    undefended = {
-        one.video: one for one in reversed(records) if one.defense == NO_DEFENSE and one.attack == records[-1].attack
-    }
-    ordered = sorted(
-        videos, key=lambda video: undefended[video.name].prediction == undefended[video.name].clean_prediction
-    )
-    films = []
-    for number, video in enumerate(ordered[:SHOWN]):
-        frame, film = _frames(folder, number, video, attack, undefended[video.name], names)
-        pictures["frames"].append(frame)
+    pictures = Pictures() if perturbation is None else _draw_perturbation(folder, perturbation)
+    frames: list[FramePictures] = []
+    films: list[FilmPictures] = []
+    failures: list[str] = []
+    for number, video in enumerate(shown):
+        try:
+            frame, film = _draw_video(folder, number, video)
+        except (UnreadableVideo, ValueError, OSError) as error:
+            failures.append(f"{video.name} cannot be drawn: {error}")
+            continue
+        frames.append(frame)
         films.append(film)
     draw_films(folder, films)
-    return pictures
+    return (
+        Pictures(
+            perturbation=pictures.perturbation, perturbation_scale=pictures.perturbation_scale, frames=tuple(frames)
+        ),
+        failures,
+    )
 
 
-def _frames(
-    folder: Path, number: int, video: Video, attack: PerturbationSource, record: Record, names: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What results.json says of one frame, and look.json of the frames around it."""
-    count = len(read_frame_times(video.path).times)
+def _draw_perturbation(folder: Path, perturbation: Perturbation) -> Pictures:
+    scale = float(perturbation.delta.abs().max()) or float(perturbation.budget.epsilon)
+    name = "pictures/perturbation.png"
+    save_picture(perturbation_picture(perturbation.delta.numpy(), scale), folder / name)
+    draw_slots(folder, perturbation.delta, str(perturbation.binding))
+    return Pictures(perturbation=name, perturbation_scale=scale * 255)
+
+
+def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePictures, FilmPictures]:
+    """The middle frame for results.json, and the frames around it for look.json."""
+    count = len(read_frame_times(video.before).times)
     first = max(0, (count - FILM_FRAMES) // 2)
-    numbers = torch.arange(first, min(count, first + FILM_FRAMES))
-    middle = len(numbers) // 2
-    before = read_some_frames(video.path, numbers)
-    after = attack.change(read_some_frames(attack.file_of(video), numbers), numbers, count)
-    drawn = frame_pictures(before[middle].numpy(), after[middle].numpy())
-    entry: dict[str, Any] = {
-        "video": video.name,
-        "frame": int(numbers[middle]),
-        "factor": drawn.factor,
-        "clean_prediction": names[record.clean_prediction],
-        "attacked_prediction": names[record.prediction],
-    }
+    indices = torch.arange(first, min(count, first + FILM_FRAMES))
+    middle = len(indices) // 2
+    before = read_some_frames(video.before, indices)
+    after = video.change(read_some_frames(video.after, indices), indices, count)
+    drawn = draw_frame(before[middle].numpy(), after[middle].numpy())
+    names = {kind: f"pictures/{number}-{kind}.png" for kind in ("before", "after", "difference")}
     for kind, picture in (("before", drawn.before), ("after", drawn.after), ("difference", drawn.difference)):
-        name = f"pictures/{number}-{kind}.png"
-        save_picture(picture, folder / name)
-        entry[kind] = name
-    film = draw_film(folder, number, before.numpy(), after.numpy(), drawn.factor)
-    return entry, entry | film
+        save_picture(picture, folder / names[kind])
+    frame = FramePictures(
+        video=video.name,
+        frame=int(indices[middle]),
+        factor=drawn.factor,
+        before=names["before"],
+        after=names["after"],
+        difference=names["difference"],
+        clean_prediction=video.clean_prediction,
+        attacked_prediction=video.attacked_prediction,
+    )
+    return frame, draw_film(folder, number, before.numpy(), after.numpy(), frame)

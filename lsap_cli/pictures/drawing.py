@@ -14,7 +14,7 @@ GAP = 4  # pixels between slots, transparent
 MIDDLE = 128  # the level that stands for no change
 
 
-class FramePictures(NamedTuple):
+class FrameDrawing(NamedTuple):
     """One frame before and after, and after minus before, multiplied by `factor` around mid-gray."""
 
     before: Image.Image
@@ -53,7 +53,7 @@ def perturbation_picture(delta: npt.ArrayLike, full_scale: float | None = None) 
     return grid
 
 
-def frame_pictures(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> FramePictures:
+def draw_frame(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> FrameDrawing:
     """A frame before and after, and their amplified difference; gray means that nothing changed.
 
     The factor is the largest whole number that keeps 99.5 % of the differences in range; the rest is clipped.
@@ -73,7 +73,7 @@ def frame_pictures(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) 
     factor = max(1, int((MIDDLE - 1) / largest)) if largest > 0 else 1
     difference = _around_gray(change * factor)
     shrunk = [_shrunk(_picture(image)) for image in (before, after, difference)]
-    return FramePictures(shrunk[0], shrunk[1], shrunk[2], factor)
+    return FrameDrawing(shrunk[0], shrunk[1], shrunk[2], factor)
 
 
 def slot_picture(slot: npt.ArrayLike, full_scale: float) -> Image.Image:

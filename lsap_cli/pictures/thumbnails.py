@@ -1,18 +1,16 @@
-"""The small pictures that a run leaves for the dashboard: the perturbation's slots, and videos before and after, frame by frame."""
+"""The small pictures that a run leaves for the dashboard: a perturbation's slots, and videos before and after."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from lsap_cli.pictures.drawing import save_picture, slot_picture, strip_picture
-from lsap_cli.runs.run import write_atomically
+from lsap_cli.results.files import read_document, write_document
+from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, SlotPictures
 
-LOOK = "pictures/look.json"
-SCHEMA = "lsap.look/1"
 MOST_SLOTS = 32
 FILM_FRAMES = 16  # in a row: a pattern that changes with time is seen at every one of its slots
 
@@ -29,27 +27,27 @@ def draw_slots(folder: Path, delta: npt.ArrayLike, binding: str, step: int | Non
     slots = np.asarray(delta, dtype=np.float32)
     scale = float(np.abs(slots).max())
     names = []
-    for number, slot in enumerate(slots[:MOST_SLOTS]):
-        name = f"pictures/slots/{number:02d}.png"
+    for index, slot in enumerate(slots[:MOST_SLOTS]):
+        name = f"pictures/slots/{index:02d}.png"
         save_picture(slot_picture(slot, scale), folder / name)
         names.append(name)
-    drawn = {"slots": names, "of": len(slots), "scale": scale * 255, "binding": binding, "step": step}
-    _write(folder, {"perturbation": drawn})
+    drawn = SlotPictures(slots=tuple(names), of=len(slots), scale=scale * 255, binding=binding, step=step)
+    _write(folder, replace(_read(folder), perturbation=drawn))
 
 
-def draw_films(folder: Path, films: list[dict[str, Any]]) -> None:
+def draw_films(folder: Path, films: Sequence[FilmPictures]) -> None:
     """Says in look.json which videos can be looked at.
 
     Args:
         folder: the run folder.
         films: as `draw_film` makes them.
     """
-    _write(folder, {"videos": films})
+    _write(folder, replace(_read(folder), videos=tuple(films)))
 
 
 def draw_film(
-    folder: Path, number: int, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], factor: int
-) -> dict[str, Any]:
+    folder: Path, number: int, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], shown: FramePictures
+) -> FilmPictures:
     """Writes frames before, after, and their amplified difference, each as one tall PNG.
 
     Args:
@@ -57,25 +55,37 @@ def draw_film(
         number: of the video among those that are drawn.
         before: (S, 3, H, W).
         after: the same frames with the perturbation in them.
-        factor: of the difference.
+        shown: the frame of them that results.json shows.
 
     Returns:
-        `frames` and the pictures' paths in the folder.
+        Where the pictures are.
     """
-    pictures = {
+    strips = {
         "before": strip_picture(before),
         "after": strip_picture(after),
-        "difference": strip_picture(after, before, factor),
+        "difference": strip_picture(after, before, int(shown.factor)),
     }
-    entry: dict[str, Any] = {"frames": len(before)}
-    for side, picture in pictures.items():
-        entry[side] = f"pictures/films/{number}-{side}.png"
-        save_picture(picture, folder / entry[side])
-    return entry
+    names = {side: f"pictures/films/{number}-{side}.png" for side in strips}
+    for side, picture in strips.items():
+        save_picture(picture, folder / names[side])
+    return FilmPictures(
+        video=shown.video,
+        frame=shown.frame,
+        factor=shown.factor,
+        frames=len(before),
+        before=names["before"],
+        after=names["after"],
+        difference=names["difference"],
+        clean_prediction=shown.clean_prediction,
+        attacked_prediction=shown.attacked_prediction,
+    )
 
 
-def _write(folder: Path, part: Mapping[str, Any]) -> None:
-    path = folder / LOOK
+def _read(folder: Path) -> Look:
+    return read_document(folder / LOOK_FILE, Look).value or Look()
+
+
+def _write(folder: Path, look: Look) -> None:
+    path = folder / LOOK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"schema": SCHEMA}
-    write_atomically(path, json.dumps({**known, **part}) + "\n")
+    write_document(path, look)

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
+
+from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry
 
 BYTE_VALUES = 256
 
@@ -62,14 +63,13 @@ class Changes:
         return {"linf": self.largest, "l2_rms": self.l2_rms, "map": self.map}
 
 
-def total_norms(entries: Sequence[dict[str, Any]]) -> dict[str, float] | None:
+def total_norms(entries: Sequence[ManifestEntry]) -> EffectiveNorms | None:
     """Norms over all elements of several written files, in levels (0-255); None for no file."""
-    if not entries:
+    elements = sum(one.elements for one in entries)
+    if not elements:
         return None
-    weights = [one["frames"] * one["height"] * one["width"] for one in entries]
-    pairs = list(zip(weights, entries, strict=True))
-    return {
-        "linf": max(one["linf"] for one in entries),
-        "l2_rms": math.sqrt(sum(weight * one["l2_rms"] ** 2 for weight, one in pairs) / sum(weights)),
-        "map": sum(weight * one["map"] for weight, one in pairs) / sum(weights),
-    }
+    return EffectiveNorms(
+        linf=max(one.linf for one in entries),
+        l2_rms=math.sqrt(sum(one.elements * one.l2_rms**2 for one in entries) / elements),
+        map=sum(one.elements * one.map for one in entries) / elements,
+    )

@@ -51,10 +51,10 @@ def test_damaged_files_are_written_exactly_or_named_and_nothing_crashes_or_hangs
     )
     with Run(tmp_path / "run", "apply", {}, [events.append]) as run:
         results = apply(settings, run)
-    written, named = ({one[key] for one in results[group]} for key, group in (("source", "files"), ("path", "skipped")))
+    written, named = {one.source for one in results.files}, {one.path for one in results.skipped}
     assert written | named == set(kinds)
     assert not written & named
-    assert results["not_exact"] == []
+    assert results.not_exact == ()
     assert {event["cause"] for event in events if event["kind"] == "skipped"} == {"file"}
     script.check_folder(tmp_path / "out")
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lsap_cli.applying.proof import ProofSums, total_proof
+from lsap_cli.applying.proof import CopyProof, ProofSums, total_proof
+from lsap_cli.results.manifest import ManifestEntry
 from tests.tiny import make_bytes
 
 
@@ -14,6 +15,18 @@ def proved(source: Tensor, meant: Tensor, found: Tensor) -> ProofSums:
     for frames in zip(source, meant, found, strict=True):
         proof.add(*frames)
     return proof
+
+
+def entry_of(proof: CopyProof) -> ManifestEntry:
+    return ManifestEntry(
+        source="a.mp4",
+        output="a.mkv",
+        source_sha256="0",
+        output_sha256="0",
+        perturbation_sha256="0",
+        codec="ffv1",
+        **asdict(proof),
+    )
 
 
 def near(frames: Tensor, size: int, seed: int) -> Tensor:
@@ -77,9 +90,9 @@ def test_the_sum_over_files_is_that_of_one_long_file() -> None:
     meant = [near(frames, 8, 3) for frames in parts]
     found = [near(frames, 4, 4) for frames in meant]
     together = proved(torch.cat(parts), torch.cat(meant), torch.cat(found)).written()
-    single = [asdict(proved(*frames).written()) for frames in zip(parts, meant, found, strict=True)]
+    single = [entry_of(proved(*frames).written()) for frames in zip(parts, meant, found, strict=True)]
     total = total_proof(single)
     assert total is not None
     for key in ("linf", "l2_rms", "map", "psnr", "ssim", "meant_l2_rms", "cosine", "energy_kept", "thickness"):
-        assert total[key] == pytest.approx(asdict(together)[key]), key
+        assert getattr(total, key) == pytest.approx(asdict(together)[key]), key
     assert total_proof([]) is None

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 
 LABELS = ["massaging person's head", "riding a bike", "tai chi"]

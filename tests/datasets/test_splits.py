@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.datasets.base import Video, content_hash
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.splits import merged_groups, overlap, split_by_group
 from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
 
 
 def video(root: Path, name: str, content: str) -> Video:

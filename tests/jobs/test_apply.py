@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from lsap_cli.applying import manifest
-from lsap_cli.applying.manifest import Entry, read_manifest
+from lsap_cli.applying import output_folder
+from lsap_cli.applying.manifest import append_entry
 from lsap_cli.applying.planning import STAGING, needed_bytes
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.applying.tasks import SourceFacts
@@ -19,7 +19,10 @@ from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.jobs.apply import apply
+from lsap_cli.results.documents import ApplyResults
+from lsap_cli.results.manifest import ManifestEntry, ProofTotals
 from lsap_cli.runs import Run
+from lsap_cli.runs.manifest import read_manifest
 from lsap_cli.video.codecs import Codec, H264Codec
 from lsap_cli.video.reading import read_frames
 from tests.tiny import make_bytes, make_perturbation, write_tiny
@@ -48,7 +51,7 @@ class Caller:
         self._folder, self._perturbation, self.videos = folder, perturbation, videos
         self.events: list[Any] = []
 
-    def __call__(self, **settings: Any) -> dict[str, Any]:
+    def __call__(self, **settings: Any) -> ApplyResults:
         wanted = ApplySettings(str(self._perturbation), str(self.videos), str(self.out), **settings)
         self.events = []
         number = len(list(self._folder.glob("run*")))
@@ -64,6 +67,11 @@ def call(tmp_path: Path, perturbation: Path, videos: Path) -> Caller:
     return Caller(tmp_path, perturbation, videos)
 
 
+def proof_of(results: ApplyResults) -> ProofTotals:
+    assert results.effective is not None
+    return results.effective
+
+
 def files(out: Path) -> dict[str, bytes]:
     own = {"manifest.jsonl", "perturbation.safetensors", ".lock"}
     return {
@@ -77,9 +85,9 @@ def test_names_of_every_kind_are_mirrored_and_every_file_is_exact(call: Caller, 
     before = files(videos)
     results = call(workers=2)
     assert sorted(files(call.out)) == sorted(STRANGE)
-    assert [entry["exact"] for entry in results["files"]] == [True] * len(STRANGE)
-    assert results["effective"]["cosine"] == pytest.approx(1)
-    assert (results["over_budget"], results["not_exact"], results["skipped"]) == ([], [], [])
+    assert [entry.exact for entry in results.files] == [True] * len(STRANGE)
+    assert proof_of(results).cosine == pytest.approx(1)
+    assert (results.over_budget, results.not_exact, results.skipped) == ((), (), ())
     assert list(read_manifest(call.out)) == sorted(STRANGE)
     assert files(videos) == before
     assert not (call.out / STAGING).exists()
@@ -98,13 +106,13 @@ def test_resuming_keeps_what_is_right_and_writes_what_is_missing_damaged_or_of_a
         file.write('{"schema": "lsap.mani')
     results = call(resume=True)
     assert call.kinds("file") == sorted(["-b.mkv", "a.mkv", STRANGE[2], "later.mkv"])
-    assert call.kinds("kept") == results["resumed"] == sorted(STRANGE[3:])
+    assert call.kinds("kept") == list(results.resumed) == sorted(STRANGE[3:])
     now = files(call.out)
     assert {name: now[name] for name in STRANGE if name != STRANGE[2]} == {
         name: whole[name] for name in STRANGE if name != STRANGE[2]
     }
     assert now[STRANGE[2]] != whole[STRANGE[2]]
-    assert all(entry["exact"] for entry in results["files"])
+    assert all(entry.exact for entry in results.files)
 
 
 @pytest.mark.parametrize(
@@ -119,19 +127,19 @@ def test_resuming_in_another_way_is_refused(call: Caller, settings: dict[str, An
     assert files(call.out) == before
 
 
-@pytest.mark.parametrize("moment", ["check_same", "rewrite", "is_valid"])
+@pytest.mark.parametrize("moment", ["check_same_settings", "rewrite_manifest", "is_valid_copy"])
 def test_a_run_that_is_killed_before_its_first_file_can_be_resumed(
     call: Caller, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     def killed(*_: object) -> None:
         raise SystemExit(-9)
 
-    if moment == "is_valid":  # in the second run, with files that are there
+    if moment == "is_valid_copy":  # in the second run, with files that are there
         call()
     with monkeypatch.context() as patched:
-        patched.setattr(f"lsap_cli.applying.output_folder.manifest.{moment}", killed)
+        patched.setattr(f"lsap_cli.applying.output_folder.{moment}", killed)
         with pytest.raises(SystemExit):
-            call(resume=moment == "is_valid")
+            call(resume=moment == "is_valid_copy")
     call(resume=True)
     assert sorted(files(call.out)) == sorted(STRANGE)
 
@@ -162,7 +170,7 @@ def test_a_file_that_fails_is_named_and_the_others_are_written(call: Caller, vid
     (videos / "text.mp4").write_text("no video")
     results = call()
     assert sorted(files(call.out)) == sorted(STRANGE[1:])
-    assert {one["path"] for one in results["skipped"]} == {"a.mkv", "text.mp4"}
+    assert {one.path for one in results.skipped} == {"a.mkv", "text.mp4"}
     assert call.kinds("skipped") == ["a.mkv", "text.mp4"]
 
 
@@ -178,9 +186,9 @@ def test_a_full_disk_leaves_what_is_finished_and_no_torn_line(call: Caller, monk
     monkeypatch.setattr("lsap_cli.applying.manifest.os.fsync", failing)
     results = call()
     monkeypatch.undo()
-    assert len(results["skipped"]) == len(STRANGE) - 2
-    assert all("No space left on device" in one["reason"] for one in results["skipped"])
-    assert set(files(call.out)) == set(read_manifest(call.out)) == {entry["source"] for entry in results["files"]}
+    assert len(results.skipped) == len(STRANGE) - 2
+    assert all("No space left on device" in one.reason for one in results.skipped)
+    assert set(files(call.out)) == set(read_manifest(call.out)) == {entry.source for entry in results.files}
     call(resume=True)
     assert sorted(files(call.out)) == sorted(STRANGE)
 
@@ -204,19 +212,19 @@ def test_one_header_that_claims_more_than_the_disk_stops_no_other_file(
     others = [name for name in STRANGE if (call.videos / name).stat().st_size != size]
     results = call()
     assert sorted(files(call.out)) == sorted(others)
-    assert all("larger than the whole disk" in one["reason"] for one in results["skipped"])
+    assert all("larger than the whole disk" in one.reason for one in results.skipped)
 
 
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_part(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = manifest.append
+    real = append_entry
     before = set(threading.enumerate())
 
-    def interrupting(folder: Path, entry: Entry) -> None:
+    def interrupting(folder: Path, entry: ManifestEntry) -> None:
         real(folder, entry)
         if len(read_manifest(folder)) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(manifest, "append", interrupting)
+    monkeypatch.setattr(output_folder, "append_entry", interrupting)
     with pytest.raises(KeyboardInterrupt):
         call(workers=2)
     monkeypatch.undo()
@@ -229,33 +237,33 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_part(call: Caller, monkeypa
 
 def test_a_lossy_file_over_its_budget_is_flagged(call: Caller) -> None:
     results = call(codec="h264:crf=23")
-    assert set(results["over_budget"]) == {entry["output"] for entry in results["files"]}
-    assert results["effective"]["linf"] > 8
-    assert 0 < results["effective"]["cosine"] < 0.9
+    assert set(results.over_budget) == {entry.output for entry in results.files}
+    assert proof_of(results).linf > 8
+    assert 0 < (proof_of(results).cosine or 0) < 0.9
 
 
 def test_segment_and_strength_are_in_the_files_and_in_the_copy_of_the_perturbation(call: Caller, videos: Path) -> None:
     results = call(segment="end:frames=1", strength=0.5)
-    assert results["effective"]["linf"] == 4
+    assert proof_of(results).linf == 4
     read = torch.stack([frame.pixels for frame in read_frames(call.out / "a.mkv")])
     assert torch.equal(read[:3], make_bytes(4)[:3])
     assert not torch.equal(read[3], make_bytes(4)[3])
     copy = PerturbedFolder(call.out).perturbation
     assert copy is not None
     assert copy.record["strength"] == 0.5
-    assert {(entry["segment"], entry["strength"]) for entry in results["files"]} == {("end:frames=1", 0.5)}
+    assert {(entry.segment, entry.strength) for entry in results.files} == {("end:frames=1", 0.5)}
 
 
 def test_folders_of_pictures_are_written_and_found_again(call: Caller, videos: Path) -> None:
     results = call(codec="png")
-    assert all(entry["exact"] for entry in results["files"])
+    assert all(entry.exact for entry in results.files)
     folder = PerturbedFolder(call.out)
     assert list(folder.match(list_videos(videos, []).videos)) == []
     first = folder.files["a.mkv"]
     assert first.is_dir()
     assert len(list(read_frames(first))) == 4
     (first / "000002.png").unlink()
-    assert "a.mkv" not in call(codec="png", resume=True)["resumed"]
+    assert "a.mkv" not in call(codec="png", resume=True).resumed
     assert len(list(read_frames(first))) == 4
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsap_cli.pictures.drawing import GAP, MAX_WIDTH, frame_pictures, perturbation_picture, save_picture
+from lsap_cli.pictures.drawing import GAP, MAX_WIDTH, draw_frame, perturbation_picture, save_picture
 
 
 def test_zero_is_mid_gray_and_the_budget_fills_the_range() -> None:
@@ -53,7 +53,7 @@ def test_the_difference_is_amplified_around_mid_gray_by_the_returned_factor() ->
     after = before.copy()
     after[:, :4] += 8
     after[:, 6:] -= 3
-    pictures = frame_pictures(before, after)
+    pictures = draw_frame(before, after)
     assert pictures.factor == 15
     levels = np.asarray(pictures.difference)[:, 0, 0].tolist()
     assert levels == [248] * 4 + [128] * 2 + [83] * 2
@@ -62,21 +62,21 @@ def test_the_difference_is_amplified_around_mid_gray_by_the_returned_factor() ->
 
 def test_frames_that_are_equal_have_a_gray_difference() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (3, 8, 8)).astype(np.uint8)
-    pictures = frame_pictures(frame, frame)
+    pictures = draw_frame(frame, frame)
     assert pictures.factor == 1
     assert pictures.difference.getcolors() == [(64, (128, 128, 128))]
 
 
 def test_large_frames_are_shrunk_to_480_pixels_and_keep_their_aspect() -> None:
     frame = np.zeros((3, 360, 960), dtype=np.uint8)
-    pictures = frame_pictures(frame, frame)
+    pictures = draw_frame(frame, frame)
     sizes = {picture.size for picture in (pictures.before, pictures.after, pictures.difference)}
     assert sizes == {(480, 180)}
 
 
 def test_frames_of_two_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="must be alike"):
-        frame_pictures(np.zeros((3, 4, 4), dtype=np.uint8), np.zeros((3, 4, 5), dtype=np.uint8))
+        draw_frame(np.zeros((3, 4, 4), dtype=np.uint8), np.zeros((3, 4, 5), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("name", ["picture.png", "deeper/picture.webp"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lsap_cli.pictures.drawing import frame_pictures, perturbation_picture, save_picture
+from lsap_cli.pictures.drawing import draw_frame, perturbation_picture, save_picture
 
 LABELS = ("archery", "arm_wrestling", "clean_and_jerk", "golf_driving", "tai_chi", "yoga")
 DEFENSES = (
@@ -113,7 +113,7 @@ def write_pictures(run: Path) -> dict[str, Any]:
         ramp = np.linspace(30, 220, 128)[None, None, :] * np.ones((3, 96, 1))
         before = ramp.astype(np.uint8)
         after = np.clip(before + 255 * delta[number, :, :96, :128].repeat(2, 1).repeat(2, 2), 0, 255)
-        pictures = frame_pictures(before, after.astype(np.uint8))
+        pictures = draw_frame(before, after.astype(np.uint8))
         names = {name: f"pictures/{number}_{name}.png" for name in ("before", "after", "difference")}
         for name, path in names.items():
             save_picture(getattr(pictures, name), run / path)

@@ -1,0 +1,20 @@
+"""SHA-256 of files: what makes two files the same."""
+
+import hashlib
+from pathlib import Path
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal: what makes two files the same video."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def output_hash(path: Path) -> str:
+    """SHA-256 of a file, or over the names and hashes of a folder's files, in hexadecimal."""
+    if not path.is_dir():
+        return content_hash(path)
+    digest = hashlib.sha256()
+    for part in sorted(path.iterdir()):
+        digest.update(f"{part.name}\0{content_hash(part)}\n".encode())
+    return digest.hexdigest()
