@@ -10,12 +10,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
-from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.formats import InputFormat
 from lsap_cli.video.codecs import Codec, Ffv1Codec
 from lsap_cli.video.writing import write_video
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
-from perturbations.samplers import Uniform
 
 
 def make_bytes(frame_count: int, height: int = 18, width: int = 22, seed: int = 0) -> Tensor:
@@ -82,15 +81,9 @@ def make_classifier(frames: int = 4, size: int = 8, classes: int = 5, seed: int 
     """A tiny linear classifier; its network, a `RecordingLinear`, keeps the clips that reach it."""
     return Classifier(
         RecordingLinear(frames * 3 * size * size, classes, seed),
-        name="tiny",
-        labels=[f"class {number}" for number in range(classes)],
-        geometry=Geometry((size, size), (size, size)),
-        expects=InputFormat("BTCHW", frames),
-        gives=OutputFormat(),
-        sampler=Uniform(),
-        sampler_spec="uniform",
-        views=1,
-        source={},
+        "tiny",
+        [f"class {index}" for index in range(classes)],
+        InputFormat("BTCHW", frames, (size, size)),
     )
 
 

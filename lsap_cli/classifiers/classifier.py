@@ -1,52 +1,18 @@
 """The one form in which lsap sees a network: pixel clips in, logits out. All else is inside."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat
 from lsap_cli.errors import LsapError
-from perturbations.samplers import Sampler
+from lsap_cli.validation import checked
 
-Layout = Literal["BTCHW", "BCTHW"]
 SMALLEST_PROBABILITY = 1e-12
-
-
-@dataclass(frozen=True)
-class InputFormat:
-    """What a network wants its clips to look like, beyond their size.
-
-    Args:
-        layout: BTCHW or BCTHW.
-        frames: T, frames of a clip.
-        channels: RGB or BGR.
-        scale: 1 for pixels in [0, 1], 255 for [0, 255].
-        mean: subtracted after scaling, one number a channel in the network's own order.
-        std: divided by after that, likewise.
-    """
-
-    layout: Layout
-    frames: int
-    channels: Literal["RGB", "BGR"] = "RGB"
-    scale: float = 1.0
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-
-@dataclass(frozen=True)
-class OutputFormat:
-    """What a network's output is.
-
-    Args:
-        kind: logits or probabilities.
-        pick: attribute or key of the output, where it is not a tensor.
-    """
-
-    kind: Literal["logits", "probabilities"] = "logits"
-    pick: str | None = None
 
 
 class Classifier(nn.Module):
@@ -67,30 +33,43 @@ class Classifier(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        *,
         name: str,
         labels: Sequence[str],
-        geometry: Geometry,
         expects: InputFormat,
-        gives: OutputFormat,
-        sampler: Sampler,
-        sampler_spec: str,
-        views: int,
-        source: Mapping[str, str],
+        *,
+        gives: OutputFormat = OutputFormat(),  # noqa: B008  # both are frozen
+        sampling: SamplingFormat = SamplingFormat(),  # noqa: B008
+        source: Mapping[str, str] | None = None,
     ) -> None:
+        """Wraps a network; the network itself is put into evaluation mode, and its parameters need no gradient.
+
+        Args:
+            network: clips in the layout, scale and colors of `expects` -> scores (B, classes), as `gives` says.
+            name: as in reports.
+            labels: one name a class, in the order of the scores.
+            expects: what the network takes.
+            gives: what it gives.
+            sampling: how its own protocol samples a video.
+            source: where it came from, for the record.
+
+        Raises:
+            LsapError: if a format is wrong, or there are no labels.
+        """
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
-        if any(parameter.ndim == 4 for parameter in network.parameters()):
-            self.network = self.network.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+        for format_ in (expects, gives, sampling):
+            checked(msgspec.to_builtins(format_), type(format_), f"the model '{name}'")
+        if not labels:
+            raise LsapError(f"the model '{name}' has no labels; give one name a class, in the order of its scores")
+        self.network = for_inference(network)
         self.name = name
         self.labels = list(labels)
-        self.geometry = geometry
         self.expects = expects
+        self.geometry = expects.geometry
         self.gives = gives
-        self.sampler = sampler
-        self.sampler_spec = sampler_spec
-        self.views = views
-        self.source = dict(source)
+        self.sampler = sampling.build(f"sampler of the model '{name}'")
+        self.sampler_spec = sampling.sampler
+        self.views = sampling.views
+        self.source = dict(source or {})
         self.register_buffer("mean", torch.tensor(expects.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(expects.std).view(3, 1, 1), persistent=False)
 
@@ -162,6 +141,21 @@ class Classifier(nn.Module):
                 "say in [output] pick which of its attributes or keys holds the scores"
             )
         return output
+
+
+def for_inference(network: nn.Module) -> nn.Module:
+    """The network in evaluation mode, its parameters without gradients, its 2-D convolutions in channels-last order.
+
+    Channels-last is twice as fast on a CPU. Only `nn.Conv2d` modules are converted: other parameters with four dimensions,
+    such as position embeddings beside 3-D convolutions, have no such order.
+    """
+    with suppress(NotImplementedError):  # a module of torch.export has the one mode that it was exported in
+        network.eval()
+    network.requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+    return network
 
 
 def in_batches(score: Callable[[Tensor], Tensor], clips: Tensor, batch: int) -> Tensor:

@@ -6,6 +6,7 @@ the frame store, for evaluation and for a clip handed to a classifier, so that a
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -90,4 +91,7 @@ class Geometry:
         return there[start : start + length]
 
     def _resized(self, frames: Tensor, size: tuple[int, int]) -> Tensor:
+        if frames.dtype == torch.uint8 and not self.antialias:
+            # torch's own resize of bytes rounds twice, upwards; torchvision's presets go through floats.
+            return F.interpolate(frames.float(), size=size, mode="bilinear", align_corners=False).round_().byte()
         return F.interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)

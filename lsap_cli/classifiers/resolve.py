@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.names import DEMO, PREFIX
 from lsap_cli.classifiers.zoo import load_zoo
 from lsap_cli.errors import LsapError
+from lsap_cli.known_models import DEMO, PREFIX
 from lsap_cli.plugins import added_models, load, one_of, origin
 
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 
-from lsap_cli.classifiers.cards import load_state, sha256
-from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
-from lsap_cli.classifiers.geometry import Geometry
-from lsap_cli.classifiers.names import PREFIX, ZOO
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
+from lsap_cli.classifiers.weights import load_into, load_state, sha256
 from lsap_cli.errors import LsapError
-from perturbations.samplers import Dense
+from lsap_cli.known_models import PREFIX, ZOO
 
 
 def load_zoo(spec: str) -> Classifier:
@@ -49,38 +48,32 @@ def load_zoo(spec: str) -> Classifier:
         if path is not None and not path.is_file():
             raise LsapError(f"the model '{spec}': {path} is not a file")
         state = load_state(path) if path else _downloaded(name, weights)
-        try:
-            network.load_state_dict(state)
-        except RuntimeError as error:
-            raise LsapError(f"the weights {path} do not fit {name} ({str(error).splitlines()[0]})") from None
+        load_into(network, state, str(path or f"that torchvision has for {name}"))
         if path:
             source = {"spec": spec, "weights_sha256": sha256(path)}
     return Classifier(
         network,
-        name=name,
-        labels=list(weights.meta["categories"]),
-        geometry=_geometry(weights),
-        expects=_input_format(name, weights),
-        gives=OutputFormat(),
-        sampler=Dense(2),
-        sampler_spec="dense:stride=2",
-        views=1,
+        name,
+        list(weights.meta["categories"]),
+        _input_format(name, weights),
+        sampling=SamplingFormat("dense:stride=2"),
         source=source,
     )
 
 
-def _geometry(weights: Any) -> Geometry:
-    """Resize and crop as in torchvision's preset, which resizes without antialiasing."""
-    preset = weights.transforms()
-    resize = tuple(preset.resize_size)
-    height, width = preset.crop_size
-    return Geometry((height, width), resize[0] if len(resize) == 1 else (resize[0], resize[1]), antialias=False)
-
-
 def _input_format(name: str, weights: Any) -> InputFormat:
+    """Resize, crop and colors as in torchvision's preset, which resizes without antialiasing."""
     preset = weights.transforms()
-    mean, std = tuple(preset.mean), tuple(preset.std)
-    return InputFormat("BCTHW", ZOO[name], mean=(mean[0], mean[1], mean[2]), std=(std[0], std[1], std[2]))
+    resize, (height, width) = tuple(preset.resize_size), preset.crop_size
+    return InputFormat(
+        "BCTHW",
+        ZOO[name],
+        (height, width),
+        resize=resize[0] if len(resize) == 1 else (resize[0], resize[1]),
+        antialias=False,
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+    )
 
 
 def _downloaded(name: str, weights: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from lsap_cli.classifiers.names import known_models
+    from lsap_cli.known_models import known_models
 
     models = known_models()
     if as_json:

@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from defenses.base import GradientKind
 from defenses.detectors import Detector, FrameReader
-from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
-from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.formats import InputFormat
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
 from perturbations import Budget, Perturbation, parse_binding
-from perturbations.samplers import Uniform
 
 BUDGET = Budget("linf", Fraction(16, 255))
 
@@ -55,10 +54,7 @@ class RednessWithoutGradient(Redness):
 
 
 def color_classifier() -> Classifier:
-    return Classifier(
-        RedAndGreen(), name="colors", labels=["plain", "bright"], geometry=Geometry((8, 8), (8, 8)),
-        expects=InputFormat("BTCHW", 4), gives=OutputFormat(), sampler=Uniform(), sampler_spec="uniform", views=1, source={},
-    )  # fmt: skip
+    return Classifier(RedAndGreen(), "colors", ["plain", "bright"], InputFormat("BTCHW", 4, (8, 8)))
 
 
 def gray_videos(count: int, seed: int) -> list[StoredVideo]:

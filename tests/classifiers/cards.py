@@ -51,6 +51,9 @@ def build_with(weights):
 def broken():
     raise RuntimeError("the factory's own words")
 
+def exits():
+    raise SystemExit(3)
+
 def not_a_network():
     return 3
 

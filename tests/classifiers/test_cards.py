@@ -229,7 +229,14 @@ def test_weights_that_are_damaged_are_named(tmp_path: Path, content: bytes, suff
 
 def test_weights_of_another_network_are_named(tmp_path: Path) -> None:
     save_file({"other": torch.zeros(3)}, tmp_path / "weights.safetensors")
-    with pytest.raises(LsapError, match=r"model\.toml: its factory failed: RuntimeError"):
+    with pytest.raises(LsapError, match=r"weights\.safetensors of the model card .*model\.toml do not fit") as caught:
+        load_card(write_card(tmp_path, weights="weights.safetensors"))
+    assert "it lacks bias; the network has no other" in str(caught.value)
+
+
+def test_weights_of_another_shape_are_named_with_both_shapes(tmp_path: Path) -> None:
+    save_file({"bias": torch.zeros(4)}, tmp_path / "weights.safetensors")
+    with pytest.raises(LsapError, match=r"another shape has bias \(\(4,\), not \(3,\)\)"):
         load_card(write_card(tmp_path, weights="weights.safetensors"))
 
 
@@ -253,10 +260,12 @@ def test_weights_of_another_network_are_named(tmp_path: Path) -> None:
         ("input__frames", 0),
         ("input__frames", True),
         ("input__frames", 1.5),
+        ("input__frames", 10**9),
         ("input__size", None),
         ("input__size", 224),
         ("input__size", [224]),
         ("input__size", [0, 4]),
+        ("input__size", [10**9, 10**9]),
         ("input__size", "44"),
         ("input__resize", 3),
         ("input__resize", [4, 3]),
@@ -301,15 +310,39 @@ def test_a_wrong_field_is_named_with_its_card(tmp_path: Path, field: str, value:
         ("no_such_package.models:build", "no_such_package.models cannot be imported: ModuleNotFoundError"),
         ("syntax.py:build", "syntax.py cannot be imported: SyntaxError"),
         ("factory.py:broken", "its factory failed: RuntimeError: the factory's own words"),
+        ("factory.py:exits", "its factory failed: SystemExit: 3"),
+        ("exits.py:build", "exits.py cannot be imported: SystemExit: 4"),
         ("factory.py:not_a_network", "its factory gave a int, not a torch module"),
     ],
 )
 def test_a_factory_that_fails_is_named_with_its_card(tmp_path: Path, factory: str, said: str) -> None:
     card = write_card(tmp_path, factory=factory)
     (tmp_path / "syntax.py").write_text("def build(:\n")
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit(4)\n")
     with pytest.raises(LsapError, match=r"model\.toml") as caught:
         load_card(card)
     assert said in str(caught.value)
+
+
+def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp_path: Path) -> None:
+    said: list[tuple[str, Any, str]] = [
+        ("input__frames", 0, "has frames in [input] = 0; it must be a whole number from 1"),
+        ("input__layout", None, "lacks layout in [input]; it is BTCHW or BCTHW"),
+        ("input__size", [224], "has size in [input] = [224]; it must be [height, width]"),
+        ("input__mean", "abc", "has mean in [input] = 'abc'; it must be three numbers"),
+        ("input__fps", 5, "has an unknown field 'fps' in [input]; known: layout, frames, size"),
+        ("input__resize", 3, "resize 3 is smaller than size (4, 4)"),
+        ("output__kind", "scores", "has kind in [output] = 'scores'; it must be logits or probabilities"),
+        ("factory", None, 'lacks factory; it is "file.py:callable"'),
+        ("colour", "red", "has an unknown field 'colour'; known: factory, labels, input, name, weights"),
+        ("name", "", "name is empty"),
+    ]
+    for field, value, sentence in said:
+        path = write_card(tmp_path, **{field: value})
+        with pytest.raises(LsapError) as caught:
+            load_card(path)
+        assert str(caught.value).startswith(f"the model card {path}")
+        assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"name = ", b"\xff\xfe", b"input = 3\n"], ids=["no TOML", "no text", "no table"])

@@ -4,11 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.classifier import Classifier, InputFormat, OutputFormat
-from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.formats import InputFormat
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier, frame_features, outputs_of
 from lsap_cli.errors import LsapError
-from perturbations.samplers import Uniform
 from tests.perturbations.worlds import activations_of, features_of
 
 CLIPS, FRAMES, CLASSES = 2, 8, 5
@@ -110,18 +109,8 @@ class Blind(nn.Module):
 
 
 def looking(network: nn.Module, layer: str | None = None, precision: str = "fp32") -> InstrumentedClassifier:
-    classifier = Classifier(
-        network,
-        name="toy",
-        labels=[f"class {number}" for number in range(CLASSES)],
-        geometry=Geometry((8, 8), (8, 8)),
-        expects=InputFormat("BTCHW", FRAMES),
-        gives=OutputFormat(),
-        sampler=Uniform(),
-        sampler_spec="uniform",
-        views=1,
-        source={},
-    )
+    labels = [f"class {index}" for index in range(CLASSES)]
+    classifier = Classifier(network, "toy", labels, InputFormat("BTCHW", FRAMES, (8, 8)))
     return InstrumentedClassifier(classifier, layer, precision)
 
 

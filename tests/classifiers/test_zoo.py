@@ -6,9 +6,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.names import ZOO
 from lsap_cli.classifiers.zoo import load_zoo
 from lsap_cli.errors import LsapError
+from lsap_cli.known_models import ZOO
 from tests.tiny import make_bytes
 
 
@@ -48,7 +48,7 @@ def test_the_zoo_is_torchvisions_video_networks() -> None:
 
 
 @pytest.mark.parametrize("name", ZOO)
-@pytest.mark.parametrize("size", [(240, 320), (360, 202)], ids=str)
+@pytest.mark.parametrize("size", [(240, 320), (360, 202), (256, 342), (120, 160)], ids=str)
 def test_frames_reach_the_network_as_torchvisions_own_transforms_bring_them(
     stub: Stub, name: str, size: tuple[int, int]
 ) -> None:
@@ -59,7 +59,7 @@ def test_frames_reach_the_network_as_torchvisions_own_transforms_bring_them(
     classifier.score(geometry.crop(geometry.shrink(frames))[None] / 255)
     std = torch.tensor(preset.std).view(3, 1, 1, 1)
     difference = (stub.seen[-1][0] - preset(frames)) * std
-    assert float(difference.abs().max()) <= 1 / 255 + 1e-6
+    assert float(difference.abs().max()) <= 1e-6  # the same levels; normalizing rounds in another order
     assert classifier.frames == ZOO[name]
     assert len(classifier.labels) == 400
 
@@ -87,7 +87,7 @@ def test_a_spec_that_is_wrong_is_said_with_what_would_work(stub: Stub, spec: str
 
 def test_weights_of_another_network_are_named(tmp_path: Path, stub: Stub) -> None:
     torch.save({"other": torch.ones(1)}, tmp_path / "weights.pth")
-    with pytest.raises(LsapError, match=r"weights\.pth do not fit r3d_18"):
+    with pytest.raises(LsapError, match=r"weights\.pth do not fit the network"):
         load_zoo(f"torchvision:r3d_18:weights={tmp_path / 'weights.pth'}")
 
 

@@ -1,0 +1,95 @@
+"""From a card's factory, which is a stranger's code, to a network; all that can go wrong is said with the card's name."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lsap_cli.classifiers.weights import load_into, load_state, one_line
+from lsap_cli.errors import LsapError
+
+
+def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
+    """Calls a card's factory: with the weights' path where it takes one, else the weights are loaded for it.
+
+    Args:
+        card: the card's path.
+        factory: "file.py:callable" beside the card, or "package.module:callable".
+        weights: the file with the weights, if the card names one.
+
+    Raises:
+        LsapError: if the factory is not there, fails, ends the program or gives no network; or if the weights do not fit.
+    """
+    call = _callable(card, factory)
+    if weights is not None and weights.suffix != ".safetensors":
+        load_state(weights)  # a pickle that is more than weights is refused before the factory can open it
+    takes_path = weights is not None and _takes_an_argument(call)
+    try:
+        network = call(weights) if takes_path else call()
+    except LsapError:
+        raise
+    except (Exception, SystemExit) as error:  # a stranger's factory can raise anything; the sentence says whose it is
+        raise LsapError(
+            f"the model card {card}: its factory failed: {type(error).__name__}: {one_line(error)}"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise LsapError(f"the model card {card}: its factory gave a {type(network).__name__}, not a torch module")
+    if weights is not None and not takes_path:
+        load_into(network, load_state(weights), f"{weights} of the model card {card}")
+    return network
+
+
+def _callable(card: Path, factory: str) -> Callable[..., Any]:
+    place, colon, name = factory.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise LsapError(
+            f'the model card {card}: factory is \'{factory}\'; write "file.py:callable" or "package.module:callable"'
+        )
+    try:
+        module = _module_from_file(card.parent / place) if place.endswith(".py") else importlib.import_module(place)
+    except FileNotFoundError:
+        raise LsapError(f"the model card {card}: factory names {card.parent / place}, which is not there") from None
+    except (Exception, SystemExit) as error:  # importing a stranger's code can raise anything
+        raise LsapError(
+            f"the model card {card}: {place} cannot be imported: {type(error).__name__}: {one_line(error)}"
+        ) from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise LsapError(f"the model card {card}: {place} has no callable '{name}'")
+    return found  # type: ignore[no-any-return]  # getattr's result, known to be callable
+
+
+def _module_from_file(path: Path) -> Any:
+    """Imports a file under a name of its own; modules beside it can be imported by it."""
+    path = path.resolve()
+    name = f"lsap_card_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    before = set(sys.modules)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+        for new in set(sys.modules) - before:  # another card's module beside it can have the same name
+            if Path(getattr(sys.modules[new], "__file__", None) or "/").parent == path.parent:
+                del sys.modules[new]
+    return module
+
+
+def _takes_an_argument(factory: Callable[..., Any]) -> bool:
+    positional = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    )
+    return any(parameter.kind in positional for parameter in inspect.signature(factory).parameters.values())
