@@ -4,14 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from defenses import Defense
-from lsap_cli.adaptive.judging.adaptive_results import JudgedAttacks, adaptive_results
+from lsap_cli.adaptive.judging.adaptive_results import (
+    JudgedAttacks,
+    budget_curve,
+    check_attackers,
+    judge_defense_ladders,
+    judge_detector_ladders,
+)
 from lsap_cli.adaptive.judging.checks import disjoint_check
-from lsap_cli.adaptive.judging.detector_checks import detector_checks
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder_results
+from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
 from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
 from lsap_cli.adaptive.learning.learner import AttackerLearner
@@ -36,7 +42,9 @@ from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.learning.task import FITTED
 from lsap_cli.learning.verification import sampler_row
 from lsap_cli.pictures.before_after import draw_pictures
+from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.manifest import EffectiveNorms
+from lsap_cli.results.rows import Row
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from perturbations.objectives import Targeted, Untargeted
@@ -151,28 +159,29 @@ def _ladders(
     every_row: Sequence[dict[str, Any]],
 ) -> dict[str, Any]:
     """The ladders of defenses and detectors with their checks, and the figures of detectors for sources of this task."""
-    records = judged.records
-    of_defenses = adaptive_results(plan, learned, JudgedAttacks(every_row, records, NOISE, len(task.classifier.labels)))
-    checks = (
-        [disjoint_check(len(task.fit), len(task.videos), sorted(task.overlapping))]
-        if task.fit and plan.attackers
-        else []
-    )
+    rows = msgspec.convert(every_row, tuple[Row, ...])
+    attacks = JudgedAttacks(rows, judged.records, NOISE, len(task.classifier.labels))
     restricted = {
         name: specs for name, specs in detectors_by_attack(plan.detector_ladders).items() if name not in task.sources
     }
     sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in restricted}}
-    names = {record.video for record in records}
+    names = {record.video for record in judged.records}
     videos = [video for video in task.videos if video.name in names]
     detections = detect(task.evaluation, DetectionMatrix(task.detectors, sources, restricted), videos)
+    detector_rows = msgspec.convert(detections.rows, tuple[DetectorRow, ...])
     sampler = task.evaluation.protocol.first_sampler
-    evidence = DetectorEvidence(records, detections.rows, detections.flagged, sampler, task.target)
-    of_detectors = detector_ladder_results(plan.detector_ladders, learned.thresholds, evidence, NOISE)
-    return of_defenses | {
-        "checks": checks + of_defenses["checks"] + detector_checks(of_detectors),
-        "detectors": [row for row in detections.rows if row["attack"] in task.sources],
-        "detector_ladder": of_detectors,
+    evidence = DetectorEvidence(judged.records, detector_rows, detections.flagged, sampler, task.target, NOISE)
+    detector_ladders = judge_detector_ladders(plan, learned, evidence)
+    overlap = sorted(task.overlapping)
+    checks = (disjoint_check(len(task.fit), len(task.videos), overlap),) if task.fit else ()
+    adaptive = {
+        "ladder": judge_defense_ladders(plan, attacks),
+        "detector_ladder": detector_ladders,
+        "checks": checks + check_attackers(plan, learned, attacks, detector_ladders),
+        "budget_curve": budget_curve(plan, rows),
+        "detectors": [row for row in detector_rows if row.attack in task.sources],
     }
+    return dict(msgspec.to_builtins(adaptive))
 
 
 def _rows(every_row: Sequence[dict[str, Any]], task: DefendTask, plan: AdaptivePlan) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The attacks on a defense's ladder, and the minimum over its rungs."""
 
 from fractions import Fraction
-from typing import Any
 
 import pytest
 import torch
@@ -14,15 +13,17 @@ from defenses.spatial import BitDepth
 from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMedian
-from lsap_cli.adaptive.judging.defense_ladders import defense_ladder_results
+from lsap_cli.adaptive.judging.defense_ladders import defense_ladder
 from lsap_cli.adaptive.planning.defense_ladders import (
     DefenseLadderPlan,
     LadderSettings,
     defenses_by_attack,
     plan_defense_ladder,
 )
-from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
+from lsap_cli.results.ladders import RungIdentifiers
+from lsap_cli.results.rates import rate_of
+from lsap_cli.results.rows import Row
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.attacks.lsap import Lsap
 
@@ -98,12 +99,17 @@ def test_an_attack_is_judged_behind_the_defenses_on_whose_ladders_it_is() -> Non
     assert specs["A1 straight-through (jpeg)"] == ["jpeg"]
 
 
-def row(attack: str, right: int) -> dict[str, Any]:
-    return {
-        "attack": attack, "defense": "it", "sampler": "uniform", "clean_accuracy": rate_of(4, 4),
-        "attacked_accuracy": rate_of(right, 4), "fooling_rate": rate_of(4 - right, 4), "net_fooling_rate": None,
-        "milliseconds_per_video": 1.0,
-    }  # fmt: skip
+def row(attack: str, right: int, sampler: str = "uniform") -> Row:
+    return Row(
+        attack=attack,
+        defense="it",
+        sampler=sampler,
+        videos=4,
+        clean_accuracy=rate_of(4, 4),
+        attacked_accuracy=rate_of(right, 4),
+        fooling_rate=rate_of(4 - right, 4),
+        milliseconds_per_video=1.0,
+    )
 
 
 def test_the_minimum_over_the_ladder_is_taken_and_videos_that_no_rung_breaks_are_counted() -> None:
@@ -116,9 +122,9 @@ def test_the_minimum_over_the_ladder_is_taken_and_videos_that_no_rung_breaks_are
         for name in names
         for video in range(4)
     ]
-    (result,) = defense_ladder_results([ladder], rows, records)
-    (worst,) = result["robust"]
-    assert (worst["attack"], worst["rung"], worst["accuracy"]["count"]) == (names[2], "A2", 1)
-    assert worst["right_under_every_rung"]["count"] == 1
-    assert [one["rows"][0]["attack"] for one in result["rungs"]] == names
-    assert result["rungs"][1]["identifiers"] == {"atlas": "AML.T0043.000", "nist": "NISTAML.022"}
+    result = defense_ladder(ladder, rows, records)
+    (worst,) = result.robust
+    assert (worst.attack, worst.rung, worst.accuracy) == (names[2], "A2", rate_of(1, 4))
+    assert worst.right_under_every_rung == rate_of(1, 4)
+    assert [one.rows[0].attack for one in result.rungs] == names
+    assert result.rungs[1].identifiers == RungIdentifiers(atlas="AML.T0043.000", nist="NISTAML.022")

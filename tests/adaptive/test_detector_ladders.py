@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -12,15 +11,16 @@ from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
 from defenses.temporal import TemporalMean
 from lsap_cli.adaptive.judging.detector_checks import detector_checks
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder_results
-from lsap_cli.adaptive.learning.detector_constraint import FitThreshold
+from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder
 from lsap_cli.adaptive.planning.defense_ladders import LadderSettings
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, detectors_by_attack, plan_detector_ladder
-from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.rows import Record
+from lsap_cli.results.detectors import DetectorRow, OperatingPoint
+from lsap_cli.results.ladders import DetectorLadder, FitThreshold
+from lsap_cli.results.rates import Estimate, rate_of
 from tests.adaptive.worlds import BUDGET, Redness, zeros
 
-THRESHOLDS = {"it": FitThreshold(threshold=0.4, typical=0.2, videos=9)}
+THRESHOLD = FitThreshold(threshold=0.4, typical=0.2, videos=9, aim=0.3)
 
 
 def plan(detector: Detector) -> DetectorLadderPlan:
@@ -63,10 +63,19 @@ def test_an_attack_is_shown_to_the_detectors_on_whose_ladders_it_is() -> None:
     assert specs["A2 cautious (below it)"] == ["a"]
 
 
-def detection(attack: str, flagged: int) -> dict[str, Any]:
-    point = {"recall": rate_of(flagged, 4), "false_positive_rate": rate_of(0, 4)}
-    area = {"value": 0.7, "low": 0.5, "high": 0.9}
-    return {"detector": "it", "attack": attack, "operating_point": point, "auc": area, "tpr_at_fpr": {"0.05": area}}
+def detection(attack: str, flagged: int) -> DetectorRow:
+    return DetectorRow(
+        detector="it",
+        attack=attack,
+        clean_videos=4,
+        attacked_videos=4,
+        auc=Estimate(value=0.7, low=0.5, high=0.9),
+        operating_point=OperatingPoint(recall=rate_of(flagged, 4), false_positive_rate=rate_of(0, 4)),
+    )
+
+
+def judged_ladder(judged: DetectorEvidence) -> DetectorLadder:
+    return detector_ladder(plan(TemporalConsistency()), THRESHOLD, judged)
 
 
 def evidence(
@@ -83,7 +92,7 @@ def evidence(
     ]  # fmt: skip
     flags = {("it", attack, f"{video}"): video in flagged.get(attack, ()) for attack in changed for video in range(4)}
     rows = [detection(attack, len(flagged.get(attack, ()))) for attack in changed]
-    return DetectorEvidence(records, rows, flags, "uniform", target)
+    return DetectorEvidence(records, rows, flags, "uniform", target, "noise")
 
 
 NAMES = [one.attack for one in plan(TemporalConsistency()).rungs]
@@ -94,16 +103,16 @@ def test_a_video_is_won_when_it_is_changed_and_not_flagged_and_the_worst_rung_co
         NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2), NAMES[5]: (3,)
     }  # fmt: skip
     judged = evidence(changed, {NAMES[0]: (0, 1, 2), NAMES[2]: (0,)})
-    (result,) = detector_ladder_results([plan(TemporalConsistency())], THRESHOLDS, judged, "noise")
-    won = [rung["rows"][0]["evasion_rate"]["count"] for rung in result["rungs"]]
-    assert won == [1, 0, 2, 0, 0, 1, 0]
-    (worst,) = result["robust"]
-    assert (worst["rung"], worst["attack"]) == ("A2", NAMES[2])
-    assert worst["robust_rate"] == rate_of(2, 4)
-    assert worst["held_under_every_rung"] == rate_of(1, 4)  # 1 and 2 fall to A2, 3 to A0 and A4
-    assert result["noise"][0]["evasion_rate"]["count"] == 0
-    assert result["fit"]["aim"] == pytest.approx(0.3)
-    status = {check["name"]: check["status"] for check in detector_checks([result])}
+    result = judged_ladder(judged)
+    won = [rung.rows[0].evasion_rate for rung in result.rungs]
+    assert won == [rate_of(count, 4) for count in (1, 0, 2, 0, 0, 1, 0)]
+    (worst,) = result.robust
+    assert (worst.rung, worst.attack) == ("A2", NAMES[2])
+    assert worst.robust_rate == rate_of(2, 4)
+    assert worst.held_under_every_rung == rate_of(1, 4)  # 1 and 2 fall to A2, 3 to A0 and A4
+    assert result.noise[0].evasion_rate == rate_of(0, 4)
+    assert result.fit == THRESHOLD
+    status = {check.name: check.status for check in detector_checks(result)}
     assert status == {
         "knowing the detector helps": "PASS", "white-box beats gradient-free": "PASS", "noise does far less": "WARN",
     }  # fmt: skip
@@ -111,30 +120,26 @@ def test_a_video_is_won_when_it_is_changed_and_not_flagged_and_the_worst_rung_co
 
 def test_knowledge_that_does_not_help_and_a_search_that_does_more_are_warned_of() -> None:
     changed = dict.fromkeys([*NAMES, "noise"], ()) | {NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2), NAMES[-1]: (1, 2, 3)}
-    (result,) = detector_ladder_results(
-        [plan(TemporalConsistency())], THRESHOLDS, evidence(changed, {NAMES[2]: (0, 1)}), "noise"
-    )
-    checks = {check["name"]: check for check in detector_checks([result])}
-    assert {check["status"] for check in checks.values()} == {"WARN"}
-    assert "1.00 (4/4" in checks["knowing the detector helps"]["figure"]
-    assert "0.75 (3/4" in checks["white-box beats gradient-free"]["figure"]
+    result = judged_ladder(evidence(changed, {NAMES[2]: (0, 1)}))
+    checks = {check.name: check for check in detector_checks(result)}
+    assert {check.status for check in checks.values()} == {"WARN"}
+    assert "1.00 (4/4" in checks["knowing the detector helps"].figure
+    assert "0.75 (3/4" in checks["white-box beats gradient-free"].figure
 
 
 def test_a_targeted_attack_wins_by_its_target_only() -> None:
     changed = dict.fromkeys(NAMES, (1, 2))
-    (result,) = detector_ladder_results(
-        [plan(TemporalConsistency())], THRESHOLDS, evidence(changed, {}, target=3), "noise"
-    )
-    row = result["rungs"][2]["rows"][0]
-    assert row["fooling_rate"]["count"] == 2
-    assert row["evasion_rate"] == rate_of(0, 3)  # video 0 is taken for the target already
+    result = judged_ladder(evidence(changed, {}, target=3))
+    row = result.rungs[2].rows[0]
+    assert row.fooling_rate == rate_of(2, 4)
+    assert row.evasion_rate == rate_of(0, 3)  # video 0 is taken for the target already
 
 
 def test_what_no_threshold_could_be_found_for_has_no_rows() -> None:
-    nothing = DetectorEvidence([], [], {}, "uniform", None)
-    (result,) = detector_ladder_results([plan(TemporalConsistency())], THRESHOLDS, nothing, "noise")
-    assert result["robust"] == result["noise"] == []
-    assert detector_checks([result]) == []
+    nothing = DetectorEvidence([], [], {}, "uniform", None, "noise")
+    result = judged_ladder(nothing)
+    assert (result.robust, result.noise) == ((), ())
+    assert detector_checks(result) == []
 
 
 def test_one_attacker_of_a_detector_starts_from_the_given_perturbation() -> None:

@@ -5,24 +5,16 @@ After the checklist of Carlini et al., "On Evaluating Adversarial Robustness", 2
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
-from lsap_cli.adaptive.judging.defense_evidence import DefenseEvidence, Row
-from lsap_cli.evaluation.rates import Rate, rate_of
+from lsap_cli.adaptive.judging.defense_evidence import DefenseEvidence
+from lsap_cli.results.ladders import Check
+from lsap_cli.results.rates import Rate, rate_of
+from lsap_cli.results.rows import Row
 
 SLACK = 0.05  # share of videos that two attackers may differ by and still count as equally strong
 OWN_CHANGES = 0.5  # share of clean predictions that a defense may change by itself
 ROUNDING = 1e-3  # by which a defense may leave [0, 1]
-
-
-class Check(TypedDict):
-    """One finding."""
-
-    defense: str
-    name: str
-    status: str
-    figure: str
-    sentence: str
 
 
 class Finding(NamedTuple):
@@ -36,13 +28,13 @@ class Finding(NamedTuple):
 
 def as_check(subject: str, finding: Finding) -> Check:
     """A finding about a defense or detector, as it is in results.json."""
-    return {
-        "defense": subject,
-        "name": finding.name,
-        "status": "PASS" if finding.passed else "WARN",
-        "figure": finding.figure,
-        "sentence": finding.sentence,
-    }
+    return Check(
+        defense=subject,
+        name=finding.name,
+        status="PASS" if finding.passed else "WARN",
+        figure=finding.figure,
+        sentence=finding.sentence,
+    )
 
 
 def defense_checks(evidence: DefenseEvidence) -> list[Check]:
@@ -77,20 +69,20 @@ def _output(evidence: DefenseEvidence) -> Iterator[Finding]:
 
 
 def _clean(evidence: DefenseEvidence) -> Iterator[Finding]:
-    accuracy = evidence.clean["attacked_accuracy"]
+    accuracy = evidence.clean.attacked_accuracy
     if accuracy:
         yield Finding(
-            accuracy["low"] > 1 / evidence.classes,
+            accuracy.low > 1 / evidence.classes,
             "clean videos are still recognized",
-            f"clean accuracy {with_interval(accuracy)}, chance {1 / evidence.classes:.3f}",
+            f"clean accuracy {accuracy}, chance {1 / evidence.classes:.3f}",
             "Accuracy at chance means random labels: then no attack can do harm, and nothing is robust.",
         )
-    changed = evidence.clean["fooling_rate"]
+    changed = evidence.clean.fooling_rate
     if changed:
         yield Finding(
-            changed["value"] < OWN_CHANGES,
+            changed.value < OWN_CHANGES,
             "the defense keeps most predictions",
-            f"by itself it changes {with_interval(changed)} of them",
+            f"by itself it changes {changed} of them",
             "A defense that changes most predictions by itself makes fooling rates meaningless; read its net rates.",
         )
 
@@ -120,9 +112,9 @@ def _noise(evidence: DefenseEvidence) -> Iterator[Finding]:
         return
     ours, noise = _harm(best), _harm(evidence.noise)
     yield Finding(
-        ours["low"] > noise["high"],
+        ours.low > noise.high,
         "noise does far less",
-        f"the best attacker: {with_interval(ours)} of videos, noise of the same size: {with_interval(noise)}",
+        f"the best attacker: {ours} of videos, noise of the same size: {noise}",
         "Where the intervals meet, the attack is not shown to be more than noise: more steps, more fit videos or more "
         "test videos are needed before the defense can be called robust.",
     )
@@ -174,7 +166,7 @@ def _converged(evidence: DefenseEvidence) -> Iterator[Finding]:
         yield Finding(
             _not_weaker(fewer, more),
             "more expectation samples change nothing",
-            f"{few} draws: {with_interval(_harm(fewer))}, {many} draws: {with_interval(_harm(more))}",
+            f"{few} draws: {_harm(fewer)}, {many} draws: {_harm(more)}",
             "If more draws do more harm, the expectation over the defense is too coarse: give more --learning-draws.",
         )
 
@@ -184,21 +176,21 @@ def _budget(evidence: DefenseEvidence) -> Iterator[Finding]:
         return
     shares = [_harm(row) for _, row in evidence.curve]
     shown = ", ".join(
-        f"{epsilon}: {share['count']}/{share['of']}" for (epsilon, _), share in zip(evidence.curve, shares, strict=True)
+        f"{epsilon}: {share.count}/{share.of}" for (epsilon, _), share in zip(evidence.curve, shares, strict=True)
     )
-    rises = all(after["value"] >= before["value"] - slack(after) for before, after in pairwise(shares))
+    rises = all(after.value >= before.value - slack(after) for before, after in pairwise(shares))
     yield Finding(
-        rises and shares[-1]["value"] > shares[0]["value"] - slack(shares[0]),
+        rises and shares[-1].value > shares[0].value - slack(shares[0]),
         "success rises with epsilon",
         shown,
         "An attack that does less with a larger budget is stuck.",
     )
-    left = rate_of(shares[-1]["of"] - shares[-1]["count"], shares[-1]["of"])
+    left = rate_of(shares[-1].of - shares[-1].count, shares[-1].of)
     assert left is not None
     yield Finding(
-        left["low"] <= 1 / evidence.classes,
+        left.low <= 1 / evidence.classes,
         "a large epsilon reaches chance",
-        f"at {evidence.curve[-1][0]} {with_interval(left)} are left, chance is {1 / evidence.classes:.3f}",
+        f"at {evidence.curve[-1][0]} {left} are left, chance is {1 / evidence.classes:.3f}",
         "With a budget that hides the video nothing can be recognized; accuracy above chance means that the attack fails, "
         "not that the defense holds.",
     )
@@ -218,29 +210,25 @@ DEFENSE_CHECKS: tuple[Callable[[DefenseEvidence], Iterator[Finding]], ...] = (
 
 def _harm(row: Row) -> Rate:
     """The share of videos with a wrong prediction; without labels, the share of changed predictions."""
-    accuracy = row["attacked_accuracy"]
-    harm = rate_of(accuracy["of"] - accuracy["count"], accuracy["of"]) if accuracy else row["fooling_rate"]
+    accuracy = row.attacked_accuracy
+    harm = rate_of(accuracy.of - accuracy.count, accuracy.of) if accuracy else row.fooling_rate
     assert harm is not None
     return harm
 
 
 def _strongest(rows: Sequence[Row]) -> Row | None:
-    return max(rows, key=lambda row: _harm(row)["value"], default=None)
+    return max(rows, key=lambda row: _harm(row).value, default=None)
 
 
 def slack(rate: Rate) -> float:
     """What counts as equal: 5 % of videos, or one video."""
-    return max(SLACK, 1 / rate["of"]) + 1e-9
+    return max(SLACK, 1 / rate.of) + 1e-9
 
 
 def _not_weaker(first: Row, second: Row) -> bool:
     ours, theirs = _harm(first), _harm(second)
-    return ours["value"] >= theirs["value"] - slack(ours)
+    return ours.value >= theirs.value - slack(ours)
 
 
 def _against(first: Row, name: str, second: Row) -> str:
-    return f"{first['attack']}: {with_interval(_harm(first))}, {name}: {with_interval(_harm(second))}"
-
-
-def with_interval(rate: Rate) -> str:
-    return f"{rate['value']:.2f} ({rate['count']}/{rate['of']}, {rate['low']:.2f}–{rate['high']:.2f})"
+    return f"{first.attack}: {_harm(first)}, {name}: {_harm(second)}"

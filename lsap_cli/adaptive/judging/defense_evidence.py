@@ -1,16 +1,14 @@
 """What a run has measured of one defense, sorted by the role of each attack: what the checks look at."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe
 from lsap_cli.adaptive.planning.defense_ladders import DefenseLadderPlan
 from lsap_cli.adaptive.planning.plan import AdaptivePlan
 from lsap_cli.adaptive.planning.rungs import Role
-from lsap_cli.evaluation.rows import NO_ATTACK
-
-Row = Mapping[str, Any]
+from lsap_cli.results.records import NO_ATTACK
+from lsap_cli.results.rows import Row
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ def defense_evidence(
         noise: name of the noise control.
         classes: of the classifier.
     """
-    sampler = rows[0]["sampler"]
-    by_attack = {row["attack"]: row for row in rows if (row["defense"], row["sampler"]) == (ladder.spec, sampler)}
+    sampler = rows[0].sampler
+    by_attack = {row.attack: row for row in rows if (row.defense, row.sampler) == (ladder.spec, sampler)}
 
     def with_role(*roles: Role) -> list[Row]:
         return [by_attack[attack] for attack in ladder.attacks(*roles)]

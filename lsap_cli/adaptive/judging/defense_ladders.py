@@ -5,85 +5,93 @@ from typing import Any
 
 from lsap_cli.adaptive.planning.defense_ladders import DESCRIPTIONS, DefenseLadderPlan
 from lsap_cli.adaptive.planning.rungs import PlannedRung
-from lsap_cli.evaluation.rates import rate
 from lsap_cli.evaluation.rows import Record
 from lsap_cli.evaluation.standards import technique
+from lsap_cli.results.ladders import (
+    DefenseLadder,
+    LadderRung,
+    MissingRung,
+    RungIdentifiers,
+    WorstRung,
+)
+from lsap_cli.results.rates import Rate, rate
+from lsap_cli.results.rows import Row
 
 
-def defense_ladder_results(
-    ladders: Sequence[DefenseLadderPlan], rows: Sequence[dict[str, Any]], records: Sequence[Record]
-) -> list[dict[str, Any]]:
-    """Each defense's rungs with their rows, and the worst of them for each sampler.
+def defense_ladder(ladder: DefenseLadderPlan, rows: Sequence[Row], records: Sequence[Record]) -> DefenseLadder:
+    """A defense's rungs with their rows, and the worst of them for each sampler.
 
     Args:
-        ladders: as planned.
+        ladder: as planned.
         rows: of all attacks.
         records: likewise.
     """
-    return [_result(ladder, rows, records) for ladder in ladders]
+    own = [row for row in rows if row.defense == ladder.spec]
+    rungs = tuple(
+        LadderRung(**rung_fields(one, DESCRIPTIONS), rows=tuple(row for row in own if row.attack == one.attack))
+        for one in ladder.rungs
+    )
+    return DefenseLadder(
+        defense=ladder.spec,
+        deterministic=ladder.defense is None or ladder.defense.deterministic,
+        rungs=rungs,
+        missing=missing_rungs(ladder.missing),
+        robust=tuple(_worst(ladder, rungs, sampler, records) for sampler in dict.fromkeys(row.sampler for row in own)),
+    )
 
 
-def rung_result(
-    rung: PlannedRung, descriptions: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """A rung as it is in results.json: the attack, what it knows, and its rows."""
+def rung_fields(rung: PlannedRung, descriptions: Mapping[str, str]) -> dict[str, Any]:
+    """The fields that rungs of defenses' and of detectors' ladders have in common.
+
+    Args:
+        rung: as planned.
+        descriptions: what the attackers of a rung know.
+    """
     return {
         "rung": rung.rung,
         "attack": rung.attack,
         "role": rung.role,
         "says": descriptions[rung.rung],
-        "identifiers": technique(rung.rung),
+        "identifiers": RungIdentifiers(**technique(rung.rung)),
         **({} if rung.attacker is None else rung.attacker.record()),
-        "rows": list(rows),
     }
 
 
-def _result(ladder: DefenseLadderPlan, rows: Sequence[dict[str, Any]], records: Sequence[Record]) -> dict[str, Any]:
-    mine = [row for row in rows if row["defense"] == ladder.spec]
-    rungs = [
-        rung_result(one, DESCRIPTIONS, [row for row in mine if row["attack"] == one.attack]) for one in ladder.rungs
-    ]
-    samplers = dict.fromkeys(row["sampler"] for row in mine)
-    return {
-        "defense": ladder.spec,
-        "deterministic": ladder.defense is None or ladder.defense.deterministic,
-        "rungs": rungs,
-        "missing": [{"rung": rung, "why": why} for rung, why in sorted(ladder.missing.items())],
-        "robust": [_worst(ladder, rungs, sampler, records) for sampler in samplers],
-    }
+def missing_rungs(reasons: Mapping[str, str]) -> tuple[MissingRung, ...]:
+    """Rungs that a ladder does not have, in order."""
+    return tuple(MissingRung(rung=rung, why=why) for rung, why in sorted(reasons.items()))
+
+
+def harm_order(row: Row) -> tuple[float, float]:
+    """How much harm an attack does, to compare rows by: wrong predictions first, then net changes."""
+    changes = row.net_fooling_rate or row.fooling_rate
+    return (1 - row.attacked_accuracy.value if row.attacked_accuracy else 0.0), changes.value if changes else 0.0
 
 
 def _worst(
-    ladder: DefenseLadderPlan, rungs: Sequence[dict[str, Any]], sampler: str, records: Sequence[Record]
-) -> dict[str, Any]:
+    ladder: DefenseLadderPlan, rungs: Sequence[LadderRung], sampler: str, records: Sequence[Record]
+) -> WorstRung:
     """The minimum over the ladder: the rung that does most harm, and the videos that no rung breaks."""
-    rows = [(row, rung) for rung in rungs for row in rung["rows"] if row["sampler"] == sampler]
-    row, rung = max(rows, key=lambda one: harmfulness(one[0]))
-    return {
-        "sampler": sampler,
-        "rung": rung["rung"],
-        "attack": row["attack"],
-        "clean_accuracy": row["clean_accuracy"],
-        "accuracy": row["attacked_accuracy"],
-        "fooling_rate": row["fooling_rate"],
-        "net_fooling_rate": row["net_fooling_rate"],
-        "milliseconds_per_video": row["milliseconds_per_video"],
-        "right_under_every_rung": _right_under_every_rung(ladder, sampler, records),
-    }
+    rows = [(row, rung) for rung in rungs for row in rung.rows if row.sampler == sampler]
+    row, rung = max(rows, key=lambda one: harm_order(one[0]))
+    return WorstRung(
+        sampler=sampler,
+        rung=rung.rung,
+        attack=row.attack,
+        clean_accuracy=row.clean_accuracy,
+        accuracy=row.attacked_accuracy,
+        fooling_rate=row.fooling_rate,
+        net_fooling_rate=row.net_fooling_rate,
+        milliseconds_per_video=row.milliseconds_per_video,
+        right_under_every_rung=_right_under_every_rung(ladder, sampler, records),
+    )
 
 
-def harmfulness(row: Mapping[str, Any]) -> tuple[float, float]:
-    """How much harm an attack does, to compare rows by: wrong predictions first, then net changes."""
-    accuracy, net, fooled = row["attacked_accuracy"], row["net_fooling_rate"], row["fooling_rate"]
-    changes = net["value"] if net else fooled["value"] if fooled else 0.0
-    return (1 - accuracy["value"] if accuracy else 0.0), changes
-
-
-def _right_under_every_rung(ladder: DefenseLadderPlan, sampler: str, records: Sequence[Record]) -> Any:
+def _right_under_every_rung(ladder: DefenseLadderPlan, sampler: str, records: Sequence[Record]) -> Rate | None:
     """The share of labelled videos whose prediction is right whichever rung attacks them."""
-    names = {one.attack for one in ladder.rungs}
+    attacks = {one.attack for one in ladder.rungs}
     right: dict[str, bool] = {}
     for one in records:
-        if one.labels and (one.defense, one.sampler) == (ladder.spec, sampler) and one.attack in names:
+        if one.labels and (one.defense, one.sampler) == (ladder.spec, sampler) and one.attack in attacks:
             right[one.video] = right.get(one.video, True) and bool(one.correct)
     return rate(list(right.values()))

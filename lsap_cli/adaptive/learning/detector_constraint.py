@@ -15,6 +15,7 @@ from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection_rows import clean_threshold
+from lsap_cli.results.ladders import FitThreshold
 from perturbations import Binding
 from perturbations.adding import add_float, round_to_levels
 from perturbations.alarms import Heard
@@ -25,26 +26,6 @@ from perturbations.seeds import seeded
 
 CHUNK = 4  # clips that go through the network at a time
 MOST_STEP_VIDEOS = 16  # of as many recordings, for a detector that compares videos
-
-
-@dataclass(frozen=True)
-class FitThreshold:
-    """A detector on clean fit videos.
-
-    Attributes:
-        threshold: a score above it is flagged: 5 % false alarms.
-        typical: the median score.
-        videos: that were looked at.
-    """
-
-    threshold: float
-    typical: float
-    videos: int
-
-    @property
-    def aim(self) -> float:
-        """The score that an attacker stays below: half-way between the threshold and the median of clean videos."""
-        return (self.threshold + self.typical) / 2
 
 
 @dataclass(frozen=True)
@@ -127,7 +108,10 @@ class PerturbedFitVideos:
         """
         if detector not in self._thresholds:
             scores = self._clean_scores(detector)
-            self._thresholds[detector] = FitThreshold(clean_threshold(scores), median(scores), len(scores))
+            threshold, typical = clean_threshold(scores), median(scores)
+            self._thresholds[detector] = FitThreshold(
+                threshold=threshold, typical=typical, videos=len(scores), aim=(threshold + typical) / 2
+            )
         return self._thresholds[detector]
 
     def step_videos(self, detector: Detector, step: int) -> list[int]:

@@ -1,16 +1,15 @@
 """Whether the gradient through a defense is useful, and whether the defense returns a valid video."""
 
-import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 
+import msgspec
 import torch
 from torch import Tensor
 
 from defenses import Clip, Defense
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.attackers import Attacker
-from lsap_cli.runs.run import write_atomically
+from lsap_cli.results.files import write_atomically
 from perturbations import Binding
 from perturbations.attacks.base import objective_loss, small_noise
 from perturbations.gradients import Loss, Seen, gradient_at
@@ -21,8 +20,7 @@ BATCHES = 3  # on which a gradient is tried
 VIDEOS = 3  # that a defense is tried on
 
 
-@dataclass(frozen=True)
-class GradientProbe:
+class GradientProbe(msgspec.Struct, frozen=True, kw_only=True):
     """What a few batches and videos show of a defense.
 
     Attributes:
@@ -51,11 +49,11 @@ def probe_gradient(attacker: Attacker, learner: AttackerLearner) -> GradientProb
     """
     path = learner.path(attacker, ".probe.json")
     if learner.resume and path.exists():
-        with suppress(ValueError, TypeError):  # a damaged file is made anew
-            return GradientProbe(**json.loads(path.read_text(encoding="utf-8")))
+        with suppress(msgspec.DecodeError):  # a damaged file is made anew
+            return msgspec.json.decode(path.read_bytes(), type=GradientProbe)
     learner.run.event("stage", name=f"trying the gradient: {attacker.name}", steps=BATCHES, seconds=None)
     probe = _probe(attacker, learner)
-    write_atomically(path, json.dumps(asdict(probe)))
+    write_atomically(path, msgspec.json.encode(probe))
     return probe
 
 
@@ -76,7 +74,15 @@ def _probe(attacker: Attacker, learner: AttackerLearner) -> GradientProbe:
         along += (before - after[0]) / BATCHES
         by_chance += (before - after[1]) / BATCHES
     low, high, kept = _output(attacker.defense, attacker.binding, learner)
-    return GradientProbe(without, BATCHES, along, by_chance, low, high, kept)
+    return GradientProbe(
+        without_gradient=without,
+        batches=BATCHES,
+        along=along,
+        by_chance=by_chance,
+        low=low,
+        high=high,
+        shape_kept=kept,
+    )
 
 
 def _output(defense: Defense | None, binding: Binding, learner: AttackerLearner) -> tuple[float, float, bool]:

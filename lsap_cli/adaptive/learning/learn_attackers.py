@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from lsap_cli.adaptive.learning.detector_constraint import FitThreshold
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe, probe_gradient
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, NoiseControl
+from lsap_cli.results.ladders import FitThreshold
 from perturbations import Perturbation
 from perturbations.controls import noise_like
 

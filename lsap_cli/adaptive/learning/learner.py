@@ -7,11 +7,7 @@ from defenses import Defense
 from defenses.corpus import CorpusDefense
 from defenses.detectors import Detector
 from defenses.fitting import fittable_part
-from lsap_cli.adaptive.learning.detector_constraint import (
-    FitThreshold,
-    FitVideoConstraint,
-    PerturbedFitVideos,
-)
+from lsap_cli.adaptive.learning.detector_constraint import FitVideoConstraint, PerturbedFitVideos
 from lsap_cli.adaptive.learning.fit_videos import LearningSetup
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
@@ -20,6 +16,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.learning.batches import BatchSource, as_problem, clean_predictions, size_of_delta
 from lsap_cli.learning.fitted_defense import Crowd
 from lsap_cli.learning.schedule import Schedule, run_learning, starting_state
+from lsap_cli.results.ladders import FitThreshold
 from lsap_cli.runs import Run
 from perturbations import Binding, Perturbation
 from perturbations.augment import Augmentation
