@@ -70,8 +70,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         adaptive=True, steps=2, learning_draws=(2,), draws=2, defense=("opaque", "loud", "dice"), device="cpu",
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        for name, kind in (("opaque", Opaque), ("loud", Loud), ("dice", Dice)):
-            patch.setitem(DEFENSES, name, kind)
+        broken = {"opaque": Opaque, "loud": Loud, "dice": Dice}
+        patch.setattr("lsap_cli.specs.DEFENSES", {**DEFENSES, **broken})
         with Run(root / "run", "defend", {}, []) as run:
             return defend(settings, run)
 
