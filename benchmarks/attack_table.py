@@ -20,19 +20,24 @@ import torch
 
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.learning.batches import clean_predictions
-from lsap_cli.learning.members import Member, make_problem
-from lsap_cli.learning.schedule import Schedule, run_learning, starting_state
-from lsap_cli.learning.task import HELD_OUT, Settings, make_task
-from lsap_cli.learning.training_videos import load_footage
-from lsap_cli.learning.verification import verify
+from lsap_cli.evaluation.verification import make_verification, verify_perturbations
+from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
+from lsap_cli.learning.problems import clean_predictions
+from lsap_cli.learning.process_group import ProcessGroup
+from lsap_cli.learning.schedule import Schedule
+from lsap_cli.learning.settings import HELD_OUT_SAMPLERS, GenerateSettings
+from lsap_cli.learning.task import make_learning_task
+from lsap_cli.learning.training_videos import load_training_videos
+from lsap_cli.learning.variant_learning import batch_settings, variant_problem
+from lsap_cli.learning.variants import LearningRun, LearningVariant
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_samplers
 from perturbations import Perturbation, parse_binding
 from perturbations.attacks import ATTACKS
-from perturbations.problem import Alone
 
 VARIANTS = [
     *(f"lsap:update={name}" for name in ("apg", "pgd", "sgd", "adam")),
@@ -81,7 +86,7 @@ def arguments() -> argparse.Namespace:
 
 
 def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon: str) -> list[dict[str, object]]:
-    settings = Settings(
+    settings = GenerateSettings(
         videos=options.videos, model=options.model, out="", norm=norm, epsilon=epsilon, target=options.target,
         batch=options.batch,
     )  # fmt: skip
@@ -89,22 +94,23 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
     learned: dict[str, Perturbation] = {}
     facts: dict[str, dict[str, Any]] = {}
     with Run(folder, "benchmark", vars(settings), [], resume=True) as run:
-        task = make_task(settings, run)
+        task = make_learning_task(settings, run)
         with FrameStore(task.classifier.geometry.shrink, 2**31, 2) as store:
-            footage = load_footage(
-                store, Path(options.videos), task.classifier, "any", task.target, 0, float("inf"), run
-            )
-            clean = clean_predictions(task.classifier, footage.fit, settings.seed, settings.batch)
+            videos = load_training_videos(store, Path(options.videos), task, settings, float("inf"), run)
+            clean = clean_predictions(task.classifier, videos.fit, settings.seed, settings.batch)
             for spec in specs:
-                attack = make_task(replace(settings, attack=spec), run).attack
+                attack = make_learning_task(replace(settings, attack=spec), run).attack
                 for seed in range(options.seeds):
                     changed = replace(task, attack=attack, binding=parse_binding(attack.binding))
-                    member = Member(spec, seed, task.fitted)
-                    problem = make_problem(changed, footage, member, clean, settings, Alone(), run)
-                    state = starting_state(folder / "none", problem.shape, resume=False)
+                    learning = LearningRun(settings, changed, videos, ProcessGroup(), run, resume=False)
+                    variant = LearningVariant(spec, seed, task.fitted)
                     start = time.monotonic()
-                    schedule = Schedule(options.steps, options.most_seconds)
-                    run_learning(problem, attack, state, schedule, None, folder / "state.safetensors", run)
+                    with BatchSource(batch_settings(learning, variant, clean)) as source:
+                        problem = variant_problem(learning, source)
+                        state = load_or_start_state(folder / "none", problem.shape, resume=False)
+                        schedule = Schedule(options.steps, options.most_seconds)
+                        log = LearningLog(run, folder / "state.safetensors")
+                        run_learning(problem, attack, state, schedule, None, log)
                     name = f"{spec} seed {seed}"
                     learned[name] = Perturbation(state.delta, changed.binding, task.budget)
                     facts[name] = {
@@ -114,10 +120,10 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
                     }  # fmt: skip
                     print(facts[name], flush=True)
         test = list_videos(options.test, task.classifier.labels).videos
-        judged = verify(
-            task.classifier, learned, test, build_samplers(("segments", *HELD_OUT)), {}, 0, task.device, options.batch,
-            task.target, None, ["noise"], [], run,
-        )  # fmt: skip
+        samplers = build_samplers(("segments", *HELD_OUT_SAMPLERS))
+        protocol = EvaluationProtocol(task.classifier, samplers, 1, 0, task.device, options.batch)
+        records = verify_perturbations(Evaluation(protocol, run, []), learned, {}, test, ["noise"])
+        judged = make_verification(records, task.classifier.labels, task.target, None)
     key = "fooling_rate" if options.target is None else "success_rate"
     made = []
     for name, about in {"noise": {"attack": "noise", "norm": norm, "epsilon": epsilon}, **facts}.items():

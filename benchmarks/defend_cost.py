@@ -29,7 +29,7 @@ from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels,
 from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.evaluation.sources import AddedPerturbation, Unperturbed
-from lsap_cli.learning.batches import size_of_delta
+from lsap_cli.learning.problems import learned_delta_size
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_defense, build_samplers
 from lsap_cli.video.reading import FrameReader
@@ -117,7 +117,7 @@ def make_protocol(classifier: Classifier) -> EvaluationProtocol:
 
 def make_matrix(classifier: Classifier) -> EvaluationMatrix:
     """All defenses; the pattern is noise, which costs what any pattern does."""
-    height, width = size_of_delta(classifier.geometry)
+    height, width = learned_delta_size(classifier.geometry)
     empty = Perturbation(
         torch.zeros(4, 3, height, width), parse_binding("cyclic:4"), Budget("linf", parse_epsilon("8/255"))
     )

@@ -31,8 +31,10 @@ from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
-from lsap_cli.learning.batches import BatchSource, as_problem, size_of_delta
-from lsap_cli.learning.task import FITTED
+from lsap_cli.learning.batch_planning import BatchSettings
+from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.problems import learned_delta_size, make_problem
+from lsap_cli.learning.settings import FITTED_SAMPLERS
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_attack, build_samplers
@@ -83,7 +85,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         stored = [one for _, one in store.load(videos) if isinstance(one, StoredVideo)]
         store_bytes = store.cost.memory_bytes
         attack = build_attack(options.attack)
-        source = batches(classifier, stored, parse_binding(attack.binding), options.batch, device)
+        settings = batch_settings(classifier, stored, parse_binding(attack.binding), options.batch, device)
 
         def draw(step: int) -> Batch:
             start = now(device)
@@ -91,9 +93,9 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
             waited.append(now(device) - start)
             return batch
 
-        with Run(options.run, "benchmark", {}, []) as run:
+        with Run(options.run, "benchmark", {}, []) as run, BatchSource(settings) as source:
             network, budget = InstrumentedClassifier(classifier), Budget("linf", parse_epsilon("8/255"))
-            problem = as_problem(source, network, Untargeted(), budget, options.batch, run)
+            problem = make_problem(source, network, Untargeted(), budget, options.batch, run)
             state = State(problem.zeros())
             steps = learn(replace(problem, draw=draw), attack, state, lambda now: now.steps / 10**6)
             for number in range(options.steps):
@@ -118,18 +120,18 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     return about | figures(whole[warm:], bare[warm:], waited[warm:])
 
 
-def batches(
+def batch_settings(
     classifier: Classifier, videos: list[StoredVideo], binding: Binding, clips: int, device: torch.device
-) -> BatchSource:
+) -> BatchSettings:
     """As `lsap generate` draws them by default."""
-    return BatchSource(
+    return BatchSettings(
         videos=videos,
         clean_predictions=torch.zeros(len(videos), 2, dtype=torch.long),
-        samplers=list(build_samplers((classifier.sampler_spec, *FITTED)).values()),
+        samplers=list(build_samplers((classifier.sampler_spec, *FITTED_SAMPLERS)).values()),
         frames=classifier.frames,
         geometry=classifier.geometry,
         binding=binding,
-        delta_size=size_of_delta(classifier.geometry),
+        delta_size=learned_delta_size(classifier.geometry),
         augmentation=Augmentation(),
         clips=clips,
         seed=0,

@@ -1,8 +1,9 @@
 """`lsap generate`: its command line."""
 
+import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -21,8 +22,10 @@ from lsap_cli.commands.options import (
     seconds,
 )
 from lsap_cli.errors import LsapError
+from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, GenerateSettings, LearnFrom
 
-LEARN_FROM = ("any", "one-video", "target-class", "random-class")
+DEFAULT = GenerateSettings  # its class attributes are the defaults
+LEARN_FROM: tuple[str, ...] = get_args(LearnFrom)
 METHOD, BELIEF, SPEED = "Method", "How far to believe it", "Speed and memory"
 
 
@@ -37,9 +40,9 @@ def command(
             help="{attacks}; with settings as in lsap:together=0.3",
             rich_help_panel=METHOD,
         ),
-    ] = "lsap",
-    norm: Annotated[str, typer.Option(help="linf, or l2 (root mean square)")] = "linf",
-    epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = "8/255",
+    ] = DEFAULT.attack,
+    norm: Annotated[str, typer.Option(help="linf, or l2 (root mean square)")] = DEFAULT.norm,
+    epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = DEFAULT.epsilon,
     binding: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +57,7 @@ def command(
     ] = None,
     learn_from: Annotated[
         str, typer.Option("--from", help="any video, one-video, target-class or random-class", rich_help_panel=METHOD)
-    ] = "any",
+    ] = DEFAULT.learn_from,
     pool: Annotated[
         int | None,
         typer.Option(min=1, help="learn from this many fixed clips of each video (LSAP: 40)", rich_help_panel=METHOD),
@@ -79,10 +82,16 @@ def command(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help="learning steps (default without a time budget: 600, with --target 1500)"),
+        typer.Option(
+            min=1,
+            help="learning steps (default without a time budget: "
+            f"{DEFAULT_STEPS}, with --target {DEFAULT_TARGETED_STEPS})",
+        ),
     ] = None,
     time_budget: Annotated[str | None, typer.Option(help="for the whole command: 180s, 10m")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)
+    ] = DEFAULT.seeds,
     matrix: Annotated[
         bool,
         typer.Option(
@@ -93,17 +102,17 @@ def command(
         bool,
         typer.Option("--controls", help="judge permuted and flipped patterns beside noise", rich_help_panel=BELIEF),
     ] = False,
-    batch: Batch = 4,
+    batch: Batch = DEFAULT.batch,
     micro_batch: Annotated[
         int | None, typer.Option(min=1, help="clips in the network at a time (default: --batch)", rich_help_panel=SPEED)
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16", rich_help_panel=SPEED)] = "fp32",
+    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16", rich_help_panel=SPEED)] = DEFAULT.precision,
     compiled: Annotated[
         bool, typer.Option("--compile", help="send the network through torch.compile", rich_help_panel=SPEED)
     ] = False,
     memory: Annotated[
         float, typer.Option(min=0.0, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED)
-    ] = 4.0,
+    ] = DEFAULT.memory / 2**30,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,
     device: Device = "auto",
@@ -117,6 +126,7 @@ def command(
 
     Example: lsap generate videos/ --model model.toml --epsilon 8/255 --time-budget 180s --out r.safetensors
     """
+    started = time.monotonic()
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     budget = seconds(time_budget, "--time-budget")
@@ -130,11 +140,10 @@ def command(
         raise LsapError(f"--from {learn_from} is unknown; use {', '.join(LEARN_FROM)}")
 
     from lsap_cli.jobs.generate import generate
-    from lsap_cli.learning.task import Settings
     from lsap_cli.reports.tables import results_table
     from lsap_cli.runs.resuming import check_same_settings
 
-    settings = Settings(
+    settings = GenerateSettings(
         videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,
         only=only, attack=_with_settings(attack, update=update, coherence=coherence), learn_from=learn_from,  # type: ignore[arg-type]  # checked above
         pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps, time_budget=budget,
@@ -144,7 +153,7 @@ def command(
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
-        results = generate(settings, work, resume)
+        results = generate(settings, work, resume, started)
         if results["rows"]:
             screen.result(results_table(results), as_json=as_json)
             screen.say(f"wrote {out} after {results['steps']} steps; the run is in {work.folder}")

@@ -36,11 +36,11 @@ from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.shown_videos import choose_shown
 from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.evaluation.standards import identifiers
+from lsap_cli.evaluation.verification import sampler_row
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import NOISE, DefendTask, epsilon_of, make_defend_task
 from lsap_cli.jobs.transfer import TransferRequest, transfer
-from lsap_cli.learning.task import FITTED
-from lsap_cli.learning.verification import sampler_row
+from lsap_cli.learning.settings import FITTED_SAMPLERS
 from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.manifest import EffectiveNorms
@@ -204,7 +204,7 @@ def _sampler_matrix(task: DefendTask, plan: AdaptivePlan, rows: Sequence[dict[st
     """One row a perturbation that was not learned for a defense: the given one, and that which was learned here."""
     fitted = {task.name: task.perturbation.record.get("fit_samplers", []) if task.perturbation else []}
     if plan.undefended_base:
-        fitted[plan.undefended_base.name] = [task.classifier.sampler_spec, *FITTED]
+        fitted[plan.undefended_base.name] = [task.classifier.sampler_spec, *FITTED_SAMPLERS]
     return [sampler_row(rows, attack, specs, task.target is not None) for attack, specs in fitted.items()]
 
 

@@ -1,6 +1,5 @@
 """`lsap demo`: the whole way on the embedded default: make videos, generate, apply, defend, report."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.learning.task import Settings as GenerateSettings
+from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
 
@@ -54,12 +53,12 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
         write_dataset(folder, count, seed + settings.seed, lambda path: run.event("file", path=path.name))
     out = root / "perturbation.safetensors"
     run.event("note", message=f"1 of 3  lsap generate: learn one pattern from {FIT_PER_CLASS * len(LABELS)} videos")
-    wanted = GenerateSettings(
+    generated = GenerateSettings(
         videos=str(root / "videos" / "learn"), model="demo", out=str(out), epsilon=settings.epsilon, binding=BINDING,
         time_budget=settings.time_budget, device=settings.device, seed=settings.seed, batch=8,
     )  # fmt: skip
-    with Run(root / "generate", "generate", vars(wanted), [listener]) as part:
-        generate.generate(wanted, part, started=time.monotonic())
+    with Run(root / "generate", "generate", vars(generated), [listener]) as part:
+        generate.generate(generated, part)
     tests = EVALUATION_PER_CLASS * len(LABELS)
     run.event("note", message=f"2 of 3  lsap apply: put it into {tests} other videos")
     applied = ApplySettings(str(out), str(root / "videos" / "test"), str(root / "perturbed"))

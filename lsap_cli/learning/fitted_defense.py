@@ -1,7 +1,7 @@
-"""A defense that is fitted on the videos that it defends, to learn through: all of them carry the attacker's pattern."""
+"""Learning through a defense that is fitted on the videos it defends, all of which carry the attacker's pattern."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,42 +18,35 @@ from perturbations.seeds import seeded
 
 
 @dataclass(frozen=True)
-class Crowd:
-    """Fit videos, as such a defense sees them: what each shows when it is clean, and how it would carry a pattern.
+class FittedDefense:
+    """Fit videos, as a defense sees them that is fitted on them: each one clean, and how it would carry a pattern.
 
     Attributes:
-        part: that looks at them.
-        clean: (n, ...) the traces of each clean video.
-        shares: (k, ...) the ways in which they carry a pattern, each one once.
-        way: (n,) int64, which of them is each video's.
+        part: that is fitted.
+        clean: (n, ...) the residuals of each clean video.
+        slot_counts: (k, ...) how often their frames carry each slot, each distinct one once.
+        kind: (n,) int64, which of these is each video's.
         recordings: of each video.
     """
 
     part: CorpusDefense
     clean: Tensor
-    shares: Tensor
-    way: Tensor
+    slot_counts: Tensor
+    kind: Tensor
     recordings: Sequence[str]
 
     @classmethod
-    def of(
-        cls,
-        part: CorpusDefense,
-        videos: Sequence[StoredVideo],
-        geometry: Geometry,
-        binding: Binding,
-        seed: int,
-        device: torch.device,
-    ) -> "Crowd":
-        """Looks at clean videos, at the network's size; at most 100 of them, as the defense itself does.
+    def from_videos(
+        cls, part: CorpusDefense, videos: Sequence[StoredVideo], geometry: Geometry, binding: Binding, seed: int
+    ) -> "FittedDefense":
+        """Takes the residuals of clean videos, at the network's size; of at most as many as the defense itself looks at.
 
         Args:
-            part: that looks at them.
+            part: that is fitted.
             videos: decoded.
             geometry: of the classifier, for the crop.
             binding: of the patterns that they will carry.
             seed: of the choice among more videos.
-            device: where patterns are.
 
         Raises:
             LsapError: if the videos are of fewer than three recordings.
@@ -61,29 +54,34 @@ class Crowd:
         recordings = len({stored.video.group for stored in videos})
         if recordings < 3:
             raise LsapError(
-                f"only {recordings} recordings of --fit can be read: a defense that looks for what videos have in common takes "
-                "at least 3 to be learned through"
+                f"only {recordings} recordings of --fit can be read: a defense that looks for what videos have in "
+                "common takes at least 3 to be learned through"
             )
         order = torch.randperm(len(videos), generator=seeded(seed, "crowd")).tolist()
         chosen = [videos[number] for number in sorted(order[:MOST])]
-        clean, shares = [], []
+        clean, slot_counts = [], []
         for stored in chosen:
-            numbers = part.evidence_indices(len(stored.times))
-            clip = Clip(geometry.crop(stored.clip(numbers)).float() / 255, numbers, len(stored.times))
+            count = len(stored.times)
+            indices = part.evidence_indices(count)
+            clip = Clip(geometry.crop(stored.clip(indices)).float() / 255, indices, count)
             clean.append(part.residuals(clip))
-            shares.append(part.slot_counts(numbers, binding.slots(numbers, len(stored.times)), binding.period))
-        ways, way = torch.stack(shares).unique(dim=0, return_inverse=True)
-        return cls(part, torch.stack(clean).to(device), ways.to(device), way, [stored.video.group for stored in chosen])
+            slot_counts.append(part.slot_counts(indices, binding.slots(indices, count), binding.period))
+        distinct, kind = torch.stack(slot_counts).unique(dim=0, return_inverse=True)
+        return cls(part, torch.stack(clean), distinct, kind, [stored.video.group for stored in chosen])
 
-    def taught(self, defense: Defense, pattern: Tensor, recording: str) -> Defense:
-        """The defense as it is for a video when all others carry a pattern; the gradient by the pattern goes through.
+    def to(self, device: torch.device) -> "FittedDefense":
+        """The same on the device where patterns are."""
+        return replace(self, clean=self.clean.to(device), slot_counts=self.slot_counts.to(device))
+
+    def fit(self, defense: Defense, pattern: Tensor, recording: str) -> Defense:
+        """The defense as it is for a video when all others carry a pattern; the gradient by the pattern passes.
 
         Args:
-            defense: with the part that looks at the others.
+            defense: with the part that is fitted on the others.
             pattern: (P, 3, h, w) at the network's size; zeros: the others are clean.
             recording: of the video that is defended: no others of that recording are looked at.
         """
         others = torch.tensor([number for number, other in enumerate(self.recordings) if other != recording])
-        carried = torch.stack([self.part.pattern_residuals(pattern, shares) for shares in self.shares])
-        shown = self.clean[others.to(self.clean.device)].to(pattern) + carried[self.way[others].to(pattern.device)]
+        carried = torch.stack([self.part.pattern_residuals(pattern, counts) for counts in self.slot_counts])
+        shown = self.clean[others.to(self.clean.device)].to(pattern) + carried[self.kind[others].to(pattern.device)]
         return fit_defense(defense, list(self.part.bound(shown)))

@@ -5,31 +5,37 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.splits import merged_groups, split_by_group
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
+from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.learning.task import LearningTask
 from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 
-LearnFrom = Literal["any", "one-video", "target-class", "random-class"]
 VERIFY_SHARE = 0.2
 MOST_VERIFIED = 24
-LOADING_SHARE = 0.35  # of a time budget: then learning starts with what is there
 ENOUGH_VIDEOS = 10  # to begin with, when time runs out
 
 
 @dataclass(frozen=True)
-class Footage:
-    """The videos that can be used, decoded and split."""
+class TrainingVideos:
+    """The videos that can be used, decoded and split.
+
+    Attributes:
+        fit: videos to learn from.
+        verify: videos of other recordings, to verify on; the fit video itself where there is only one.
+        hashes: content hashes, by video name.
+        skipped: videos that cannot be read, and why.
+    """
 
     fit: list[StoredVideo]
     verify: list[StoredVideo]
-    hashes: dict[str, str]  # by video name
+    hashes: dict[str, str]
     skipped: Skipped
 
     @property
@@ -47,35 +53,53 @@ class Footage:
         ]
 
 
-def load_footage(
-    store: FrameStore,
-    source: Path,
-    classifier: Classifier,
-    learn_from: LearnFrom,
-    target: int | None,
-    seed: int,
-    last_moment: float,
-    run: Run,
-) -> Footage:
+def load_training_videos(
+    store: FrameStore, source: Path, task: LearningTask, settings: GenerateSettings, deadline: float, run: Run
+) -> TrainingVideos:
     """Decodes the videos in a random order, and splits them by recording.
 
     Args:
         store: where frames go.
         source: folder or list.
-        classifier: whose labels and size are taken.
-        learn_from: any video, one video only, videos of the target's class, or of one class drawn at random.
-        target: class number, for target-class.
-        seed: of order, split and draw.
-        last_moment: by `time.monotonic`, when decoding stops if enough videos are there.
-        run: is told what happens.
+        task: whose classifier's labels and target are taken.
+        settings: which of the videos to learn from, and the seed of order, split and draw.
+        deadline: by `time.monotonic`, when decoding stops if enough videos are there.
+        run: gets the events.
 
     Raises:
         LsapError: if too few videos are left.
     """
-    videos = list(videos_of_run(source, classifier, run).videos)
-    random.Random(seed).shuffle(videos)
-    if learn_from == "one-video":
+    videos = list(videos_of_run(source, task.classifier, run).videos)
+    random.Random(settings.seed).shuffle(videos)
+    if settings.learn_from == "one-video":
         videos = _first_only(videos, run)
+    usable, skipped = _decode(store, videos, deadline, run)
+    if not usable:
+        raise LsapError(f"none of the {len(videos)} videos in {source} can be used; {_reasons(skipped)}", 1)
+    names = [stored.video.name for stored in usable]
+    hashes = [content_hash(stored.video.path) for stored in usable]
+    if settings.learn_from == "one-video":
+        run.event("warning", message="one video: what verifies are other clips of the very video that is learned from")
+        fit, verify = list(usable), list(usable)
+    else:
+        fit, verify = _split(usable, hashes, task.target, settings)
+    run.event(
+        "split", fit=len(fit), verify=len(verify), decode_seconds=round(store.cost.seconds, 2),
+        memory_bytes=store.cost.memory_bytes, disk_bytes=store.cost.disk_bytes,
+    )  # fmt: skip
+    return TrainingVideos(fit, verify, dict(zip(names, hashes, strict=True)), skipped)
+
+
+def _first_only(videos: list[Video], run: Run) -> list[Video]:
+    if len(videos) > 1:
+        run.event(
+            "warning",
+            message=f"--from one-video takes one of the {len(videos)} videos, {videos[0].name}; --seed draws another",
+        )
+    return videos[:1]
+
+
+def _decode(store: FrameStore, videos: Sequence[Video], deadline: float, run: Run) -> tuple[list[StoredVideo], Skipped]:
     run.event("stage", name="decoding", videos=len(videos))
     usable: list[StoredVideo] = []
     skipped: Skipped = []
@@ -85,52 +109,29 @@ def load_footage(
             continue
         usable.append(stored)
         run.event("video", path=video.name, frames=len(stored.times))
-        if time.monotonic() > last_moment and len(usable) >= ENOUGH_VIDEOS and len(usable) + len(skipped) < len(videos):
+        if time.monotonic() > deadline and len(usable) >= ENOUGH_VIDEOS and len(usable) + len(skipped) < len(videos):
             message = f"--time-budget leaves time to learn from {len(usable)} of {len(videos)} videos"
             run.event("warning", message=message)
             break
-    if not usable:
-        raise LsapError(f"none of the {len(videos)} videos in {source} can be used; {_reasons(skipped)}", 1)
-    names = [stored.video.name for stored in usable]
-    hashes = [content_hash(stored.video.path) for stored in usable]
-    fit, verify = _split(usable, hashes, learn_from, target, seed, run)
-    run.event(
-        "split", fit=len(fit), verify=len(verify), decode_seconds=round(store.cost.seconds, 2),
-        memory_bytes=store.cost.memory_bytes, disk_bytes=store.cost.disk_bytes,
-    )  # fmt: skip
-    return Footage(fit, verify, dict(zip(names, hashes, strict=True)), skipped)
-
-
-def _first_only(videos: list[Any], run: Run) -> list[Any]:
-    if len(videos) > 1:
-        run.event(
-            "warning",
-            message=f"--from one-video takes one of the {len(videos)} videos, {videos[0].name}; --seed draws another",
-        )
-    return videos[:1]
+    return usable, skipped
 
 
 def _split(
-    usable: Sequence[StoredVideo],
-    hashes: Sequence[str],
-    learn_from: LearnFrom,
-    target: int | None,
-    seed: int,
-    run: Run,
+    usable: Sequence[StoredVideo], hashes: Sequence[str], target: int | None, settings: GenerateSettings
 ) -> tuple[list[StoredVideo], list[StoredVideo]]:
-    if learn_from == "one-video":
-        run.event("warning", message="one video: what verifies are other clips of the very video that is learned from")
-        return list(usable), list(usable)
+    """Fit and verification videos; a class to learn from narrows the first."""
     groups = merged_groups([stored.video for stored in usable], hashes)
     share = min(VERIFY_SHARE, MOST_VERIFIED / len(usable))
-    fit, verify = split_by_group(usable, groups, share, seed)
-    if learn_from == "any":
+    fit, verify = split_by_group(usable, groups, share, settings.seed)
+    if settings.learn_from == "any":
         return fit, verify
     labels = sorted({label for one in fit for label in one.video.labels[:1]})
     if not labels:
-        raise LsapError(f"--from {learn_from} needs labelled videos; sort them into folders, or give a CSV list")
-    wanted = target if learn_from == "target-class" else random.Random(seed).choice(labels)
-    chosen = [one for one in fit if one.video.labels[:1] == (wanted,)]
+        raise LsapError(
+            f"--from {settings.learn_from} needs labelled videos; sort them into folders, or give a CSV list"
+        )
+    label = target if settings.learn_from == "target-class" else random.Random(settings.seed).choice(labels)
+    chosen = [one for one in fit if one.video.labels[:1] == (label,)]
     if not chosen:
         raise LsapError("--from target-class: none of the videos to learn from shows the --target; use --from any")
     others = [one for one in fit if one not in chosen]

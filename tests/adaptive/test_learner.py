@@ -80,20 +80,20 @@ def test_a_search_without_gradients_evades_a_detector_without_a_gradient(tmp_pat
 
 
 def test_a_detector_that_hides_its_gradient_gives_zeros_and_no_error(tmp_path: Path) -> None:
-    problem = learner(tmp_path / "run").problem(attacker(detector=RednessWithoutGradient()))
-    assert problem.alarm is not None
-    bright = torch.full(problem.shape, float(BUDGET.epsilon))
-    assert float(problem.alarm.listen(bright, 0).gradient.abs().max()) == 0.0
-    assert problem.alarm.cost(bright, 0) > 5.0
+    with learner(tmp_path / "run").problem(attacker(detector=RednessWithoutGradient())) as problem:
+        assert problem.alarm is not None
+        bright = torch.full(problem.shape, float(BUDGET.epsilon))
+        assert float(problem.alarm.listen(bright, 0).gradient.abs().max()) == 0.0
+        assert problem.alarm.cost(bright, 0) > 5.0
 
 
 def test_learning_that_was_stopped_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:
     one = replace(ladder_attacker("A2 cautious"), name="it")
     whole = learner(tmp_path / "whole").learn(one)
-    problem = learner(tmp_path / "first").problem(one)
-    state = State(problem.zeros())
-    for _ in learn(problem, one.attack, state, lambda now: now.steps / one.steps if now.steps < 17 else 1.0):
-        pass
+    with learner(tmp_path / "first").problem(one) as problem:
+        state = State(problem.zeros())
+        for _ in learn(problem, one.attack, state, lambda now: now.steps / one.steps if now.steps < 17 else 1.0):
+            pass
     folder = tmp_path / "second"
     (folder / "attackers").mkdir(parents=True)
     state.save(folder / "attackers" / "colors_it.state")

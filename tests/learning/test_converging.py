@@ -1,53 +1,57 @@
 """When learning ends by itself: the attacker wins everywhere and nothing gets better."""
 
 from pathlib import Path
-from typing import cast
 
 import pytest
 import torch
 from torch import Tensor
 
-from lsap_cli.learning.schedule import QuickVerification, Schedule, run_learning
+from lsap_cli.learning.learning_loop import LearningLog, run_learning
+from lsap_cli.learning.progress_verification import VerifiedProgress
+from lsap_cli.learning.schedule import Schedule
 from lsap_cli.runs import Run
 from perturbations.attacks.ifgsm import Ifgsm
 from perturbations.learn import State
 from tests.perturbations.worlds import make_problem
 
 
-class Scripted:
-    """Says what was written down beforehand: a share that is won, and a loss, each time."""
+class ScriptedVerifier:
+    """Returns prepared counts of fooled clips, and losses, one after the other."""
 
-    def __init__(self, won: list[float], losses: list[float]) -> None:
-        self._said = iter(zip(won, losses, strict=True))
+    def __init__(self, fooled: list[int], losses: list[float]) -> None:
+        self._prepared = iter(zip(fooled, losses, strict=True))
 
-    def judge(self, delta: Tensor) -> tuple[float, float, float]:
-        won, loss = next(self._said)
-        return won, 1.0, loss
+    def verify(self, delta: Tensor) -> VerifiedProgress:
+        fooled, loss = next(self._prepared)
+        return VerifiedProgress(fooled, 1, loss)
 
 
-ALL = [1.0] * 6
+ALL = [1] * 6
 
 
 @pytest.mark.parametrize(
-    ("won", "losses", "steps"),
+    ("fooled", "losses", "steps"),
     [
         (ALL, [-15.0] * 6, 30),
         (ALL, [-5.0, -6.0, -7.0, -7.02, -7.01, -7.01], 50),
         (ALL, [-5.0, -6.2, -6.22, -6.3, -6.4, -6.5], 60),  # slow, but it still falls
         (ALL, [-15.0, -14.0, -13.0, -12.0, -11.0, -10.0], 30),
-        ([0.0, 0.0, 1.0, 1.0, 1.0, 1.0], [-15.0] * 6, 50),
-        ([1.0, 1.0, 0.0, 1.0, 1.0, 0.0], [-15.0] * 6, 60),
+        ([0, 0, 1, 1, 1, 1], [-15.0] * 6, 50),
+        ([1, 1, 0, 1, 1, 0], [-15.0] * 6, 60),
     ],
 )
-def test_it_ends_when_all_is_won_three_times_in_a_row_and_the_loss_falls_no_more(
-    tmp_path: Path, won: list[float], losses: list[float], steps: int
+def test_learning_ends_when_all_clips_are_fooled_three_times_in_a_row_and_the_loss_has_settled(
+    tmp_path: Path, fooled: list[int], losses: list[float], steps: int
 ) -> None:
     problem = make_problem()
     state = State(torch.zeros(problem.shape))
-    verification = cast(QuickVerification, Scripted(won, losses))
+    verifier = ScriptedVerifier(fooled, losses)
     with Run(tmp_path / "run", "test", {}, []) as run:
-        watch = run_learning(
-            problem, Ifgsm(), state, Schedule(60, None), verification, tmp_path / "state.safetensors", run
-        )
-    assert state.steps == steps
-    assert watch.converged == (steps < 60)
+        log = LearningLog(run, tmp_path / "state.safetensors")
+        diagnostics = run_learning(problem, Ifgsm(), state, Schedule(60), verifier, log)
+        assert state.steps == steps
+        assert diagnostics.converged == (steps < 60)
+
+        again = run_learning(problem, Ifgsm(), state, Schedule(60), verifier, log)
+    assert state.steps == steps  # a run that was killed after its last step has nothing more to learn
+    assert (again.converged, again.losses) == (diagnostics.converged, diagnostics.losses)

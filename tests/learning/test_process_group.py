@@ -13,12 +13,11 @@ import torch
 
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.generate import generate
-from lsap_cli.learning import schedule as learning
-from lsap_cli.learning.process_group import joined, own_device, process_number
-from lsap_cli.learning.task import Settings
+from lsap_cli.learning import learning_loop
+from lsap_cli.learning.process_group import ProcessGroup, device_of_process, process_group
+from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.runs import Run
 from perturbations import Perturbation
-from perturbations.problem import Alone
 from tests.classifiers.cards import write_card
 from tests.tiny import make_bytes, write_tiny
 
@@ -45,18 +44,18 @@ def build():
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path) -> GenerateSettings:
     card = write_card(tmp_path / "card", input__frames=4, input__size=[8, 8], input__resize=[8, 8])
     (card.parent / "factory.py").write_text(FACTORY)
     for number in range(6):
         write_tiny(tmp_path / "videos" / f"{number}.mkv", make_bytes(8 + number, 12, 16, number))
-    return Settings(
+    return GenerateSettings(
         videos=str(tmp_path / "videos"), model=str(card), out=str(tmp_path / "one.safetensors"), steps=6, batch=4,
         micro_batch=2, sampler=("uniform", "dense:stride=1"), device="cpu",
     )  # fmt: skip
 
 
-def two_processes(settings: Settings, tmp_path: Path, *more: str) -> Perturbation:
+def two_processes(settings: GenerateSettings, tmp_path: Path, *more: str) -> Perturbation:
     """What `torchrun` with two processes learns."""
     words = [
         "generate", settings.videos, "--model", settings.model, "--out", tmp_path / "two.safetensors",
@@ -73,24 +72,24 @@ def two_processes(settings: Settings, tmp_path: Path, *more: str) -> Perturbatio
     return Perturbation.load(tmp_path / "two.safetensors")
 
 
-def state_after_three_steps(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state_after_three_steps(settings: GenerateSettings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The saved state of a run that was stopped in its fourth step."""
 
     def stop(event: Mapping[str, Any]) -> None:
         if event["kind"] == "step" and event["number"] == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(learning, "SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(learning_loop, "SAVE_EVERY_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt), Run(folder, "generate", {}, [stop]) as run:
-        generate(settings, run, started=0.0)
+        generate(settings, run)
     return folder / "state.safetensors"
 
 
 def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time_also_when_they_are_resumed(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: GenerateSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Run(tmp_path / "one", "generate", {}, []) as run:
-        alone = generate(settings, run, started=0.0)
+        alone = generate(settings, run)
     one = Perturbation.load(tmp_path / "one.safetensors")
     two = two_processes(settings, tmp_path)
     assert alone["steps"] == one.record["steps"] == two.record["steps"] == 6
@@ -119,7 +118,7 @@ def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("WORLD_SIZE", "2")
     with (
         pytest.raises(LsapError, match="--batch 3 cannot be divided among 2 processes; use a multiple of 2"),
-        joined(3, torch.device("cpu")),
+        process_group(3, torch.device("cpu")),
     ):
         pytest.fail("it was let through")
 
@@ -127,15 +126,21 @@ def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPat
 def test_without_torchrun_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    with joined(3, torch.device("cpu")) as together:
-        assert together == Alone()
-        assert together.total(torch.tensor(3.0)) == 3
-    assert process_number() == 0
-    assert own_device("auto") == "auto"
+    with process_group(3, torch.device("cpu")) as group:
+        assert group == ProcessGroup(number=0, processes=1)
+        assert group.is_first
+        assert group.total(torch.tensor(3.0)) == 3
+        assert group.from_first("value") == "value"
+    assert device_of_process("auto") == "auto"
 
 
 def test_each_process_takes_the_gpu_of_its_number_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "3")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [own_device(text) for text in ("auto", "cuda", "cuda:0", "cpu")] == ["cuda:1", "cuda:1", "cuda:0", "cpu"]
+    assert [device_of_process(text) for text in ("auto", "cuda", "cuda:0", "cpu")] == [
+        "cuda:1",
+        "cuda:1",
+        "cuda:0",
+        "cpu",
+    ]

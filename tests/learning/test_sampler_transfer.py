@@ -9,6 +9,7 @@ from torch import Tensor
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.learning.batch_planning import BatchSettings
 from lsap_cli.learning.batches import BatchSource
 from perturbations import Budget, parse_binding, parse_epsilon
 from perturbations.adding import add_float
@@ -51,18 +52,19 @@ VIDEOS = [make_video(number) for number in range(6)]
 def fitted(binding: str, names: list[str]) -> Tensor:
     """A pattern that is to make every clip class 1, learned through some samplers."""
     geometry, bound, network = Geometry((SIZE, SIZE), (SIZE, SIZE)), parse_binding(binding), Beat()
-    source = BatchSource(
+    settings = BatchSettings(
         videos=VIDEOS[:3], clean_predictions=torch.zeros(3, 2, dtype=torch.int64),
         samplers=[SAMPLERS[name] for name in names], frames=FRAMES, geometry=geometry, binding=bound,
         delta_size=(SIZE, SIZE), augmentation=None, clips=6, seed=0, device=torch.device("cpu"),
     )  # fmt: skip
-    problem = Problem(
-        network, source.draw, Targeted(1), Budget("linf", parse_epsilon("8/255")), bound,
-        (bound.period, 3, SIZE, SIZE), FRAMES, 2,
-    )  # fmt: skip
-    state = State(problem.zeros())
-    for _ in learn(problem, Lsap(first_step=0.2), state, lambda now: now.steps / 60):
-        pass
+    with BatchSource(settings) as source:
+        problem = Problem(
+            network, source.draw, Targeted(1), Budget("linf", parse_epsilon("8/255")), bound,
+            (bound.period, 3, SIZE, SIZE), FRAMES, 2,
+        )  # fmt: skip
+        state = State(problem.zeros())
+        for _ in learn(problem, Lsap(first_step=0.2), state, lambda now: now.steps / 60):
+            pass
     return state.delta
 
 

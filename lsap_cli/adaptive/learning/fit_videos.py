@@ -11,14 +11,13 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
-from lsap_cli.learning.task import FITTED
+from lsap_cli.learning.settings import FITTED_SAMPLERS, FRAME_STORE_BYTES
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_samplers
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations.objectives import Objective
 from perturbations.samplers import Sampler
 
-MEMORY = 4 * 2**30  # bytes of frames; more goes to disk
 MOST_WORKERS = 8
 
 
@@ -77,9 +76,9 @@ def learning_setup(
         LsapError: if none of the videos can be used.
     """
     workers = max(1, min(torch.get_num_threads(), MOST_WORKERS))
-    with FrameStore(classifier.geometry.shrink, MEMORY, workers) as store:
+    with FrameStore(classifier.geometry.shrink, FRAME_STORE_BYTES, workers) as store:
         videos = _decode(store, fit, run)
-        samplers = list(build_samplers((classifier.sampler_spec, *FITTED)).values())
+        samplers = list(build_samplers((classifier.sampler_spec, *FITTED_SAMPLERS)).values())
         yield LearningSetup(classifier, videos, samplers, objective, seed)
 
 

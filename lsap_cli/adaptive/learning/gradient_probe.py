@@ -52,13 +52,13 @@ def probe_gradient(attacker: Attacker, learner: AttackerLearner) -> GradientProb
         with suppress(msgspec.DecodeError):  # a damaged file is made anew
             return msgspec.json.decode(path.read_bytes(), type=GradientProbe)
     learner.run.event("stage", name=f"trying the gradient: {attacker.name}", steps=BATCHES, seconds=None)
-    probe = _probe(attacker, learner)
+    with learner.problem(attacker) as problem:
+        probe = _probe(attacker, problem, learner)
     write_atomically(path, msgspec.json.encode(probe))
     return probe
 
 
-def _probe(attacker: Attacker, learner: AttackerLearner) -> GradientProbe:
-    problem = learner.problem(attacker)
+def _probe(attacker: Attacker, problem: Problem, learner: AttackerLearner) -> GradientProbe:
     loss = objective_loss(problem, float("inf"))
     start, half = small_noise(problem), problem.epsilon / 2
     without, along, by_chance = 0, 0.0, 0.0
@@ -102,7 +102,7 @@ def _output(defense: Defense | None, binding: Binding, learner: AttackerLearner)
         frames = stored.clip(needed).float() / 255
         if fitted is not None:
             no_pattern = torch.zeros(binding.period, *frames.shape[1:])
-            drawn = fitted.taught(drawn, no_pattern, stored.video.group)
+            drawn = fitted.fit(drawn, no_pattern, stored.video.group)
         defended = drawn.defend(Clip(frames, needed, count), indices)
         kept = kept and defended.shape == (len(indices), *frames.shape[1:])
         values.append(defended.flatten())

@@ -1,5 +1,7 @@
 """The learner of a run: each attacker learns on the fit videos, as `generate` does, through the defense that it knows."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +15,12 @@ from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.classifiers.labels import slug
 from lsap_cli.errors import LsapError
-from lsap_cli.learning.batches import BatchSource, as_problem, clean_predictions, size_of_delta
-from lsap_cli.learning.fitted_defense import Crowd
-from lsap_cli.learning.schedule import Schedule, run_learning, starting_state
+from lsap_cli.learning.batch_planning import BatchSettings
+from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.fitted_defense import FittedDefense
+from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
+from lsap_cli.learning.problems import clean_predictions, learned_delta_size, make_problem
+from lsap_cli.learning.schedule import Schedule
 from lsap_cli.results.ladders import FitThreshold
 from lsap_cli.runs import Run
 from perturbations import Binding, Perturbation
@@ -43,7 +48,7 @@ class AttackerLearner:
         self._network = InstrumentedClassifier(setup.classifier)
         self._clean = clean_predictions(setup.classifier, setup.videos, setup.seed, CLIPS)
         self._detector_videos = PerturbedFitVideos(setup.classifier, self._network, setup.videos, setup.seed)
-        self._fitted: dict[tuple[CorpusDefense, Binding], Crowd] = {}
+        self._fitted: dict[tuple[CorpusDefense, Binding], FittedDefense] = {}
         self._folder = run.folder / FOLDER
         self._folder.mkdir(exist_ok=True)
 
@@ -53,29 +58,67 @@ class AttackerLearner:
         if self.resume and path.exists():
             return Perturbation.load(path)
         self.run.event("stage", name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None)
-        problem = self.problem(attacker)
-        state_path = path.with_suffix(".state")
-        try:
-            state = starting_state(state_path, problem.shape, self.resume)
-            if attacker.start is not None and not state.steps:
-                state.delta = attacker.start.resized(*problem.shape[2:])
-            state.move(self.setup.device)
-            schedule = Schedule(attacker.steps, None)
-            run_learning(problem, attacker.attack, state, schedule, None, state_path, self.run, member=attacker.name)
-        except ValueError as error:
-            raise LsapError(f"{attacker.name}: {error}", 1) from None
+        log = LearningLog(self.run, path.with_suffix(".state"), attacker.name)
+        with self.problem(attacker) as problem:
+            try:
+                state = load_or_start_state(log.state_path, problem.shape, self.resume)
+                if attacker.start is not None and not state.steps:
+                    state.delta = attacker.start.resized(*problem.shape[2:])
+                state.move(self.setup.device)
+                run_learning(problem, attacker.attack, state, Schedule(attacker.steps), None, log)
+            except ValueError as error:
+                raise LsapError(f"{attacker.name}: {error}", 1) from None
         record = attacker.record() | {"seed": self.setup.seed, "classifier": {"name": self.setup.classifier.name}}
         learned = Perturbation(state.delta.cpu(), attacker.binding, attacker.budget, record)
         partial = path.with_suffix(".partial")
         learned.save(partial)
         partial.replace(path)
-        state_path.unlink()
+        log.state_path.unlink()
         return learned
 
-    def problem(self, attacker: Attacker) -> Problem:
-        """The optimization problem of an attacker."""
+    @contextmanager
+    def problem(self, attacker: Attacker) -> Iterator[Problem]:
+        """The optimization problem of an attacker; its batches can be drawn until the block ends."""
+        with BatchSource(self._batch_settings(attacker)) as source:
+            problem = make_problem(source, self._network, self.setup.objective, attacker.budget, CLIPS, self.run)
+            if attacker.detector is not None:
+                constraint = FitVideoConstraint(
+                    self._detector_videos,
+                    attacker.detector,
+                    attacker.binding,
+                    attacker.tolerated_share,
+                    self.detector_threshold(attacker.detector).aim,
+                )
+                problem = replace(problem, alarm=constraint)
+            yield problem
+
+    def detector_threshold(self, detector: Detector) -> FitThreshold:
+        """A detector's threshold, from the clean fit videos.
+
+        Raises:
+            LsapError: if they are too few for it.
+        """
+        return self._detector_videos.threshold(detector)
+
+    def fitted_defense(self, defense: Defense | None, binding: Binding) -> FittedDefense | None:
+        """A defense that is fitted on the videos that it defends, fitted on the fit videos; None for other defenses."""
+        part = None if defense is None else fittable_part(defense)
+        if part is None:
+            return None
+        key = (part, binding)
+        if key not in self._fitted:
+            setup = self.setup
+            fitted = FittedDefense.from_videos(part, setup.videos, setup.classifier.geometry, binding, setup.seed)
+            self._fitted[key] = fitted.to(setup.device)
+        return self._fitted[key]
+
+    def path(self, attacker: Attacker, ending: str) -> Path:
+        """A file of the attacker in the run folder."""
+        return self._folder / f"{slug(f'{self.setup.classifier.name} {attacker.name}')}{ending}"
+
+    def _batch_settings(self, attacker: Attacker) -> BatchSettings:
         setup = self.setup
-        source = BatchSource(
+        return BatchSettings(
             videos=setup.videos,
             clean_predictions=self._clean,
             samplers=setup.samplers,
@@ -89,47 +132,11 @@ class AttackerLearner:
             device=setup.device,
             defenses=(attacker.defense,),
             draws=attacker.draws,
-            crowd=self.fitted_defense(attacker.defense, attacker.binding),
+            fitted_defense=self.fitted_defense(attacker.defense, attacker.binding),
         )
-        problem = as_problem(source, self._network, setup.objective, attacker.budget, CLIPS, self.run)
-        if attacker.detector is None:
-            return problem
-        constraint = FitVideoConstraint(
-            self._detector_videos,
-            attacker.detector,
-            attacker.binding,
-            attacker.tolerated_share,
-            self.detector_threshold(attacker.detector).aim,
-        )
-        return replace(problem, alarm=constraint)
-
-    def detector_threshold(self, detector: Detector) -> FitThreshold:
-        """A detector's threshold, from the clean fit videos.
-
-        Raises:
-            LsapError: if they are too few for it.
-        """
-        return self._detector_videos.threshold(detector)
-
-    def fitted_defense(self, defense: Defense | None, binding: Binding) -> Crowd | None:
-        """A defense that is fitted on the videos that it defends, fitted on the fit videos; None for other defenses."""
-        part = None if defense is None else fittable_part(defense)
-        if part is None:
-            return None
-        key = (part, binding)
-        if key not in self._fitted:
-            setup = self.setup
-            self._fitted[key] = Crowd.of(
-                part, setup.videos, setup.classifier.geometry, binding, setup.seed, setup.device
-            )
-        return self._fitted[key]
-
-    def path(self, attacker: Attacker, ending: str) -> Path:
-        """A file of the attacker in the run folder."""
-        return self._folder / f"{slug(f'{self.setup.classifier.name} {attacker.name}')}{ending}"
 
     def _delta_size(self, attacker: Attacker) -> tuple[int, int]:
-        height, width = size_of_delta(self.setup.classifier.geometry)
+        height, width = learned_delta_size(self.setup.classifier.geometry)
         if not attacker.low_frequency:
             return height, width
         return max(1, height // LOW_FREQUENCY_SIZE), max(1, width // LOW_FREQUENCY_SIZE)

@@ -1,0 +1,209 @@
+"""The steps of one learned perturbation: reported, verified now and then, saved on the way, resumed after a kill."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lsap_cli.evaluation.rates import rate_of
+from lsap_cli.learning.progress_verification import DeltaVerifier, VerifiedProgress
+from lsap_cli.learning.schedule import Schedule
+from lsap_cli.pictures.thumbnails import draw_slots
+from lsap_cli.runs import Run
+from perturbations.attacks import Attack
+from perturbations.learn import State, Step, learn
+from perturbations.problem import Gather, Problem
+
+SAVE_EVERY_SECONDS = 1.0
+VERIFICATIONS = 6
+ALL_FOOLED = 3  # verifications in a row, with a loss that has settled, that end learning
+SETTLED = 0.01  # part of the verification loss by which it may have fallen from the first of these to the last
+NO_GRADIENT_STEPS = 3  # in a row, that are worth a warning
+STILL_FALLING = 0.1  # part of the verification loss that it may change by in the last sixth
+
+
+@dataclass(frozen=True)
+class LearningLog:
+    """Where a learned perturbation's events and state go.
+
+    Attributes:
+        run: gets the events.
+        state_path: of the saved state.
+        member: which of several perturbations this is, in every event; None: the only one.
+    """
+
+    run: Run
+    state_path: Path
+    member: str | None = None
+
+    def event(self, kind: str, **facts: Any) -> None:  # Any: JSON values
+        """Appends one event."""
+        self.run.event(kind, **facts, **({} if self.member is None else {"member": self.member}))
+
+
+@dataclass
+class LearningDiagnostics:
+    """What is noticed while learning goes on.
+
+    Attributes:
+        losses: of the verifications, in logits.
+        steps_without_gradient: in a row, up to now.
+        converged: whether nothing is left to win.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    steps_without_gradient: int = 0
+    converged: bool = False
+
+    def warnings(self) -> list[str]:
+        """Reasons not to take the result for the best one, with the figures behind them."""
+        if self.converged or not _falls(self.losses[-2:], STILL_FALLING):
+            return []
+        before, last = self.losses[-2:]
+        return [
+            f"not converged: over the last part of the run the verification loss still fell from {before:.2f} to "
+            f"{last:.2f} logits, so more steps would change the result"
+        ]
+
+
+def run_learning(
+    problem: Problem,
+    attack: Attack,
+    state: State,
+    schedule: Schedule,
+    verifier: DeltaVerifier | None,
+    log: LearningLog,
+) -> LearningDiagnostics:
+    """Learns until the schedule ends or nothing is left to win, reporting every step, saving the state on the way.
+
+    Args:
+        problem: what is attacked.
+        attack: how.
+        state: changed in place.
+        schedule: when it ends.
+        verifier: measures delta now and then; None where another process does, or none.
+        log: where events and the state go.
+    """
+    losses, converged = _convergence(state)
+    diagnostics = LearningDiagnostics(losses, converged=converged)
+    next_check = _next_check(schedule.progress(state))
+    last_saved = time.monotonic()
+    steps = learn(problem, attack, state, lambda now: 1.0 if diagnostics.converged else schedule.progress(now))
+    for step in _timed(steps, state, problem.together):
+        done = schedule.progress(state)
+        _report_step(step, state, schedule, log)
+        if attack.uses_gradients:
+            _check_gradient(step, diagnostics, log)
+        if next_check <= done:
+            _verify(verifier, problem, state, diagnostics, log)
+            next_check = _next_check(done)
+        if time.monotonic() - last_saved > SAVE_EVERY_SECONDS:
+            state.save(log.state_path)
+            last_saved = time.monotonic()
+    state.save(log.state_path)
+    return diagnostics
+
+
+def load_or_start_state(path: Path, shape: tuple[int, int, int, int], resume: bool) -> State:
+    """A delta of zeros, or the saved state of an earlier part of the run.
+
+    Raises:
+        ValueError: if the saved state is damaged or of another shape.
+    """
+    if not resume or not path.exists():
+        return State(torch.zeros(shape))
+    state = State.load(path)
+    if state.delta.shape != shape:
+        raise ValueError(f"{path} holds a delta of {tuple(state.delta.shape)}; these settings need {shape}")
+    return state
+
+
+def _timed(steps: Iterator[Step], state: State, group: Gather) -> Iterator[Step]:
+    """Counts the seconds of learning and verification, the same number in every process."""
+    last = time.monotonic()
+    for step in steps:
+        now = time.monotonic()
+        state.seconds += _mean_over_processes(now - last, group)
+        last = now
+        yield step
+
+
+def _mean_over_processes(seconds: float, group: Gather) -> float:
+    if group.processes == 1:
+        return seconds
+    return float(group.total(torch.tensor(seconds))) / group.processes
+
+
+def _next_check(done: float) -> float:
+    return (int(done * VERIFICATIONS) + 1) / VERIFICATIONS
+
+
+def _report_step(step: Step, state: State, schedule: Schedule, log: LearningLog) -> None:
+    log.event(
+        "step", number=step.number, loss=round(step.loss, 4), fooled=step.fooled, clips=step.clips,
+        gradient=step.gradient_size, step_size=step.step_size, coherence=step.coherence,
+        seconds=round(state.seconds, 2), progress=round(min(schedule.progress(state), 1.0), 4),
+        seconds_left=round(schedule.seconds_left(state), 1),
+    )  # fmt: skip
+
+
+def _check_gradient(step: Step, diagnostics: LearningDiagnostics, log: LearningLog) -> None:
+    no_gradient = step.clips and step.gradient_size == 0
+    diagnostics.steps_without_gradient = diagnostics.steps_without_gradient + 1 if no_gradient else 0
+    if diagnostics.steps_without_gradient == NO_GRADIENT_STEPS:
+        log.run.event(
+            "warning",
+            message=f"no gradient reaches the perturbation for {NO_GRADIENT_STEPS} steps: all clips of the batches are "
+            "fooled by far, or the model hides its gradients; see lsap models check",
+        )
+
+
+def _verify(
+    verifier: DeltaVerifier | None,
+    problem: Problem,
+    state: State,
+    diagnostics: LearningDiagnostics,
+    log: LearningLog,
+) -> None:
+    if verifier is None and problem.together.processes == 1:
+        return
+    verified = _shared(None if verifier is None else verifier.verify(state.delta), problem.together)
+    before = state.memory.get("verification_losses", torch.zeros(0))
+    state.memory["verification_losses"] = torch.cat([before.cpu(), torch.tensor([verified.loss])])
+    rate = rate_of(verified.fooled, verified.clips)
+    log.event("verification", step=state.steps, fooled=rate, loss=round(verified.loss, 4))
+    draw_slots(log.run.folder, state.delta.cpu(), str(problem.binding), state.steps)
+    all_fooled = verified.fooled == verified.clips
+    in_a_row = int(state.memory.get("all_won", torch.zeros(()))) + 1 if all_fooled else 0
+    state.memory["all_won"] = torch.tensor(float(in_a_row))
+    diagnostics.losses, diagnostics.converged = _convergence(state)
+    if diagnostics.converged:
+        log.event("converged", step=state.steps)
+
+
+def _convergence(state: State) -> tuple[list[float], bool]:
+    """The losses of the verifications so far, and whether the last of them end learning.
+
+    Both are read from the state, so a run that was killed at its end and is resumed does not learn on.
+    """
+    losses: list[float] = state.memory.get("verification_losses", torch.zeros(0)).tolist()
+    in_a_row = int(state.memory.get("all_won", torch.zeros(())))
+    return losses, in_a_row >= ALL_FOOLED and not _falls(losses[-ALL_FOOLED:], SETTLED)
+
+
+def _shared(verified: VerifiedProgress | None, group: Gather) -> VerifiedProgress:
+    """What the only process that verifies has measured, in all of them."""
+    values = torch.zeros(3, dtype=torch.float64)
+    if verified is not None:
+        values = torch.tensor(verified, dtype=torch.float64)
+    if group.processes > 1:
+        values = group.total(values)
+    return VerifiedProgress(int(values[0]), int(values[1]), float(values[2]))
+
+
+def _falls(losses: Sequence[float], part: float) -> bool:
+    """Whether the last loss is lower than the first by more than that part of it (or of one logit)."""
+    return len(losses) > 1 and losses[0] - losses[-1] > part * max(abs(losses[0]), 1.0)

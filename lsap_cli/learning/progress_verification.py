@@ -1,0 +1,113 @@
+"""How learning does on videos and samplers that are not fitted, at some moments of it."""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.datasets.store import StoredVideo
+from perturbations.adding import add_float
+from perturbations.losses import margin_loss
+from perturbations.problem import Network, Problem
+from perturbations.samplers import Sampler, lengthened
+from perturbations.seeds import seeded
+
+
+class VerifiedProgress(NamedTuple):
+    """What a verification measured."""
+
+    fooled: int  # clips on which the attack succeeds
+    clips: int
+    loss: float  # mean margin loss, in logits
+
+
+class DeltaVerifier(Protocol):
+    """Measures a delta that is being learned."""
+
+    def verify(self, delta: Tensor) -> VerifiedProgress:
+        """Counts the clips on which delta (P, 3, h, w) succeeds."""
+        ...
+
+
+class ProgressVerification:
+    """Verification videos and held-out samplers, from the frame store's frames.
+
+    It takes the same short way as learning (delta through the video's size by matrices, no defense); the figures that
+    `generate` ends with come from the videos' own frames instead.
+
+    Args:
+        classifier: on its device.
+        network: the same one, for an attacker.
+        videos: decoded.
+        samplers: each video is verified through each.
+        problem: that is being solved.
+        seed: of samplers that draw.
+        batch: clips at a time.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        network: Network,
+        videos: Sequence[StoredVideo],
+        samplers: Sequence[Sampler],
+        problem: Problem,
+        seed: int,
+        batch: int,
+    ) -> None:
+        self._classifier, self._network, self._problem, self._batch = classifier, network, problem, batch
+        generator = seeded(seed, "verification")
+        binding = problem.binding
+        self._sizes: list[tuple[int, int]] = []
+        self._slots: list[Tensor] = []
+        self._clips: list[Tensor] = []
+        for stored in videos:
+            times = lengthened(stored.times, binding.appended)
+            for sampler in samplers:
+                indices = sampler.choose(times, classifier.frames, 1, generator)[0]
+                clip = classifier.geometry.crop(stored.clip(indices.clamp(max=len(stored.times) - 1))).clone()
+                clip[indices >= len(stored.times)] = 0
+                self._sizes.append(stored.size)
+                self._slots.append(binding.slots(indices, len(stored.times)).to(problem.device))
+                self._clips.append(clip)
+        start = time.monotonic()
+        self._clean = self._logits(None).argmax(1)
+        self.seconds_per_clip = (time.monotonic() - start) / len(self._clips)
+
+    def verify(self, delta: Tensor) -> VerifiedProgress:
+        """Counts the clips on which delta (P, 3, h, w) succeeds."""
+        logits = self._logits(delta)
+        objective = self._problem.objective
+        success = objective.success(logits.argmax(1), self._clean)
+        loss = margin_loss(logits, objective.aims(self._clean), float("inf")).mean()
+        return VerifiedProgress(int(success.sum()), len(success), float(loss))
+
+    def _logits(self, delta: Tensor | None) -> Tensor:
+        """(clips, classes), of the clips with delta in them, or of the clean ones."""
+        device = self._problem.device
+        patterns: dict[tuple[int, int], Tensor] = {}
+        logits = []
+        with torch.no_grad():
+            for start in range(0, len(self._clips), self._batch):
+                chosen = range(start, min(start + self._batch, len(self._clips)))
+                frames = torch.stack([self._clips[number] for number in chosen]).to(device).float() / 255
+                if delta is not None:
+                    perturbed = [
+                        add_float(
+                            frames[place], self._pattern(delta, number, patterns), self._slots[number], rounded=True
+                        )
+                        for place, number in enumerate(chosen)
+                    ]
+                    frames = torch.stack(perturbed)
+                logits.append(self._network.score(frames))
+        return torch.cat(logits)
+
+    def _pattern(self, delta: Tensor, number: int, patterns: dict[tuple[int, int], Tensor]) -> Tensor:
+        size = self._sizes[number]
+        if size not in patterns:
+            path = self._classifier.geometry.path_matrices((delta.shape[2], delta.shape[3]), size)
+            patterns[size] = path.to(delta.device).forward(delta)
+        return patterns[size]

@@ -1,0 +1,54 @@
+"""What `generate` can be asked for, and every default of it. No torch here: `--help` reads the defaults."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+LearnFrom = Literal["any", "one-video", "target-class", "random-class"]
+
+FITTED_SAMPLERS = ("segments", "dense:stride=1", "dense:stride=4", "rate:fps=8")  # beside the classifier's own
+HELD_OUT_SAMPLERS = ("uniform", "dense:stride=2", "random", "rate:fps=5")
+DEFAULT_STEPS = 600
+DEFAULT_TARGETED_STEPS = 1500  # one class for all videos takes longer; see docs/benchmarks.md
+FRAME_STORE_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """What `generate` was asked for.
+
+    The fields are the command's options and the keys of `settings` in run.json; `None` leaves a choice to the job.
+    """
+
+    videos: str
+    model: str
+    out: str
+    attack: str = "lsap"
+    norm: str = "linf"
+    epsilon: str = "8/255"
+    binding: str | None = None
+    target: str | None = None
+    only: str | None = None
+    learn_from: LearnFrom = "any"
+    pool: int | None = None
+    sampler: tuple[str, ...] = ()
+    through: tuple[str, ...] = ()
+    steps: int | None = None
+    time_budget: float | None = None
+    seeds: int = 1
+    matrix: bool = False
+    controls: bool = False
+    layer: str | None = None
+    batch: int = 4
+    micro_batch: int | None = None
+    precision: str = "fp32"
+    compiled: bool = False
+    memory: int = FRAME_STORE_BYTES
+    device: str = "auto"
+    seed: int = 0
+
+    @property
+    def step_limit(self) -> int | None:
+        """Learning steps; None: the time budget alone ends learning."""
+        if self.steps is not None or self.time_budget is not None:
+            return self.steps
+        return DEFAULT_STEPS if self.target is None else DEFAULT_TARGETED_STEPS

@@ -1,0 +1,156 @@
+"""Learning all variants of a `generate`, one after the other, within the time that is left."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lsap_cli.errors import LsapError
+from lsap_cli.learning.batch_planning import BatchSettings
+from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
+from lsap_cli.learning.perturbation_output import learning_record
+from lsap_cli.learning.problems import clean_predictions, learned_delta_size, make_problem
+from lsap_cli.learning.process_group import ProcessGroup
+from lsap_cli.learning.progress_verification import ProgressVerification
+from lsap_cli.learning.schedule import Schedule
+from lsap_cli.learning.time_budget import TimeBudget
+from lsap_cli.learning.variants import LearnedVariant, LearningRun, LearningVariant, make_variants
+from lsap_cli.learning.verification_samplers import verification_samplers
+from perturbations import Perturbation
+from perturbations.augment import Augmentation
+from perturbations.controls import CONTROLS
+from perturbations.learn import State
+from perturbations.problem import Problem
+
+NATIVE_SIZE_MARGIN = 1.5 * 3.0  # times that decoding into the store took, for frames at their own size
+VERIFICATION_MARGIN = 1.5  # times the expected duration of the final verification
+WRITING_SECONDS = 1.0
+
+
+def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: float) -> Iterator[LearnedVariant]:
+    """Learns one variant after the other.
+
+    Args:
+        learning: what they have in common.
+        budget: of the whole command; what is left of it is divided among the variants.
+        decode_seconds: that decoding all videos took.
+
+    Raises:
+        LsapError: if the attack refuses the problem, the time is over, or a saved state is damaged.
+    """
+    settings, task, run = learning.settings, learning.task, learning.run
+    variants = make_variants(task, settings)
+    clean = clean_predictions(task.classifier, learning.videos.fit, settings.seed, settings.batch)
+    schedule: Schedule | None = None
+    for number, variant in enumerate(variants):
+        single = len(variants) == 1
+        log = LearningLog(run, run.folder / _state_name(number), None if single else variant.name)
+        with BatchSource(batch_settings(learning, variant, clean)) as source:
+            problem = variant_problem(learning, source)
+            verification = _progress_verification(learning, problem)
+            if schedule is None:
+                seconds_per_clip = 0.0 if verification is None else verification.seconds_per_clip
+                final_seconds = _final_verification_seconds(learning, len(variants), decode_seconds, seconds_per_clip)
+                schedule = _schedule(learning, budget, final_seconds, len(variants))
+            state = _starting_state(learning, problem, log.state_path)
+            name = "learning" if single else f"learning {variant.name} ({number + 1} of {len(variants)})"
+            run.event("stage", name=name, steps=schedule.steps, seconds=schedule.seconds)
+            try:
+                diagnostics = run_learning(problem, task.attack, state, schedule, verification, log)
+            except ValueError as error:
+                raise LsapError(f"--attack {settings.attack}: {error}") from None
+        record = learning_record(learning, variant, state.steps)
+        perturbation = Perturbation(state.delta.cpu(), task.binding, task.budget, record)
+        yield LearnedVariant(variant, perturbation, state.steps, state.seconds, diagnostics)
+
+
+def batch_settings(learning: LearningRun, variant: LearningVariant, clean: Tensor) -> BatchSettings:
+    """How a variant's batches are drawn; `clean` (videos, 2) are the predictions of `clean_predictions`."""
+    settings, task = learning.settings, learning.task
+    classifier = task.classifier
+    return BatchSettings(
+        videos=learning.videos.fit,
+        clean_predictions=clean,
+        samplers=list(variant.fitted.values()),
+        frames=classifier.frames,
+        geometry=classifier.geometry,
+        binding=task.binding,
+        delta_size=learned_delta_size(classifier.geometry),
+        augmentation=None if settings.learn_from == "one-video" else Augmentation(),
+        clips=settings.batch,
+        seed=variant.seed,
+        device=task.device,
+        defenses=(None, *task.through.values()),
+        pool=settings.pool,
+        process=(learning.group.number, learning.group.processes),
+    )
+
+
+def variant_problem(learning: LearningRun, source: BatchSource) -> Problem:
+    """What the attack solves on a variant's batches."""
+    settings, task = learning.settings, learning.task
+    micro_batch = settings.micro_batch or settings.batch
+    return make_problem(source, task.network, task.objective, task.budget, micro_batch, learning.run, learning.group)
+
+
+def _progress_verification(learning: LearningRun, problem: Problem) -> ProgressVerification | None:
+    """In the first process only."""
+    if not learning.group.is_first:
+        return None
+    task, settings = learning.task, learning.settings
+    samplers = list(task.held_out.values())
+    return ProgressVerification(
+        task.classifier, task.network, learning.videos.verify, samplers, problem, settings.seed, settings.batch
+    )
+
+
+def _final_verification_seconds(
+    learning: LearningRun, variants: int, decode_seconds: float, seconds_per_clip: float
+) -> float:
+    """How long the verification after learning is expected to take, margins included."""
+    task, videos = learning.task, learning.videos
+    share = len(videos.verify) / (len(videos.fit) + len(videos.verify))
+    decoding = NATIVE_SIZE_MARGIN * share * decode_seconds
+    sources = 1 + variants + (len(CONTROLS) if learning.settings.controls else 1)
+    samplers = len(verification_samplers(task, videos.same_video))
+    clips = sources * (1 + len(task.through)) * len(videos.verify) * samplers
+    return decoding + VERIFICATION_MARGIN * clips * seconds_per_clip + WRITING_SECONDS
+
+
+def _schedule(learning: LearningRun, budget: TimeBudget, final_seconds: float, variants: int) -> Schedule:
+    """Steps as asked for; of a time budget, what is left after set-up and before the final verification.
+
+    Several processes take what the first one, which alone verifies, has left.
+    """
+    steps = learning.settings.step_limit
+    if budget.seconds is None:
+        return Schedule(steps)
+    loading = budget.elapsed_seconds
+    left = _of_first(budget.seconds - loading - final_seconds, learning.group)
+    if left < 1:
+        raise LsapError(
+            f"--time-budget {budget.seconds:g}s is over before learning can start (loading took {loading:.0f}s); "
+            "use a longer one, or fewer videos"
+        )
+    return Schedule(steps, left / variants)
+
+
+def _of_first(seconds: float, group: ProcessGroup) -> float:
+    return float(group.total(torch.tensor(seconds if group.is_first else 0.0, dtype=torch.float64)))
+
+
+def _starting_state(learning: LearningRun, problem: Problem, path: Path) -> State:
+    try:
+        state = learning.group.from_first(load_or_start_state(path, problem.shape, learning.resume))
+    except ValueError as error:
+        raise LsapError(f"--resume: {error}", 1) from None
+    if learning.resume and state.steps:
+        learning.run.event("resumed", step=state.steps, seconds=round(state.seconds, 1))
+    state.move(learning.task.device)
+    return state
+
+
+def _state_name(number: int) -> str:
+    return "state.safetensors" if number == 0 else f"state-{number}.safetensors"

@@ -1,0 +1,83 @@
+"""The perturbations that one `generate` learns: the one it was asked for, and those it is compared with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsap_cli.learning.learning_loop import LearningDiagnostics
+from lsap_cli.learning.process_group import ProcessGroup
+from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.learning.task import LearningTask
+from lsap_cli.learning.training_videos import TrainingVideos
+from lsap_cli.runs import Run
+from perturbations import Perturbation
+from perturbations.samplers import Sampler
+
+PERTURBED = "perturbed"  # the perturbation that was asked for, in rows and events
+
+
+@dataclass(frozen=True)
+class LearningVariant:
+    """One of the perturbations that a command learns.
+
+    Attributes:
+        name: in rows, events and file names.
+        seed: of everything that is drawn.
+        fitted: samplers that it is learned through, by spec.
+    """
+
+    name: str
+    seed: int
+    fitted: dict[str, Sampler]
+
+    def path(self, out: Path, folder: Path) -> Path:
+        """Where it is written: the one that was asked for to `out`, more seeds beside it, the rest into the run folder."""
+        if self.name == PERTURBED:
+            return out
+        if self.name.startswith(PERTURBED):
+            return out.with_name(f"{out.stem}-seed{self.seed}{out.suffix}")
+        return folder / f"{self.name.replace(' ', '-').replace(':', '-')}.safetensors"
+
+
+@dataclass(frozen=True)
+class LearningRun:
+    """What holds for all variants that one command learns.
+
+    Attributes:
+        settings: as the user gave them.
+        task: the objects that they name.
+        videos: decoded and split.
+        group: the processes that learn together.
+        run: gets events and states.
+        resume: whether to go on from the states in the run's folder.
+    """
+
+    settings: GenerateSettings
+    task: LearningTask
+    videos: TrainingVideos
+    group: ProcessGroup
+    run: Run
+    resume: bool
+
+
+@dataclass(frozen=True)
+class LearnedVariant:
+    """A variant's perturbation, and how learning went."""
+
+    variant: LearningVariant
+    perturbation: Perturbation
+    steps: int
+    seconds: float
+    diagnostics: LearningDiagnostics
+
+
+def make_variants(task: LearningTask, settings: GenerateSettings) -> list[LearningVariant]:
+    """The perturbation that was asked for first, then more seeds, then one for each sampler alone."""
+    variants = [LearningVariant(PERTURBED, settings.seed, task.fitted)]
+    for seed in range(settings.seed + 1, settings.seed + settings.seeds):
+        variants.append(LearningVariant(f"{PERTURBED} seed {seed}", seed, task.fitted))
+    if settings.matrix:
+        variants += [
+            LearningVariant(f"fitted to {spec}", settings.seed, {spec: sampler})
+            for spec, sampler in task.fitted.items()
+        ]
+    return variants
