@@ -21,7 +21,6 @@ import torch
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
-from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.evaluation.verification import make_verification, verify_perturbations
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
@@ -33,6 +32,7 @@ from lsap_cli.learning.task import make_learning_task
 from lsap_cli.learning.training_videos import load_training_videos
 from lsap_cli.learning.variant_learning import batch_settings, variant_problem
 from lsap_cli.learning.variants import LearningRun, LearningVariant
+from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_samplers
@@ -123,20 +123,20 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
         samplers = build_samplers(("segments", *HELD_OUT_SAMPLERS))
         protocol = EvaluationProtocol(task.classifier, samplers, 1, 0, task.device, options.batch)
         records = verify_perturbations(Evaluation(protocol, run, []), learned, {}, test, ["noise"])
-        judged = make_verification(records, task.classifier.labels, task.target, None)
+        judged = make_verification(records, task.target, None)
     key = "fooling_rate" if options.target is None else "success_rate"
     made = []
     for name, about in {"noise": {"attack": "noise", "norm": norm, "epsilon": epsilon}, **facts}.items():
-        rates = {row["sampler"]: row[key] for row in judged.rows if row["attack"] == name}
-        count, of = sum(one["count"] for one in rates.values()), sum(one["of"] for one in rates.values())
+        rates = {row.sampler: getattr(row, key) for row in judged.rows if row.attack == name}
+        count, of = sum(one.count for one in rates.values()), sum(one.of for one in rates.values())
         mean = rate_of(round(count / len(rates)), of // len(rates))
         made.append(
             about
             | {
                 key: count / of,
                 "videos": judged.videos,
-                "interval": mean and [mean["low"], mean["high"]],
-                "by_sampler": {spec: [one["count"], one["of"]] for spec, one in rates.items()},
+                "interval": mean and [mean.low, mean.high],
+                "by_sampler": {spec: [one.count, one.of] for spec, one in rates.items()},
             }
         )
         print(made[-1], flush=True)

@@ -96,6 +96,8 @@ def command(
         return
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
+    from msgspec import to_builtins
+
     from lsap_cli.jobs.defend import defend
     from lsap_cli.jobs.defend_settings import DefendSettings
     from lsap_cli.reports.html import write_report
@@ -119,7 +121,7 @@ def command(
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
-        results = defend(settings, work, resume)
+        results = to_builtins(defend(settings, work, resume))
     report = write_report(work.folder)
     ladders = [make(results) for make in (ladder_table, detector_ladder_table)]
     tables = [results_table(results)] + [table for table in ladders if table is not None]

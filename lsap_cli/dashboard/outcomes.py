@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lsap_cli.evaluation.rates import mcnemar
 from lsap_cli.reports.rows import NO_ATTACK, NOISE, Rate, Rows, printable
+from lsap_cli.results.rates import mcnemar
 from lsap_cli.runs.following import Tail
 from lsap_cli.runs.reading import RECORDS_FILE
 

@@ -1,21 +1,15 @@
 """Intervals by resampling whole recordings: videos that were cut from one recording are no independent evidence."""
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsap_cli.results.rates import Estimate
+
 REPEATS = 2000
 SEED = 20  # fixed, so that a table can be computed again from its records
-
-
-class Estimate(TypedDict):
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def mean_by_recording(values: Sequence[float], recordings: Sequence[str]) -> Estimate | None:
@@ -43,11 +37,11 @@ def weights_by_recording(recordings: Sequence[str]) -> NDArray[np.int64]:
     return _draws(int(numbers.max()) + 1)[:, numbers]
 
 
-def estimate(value: float, drawn: NDArray[np.floating[Any]]) -> Estimate:
-    """A figure with the percentile interval of what it was in the drawn sets; where there was none, they have no say."""
+def estimate(value: float, drawn: NDArray[np.floating[Any]]) -> Estimate:  # of any float type
+    """A figure with the percentile interval of its values in the drawn sets; sets without a value are left out."""
     finite = drawn[np.isfinite(drawn)]
     low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (value, value)
-    return {"value": value, "low": float(low), "high": float(high)}
+    return Estimate(value=value, low=float(low), high=float(high))
 
 
 def _numbers(recordings: Sequence[str]) -> NDArray[np.int64]:

@@ -1,10 +1,8 @@
 """Certificates of randomized smoothing on videos: how many are certainly right within a perturbation's budget."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,13 +10,15 @@ from torch import Tensor
 from defenses.certify import Certificate, Smoothing
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
-from lsap_cli.evaluation.rates import rate
+from lsap_cli.results.files import encode_line
+from lsap_cli.results.rates import rate
+from lsap_cli.results.robustness import CertificateRow, CertifiedVideo
 from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations.seeds import seeded
 
 
 @dataclass(frozen=True)
-class Certified:
+class CertifiedClip:
     """What is certain about a clean video's first clip, with the first sampler."""
 
     smoothing: str
@@ -27,24 +27,24 @@ class Certified:
     certificate: Certificate
     most: float  # radius that could have been certified at all
 
-    def as_json(self, names: Sequence[str]) -> dict[str, Any]:
-        """A line of certificates.jsonl."""
+    def line(self, names: Sequence[str]) -> CertifiedVideo:
+        """The line of certificates.jsonl."""
         found = self.certificate
-        return {
-            "smoothing": self.smoothing,
-            "video": self.video,
-            "label": names[self.labels[0]] if self.labels else None,
-            "also_accepted": [names[label] for label in self.labels[1:]],
-            "prediction": None if found.label is None else names[found.label],
-            "radius": found.radius,
-            "lower": found.lower,
-            "needed": found.needed,
-        }
+        return CertifiedVideo(
+            smoothing=self.smoothing,
+            video=self.video,
+            label=names[self.labels[0]] if self.labels else None,
+            also_accepted=tuple(names[label] for label in self.labels[1:]),
+            prediction=None if found.label is None else names[found.label],
+            radius=found.radius,
+            lower=found.lower,
+            needed=found.needed,
+        )
 
 
 def certify(
     evaluation: Evaluation, smoothings: Mapping[str, Smoothing], videos: Sequence[Video], epsilon: float
-) -> list[dict[str, Any]]:
+) -> list[CertificateRow]:
     """Certificates of randomized smoothing for clean videos; they are written to certificates.jsonl.
 
     Args:
@@ -63,19 +63,19 @@ def certify(
         return []
     run, names = evaluation.run, evaluation.protocol.classifier.labels
     run.event("stage", name="certifying", videos=len(videos), smoothings=list(smoothings))
-    certified: list[Certified] = []
-    with (run.folder / "certificates.jsonl").open("w", encoding="utf-8") as lines:
+    certified: list[CertifiedClip] = []
+    with (run.folder / "certificates.jsonl").open("wb") as lines:
         for video in videos:
             mine = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
             certified += mine
-            lines.writelines(json.dumps(one.as_json(names)) + "\n" for one in mine)
+            lines.writelines(encode_line(one.line(names)) for one in mine)
             run.event("video", path=video.name)
     return certificate_rows(certified)
 
 
 def certify_video(
     protocol: EvaluationProtocol, smoothings: Mapping[str, Smoothing], video: Video, epsilon: float
-) -> Iterator[Certified]:
+) -> Iterator[CertifiedClip]:
     """Certificates of one clean video, against a budget of epsilon in [0, 1] pixel units.
 
     Raises:
@@ -95,29 +95,29 @@ def certify_video(
     for spec, smoothing in smoothings.items():
         generator = seeded(protocol.seed, spec, video.name)
         certificate = smoothing.certify(classify, clip, epsilon, generator, protocol.batch)
-        yield Certified(spec, video.name, video.labels, certificate, smoothing.largest_radius())
+        yield CertifiedClip(spec, video.name, video.labels, certificate, smoothing.largest_radius())
 
 
-def certificate_rows(certified: Sequence[Certified]) -> list[dict[str, Any]]:
+def certificate_rows(certified: Sequence[CertifiedClip]) -> list[CertificateRow]:
     """One row for each smoothing; it is vacuous where even noisy copies that all agree could not cover the budget."""
     rows = []
     for spec in dict.fromkeys(one.smoothing for one in certified):
         mine = [one for one in certified if one.smoothing == spec]
-        labelled = [one for one in mine if one.labels]
+        labeled = [one for one in mine if one.labels]
         needed, most = mine[0].certificate.needed, mine[0].most
         rows.append(
-            {
-                "smoothing": spec,
-                "videos": len(mine),
-                "abstained": rate([one.certificate.label is None for one in mine]),
-                "smoothed_accuracy": rate([one.certificate.label in one.labels for one in labelled]),
-                "certified_accuracy": rate(
-                    [one.certificate.label in one.labels and one.certificate.covers for one in labelled]
+            CertificateRow(
+                smoothing=spec,
+                videos=len(mine),
+                abstained=rate([one.certificate.label is None for one in mine]),
+                smoothed_accuracy=rate([one.certificate.label in one.labels for one in labeled]),
+                certified_accuracy=rate(
+                    [one.certificate.label in one.labels and one.certificate.covers for one in labeled]
                 ),
-                "needed_radius": needed,
-                "median_radius": median(one.certificate.radius for one in mine),
-                "largest_radius": most,
-                "vacuous": most < needed,
-            }
+                needed_radius=needed,
+                median_radius=median(one.certificate.radius for one in mine),
+                largest_radius=most,
+                vacuous=most < needed,
+            )
         )
     return rows

@@ -1,15 +1,15 @@
 """Natural robustness: mean accuracy under corruptions, and what share of the clean accuracy that is."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from defenses import Defense
 from defenses.corruptions import CORRUPTIONS
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
-from lsap_cli.evaluation.rates import rate
-from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record
+from lsap_cli.results.rates import rate
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, Record
+from lsap_cli.results.robustness import NaturalRobustness
 from lsap_cli.video.changes import Changes
 
 
@@ -29,7 +29,7 @@ def name_of(kind: str, severity: int | str) -> str:
 
 def natural_robustness(
     records: Sequence[Record], sampler: str, changes: Mapping[str, Changes]
-) -> dict[str, Any] | None:
+) -> NaturalRobustness | None:
     """The mPC and rPC of Mini Kinetics-C (Yi et al., NeurIPS 2021) and what they are made of.
 
     mPC is the mean accuracy over kinds and severities; rPC is mPC / clean accuracy. Intervals are the bootstrap's over
@@ -41,9 +41,9 @@ def natural_robustness(
         changes: what each corruption did to the frames, by its name.
 
     Returns:
-        `clean` (a rate), `kinds` (five rates each), `l2_rms` (of their changes), `mpc`, `rpc`; None without labelled videos.
+        Without `equal_norm`; None without labeled videos.
     """
-    mine = [one for one in records if one.sampler == sampler and one.attack == NO_ATTACK and one.labels]
+    mine = [one for one in records if one.sampler == sampler and one.attack == NO_ATTACK and one.correct is not None]
     clean = [one for one in mine if one.defense == NO_DEFENSE]
     if not clean:
         return None
@@ -61,16 +61,16 @@ def natural_robustness(
     mpc, accuracy = float(matrix.mean()), float(undisturbed.mean())
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = drawn / drawn_clean
-    return {
-        "clean": rate([bool(one) for one in undisturbed]),
-        "kinds": {kind: [rate(list(cell.values())) for cell in cells] for kind, cells in kinds.items()},
-        "l2_rms": {
-            kind: [changes[name_of(kind, severity)].l2_rms for severity in range(1, len(cells) + 1)]
+    return NaturalRobustness(
+        clean=rate([bool(one) for one in undisturbed]),
+        kinds={kind: tuple(rate(list(cell.values())) for cell in cells) for kind, cells in kinds.items()},
+        l2_rms={
+            kind: tuple(changes[name_of(kind, severity)].l2_rms for severity in range(1, len(cells) + 1))
             for kind, cells in kinds.items()
         },
-        "mpc": estimate(mpc, drawn),
-        "rpc": estimate(mpc / accuracy, relative) if accuracy else None,
-    }
+        mpc=estimate(mpc, drawn),
+        rpc=estimate(mpc / accuracy, relative) if accuracy else None,
+    )
 
 
 def _by_name(records: Sequence[Record]) -> dict[str, dict[str, bool]]:

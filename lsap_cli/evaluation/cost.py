@@ -3,8 +3,10 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lsap_cli.results.documents import CostByPart, JudgingCost
 
 Part = Literal["decode", "transform", "network", "all"]
 
@@ -29,21 +31,21 @@ class Cost:
             ):
                 totals[part] = totals.get(part, 0.0) + passed
 
-    def add_earlier(self, before: Mapping[str, Mapping[str, float]]) -> None:
-        """Adds the cost of an earlier part of the run, as `asdict` gives it."""
+    def add_earlier(self, before: "Cost") -> None:
+        """Adds the cost of an earlier part of the run."""
         for totals, earlier in (
-            (self.seconds, before["seconds"]),
-            (self.processor_seconds, before["processor_seconds"]),
+            (self.seconds, before.seconds),
+            (self.processor_seconds, before.processor_seconds),
         ):
             for part, passed in earlier.items():
                 totals[part] = totals.get(part, 0.0) + passed
 
-    def as_json(self) -> dict[str, Any]:
-        """For results.json, with the rest: what is none of the parts."""
-        return {kind: _with_rest(totals) for kind, totals in asdict(self).items()}
+    def result(self) -> JudgingCost:
+        """For results.json, with the rest: the time that is in none of the parts."""
+        return JudgingCost(seconds=_by_part(self.seconds), processor_seconds=_by_part(self.processor_seconds))
 
 
-def _with_rest(totals: Mapping[str, float]) -> dict[str, float]:
-    parts = {part: totals.get(part, 0.0) for part in ("decode", "transform", "network")}
-    whole = totals.get("all", 0.0)
-    return parts | {"rest": whole - sum(parts.values()), "all": whole}
+def _by_part(totals: Mapping[str, float]) -> CostByPart:
+    decode, transform, network, whole = (totals.get(part, 0.0) for part in ("decode", "transform", "network", "all"))
+    rest = whole - decode - transform - network
+    return CostByPart(decode=decode, transform=transform, network=network, rest=rest, all=whole)

@@ -1,10 +1,8 @@
 """Detectors on videos: every video's score under every perturbation source."""
 
-import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +15,11 @@ from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection_rows import detector_rows
 from lsap_cli.evaluation.frames import FloatCache, defended_levels
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
-from lsap_cli.evaluation.rows import NO_ATTACK
 from lsap_cli.evaluation.scores import DetectorScore
 from lsap_cli.evaluation.sources import PerturbationSource
+from lsap_cli.results.detectors import Detection, DetectorRow
+from lsap_cli.results.files import encode_line
+from lsap_cli.results.records import NO_ATTACK
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
 
 
@@ -32,7 +32,7 @@ class Detections:
         flagged: by detector, source and video, whether the score was above the threshold.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[DetectorRow] = field(default_factory=list)
     flagged: dict[tuple[str, str, str], bool] = field(default_factory=dict)
 
 
@@ -126,10 +126,10 @@ def detect(evaluation: Evaluation, matrix: DetectionMatrix, videos: Sequence[Vid
             run.event("video", path=video.name)
         finished.add(video.name)
     rows, flagged = detector_rows(scores, matrix.detectors, NO_ATTACK)
-    with (run.folder / "detections.jsonl").open("w", encoding="utf-8") as lines:
+    with (run.folder / "detections.jsonl").open("wb") as lines:
         for one in scores:
             alarm = flagged[one.detector, one.attack, one.video]
-            lines.write(json.dumps(one.as_json() | {"flagged": alarm}) + "\n")
+            lines.write(encode_line(_line(one, alarm)))
     return Detections(rows, flagged)
 
 
@@ -199,3 +199,15 @@ def _examine(
 def _score(evidence: _Evidence, score: Tensor, seconds: float) -> DetectorScore:
     video = evidence.video
     return DetectorScore(evidence.detector, evidence.source, video.name, video.group, float(score), seconds * 1000)
+
+
+def _line(score: DetectorScore, flagged: bool) -> Detection:
+    """A line of detections.jsonl."""
+    return Detection(
+        detector=score.detector,
+        attack=score.attack,
+        video=score.video,
+        recording=score.recording,
+        score=score.score,
+        flagged=flagged,
+    )

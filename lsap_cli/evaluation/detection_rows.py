@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,9 @@ from sklearn.metrics import auc, average_precision_score, roc_curve
 
 from defenses.detectors import Detector
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
-from lsap_cli.evaluation.rates import Rate, rate
 from lsap_cli.evaluation.scores import DetectorScore
+from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint, RocCurve
+from lsap_cli.results.rates import Estimate, Rate, rate
 
 FALSE_ALARMS = 0.05  # of the operating point
 SHOWN_FALSE_ALARMS = (0.01, 0.05)
@@ -21,7 +21,7 @@ FOLDS = 5
 
 def detector_rows(
     scores: Sequence[DetectorScore], detectors: Mapping[str, Detector], clean: str
-) -> tuple[list[dict[str, Any]], dict[tuple[str, str, str], bool]]:
+) -> tuple[list[DetectorRow], dict[tuple[str, str, str], bool]]:
     """One row for each detector and attack, clean videos against attacked ones; and which videos were flagged.
 
     Args:
@@ -32,7 +32,7 @@ def detector_rows(
     Returns:
         Rows of results.json, and by detector, attack and video whether the operating point's threshold was exceeded.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[DetectorRow] = []
     flagged: dict[tuple[str, str, str], bool] = {}
     for spec, detector in detectors.items():
         mine = [one for one in scores if one.detector == spec]
@@ -54,36 +54,32 @@ def _row(
     flagged: Mapping[tuple[str, str, str], bool],
     fixed_points: Mapping[str, float],
     thresholds: Mapping[str, float],
-) -> dict[str, Any]:
+) -> DetectorRow:
     truth = np.asarray([one.attack != clean for one in cell])
     values = np.asarray([one.score for one in cell])
     alarms = np.asarray([flagged[spec, one.attack, one.video] for one in cell])
     recordings = [one.recording for one in cell]
     drawn = Ranking.of(truth, values).figures(weights_by_recording(recordings))
     false_rates, true_rates, _ = roc_curve(truth, values, drop_intermediate=False)
-    return {
-        "detector": spec,
-        "attack": attack,
-        "clean_videos": int((~truth).sum()),
-        "attacked_videos": int(truth.sum()),
-        "auc": estimate(float(auc(false_rates, true_rates)), drawn["auc"]),
-        "average_precision": estimate(float(average_precision_score(truth, values)), drawn["average_precision"]),
-        "tpr_at_fpr": {
+    return DetectorRow(
+        detector=spec,
+        attack=attack,
+        clean_videos=int((~truth).sum()),
+        attacked_videos=int(truth.sum()),
+        auc=estimate(float(auc(false_rates, true_rates)), drawn["auc"]),
+        average_precision=estimate(float(average_precision_score(truth, values)), drawn["average_precision"]),
+        tpr_at_fpr={
             f"{limit:g}": estimate(float(true_rates[false_rates <= limit].max()), drawn[f"{limit:g}"])
             for limit in SHOWN_FALSE_ALARMS
         },
-        "operating_point": {
-            "false_alarms_wanted": FALSE_ALARMS,
-            "thresholds": sorted(set(thresholds.values())),
-            **_point(truth, alarms, recordings),
-        },
-        "fixed_points": [
-            {"name": name, "threshold": threshold, **_point(truth, values >= threshold, recordings)}
+        operating_point=_operating_point(ThresholdFigures.of(truth, alarms, recordings), thresholds),
+        fixed_points=tuple(
+            _fixed_point(name, threshold, ThresholdFigures.of(truth, values >= threshold, recordings))
             for name, threshold in fixed_points.items()
-        ],
-        "curve": {"false_positive_rate": false_rates.tolist(), "true_positive_rate": true_rates.tolist()},
-        "milliseconds_per_video": round(sum(one.milliseconds for one in cell) / len(cell), 2),
-    }
+        ),
+        curve=RocCurve(false_positive_rate=tuple(false_rates.tolist()), true_positive_rate=tuple(true_rates.tolist())),
+        milliseconds_per_video=round(sum(one.milliseconds for one in cell) / len(cell), 2),
+    )
 
 
 @dataclass(frozen=True)
@@ -136,17 +132,45 @@ class Ranking:
         return np.concatenate([np.zeros((len(weights), 1), dtype=np.int64), above], axis=1)
 
 
-def _point(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], recordings: Sequence[str]) -> dict[str, Any]:
-    """Rates of one threshold: recall is the true positive rate."""
-    recall: Rate | None = rate(alarms[truth].tolist())
-    once = np.ones((1, len(truth)), dtype=np.int64)
-    return {
-        "true_positive_rate": recall,
-        "false_positive_rate": rate(alarms[~truth].tolist()),
-        "precision": rate(truth[alarms].tolist()),
-        "recall": recall,
-        "f1": estimate(float(_f1(truth, alarms, once)[0]), _f1(truth, alarms, weights_by_recording(recordings))),
-    }
+@dataclass(frozen=True)
+class ThresholdFigures:
+    """Figures of a detector at one threshold; `recall` is the true positive rate."""
+
+    recall: Rate | None
+    false_positive_rate: Rate | None
+    precision: Rate | None
+    f1: Estimate
+
+    @classmethod
+    def of(cls, truth: NDArray[np.bool_], alarms: NDArray[np.bool_], recordings: Sequence[str]) -> "ThresholdFigures":
+        """From (n,) truths (is the video attacked?) and alarms (is it flagged?)."""
+        once = np.ones((1, len(truth)), dtype=np.int64)
+        f1 = estimate(float(_f1(truth, alarms, once)[0]), _f1(truth, alarms, weights_by_recording(recordings)))
+        return cls(rate(alarms[truth].tolist()), rate(alarms[~truth].tolist()), rate(truth[alarms].tolist()), f1)
+
+
+def _operating_point(figures: ThresholdFigures, thresholds: Mapping[str, float]) -> OperatingPoint:
+    return OperatingPoint(
+        false_alarms_wanted=FALSE_ALARMS,
+        thresholds=tuple(sorted(set(thresholds.values()))),
+        true_positive_rate=figures.recall,
+        false_positive_rate=figures.false_positive_rate,
+        precision=figures.precision,
+        recall=figures.recall,
+        f1=figures.f1,
+    )
+
+
+def _fixed_point(name: str, threshold: float, figures: ThresholdFigures) -> FixedPoint:
+    return FixedPoint(
+        name=name,
+        threshold=threshold,
+        true_positive_rate=figures.recall,
+        false_positive_rate=figures.false_positive_rate,
+        precision=figures.precision,
+        recall=figures.recall,
+        f1=figures.f1,
+    )
 
 
 def _f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], weights: NDArray[np.int64]) -> NDArray[np.float64]:

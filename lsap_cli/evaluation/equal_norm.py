@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Any
 
 import torch
 
@@ -14,8 +13,9 @@ from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
 from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_wanted
 from lsap_cli.evaluation.protocol import EvaluationProtocol
-from lsap_cli.evaluation.rates import rate
-from lsap_cli.evaluation.rows import Record
+from lsap_cli.results.rates import rate
+from lsap_cli.results.records import Record
+from lsap_cli.results.robustness import EqualCorruption
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import FrameReader
 
@@ -137,32 +137,27 @@ def _trial(kind: str, place: int) -> str:
     return f"{kind} {place}" if kind in UNSTEADY else kind
 
 
-def equal_norm(
-    records: Sequence[Record],
-    chosen: Mapping[str, Defense],
-    changes: Mapping[str, Changes],
-    wanted: float,
-    beside: Mapping[str, dict[str, Any] | None],
-) -> dict[str, Any]:
-    """The corruptions of equal norm, for results.json.
+def equal_corruptions(
+    records: Sequence[Record], chosen: Mapping[str, Defense], changes: Mapping[str, Changes], wanted: float
+) -> dict[str, EqualCorruption]:
+    """The corruptions of equal norm, by kind.
 
     Args:
-        records: of clean, labelled videos behind `equal_name` of each kind.
+        records: of clean, labeled videos behind `equal_name` of each kind.
         chosen: the corruption of each kind.
         changes: what each of them did, by `equal_name`.
         wanted: root mean square of the perturbation's change, in levels of 0-255.
-        beside: the perturbation and the noise control: `l2_rms` and `accuracy`.
     """
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, EqualCorruption] = {}
     for kind, defense in chosen.items():
         mine = [one for one in records if one.defense == equal_name(kind)]
         right = [bool(one.correct) for one in mine]
         norm = changes[equal_name(kind)].l2_rms
-        kinds[kind] = {
-            "setting": f"{SETTINGS[kind]}={getattr(defense, SETTINGS[kind]):g}",
-            "l2_rms": norm,
-            "reached": abs(norm - wanted) <= WITHIN * wanted,
-            "accuracy": rate(right),
-            "by_recording": mean_by_recording([float(one) for one in right], [one.recording for one in mine]),
-        }
-    return {"l2_rms": wanted, "within": WITHIN, **beside, "kinds": kinds}
+        kinds[kind] = EqualCorruption(
+            setting=f"{SETTINGS[kind]}={getattr(defense, SETTINGS[kind]):g}",
+            l2_rms=norm,
+            reached=abs(norm - wanted) <= WITHIN * wanted,
+            accuracy=rate(right),
+            by_recording=mean_by_recording([float(one) for one in right], [one.recording for one in mine]),
+        )
+    return kinds

@@ -1,25 +1,39 @@
 """The pass of an evaluation over all videos, written to the run folder video by video, so that it can be resumed."""
 
-import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, Measurements, judge_all
 from lsap_cli.evaluation.protocol import Evaluation
-from lsap_cli.evaluation.rows import Record, make_records
+from lsap_cli.evaluation.records import make_records
+from lsap_cli.results.files import encode_line, write_atomically
+from lsap_cli.results.records import Record
 from lsap_cli.runs import Run
-from lsap_cli.runs.run import write_atomically
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import UnreadableVideo
 
 SLOW_SECONDS = 2.0  # the interval of progress events within one video
-PROGRESS = ".progress.jsonl"  # a line for each finished video: the measurements up to it
+PROGRESS = ".progress.jsonl"  # `FinishedVideo`, a line each
+
+
+Line = TypeVar("Line")
+
+
+class FinishedVideo(msgspec.Struct, frozen=True):
+    """A video whose records are written, and the measurements of all videos up to it."""
+
+    video: str
+    changes: dict[str, Changes]
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -47,12 +61,12 @@ def judge_videos(
     """
     run, names = evaluation.run, evaluation.protocol.classifier.labels
     path, measurements = run.folder / file, Measurements()
-    records = _judged_before(path, measurements, names) if evaluation.resume else []
+    records = _judged_before(path, measurements) if evaluation.resume else []
     done = {record.video for record in records}
-    write_atomically(path, "".join(_line(record, names) for record in records))
+    write_atomically(path, b"".join(map(encode_line, records)))
     pace = _ProgressEvents(run)
     judge = MatrixJudge(evaluation.protocol, matrix, pace.video_progressed, measurements)
-    with path.open("a", encoding="utf-8") as lines, _progress(path).open("a", encoding="utf-8") as finished:
+    with path.open("ab") as lines, _progress(path).open("ab") as finished:
         for video, outcome in judge_all(judge, videos, done):
             pace.next_video()
             if isinstance(outcome, UnreadableVideo):
@@ -60,13 +74,12 @@ def judge_videos(
                     raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
                 skip(run, evaluation.skipped, video, outcome)
                 continue
-            mine = make_records(video, outcome)
+            mine = make_records(video, outcome, names)
             records += mine
-            lines.writelines(_line(record, names) for record in mine)
+            lines.writelines(map(encode_line, mine))
             lines.flush()
-            changes = {name: astuple(one) for name, one in measurements.changes.items()}
-            entry = {"video": video.name, "changes": changes, "cost": asdict(measurements.cost)}
-            finished.write(json.dumps(entry) + "\n")
+            entry = FinishedVideo(video.name, measurements.changes, measurements.cost)
+            finished.write(msgspec.json.encode(entry) + b"\n")
             finished.flush()
             run.event("video", path=video.name, judged=len(mine))
     order = {video.name: number for number, video in enumerate(videos)}
@@ -101,45 +114,24 @@ def _progress(path: Path) -> Path:
     return path.with_suffix(PROGRESS)
 
 
-def _line(record: Record, names: Sequence[str]) -> str:
-    return json.dumps(record.as_json(names)) + "\n"
-
-
-def _judged_before(path: Path, measurements: Measurements, names: Sequence[str]) -> list[Record]:
+def _judged_before(path: Path, measurements: Measurements) -> list[Record]:
     """Records of the finished videos; puts the measurements up to them back."""
-    entries = _whole_lines(_progress(path))
+    entries = _whole_lines(_progress(path), FinishedVideo)
     if not entries:
         return []
-    for name, counts in entries[-1]["changes"].items():
-        measurements.changes[name] = Changes(*counts)
-    measurements.cost.add_earlier(entries[-1]["cost"])
-    done = {one["video"] for one in entries}
-    numbers = {name: number for number, name in reversed(list(enumerate(names)))}
-    return [_record(one, numbers) for one in _whole_lines(path) if one["video"] in done]
+    measurements.changes |= entries[-1].changes
+    measurements.cost.add_earlier(entries[-1].cost)
+    done = {one.video for one in entries}
+    return [record for record in _whole_lines(path, Record) if record.video in done]
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
+def _whole_lines(path: Path, kind: type[Line]) -> list[Line]:
     """The lines of a file that are complete; a killed process can leave half of one behind."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
+    content = path.read_bytes()
+    decoder = msgspec.json.Decoder(kind)
     try:
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-    except ValueError:
+        return [decoder.decode(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+    except msgspec.MsgspecError:
         raise LsapError(f"--resume: {path} is damaged; start a new run with another --run", 1) from None
-
-
-def _record(line: Mapping[str, Any], numbers: Mapping[str, int]) -> Record:
-    labels = ([line["label"]] if line["label"] is not None else []) + line["also_accepted"]
-    return Record(
-        line["video"],
-        tuple(numbers[label] for label in labels),
-        line["attack"],
-        line["defense"],
-        line["sampler"],
-        numbers[line["prediction"]],
-        numbers[line["clean_prediction"]],
-        line["milliseconds"],
-        line["recording"],
-        tuple(numbers[one] for one in line["draws"] or ()),
-    )

@@ -1,12 +1,20 @@
 """A detector's score of one video."""
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
 class DetectorScore:
-    """One video under one perturbation source."""
+    """One video under one perturbation source.
+
+    Attributes:
+        detector: its spec.
+        attack: name of the perturbation source.
+        video: its name.
+        recording: that the video was cut from.
+        score: the higher, the more it looks perturbed.
+        milliseconds: that the detector took.
+    """
 
     detector: str
     attack: str
@@ -14,13 +22,3 @@ class DetectorScore:
     recording: str
     score: float
     milliseconds: float
-
-    def as_json(self) -> dict[str, Any]:
-        """A line of detections.jsonl."""
-        return {
-            "detector": self.detector,
-            "attack": self.attack,
-            "video": self.video,
-            "recording": self.recording,
-            "score": self.score,
-        }

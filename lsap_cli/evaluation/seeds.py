@@ -9,16 +9,18 @@ import torch
 
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.bootstrap import mean_by_recording
-from lsap_cli.evaluation.rates import rate
-from lsap_cli.evaluation.rows import Record
+from lsap_cli.evaluation.records import hits_target
+from lsap_cli.results.rates import rate
+from lsap_cli.results.records import Record
+from lsap_cli.results.spread import RateOverSeeds, SeedSpread
 from lsap_cli.specs import load_perturbation
 from perturbations import Perturbation
 
 Outcome = Callable[[Record], bool | None]
-"""Whether a record counts for a rate; None: it has no say."""
+"""Whether a record counts for a rate; None: it is left out."""
 
 
-def spread_over_seeds(records: Sequence[Record], attacks: Sequence[str], target: int | None) -> list[dict[str, Any]]:
+def spread_over_seeds(records: Sequence[Record], attacks: Sequence[str], target: int | None) -> list[SeedSpread]:
     """For each defense and sampler, how rates differ between perturbations, and how between videos.
 
     The two are never pooled: clips of one video under several perturbations are no further videos. The mean over
@@ -35,18 +37,18 @@ def spread_over_seeds(records: Sequence[Record], attacks: Sequence[str], target:
         if one.attack in attacks:
             cells.setdefault((one.defense, one.sampler), {}).setdefault(one.attack, []).append(one)
     return [
-        {
-            "defense": defense,
-            "sampler": sampler,
-            "accuracy": _spread(cell, attacks, _is_right),
-            "fooling_rate": _spread(cell, attacks, _is_changed),
-            "success_rate": None if target is None else _spread(cell, attacks, _is_target(target)),
-        }
+        SeedSpread(
+            defense=defense,
+            sampler=sampler,
+            accuracy=_spread(cell, attacks, lambda record: record.correct),
+            fooling_rate=_spread(cell, attacks, lambda record: record.changed),
+            success_rate=None if target is None else _spread(cell, attacks, lambda record: hits_target(record, target)),
+        )
         for (defense, sampler), cell in cells.items()
     ]
 
 
-def _spread(cell: dict[str, list[Record]], attacks: Sequence[str], outcome: Outcome) -> dict[str, Any] | None:
+def _spread(cell: dict[str, list[Record]], attacks: Sequence[str], outcome: Outcome) -> RateOverSeeds | None:
     """None where no video has a say."""
     counted: dict[str, dict[str, bool]] = {name: {} for name in attacks}  # by perturbation and video
     recordings: dict[str, str] = {}
@@ -59,33 +61,14 @@ def _spread(cell: dict[str, list[Record]], attacks: Sequence[str], outcome: Outc
     if not recordings:
         return None
     rates = {name: rate(list(mine.values())) for name, mine in counted.items()}
-    values = [one["value"] for one in rates.values() if one]
+    values = [one.value for one in rates.values() if one]
     shares = [mean(counted[name][video] for name in attacks) for video in recordings]
-    return {
-        "rates": rates,
-        "mean": mean(values),
-        "standard_deviation": stdev(values),
-        "over_videos": mean_by_recording(shares, list(recordings.values())),
-    }
-
-
-def _is_right(record: Record) -> bool | None:
-    return record.correct
-
-
-def _is_changed(record: Record) -> bool | None:
-    return record.prediction != record.clean_prediction
-
-
-def _is_target(target: int) -> Outcome:
-    """As in the rows: videos that are of the target class, or are taken for it already, have no say."""
-
-    def outcome(record: Record) -> bool | None:
-        if target in record.labels or record.clean_prediction == target:
-            return None
-        return record.prediction == target
-
-    return outcome
+    return RateOverSeeds(
+        rates=rates,
+        mean=mean(values),
+        standard_deviation=stdev(values),
+        over_videos=mean_by_recording(shares, list(recordings.values())),
+    )
 
 
 def load_seeds(

@@ -3,16 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
-from typing import Any
 
 from defenses import Defense
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import Evaluation
-from lsap_cli.evaluation.rates import Rate, mcnemar, rate_of
-from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, Record, make_records, make_rows
+from lsap_cli.evaluation.records import make_records
+from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.results.rates import Rate, mcnemar, rate_of
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
+from lsap_cli.results.rows import Row
+from lsap_cli.results.spread import GeneratedSeeds
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
 from perturbations.controls import CONTROLS
@@ -26,7 +29,7 @@ SIGNIFICANCE = 0.05  # of perturbed against noise
 class Verification:
     """Rows for perturbations, and how many videos they are of."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     records: list[Record]
     videos: int
 
@@ -65,49 +68,36 @@ def verify_perturbations(
             if isinstance(outcome, UnreadableVideo):
                 skip(run, evaluation.skipped, video, outcome)
             else:
-                records += make_records(video, outcome)
+                records += make_records(video, outcome, protocol.classifier.labels)
     return records
 
 
-def make_verification(
-    records: Sequence[Record], labels: Sequence[str], target: int | None, source: int | None
-) -> Verification:
+def make_verification(records: Sequence[Record], target: int | None, source: int | None) -> Verification:
     """The records with their rows.
 
     Args:
         records: of all videos.
-        labels: the classes.
         target: class of a targeted attack.
         source: class that a discriminative attack is about.
     """
-    rows = make_rows(records, labels, target, source)
+    rows = make_rows(records, target, source)
     return Verification(rows, list(records), len({record.video for record in records}))
 
 
-def sampler_row(rows: Sequence[dict[str, Any]], attack: str, fitted: Sequence[str], targeted: bool) -> dict[str, Any]:
-    """One row of the sampler matrix: a perturbation that was fitted through some samplers, judged through all.
+def pooled(rows: Sequence[Row], attack: str, targeted: bool = False) -> Rate | None:
+    """One attack's rate over all samplers, without a defense: clips counted together.
 
-    Returns:
-        `fit`: specs; `rates`: by evaluation sampler; `gap`: the best rate over fitted samplers minus the worst over the
-        others (None without others).
+    Args:
+        rows: of the verification.
+        attack: its name in the rows.
+        targeted: whether success is counted, not fooling.
     """
-    key = "success_rate" if targeted else "fooling_rate"
-    rates: dict[str, Rate] = {
-        row["sampler"]: row[key] for row in rows if (row["attack"], row["defense"]) == (attack, NO_DEFENSE) and row[key]
-    }
-    seen = [rate["value"] for spec, rate in rates.items() if spec in fitted]
-    unseen = [rate["value"] for spec, rate in rates.items() if spec not in fitted]
-    gap = max(seen) - min(unseen) if seen and unseen else None
-    return {"attack": attack, "fit": list(fitted), "rates": rates, "gap": gap}
+    mine = [row for row in rows if (row.attack, row.defense) == (attack, NO_DEFENSE)]
+    rates = [rate for row in mine if (rate := row.success_rate if targeted else row.fooling_rate)]
+    return rate_of(sum(rate.count for rate in rates), sum(rate.of for rate in rates))
 
 
-def pooled(rows: Sequence[dict[str, Any]], attack: str, key: str = "fooling_rate") -> Rate | None:
-    """One attack's rate over all samplers, without a defense: clips counted together."""
-    rates = [row[key] for row in rows if (row["attack"], row["defense"]) == (attack, NO_DEFENSE) and row[key]]
-    return rate_of(sum(rate["count"] for rate in rates), sum(rate["of"] for rate in rates))
-
-
-def seed_rates(rows: Sequence[dict[str, Any]], names: Mapping[int, str], targeted: bool) -> dict[str, Any]:
+def seed_rates(rows: Sequence[Row], names: Mapping[int, str], targeted: bool) -> GeneratedSeeds:
     """Rates of perturbations that differ in their seed alone, and their spread.
 
     Args:
@@ -115,14 +105,13 @@ def seed_rates(rows: Sequence[dict[str, Any]], names: Mapping[int, str], targete
         names: of the perturbations in the rows, by seed.
         targeted: whether success is counted, not fooling.
     """
-    key = "success_rate" if targeted else "fooling_rate"
-    rates = {str(seed): pooled(rows, name, key) for seed, name in names.items()}
-    values = [rate["value"] for rate in rates.values() if rate]
-    return {
-        "rates": rates,
-        "mean": mean(values) if values else None,
-        "standard_deviation": stdev(values) if len(values) > 1 else None,
-    }
+    rates = {str(seed): pooled(rows, name, targeted) for seed, name in names.items()}
+    values = [rate.value for rate in rates.values() if rate]
+    return GeneratedSeeds(
+        rates=rates,
+        mean=mean(values) if values else None,
+        standard_deviation=stdev(values) if len(values) > 1 else None,
+    )
 
 
 def verification_warnings(verification: Verification, attack: str, targeted: bool) -> Iterator[str]:
@@ -141,34 +130,34 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
                 f"one label, {label}, is what {count} of {of} fooled clips get: a detector of that label finds them, and "
                 "videos that show it are not fooled"
             )
-    changed, by_noise = _changed(verification, attack), _changed(verification, "noise")
+    changed, by_noise = _changed(verification, attack), _changed(verification, NOISE)
     if changed and len(changed) == len(by_noise):
         p = mcnemar(by_noise, changed)
         if sum(changed) <= sum(by_noise) or p is None or p > SIGNIFICANCE:
-            rate, noise_rate = pooled(verification.rows, attack), pooled(verification.rows, "noise")
+            rate, noise_rate = pooled(verification.rows, attack), pooled(verification.rows, NOISE)
             assert rate is not None
             assert noise_rate is not None
             yield (
-                f"no better than noise: {rate['count']} of {rate['of']} clips are fooled, by random noise of the same size "
-                f"{noise_rate['count']}"
+                f"no better than noise: {rate.count} of {rate.of} clips are fooled, by random noise of the same size "
+                f"{noise_rate.count}"
             )
 
 
 def _changed(verification: Verification, attack: str) -> list[bool]:
     undefended = [one for one in verification.records if (one.attack, one.defense) == (attack, NO_DEFENSE)]
     ordered = sorted(undefended, key=lambda one: (one.video, one.sampler))
-    return [one.prediction != one.clean_prediction for one in ordered]
+    return [one.changed for one in ordered]
 
 
 def _dominant_label(verification: Verification, attack: str) -> tuple[str, int, int] | None:
     """The label that most fooled clips get through some sampler: (label, fooled clips with it, fooled clips)."""
-    rows = [
-        row["dominant_label"]
+    labels = [
+        row.dominant_label
         for row in verification.rows
-        if (row["attack"], row["defense"]) == (attack, NO_DEFENSE) and row["dominant_label"]
+        if (row.attack, row.defense) == (attack, NO_DEFENSE) and row.dominant_label
     ]
-    if not rows:
+    if not labels:
         return None
-    first = max(rows, key=lambda one: int(one["share"]["count"]))
-    same = [one["share"] for one in rows if one["label"] == first["label"]]
-    return first["label"], sum(one["count"] for one in same), sum(one["share"]["of"] for one in rows)
+    first = max(labels, key=lambda one: one.share.count)
+    same = [one.share for one in labels if one.label == first.label]
+    return first.label, sum(one.count for one in same), sum(one.share.of for one in labels)

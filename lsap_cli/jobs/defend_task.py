@@ -18,11 +18,11 @@ from lsap_cli.evaluation.corpora import require_recordings
 from lsap_cli.evaluation.overlap import refuse_overlap
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
-from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE
 from lsap_cli.evaluation.seeds import load_seeds
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
 from lsap_cli.results.manifest import PERTURBATION_COPY
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
 from perturbations import Perturbation, parse_epsilon

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins
+
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
 
@@ -71,8 +74,9 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
     )  # fmt: skip
     with Run(root / "defend", "defend", vars(judged), [listener]) as part:
         results = defend.defend(judged, part)
-    run.write_json("results.json", results)
-    return results
+    write_document(run.folder / RESULTS_FILE, results)
+    document: dict[str, Any] = to_builtins(results)
+    return document
 
 
 def places(root: Path) -> list[tuple[str, Path]]:

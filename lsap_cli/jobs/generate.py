@@ -1,6 +1,5 @@
 """`lsap generate`: learn one perturbation for all videos of a set, and verify it on videos it was not fitted on."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -8,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import to_builtins
 
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
-from lsap_cli.evaluation.rows import NO_ATTACK
+from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.verification import (
     Verification,
     make_verification,
-    sampler_row,
     seed_rates,
     verification_warnings,
     verify_perturbations,
@@ -30,6 +29,8 @@ from lsap_cli.learning.variant_learning import learn_variants
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
+from lsap_cli.results.files import encode_line
+from lsap_cli.results.records import NO_ATTACK
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from perturbations.controls import CONTROLS
@@ -89,7 +90,7 @@ def _verify(learning: LearningRun, learned: Sequence[LearnedVariant]) -> Verific
         [stored.video for stored in videos.verify],
         list(CONTROLS) if settings.controls else [NOISE],
     )
-    return make_verification(records, task.classifier.labels, task.target, task.source)
+    return make_verification(records, task.target, task.source)
 
 
 def _warnings(learning: LearningRun, first: LearnedVariant, verification: Verification) -> list[str]:
@@ -108,12 +109,12 @@ def _write(learning: LearningRun, learned: Sequence[LearnedVariant], verificatio
     """The perturbation files, the records and the pictures of delta."""
     run, task = learning.run, learning.task
     for one in learned:
-        rows = [row for row in verification.rows if row["attack"] in (NO_ATTACK, NOISE, one.variant.name)]
-        record = {**one.perturbation.record, "verification": rows}
+        rows = [row for row in verification.rows if row.attack in (NO_ATTACK, NOISE, one.variant.name)]
+        record = {**one.perturbation.record, "verification": to_builtins(rows)}
         path = one.variant.path(Path(learning.settings.out), run.folder)
         write_perturbation(replace(one.perturbation, record=record), path)
-    with (run.folder / "records.jsonl").open("w", encoding="utf-8") as lines:
-        lines.writelines(json.dumps(one.as_json(task.classifier.labels)) + "\n" for one in verification.records)
+    with (run.folder / "records.jsonl").open("wb") as lines:
+        lines.writelines(map(encode_line, verification.records))
     draw_slots(run.folder, learned[0].perturbation.delta, str(task.binding))
 
 
@@ -132,10 +133,11 @@ def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verificat
         "verification_videos": verification.videos,
         "fit_samplers": list(task.fitted),
         "held_out_samplers": list(task.held_out),
-        "rows": verification.rows,
+        "rows": to_builtins(verification.rows),
         "sampler_matrix": [
-            sampler_row(verification.rows, one.variant.name, list(one.variant.fitted), targeted) for one in learned
+            to_builtins(sampler_transfer(verification.rows, one.variant.name, one.variant.fitted, targeted))
+            for one in learned
         ],
-        "seeds": seed_rates(verification.rows, seeds, targeted),
+        "seeds": to_builtins(seed_rates(verification.rows, seeds, targeted)),
         "skipped": videos.skipped,
     }  # fmt: skip

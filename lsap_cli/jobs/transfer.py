@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learner import AttackerLearner
@@ -14,8 +13,10 @@ from lsap_cli.datasets.selection import videos_of_run
 from lsap_cli.evaluation.judging import judge_videos
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.protocol import Evaluation
-from lsap_cli.evaluation.rows import NO_ATTACK, NO_DEFENSE, make_rows
+from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
+from lsap_cli.results.spread import TransferCell, TransferMatrix
 from lsap_cli.specs import build_samplers
 from perturbations import Perturbation
 from perturbations.controls import noise_like
@@ -45,15 +46,12 @@ class TransferRequest:
     views: int | None
 
 
-def transfer(request: TransferRequest, evaluation: Evaluation) -> dict[str, Any]:
+def transfer(request: TransferRequest, evaluation: Evaluation) -> TransferMatrix:
     """The matrix of learned on x tested on, without defenses, each model with its own sampler.
 
     Args:
         request: models, videos and perturbation.
         evaluation: of the command; its run folder gets transfer-<number>.jsonl, one a model.
-
-    Returns:
-        `models`, and `cells`: `learned_on` (a model's spec, or the given perturbation's name), `tested_on`, `row`.
     """
     given, run = request.given, evaluation.run
     evaluations = {spec: _of_model(evaluation, spec, request.views) for spec in request.models}
@@ -73,10 +71,11 @@ def transfer(request: TransferRequest, evaluation: Evaluation) -> dict[str, Any]
         videos = [one for one in videos_of_run(request.test, classifier, run).videos if one.name in set(request.judged)]
         judged = judge_videos(of_model, matrix, videos, f"transfer-{number}.jsonl", must_be_readable=True)
         cells += [
-            {"learned_on": learned_on.get(row["attack"], row["attack"]), "tested_on": spec, "row": row}
-            for row in make_rows(judged.records, classifier.labels, None)
+            TransferCell(learned_on=learned_on.get(row.attack, row.attack), tested_on=spec, row=row)
+            for row in make_rows(judged.records)
         ]
-    return {"models": {spec: one.protocol.classifier.name for spec, one in evaluations.items()}, "cells": cells}
+    models = {spec: one.protocol.classifier.name for spec, one in evaluations.items()}
+    return TransferMatrix(models=models, cells=tuple(cells))
 
 
 def _of_model(evaluation: Evaluation, spec: str, views: int | None) -> Evaluation:

@@ -58,9 +58,10 @@ class Changes:
         """Peak signal to noise ratio in dB; None where nothing changed."""
         return 20 * math.log10(255 / self.l2_rms) if self.squares else None
 
-    def as_json(self) -> dict[str, float]:
+    @property
+    def norms(self) -> EffectiveNorms:
         """For results.json."""
-        return {"linf": self.largest, "l2_rms": self.l2_rms, "map": self.map}
+        return EffectiveNorms(linf=self.largest, l2_rms=self.l2_rms, map=self.map)
 
 
 def total_norms(entries: Sequence[ManifestEntry]) -> EffectiveNorms | None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from msgspec import to_builtins
 from torch import Tensor
 
 from defenses import DEFENSES
@@ -73,7 +74,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         broken = {"opaque": Opaque, "loud": Loud, "dice": Dice}
         patch.setattr("lsap_cli.specs.DEFENSES", {**DEFENSES, **broken})
         with Run(root / "run", "defend", {}, []) as run:
-            return defend(settings, run)
+            document: dict[str, Any] = to_builtins(defend(settings, run))
+            return document
 
 
 def warned(results: dict[str, Any], defense: str) -> set[str]:

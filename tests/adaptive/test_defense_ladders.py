@@ -20,12 +20,12 @@ from lsap_cli.adaptive.planning.defense_ladders import (
     defenses_by_attack,
     plan_defense_ladder,
 )
-from lsap_cli.evaluation.rows import Record
 from lsap_cli.results.ladders import RungIdentifiers
 from lsap_cli.results.rates import rate_of
 from lsap_cli.results.rows import Row
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.attacks.lsap import Lsap
+from tests.result_objects import make_record
 
 BUDGET = Budget("linf", Fraction(8, 255))
 GIVEN = Perturbation(torch.zeros(4, 3, 8, 8), parse_binding("cyclic:4"), BUDGET)
@@ -118,7 +118,7 @@ def test_the_minimum_over_the_ladder_is_taken_and_videos_that_no_rung_breaks_are
     right = {names[0]: (0, 1, 2), names[2]: (1,), names[3]: (1, 3)}  # videos with a right prediction
     rows = [row(name, len(right.get(name, range(4)))) for name in names]
     records = [
-        Record(f"{video}", (1,), name, "it", "uniform", int(video in right.get(name, range(4))), 1, 0.0)
+        make_record(f"{video}", (1,), (name, "it", "uniform"), int(video in right.get(name, range(4))), 1)
         for name in names
         for video in range(4)
     ]

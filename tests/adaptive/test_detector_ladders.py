@@ -14,11 +14,11 @@ from lsap_cli.adaptive.judging.detector_checks import detector_checks
 from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder
 from lsap_cli.adaptive.planning.defense_ladders import LadderSettings
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, detectors_by_attack, plan_detector_ladder
-from lsap_cli.evaluation.rows import Record
 from lsap_cli.results.detectors import DetectorRow, OperatingPoint
 from lsap_cli.results.ladders import DetectorLadder, FitThreshold
 from lsap_cli.results.rates import Estimate, rate_of
 from tests.adaptive.worlds import BUDGET, Redness, zeros
+from tests.result_objects import make_record
 
 THRESHOLD = FitThreshold(threshold=0.4, typical=0.2, videos=9, aim=0.3)
 
@@ -83,8 +83,8 @@ def evidence(
 ) -> DetectorEvidence:
     """Four videos of class 1; the changed ones are taken for class 2, the first video's clean prediction is 3."""
     records = [
-        Record(f"{video}", (1,), attack, defense, sampler, 2 if video in which else (3 if video == 0 else 1),
-               3 if video == 0 else 1, 0.0)
+        make_record(f"{video}", (1,), (attack, defense, sampler), 2 if video in which else (3 if video == 0 else 1),
+                    3 if video == 0 else 1)
         for attack, which in changed.items()
         for defense in ("none", "other")
         for sampler in ("uniform", "random")

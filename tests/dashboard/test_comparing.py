@@ -10,7 +10,7 @@ from lsap_cli.dashboard.screens.compare import different, looked_at
 from lsap_cli.dashboard.summaries import read_rows
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.evaluation.rates import mcnemar
+from lsap_cli.results.rates import mcnemar
 from tests.dashboard.conftest import WIDE, play, until
 
 

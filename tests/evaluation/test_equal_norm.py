@@ -11,22 +11,20 @@ from defenses.corruptions import SETTINGS, STRENGTHS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.equal_norm import (
     MOST,
+    equal_corruptions,
     equal_name,
-    equal_norm,
     looked_at,
     match_corruptions,
     measured_changes,
     rounds,
 )
 from lsap_cli.evaluation.protocol import EvaluationProtocol
-from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.evaluation.rows import Record
-from lsap_cli.reports.grids import equal_norm_grid
-from lsap_cli.reports.sentences import natural_sentence
+from lsap_cli.results.rates import rate_of
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations.samplers import Uniform
 from tests.defenses.videos import defend_all, make_smooth_video, make_video
+from tests.result_objects import make_record
 from tests.tiny import make_classifier, write_tiny
 
 WANTED = 5.0  # levels
@@ -94,24 +92,17 @@ def test_few_videos_are_all_looked_at_and_many_are_looked_at_evenly(videos: list
     assert {after - before for before, after in pairwise(some)} == {3, 4}
 
 
-def test_a_kind_that_misses_the_norm_is_said_to_and_keeps_its_figure() -> None:
+def test_a_kind_that_misses_the_norm_is_marked_and_keeps_its_figure() -> None:
     chosen = {"jpeg": STRENGTHS["jpeg"][57], "frame-rate": STRENGTHS["frame-rate"][0]}
     records = [
-        Record(f"{video}", (0,), "none", equal_name(kind), "uniform", int(video < wrong), 0, 0.0, f"{video}")
+        make_record(f"{video}", (0,), ("none", equal_name(kind), "uniform"), int(video < wrong), 0)
         for kind, wrong in (("jpeg", 1), ("frame-rate", 3))
         for video in range(4)
     ]
     changes = {equal_name("jpeg"): Changes(1, 5, 27), equal_name("frame-rate"): Changes(1, 9, 81)}
-    mine = {"attack": "r", "l2_rms": WANTED, "accuracy": rate_of(1, 4)}
-    found = equal_norm(records, chosen, changes, WANTED, {"perturbation": mine, "noise": None})
-    jpeg, slow = found["kinds"]["jpeg"], found["kinds"]["frame-rate"]
-    assert (jpeg["setting"], jpeg["reached"], jpeg["accuracy"]) == ("quality=43", True, rate_of(3, 4))
-    assert (slow["setting"], slow["reached"], slow["l2_rms"]) == ("keep=2", False, 9.0)
-    assert slow["by_recording"]["value"] == 0.25
-    results = {"natural_robustness": {"equal_norm": found}}
-    grid = equal_norm_grid(results)
-    assert [line[0] for line in grid.lines] == ["r", "jpeg", "frame-rate"]
-    assert "no, this is the nearest" in grid.lines[2]
-    assert "jpeg does most harm: 3 of 4 stay right, 1 of 4 under the perturbation" in natural_sentence(results)
-    jpeg["reached"] = False
-    assert "No natural corruption could be made as large" in natural_sentence(results)
+    kinds = equal_corruptions(records, chosen, changes, WANTED)
+    jpeg, slow = kinds["jpeg"], kinds["frame-rate"]
+    assert (jpeg.setting, jpeg.reached, jpeg.accuracy) == ("quality=43", True, rate_of(3, 4))
+    assert (slow.setting, slow.reached, slow.l2_rms) == ("keep=2", False, 9.0)
+    assert slow.by_recording is not None
+    assert slow.by_recording.value == 0.25

@@ -2,13 +2,14 @@
 
 import shutil
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from av.container import InputContainer
 from av.video.stream import VideoStream
+from msgspec.structs import asdict
 from torch import Tensor
 
 from defenses import Clip, Defense
@@ -205,11 +206,11 @@ def test_the_cost_is_split_into_parts_that_make_the_whole(tmp_path: Path) -> Non
     for video in videos:
         judge.predict(video)
     cost = judge.measurements.cost
-    seconds = cost.as_json()["seconds"]
+    seconds = asdict(cost.result().seconds)
     assert min(seconds.values()) > 0
     assert sum(seconds.values()) == pytest.approx(2 * seconds["all"])
     resumed = Cost()
-    resumed.add_earlier(asdict(cost))
+    resumed.add_earlier(cost)
     assert resumed == cost
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lsap_cli.evaluation.rates import mcnemar, rate, rate_of
+from lsap_cli.results.rates import mcnemar, rate, rate_of
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from lsap_cli.evaluation.rates import mcnemar, rate, rate_of
 def test_wilson_intervals_worked_out_by_hand(count: int, of: int, low: float, high: float) -> None:
     found = rate_of(count, of)
     assert found is not None
-    assert (found["value"], found["count"], found["of"]) == (count / of, count, of)
-    assert (found["low"], found["high"]) == pytest.approx((low, high), abs=6e-5)
+    assert (found.value, found.count, found.of) == (count / of, count, of)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=6e-5)
 
 
 def test_a_share_always_lies_in_its_interval_and_the_interval_in_0_to_1() -> None:
@@ -28,7 +28,7 @@ def test_a_share_always_lies_in_its_interval_and_the_interval_in_0_to_1() -> Non
         for count in range(0, of + 1, max(1, of // 13)):
             found = rate_of(count, of)
             assert found is not None
-            assert 0 <= found["low"] <= found["value"] <= found["high"] <= 1
+            assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 def test_failures_mirror_successes() -> None:
@@ -36,7 +36,7 @@ def test_failures_mirror_successes() -> None:
         found, mirrored = rate_of(count, 12), rate_of(12 - count, 12)
         assert found is not None
         assert mirrored is not None
-        assert (found["low"], found["high"]) == pytest.approx((1 - mirrored["high"], 1 - mirrored["low"]))
+        assert (found.low, found.high) == pytest.approx((1 - mirrored.high, 1 - mirrored.low))
 
 
 def test_more_videos_narrow_the_interval() -> None:
@@ -44,7 +44,7 @@ def test_more_videos_narrow_the_interval() -> None:
     for of in (10, 100, 1000):
         found = rate_of(of // 2, of)
         assert found is not None
-        widths.append(found["high"] - found["low"])
+        widths.append(found.high - found.low)
     assert widths == sorted(widths, reverse=True)
 
 

@@ -10,8 +10,8 @@ from lsap_cli.adaptive.judging.detector_checks import detector_checks
 from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.plan import AdaptivePlan
-from lsap_cli.evaluation.rows import Record
 from lsap_cli.results.ladders import BudgetPoint, Check, DefenseLadder, DetectorLadder
+from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row
 
 

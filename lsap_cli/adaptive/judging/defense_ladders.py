@@ -5,16 +5,15 @@ from typing import Any
 
 from lsap_cli.adaptive.planning.defense_ladders import DESCRIPTIONS, DefenseLadderPlan
 from lsap_cli.adaptive.planning.rungs import PlannedRung
-from lsap_cli.evaluation.rows import Record
 from lsap_cli.evaluation.standards import technique
 from lsap_cli.results.ladders import (
     DefenseLadder,
     LadderRung,
     MissingRung,
-    RungIdentifiers,
     WorstRung,
 )
 from lsap_cli.results.rates import Rate, rate
+from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row
 
 
@@ -52,7 +51,7 @@ def rung_fields(rung: PlannedRung, descriptions: Mapping[str, str]) -> dict[str,
         "attack": rung.attack,
         "role": rung.role,
         "says": descriptions[rung.rung],
-        "identifiers": RungIdentifiers(**technique(rung.rung)),
+        "identifiers": technique(rung.rung),
         **({} if rung.attacker is None else rung.attacker.record()),
     }
 
@@ -92,6 +91,6 @@ def _right_under_every_rung(ladder: DefenseLadderPlan, sampler: str, records: Se
     attacks = {one.attack for one in ladder.rungs}
     right: dict[str, bool] = {}
     for one in records:
-        if one.labels and (one.defense, one.sampler) == (ladder.spec, sampler) and one.attack in attacks:
+        if one.correct is not None and (one.defense, one.sampler) == (ladder.spec, sampler) and one.attack in attacks:
             right[one.video] = right.get(one.video, True) and bool(one.correct)
     return rate(list(right.values()))

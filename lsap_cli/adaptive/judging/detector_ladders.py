@@ -11,11 +11,11 @@ import msgspec
 
 from lsap_cli.adaptive.judging.defense_ladders import missing_rungs, rung_fields
 from lsap_cli.adaptive.planning.detector_ladders import DETECTOR_DESCRIPTIONS, MISSING_RUNGS, DetectorLadderPlan
-from lsap_cli.evaluation.rows import Record
+from lsap_cli.evaluation.records import hits_target
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.ladders import DetectorLadder, DetectorRung, EvasionRow, FitThreshold
 from lsap_cli.results.rates import rate
-from lsap_cli.results.records import NO_DEFENSE
+from lsap_cli.results.records import NO_DEFENSE, Record
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _rows(spec: str, attack: str, evidence: DetectorEvidence) -> tuple[EvasionRo
             detector=spec,
             sampler=evidence.sampler,
             videos=len(records),
-            fooling_rate=rate([one.prediction != one.clean_prediction for one in records]),
+            fooling_rate=rate([one.changed for one in records]),
             flagged_rate=detection.operating_point.recall,
             false_alarms=detection.operating_point.false_positive_rate,
             evasion_rate=rate(list(wins.values())),
@@ -121,7 +121,5 @@ def _worst(
 def _succeeds(record: Record, target: int | None) -> bool | None:
     """Whether a prediction is what the attacker wanted; None where there is nothing to win, as for success rates."""
     if target is None:
-        return record.prediction != record.clean_prediction
-    if target in record.labels or record.clean_prediction == target:
-        return None
-    return record.prediction == target
+        return record.changed
+    return hits_target(record, target)

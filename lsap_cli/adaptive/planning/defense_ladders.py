@@ -17,7 +17,7 @@ from defenses import Defense
 from defenses.straight_through import StraightThrough
 from lsap_cli.adaptive.planning.attackers import Attacker, null_space_attackers, warm_started
 from lsap_cli.adaptive.planning.rungs import PlannedRung, Role, learned_rung, transfer_rung
-from lsap_cli.evaluation.rows import NO_DEFENSE
+from lsap_cli.results.records import NO_DEFENSE
 from perturbations import Perturbation
 from perturbations.attacks.fgsm import Fgsm
 from perturbations.attacks.lsap import Lsap

@@ -15,7 +15,7 @@ from lsap_cli.adaptive.planning.defense_ladders import (
     undefended,
 )
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, plan_detector_ladder
-from lsap_cli.evaluation.rows import NO_DEFENSE
+from lsap_cli.results.records import NO_DEFENSE
 from perturbations import Budget, Perturbation
 
 LARGE = 8  # times epsilon: a budget at which every defense should fail, for the checks
