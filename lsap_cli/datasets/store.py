@@ -1,22 +1,24 @@
 """The frame store: every video decoded once, to 8-bit frames at the classifier's working size.
 
-Frames live in memory up to a limit, and beyond it in memory-mapped files of a temporary folder.
+Frames live in memory up to a limit, and beyond it in one temporary file, of which they are mapped.
 """
 
-import mmap
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from types import TracebackType
+from typing import BinaryIO
 
 import torch
 from torch import Tensor
 
 from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.spill_file import SpillFile, disk_errors_explained
+from lsap_cli.results.documents import FrameStoreCost
 from lsap_cli.video.reading import UnreadableVideo, read_frames
 
 Shrink = Callable[[Tensor], Tensor]
@@ -43,23 +45,8 @@ class StoredVideo:
         return self.frames[indices].permute(0, 3, 1, 2)
 
 
-@dataclass
-class Cost:
-    """What a store took.
-
-    Attributes:
-        seconds: of decoding, on the wall.
-        memory_bytes: of frames in memory.
-        disk_bytes: of frames in memory-mapped files.
-    """
-
-    seconds: float = 0.0
-    memory_bytes: int = 0
-    disk_bytes: int = 0
-
-
 class FrameStore:
-    """Decodes videos and holds their frames. Use it as a context manager: its files go when it closes.
+    """Decodes videos and holds their frames. A context manager, which closes its spill file.
 
     Args:
         shrink: (1, 3, H, W) uint8 -> (1, 3, h, w) uint8, the classifier's resize.
@@ -71,9 +58,11 @@ class FrameStore:
         self._shrink = shrink
         self._memory_bytes = memory_bytes
         self._workers = workers
-        self._folder = tempfile.TemporaryDirectory(prefix="lsap-frames-")
+        self._spill = SpillFile()
         self._lock = Lock()
-        self.cost = Cost()
+        self._seconds = 0.0
+        self._in_memory = 0
+        self._on_disk = 0
 
     def __enter__(self) -> "FrameStore":
         return self
@@ -81,7 +70,12 @@ class FrameStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._spill.__exit__(kind, error, trace)
+
+    @property
+    def cost(self) -> FrameStoreCost:
+        """What the decoded videos take."""
+        return FrameStoreCost(seconds=self._seconds, memory_bytes=self._in_memory, disk_bytes=self._on_disk)
 
     def load(self, videos: Sequence[Video]) -> Iterator[tuple[Video, StoredVideo | UnreadableVideo]]:
         """Decodes videos, several at a time, and gives each in the order of the list, or why it cannot be used."""
@@ -92,7 +86,7 @@ class FrameStore:
                 yield video, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-            self.cost.seconds += time.monotonic() - start
+            self._seconds += time.monotonic() - start
 
     def _attempt(self, video: Video) -> StoredVideo | UnreadableVideo:
         try:
@@ -103,87 +97,91 @@ class FrameStore:
     def _decode(self, video: Video) -> StoredVideo:
         times: list[int] = []
         size = (0, 0)
-        with _Spool(self) as spool:
+        with _VideoSpool(self) as spool:
             for frame in read_frames(video.path, threads="one"):
                 small = self._shrink(frame.pixels[None])[0].permute(1, 2, 0)
                 if not times:
                     size = (frame.pixels.shape[1], frame.pixels.shape[2])
                 times.append(frame.milliseconds)
                 spool.append(small)
-            return StoredVideo(video, spool.finished(), torch.tensor(times, dtype=torch.int64), size)
+            return StoredVideo(video, spool.finish(), torch.tensor(times, dtype=torch.int64), size)
 
-    def claim(self, amount: int) -> bool:
+    def claim_memory(self, amount: int) -> bool:
         """Takes that many bytes of memory, if they are left."""
         with self._lock:
-            if self.cost.memory_bytes + amount > self._memory_bytes:
+            if self._in_memory + amount > self._memory_bytes:
                 return False
-            self.cost.memory_bytes += amount
+            self._in_memory += amount
             return True
 
-    def release(self, amount: int) -> None:
+    def release_memory(self, amount: int) -> None:
         """Gives memory back."""
         with self._lock:
-            self.cost.memory_bytes -= amount
+            self._in_memory -= amount
 
-    def spill_path(self) -> Path:
-        """A new file in the store's folder."""
-        with tempfile.NamedTemporaryFile(dir=self._folder.name, suffix=".frames", delete=False) as file:
-            return Path(file.name)
-
-    def spilled(self, amount: int) -> None:
-        """Counts bytes on disk."""
+    def to_disk(self, file: BinaryIO, amount: int) -> Tensor:
+        """Moves one video's frames into the spill file: (amount,) uint8, mapped from the disk."""
+        with disk_errors_explained():
+            tensor = self._spill.add(file, amount)
         with self._lock:
-            self.cost.disk_bytes += amount
+            self._on_disk += amount
+        return tensor
 
 
-class _Spool:
-    """Collects one video's frames: in memory while the store allows it, from then on in a file."""
+class _VideoSpool:
+    """Collects one video's frames: in memory while the store has some left, from then on in a file of its own.
+
+    Whole videos go from there to the store's spill file, where their frames lie one behind the other.
+    """
 
     def __init__(self, store: FrameStore) -> None:
         self._store = store
-        self._held: list[Tensor] = []
+        self._frames: list[Tensor] = []
         self._claimed = 0
-        self._path: Path | None = None
+        self._file: BinaryIO | None = None
         self._count = 0
         self._shape: tuple[int, ...] = ()
-        self._done = False
+        self._finished = False
 
-    def __enter__(self) -> "_Spool":
+    def __enter__(self) -> "_VideoSpool":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._done:
-            self._store.release(self._claimed)
+        if not self._finished:
+            self._store.release_memory(self._claimed)
+        if self._file is not None:
+            self._file.close()
 
     def append(self, frame: Tensor) -> None:
+        """Takes one frame, (h, w, 3) uint8."""
         self._shape = tuple(frame.shape)
         self._count += 1
-        if self._path is None and self._store.claim(frame.nbytes):
+        self._frames.append(frame.contiguous())
+        if self._file is None and self._store.claim_memory(frame.nbytes):
             self._claimed += frame.nbytes
-            self._held.append(frame.contiguous())
             return
-        if self._path is None:
-            self._path = self._store.spill_path()
-        self._held.append(frame.contiguous())
-        self._flush()
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="lsap-video-", buffering=0)  # noqa: SIM115  # closed by __exit__
+        with disk_errors_explained():
+            self._flush(self._file)
 
-    def finished(self) -> Tensor:
-        """(N, h, w, 3) uint8."""
-        self._done = True
-        if self._path is None:
-            return torch.stack(self._held)
-        with self._path.open("r+b") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        return torch.frombuffer(mapped, dtype=torch.uint8).view(self._count, *self._shape)
+    def finish(self) -> Tensor:
+        """All frames, (N, h, w, 3) uint8."""
+        if self._file is None:
+            frames = torch.stack(self._frames)
+        else:
+            size = self._count * math.prod(self._shape)
+            frames = self._store.to_disk(self._file, size).view(self._count, *self._shape)
+        self._finished = True
+        return frames
 
-    def _flush(self) -> None:
-        assert self._path is not None
-        with self._path.open("ab") as file:
-            for frame in self._held:
-                file.write(frame.numpy().data)
-                self._store.spilled(frame.nbytes)
-        self._held.clear()
-        self._store.release(self._claimed)
+    def _flush(self, file: BinaryIO) -> None:
+        for frame in self._frames:
+            pixels = frame.numpy().data.cast("B")
+            while pixels:  # a write may take a part only
+                pixels = pixels[file.write(pixels) :]
+        self._frames.clear()
+        self._store.release_memory(self._claimed)
         self._claimed = 0

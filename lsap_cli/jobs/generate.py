@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from msgspec import to_builtins
 
@@ -74,7 +75,10 @@ def generate(
     verification = _verify(learning, learned)
     warnings = _warnings(learning, learned[0], verification)
     _write(learning, learned, verification)
-    results = _results(learning, learned, verification) | {"doubts": warnings, "frame_store": asdict(store.cost)}
+    results = _results(learning, learned, verification) | {
+        "doubts": warnings,
+        "frame_store": msgspec.to_builtins(store.cost),
+    }
     run.write_json("results.json", results)
     return results
 

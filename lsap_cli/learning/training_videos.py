@@ -83,9 +83,10 @@ def load_training_videos(
         fit, verify = list(usable), list(usable)
     else:
         fit, verify = _split(usable, hashes, task.target, settings)
+    cost = store.cost
     run.event(
-        "split", fit=len(fit), verify=len(verify), decode_seconds=round(store.cost.seconds, 2),
-        memory_bytes=store.cost.memory_bytes, disk_bytes=store.cost.disk_bytes,
+        "split", fit=len(fit), verify=len(verify), decode_seconds=round(cost.seconds, 2),
+        memory_bytes=cost.memory_bytes, disk_bytes=cost.disk_bytes,
     )  # fmt: skip
     return TrainingVideos(fit, verify, dict(zip(names, hashes, strict=True)), skipped)
 

@@ -1,3 +1,5 @@
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from torch import Tensor
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import H264Codec
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames
 from tests.tiny import make_bytes, write_timed, write_tiny
@@ -84,14 +87,40 @@ def test_memory_stays_within_its_limit_and_the_rest_is_on_disk(tmp_path: Path, f
         assert store.cost.disk_bytes > 0
 
 
-def test_files_on_disk_go_when_the_store_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_on_disk_have_no_name_that_a_killed_process_could_leave_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     videos = make_set(tmp_path / "videos")
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     with FrameStore(SHRINK, 0, 2) as store:
-        load(store, videos)
-        assert len(list((tmp_path / "temporary").rglob("*.frames"))) == 4
-    assert list((tmp_path / "temporary").iterdir()) == []
+        for _ in store.load(videos):
+            assert list((tmp_path / "temporary").iterdir()) == []
+        assert store.cost.disk_bytes > 0
+
+
+def test_open_files_do_not_grow_with_the_videos_on_disk(tmp_path: Path) -> None:
+    videos = make_set(tmp_path / "videos")
+    counts = []
+    for repeats in (1, 10):
+        with FrameStore(SHRINK, 0, 2) as store:
+            stored = load(store, videos * repeats)
+            counts.append(len(os.listdir("/proc/self/fd")))  # noqa: PTH208  # names are counted
+            assert len(stored) == 4 * repeats
+            del stored
+    assert counts[0] == counts[1]
+
+
+def test_a_full_disk_is_told_with_what_would_help(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.pwrite", full)
+    with (
+        pytest.raises(LsapError, match=r"frames cannot be put on disk in .* \(No space left on device\).*--memory"),
+        FrameStore(SHRINK, 0, 1) as store,
+    ):
+        load(store, make_set(tmp_path / "videos"))
 
 
 def test_broken_files_are_reported_in_their_place_and_the_rest_is_stored(tmp_path: Path) -> None:
