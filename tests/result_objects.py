@@ -1,7 +1,10 @@
 """Result objects with few arguments, for tests."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from msgspec import to_builtins
+
+from lsap_cli.results.rates import rate_of
 from lsap_cli.results.records import Cell, Record, RecordClasses
 
 Value = TypeVar("Value")
@@ -50,3 +53,8 @@ def make_record(
         milliseconds=0.0,
         classes=RecordClasses(labels=labels, prediction=prediction, clean_prediction=clean, draws=draws),
     )
+
+
+def rate_object(count: int, of: int) -> Any:  # a JSON object or None
+    """A rate as it stands in a results.json."""
+    return to_builtins(rate_of(count, of))

@@ -1,7 +1,7 @@
 """`lsap models`: list, show, check."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,9 +40,9 @@ def show(spec: Spec, as_json: Json = False) -> None:
     Example: lsap models show torchvision:r3d_18:weights=r3d_18.pth
     """
     from lsap_cli.classifiers.resolve import load_classifier
-    from lsap_cli.evaluation.model_check import description
+    from lsap_cli.evaluation.model_check import describe_model
 
-    facts = description(load_classifier(spec))
+    facts = describe_model(load_classifier(spec))
     if as_json:
         print_json(facts)
         return
@@ -69,16 +69,20 @@ def check(
 
     Example: lsap models check model.toml videos/
     """
+    from msgspec import to_builtins
+
     from lsap_cli.classifiers.devices import choose_device
     from lsap_cli.classifiers.resolve import load_classifier
-    from lsap_cli.evaluation.model_check import check as run_check
+    from lsap_cli.evaluation.model_check import check_model
+    from lsap_cli.evaluation.protocol import Evaluation, own_protocol
     from lsap_cli.reports.tables import check_table
 
     chosen = choose_device(device)
     classifier = load_classifier(spec).to(chosen)
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
     with running("models check", run, settings, quiet) as (work, screen):
-        document = run_check(classifier, videos, chosen, seed, work)
+        evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
+        document: dict[str, Any] = to_builtins(check_model(evaluation, videos))
     if as_json:
         print_json(document)
     else:

@@ -73,6 +73,12 @@ class EvaluationProtocol:
             )
 
 
+def own_protocol(classifier: Classifier, seed: int, device: torch.device) -> EvaluationProtocol:
+    """The protocol that the classifier's card says: its sampler and its views."""
+    samplers = {classifier.sampler_spec: classifier.sampler}
+    return EvaluationProtocol(classifier, samplers, classifier.views, seed, device)
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """What holds for a whole evaluation: its protocol, and the run that it belongs to.

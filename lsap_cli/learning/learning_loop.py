@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec import to_builtins
 
-from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.learning.progress_verification import DeltaVerifier, VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.pictures.thumbnails import draw_slots
+from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
 from perturbations.learn import State, Step, learn
@@ -173,7 +174,7 @@ def _verify(
     verified = _shared(None if verifier is None else verifier.verify(state.delta), problem.together)
     before = state.memory.get("verification_losses", torch.zeros(0))
     state.memory["verification_losses"] = torch.cat([before.cpu(), torch.tensor([verified.loss])])
-    rate = rate_of(verified.fooled, verified.clips)
+    rate = to_builtins(rate_of(verified.fooled, verified.clips))
     log.event("verification", step=state.steps, fooled=rate, loss=round(verified.loss, 4))
     draw_slots(log.run.folder, state.delta.cpu(), str(problem.binding), state.steps)
     all_fooled = verified.fooled == verified.clips

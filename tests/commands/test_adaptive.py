@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import lsap_cli.demo
-from lsap_cli.evaluation.rates import rate_of
 from tests.commands.conftest import SCRIPT, Lsap, World
+from tests.result_objects import rate_object
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_the_minimum_over_the_ladder_can_be_recomputed_from_the_records(run: Pat
                 and (one["defense"], one["sampler"]) == (ladder["defense"], worst["sampler"])
             ]
             right = {attack: sum(one["correct"] for one in mine if one["attack"] == attack) for attack in attacks}
-            assert worst["accuracy"] == rate_of(min(right.values()), len(mine) // len(attacks))
+            assert worst["accuracy"] == rate_object(min(right.values()), len(mine) // len(attacks))
             broken = {one["video"] for one in mine if not one["correct"]}
             assert worst["right_under_every_rung"]["count"] == len({one["video"] for one in mine} - broken)
 
@@ -99,8 +99,8 @@ def test_what_a_detector_holds_can_be_recomputed_from_the_records_and_the_detect
                 for video in videos
                 if changed[rung["attack"], video] and not flagged[ladder["detector"], rung["attack"], video]
             }
-            assert row["evasion_rate"] == rate_of(len(won[rung["attack"]]), len(videos))
-            assert row["robust_rate"] == rate_of(len(videos) - len(won[rung["attack"]]), len(videos))
+            assert row["evasion_rate"] == rate_object(len(won[rung["attack"]]), len(videos))
+            assert row["robust_rate"] == rate_object(len(videos) - len(won[rung["attack"]]), len(videos))
         assert {"A0", "A2", "A4", "A5"} == {rung["rung"] for rung in ladder["rungs"]}
         (worst,) = ladder["robust"]
         assert worst["robust_rate"]["count"] == 3 - max(map(len, won.values()))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.evaluation.rates import rate_of
 from tests.commands.conftest import Lsap, World
+from tests.result_objects import rate_object
 
 CHAIN = "jpeg:quality=50 + temporal-median"
 
@@ -62,7 +62,7 @@ def test_detector_figures_can_be_recomputed_from_the_scores(run: Path) -> None:
         pairs = sum((a > c) + (a == c) / 2 for a in attacked for c in clean)
         assert row["auc"]["value"] == pytest.approx(pairs / len(clean) / len(attacked))
         flagged = sum(bool(one["flagged"]) for one in mine if one["attack"] == row["attack"])
-        assert row["operating_point"]["recall"] == rate_of(flagged, len(attacked))
+        assert row["operating_point"]["recall"] == rate_object(flagged, len(attacked))
 
 
 def test_natural_robustness_can_be_recomputed_from_the_records(run: Path) -> None:
@@ -86,7 +86,7 @@ def test_corruptions_of_equal_norm_stand_beside_the_perturbation_and_its_noise(r
     assert equal["noise"]["accuracy"] == rows["noise"]["attacked_accuracy"]
     for kind, one in equal["kinds"].items():
         right = [bool(line["correct"]) for line in records if line["defense"] == f"corruption {kind} equal norm"]
-        assert one["accuracy"] == rate_of(sum(right), len(right))
+        assert one["accuracy"] == rate_object(sum(right), len(right))
         assert one["reached"] == (abs(one["l2_rms"] - equal["l2_rms"]) <= 0.1 * equal["l2_rms"])
     assert equal["kinds"]["noise"]["reached"]
     assert 'id="equal-norm"' in (run / "report.html").read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def test_certificates_say_where_they_are_vacuous(run: Path) -> None:
         for one in mine
         if one["prediction"] == one["label"] and float(str(one["radius"])) >= flicker["needed_radius"]
     ]
-    assert flicker["certified_accuracy"] == rate_of(len(sure), len(mine))
+    assert flicker["certified_accuracy"] == rate_object(len(sure), len(mine))
     assert "vacuous at this budget" in (run / "report.html").read_text(encoding="utf-8")
 
 

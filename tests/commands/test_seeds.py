@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.runs.resuming import check_same_settings
 from perturbations import Budget, Perturbation
 from perturbations.bindings import Binding
 from tests.commands.conftest import Lsap, World
+from tests.result_objects import rate_object
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_spread_can_be_recomputed_from_the_records(run: Path) -> None:
                 for name in names
             ]  # fmt: skip
             assert cell[measure]["rates"] == {
-                name: rate_of(sum(found), len(found)) for name, found in zip(names, mine, strict=True)
+                name: rate_object(sum(found), len(found)) for name, found in zip(names, mine, strict=True)
             }
             shares = [sum(found) / len(found) for found in mine]
             assert cell[measure]["mean"] == pytest.approx(mean(shares))

@@ -1,0 +1,130 @@
+"""Tests of a network on random clips: what an attack on it relies on."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.errors import LsapError
+from lsap_cli.results.documents import ModelFinding
+
+Verdict = Literal["PASS", "WARN", "FAIL"]
+CLIPS = 2
+TIMED = 4
+
+
+def network_findings(classifier: Classifier, device: torch.device, seed: int) -> Iterator[ModelFinding]:
+    """Tests on random clips: they need no video. Later ones are left out when an earlier one fails."""
+    shape = (CLIPS, classifier.frames, 3, *classifier.geometry.size)
+    clips = _smooth_clips(shape, seed).to(device)
+    try:
+        logits, gradient = _gradient(classifier, clips)
+    except LsapError as error:
+        yield _finding("FAIL", "output", str(error))
+        return
+    except Exception as error:  # a stranger's network can raise anything; its words are the finding
+        yield _finding(
+            "FAIL", "output", f"the network failed on clips of shape {shape}: {type(error).__name__}: {error}"
+        )
+        return
+    finite = bool(logits.isfinite().all())
+    yield _finding(
+        "PASS" if finite else "FAIL",
+        "output",
+        f"{tuple(logits.shape)} for {CLIPS} clips, {'finite' if finite else 'not finite'}",
+    )
+    yield _gradient_finding(gradient)
+    yield _determinism(classifier, clips, logits)
+    yield _probabilities(classifier, logits)
+    yield _sensitivity(classifier, logits, "channel order", "with red and blue exchanged", clips.flip(2))
+    yield _sensitivity(classifier, logits, "scale", "with pixels 255 times smaller", clips / 255)
+    yield _speed(classifier, clips)
+
+
+def _smooth_clips(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Random clips with some structure: noise at an eighth of the size, enlarged; values in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    batch, frames, channels, height, width = shape
+    small = torch.rand(batch * frames, channels, -(-height // 8), -(-width // 8), generator=generator)
+    large = torch.nn.functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
+    return large.clamp(0, 1).view(batch, frames, channels, height, width)
+
+
+def _gradient(classifier: Classifier, clips: Tensor) -> tuple[Tensor, Tensor]:
+    leaf = clips.clone().requires_grad_()
+    logits = classifier.score(leaf)
+    if not logits.requires_grad:
+        return logits, torch.zeros_like(clips)
+    (gradient,) = torch.autograd.grad(logits.max(1).values.sum(), leaf)
+    return logits.detach(), gradient
+
+
+def _gradient_finding(gradient: Tensor) -> ModelFinding:
+    if not bool(gradient.isfinite().all()):
+        return _finding("FAIL", "gradient", "holds values that are not finite: an attack cannot follow it")
+    per_frame = gradient.abs().amax((0, 2, 3, 4))
+    silent = int((per_frame == 0).sum())
+    if silent == len(per_frame):
+        return _finding(
+            "FAIL", "gradient", "is zero everywhere: the output does not depend on the pixels, or the path is cut"
+        )
+    share = float((gradient != 0).float().mean())
+    figure = f"mean |gradient| {float(gradient.abs().mean()):.2e}, {share:.0%} of pixels reach the output"
+    return _finding(
+        "WARN" if silent else "PASS", "gradient", figure + (f"; {silent} frames have none" if silent else "")
+    )
+
+
+def _determinism(classifier: Classifier, clips: Tensor, logits: Tensor) -> ModelFinding:
+    with torch.no_grad():
+        difference = float((classifier.score(clips) - logits).abs().max())
+    verdict: Verdict = "PASS" if difference < 1e-4 else "WARN"
+    return _finding(verdict, "determinism", f"the same clips twice differ by {difference:.1e} in logits")
+
+
+def _probabilities(classifier: Classifier, logits: Tensor) -> ModelFinding:
+    if classifier.gives.kind == "probabilities":
+        sums = logits.exp().sum(1)
+        off = float((sums - 1).abs().max())
+        return _finding("PASS" if off < 1e-2 else "WARN", "probabilities", f"rows sum to 1 within {off:.1e}")
+    looks_like = bool((logits >= 0).all()) and float((logits.sum(1) - 1).abs().max()) < 1e-3
+    if looks_like:
+        return _finding(
+            "WARN",
+            "logits",
+            'rows are positive and sum to 1: these are probabilities; write kind = "probabilities" in [output]',
+        )
+    return _finding("PASS", "logits", f"from {float(logits.min()):.2f} to {float(logits.max()):.2f}, no probabilities")
+
+
+def _sensitivity(classifier: Classifier, logits: Tensor, test: str, how: str, changed: Tensor) -> ModelFinding:
+    """A network that does not notice a wrong channel order or scale hides a mistake in its card."""
+    with torch.no_grad():
+        moved = float((classifier.score(changed) - logits).abs().max())
+    spread = float(logits.std(1).mean())
+    share = moved / spread if spread else 0.0
+    return _finding("PASS" if share > 0.05 else "WARN", test, f"{how}, logits move by {share:.2f} of their spread")
+
+
+def _speed(classifier: Classifier, clips: Tensor) -> ModelFinding:
+    start = time.perf_counter()
+    for _ in range(TIMED):
+        _gradient(classifier, clips)
+    if clips.is_cuda:
+        torch.cuda.synchronize()
+    pace = TIMED * CLIPS / (time.perf_counter() - start)
+    if clips.is_cuda:
+        memory = torch.cuda.max_memory_allocated() / 2**20
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    return _finding("PASS", "speed", f"{pace:.1f} clips/s forward and backward, peak memory {memory:.0f} MB")
+
+
+def _finding(verdict: Verdict, test: str, figure: str) -> ModelFinding:
+    return ModelFinding(verdict=verdict, test=test, figure=figure)
