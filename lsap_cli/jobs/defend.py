@@ -1,20 +1,14 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from lsap_cli.adaptive.judging.adaptive_results import (
-    JudgedAttacks,
-    budget_curve,
-    check_attackers,
-    judge_defense_ladders,
-    judge_detector_ladders,
-)
+from lsap_cli.adaptive.judging.adaptive_results import AdaptiveResults, adaptive_results
 from lsap_cli.adaptive.judging.checks import disjoint_check
 from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
+from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
 from lsap_cli.adaptive.learning.learner import AttackerLearner
@@ -40,7 +34,7 @@ from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.documents import DefendResults, SkippedVideo
 from lsap_cli.results.files import RESULTS_FILE, write_document
-from lsap_cli.results.ladders import BudgetPoint, Check, DefenseLadder, DetectorLadder
+from lsap_cli.results.ladders import Check
 from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.robustness import CertificateRow
 from lsap_cli.results.rows import Row
@@ -82,15 +76,16 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     effective = task.folder.effective(names) if task.folder else changes[task.name].norms
     effective_noise = changes[NOISE].norms if NOISE in task.sources else None
     sizes = [size_of(task.name, effective, rows, sampler), size_of(NOISE, effective_noise, rows, sampler)]
-    adaptive = _adaptive_results(task, plan, learned, judged, videos, every_row)
+    detections = _detect(task, plan, learned, videos)
+    adaptive = _adaptive_results(task, plan, learned, judged, detections, every_row)
     results = DefendResults(
         rows=rows,
         protocol=protocol_facts(task, settings, videos),
-        detectors=tuple(row for row in adaptive.detections.rows if row.attack in task.sources),
+        detectors=tuple(row for row in detections.rows if row.attack in task.sources),
         defenses=declared_defenses(task.defenses),
         ladder=adaptive.ladder,
         detector_ladder=adaptive.detector_ladder,
-        checks=adaptive.checks,
+        checks=_overlap_check(task) + adaptive.checks,
         budget_curve=adaptive.budget_curve,
         seeds=tuple(spread_over_seeds(judged.records, [task.name, *task.seeds], task.target) if task.seeds else []),
         transfer=_transfer(task, settings, videos),
@@ -151,40 +146,26 @@ def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> Jud
     return judge_videos(task.evaluation, matrix, task.videos, "records.jsonl")
 
 
-@dataclass(frozen=True)
-class AdaptiveResults:
-    """Detections, and what adaptive attackers add to the results."""
-
-    detections: Detections
-    ladder: tuple[DefenseLadder, ...]
-    detector_ladder: tuple[DetectorLadder, ...]
-    checks: tuple[Check, ...]
-    budget_curve: tuple[BudgetPoint, ...]
-
-
 def _adaptive_results(
     task: DefendTask,
     plan: AdaptivePlan,
     learned: LearnedAttacks,
     judged: JudgedVideos,
-    videos: Sequence[Video],
+    detections: Detections,
     every_row: Sequence[Row],
 ) -> AdaptiveResults:
     """The ladders of defenses and detectors with their checks."""
     attacks = JudgedAttacks(every_row, judged.records, NOISE, len(task.classifier.labels))
-    detections = _detect(task, plan, learned, videos)
     sampler = task.evaluation.protocol.first_sampler
     evidence = DetectorEvidence(judged.records, detections.rows, detections.flagged, sampler, task.target, NOISE)
-    detector_ladder = judge_detector_ladders(plan, learned, evidence)
-    overlap = sorted(task.overlapping)
-    checks = (disjoint_check(len(task.fit), len(task.videos), overlap),) if task.fit else ()
-    return AdaptiveResults(
-        detections=detections,
-        ladder=judge_defense_ladders(plan, attacks),
-        detector_ladder=detector_ladder,
-        checks=checks + check_attackers(plan, learned, attacks, detector_ladder),
-        budget_curve=budget_curve(plan, every_row),
-    )
+    return adaptive_results(plan, learned, attacks, evidence)
+
+
+def _overlap_check(task: DefendTask) -> tuple[Check, ...]:
+    """Law 5, where attackers of this run learn from videos."""
+    if not task.fit:
+        return ()
+    return (disjoint_check(len(task.fit), len(task.videos), sorted(task.overlapping)),)
 
 
 def _detect(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks, videos: Sequence[Video]) -> Detections:

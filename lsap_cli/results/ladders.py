@@ -246,14 +246,14 @@ class Check(Result, frozen=True, kw_only=True):
 
 
 class BudgetPoint(Result, frozen=True, kw_only=True):
-    """One budget of an attack's curve.
+    """One budget of a defense's curve: the attack within it that does most harm.
 
     Attributes:
         epsilon: such as `8/255`.
-        defense: that it is judged behind.
-        attack: its name in the rows.
-        knows_defense: whether it was learned through the defense.
-        rows: one a sampler.
+        defense: that attacks are judged behind.
+        attack: that does most harm with the first sampler.
+        knows_defense: whether attackers of other budgets learn through the defense.
+        rows: one a sampler: of the attack within this budget that does most harm.
         noise: rows of noise at that epsilon.
     """
 

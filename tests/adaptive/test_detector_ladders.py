@@ -63,14 +63,14 @@ def test_an_attack_is_shown_to_the_detectors_on_whose_ladders_it_is() -> None:
     assert specs["A2 cautious (below it)"] == ["a"]
 
 
-def detection(attack: str, flagged: int) -> DetectorRow:
+def detection(attack: str, flagged: int, videos: int) -> DetectorRow:
     return DetectorRow(
         detector="it",
         attack=attack,
-        clean_videos=4,
-        attacked_videos=4,
+        clean_videos=videos,
+        attacked_videos=videos,
         auc=Estimate(value=0.7, low=0.5, high=0.9),
-        operating_point=OperatingPoint(recall=rate_of(flagged, 4), false_positive_rate=rate_of(0, 4)),
+        operating_point=OperatingPoint(recall=rate_of(flagged, videos), false_positive_rate=rate_of(0, videos)),
     )
 
 
@@ -79,19 +79,24 @@ def judged_ladder(judged: DetectorEvidence) -> DetectorLadder:
 
 
 def evidence(
-    changed: Mapping[str, Sequence[int]], flagged: Mapping[str, Sequence[int]], target: int | None = None
+    changed: Mapping[str, Sequence[int]],
+    flagged: Mapping[str, Sequence[int]],
+    target: int | None = None,
+    videos: int = 4,
 ) -> DetectorEvidence:
-    """Four videos of class 1; the changed ones are taken for class 2, the first video's clean prediction is 3."""
+    """Videos of class 1; the changed ones are taken for class 2, the first video's clean prediction is 3."""
     records = [
         make_record(f"{video}", (1,), (attack, defense, sampler), 2 if video in which else (3 if video == 0 else 1),
                     3 if video == 0 else 1)
         for attack, which in changed.items()
         for defense in ("none", "other")
         for sampler in ("uniform", "random")
-        for video in range(4)
+        for video in range(videos)
     ]  # fmt: skip
-    flags = {("it", attack, f"{video}"): video in flagged.get(attack, ()) for attack in changed for video in range(4)}
-    rows = [detection(attack, len(flagged.get(attack, ()))) for attack in changed]
+    flags = {
+        ("it", attack, f"{video}"): video in flagged.get(attack, ()) for attack in changed for video in range(videos)
+    }
+    rows = [detection(attack, len(flagged.get(attack, ())), videos) for attack in changed]
     return DetectorEvidence(records, rows, flags, "uniform", target, "noise")
 
 
@@ -112,19 +117,48 @@ def test_a_video_is_won_when_it_is_changed_and_not_flagged_and_the_worst_rung_co
     assert worst.held_under_every_rung == rate_of(1, 4)  # 1 and 2 fall to A2, 3 to A0 and A4
     assert result.noise[0].evasion_rate == rate_of(0, 4)
     assert result.fit == THRESHOLD
-    status = {check.name: check.status for check in detector_checks(result)}
-    assert status == {
-        "knowing the detector helps": "PASS", "white-box beats gradient-free": "PASS", "noise does far less": "WARN",
-    }  # fmt: skip
 
 
-def test_knowledge_that_does_not_help_and_a_search_that_does_more_are_warned_of() -> None:
-    changed = dict.fromkeys([*NAMES, "noise"], ()) | {NAMES[0]: (0, 1, 2, 3), NAMES[2]: (0, 1, 2), NAMES[-1]: (1, 2, 3)}
-    result = judged_ladder(evidence(changed, {NAMES[2]: (0, 1)}))
-    checks = {check.name: check for check in detector_checks(result)}
-    assert {check.status for check in checks.values()} == {"WARN"}
-    assert "1.00 (4/4" in checks["knowing the detector helps"].figure
-    assert "0.75 (3/4" in checks["white-box beats gradient-free"].figure
+def statuses(won: Mapping[str, int]) -> dict[str, str]:
+    """The checks of a ladder whose attacks win so many of 12 videos, the first ones; those not named win none."""
+    changed = {name: range(won.get(name, 0)) for name in [*NAMES, "noise"]}
+    checks = detector_checks(plan(TemporalConsistency()), evidence(changed, {}, videos=12))
+    return {check.name: check.status for check in checks}
+
+
+def test_the_checks_pass_where_knowledge_and_gradients_win_more_videos() -> None:
+    assert statuses({NAMES[0]: 4, NAMES[2]: 12, NAMES[-1]: 3}) == {
+        "the attackers of this run do harm": "PASS",
+        "knowing the detector helps": "PASS",
+        "white-box beats gradient-free": "PASS",
+        "noise does far less": "PASS",
+    }
+
+
+@pytest.mark.parametrize("behind", [-2, 0, 1, 5])
+def test_knowledge_and_gradients_that_win_no_more_are_warned_of(behind: int) -> None:
+    found = statuses({NAMES[0]: 7 - behind, NAMES[2]: 7, NAMES[-1]: 7 - behind, "noise": 2})
+    assert found == {
+        "the attackers of this run do harm": "PASS",
+        "knowing the detector helps": "WARN",
+        "white-box beats gradient-free": "WARN",
+        "noise does far less": "WARN",
+    }
+
+
+def test_attackers_of_a_detector_that_win_only_what_was_given_are_named() -> None:
+    (further,) = [one.name for one in plan(TemporalConsistency()).attackers if one.start is not None]
+    found = statuses({NAMES[0]: 7, further: 7})
+    assert found["the attackers of this run do harm"] == found["knowing the detector helps"] == "WARN"
+
+
+def test_a_flagged_video_is_not_won() -> None:
+    changed = {name: range(12) for name in [*NAMES, "noise"]}
+    checks = detector_checks(
+        plan(TemporalConsistency()), evidence(changed, dict.fromkeys(NAMES[:2], range(12)), videos=12)
+    )
+    shown = next(check.figure for check in checks if check.name == "knowing the detector helps")
+    assert "without knowledge: 0.00 (0/12" in shown
 
 
 def test_a_targeted_attack_wins_by_its_target_only() -> None:
@@ -139,7 +173,7 @@ def test_what_no_threshold_could_be_found_for_has_no_rows() -> None:
     nothing = DetectorEvidence([], [], {}, "uniform", None, "noise")
     result = judged_ladder(nothing)
     assert (result.robust, result.noise) == ((), ())
-    assert detector_checks(result) == []
+    assert detector_checks(plan(TemporalConsistency()), nothing) == []
 
 
 def test_one_attacker_of_a_detector_starts_from_the_given_perturbation() -> None:

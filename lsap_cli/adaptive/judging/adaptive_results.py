@@ -5,76 +5,69 @@ from dataclasses import dataclass
 
 from lsap_cli.adaptive.judging.checks import defense_checks
 from lsap_cli.adaptive.judging.defense_evidence import defense_evidence
-from lsap_cli.adaptive.judging.defense_ladders import defense_ladder
+from lsap_cli.adaptive.judging.defense_ladders import defense_ladder, harm_order
 from lsap_cli.adaptive.judging.detector_checks import detector_checks
 from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder
+from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
-from lsap_cli.adaptive.planning.plan import AdaptivePlan
+from lsap_cli.adaptive.planning.plan import AdaptivePlan, PlannedBudget
 from lsap_cli.results.ladders import BudgetPoint, Check, DefenseLadder, DetectorLadder
-from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row
 
 
 @dataclass(frozen=True)
-class JudgedAttacks:
-    """The evaluation of all attacks.
+class AdaptiveResults:
+    """What adaptive attackers add to results.json, by its keys."""
 
-    Attributes:
-        rows: of all attacks.
-        records: likewise.
-        noise: name of the noise control.
-        classes: of the classifier.
-    """
-
-    rows: Sequence[Row]
-    records: Sequence[Record]
-    noise: str
-    classes: int
+    ladder: tuple[DefenseLadder, ...]
+    detector_ladder: tuple[DetectorLadder, ...]
+    checks: tuple[Check, ...]
+    budget_curve: tuple[BudgetPoint, ...]
 
 
-def judge_defense_ladders(plan: AdaptivePlan, judged: JudgedAttacks) -> tuple[DefenseLadder, ...]:
-    """The ladder of each defense, with its minimum."""
-    return tuple(defense_ladder(one, judged.rows, judged.records) for one in plan.defense_ladders)
-
-
-def judge_detector_ladders(
-    plan: AdaptivePlan, learned: LearnedAttacks, evidence: DetectorEvidence
-) -> tuple[DetectorLadder, ...]:
-    """The ladder of each detector, with its minimum."""
-    return tuple(detector_ladder(one, learned.thresholds[one.spec], evidence) for one in plan.detector_ladders)
-
-
-def check_attackers(
-    plan: AdaptivePlan, learned: LearnedAttacks, judged: JudgedAttacks, detector_ladders: Sequence[DetectorLadder]
-) -> tuple[Check, ...]:
-    """Whether the attackers of each defense and detector can be believed.
+def adaptive_results(
+    plan: AdaptivePlan, learned: LearnedAttacks, judged: JudgedAttacks, evidence: DetectorEvidence
+) -> AdaptiveResults:
+    """The ladders of defenses and detectors, the checks of their attackers, and budget curves.
 
     Args:
         plan: which attacks there are.
-        learned: probes of gradients.
-        judged: how they did.
-        detector_ladders: judged.
+        learned: probes of gradients, thresholds of detectors.
+        judged: attacks on defenses.
+        evidence: attacks on detectors.
     """
-    of_defenses = [
+    ladders = tuple(defense_ladder(one, judged.rows, judged.records) for one in plan.defense_ladders)
+    of_detectors = tuple(detector_ladder(one, learned.thresholds[one.spec], evidence) for one in plan.detector_ladders)
+    checks = [
         check
         for ladder in plan.defense_ladders
-        for check in defense_checks(
-            defense_evidence(plan, ladder, learned.probes[ladder.spec], judged.rows, judged.noise, judged.classes)
-        )
+        for check in defense_checks(defense_evidence(plan, ladder, learned.probes[ladder.spec], judged))
     ]
-    return (*of_defenses, *(check for ladder in detector_ladders for check in detector_checks(ladder)))
+    checks += [check for ladder in plan.detector_ladders for check in detector_checks(ladder, evidence)]
+    return AdaptiveResults(ladders, of_detectors, tuple(checks), budget_curve(plan, judged.rows))
 
 
 def budget_curve(plan: AdaptivePlan, rows: Sequence[Row]) -> tuple[BudgetPoint, ...]:
-    """The points of all budget curves, each with the noise of its budget."""
-    return tuple(
-        BudgetPoint(
-            epsilon=point.budget.epsilon_text,
-            defense=point.spec,
-            attack=point.attack,
-            knows_defense=point.knows_defense,
-            rows=tuple(row for row in rows if (row.attack, row.defense) == (point.attack, point.spec)),
-            noise=tuple(row for row in rows if (row.attack, row.defense) == (point.noise, point.spec)),
-        )
-        for point in plan.curve
+    """The points of all budget curves: the attack within each budget that does most harm, and noise of that budget.
+
+    An attack within a small budget is one within a larger budget, too: curves fall, and pass through the ladder's minimum.
+    """
+    return tuple(_curve_point(plan, point, rows) for point in plan.curve)
+
+
+def _curve_point(plan: AdaptivePlan, point: PlannedBudget, rows: Sequence[Row]) -> BudgetPoint:
+    own = [row for row in rows if row.defense == point.spec]
+    places = {attack: place for place, attack in enumerate(plan.attacks_within(point.budget, point.spec))}
+    candidates = sorted((row for row in own if row.attack in places), key=lambda row: places[row.attack])
+    worst = tuple(
+        max((row for row in candidates if row.sampler == sampler), key=harm_order)
+        for sampler in dict.fromkeys(row.sampler for row in candidates)
+    )
+    return BudgetPoint(
+        epsilon=point.budget.epsilon_text,
+        defense=point.spec,
+        attack=worst[0].attack,
+        knows_defense=point.knows_defense,
+        rows=worst,
+        noise=tuple(row for row in own if row.attack == point.noise),
     )

@@ -1,18 +1,19 @@
 """Reasons to believe a defense's figures, or not: each check is PASS or WARN with the figure behind it.
 
-After the checklist of Carlini et al., "On Evaluating Adversarial Robustness", 2019, and the flags of AutoAttack.
+After the checklist of Carlini et al., "On Evaluating Adversarial Robustness", 2019, and the flags of AutoAttack. A check that
+says that one attack beats another passes only where the difference is shown on the same videos (McNemar's exact test); where
+both harm all videos there is nothing to compare, and no such check.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, strongest
 from lsap_cli.adaptive.judging.defense_evidence import DefenseEvidence
 from lsap_cli.results.ladders import Check
-from lsap_cli.results.rates import Rate, rate_of
-from lsap_cli.results.rows import Row
+from lsap_cli.results.rates import rate_of
 
-SLACK = 0.05  # share of videos that two attackers may differ by and still count as equally strong
 OWN_CHANGES = 0.5  # share of clean predictions that a defense may change by itself
 ROUNDING = 1e-3  # by which a defense may leave [0, 1]
 
@@ -51,6 +52,32 @@ def disjoint_check(fit: int, evaluated: int, shared: Sequence[str]) -> Check:
         "By content and by recording; a pattern fits the videos that it has seen.",
     )
     return as_check("all", finding)
+
+
+def beats(own: AttackOutcomes | None, other: AttackOutcomes | None, name: str, sentence: str) -> Iterator[Finding]:
+    """Whether one attack is shown to do more than another; nothing where both harm all videos, or one is missing."""
+    if own is None or other is None or (own.harms_all and other.harms_all):
+        return
+    yield Finding(own.beats(other), name, own.against(other), sentence)
+
+
+def does_harm(learned: Sequence[AttackOutcomes], nothing: AttackOutcomes) -> Iterator[Finding]:
+    """Whether what was learned in the run, from zeros, does anything by itself.
+
+    Args:
+        learned: attackers of the run that do not start from the given perturbation.
+        nothing: outcomes without an attack.
+    """
+    own = strongest(learned)
+    if own is None:
+        return
+    yield Finding(
+        own.beats(nothing),
+        "the attackers of this run do harm",
+        own.against(nothing),
+        "Where attackers that start from nothing do no harm, the ladder shows what the given perturbation does, not what "
+        "the defense withstands: give more --steps or more fit videos.",
+    )
 
 
 def _output(evidence: DefenseEvidence) -> Iterator[Finding]:
@@ -106,86 +133,96 @@ def _gradient(evidence: DefenseEvidence) -> Iterator[Finding]:
     )
 
 
+def _learning(evidence: DefenseEvidence) -> Iterator[Finding]:
+    return does_harm(evidence.learned, evidence.no_attack)
+
+
+def _single_step(evidence: DefenseEvidence) -> Iterator[Finding]:
+    return beats(
+        strongest(evidence.iterative),
+        evidence.single_step,
+        "iterative beats a single step",
+        "Where that is not shown, iterating brought nothing: the attackers are stuck, or had too few --steps.",
+    )
+
+
+def _white_box(evidence: DefenseEvidence) -> Iterator[Finding]:
+    best = strongest([*evidence.iterative, *(attack for _, attack in evidence.expectations)])
+    yield from beats(
+        best,
+        evidence.search,
+        "white-box beats gradient-free",
+        "Where a search without gradients does as much, the gradient may be masked.",
+    )
+    yield from beats(
+        best,
+        strongest(evidence.transfer),
+        "white-box beats transfer",
+        "Where an attack that does not know the defense does as much, the adaptive ones are not shown to use what they know: "
+        "give more --steps or more fit videos.",
+    )
+
+
 def _noise(evidence: DefenseEvidence) -> Iterator[Finding]:
-    best = _strongest([*evidence.iterative, *evidence.transfer])
+    best = strongest([*evidence.iterative, *evidence.transfer])
     if best is None or evidence.noise is None:
         return
-    ours, noise = _harm(best), _harm(evidence.noise)
     yield Finding(
-        ours.low > noise.high,
+        best.rate.low > evidence.noise.rate.high,
         "noise does far less",
-        f"the best attacker: {ours} of videos, noise of the same size: {noise}",
+        f"the best attacker: {best.rate} of videos, noise of the same size: {evidence.noise.rate}",
         "Where the intervals meet, the attack is not shown to be more than noise: more steps, more fit videos or more "
         "test videos are needed before the defense can be called robust.",
     )
 
 
-def _single_step(evidence: DefenseEvidence) -> Iterator[Finding]:
-    best = _strongest(evidence.iterative)
-    if best is None or evidence.single_step is None:
-        return
-    yield Finding(
-        _not_weaker(best, evidence.single_step),
-        "iterative beats a single step",
-        _against(best, "one step", evidence.single_step),
-        "A single step that does more shows that the iterative attackers are stuck.",
-    )
-
-
-def _white_box(evidence: DefenseEvidence) -> Iterator[Finding]:
-    best = _strongest([*evidence.iterative, *(row for _, row in evidence.expectations)])
-    if best is None:
-        return
-    if evidence.search is not None:
-        yield Finding(
-            _not_weaker(best, evidence.search),
-            "white-box beats gradient-free",
-            _against(best, "random search", evidence.search),
-            "A search without gradients that does more shows that the gradient is masked.",
-        )
-    transfer = _strongest(evidence.transfer)
-    if transfer is not None:
-        yield Finding(
-            _not_weaker(best, transfer),
-            "white-box beats transfer",
-            _against(best, "without knowledge", transfer),
-            "An attack that does not know the defense and does more shows that the adaptive ones are too weak.",
-        )
-
-
 def _converged(evidence: DefenseEvidence) -> Iterator[Finding]:
     if evidence.base is not None and evidence.doubled is not None:
-        yield Finding(
-            _not_weaker(evidence.base, evidence.doubled),
+        yield _no_gain(
+            evidence,
+            evidence.base,
+            evidence.doubled,
             "doubling the steps changes nothing",
-            _against(evidence.base, "twice the steps", evidence.doubled),
-            "If more steps do more harm, the attack had not converged: give more --steps.",
+            "If more steps do more harm, the attack had not converged: give more --steps. An attack that does no harm by "
+            "itself shows nothing.",
         )
     if len(evidence.expectations) > 1:
         (few, fewer), (many, more) = evidence.expectations[-2:]
-        yield Finding(
-            _not_weaker(fewer, more),
+        yield _no_gain(
+            evidence,
+            fewer.renamed(f"{few} draws"),
+            more.renamed(f"{many} draws"),
             "more expectation samples change nothing",
-            f"{few} draws: {_harm(fewer)}, {many} draws: {_harm(more)}",
-            "If more draws do more harm, the expectation over the defense is too coarse: give more --learning-draws.",
+            "If more draws do more harm, the expectation over the defense is too coarse: give more --learning-draws. An "
+            "attack that does no harm by itself shows nothing.",
         )
+
+
+def _no_gain(
+    evidence: DefenseEvidence, own: AttackOutcomes, longer: AttackOutcomes, name: str, sentence: str
+) -> Finding:
+    """Passes where an attack does harm, and twice its effort does no more."""
+    return Finding(
+        own.beats(evidence.no_attack) and not own.is_weaker_than(longer),
+        name,
+        f"{own.attack}: {own.rate}, {longer.attack}: {longer.rate}, no attack: {evidence.no_attack.rate}",
+        sentence,
+    )
 
 
 def _budget(evidence: DefenseEvidence) -> Iterator[Finding]:
     if len(evidence.curve) < 2:
         return
-    shares = [_harm(row) for _, row in evidence.curve]
-    shown = ", ".join(
-        f"{epsilon}: {share.count}/{share.of}" for (epsilon, _), share in zip(evidence.curve, shares, strict=True)
-    )
-    rises = all(after.value >= before.value - slack(after) for before, after in pairwise(shares))
-    yield Finding(
-        rises and shares[-1].value > shares[0].value - slack(shares[0]),
-        "success rises with epsilon",
-        shown,
-        "An attack that does less with a larger budget is stuck.",
-    )
-    left = rate_of(shares[-1].of - shares[-1].count, shares[-1].of)
+    attacks = [attack for _, attack in evidence.curve]
+    first, last = attacks[0], attacks[-1]
+    if not first.harms_all:
+        yield Finding(
+            last.beats(first) and not any(after.is_weaker_than(before) for before, after in pairwise(attacks)),
+            "success rises with epsilon",
+            ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in evidence.curve),
+            "Of one attacker, learned anew at each epsilon. One that does no more with a larger budget is stuck.",
+        )
+    left = rate_of(last.rate.of - last.rate.count, last.rate.of)
     assert left is not None
     yield Finding(
         left.low <= 1 / evidence.classes,
@@ -200,35 +237,10 @@ DEFENSE_CHECKS: tuple[Callable[[DefenseEvidence], Iterator[Finding]], ...] = (
     _output,
     _clean,
     _gradient,
+    _learning,
     _budget,
     _single_step,
     _white_box,
     _noise,
     _converged,
 )
-
-
-def _harm(row: Row) -> Rate:
-    """The share of videos with a wrong prediction; without labels, the share of changed predictions."""
-    accuracy = row.attacked_accuracy
-    harm = rate_of(accuracy.of - accuracy.count, accuracy.of) if accuracy else row.fooling_rate
-    assert harm is not None
-    return harm
-
-
-def _strongest(rows: Sequence[Row]) -> Row | None:
-    return max(rows, key=lambda row: _harm(row).value, default=None)
-
-
-def slack(rate: Rate) -> float:
-    """What counts as equal: 5 % of videos, or one video."""
-    return max(SLACK, 1 / rate.of) + 1e-9
-
-
-def _not_weaker(first: Row, second: Row) -> bool:
-    ours, theirs = _harm(first), _harm(second)
-    return ours.value >= theirs.value - slack(ours)
-
-
-def _against(first: Row, name: str, second: Row) -> str:
-    return f"{first.attack}: {_harm(first)}, {name}: {_harm(second)}"

@@ -1,53 +1,59 @@
 """What a run has measured of one defense, sorted by the role of each attack: what the checks look at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, outcomes_by_attack
+from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe
 from lsap_cli.adaptive.planning.defense_ladders import DefenseLadderPlan
 from lsap_cli.adaptive.planning.plan import AdaptivePlan
 from lsap_cli.adaptive.planning.rungs import Role
 from lsap_cli.results.records import NO_ATTACK
-from lsap_cli.results.rows import Row
+from lsap_cli.results.rows import Row, Rows
 
 
 @dataclass(frozen=True)
 class DefenseEvidence:
-    """Rows of one defense with one sampler.
+    """Attacks on one defense with one sampler.
 
     Attributes:
         defense: its spec.
         classes: of the classifier.
         clean: the row without an attack.
-        noise: the row of the noise control; None where there was none.
-        transfer: rows of attacks that do not know the defense (A0).
-        iterative: rows of the attackers that use a gradient (A1 to A4).
-        single_step: row of a single step; None where there was none.
-        base: row of the attacker that the single step and the doubled steps are compared with.
-        doubled: row of twice its steps.
-        search: row of the attacker without a gradient (A5).
-        expectations: rows by rising number of draws (A3).
-        curve: (epsilon, row) by rising epsilon.
+        no_attack: the outcomes without an attack.
+        noise: the noise control; None where there was none.
+        transfer: attacks that do not know the defense (A0).
+        iterative: attackers that use a gradient (A1 to A4).
+        learned: attackers of the run that do not start from the given perturbation.
+        single_step: None where there was none.
+        base: the attacker that the single step and the doubled steps are compared with.
+        doubled: with twice its steps.
+        search: the attacker without a gradient (A5).
+        expectations: by rising number of draws (A3).
+        curve: (epsilon, attack) by rising epsilon, of one attacker.
         probe: of the gradient through the defense, and of its output; None where it was not tried.
     """
 
     defense: str
     classes: int
     clean: Row
-    noise: Row | None = None
-    transfer: Sequence[Row] = ()
-    iterative: Sequence[Row] = ()
-    single_step: Row | None = None
-    base: Row | None = None
-    doubled: Row | None = None
-    search: Row | None = None
-    expectations: Sequence[tuple[int, Row]] = ()
-    curve: Sequence[tuple[str, Row]] = field(default_factory=tuple)
+    no_attack: AttackOutcomes
+    noise: AttackOutcomes | None = None
+    transfer: Sequence[AttackOutcomes] = ()
+    iterative: Sequence[AttackOutcomes] = ()
+    learned: Sequence[AttackOutcomes] = ()
+    single_step: AttackOutcomes | None = None
+    base: AttackOutcomes | None = None
+    doubled: AttackOutcomes | None = None
+    search: AttackOutcomes | None = None
+    expectations: Sequence[tuple[int, AttackOutcomes]] = ()
+    curve: Sequence[tuple[str, AttackOutcomes]] = ()
     probe: GradientProbe | None = None
 
 
 def defense_evidence(
-    plan: AdaptivePlan, ladder: DefenseLadderPlan, probe: GradientProbe, rows: Sequence[Row], noise: str, classes: int
+    plan: AdaptivePlan, ladder: DefenseLadderPlan, probe: GradientProbe, judged: JudgedAttacks
 ) -> DefenseEvidence:
     """The evidence about a defense, with the first sampler.
 
@@ -55,37 +61,37 @@ def defense_evidence(
         plan: with the budget curve.
         ladder: of the defense.
         probe: of its gradient.
-        rows: of all attacks.
-        noise: name of the noise control.
-        classes: of the classifier.
+        judged: the evaluation of all attacks.
     """
-    sampler = rows[0].sampler
-    by_attack = {row.attack: row for row in rows if (row.defense, row.sampler) == (ladder.spec, sampler)}
+    sampler = judged.rows[0].sampler
+    clean = Rows(tuple(judged.rows)).find(NO_ATTACK, ladder.spec, sampler)
+    assert clean is not None
+    attacks = outcomes_by_attack(judged.records, ladder.spec, sampler)
 
-    def with_role(*roles: Role) -> list[Row]:
-        return [by_attack[attack] for attack in ladder.attacks(*roles)]
+    def with_role(*roles: Role) -> list[AttackOutcomes]:
+        return [attacks[attack] for attack in ladder.attacks(*roles)]
 
-    def only(role: Role) -> Row | None:
-        return next(iter(with_role(role)), None)
+    def only(role: Role, name: str) -> AttackOutcomes | None:
+        return next((one.renamed(name) for one in with_role(role)), None)
 
     return DefenseEvidence(
         defense=ladder.spec,
-        classes=classes,
-        clean=by_attack[NO_ATTACK],
-        noise=by_attack.get(noise),
-        transfer=with_role("transfer"),
+        classes=judged.classes,
+        clean=clean,
+        no_attack=attacks[NO_ATTACK].renamed("no attack"),
+        noise=attacks.get(judged.noise),
+        transfer=[one.renamed("without knowledge") for one in with_role("transfer")],
         iterative=with_role("iterative", "doubled"),
-        single_step=only("single-step"),
-        base=by_attack[ladder.base.name],
-        doubled=only("doubled"),
-        search=only("search"),
+        learned=[attacks[one.name] for one in ladder.attackers if one.start is None],
+        single_step=only("single-step", "one step"),
+        base=attacks[ladder.base.name],
+        doubled=only("doubled", "twice the steps"),
+        search=only("search", "random search"),
         expectations=[
-            (one.attacker.draws, by_attack[one.attack])
+            (one.attacker.draws, attacks[one.attack])
             for one in ladder.rungs
             if one.role == "expectation" and one.attacker is not None
         ],
-        curve=[
-            (point.budget.epsilon_text, by_attack[point.attack]) for point in plan.curve if point.spec == ladder.spec
-        ],
+        curve=[(point.budget.epsilon_text, attacks[point.attack]) for point in plan.curve if point.spec == ladder.spec],
         probe=probe,
     )

@@ -2,49 +2,55 @@
 
 from collections.abc import Iterator, Sequence
 
-from lsap_cli.adaptive.judging.checks import Finding, as_check, slack
-from lsap_cli.results.ladders import Check, DetectorLadder, EvasionRow
-from lsap_cli.results.rates import Rate
+from lsap_cli.adaptive.judging.checks import Finding, as_check, beats, does_harm
+from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, strongest
+from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
+from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan
+from lsap_cli.adaptive.planning.rungs import PlannedRung
+from lsap_cli.results.ladders import Check
 
 
-def detector_checks(ladder: DetectorLadder) -> list[Check]:
-    """The checks of a detector's ladder; none where no threshold could be found."""
-    return [as_check(ladder.detector, finding) for finding in _findings(ladder)]
+def detector_checks(ladder: DetectorLadderPlan, evidence: DetectorEvidence) -> list[Check]:
+    """The checks of a detector's ladder; none where no threshold could be found.
+
+    Args:
+        ladder: as planned.
+        evidence: predictions and detections.
+    """
+    return [as_check(ladder.spec, finding) for finding in _findings(ladder, evidence)]
 
 
-def _findings(ladder: DetectorLadder) -> Iterator[Finding]:
-    groups = (_rows(ladder, "A0"), _rows(ladder, "A2", "A4"), _rows(ladder, "A5"), ladder.noise)
-    transfer, gradient, search, noise = map(_most_won, groups)
-    if transfer is None or gradient is None or search is None or noise is None:
+def _findings(ladder: DetectorLadderPlan, evidence: DetectorEvidence) -> Iterator[Finding]:
+    won = {one.attack: evidence.wins(ladder.spec, one.attack) for one in ladder.rungs}
+    noise = evidence.wins(ladder.spec, evidence.noise)
+    if not noise or not all(won.values()):
         return
-    yield Finding(
-        gradient.value >= transfer.value - slack(gradient),
+
+    def best(rungs: Sequence[PlannedRung], name: str) -> AttackOutcomes | None:
+        own = strongest([AttackOutcomes(one.attack, won[one.attack]) for one in rungs])
+        return own and own.renamed(name)
+
+    gradient = best([one for one in ladder.rungs if one.rung in ("A2", "A4")], "wrong and not flagged, by gradient")
+    learned = [AttackOutcomes(one.name, won[one.name]) for one in ladder.attackers if one.start is None]
+    yield from does_harm(learned, AttackOutcomes("no attack", dict.fromkeys(noise, False)))
+    yield from beats(
+        gradient,
+        best([one for one in ladder.rungs if one.rung == "A0"], "without knowledge"),
         "knowing the detector helps",
-        _compared(gradient, "without knowledge", transfer),
-        "An attack that does not know the detector and wins more shows that the adaptive ones are too weak: give more --steps.",
+        "Where an attack that does not know the detector wins as much, the adaptive ones are not shown to use what they know: "
+        "give more --steps or more fit videos.",
     )
-    yield Finding(
-        gradient.value >= search.value - slack(gradient),
+    yield from beats(
+        gradient,
+        best([one for one in ladder.rungs if one.rung == "A5"], "random search"),
         "white-box beats gradient-free",
-        _compared(gradient, "random search", search),
-        "A search without gradients that wins more shows that the detector's gradient leads nowhere.",
+        "Where a search without gradients wins as much, the detector's gradient may lead nowhere.",
     )
-    yield Finding(
-        gradient.low > noise.high,
-        "noise does far less",
-        _compared(gradient, "noise of the same size", noise),
-        "Where the intervals meet, the attack is not shown to be more than noise beside this detector.",
-    )
-
-
-def _rows(ladder: DetectorLadder, *rungs: str) -> list[EvasionRow]:
-    return [row for rung in ladder.rungs if rung.rung in rungs for row in rung.rows]
-
-
-def _most_won(rows: Sequence[EvasionRow]) -> Rate | None:
-    rates = [row.evasion_rate for row in rows if row.evasion_rate]
-    return max(rates, key=lambda one: one.value, default=None)
-
-
-def _compared(own: Rate, name: str, other: Rate) -> str:
-    return f"wrong and not flagged: {own}, {name}: {other}"
+    if gradient is not None:
+        control = AttackOutcomes("noise of the same size", noise)
+        yield Finding(
+            gradient.rate.low > control.rate.high,
+            "noise does far less",
+            f"{gradient.attack}: {gradient.rate}, {control.attack}: {control.rate}",
+            "Where the intervals meet, the attack is not shown to be more than noise beside this detector.",
+        )

@@ -83,6 +83,7 @@ class AdaptivePlan:
     """All attacks of a run.
 
     Attributes:
+        given: the perturbation that is evaluated; None where nothing is learned.
         defense_ladders: one a defense, the first being that of no defense; empty where none was asked for.
         detector_ladders: one a detector; empty likewise.
         curve: the points of all budget curves.
@@ -90,6 +91,7 @@ class AdaptivePlan:
         restricted: the specs behind which an attack is judged, for attacks that are not judged behind all defenses.
     """
 
+    given: GivenAttack | None = None
     defense_ladders: tuple[DefenseLadderPlan, ...] = ()
     detector_ladders: tuple[DetectorLadderPlan, ...] = ()
     curve: tuple[PlannedBudget, ...] = ()
@@ -110,6 +112,15 @@ class AdaptivePlan:
                 return next((one.rung for one in ladder.rungs if one.attack == attack), None)
         return None
 
+    def attacks_within(self, budget: Budget, spec: str) -> list[str]:
+        """Names of the attacks on a defense whose budget is no larger: the given one, those of its ladder and its curve."""
+        names: list[str] = []
+        if self.given is not None and self.given.perturbation.budget.epsilon <= budget.epsilon:
+            names = [one.attack for ladder in self.defense_ladders if ladder.spec == spec for one in ladder.rungs]
+            names = names or [self.given.name]
+        points = [one for one in self.curve if one.spec == spec and one.budget.epsilon <= budget.epsilon]
+        return list(dict.fromkeys([*names, *(one.attack for one in points)]))
+
     @property
     def undefended_base(self) -> Attacker | None:
         """The attacker that learns against the bare model; None without ladders."""
@@ -128,7 +139,9 @@ def plan_adaptive(
     """
     if not request.ladders:
         return _with_curve(
-            AdaptivePlan(), request, [(bare_model_attacker(request.given.perturbation, request.steps), tuple(defenses))]
+            AdaptivePlan(request.given),
+            request,
+            [(bare_model_attacker(request.given.perturbation, request.steps), tuple(defenses))],
         )
     defense_ladders = _defense_ladders(request, defenses)
     base = undefended(defense_ladders).base
@@ -141,7 +154,7 @@ def plan_adaptive(
     }
     # Attackers of a detector are judged on the bare model, with the detector beside it.
     restricted |= {one.name: [NO_DEFENSE] for ladder in detector_ladders for one in ladder.attackers}
-    plan = AdaptivePlan(defense_ladders, detector_ladders, restricted=restricted)
+    plan = AdaptivePlan(request.given, defense_ladders, detector_ladders, restricted=restricted)
     first, *others = sorted(defense_ladders, key=lambda ladder: ladder.spec != NO_DEFENSE)
     return _with_curve(plan, request, [(ladder.base, (ladder.spec,)) for ladder in (first, *others)])
 
