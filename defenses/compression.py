@@ -1,7 +1,6 @@
 """Codecs as defenses: what an encoder throws away is gone from the attack, too. PyAV is used here and in lsap_cli/video."""
 
 import io
-import os
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,13 +18,12 @@ from torch import Tensor
 
 from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
+from defenses.encoding import opening_encoder
 from defenses.gradients import wants_gradient, with_gradient_of
-from defenses.priority import take_ordinary_priority
 from defenses.quantizing import flat_steps, jpeg_steps, pictures_stand_in, stretch_stand_in
 from defenses.settings import bad_setting
 
 Pixels = NDArray[np.uint8]
-os.environ.setdefault("SVT_LOG", "1")  # errors only: the AV1 encoder prints its whole configuration otherwise
 RATE = 25  # frames a second that encoders are told; it does not enter what they do at constant quality
 
 
@@ -262,8 +260,8 @@ def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
     encoder.gop_size = count
     encoder.thread_count = 1
     encoder.options = codec.options()
-    encoder.open()
-    take_ordinary_priority()
+    with opening_encoder():
+        encoder.open()
     to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
     packets = []
     for number, picture in enumerate(filled):

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from torch import Tensor
 
-from defenses.priority import take_ordinary_priority
+from defenses.encoding import opening_encoder
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import Colors
@@ -38,7 +38,6 @@ from lsap_cli.video.reading import (
 )
 from perturbations.samplers import mean_pace
 
-os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would write of its settings to the terminal
 Change = Callable[[Tensor, int], Tensor]
 MATROSKA_TICK = Fraction(1, 1000)
 REPRODUCIBLE = {"fflags": "+bitexact"}  # no random numbers in a file: the same video gives the same bytes
@@ -269,10 +268,12 @@ class _Encoder:
         frame.pts, frame.time_base = stamp, self._tick
         if duration is not None:
             frame.duration = duration
-        self._out.mux(self._video.encode(frame))
-        if not self._open:
-            take_ordinary_priority()
-            self._open = True
+        if self._open:
+            self._out.mux(self._video.encode(frame))
+            return
+        with opening_encoder():  # the first frame opens it
+            self._out.mux(self._video.encode(frame))
+        self._open = True
 
     def finish(self) -> None:
         self._out.mux(self._video.encode(None))

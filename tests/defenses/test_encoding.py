@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from defenses.compression import Av1
-from defenses.priority import take_ordinary_priority
+from defenses.encoding import opening_encoder
 
 LINUX = hasattr(os, "sched_getscheduler")
 
@@ -28,5 +28,6 @@ def test_real_time_priority_is_given_back() -> None:
     except PermissionError:
         pytest.skip("this machine gives no real-time priority")
     assert os.SCHED_FIFO in schedulers()
-    take_ordinary_priority()
+    with opening_encoder():
+        pass
     assert os.SCHED_FIFO not in schedulers()
