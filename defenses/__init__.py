@@ -1,13 +1,26 @@
-"""The defense side: changes to a video before a classifier samples it, and detectors. Tensors in, tensors out."""
+"""The defense side: changes to a video before a classifier samples it, and detectors. Tensors in, tensors out.
 
-from defenses.base import Defense
+    from defenses import DEFENSES, DETECTORS
+
+    defended = DEFENSES["jpeg"](quality=50)(video)  # (N, 3, H, W) or (B, N, 3, H, W), float in [0, 1]
+    score = DETECTORS["feature-squeezing"]()(video, classifier, sampler)
+
+`defenses.certify` has randomized smoothing, `defenses.corruptions` natural corruptions, and `defenses.testing` the checks
+that every defense and detector passes, for a package that brings its own.
+"""
+
+from defenses.base import Defense, FrameChoice, FrameDefense, RandomDefense
 from defenses.chain import Chain
 from defenses.clip import Clip
 from defenses.compression import H264, H265, Av1, Jpeg, Vp9
+from defenses.corpus import CorpusDefense
+from defenses.detectors import DETECTORS, Detector, FrameReader, TensorReader
+from defenses.fitting import fit_defense, fittable_part
 from defenses.randomized import Barrage, RandomNoise, ResizePad
 from defenses.reordering import TemporalDrop, TemporalFreeze, TemporalInterpolation, TemporalShuffle
 from defenses.resampling import FrameRate, SpatialResample, TemporalResample
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian, TotalVariation
+from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian
 
@@ -39,4 +52,44 @@ DEFENSES: dict[str, type[Defense]] = {
 }
 """Every defense, by the name that a user writes."""
 
-__all__ = ["DEFENSES", "Chain", "Clip", "Defense"]
+__all__ = [
+    "DEFENSES",
+    "DETECTORS",
+    "H264",
+    "H265",
+    "Av1",
+    "Barrage",
+    "Bilateral",
+    "BitDepth",
+    "Chain",
+    "Clip",
+    "CorpusDefense",
+    "Defense",
+    "Detector",
+    "FrameChoice",
+    "FrameDefense",
+    "FrameRate",
+    "FrameReader",
+    "Jpeg",
+    "PerturbationSubtraction",
+    "RandomDefense",
+    "RandomNoise",
+    "ResizePad",
+    "SpatialGaussian",
+    "SpatialMedian",
+    "SpatialResample",
+    "StraightThrough",
+    "TemporalDrop",
+    "TemporalFreeze",
+    "TemporalGaussian",
+    "TemporalInterpolation",
+    "TemporalMean",
+    "TemporalMedian",
+    "TemporalResample",
+    "TemporalShuffle",
+    "TensorReader",
+    "TotalVariation",
+    "Vp9",
+    "fit_defense",
+    "fittable_part",
+]

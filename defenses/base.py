@@ -67,6 +67,26 @@ class Defense(ABC):
         """One sentence: which patterns pass through unchanged."""
 
     @property
+    def composite(self) -> bool:
+        """Whether it is made of other defenses. Its gradient is theirs, one after the other; declared is the least exact."""
+        return False
+
+    @property
+    def flat_error(self) -> float | None:
+        """The most that a black or white video changes, in pixel units of [0, 1]; None: nothing is promised."""
+        return 3 / 255
+
+    @property
+    def gray_offset_error(self) -> float:
+        """The share of a gray offset, the same in all frames, that is lost or added at most at default settings."""
+        return 0.03
+
+    @property
+    def keeps_mean(self) -> bool:
+        """A small change of brightness of a whole video changes the result's mean by as much, rounding aside."""
+        return True
+
+    @property
     def differentiable(self) -> bool:
         """Whether autograd through `defend` is exact (almost everywhere)."""
         return self.gradient == "true"

@@ -60,7 +60,27 @@ class Chain(Defense):
             member.null_space for member in self.members
         )
 
+    @property
+    def composite(self) -> bool:
+        return True
+
+    @property
+    def flat_error(self) -> float | None:
+        errors = [member.flat_error for member in self.members]
+        known = [error for error in errors if error is not None]
+        return sum(known) if len(known) == len(errors) else None
+
+    @property
+    def gray_offset_error(self) -> float:
+        return sum(member.gray_offset_error for member in self.members)
+
+    @property
+    def keeps_mean(self) -> bool:
+        return all(member.keeps_mean for member in self.members)
+
     def draw(self, generator: Generator) -> Defense:
+        if self.deterministic:
+            return self
         return replace(self, members=tuple(member.draw(generator) for member in self.members))
 
     def needs(self, indices: Tensor, video_length: int) -> Tensor:

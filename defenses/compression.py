@@ -85,6 +85,7 @@ class VideoCodec(Defense):
     gradient: ClassVar[GradientKind] = "surrogate"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    flat_error: ClassVar[float | None] = 8 / 255
     null_space: ClassVar[str] = (
         "A pattern of low spatial frequency whose coefficients are larger than half a quantizer step, "
         "above all one that is the same all over the frame and in every frame."

@@ -37,6 +37,7 @@ class RandomNoise(RandomDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = True
+    flat_error: ClassVar[float | None] = None
     null_space: ClassVar[str] = "A pattern of any kind passes, below the noise; it is hidden, not removed."
 
     def __post_init__(self) -> None:
@@ -72,6 +73,9 @@ class ResizePad(RandomDefense, FrameDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    flat_error: ClassVar[float | None] = None
+    gray_offset_error: ClassVar[float] = 0.2
+    keeps_mean: ClassVar[bool] = False
     null_space: ClassVar[str] = "A pattern that is the same after a small change of size and place: a smooth one."
 
     def __post_init__(self) -> None:
@@ -128,6 +132,10 @@ class Barrage(RandomDefense):
     gradient: ClassVar[GradientKind] = "straight-through"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
+    composite: ClassVar[bool] = True
+    flat_error: ClassVar[float | None] = None
+    gray_offset_error: ClassVar[float] = 0.15
+    keeps_mean: ClassVar[bool] = False
     null_space: ClassVar[str] = (
         "A pattern that is smooth and the same in every frame: each of the ten kinds lets most of it pass."
     )

@@ -47,8 +47,16 @@ class StraightThrough(Defense):
     def null_space(self) -> str:
         return self.defense.null_space
 
+    @property
+    def flat_error(self) -> float | None:
+        return self.defense.flat_error
+
+    @property
+    def gray_offset_error(self) -> float:
+        return self.defense.gray_offset_error
+
     def draw(self, generator: Generator) -> Defense:
-        return StraightThrough(self.defense.draw(generator))
+        return self if self.deterministic else StraightThrough(self.defense.draw(generator))
 
     def needs(self, indices: Tensor, video_length: int) -> Tensor:
         return unique_indices(torch.cat([self.defense.needs(indices, video_length), indices]))

@@ -51,6 +51,7 @@ class PerturbationSubtraction(CorpusDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = False
+    flat_error: ClassVar[float | None] = None
     null_space: ClassVar[str] = (
         "A pattern that is smooth in space and the same in every frame, or whose period is not a divisor of the "
         "one that is looked for."

@@ -73,7 +73,7 @@ class Detector(ABC):
         self,
         video: Tensor,
         classifier: Callable[[Tensor], Tensor] | None = None,
-        clips: Tensor | None = None,
+        sampler: Callable[[int], Tensor] | None = None,
         others: Sequence[Tensor] = (),
     ) -> float:
         """Score one video in memory.
@@ -81,17 +81,26 @@ class Detector(ABC):
         Args:
             video: (N, 3, H, W), float in [0, 1].
             classifier: (C, T, 3, H, W) in [0, 1] -> (C, classes) logits. Detectors that compare predictions need it.
-            clips: (V, T) int64 frame indices that the classifier takes of a video; needed with a classifier.
+            sampler: frames of a video -> (V, T) int64, the indices that the classifier takes; needed with a classifier.
             others: other videos, for detectors that compare videos (`comparison_videos` above 0).
 
         Raises:
             ValueError: if an argument is wrong, or one that the detector needs is missing.
         """
-        if classifier is not None and clips is None:
-            raise ValueError("a classifier was given without clips; say which frames it takes: clips=(V, T) int64")
+        if classifier is not None and sampler is None:
+            raise ValueError(
+                "a classifier was given without a sampler; say which frames it takes, such as "
+                "lambda length: torch.arange(16)[None] * length // 16"
+            )
         if others and not self.comparison_videos:
             raise ValueError("other videos were given, but this detector looks at one video; leave out `others`")
-        chosen = torch.empty(0, 1, dtype=torch.int64) if clips is None else clips
         with torch.no_grad():
-            own, *more = (self.evidence(TensorReader(one, classifier, chosen)) for one in (video, *others))
+            own, *more = (self.evidence(_reader(one, classifier, sampler)) for one in (video, *others))
             return float(self.score(own, more))
+
+
+def _reader(
+    video: Tensor, classifier: Callable[[Tensor], Tensor] | None, sampler: Callable[[int], Tensor] | None
+) -> TensorReader:
+    no_clips = torch.empty(0, 1, dtype=torch.int64)
+    return TensorReader(video, classifier, no_clips if sampler is None else sampler(len(video)))

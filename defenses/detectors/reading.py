@@ -78,7 +78,7 @@ class TensorReader:
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
         if self.classifier is None:
-            raise ValueError("this detector compares predictions; give it a classifier and the clips that it takes")
+            raise ValueError("this detector compares predictions; give it a classifier and a sampler")
         check_indices(clips, self.video_length)
         video = self.video if defense is None else defense(self.video)
         return self.classifier(video[clips]).softmax(1)

@@ -13,41 +13,41 @@ from PIL import Image
 from scipy.fft import dctn, idctn
 
 from defenses.compression import H264, H265, Av1, Jpeg, VideoCodec, Vp9
-from tests.defenses.videos import defend_all, make_smooth_video, make_video
+from defenses.testing import make_noise_video, make_smooth_video
 
 
 @pytest.mark.parametrize("quality", [5, 75, 100])
 def test_jpeg_is_what_pillow_writes_and_reads(quality: int) -> None:
-    pixels = make_video(1).mul(255).round().to(torch.uint8)
+    pixels = make_noise_video(1).mul(255).round().to(torch.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels[0].permute(1, 2, 0).numpy()).save(file, "JPEG", quality=quality)
     expected = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
-    defended = defend_all(Jpeg(quality), pixels / 255)
+    defended = Jpeg(quality)(pixels / 255)
     assert torch.equal(defended[0], expected / 255)
 
 
 @pytest.mark.parametrize("offset", [-0.4, 0.4])
 def test_jpeg_rounds_to_the_nearest_level_first(offset: float) -> None:
-    levels = make_video(2).mul(255).round()
+    levels = make_noise_video(2).mul(255).round()
     between_levels = (levels + offset).clamp(0, 255)
-    assert torch.equal(defend_all(Jpeg(), between_levels / 255), defend_all(Jpeg(), levels / 255))
+    assert torch.equal(Jpeg()(between_levels / 255), Jpeg()(levels / 255))
 
 
 def test_values_just_outside_of_the_range_do_not_wrap_around() -> None:
     video = torch.tensor([-0.01, 1.01]).view(2, 1, 1, 1).expand(2, 3, 8, 8)
-    assert torch.equal(defend_all(Jpeg(), video), video.clamp(0, 1))
+    assert torch.equal(Jpeg().defend_frames(video), video.clamp(0, 1))
 
 
 def test_every_level_of_flat_gray_passes_jpeg_at_quality_75() -> None:
     """Quality 75 quantizes the mean of a block, which is scaled by 8, in steps of 8."""
     gray = (torch.arange(256) / 255).view(-1, 1, 1, 1).expand(-1, 3, 16, 16)
-    assert torch.equal(defend_all(Jpeg(75), gray), gray)
+    assert torch.equal(Jpeg(75)(gray), gray)
 
 
 def test_a_checkerboard_below_half_a_quantizer_step_is_erased() -> None:
     checkerboard = (torch.arange(32)[:, None] + torch.arange(32)) % 2 * 2 - 1
     video = (128 + 2 * checkerboard).expand(1, 3, 32, 32) / 255
-    assert torch.equal(defend_all(Jpeg(50), video), torch.full((1, 3, 32, 32), 128 / 255))
+    assert torch.equal(Jpeg(50)(video), torch.full((1, 3, 32, 32), 128 / 255))
 
 
 @pytest.mark.parametrize("quality", [-1, 0, 101])
@@ -86,13 +86,13 @@ def plain_gray_jpeg(gray: NDArray[np.float64], quality: int) -> NDArray[np.float
 
 @pytest.mark.parametrize("quality", [30, 50, 75, 90])
 def test_jpeg_is_a_plain_implementation_of_its_definition_on_gray_pictures(quality: int) -> None:
-    gray = make_video(2, 32, 40)[:, :1].mul(255).round()
+    gray = make_noise_video(2, 32, 40)[:, :1].mul(255).round()
     expected = np.stack([plain_gray_jpeg(frame[0].double().numpy(), quality) for frame in gray])
-    defended = defend_all(Jpeg(quality), gray.expand(-1, 3, -1, -1) / 255).mul(255)
+    defended = Jpeg(quality)(gray.expand(-1, 3, -1, -1) / 255).mul(255)
     difference = np.abs(defended.numpy() - expected[:, None])
     assert np.median(difference) == 0
     assert difference.mean() < 0.5  # libjpeg rounds its cosines: a coefficient on the edge can go the other way
-    other = defend_all(Jpeg(quality - 5), gray.expand(-1, 3, -1, -1) / 255).mul(255)
+    other = Jpeg(quality - 5)(gray.expand(-1, 3, -1, -1) / 255).mul(255)
     assert np.abs(other.numpy() - expected[:, None]).mean() > 1.5  # what a slightly wrong table would give
 
 
@@ -118,26 +118,26 @@ def written_and_read(pixels: NDArray[np.uint8], codec: VideoCodec, path: Path) -
     [(H264(), "a.mp4"), (H264(18), "a.mp4"), (H265(), "a.mp4"), (Vp9(), "a.webm"), (Av1(), "a.mkv")],
 )
 def test_a_codec_in_memory_is_the_codec_in_a_file(codec: VideoCodec, name: str, tmp_path: Path) -> None:
-    video = (make_smooth_video(20, 128, 160) + 0.05 * make_video(20, 128, 160)).clamp(0, 1).mul(255).round()
+    video = (make_smooth_video(20, 128, 160) + 0.05 * make_noise_video(20, 128, 160)).clamp(0, 1).mul(255).round()
     pixels = video.permute(0, 2, 3, 1).contiguous().to(torch.uint8).numpy()
     expected = torch.from_numpy(written_and_read(pixels, codec, tmp_path / name)).permute(0, 3, 1, 2)
-    assert torch.equal(defend_all(codec, video / 255).mul(255).round().to(torch.uint8), expected)
+    assert torch.equal(codec(video / 255).mul(255).round().to(torch.uint8), expected)
 
 
 @pytest.mark.parametrize("size", [(120, 130), (98, 204), (75, 61)])
 @pytest.mark.parametrize("codec", [H264(), H265(), Vp9(), Av1()])
 def test_the_same_frames_give_the_same_bytes_at_awkward_sizes(codec: VideoCodec, size: tuple[int, int]) -> None:
-    video = make_video(12, *size)
-    first = defend_all(codec, video)
+    video = make_noise_video(12, *size)
+    first = codec(video)
     for number in range(4):
         torch.rand(10_000 * (number + 1))  # so that memory that nobody set holds something else
-        assert torch.equal(defend_all(codec, video), first)
+        assert torch.equal(codec(video), first)
 
 
 def test_stretches_do_not_know_of_each_other() -> None:
-    video, changed = make_video(20), make_video(20)
-    changed[8:16] = make_video(8, seed=3)
-    before, after = defend_all(H264(stretch=8), video), defend_all(H264(stretch=8), changed)
+    video, changed = make_noise_video(20), make_noise_video(20)
+    changed[8:16] = make_noise_video(8, seed=3)
+    before, after = H264(stretch=8)(video), H264(stretch=8)(changed)
     assert torch.equal(before[:8], after[:8])
     assert torch.equal(before[16:], after[16:])
     assert not torch.equal(before[8:16], after[8:16])
@@ -149,7 +149,7 @@ def test_the_stand_ins_gradient_is_small_where_the_codec_erases_and_whole_where_
     down, across = torch.meshgrid(torch.arange(32), torch.arange(48), indexing="ij")
     fine, smooth = (down + across) % 2 * 2.0 - 1, torch.ones(32, 48)
     video = make_smooth_video(4).requires_grad_()
-    defended = defend_all(codec, video)
+    defended = codec(video)
     followed = []
     for pattern in (fine, smooth):
         (gradient,) = torch.autograd.grad((defended * pattern).sum(), video, retain_graph=True)

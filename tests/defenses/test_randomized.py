@@ -3,12 +3,12 @@ import torch
 
 from defenses.base import Defense
 from defenses.randomized import GROUPS, Barrage, RandomNoise, ResizePad
-from tests.defenses.videos import defend_all, make_video
+from defenses.testing import make_noise_video
 
 
 def test_noise_has_its_sigma_and_every_frame_its_own() -> None:
     gray = torch.full((6, 3, 60, 80), 0.5)
-    noise = defend_all(RandomNoise(0.05), gray) - 0.5
+    noise = RandomNoise(0.05)(gray) - 0.5
     assert float(noise.std()) == pytest.approx(0.05, rel=0.02)
     assert float(noise.mean()) == pytest.approx(0, abs=1e-3)
     together = torch.corrcoef(noise.flatten(1))
@@ -19,7 +19,7 @@ def test_a_shrunk_frame_lies_somewhere_on_gray_in_the_same_place_all_along() -> 
     white = torch.ones(3, 3, 50, 60)
     corners = set()
     for seed in range(20):
-        defended = defend_all(ResizePad(0.5, seed=seed), white)
+        defended = ResizePad(0.5, seed=seed)(white)
         inside = (defended[:, 0] - 0.5).abs() > 0.25
         rows, columns = inside[0].any(1).nonzero()[:, 0], inside[0].any(0).nonzero()[:, 0]
         assert torch.equal(inside[0], inside[1])
@@ -39,10 +39,10 @@ def test_a_barrage_is_a_random_set_in_a_random_order() -> None:
 
 
 def test_every_kind_of_a_barrage_works_by_itself() -> None:
-    video = make_video(5)
+    video = make_noise_video(5)
     for make in GROUPS.values():
         generator = torch.Generator().manual_seed(4)
-        assert defend_all(make(generator), video).shape == video.shape
+        assert make(generator)(video).shape == video.shape
 
 
 @pytest.mark.parametrize(

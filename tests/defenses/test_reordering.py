@@ -5,7 +5,6 @@ from torch import Tensor
 from defenses.base import Defense
 from defenses.reordering import TemporalDrop, TemporalFreeze, TemporalInterpolation, TemporalShuffle
 from defenses.resampling import FrameRate
-from tests.defenses.videos import defend_all
 
 
 def numbered(frame_count: int) -> Tensor:
@@ -14,7 +13,7 @@ def numbered(frame_count: int) -> Tensor:
 
 
 def order(defense: Defense, frame_count: int) -> list[int]:
-    return [round(value) for value in (defend_all(defense, numbered(frame_count))[:, 0, 0, 0] * 256).tolist()]
+    return [round(value) for value in (defense(numbered(frame_count))[:, 0, 0, 0] * 256).tolist()]
 
 
 @pytest.mark.parametrize("block", [2, 4, 7])
@@ -48,11 +47,11 @@ def test_a_freeze_shows_the_frame_before() -> None:
 
 def test_interpolation_never_shows_the_frame_itself() -> None:
     # ends in a mirror: 0 | 0 1 2 3 4 | 4
-    values = defend_all(TemporalInterpolation(), numbered(5))[:, 0, 0, 0] * 256
+    values = TemporalInterpolation()(numbered(5))[:, 0, 0, 0] * 256
     assert values.tolist() == pytest.approx([0.5, 1, 2, 3, 3.5])
     flash = torch.zeros(9, 3, 2, 2)
     flash[4] = 1
-    assert defend_all(TemporalInterpolation(), flash)[:, 0, 0, 0].tolist() == [0, 0, 0, 0.5, 0, 0.5, 0, 0, 0]
+    assert TemporalInterpolation()(flash)[:, 0, 0, 0].tolist() == [0, 0, 0, 0.5, 0, 0.5, 0, 0, 0]
 
 
 def test_a_lower_frame_rate_holds_the_kept_frames() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from defenses.resampling import SpatialResample, TemporalResample
-from tests.defenses.videos import defend_all, make_video
+from defenses.testing import make_noise_video
 
 
 def levels(*values: float) -> Tensor:
@@ -26,7 +26,7 @@ def levels(*values: float) -> Tensor:
     ],
 )
 def test_rebuilt_frames_worked_out_by_hand(keep: int, source: list[float], expected: list[float]) -> None:
-    torch.testing.assert_close(defend_all(TemporalResample(keep), levels(*source)), levels(*expected))
+    torch.testing.assert_close(TemporalResample(keep)(levels(*source)), levels(*expected))
 
 
 @pytest.mark.parametrize(
@@ -46,53 +46,49 @@ def test_needs_are_the_kept_neighbors(keep: int, frame_count: int, indices: list
 
 
 def test_kept_frames_are_not_touched() -> None:
-    video = make_video(11)
-    assert torch.equal(defend_all(TemporalResample(5), video)[::5], video[::5])
+    video = make_noise_video(11)
+    assert torch.equal(TemporalResample(5)(video)[::5], video[::5])
 
 
 def test_a_time_constant_pattern_passes_temporal_resampling_whole() -> None:
-    video, pattern = make_video(12) / 2, make_video(1, seed=5) / 2
+    video, pattern = make_noise_video(12) / 2, make_noise_video(1, seed=5) / 2
     defense = TemporalResample(5)
-    torch.testing.assert_close(
-        defend_all(defense, video + pattern), defend_all(defense, video) + pattern, rtol=0, atol=1e-6
-    )
+    torch.testing.assert_close(defense(video + pattern), defense(video) + pattern, rtol=0, atol=1e-6)
 
 
 def test_a_pattern_that_is_linear_in_time_passes_temporal_resampling_whole() -> None:
     video = levels(*[n / 12 for n in range(13)])
-    torch.testing.assert_close(defend_all(TemporalResample(4), video), video)
+    torch.testing.assert_close(TemporalResample(4)(video), video)
 
 
 def test_a_one_row_video_halved_and_doubled_by_hand() -> None:
     """Antialiased halving weighs 1 3 3 1, or 3 3 1 at an end; doubling takes 3:1 of the two nearest."""
     row = torch.tensor([0.7, 0, 0, 0, 0, 0, 0, 0])  # halved: 0.3 0 0 0
     expected = [0.3, 0.225, 0.075, 0, 0, 0, 0, 0]
-    defended = defend_all(SpatialResample(0.5), row.expand(1, 3, 1, 8).contiguous())
+    defended = SpatialResample(0.5)(row.expand(1, 3, 1, 8).contiguous())
     torch.testing.assert_close(defended[0, 0, 0], torch.tensor(expected))
 
 
 def test_a_checkerboard_is_gone_and_a_wide_wave_stays() -> None:
     columns, rows = torch.arange(64), torch.arange(64)[:, None]
     checkerboard = ((columns + rows) % 2).float().expand(1, 3, 64, 64)
-    defended = defend_all(SpatialResample(0.5), checkerboard)[..., 4:-4, 4:-4]
+    defended = SpatialResample(0.5)(checkerboard)[..., 4:-4, 4:-4]
     torch.testing.assert_close(defended, torch.full_like(defended, 0.5), rtol=0, atol=0.01)
     wave = (0.5 + 0.5 * torch.cos(2 * math.pi * (columns + 0.5) / 64)).expand(1, 3, 64, 64)
-    torch.testing.assert_close(defend_all(SpatialResample(0.5), wave), wave, rtol=0, atol=0.02)
+    torch.testing.assert_close(SpatialResample(0.5)(wave), wave, rtol=0, atol=0.02)
 
 
 def test_a_flicker_that_is_the_same_all_over_the_frame_passes_spatial_resampling_whole() -> None:
-    video = make_video(6) / 2
+    video = make_noise_video(6) / 2
     flicker = torch.rand(6, 3, 1, 1, generator=torch.Generator().manual_seed(1)) / 2
     defense = SpatialResample(0.3)
-    torch.testing.assert_close(
-        defend_all(defense, video + flicker), defend_all(defense, video) + flicker, rtol=0, atol=2e-6
-    )
+    torch.testing.assert_close(defense(video + flicker), defense(video) + flicker, rtol=0, atol=2e-6)
 
 
 def test_at_least_one_pixel_is_left() -> None:
-    video = make_video(2, 5, 7)
+    video = make_noise_video(2, 5, 7)
     mean = video.mean(dim=(2, 3), keepdim=True).expand_as(video)
-    defended = defend_all(SpatialResample(0.01), video)
+    defended = SpatialResample(0.01)(video)
     torch.testing.assert_close(defended.amax(dim=(2, 3)), defended.amin(dim=(2, 3)))
     torch.testing.assert_close(defended, mean, rtol=0, atol=0.15)
 

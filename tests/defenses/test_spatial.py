@@ -5,24 +5,22 @@ from scipy.ndimage import gaussian_filter, median_filter
 
 from defenses.base import FrameDefense
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian, TotalVariation, divergence, slopes
-from tests.defenses.videos import defend_all, make_smooth_video, make_video
+from defenses.testing import make_noise_video, make_smooth_video
 
 
 @pytest.mark.parametrize("window", [3, 5, 7])
 def test_the_spatial_median_is_scipys(window: int) -> None:
-    video = make_video(2)
+    video = make_noise_video(2)
     expected = median_filter(video.numpy(), size=(1, 1, window, window), mode="nearest")
-    assert torch.equal(defend_all(SpatialMedian(window), video), torch.from_numpy(expected))
+    assert torch.equal(SpatialMedian(window)(video), torch.from_numpy(expected))
 
 
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.3])
 def test_the_spatial_gaussian_is_scipys(sigma: float) -> None:
-    video = make_video(2)
+    video = make_noise_video(2)
     radius = int(np.ceil(3 * sigma))
     expected = gaussian_filter(video.double().numpy(), (sigma, sigma), axes=(2, 3), mode="nearest", radius=radius)
-    torch.testing.assert_close(
-        defend_all(SpatialGaussian(sigma), video).double(), torch.from_numpy(expected), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(SpatialGaussian(sigma)(video).double(), torch.from_numpy(expected), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -31,12 +29,12 @@ def test_the_spatial_gaussian_is_scipys(sigma: float) -> None:
 )
 def test_bit_depths_worked_out_by_hand(bits: int, levels: list[int], expected: list[int]) -> None:
     video = (torch.tensor(levels) / 255).view(-1, 1, 1, 1).expand(-1, 3, 2, 2)
-    defended = defend_all(BitDepth(bits), video)[:, 0, 0, 0].mul(255).round()
+    defended = BitDepth(bits)(video)[:, 0, 0, 0].mul(255).round()
     assert defended.tolist() == expected
 
 
 def test_the_bilateral_filter_is_a_plain_double_loop() -> None:
-    defense, frame = Bilateral(3, 1.5, 0.2), make_video(1, 5, 6)[0].double()
+    defense, frame = Bilateral(3, 1.5, 0.2), make_noise_video(1, 5, 6)[0].double()
     expected = torch.zeros_like(frame)
     for row in range(5):
         for column in range(6):
@@ -55,7 +53,7 @@ def test_the_bilateral_filter_keeps_an_edge_that_a_blur_destroys() -> None:
     video = torch.zeros(1, 3, 16, 16)
     video[..., 8:] = 1
     for defense, kept in ((Bilateral(), 0.99), (SpatialGaussian(2.0), 0.6)):
-        edge = defend_all(defense, video)[0, 0, 8]
+        edge = defense(video)[0, 0, 8]
         assert (float(edge[8] - edge[7]) > kept) == isinstance(defense, Bilateral)
 
 
@@ -74,8 +72,8 @@ def energy(smooth: torch.Tensor, video: torch.Tensor, weight: float) -> float:
 
 
 def test_total_variation_makes_its_energy_small_and_more_steps_make_it_smaller() -> None:
-    video = (make_smooth_video(1) + 0.1 * (make_video(1, 32, 48) - 0.5)).clamp(0, 1)
-    energies = [energy(defend_all(TotalVariation(0.05, steps), video), video, 0.05) for steps in (1, 5, 20, 100)]
+    video = (make_smooth_video(1) + 0.1 * (make_noise_video(1, 32, 48) - 0.5)).clamp(0, 1)
+    energies = [energy(TotalVariation(0.05, steps)(video), video, 0.05) for steps in (1, 5, 20, 100)]
     assert energy(video, video, 0.05) > energies[0] > energies[1] > energies[2] > energies[3]
     assert energies[2] < 1.05 * energies[3]
 

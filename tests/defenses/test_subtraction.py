@@ -9,7 +9,7 @@ from defenses.fitting import fit_defense, fittable_part
 from defenses.residuals import LARGEST_RESIDUAL, bounded_residuals, estimate_pattern, evidence_indices
 from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
-from tests.defenses.videos import defend_all, make_video
+from defenses.testing import make_noise_video
 
 SIDE = 32
 
@@ -50,13 +50,13 @@ def test_a_pattern_that_many_videos_share_is_found_and_taken_off(period: int) ->
     videos = [perturbed(scene, pattern) for scene in scenes]
     defense = fitted(videos[1:], period)
     before = (videos[0] - scenes[0]).square().mean()
-    after = (defend_all(defense, videos[0]) - scenes[0]).square().mean()
+    after = (defense(videos[0]) - scenes[0]).square().mean()
     assert float(after) < 0.2 * float(before)
 
 
 def test_on_clean_videos_next_to_nothing_is_taken_off() -> None:
     scenes = make_scenes(25)
-    change = defend_all(fitted(scenes[1:], 4), scenes[0]) - scenes[0]
+    change = fitted(scenes[1:], 4)(scenes[0]) - scenes[0]
     assert float(change.abs().mean()) < 0.6 / 255
 
 
@@ -65,7 +65,7 @@ def test_more_videos_give_a_better_estimate() -> None:
     errors = []
     for count in (2, 8, 32):
         defense = fitted([perturbed(scene, pattern) for scene in scenes[1 : count + 1]], 4)
-        errors.append(float((defend_all(defense, perturbed(scenes[0], pattern)) - scenes[0]).square().mean()))
+        errors.append(float((defense(perturbed(scenes[0], pattern)) - scenes[0]).square().mean()))
     assert errors[0] > errors[1] > errors[2]
 
 
@@ -74,12 +74,12 @@ def test_a_smooth_pattern_that_never_changes_is_not_seen() -> None:
     scenes = make_scenes(25)
     smooth = torch.linspace(-8 / 255, 8 / 255, SIDE).expand(1, 3, SIDE, SIDE)
     videos = [perturbed(scene, smooth) for scene in scenes]
-    left = (defend_all(fitted(videos[1:], 4), videos[0]) - scenes[0]).square().mean()
+    left = (fitted(videos[1:], 4)(videos[0]) - scenes[0]).square().mean()
     assert float(left) > 0.7 * float((videos[0] - scenes[0]).square().mean())
 
 
 def test_the_evidence_is_bounded_and_has_a_gradient() -> None:
-    video = make_video(9, 40, 50).requires_grad_()
+    video = make_noise_video(9, 40, 50).requires_grad_()
     evidence = bounded_residuals(Clip.whole(video), 4, SIDE)
     assert evidence.shape == (4, 3, SIDE, SIDE)
     assert float(evidence.abs().max()) <= LARGEST_RESIDUAL + 1e-6
@@ -92,7 +92,7 @@ def test_the_evidence_is_bounded_and_has_a_gradient() -> None:
 def test_the_traces_of_a_video_with_a_pattern_are_its_own_and_those_of_the_pattern(period: int, slots: int) -> None:
     defense = PerturbationSubtraction(period, side=SIDE)
     pattern = make_signs(slots)
-    for video in (make_video(3, SIDE, SIDE), make_video(30, SIDE, SIDE)):
+    for video in (make_noise_video(3, SIDE, SIDE), make_noise_video(30, SIDE, SIDE)):
         numbers = defense.evidence_indices(len(video))
         carried = numbers % slots
         together = defense.residuals(Clip(video[numbers] + pattern[carried], numbers, len(video)))
@@ -108,10 +108,8 @@ def test_the_part_to_be_fitted_is_found_and_fitted_behind_the_identitys_gradient
     evidence = [part.evidence(Clip.whole(video[:8])) for video in make_scenes(3)]
     for defense in (StraightThrough(part), StraightThrough(Chain((part, Jpeg(75))))):
         assert fittable_part(defense) == part
-        video = make_video(8, SIDE, SIDE)
-        assert torch.equal(
-            defend_all(fit_defense(defense, evidence), video), defend_all(fit_defense(defense.defense, evidence), video)
-        )
+        video = make_noise_video(8, SIDE, SIDE)
+        assert torch.equal(fit_defense(defense, evidence)(video), fit_defense(defense.defense, evidence)(video))
 
 
 @pytest.mark.parametrize(("frame_count", "period"), [(1, 4), (3, 4), (24, 4), (300, 12), (40, 1)])
@@ -125,14 +123,14 @@ def test_runs_of_neighbors_are_watched_all_over_the_video(frame_count: int, peri
 
 
 def test_slots_that_no_frame_has_say_nothing() -> None:
-    evidence = bounded_residuals(Clip.whole(make_video(2, SIDE, SIDE)), 4, SIDE)
+    evidence = bounded_residuals(Clip.whole(make_noise_video(2, SIDE, SIDE)), 4, SIDE)
     assert float(evidence[:2].abs().sum()) > 0
     assert float(evidence[2:].abs().sum()) == 0
 
 
 def test_without_an_estimate_or_from_one_video_there_is_no_subtraction() -> None:
     with pytest.raises(ValueError, match="has no estimate yet"):
-        defend_all(PerturbationSubtraction(), make_video(3))
+        PerturbationSubtraction()(make_noise_video(3))
     with pytest.raises(ValueError, match="1 videos were given"):
         estimate_pattern([torch.zeros(1, 3, 4, 4)])
 

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 from defenses import Clip, Defense
 from defenses.median import median
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian, gaussian, mirror
-from tests.defenses.videos import defend_all, make_video
+from defenses.testing import make_noise_video
 
 
 def levels(*values: float) -> torch.Tensor:
@@ -66,7 +66,7 @@ def test_needs_are_the_windows_frames(
     ],
 )
 def test_means_worked_out_by_hand(window: int, source: list[float], expected: list[float]) -> None:
-    torch.testing.assert_close(defend_all(TemporalMean(window), levels(*source)), levels(*expected))
+    torch.testing.assert_close(TemporalMean(window)(levels(*source)), levels(*expected))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_means_worked_out_by_hand(window: int, source: list[float], expected: li
     ],
 )
 def test_medians_worked_out_by_hand(window: int, source: list[float], expected: list[float]) -> None:
-    assert torch.equal(defend_all(TemporalMedian(window), levels(*source)), levels(*expected))
+    assert torch.equal(TemporalMedian(window)(levels(*source)), levels(*expected))
 
 
 @pytest.mark.parametrize("count", [3, 5, 7, 9, 15])
@@ -102,11 +102,9 @@ def test_equal_values_share_the_medians_gradient_evenly() -> None:
 @pytest.mark.parametrize("defense", [TemporalMean(), TemporalMean(7), TemporalMedian(), TemporalMedian(7)])
 @pytest.mark.parametrize("frame_count", [1, 2, 5, 12])
 def test_a_time_constant_pattern_passes_whole(defense: Defense, frame_count: int) -> None:
-    video = make_video(frame_count) / 2
-    pattern = make_video(1, seed=5) / 2
-    torch.testing.assert_close(
-        defend_all(defense, video + pattern), defend_all(defense, video) + pattern, rtol=0, atol=1e-6
-    )
+    video = make_noise_video(frame_count) / 2
+    pattern = make_noise_video(1, seed=5) / 2
+    torch.testing.assert_close(defense(video + pattern), defense(video) + pattern, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [TemporalMean, TemporalMedian])
@@ -118,19 +116,17 @@ def test_a_window_that_has_no_middle_is_refused_by_name(kind: type[Defense], win
 
 @pytest.mark.parametrize("window", [3, 5, 9])
 def test_the_median_is_scipys(window: int) -> None:
-    video = make_video(11)
+    video = make_noise_video(11)
     expected = median_filter(video.numpy(), size=(window, 1, 1, 1), mode="reflect")
-    assert torch.equal(defend_all(TemporalMedian(window), video), torch.from_numpy(expected))
+    assert torch.equal(TemporalMedian(window)(video), torch.from_numpy(expected))
 
 
 @pytest.mark.parametrize("sigma", [0.6, 1.0, 2.5])
 def test_the_gaussian_is_scipys(sigma: float) -> None:
-    video = make_video(25)
+    video = make_noise_video(25)
     radius = len(gaussian(sigma)) // 2
     expected = gaussian_filter(video.double().numpy(), sigma, axes=0, mode="reflect", radius=radius)
-    torch.testing.assert_close(
-        defend_all(TemporalGaussian(sigma), video).double(), torch.from_numpy(expected), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(TemporalGaussian(sigma)(video).double(), torch.from_numpy(expected), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("sigma", [0.0, -1.0, 21.0])

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from defenses.corruptions import SETTINGS, STRENGTHS
+from defenses.testing import make_noise_video, make_smooth_video
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.equal_norm import (
     MOST,
@@ -23,7 +24,6 @@ from lsap_cli.results.rates import rate_of
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import read_frame_times, read_some_frames
 from perturbations.samplers import Uniform
-from tests.defenses.videos import defend_all, make_smooth_video, make_video
 from tests.result_objects import make_record
 from tests.tiny import make_classifier, write_tiny
 
@@ -35,7 +35,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> list[Video]:
     root = tmp_path_factory.mktemp("equal")
     found = []
     for number in range(3):
-        textured = make_smooth_video(40) + 0.3 * (make_video(40, 32, 48, seed=number) - 0.5)
+        textured = make_smooth_video(40) + 0.3 * (make_noise_video(40, 32, 48, seed=number) - 0.5)
         frames = (textured.clamp(0, 1) * 0.8 * 255).round().to(torch.uint8)
         found.append(Video(write_tiny(root / f"{number}.mkv", frames), f"{number}.mkv", (0,)))
     return found
@@ -71,7 +71,7 @@ def test_a_measured_change_is_that_of_the_frames_that_the_sampler_chooses(
     times = read_frame_times(videos[0].path).times
     numbers = protocol.clip_indices(videos[0], "uniform", times)[0]
     frames = read_some_frames(videos[0].path, numbers.unique())
-    defended = (defend_all(blur, frames.float() / 255) * 255).round().to(torch.uint8)
+    defended = (blur(frames.float() / 255) * 255).round().to(torch.uint8)
     expected = Changes()
     expected.add(frames, defended)
     assert measured == expected
