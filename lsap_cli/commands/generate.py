@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
+from msgspec import to_builtins
 
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
@@ -130,7 +131,7 @@ def command(
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     budget = seconds(time_budget, "--time-budget")
-    if out.exists() and not overwrite:
+    if out.exists() and not overwrite and not resume:  # a run that was killed at its very end has written it
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
     if out.is_dir() or not out.name.strip("."):
         raise LsapError(f"--out {out} is not a file name; use a name such as r.safetensors")
@@ -154,12 +155,14 @@ def command(
         check_same_settings(run, asdict(settings))
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume, started)
-        if results["rows"]:
-            screen.result(results_table(results), as_json=as_json)
-            screen.say(f"wrote {out} after {results['steps']} steps; the run is in {work.folder}")
+        if results is not None:
+            screen.result(results_table(to_builtins(results)), as_json=as_json)
+            screen.say(f"wrote {out} after {results.steps} steps; the run is in {work.folder}")
+    if results is None:
+        return
     if as_json:
-        print_json(results)
-    if results["skipped"]:
+        print_json(to_builtins(results))
+    if results.skipped:
         raise typer.Exit(1)
 
 

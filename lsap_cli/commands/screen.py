@@ -4,11 +4,14 @@ import sys
 import time
 from types import TracebackType
 
+from msgspec import convert
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lsap_cli.reports.rows import printable
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Event
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -148,11 +151,15 @@ class Screen:
         self._advance(event["progress"], 1.0, text)
 
     def _on_verification(self, event: Event) -> None:
-        fooled = event["fooled"]
-        interval = f"{fooled['low']:.2f}–{fooled['high']:.2f}"
-        self._short = f"fooling {fooled['value']:.2f} ({interval})"
-        found = f"fooling rate {fooled['value']:.2f} ({interval}, n {fooled['of']})"
-        self._say(f"[dim]step {event['step']}: on unseen videos and samplers, {found}[/]")
+        rates = {spec: convert(one, Rate) for spec, one in event["by_sampler"].items()}
+        found = SamplerRange.of_rates(rates)
+        if found is None:
+            return
+        self._short = f"fooling {found.lowest.value:.2f} ({found.lowest.interval})"
+        self._say(
+            f"[dim]step {event['step']}: fooling rate on {found.lowest.of} unseen videos and unseen samplers "
+            f"{escape(printable(found))}[/]"
+        )
 
     def _place(self, what: str, event: Event) -> str:
         return f"{self._done} of {self._total} {what}  [dim]{escape(printable(event['path'])[-40:])}[/]"

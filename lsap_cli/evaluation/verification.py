@@ -1,5 +1,6 @@
 """What `generate` ends with: perturbations judged on verification videos at their own size, beside controls."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
@@ -11,11 +12,12 @@ from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.rows import make_rows
+from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
-from lsap_cli.results.rates import Rate, mcnemar, rate_of
+from lsap_cli.results.rates import Paired, paired
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
 from lsap_cli.results.rows import Row
-from lsap_cli.results.spread import GeneratedSeeds
+from lsap_cli.results.spread import GeneratedSeeds, SamplerRange
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
 from perturbations.controls import CONTROLS
@@ -84,17 +86,15 @@ def make_verification(records: Sequence[Record], target: int | None, source: int
     return Verification(rows, list(records), len({record.video for record in records}))
 
 
-def pooled(rows: Sequence[Row], attack: str, targeted: bool = False) -> Rate | None:
-    """One attack's rate over all samplers, without a defense: clips counted together.
+def sampler_range(rows: Sequence[Row], attack: str, targeted: bool = False) -> SamplerRange | None:
+    """One attack's lowest and highest rate over videos, without a defense, over all samplers.
 
     Args:
         rows: of the verification.
         attack: its name in the rows.
         targeted: whether success is counted, not fooling.
     """
-    mine = [row for row in rows if (row.attack, row.defense) == (attack, NO_DEFENSE)]
-    rates = [rate for row in mine if (rate := row.success_rate if targeted else row.fooling_rate)]
-    return rate_of(sum(rate.count for rate in rates), sum(rate.of for rate in rates))
+    return SamplerRange.of_rates(sampler_transfer(rows, attack, (), targeted).rates)
 
 
 def seed_rates(rows: Sequence[Row], names: Mapping[int, str], targeted: bool) -> GeneratedSeeds:
@@ -105,7 +105,8 @@ def seed_rates(rows: Sequence[Row], names: Mapping[int, str], targeted: bool) ->
         names: of the perturbations in the rows, by seed.
         targeted: whether success is counted, not fooling.
     """
-    rates = {str(seed): pooled(rows, name, targeted) for seed, name in names.items()}
+    ranges = {str(seed): sampler_range(rows, name, targeted) for seed, name in names.items()}
+    rates = {seed: one.lowest if one else None for seed, one in ranges.items()}
     values = [rate.value for rate in rates.values() if rate]
     return GeneratedSeeds(
         rates=rates,
@@ -130,23 +131,25 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
                 f"one label, {label}, is what {count} of {of} fooled clips get: a detector of that label finds them, and "
                 "videos that show it are not fooled"
             )
-    changed, by_noise = _changed(verification, attack), _changed(verification, NOISE)
-    if changed and len(changed) == len(by_noise):
-        p = mcnemar(by_noise, changed)
-        if sum(changed) <= sum(by_noise) or p is None or p > SIGNIFICANCE:
-            rate, noise_rate = pooled(verification.rows, attack), pooled(verification.rows, NOISE)
-            assert rate is not None
-            assert noise_rate is not None
-            yield (
-                f"no better than noise: {rate.count} of {rate.of} clips are fooled, by random noise of the same size "
-                f"{noise_rate.count}"
-            )
+    against_noise = _against_noise(verification.records, attack)
+    if against_noise.of and (
+        against_noise.p is None or against_noise.p > SIGNIFICANCE or against_noise.gained <= against_noise.lost
+    ):
+        yield (
+            f"no better than noise: of {against_noise.of} videos, {against_noise.gained} are fooled through more samplers "
+            f"than by random noise of the same size, {against_noise.lost} through fewer"
+        )
 
 
-def _changed(verification: Verification, attack: str) -> list[bool]:
-    undefended = [one for one in verification.records if (one.attack, one.defense) == (attack, NO_DEFENSE)]
-    ordered = sorted(undefended, key=lambda one: (one.video, one.sampler))
-    return [one.changed for one in ordered]
+def _against_noise(records: Sequence[Record], attack: str) -> Paired:
+    """Videos that an attack fools through more samplers than the noise control does, undefended: a sign test."""
+    changed: dict[str, Counter[str]] = {NOISE: Counter(), attack: Counter()}
+    videos = {one.video for one in records if one.attack == NOISE}
+    for one in records:
+        if one.attack in changed and one.defense == NO_DEFENSE:
+            changed[one.attack][one.video] += one.changed
+    excess = [changed[attack][video] - changed[NOISE][video] for video in sorted(videos)]
+    return paired([difference < 0 for difference in excess], [difference > 0 for difference in excess])
 
 
 def _dominant_label(verification: Verification, attack: str) -> tuple[str, int, int] | None:

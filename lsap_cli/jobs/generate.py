@@ -4,11 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import torch
-from msgspec import to_builtins
+from msgspec import convert, to_builtins
 
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
@@ -30,18 +28,17 @@ from lsap_cli.learning.variant_learning import learn_variants
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
-from lsap_cli.results.files import encode_line
-from lsap_cli.results.records import NO_ATTACK
+from lsap_cli.results.documents import FrameStoreCost, GenerateResults, SkippedVideo
+from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
+from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from perturbations.controls import CONTROLS
 
-NOISE = "noise"
-
 
 def generate(
     settings: GenerateSettings, run: Run, resume: bool = False, started: float | None = None
-) -> dict[str, Any]:
+) -> GenerateResults | None:
     """Learns, verifies, and writes the perturbation file.
 
     Args:
@@ -51,7 +48,7 @@ def generate(
         started: when the time budget began, by `time.monotonic`; None: now.
 
     Returns:
-        The results document: verification rows, what was skipped, what it cost.
+        The results document; None in all but the first of several processes that learn together.
 
     Raises:
         LsapError: for anything that the user can mend.
@@ -70,16 +67,13 @@ def generate(
         learning = LearningRun(settings, task, videos, group, run, resume)
         learned = list(learn_variants(learning, budget, store.cost.seconds))
     if not group.is_first:
-        return {"steps": learned[0].steps, "rows": [], "skipped": videos.skipped}
+        return None
     run.event("stage", name="verifying on the videos' own frames")
     verification = _verify(learning, learned)
     warnings = _warnings(learning, learned[0], verification)
     _write(learning, learned, verification)
-    results = _results(learning, learned, verification) | {
-        "doubts": warnings,
-        "frame_store": msgspec.to_builtins(store.cost),
-    }
-    run.write_json("results.json", results)
+    results = _results(learning, learned, verification, warnings, store.cost)
+    write_document(run.folder / RESULTS_FILE, results)
     return results
 
 
@@ -122,26 +116,30 @@ def _write(learning: LearningRun, learned: Sequence[LearnedVariant], verificatio
     draw_slots(run.folder, learned[0].perturbation.delta, str(task.binding))
 
 
-def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verification: Verification) -> dict[str, Any]:
+def _results(
+    learning: LearningRun,
+    learned: Sequence[LearnedVariant],
+    verification: Verification,
+    warnings: Sequence[str],
+    cost: FrameStoreCost,
+) -> GenerateResults:
     settings, task, videos = learning.settings, learning.task, learning.videos
-    first, targeted = learned[0], task.target is not None
+    first, targeted, rows = learned[0], task.target is not None, verification.rows
     seeds = {one.variant.seed: one.variant.name for one in learned if one.variant.fitted == task.fitted}
-    return {
-        "schema": "lsap.generate/1",
-        "out": settings.out,
-        "attack": settings.attack,
-        "steps": first.steps,
-        "converged": first.diagnostics.converged,
-        "learn_seconds": round(first.seconds, 1),
-        "fit_videos": len(videos.fit),
-        "verification_videos": verification.videos,
-        "fit_samplers": list(task.fitted),
-        "held_out_samplers": list(task.held_out),
-        "rows": to_builtins(verification.rows),
-        "sampler_matrix": [
-            to_builtins(sampler_transfer(verification.rows, one.variant.name, one.variant.fitted, targeted))
-            for one in learned
-        ],
-        "seeds": to_builtins(seed_rates(verification.rows, seeds, targeted)),
-        "skipped": videos.skipped,
-    }  # fmt: skip
+    return GenerateResults(
+        out=settings.out,
+        attack=settings.attack,
+        steps=first.steps,
+        converged=first.diagnostics.converged,
+        learn_seconds=round(first.seconds, 1),
+        fit_videos=len(videos.fit),
+        verification_videos=verification.videos,
+        fit_samplers=tuple(task.fitted),
+        held_out_samplers=tuple(task.held_out),
+        frame_store=cost,
+        rows=tuple(rows),
+        sampler_matrix=tuple(sampler_transfer(rows, one.variant.name, one.variant.fitted, targeted) for one in learned),
+        seeds=seed_rates(rows, seeds, targeted),
+        doubts=tuple(warnings),
+        skipped=convert(videos.skipped, tuple[SkippedVideo, ...]),
+    )

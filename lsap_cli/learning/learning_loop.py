@@ -13,6 +13,7 @@ from lsap_cli.learning.progress_verification import DeltaVerifier, VerifiedProgr
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.rates import rate_of
+from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
 from perturbations.learn import State, Step, learn
@@ -171,13 +172,13 @@ def _verify(
 ) -> None:
     if verifier is None and problem.together.processes == 1:
         return
-    verified = _shared(None if verifier is None else verifier.verify(state.delta), problem.together)
+    progress = None if verifier is None else verifier.verify(state.delta)
+    if verifier is not None and progress is not None:
+        _report_verification(verifier.samplers, progress, state.steps, log)
+    all_fooled, loss = _of_verifying_process(progress, problem.together)
     before = state.memory.get("verification_losses", torch.zeros(0))
-    state.memory["verification_losses"] = torch.cat([before.cpu(), torch.tensor([verified.loss])])
-    rate = to_builtins(rate_of(verified.fooled, verified.clips))
-    log.event("verification", step=state.steps, fooled=rate, loss=round(verified.loss, 4))
+    state.memory["verification_losses"] = torch.cat([before.cpu(), torch.tensor([loss])])
     draw_slots(log.run.folder, state.delta.cpu(), str(problem.binding), state.steps)
-    all_fooled = verified.fooled == verified.clips
     in_a_row = int(state.memory.get("all_won", torch.zeros(()))) + 1 if all_fooled else 0
     state.memory["all_won"] = torch.tensor(float(in_a_row))
     diagnostics.losses, diagnostics.converged = _convergence(state)
@@ -195,14 +196,25 @@ def _convergence(state: State) -> tuple[list[float], bool]:
     return losses, in_a_row >= ALL_FOOLED and not _falls(losses[-ALL_FOOLED:], SETTLED)
 
 
-def _shared(verified: VerifiedProgress | None, group: Gather) -> VerifiedProgress:
-    """What the only process that verifies has measured, in all of them."""
-    values = torch.zeros(3, dtype=torch.float64)
-    if verified is not None:
-        values = torch.tensor(verified, dtype=torch.float64)
+def _report_verification(samplers: Sequence[str], progress: VerifiedProgress, step: int, log: LearningLog) -> None:
+    """Rates over videos: samplers stand beside each other, and the lowest rate is the run's figure."""
+    rates = {spec: rate_of(count, progress.videos) for spec, count in zip(samplers, progress.fooled, strict=True)}
+    found = SamplerRange.of_rates(rates)
+    log.event(
+        "verification", step=step, fooled=to_builtins(found and found.lowest), by_sampler=to_builtins(rates),
+        loss=round(progress.loss, 4),
+    )  # fmt: skip
+
+
+def _of_verifying_process(progress: VerifiedProgress | None, group: Gather) -> tuple[bool, float]:
+    """Whether every clip is fooled, and the loss: what the only process that verifies has measured, in all of them."""
+    values = torch.zeros(2, dtype=torch.float64)
+    if progress is not None:
+        all_fooled = all(count == progress.videos for count in progress.fooled)
+        values = torch.tensor([float(all_fooled), progress.loss], dtype=torch.float64)
     if group.processes > 1:
         values = group.total(values)
-    return VerifiedProgress(int(values[0]), int(values[1]), float(values[2]))
+    return bool(values[0]), float(values[1])
 
 
 def _falls(losses: Sequence[float], part: float) -> bool:

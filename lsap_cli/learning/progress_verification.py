@@ -1,7 +1,7 @@
 """How learning does on videos and samplers that are not fitted, at some moments of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -17,18 +17,23 @@ from perturbations.seeds import seeded
 
 
 class VerifiedProgress(NamedTuple):
-    """What a verification measured."""
+    """What a verification measured: the same videos through each sampler."""
 
-    fooled: int  # clips on which the attack succeeds
-    clips: int
-    loss: float  # mean margin loss, in logits
+    fooled: list[int]  # videos on which the attack succeeds, of each sampler
+    videos: int
+    loss: float  # mean margin loss over all clips, in logits
 
 
 class DeltaVerifier(Protocol):
     """Measures a delta that is being learned."""
 
+    @property
+    def samplers(self) -> Sequence[str]:
+        """Specs of the samplers that the videos are verified through."""
+        ...
+
     def verify(self, delta: Tensor) -> VerifiedProgress:
-        """Counts the clips on which delta (P, 3, h, w) succeeds."""
+        """Counts the videos on which delta (P, 3, h, w) succeeds, sampler by sampler."""
         ...
 
 
@@ -42,7 +47,7 @@ class ProgressVerification:
         classifier: on its device.
         network: the same one, for an attacker.
         videos: decoded.
-        samplers: each video is verified through each.
+        samplers: by spec; each video is verified through each.
         problem: that is being solved.
         seed: of samplers that draw.
         batch: clips at a time.
@@ -53,12 +58,13 @@ class ProgressVerification:
         classifier: Classifier,
         network: Network,
         videos: Sequence[StoredVideo],
-        samplers: Sequence[Sampler],
+        samplers: Mapping[str, Sampler],
         problem: Problem,
         seed: int,
         batch: int,
     ) -> None:
         self._classifier, self._network, self._problem, self._batch = classifier, network, problem, batch
+        self.samplers = tuple(samplers)
         generator = seeded(seed, "verification")
         binding = problem.binding
         self._sizes: list[tuple[int, int]] = []
@@ -66,7 +72,7 @@ class ProgressVerification:
         self._clips: list[Tensor] = []
         for stored in videos:
             times = lengthened(stored.times, binding.appended)
-            for sampler in samplers:
+            for sampler in samplers.values():
                 indices = sampler.choose(times, classifier.frames, 1, generator)[0]
                 clip = classifier.geometry.crop(stored.clip(indices.clamp(max=len(stored.times) - 1))).clone()
                 clip[indices >= len(stored.times)] = 0
@@ -78,12 +84,12 @@ class ProgressVerification:
         self.seconds_per_clip = (time.monotonic() - start) / len(self._clips)
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
-        """Counts the clips on which delta (P, 3, h, w) succeeds."""
+        """Counts the videos on which delta (P, 3, h, w) succeeds, sampler by sampler."""
         logits = self._logits(delta)
         objective = self._problem.objective
-        success = objective.success(logits.argmax(1), self._clean)
+        success = objective.success(logits.argmax(1), self._clean).view(-1, len(self.samplers))
         loss = margin_loss(logits, objective.aims(self._clean), float("inf")).mean()
-        return VerifiedProgress(int(success.sum()), len(success), float(loss))
+        return VerifiedProgress(success.sum(0).tolist(), len(success), float(loss))
 
     def _logits(self, delta: Tensor | None) -> Tensor:
         """(clips, classes), of the clips with delta in them, or of the clean ones."""

@@ -100,9 +100,8 @@ def _progress_verification(learning: LearningRun, problem: Problem) -> ProgressV
     if not learning.group.is_first:
         return None
     task, settings = learning.task, learning.settings
-    samplers = list(task.held_out.values())
     return ProgressVerification(
-        task.classifier, task.network, learning.videos.verify, samplers, problem, settings.seed, settings.batch
+        task.classifier, task.network, learning.videos.verify, task.held_out, problem, settings.seed, settings.batch
     )
 
 

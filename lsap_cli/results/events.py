@@ -257,13 +257,16 @@ class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification")
 
     Attributes:
         step: after which.
-        fooled: rate over verification videos.
+        fooled: rate over verification videos, with the sampler that gives the lowest rate.
+        by_sampler: the rate over verification videos with each held-out sampler; absent in files of version 0.1, whose
+            `fooled` counts clips of all samplers.
         loss: mean margin in logits, below 0 where fooled.
         member: where several perturbations are learned: which one.
     """
 
     step: Count
     fooled: Rate | None = None
+    by_sampler: dict[str, Rate] | UnsetType = UNSET
     loss: float | None = None
     member: str | int | UnsetType = UNSET
 

@@ -1,5 +1,7 @@
 """How figures spread: over seeds, over models, over samplers."""
 
+from collections.abc import Mapping
+
 from msgspec import field
 
 from lsap_cli.results.base import Result
@@ -41,11 +43,46 @@ class SeedSpread(Result, frozen=True, kw_only=True):
     success_rate: RateOverSeeds | None = None
 
 
+class SamplerRange(Result, frozen=True, kw_only=True):
+    """One attack's rates over videos with several samplers, which stand beside each other.
+
+    Clips of one video are not independent, so counts of several samplers are never added up.
+
+    Attributes:
+        worst: spec of the sampler with the lowest rate.
+        lowest: its rate.
+        best: spec of the sampler with the highest rate.
+        highest: its rate.
+    """
+
+    worst: str
+    lowest: Rate
+    best: str
+    highest: Rate
+
+    @classmethod
+    def of_rates(cls, rates: Mapping[str, Rate | None]) -> "SamplerRange | None":
+        """The range of rates by sampler; None where there is no rate. Of equal ones, the first."""
+        known = {spec: rate for spec, rate in rates.items() if rate is not None}
+        if not known:
+            return None
+        worst = min(known, key=lambda spec: known[spec].value)
+        best = max(known, key=lambda spec: known[spec].value)
+        return cls(worst=worst, lowest=known[worst], best=best, highest=known[best])
+
+    def __str__(self) -> str:
+        """Both ends in words, `0.46 (0.23–0.71) with uniform to 0.62 (0.36–0.82) with random`."""
+        lowest = f"{self.lowest.value:.2f} ({self.lowest.interval})"
+        if self.worst == self.best:
+            return f"{lowest} with {self.worst}"
+        return f"{lowest} with {self.worst} to {self.highest.value:.2f} ({self.highest.interval}) with {self.best}"
+
+
 class GeneratedSeeds(Result, frozen=True, kw_only=True):
     """The rates of the perturbations that one `generate` learned with different seeds.
 
     Attributes:
-        rates: by seed.
+        rates: by seed; over videos, with the sampler that gives the lowest rate.
         mean: over seeds; null where there is no rate.
         standard_deviation: over seeds (n - 1); null for one.
     """

@@ -16,14 +16,16 @@ from tests.perturbations.worlds import make_problem
 
 
 class ScriptedVerifier:
-    """Returns prepared counts of fooled clips, and losses, one after the other."""
+    """Returns prepared counts of fooled videos, and losses, one after the other."""
+
+    samplers = ("uniform", "random")
 
     def __init__(self, fooled: list[int], losses: list[float]) -> None:
         self._prepared = iter(zip(fooled, losses, strict=True))
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
         fooled, loss = next(self._prepared)
-        return VerifiedProgress(fooled, 1, loss)
+        return VerifiedProgress([1, fooled], 1, loss)
 
 
 ALL = [1] * 6

@@ -90,9 +90,10 @@ def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time_al
 ) -> None:
     with Run(tmp_path / "one", "generate", {}, []) as run:
         alone = generate(settings, run)
+    assert alone is not None
     one = Perturbation.load(tmp_path / "one.safetensors")
     two = two_processes(settings, tmp_path)
-    assert alone["steps"] == one.record["steps"] == two.record["steps"] == 6
+    assert alone.steps == one.record["steps"] == two.record["steps"] == 6
     assert one.delta.abs().max() > 0
     assert torch.equal(one.delta, two.delta)
     rows = [
