@@ -22,6 +22,7 @@ from lsap_cli.results.documents import FrameStoreCost
 from lsap_cli.video.reading import UnreadableVideo, read_frames
 
 Shrink = Callable[[Tensor], Tensor]
+MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,13 @@ class FrameStore:
     Args:
         shrink: (1, 3, H, W) uint8 -> (1, 3, h, w) uint8, the classifier's resize.
         memory_bytes: frames beyond this many bytes go to disk.
-        workers: videos decoded at a time.
+        workers: videos decoded at a time; None: as many as torch has threads, up to 8.
     """
 
-    def __init__(self, shrink: Shrink, memory_bytes: int, workers: int) -> None:
+    def __init__(self, shrink: Shrink, memory_bytes: int, workers: int | None = None) -> None:
         self._shrink = shrink
         self._memory_bytes = memory_bytes
-        self._workers = workers
+        self._workers = workers or min(torch.get_num_threads(), MOST_WORKERS)
         self._spill = SpillFile()
         self._lock = Lock()
         self._seconds = 0.0

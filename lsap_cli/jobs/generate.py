@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from msgspec import convert, to_builtins
 
 from lsap_cli.datasets.store import FrameStore
@@ -57,10 +56,9 @@ def generate(
     keep_memory()
     check_writable(Path(settings.out))
     task = make_learning_task(settings, run)
-    decoders = max(1, min(torch.get_num_threads(), 8))
     with (
         process_group(settings.batch, task.device) as group,
-        FrameStore(task.classifier.geometry.shrink, settings.memory, decoders) as store,
+        FrameStore(task.classifier.geometry.shrink, settings.memory) as store,
     ):
         deadline = budget.loading_deadline if group.processes == 1 else float("inf")  # all load the same videos
         videos = load_training_videos(store, Path(settings.videos), task, settings, deadline, run)

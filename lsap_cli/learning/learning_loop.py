@@ -1,5 +1,6 @@
 """The steps of one learned perturbation: reported, verified now and then, saved on the way, resumed after a kill."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from msgspec import to_builtins
 
 from lsap_cli.learning.progress_verification import DeltaVerifier, VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
+from lsap_cli.learning.scores import not_finite
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.rates import rate_of
 from lsap_cli.results.spread import SamplerRange
@@ -88,6 +90,10 @@ def run_learning(
         schedule: when it ends.
         verifier: measures delta now and then; None where another process does, or none.
         log: where events and the state go.
+
+    Raises:
+        LsapError: if the network's scores are not finite.
+        ValueError: if the attack refuses the problem.
     """
     losses, converged = _convergence(state)
     diagnostics = LearningDiagnostics(losses, converged=converged)
@@ -95,6 +101,8 @@ def run_learning(
     last_saved = time.monotonic()
     steps = learn(problem, attack, state, lambda now: 1.0 if diagnostics.converged else schedule.progress(now))
     for step in _timed(steps, state, problem.together):
+        if not math.isfinite(step.loss):
+            raise not_finite(f"in step {step.number}")
         done = schedule.progress(state)
         _report_step(step, state, schedule, log)
         if attack.uses_gradients:

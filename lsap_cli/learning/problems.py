@@ -10,6 +10,7 @@ from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.scores import require_finite
 from lsap_cli.runs import Run
 from perturbations import Budget
 from perturbations.objectives import Objective
@@ -74,13 +75,19 @@ def clean_predictions(classifier: Classifier, videos: Sequence[StoredVideo], see
 
     Returns:
         (videos, 2) int64, on the CPU.
+
+    Raises:
+        LsapError: if scores are not finite.
     """
     generator = seeded(seed, "clean predictions")
     device = classifier.mean.device
-    predictions = []
+    predictions, sums = [], []
     for stored in videos:
         indices = classifier.sampler.choose(stored.times, classifier.frames, 1, generator)[0]
         clip = classifier.geometry.crop(stored.clip(indices))
         pair = torch.stack([clip, clip.flip(-1)]).to(device)
-        predictions.append(in_batches(classifier.score, pair, batch).argmax(1).cpu())
+        scores = in_batches(classifier.score, pair, batch)
+        predictions.append(scores.argmax(1).cpu())
+        sums.append(scores.sum(1).cpu())  # not finite where any score is not
+    require_finite(torch.stack(sums), [stored.video.name for stored in videos])
     return torch.stack(predictions)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.learning.scores import require_finite
 from perturbations.adding import add_float
 from perturbations.losses import margin_loss
 from perturbations.problem import Network, Problem
@@ -51,6 +52,9 @@ class ProgressVerification:
         problem: that is being solved.
         seed: of samplers that draw.
         batch: clips at a time.
+
+    Raises:
+        LsapError: if scores of clean clips are not finite.
     """
 
     def __init__(
@@ -80,8 +84,10 @@ class ProgressVerification:
                 self._slots.append(binding.slots(indices, len(stored.times)).to(problem.device))
                 self._clips.append(clip)
         start = time.monotonic()
-        self._clean = self._logits(None).argmax(1)
+        logits = self._logits(None)
+        self._clean = logits.argmax(1)
         self.seconds_per_clip = (time.monotonic() - start) / len(self._clips)
+        require_finite(logits.view(len(videos), -1), [stored.video.name for stored in videos])
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
         """Counts the videos on which delta (P, 3, h, w) succeeds, sampler by sampler."""

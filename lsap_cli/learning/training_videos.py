@@ -135,7 +135,9 @@ def _split(
     chosen = [one for one in fit if one.video.labels[:1] == (label,)]
     if not chosen:
         raise LsapError("--from target-class: none of the videos to learn from shows the --target; use --from any")
-    others = [one for one in fit if one not in chosen]
+    recordings = dict(zip((stored.video.name for stored in usable), groups, strict=True))
+    learned_from = {recordings[one.video.name] for one in chosen}
+    others = [one for one in fit if recordings[one.video.name] not in learned_from]  # law 5 holds for them, too
     return chosen, (verify + others)[: max(len(verify), MOST_VERIFIED)]
 
 

@@ -18,8 +18,6 @@ from lsap_cli.video.reading import UnreadableVideo
 from perturbations.objectives import Objective
 from perturbations.samplers import Sampler
 
-MOST_WORKERS = 8
-
 
 @dataclass(frozen=True)
 class FitVideos:
@@ -75,8 +73,7 @@ def learning_setup(
     Raises:
         LsapError: if none of the videos can be used.
     """
-    workers = max(1, min(torch.get_num_threads(), MOST_WORKERS))
-    with FrameStore(classifier.geometry.shrink, FRAME_STORE_BYTES, workers) as store:
+    with FrameStore(classifier.geometry.shrink, FRAME_STORE_BYTES) as store:
         videos = _decode(store, fit, run)
         samplers = list(build_samplers((classifier.sampler_spec, *FITTED_SAMPLERS)).values())
         yield LearningSetup(classifier, videos, samplers, objective, seed)
