@@ -40,9 +40,10 @@ from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_attack, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
 from perturbations.augment import Augmentation
-from perturbations.learn import State, learn
+from perturbations.learn import learn
 from perturbations.objectives import Untargeted
 from perturbations.problem import Batch
+from perturbations.state import State
 
 WARM_SHARE = 5  # one round in this many is for warming up
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from perturbations.bindings import NO_SLOT
 from perturbations.budgets import LEVELS
-from perturbations.cache import at_once
+from perturbations.cache import cache_sized_parts
 
 
 def add_float(frames: Tensor, pattern: Tensor, slots: Tensor, *, rounded: bool = False) -> Tensor:
@@ -42,7 +42,7 @@ class _Add(torch.autograd.Function):
         ctx.save_for_backward(frames, pattern, slots)
         plain, slices, indices = _by_pixel(frames), pattern.permute(0, 2, 3, 1), slots.flatten() % len(pattern)
         made = torch.empty_like(plain)
-        for part in at_once(plain):
+        for part in cache_sized_parts(plain):
             total = torch.index_select(slices, 0, indices[part], out=made[part]).add_(plain[part])
             if rounded:
                 total.mul_(LEVELS).round_().clamp_(0, LEVELS).div_(LEVELS)
@@ -70,7 +70,7 @@ def gradient_by_pattern(by_sum: Tensor, frames: Tensor, pattern: Tensor, slots: 
     plain, gradients, indices = _by_pixel(frames), _by_pixel(by_sum), slots.flatten() % len(pattern)
     slices, by_pattern = pattern.permute(0, 2, 3, 1), torch.zeros_like(pattern)
     by_slice = by_pattern.permute(0, 2, 3, 1)
-    for part in at_once(gradients):
+    for part in cache_sized_parts(gradients):
         total = slices.index_select(0, indices[part]).add_(plain[part])
         by_slice.index_add_(0, indices[part], where_not_cut(gradients[part], total))
     return by_pattern

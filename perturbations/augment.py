@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from perturbations.cache import at_once
+from perturbations.cache import cache_sized_parts
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Change:
             one.to(clips.device).repeat_interleave(frames)[:, None, None, None] for one in (self.factors, self.shifts)
         )
         changed = torch.empty_like(cut, dtype=torch.float32)
-        for some in at_once(cut):
+        for some in cache_sized_parts(cut):
             one = changed[some].copy_(cut[some]).mul_(factors[some] / 255)
             one.add_((1 - factors[some]) / 2 + shifts[some]).clamp_(0, 1)
         return changed.view(clips.shape)

@@ -7,7 +7,7 @@ from torch import Tensor
 IN_CACHE = 16  # frames of 224 x 224 pixels: about 10 MB as float32, which a processor's cache holds
 
 
-def at_once(frames: Tensor) -> Iterator[slice]:
+def cache_sized_parts(frames: Tensor) -> Iterator[slice]:
     """Parts of frames, (N, ...), that stay in a processor's cache from one operation to the next; on a GPU all of them."""
     size = IN_CACHE if frames.device.type == "cpu" else len(frames)
     return (slice(start, start + size) for start in range(0, len(frames), size))

@@ -7,75 +7,97 @@ import torch
 from torch import Tensor
 
 from perturbations.adding import add_float
-from perturbations.problem import Batch, Inside, Problem
+from perturbations.network import Internal
+from perturbations.problem import Batch, Problem
 
 
-class Seen(NamedTuple):
-    """What the network makes of (a part of) a batch with the perturbation in it."""
+class LossInput(NamedTuple):
+    """What a loss is computed from: (a part of) a batch with the perturbation in it, and the network's outputs.
 
-    clips: Tensor  # (B, T, 3, h, w) float32 in [0, 1]
-    logits: Tensor  # (B, classes)
+    Attributes:
+        clips: (B, T, 3, h, w) float32 in [0, 1], perturbed.
+        logits: (B, classes).
+        batch: the clean clips.
+        features: (B, T', D), where the loss asks for them.
+        activations: of the network's layers, where the loss asks for them.
+    """
+
+    clips: Tensor
+    logits: Tensor
     batch: Batch
-    features: Tensor | None = None  # (B, T', D), where the loss wants them
-    activations: list[Tensor] | None = None  # of the network's layers, likewise
+    features: Tensor | None = None
+    activations: list[Tensor] | None = None
 
 
-class Found(NamedTuple):
-    """A gradient, and what was seen on the way."""
+class GradientResult(NamedTuple):
+    """A gradient, and the losses and logits that were computed for it.
 
-    gradient: Tensor  # (P, 3, h, w), of the mean loss
-    losses: Tensor  # (B,)
-    logits: Tensor  # (B, classes)
+    Attributes:
+        gradient: (P, 3, h, w), of the mean loss.
+        losses: (B,).
+        logits: (B, classes).
+    """
+
+    gradient: Tensor
+    losses: Tensor
+    logits: Tensor
 
 
-Loss = Callable[[Seen], Tensor]
-"""(B,) numbers, one a clip, which learning makes small."""
+ClipLoss = Callable[[LossInput], Tensor]
+"""(B,) values, one a clip, that learning lowers."""
 
 
-def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: Loss, *wanted: Inside) -> Found:
+def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: ClipLoss, *internals: Internal) -> GradientResult:
     """The gradient of the batch's mean loss.
 
-    The network sees the clips in parts of at most `problem.part` clips; where the memory of a GPU does not suffice,
-    the part is halved and the step goes on.
+    The clips go through the network in parts of at most `problem.micro_batch.clips`; where the memory of a GPU is too
+    small for a part, the part is halved and the step goes on.
 
     Args:
         problem: what is attacked.
         batch: of the step.
-        delta: (P, 3, h, w), where the gradient is wanted.
-        loss: of what is seen.
-        wanted: what the loss looks at beside the logits.
+        delta: (P, 3, h, w), where the gradient is taken.
+        loss: of the network's outputs.
+        internals: what the loss needs besides the logits.
+
+    Raises:
+        torch.cuda.OutOfMemoryError: if the memory is too small for one clip.
     """
-    pattern = batch.path.forward(delta)
+    pattern, clips = batch.path.forward(delta), len(batch.frames)
     while True:
-        size = problem.part[0]
-        parts = [batch.part(start, start + size) for start in range(0, len(batch.frames), size)]
+        size = problem.micro_batch.clips
+        parts = [batch.part(start, start + size) for start in range(0, clips, size)]
         try:
-            return _through(problem, batch, parts, pattern, loss, wanted)
+            return _sum_over_parts(problem, batch, parts, pattern, loss, internals)
         except torch.cuda.OutOfMemoryError:
-            if problem.part[0] == 1:
+            if not problem.micro_batch.halve(clips):
                 raise
-            problem.part[0] = -(-min(problem.part[0], len(batch.frames)) // 2)
             torch.cuda.empty_cache()
-            problem.say(
-                f"the GPU's memory is short: from here on {problem.part[0]} clip(s) go through the network at a time"
+            problem.warn(
+                f"the GPU's memory is short: from here on {problem.micro_batch.clips} clip(s) go through the network at a "
+                "time"
             )
 
 
-def _through(
-    problem: Problem, batch: Batch, parts: list[Batch], pattern: Tensor, loss: Loss, wanted: Sequence[Inside]
-) -> Found:
+def _sum_over_parts(
+    problem: Problem,
+    batch: Batch,
+    parts: list[Batch],
+    pattern: Tensor,
+    loss: ClipLoss,
+    internals: Sequence[Internal],
+) -> GradientResult:
     losses, logits = [], []
     by_pattern = torch.zeros_like(pattern)
     for part in parts:
-        leaf = pattern.detach().requires_grad_()  # of its own, so that parts add up as processes do, bit by bit
-        shown = part.through(add_float(part.frames, leaf, part.slots, rounded=True))
-        sight = problem.network.look(shown, *wanted)
-        seen = Seen(shown, sight.logits, part, sight.features, sight.activations)
-        part_losses = loss(seen)
+        leaf = pattern.detach().requires_grad_()  # one for each part, so that parts add up as processes do, bit by bit
+        clips = part.through(add_float(part.frames, leaf, part.slots, rounded=True))
+        output = problem.network.outputs(clips, *internals)
+        part_losses = loss(LossInput(clips, output.logits, part, output.features, output.activations))
         (by_leaf,) = torch.autograd.grad(part_losses.sum(), leaf)
         by_pattern = by_pattern.add_(by_leaf)
         losses.append(part_losses.detach())
-        logits.append(seen.logits.detach())
-    clips_in_all = problem.together.total(torch.tensor(float(len(batch.frames)), device=pattern.device))
-    by_delta = batch.path.backward(problem.together.total(by_pattern)) / clips_in_all
-    return Found(by_delta, torch.cat(losses), torch.cat(logits))
+        logits.append(output.logits.detach())
+    all_clips = problem.group.total(torch.tensor(float(len(batch.frames)), device=pattern.device))
+    by_delta = batch.path.backward(problem.group.total(by_pattern)) / all_clips
+    return GradientResult(by_delta, torch.cat(losses), torch.cat(logits))

@@ -1,4 +1,4 @@
-"""Losses on logits: (B,) numbers that are lower when the attacker is closer to the aims."""
+"""Losses on logits: (B,) values that fall as the attack gets closer to the aims."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,32 +9,35 @@ from torch.nn import functional as F
 
 from perturbations.objectives import Aims
 
-FOLLOW = 0.9  # how slowly the running mean of logits changes
+LOGITS_DECAY = 0.9  # of the running mean of logits
 
 
-def margin_loss(logits: Tensor, aims: Aims, enough: float) -> Tensor:
-    """How far each clip is on the wrong side of the border, in logits, down to -enough.
+def margin_loss(logits: Tensor, aims: Aims, confidence: float) -> Tensor:
+    """How far each clip is on the wrong side of the decision boundary, in logits, down to -confidence.
 
-    The loss f6 of Carlini and Wagner (IEEE S&P 2017), on logits, with the confidence `enough`.
+    The loss f6 of Carlini and Wagner (IEEE S&P 2017), on logits.
 
     Args:
         logits: (B, classes).
         aims: of the B clips.
-        enough: a clip that is over the border by this much gives no more gradient.
+        confidence: a clip that is over the boundary by this much has no more gradient.
+
+    Returns:
+        (B,).
     """
-    return (-aims.toward * margins(logits, aims.classes)).clamp(min=-enough)
+    return (-aims.toward * margins(logits, aims.classes)).clamp(min=-confidence)
 
 
-def cross_entropy_loss(logits: Tensor, aims: Aims, enough: float) -> Tensor:
-    """Cross-entropy, to be lowered where the class is to win and raised, up to `enough`, where it is to lose.
+def cross_entropy_loss(logits: Tensor, aims: Aims, confidence: float) -> Tensor:
+    """Cross-entropy, lowered where the class is to win and raised, up to `confidence` nats, where it is to lose: (B,).
 
-    The cut-off keeps clips that are far over the border from ruling the sum (Shafahi et al., AAAI 2020, eq. 5).
+    The cut-off keeps clips that are far over the boundary from dominating the sum (Shafahi et al., AAAI 2020, eq. 5).
     """
     entropy = F.cross_entropy(logits, aims.classes, reduction="none")
-    return torch.where(aims.toward > 0, entropy, -entropy.clamp(max=enough))
+    return torch.where(aims.toward > 0, entropy, -entropy.clamp(max=confidence))
 
 
-def excitement(activations: Sequence[Tensor], clips: int) -> Tensor:
+def layer_response(activations: Sequence[Tensor], clips: int) -> Tensor:
     """How strongly the layers of a network respond to each clip: sum over layers of log |f_l|_2, (clips,).
 
     Mopuri et al., TPAMI 2018, eq. 3.
@@ -74,12 +77,12 @@ def margins(logits: Tensor, classes: Tensor) -> Tensor:
     return own - others
 
 
-def follow(trend: Tensor | None, logits_sum: Tensor, clips: float) -> Tensor:
+def running_mean_logits(trend: Tensor | None, logits_sum: Tensor, clips: float) -> Tensor:
     """The running mean of logits over the steps so far, (classes,), after one more step."""
     mean = logits_sum / clips
-    return mean if trend is None else FOLLOW * trend + (1 - FOLLOW) * mean
+    return mean if trend is None else LOGITS_DECAY * trend + (1 - LOGITS_DECAY) * mean
 
 
-def without_own(logits: Tensor, clean_predictions: Tensor) -> Tensor:
-    """Logits (B, classes) with each clip's clean class set to the clip's mean: what the perturbation brings up."""
+def own_class_at_mean(logits: Tensor, clean_predictions: Tensor) -> Tensor:
+    """Logits (B, classes) with each clip's clean class at the clip's mean: the classes that the perturbation raises."""
     return logits.scatter(1, clean_predictions[:, None], logits.mean(1, keepdim=True))

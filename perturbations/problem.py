@@ -1,40 +1,48 @@
-"""What an attack works on: batches of clips, a network that looks at them, an objective, a budget."""
+"""What an attack works on: batches of clips, a network, an objective, a budget."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from perturbations.adding import add_float
-from perturbations.alarms import Alarm
 from perturbations.bindings import Binding
 from perturbations.budgets import Budget
+from perturbations.constraints import Constraint
+from perturbations.network import Network
 from perturbations.objectives import Objective
 from perturbations.resizing import ResizePath
 
 
 class Batch(NamedTuple):
-    """What one step looks at.
+    """The clips of one step.
 
-    Where learning looks through a defense, S is the number of frames that the defense needs to make the T of a clip;
+    Where learning goes through a defense, S is the number of frames that the defense needs to make the T of a clip;
     without one they are the same.
+
+    Attributes:
+        frames: (B, S, 3, h, w) float32 in [0, 1], clean, at the network's size.
+        slots: (B, S) int64, which slot of delta each frame gets; -1: none.
+        clean_predictions: (B,) int64, the network's classes of the clean clips.
+        path: of delta through one video's size to the network.
+        defend: (clips (b, S, 3, h, w), number of the first one in the batch) -> (b, T, 3, h, w); None: no defense.
     """
 
-    frames: Tensor  # (B, S, 3, h, w) float32 in [0, 1], clean, at the network's size
-    slots: Tensor  # (B, S) int64, which slot of delta each frame gets; -1: none
-    clean_predictions: Tensor  # (B,) int64
-    path: ResizePath  # of delta through one video's size to the network
-    defend: Callable[[Tensor, int], Tensor] | None = None  # (clips (b, S, ...), number of the first) -> (b, T, ...)
-
-    def through(self, clips: Tensor) -> Tensor:
-        """What the network gets of this batch's clips, clean or perturbed: (B, S, ...) -> (B, T, ...)."""
-        return clips if self.defend is None else self.defend(clips, 0)
+    frames: Tensor
+    slots: Tensor
+    clean_predictions: Tensor
+    path: ResizePath
+    defend: Callable[[Tensor, int], Tensor] | None = None
 
     def perturbed(self, delta: Tensor) -> Tensor:
         """The clips with delta, (P, 3, h', w'), in them, in 8-bit levels, before any defense: (B, S, 3, h, w)."""
         return add_float(self.frames, self.path.forward(delta), self.slots, rounded=True)
+
+    def through(self, clips: Tensor) -> Tensor:
+        """What the network gets of this batch's clips, clean or perturbed: (B, S, ...) -> (B, T, ...)."""
+        return clips if self.defend is None else self.defend(clips, 0)
 
     def part(self, start: int, end: int) -> "Batch":
         """Some of the clips."""
@@ -47,36 +55,8 @@ class Batch(NamedTuple):
         )
 
 
-Inside = Literal["features", "activations"]
-
-
-class Sight(NamedTuple):
-    """What a network makes of clips, and what is seen inside of it, where it was wanted."""
-
-    logits: Tensor  # (B, classes)
-    features: Tensor | None = None  # of frames, (B, T', D), from before the network pools over time
-    activations: list[Tensor] | None = (
-        None  # of its layers, which may be none; the first dimension is clips or their frames
-    )
-
-
-class Network(Protocol):
-    """The classifier, as far as an attack may look into it.
-
-    Clips are (B, T, 3, h, w) float32 in [0, 1] at the network's size; everything is differentiable.
-    """
-
-    def score(self, clips: Tensor) -> Tensor:
-        """Logits (B, classes)."""
-        ...
-
-    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
-        """The same logits, and what is wanted of the network's inside."""
-        ...
-
-
-class Gather(Protocol):
-    """How several processes that learn one perturbation put their parts together."""
+class SumOverProcesses(Protocol):
+    """How several processes that learn one perturbation add up their parts."""
 
     @property
     def processes(self) -> int:
@@ -89,7 +69,7 @@ class Gather(Protocol):
 
 
 @dataclass(frozen=True)
-class Alone:
+class SingleProcess:
     """One process: its part is the whole."""
 
     processes: int = 1
@@ -98,8 +78,26 @@ class Alone:
         return value
 
 
-def _silent(message: str) -> None:
-    """Where nobody listens."""
+@dataclass
+class MicroBatch:
+    """How many clips go through the network at a time. Mutable: a step halves it where a GPU's memory is short.
+
+    Attributes:
+        clips: at most; fewer need less memory.
+    """
+
+    clips: int = 2**30
+
+    def halve(self, batch: int) -> bool:
+        """Makes it half of what a batch of that many clips was cut into; False where it is one clip already."""
+        if self.clips == 1:
+            return False
+        self.clips = -(-min(self.clips, batch) // 2)
+        return True
+
+
+def _no_op(message: str) -> None:
+    """No-op callback."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class Problem:
     """What is to be solved.
 
     Attributes:
-        network: looked at, never changed.
+        network: is evaluated, never changed.
         draw: the batch of a step, from its number; of several processes each draws its own part.
         objective: what the attacker wants.
         budget: what delta keeps after every step.
@@ -117,11 +115,11 @@ class Problem:
         classes: of the network.
         seed: of what an attack draws itself.
         device: of delta.
-        together: processes that learn the same delta.
-        part: clips that go through the network at a time; fewer need less memory. A list of one number, because
-            an attack halves it when memory is short.
-        say: gets sentences for the user.
-        alarm: a detector that the attacker stays below, too; `Lsap` and `RandomSearch` know how.
+        group: the processes that learn the same delta.
+        micro_batch: the one mutable part. It belongs to whoever makes the problem; copies made by `replace` share it.
+        warn: gets sentences for the user.
+        constraint: what delta must keep besides the budget, such as a detector's threshold; `Lsap` and `RandomSearch`
+            can.
     """
 
     network: Network
@@ -134,13 +132,14 @@ class Problem:
     classes: int
     seed: int = 0
     device: torch.device = torch.device("cpu")  # noqa: RUF009 - a value, not a call with a state
-    together: Gather = Alone()
-    part: list[int] = field(default_factory=lambda: [2**30])
-    say: Callable[[str], None] = _silent
-    alarm: Alarm | None = None
+    group: SumOverProcesses = SingleProcess()
+    micro_batch: MicroBatch = field(default_factory=MicroBatch)
+    warn: Callable[[str], None] = _no_op
+    constraint: Constraint | None = None
 
     @property
     def epsilon(self) -> float:
+        """The budget's epsilon in [0, 1] pixel units."""
         return float(self.budget.epsilon)
 
     def zeros(self) -> Tensor:

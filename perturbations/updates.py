@@ -1,6 +1,6 @@
 """From a gradient to the next delta: one small interface, step sizes as parts of epsilon.
 
-momentum   steps of one size along gradients added up
+momentum   steps of one size along accumulated gradients
 apg        accelerated proximal gradient, LSAP's own
 pgd        steps of one size along the gradient
 sgd        steps along the gradient
@@ -21,14 +21,14 @@ Schedule = Literal["cosine", "constant"]
 
 
 class Update(Protocol):
-    """A rule for one step. What it remembers is in `memory`, so that a run can be stopped and resumed."""
+    """A rule for one step. Its state is in `memory`, so that a run can be stopped and resumed."""
 
     def size(self, budget: Budget, progress: float) -> float:
         """The step's size in [0, 1] pixel units."""
         ...
 
-    def look_at(self, delta: Tensor, memory: Memory) -> Tensor:
-        """Where the gradient is wanted: delta itself, but for methods that look ahead."""
+    def extrapolated(self, delta: Tensor, memory: Memory) -> Tensor:
+        """Where the gradient is taken: delta itself, or a point ahead of it for accelerated methods: (P, 3, h, w)."""
         ...
 
     def next(self, delta: Tensor, gradient: Tensor, memory: Memory, budget: Budget, progress: float) -> Tensor:
@@ -36,7 +36,7 @@ class Update(Protocol):
 
         Args:
             delta: (P, 3, h, w) float32.
-            gradient: at `look_at`, of the same shape.
+            gradient: at `extrapolated`, of the same shape.
             memory: from the step before; empty before the first.
             budget: step sizes are parts of its epsilon.
             progress: how much of the run is over, in [0, 1).
@@ -56,7 +56,7 @@ class _Steps:
     first_step: float = 0.1
     schedule: Schedule = "cosine"
 
-    def look_at(self, delta: Tensor, memory: Memory) -> Tensor:
+    def extrapolated(self, delta: Tensor, memory: Memory) -> Tensor:
         return delta
 
     def size(self, budget: Budget, progress: float) -> float:
@@ -66,7 +66,7 @@ class _Steps:
 
 @dataclass(frozen=True)
 class Momentum(_Steps):
-    """Steps of one size along gradients added up (MI-FGSM, Dong et al., CVPR 2018, eq. 6 and 7, and their form for l2).
+    """Steps of one size along accumulated gradients (MI-FGSM, Dong et al., CVPR 2018, eq. 6 and 7, and their form for l2).
 
     Args:
         momentum: how much of the earlier gradients is kept, in [0, 1).
@@ -78,7 +78,7 @@ class Momentum(_Steps):
         before = memory.get("momentum", torch.zeros_like(delta))
         scale = gradient.abs().mean().clamp(min=torch.finfo(gradient.dtype).tiny)
         memory["momentum"] = self.momentum * before + gradient / scale
-        return budget.project(delta - self.size(budget, progress) * steepest(memory["momentum"], budget))
+        return budget.project(delta - self.size(budget, progress) * steepest_ascent(memory["momentum"], budget))
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,15 @@ class AcceleratedProximal(_Steps):
     and the gradient point the same way, uphill (gradient restart, O'Donoghue and Candes, 2015, eq. 13).
     """
 
-    def look_at(self, delta: Tensor, memory: Memory) -> Tensor:
+    def extrapolated(self, delta: Tensor, memory: Memory) -> Tensor:
         if "before" not in memory:
             return delta
         k = float(memory["k"])
         return delta + k / (k + 3) * (delta - memory["before"])
 
     def next(self, delta: Tensor, gradient: Tensor, memory: Memory, budget: Budget, progress: float) -> Tensor:
-        ahead = self.look_at(delta, memory)
-        moved = budget.project(ahead - self.size(budget, progress) * steepest(gradient, budget))
+        ahead = self.extrapolated(delta, memory)
+        moved = budget.project(ahead - self.size(budget, progress) * steepest_ascent(gradient, budget))
         uphill = bool((gradient * (moved - delta)).sum() > 0)
         k = memory.get("k", torch.zeros((), device=delta.device))
         memory["k"] = torch.zeros_like(k) if uphill else k + 1
@@ -113,7 +113,7 @@ class ProjectedGradient(_Steps):
     """Projected gradient descent: steps of one size (Madry et al., ICLR 2018)."""
 
     def next(self, delta: Tensor, gradient: Tensor, memory: Memory, budget: Budget, progress: float) -> Tensor:
-        return budget.project(delta - self.size(budget, progress) * steepest(gradient, budget))
+        return budget.project(delta - self.size(budget, progress) * steepest_ascent(gradient, budget))
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ def adam_direction(gradient: Tensor, memory: Memory, beta1: float, beta2: float)
     return (mean / (1 - beta1**count)) / (square / (1 - beta2**count)).sqrt().clamp(min=tiny)
 
 
-def steepest(gradient: Tensor, budget: Budget) -> Tensor:
-    """The way uphill that gains most for its size in the budget's own norm: the sign for linf, the gradient at an RMS of 1 for l2."""
+def steepest_ascent(gradient: Tensor, budget: Budget) -> Tensor:
+    """The direction of steepest ascent in the budget's norm: the sign for linf, the gradient at an RMS of 1 for l2."""
     return gradient.sign() if budget.norm == "linf" else normalized(gradient)
 
 

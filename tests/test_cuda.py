@@ -7,10 +7,11 @@ from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.classifiers.resolve import load_classifier
 from perturbations import Budget, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS
-from perturbations.learn import State, learn
+from perturbations.learn import learn
 from perturbations.objectives import Untargeted
 from perturbations.problem import Batch, Problem
 from perturbations.resizing import ResizePath
+from perturbations.state import State
 
 pytestmark = [
     pytest.mark.gpu,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.errors import LsapError
-from perturbations.problem import Inside, Sight
+from perturbations.network import Internal, NetworkOutput
 
 Precision = Literal["fp32", "bf16", "fp16"]
 PRECISIONS: dict[str, torch.dtype | None] = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -56,9 +56,9 @@ class InstrumentedClassifier:
         with self._autocast(clips):
             return self._score(clips).float()
 
-    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
         if not wanted:  # the compiled network cannot be looked into
-            return Sight(self.score(clips))
+            return NetworkOutput(self.score(clips))
         names = [self.layer] if "features" in wanted else []
         names += self._exciting if "activations" in wanted else []
         with self._autocast(clips), outputs_of(self.classifier.network, names) as kept:
@@ -71,7 +71,7 @@ class InstrumentedClassifier:
         if "activations" in wanted:
             found = [kept[name] for name in self._exciting if name in kept]
             activations = [layer for layer in found if len(layer) % len(clips) == 0]
-        return Sight(logits, features, activations)
+        return NetworkOutput(logits, features, activations)
 
     @cached_property
     def _exciting(self) -> list[str]:

@@ -18,8 +18,9 @@ from lsap_cli.results.rates import rate_of
 from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
-from perturbations.learn import State, Step, learn
-from perturbations.problem import Gather, Problem
+from perturbations.learn import learn
+from perturbations.problem import Problem, SumOverProcesses
+from perturbations.state import State, Step
 
 SAVE_EVERY_SECONDS = 1.0
 VERIFICATIONS = 6
@@ -100,7 +101,7 @@ def run_learning(
     next_check = _next_check(schedule.progress(state))
     last_saved = time.monotonic()
     steps = learn(problem, attack, state, lambda now: 1.0 if diagnostics.converged else schedule.progress(now))
-    for step in _timed(steps, state, problem.together):
+    for step in _timed(steps, state, problem.group):
         if not math.isfinite(step.loss):
             raise not_finite(f"in step {step.number}")
         done = schedule.progress(state)
@@ -131,7 +132,7 @@ def load_or_start_state(path: Path, shape: tuple[int, int, int, int], resume: bo
     return state
 
 
-def _timed(steps: Iterator[Step], state: State, group: Gather) -> Iterator[Step]:
+def _timed(steps: Iterator[Step], state: State, group: SumOverProcesses) -> Iterator[Step]:
     """Counts the seconds of learning and verification, the same number in every process."""
     last = time.monotonic()
     for step in steps:
@@ -141,7 +142,7 @@ def _timed(steps: Iterator[Step], state: State, group: Gather) -> Iterator[Step]
         yield step
 
 
-def _mean_over_processes(seconds: float, group: Gather) -> float:
+def _mean_over_processes(seconds: float, group: SumOverProcesses) -> float:
     if group.processes == 1:
         return seconds
     return float(group.total(torch.tensor(seconds))) / group.processes
@@ -178,12 +179,12 @@ def _verify(
     diagnostics: LearningDiagnostics,
     log: LearningLog,
 ) -> None:
-    if verifier is None and problem.together.processes == 1:
+    if verifier is None and problem.group.processes == 1:
         return
     progress = None if verifier is None else verifier.verify(state.delta)
     if verifier is not None and progress is not None:
         _report_verification(verifier.samplers, progress, state.steps, log)
-    all_fooled, loss = _of_verifying_process(progress, problem.together)
+    all_fooled, loss = _of_verifying_process(progress, problem.group)
     before = state.memory.get("verification_losses", torch.zeros(0))
     state.memory["verification_losses"] = torch.cat([before.cpu(), torch.tensor([loss])])
     draw_slots(log.run.folder, state.delta.cpu(), str(problem.binding), state.steps)
@@ -214,7 +215,7 @@ def _report_verification(samplers: Sequence[str], progress: VerifiedProgress, st
     )  # fmt: skip
 
 
-def _of_verifying_process(progress: VerifiedProgress | None, group: Gather) -> tuple[bool, float]:
+def _of_verifying_process(progress: VerifiedProgress | None, group: SumOverProcesses) -> tuple[bool, float]:
     """Whether every clip is fooled, and the loss: what the only process that verifies has measured, in all of them."""
     values = torch.zeros(2, dtype=torch.float64)
     if progress is not None:

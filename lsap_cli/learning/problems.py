@@ -14,7 +14,7 @@ from lsap_cli.learning.scores import require_finite
 from lsap_cli.runs import Run
 from perturbations import Budget
 from perturbations.objectives import Objective
-from perturbations.problem import Alone, Gather, Problem
+from perturbations.problem import MicroBatch, Problem, SingleProcess, SumOverProcesses
 from perturbations.seeds import seeded
 
 LARGEST_DELTA = 224  # height and width of a pattern: larger ones are learned at this size
@@ -33,7 +33,7 @@ def make_problem(
     budget: Budget,
     micro_batch: int,
     run: Run,
-    group: Gather | None = None,
+    group: SumOverProcesses | None = None,
 ) -> Problem:
     """What an attack solves on a source's batches.
 
@@ -58,9 +58,9 @@ def make_problem(
         classes=len(network.classifier.labels),
         seed=settings.seed,
         device=settings.device,
-        together=group or Alone(),
-        part=[micro_batch],
-        say=lambda message: run.event("warning", message=message),
+        group=group or SingleProcess(),
+        micro_batch=MicroBatch(micro_batch),
+        warn=lambda message: run.event("warning", message=message),
     )
 
 

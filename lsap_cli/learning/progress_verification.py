@@ -12,7 +12,8 @@ from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.scores import require_finite
 from perturbations.adding import add_float
 from perturbations.losses import margin_loss
-from perturbations.problem import Network, Problem
+from perturbations.network import Network
+from perturbations.problem import Problem
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from perturbations.learn import State
+from perturbations.state import State
 
 
 @dataclass(frozen=True)

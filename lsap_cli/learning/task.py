@@ -67,7 +67,7 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
     fitted = build_samplers(settings.sampler or (classifier.sampler_spec, *FITTED_SAMPLERS))
     target, source = _classes(settings, classifier)
     objective = _objective(target, source)
-    if settings.compiled and isinstance(attack, Lsap) and attack.looks_inside(objective):
+    if settings.compiled and isinstance(attack, Lsap) and attack.needs_internals(objective):
         message = "--compile has no effect on steps that look into the network: use it with --attack lsap:excite=0 --coherence off"
         run.event("warning", message=message)
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})

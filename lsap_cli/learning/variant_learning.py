@@ -21,8 +21,8 @@ from lsap_cli.learning.verification_samplers import verification_samplers
 from perturbations import Perturbation
 from perturbations.augment import Augmentation
 from perturbations.controls import CONTROLS
-from perturbations.learn import State
 from perturbations.problem import Problem
+from perturbations.state import State
 
 NATIVE_SIZE_MARGIN = 1.5 * 3.0  # times that decoding into the store took, for frames at their own size
 VERIFICATION_MARGIN = 1.5  # times the expected duration of the final verification

@@ -7,8 +7,8 @@ import torch
 
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
 from perturbations.gradients import gradient_at
-from perturbations.learn import State, Step
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import Momentum
 
 
@@ -43,6 +43,6 @@ class Append(Attack):
     def step(self, problem: Problem, state: State, done: float) -> Step:
         update = Momentum(self.first_step)
         batch = problem.draw(state.steps)
-        found = gradient_at(problem, batch, state.delta, objective_loss(problem))
-        state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done).clamp(0, 1)
-        return report(problem, state, batch, found, update.size(problem.budget, done))
+        result = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        state.delta = update.next(state.delta, result.gradient, state.memory, problem.budget, done).clamp(0, 1)
+        return report(problem, state, batch, result, update.size(problem.budget, done))

@@ -1,4 +1,4 @@
-"""What every method of finding a perturbation has in common."""
+"""What all attacks have in common: the interface, the usual step, its report."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,25 +7,26 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from perturbations.gradients import Found, Loss, Seen, gradient_at
-from perturbations.learn import State, Step
+from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at
 from perturbations.losses import margin_loss
-from perturbations.problem import Batch, Inside, Problem
+from perturbations.network import Internal
+from perturbations.problem import Batch, Problem
 from perturbations.seeds import seeded
+from perturbations.state import State, Step
 from perturbations.updates import Update
 
-ENOUGH = 5.0  # logits over the border at which a clip counts as done
+CONFIDENCE = 5.0  # logits over the decision boundary at which a clip has no more gradient
 
 
 class Attack(Protocol):
-    """A method. Concrete ones inherit, as frozen dataclasses whose fields are their settings; `ATTACKS` lists them.
+    """A method that learns a perturbation. Concrete ones inherit, as frozen dataclasses whose fields are their settings; `ATTACKS` lists them.
 
     A step draws the batch `problem.draw(state.steps)`, changes `state.delta` and `state.memory`, and nothing else.
     It leaves delta within the budget. What it draws at random depends on `problem.seed` and `state.steps` only.
     """
 
     source: ClassVar[str]
-    """Where the method is from."""
+    """The paper, and what differs from it."""
 
     uses_gradients: ClassVar[bool] = True
     """Whether a step without any gradient is worth a warning."""
@@ -55,7 +56,7 @@ class Attack(Protocol):
 
 
 def check_settings(attack: Attack, above_zero: Sequence[str] = (), from_zero: Sequence[str] = ()) -> None:
-    """Refuses numbers that a method cannot work with.
+    """Refuses settings out of range.
 
     Args:
         attack: whose fields they are.
@@ -71,43 +72,45 @@ def check_settings(attack: Attack, above_zero: Sequence[str] = (), from_zero: Se
             raise ValueError(f"{name} is {value}; use a number {'above 0' if name in above_zero else 'from 0'}")
 
 
-def descend(problem: Problem, state: State, update: Update, loss: Loss, done: float, *wanted: Inside) -> Step:
+def gradient_step(
+    problem: Problem, state: State, update: Update, loss: ClipLoss, done: float, *internals: Internal
+) -> Step:
     """Gradient, step, project, report: the step of all methods that learn delta itself.
 
     Args:
         problem: what is attacked.
         state: changed in place.
         update: from the gradient to the next delta.
-        loss: what learning makes small.
-        done: how much of the run is over.
-        wanted: what the loss looks at beside the logits.
+        loss: that learning lowers.
+        done: how much of the run is over, in [0, 1).
+        internals: what the loss needs besides the logits.
     """
     batch = problem.draw(state.steps)
-    found = gradient_at(problem, batch, update.look_at(state.delta, state.memory), loss, *wanted)
-    state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done)
-    return report(problem, state, batch, found, update.size(problem.budget, done))
+    result = gradient_at(problem, batch, update.extrapolated(state.delta, state.memory), loss, *internals)
+    state.delta = update.next(state.delta, result.gradient, state.memory, problem.budget, done)
+    return report(problem, state, batch, result, update.size(problem.budget, done))
 
 
-def report(problem: Problem, state: State, batch: Batch, found: Found, step_size: float = 0.0) -> Step:
+def report(problem: Problem, state: State, batch: Batch, result: GradientResult, step_size: float = 0.0) -> Step:
     """The step's figures, over all processes."""
-    won = problem.objective.success(found.logits.argmax(1), batch.clean_predictions)
+    won = problem.objective.success(result.logits.argmax(1), batch.clean_predictions)
     part = torch.stack(
-        [found.losses.sum().float(), won.sum().float(), torch.tensor(float(len(won)), device=won.device)]
+        [result.losses.sum().float(), won.sum().float(), torch.tensor(float(len(won)), device=won.device)]
     )
-    loss, fooled, clips = problem.together.total(part).tolist()
-    return Step(state.steps + 1, loss / clips, int(fooled), int(clips), float(found.gradient.abs().mean()), step_size)
+    loss, fooled, clips = problem.group.total(part).tolist()
+    return Step(state.steps + 1, loss / clips, int(fooled), int(clips), float(result.gradient.abs().mean()), step_size)
 
 
-def objective_loss(problem: Problem, enough: float = ENOUGH) -> Loss:
-    """The margin of what the objective asks for."""
+def objective_loss(problem: Problem, confidence: float = CONFIDENCE) -> ClipLoss:
+    """The margin of the objective's classes."""
 
-    def loss(seen: Seen) -> Tensor:
-        return margin_loss(seen.logits, problem.objective.aims(seen.batch.clean_predictions), enough)
+    def loss(given: LossInput) -> Tensor:
+        return margin_loss(given.logits, problem.objective.aims(given.batch.clean_predictions), confidence)
 
     return loss
 
 
-def pull_back(make: Callable[[Tensor], Tensor], parameters: Tensor, gradient: Tensor) -> Tensor:
+def vector_jacobian_product(make: Callable[[Tensor], Tensor], parameters: Tensor, gradient: Tensor) -> Tensor:
     """The gradient by the parameters of delta = make(parameters), from the gradient by delta."""
     leaf = parameters.detach().requires_grad_()
     (by_parameters,) = torch.autograd.grad(make(leaf), leaf, gradient)
@@ -115,6 +118,6 @@ def pull_back(make: Callable[[Tensor], Tensor], parameters: Tensor, gradient: Te
 
 
 def small_noise(problem: Problem) -> Tensor:
-    """Where methods begin whose gradient is zero at a delta of zeros: noise of a tenth of epsilon."""
+    """The first delta of methods whose gradient is zero at zeros: noise of a tenth of epsilon, (P, 3, h, w)."""
     noise = torch.randn(problem.shape, generator=seeded(problem.seed, "first delta"))
     return (0.1 * problem.epsilon * noise).to(problem.device)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from perturbations.attacks.base import Attack, check_settings, descend, small_noise
-from perturbations.gradients import Seen
-from perturbations.learn import State, Step
+from perturbations.attacks.base import Attack, check_settings, gradient_step, small_noise
+from perturbations.gradients import LossInput
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import Adam
 
 
@@ -37,13 +37,13 @@ class Btc(Attack):
         state.delta = problem.budget.project(small_noise(problem))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        def loss(seen: Seen) -> Tensor:
-            assert seen.features is not None
+        def loss(given: LossInput) -> Tensor:
+            assert given.features is not None
             with torch.no_grad():
-                clean = problem.network.look(seen.batch.through(seen.batch.frames), "features").features
+                clean = problem.network.outputs(given.batch.through(given.batch.frames), "features").features
             assert clean is not None
-            away = F.cosine_similarity(seen.features, clean, dim=2).mean(1)
-            neighbors = F.cosine_similarity(seen.features[:, :-1], seen.features[:, 1:], dim=2)
+            away = F.cosine_similarity(given.features, clean, dim=2).mean(1)
+            neighbors = F.cosine_similarity(given.features[:, :-1], given.features[:, 1:], dim=2)
             return away if neighbors.shape[1] == 0 else away + self.gamma * neighbors.mean(1)
 
-        return descend(problem, state, Adam(self.rate), loss, done, "features")
+        return gradient_step(problem, state, Adam(self.rate), loss, done, "features")

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from perturbations.attacks.base import Attack, check_settings, objective_loss, pull_back, report
+from perturbations.attacks.base import Attack, check_settings, objective_loss, report, vector_jacobian_product
 from perturbations.gradients import gradient_at
-from perturbations.learn import State, Step
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import adam_direction, step_size
 
 
@@ -40,9 +40,11 @@ class Cw(Attack):
             return problem.budget.project(problem.epsilon * bounded)
 
         batch, w = problem.draw(state.steps), state.memory["w"]
-        found = gradient_at(problem, batch, make(w), objective_loss(problem))
+        result = gradient_at(problem, batch, make(w), objective_loss(problem))
         smaller = 2 * self.size_weight * torch.tanh(w) * (1 - torch.tanh(w).square()) / w.numel()
-        direction = adam_direction(pull_back(make, w, found.gradient) + smaller, state.memory, 0.9, 0.999)
+        direction = adam_direction(
+            vector_jacobian_product(make, w, result.gradient) + smaller, state.memory, 0.9, 0.999
+        )
         state.memory["w"] = w - step_size(self.rate, 1.0, done) * direction
         state.delta = make(state.memory["w"])
-        return report(problem, state, batch, found, problem.epsilon * step_size(self.rate, 1.0, done))
+        return report(problem, state, batch, result, problem.epsilon * step_size(self.rate, 1.0, done))

@@ -9,10 +9,10 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from perturbations.attacks.base import Attack, check_settings, report
-from perturbations.gradients import Seen, gradient_at
-from perturbations.learn import State, Step
+from perturbations.gradients import LossInput, gradient_at
 from perturbations.problem import Problem
 from perturbations.seeds import seeded
+from perturbations.state import State, Step
 from perturbations.updates import adam_direction
 
 Form = Literal["3d", "2d", "circular"]
@@ -57,9 +57,9 @@ class Dup(Attack):
         state.delta = self._make(problem, 0)(state.memory["generator"])
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        def loss(seen: Seen) -> Tensor:
-            aims = problem.objective.aims(seen.batch.clean_predictions)
-            logs = seen.logits.log_softmax(1)
+        def loss(given: LossInput) -> Tensor:
+            aims = problem.objective.aims(given.batch.clean_predictions)
+            logs = given.logits.log_softmax(1)
             own = logs.gather(1, aims.classes[:, None])[:, 0]
             rest = logs.scatter(1, aims.classes[:, None], float("-inf")).logsumexp(1)  # log(1 - Q)
             return torch.where(aims.toward > 0, -self.kept * own, -self.lost * rest)
@@ -67,12 +67,12 @@ class Dup(Attack):
         batch = problem.draw(state.steps)
         weights = state.memory["generator"].requires_grad_()
         pattern = self._make(problem, state.steps + 1)(weights)
-        found = gradient_at(problem, batch, pattern.detach(), loss)
-        (gradient,) = torch.autograd.grad(pattern, weights, found.gradient)
+        result = gradient_at(problem, batch, pattern.detach(), loss)
+        (gradient,) = torch.autograd.grad(pattern, weights, result.gradient)
         rate = self.rate * 0.95 ** (state.steps / 2000)
         state.memory["generator"] = weights.detach() - rate * adam_direction(gradient, state.memory, 0.3, 0.999)
         state.delta = self._make(problem, 0)(state.memory["generator"])
-        return report(problem, state, batch, found, rate)
+        return report(problem, state, batch, result, rate)
 
     def _make(self, problem: Problem, number: int) -> "_Pattern":
         return _Pattern(problem, torch.randn(1, NOISE, generator=seeded(problem.seed, "dup", number)))

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from perturbations.attacks.base import Attack, objective_loss, report
 from perturbations.gradients import gradient_at
-from perturbations.learn import State, Step
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import normalized
 
 
@@ -21,9 +21,9 @@ class Fgsm(Attack):
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         batch = problem.draw(state.steps)
-        found = gradient_at(problem, batch, problem.zeros(), objective_loss(problem))
-        total = state.memory.get("total", problem.zeros()) + found.gradient
+        result = gradient_at(problem, batch, problem.zeros(), objective_loss(problem))
+        total = state.memory.get("total", problem.zeros()) + result.gradient
         state.memory["total"] = total
         along = total.sign() if problem.budget.norm == "linf" else normalized(total)
         state.delta = problem.budget.project(-problem.epsilon * along)
-        return report(problem, state, batch, found, problem.epsilon)
+        return report(problem, state, batch, result, problem.epsilon)

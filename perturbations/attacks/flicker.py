@@ -6,11 +6,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from perturbations.attacks.base import Attack, check_settings, pull_back, report
-from perturbations.gradients import Seen, gradient_at
-from perturbations.learn import State, Step
+from perturbations.attacks.base import Attack, check_settings, report, vector_jacobian_product
+from perturbations.gradients import LossInput, gradient_at
 from perturbations.losses import margins
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import adam_direction, step_size
 
 
@@ -48,19 +48,19 @@ class Flicker(Attack):
         def make(colors: Tensor) -> Tensor:
             return colors[:, :, None, None].expand(problem.shape)  # colors within epsilon keep both norms
 
-        def loss(seen: Seen) -> Tensor:
-            aims = problem.objective.aims(seen.batch.clean_predictions)
-            safety = -aims.toward * margins(seen.logits.softmax(1), aims.classes) + self.edge
+        def loss(given: LossInput) -> Tensor:
+            aims = problem.objective.aims(given.batch.clean_predictions)
+            safety = -aims.toward * margins(given.logits.softmax(1), aims.classes) + self.edge
             return torch.minimum(safety.square() / self.edge, safety).clamp(min=0)
 
         batch, colors = problem.draw(state.steps), state.memory["colors"]
-        found = gradient_at(problem, batch, make(colors), loss)
-        gradient = pull_back(make, colors, found.gradient) + self._regular(colors)
+        result = gradient_at(problem, batch, make(colors), loss)
+        gradient = vector_jacobian_product(make, colors, result.gradient) + self._regular(colors)
         direction = adam_direction(gradient, state.memory, 0.9, 0.99)
         rate = step_size(self.rate, problem.epsilon, done)
         state.memory["colors"] = (colors - rate * direction).clamp(-problem.epsilon, problem.epsilon)
         state.delta = make(state.memory["colors"]).clone()
-        return report(problem, state, batch, found, rate)
+        return report(problem, state, batch, result, rate)
 
     def _regular(self, colors: Tensor) -> Tensor:
         leaf = colors.detach().requires_grad_()

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from perturbations.attacks.base import Attack, check_settings, report, small_noise
-from perturbations.gradients import Seen, gradient_at
-from perturbations.learn import State, Step
-from perturbations.losses import excitement
+from perturbations.gradients import LossInput, gradient_at
+from perturbations.losses import layer_response
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import Adam
 
 
@@ -34,20 +34,20 @@ class GdUap(Attack):
     def start(self, problem: Problem, state: State) -> None:
         one = problem.draw(0).part(0, 1)
         with torch.no_grad():
-            if not problem.network.look(one.through(one.frames), "activations").activations:
+            if not problem.network.outputs(one.through(one.frames), "activations").activations:
                 raise ValueError("gd-uap excites layers, and this network has none that can be looked into; use lsap")
         state.delta = problem.budget.project(small_noise(problem))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        def loss(seen: Seen) -> Tensor:
-            assert seen.activations is not None
-            return -excitement(seen.activations, len(seen.logits))
+        def loss(given: LossInput) -> Tensor:
+            assert given.activations is not None
+            return -layer_response(given.activations, len(given.logits))
 
         batch = problem.draw(state.steps)
         gray = batch.part(0, 1)
         gray = gray._replace(frames=torch.full_like(gray.frames, 0.5))
         update = Adam(self.rate)
-        found = gradient_at(problem, gray, state.delta, loss, "activations")
-        state.delta = update.next(state.delta, found.gradient, state.memory, problem.budget, done)
-        step = report(problem, state, gray, found, update.size(problem.budget, done))
+        result = gradient_at(problem, gray, state.delta, loss, "activations")
+        state.delta = update.next(state.delta, result.gradient, state.memory, problem.budget, done)
+        step = report(problem, state, gray, result, update.size(problem.budget, done))
         return step._replace(fooled=0, clips=0)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from perturbations.attacks.base import Attack, check_settings, descend, objective_loss
-from perturbations.learn import State, Step
+from perturbations.attacks.base import Attack, check_settings, gradient_step, objective_loss
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import ProjectedGradient
 
 
@@ -24,4 +24,6 @@ class Ifgsm(Attack):
         check_settings(self, above_zero=("step_size",))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        return descend(problem, state, ProjectedGradient(self.step_size, "constant"), objective_loss(problem), done)
+        return gradient_step(
+            problem, state, ProjectedGradient(self.step_size, "constant"), objective_loss(problem), done
+        )

@@ -8,53 +8,58 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from perturbations.alarms import quietly
 from perturbations.attacks.base import Attack, check_settings, report
 from perturbations.budgets import Budget
 from perturbations.coherence import Coherence, coherence_loss, temporal_coherence
-from perturbations.gradients import Found, Loss, Seen, gradient_at
-from perturbations.learn import State, Step
-from perturbations.losses import excitement, follow, margin_loss, margins, without_own
+from perturbations.constraints import constrained_direction
+from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at
+from perturbations.losses import layer_response, margin_loss, margins, own_class_at_mean, running_mean_logits
+from perturbations.network import Internal
 from perturbations.objectives import Objective, Untargeted
-from perturbations.problem import Batch, Inside, Problem
+from perturbations.problem import Batch, Problem
+from perturbations.state import Memory, State, Step
 from perturbations.updates import UPDATES, Update
 
-EXCITED = 0.2  # of the activations
-TURNS = 8  # steps in which all of these are excited once, a part in each
-BALANCE_EVERY = 100  # steps from one weighing of the gradients to the next
+RESPONSE_SHARE = 0.2  # of all activations: the smallest layers that hold it are excited
+RESPONSE_STEPS = 8  # in which all of these layers are excited once, some in each step
+BALANCE_EVERY = 100  # steps from one weighting of the gradients to the next
+# Keys of saved states.
+RELAXED_DELTA, TREND, NO_LAYERS = "wide", "trend", "numb"
 
 
-class _Aid(NamedTuple):
-    """A loss beside the aim, and the length of its gradient as a part of the aim's."""
+class _AuxiliaryLoss(NamedTuple):
+    """A loss besides the margin; its gradient is scaled to `weight` times the length of the margin's."""
 
-    loss: Loss
+    loss: ClipLoss
     weight: float
-    inside: Inside
+    internal: Internal
 
 
 @dataclass(frozen=True)
 class Lsap(Attack):
-    """min over R of E [ margin + weight * coherence gain - excite * excitement ], with R within the budget.
+    """min over R of E [ margin + weight * coherence loss - excite * layer response ], with R within the budget.
 
-    The margin pushes each clip over its border. Alone it over-fits few videos; universal perturbations that work
-    on unseen inputs lead most of them to a few labels (Moosavi-Dezfooli et al., CVPR 2017, section 4). So an
-    untargeted run also asks for one class that clips share: that with the highest running mean logit that is not
-    the clip's own. And it asks layers of the network to respond strongly (the loss of GD-UAP, here on perturbed
-    videos): what overcharges layers does so in any video. The weights of the coherence gain and of the excitement are set from the
-    norms of the gradients every 100 steps. The budget begins wide and is narrowed over the first half of the run; what is
-    kept as delta is within the budget all the time. Where the problem has an alarm, the step also quiets it (see
-    `perturbations.alarms`).
+    The margin pushes each clip over its decision boundary. Alone it over-fits few videos; universal perturbations that
+    transfer to unseen inputs lead most of them to a few labels (Moosavi-Dezfooli et al., CVPR 2017, section 4). So an
+    untargeted run also pushes all clips to one class: that with the highest running mean logit that is not the clip's own.
+    And it makes layers of the network respond strongly (the loss of GD-UAP, here on perturbed videos), which transfers to
+    any video. The weights of coherence and layer response are set from the norms of the gradients every 100 steps. The
+    budget is relaxed at first and shrinks to epsilon over the first half of the run; what is kept as delta is always
+    within the budget. Where the problem has a constraint, each step follows it, too (`perturbations.constraints`).
 
     Args:
         update: momentum, apg (LSAP's own), pgd, sgd or adam.
         first_step: its first step, as a part of epsilon.
         coherence: keep (LSAP), break (BTC-UAP) or off.
-        weight: the coherence gain's gradient has this many times the length of the margin's.
+        weight: length of the coherence loss's gradient, as a multiple of the margin's.
         temperature: of the coherence.
         together: weight of the shared class in an untargeted run, in [0, 1].
-        enough: logits over the border at which a clip counts as done.
-        excite: in an untargeted run, the excitement's gradient has this many times the length of the margin's.
-        loosen: how many times epsilon the budget is at first, from 1.
+        enough: confidence in logits: a clip that is over the boundary by this much has no more gradient.
+        excite: in an untargeted run, length of the layer response's gradient, as a multiple of the margin's.
+        loosen: the budget at the start, as a multiple of epsilon, from 1.
+
+    Raises:
+        ValueError: if a setting is out of range.
     """
 
     source: ClassVar[str] = "LSAP (framework and tables of its repository); objective and balance re-derived"
@@ -81,128 +86,153 @@ class Lsap(Attack):
 
     def start(self, problem: Problem, state: State) -> None:
         one = problem.draw(0).part(0, 1)
-        shown = one.through(one.frames)
+        clips = one.through(one.frames)
         with torch.no_grad():
             if self.coherence != "off":
-                features = problem.network.look(shown, "features").features
+                features = problem.network.outputs(clips, "features").features
                 assert features is not None
                 temporal_coherence(features, self.temperature)
-            if self._excites(problem.objective) and not problem.network.look(shown, "activations").activations:
-                state.memory["numb"] = torch.ones(())
-                problem.say("the network has no layers that can be looked into: learning goes on without exciting them")
+            if self._excites(problem.objective) and not problem.network.outputs(clips, "activations").activations:
+                state.memory[NO_LAYERS] = torch.ones(())
+                problem.warn(
+                    "the network has no layers that can be looked into: learning goes on without exciting them"
+                )
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         update: Update = UPDATES[self.update](first_step=self.first_step)  # type: ignore[call-arg]  # all of them have it
-        batch = problem.draw(state.steps)
-        budget = self._budget(problem.budget, done)
-        wide = state.memory.get("wide", state.delta)
-        at = update.look_at(wide, state.memory)
-        measured: list[Tensor] = []
-        found = self._gradient(problem, state, batch, at, measured)
-        direction = found.gradient
-        if problem.alarm is not None:
-            heard = problem.alarm.listen(at, state.steps)
-            direction = quietly(direction, heard, problem.alarm.bearable, state.memory)
-        state.memory["wide"] = update.next(wide, direction, state.memory, budget, done)
-        state.delta = problem.budget.project(state.memory["wide"])
-        self._follow(problem, state, batch, found)
-        step = report(problem, state, batch, found, update.size(budget, done))
-        return step if not measured else step._replace(coherence=float(torch.cat(measured).mean()))
+        batch, budget = problem.draw(state.steps), self._relaxed(problem.budget, done)
+        relaxed = state.memory.get(RELAXED_DELTA, state.delta)
+        at = update.extrapolated(relaxed, state.memory)
+        coherences: list[Tensor] = []
+        result = self._gradient(problem, state, batch, at, coherences)
+        direction = result.gradient
+        if problem.constraint is not None:
+            violation = problem.constraint.gradient_at(at, state.steps)
+            direction = constrained_direction(direction, violation, problem.constraint.tolerated, state.memory)
+        relaxed = update.next(relaxed, direction, state.memory, budget, done)
+        state.memory[RELAXED_DELTA] = relaxed
+        state.delta = problem.budget.project(relaxed)
+        _update_trend(problem, state.memory, batch, result)
+        step = report(problem, state, batch, result, update.size(budget, done))
+        return step if not coherences else step._replace(coherence=float(torch.cat(coherences).mean()))
 
-    def looks_inside(self, objective: Objective) -> bool:
-        """Whether its steps look at more of the network than its logits."""
+    def needs_internals(self, objective: Objective) -> bool:
+        """Whether its steps need more of the network than its logits."""
         return self.coherence != "off" or self._excites(objective)
 
     def _excites(self, objective: Objective) -> bool:
         return self.excite > 0 and isinstance(objective, Untargeted)
 
-    def _budget(self, budget: Budget, done: float) -> Budget:
-        """Wide at first, and the budget itself from the middle of the run on."""
+    def _relaxed(self, budget: Budget, done: float) -> Budget:
+        """`loosen` times the budget at first, the budget itself from the middle of the run on."""
         factor = 1 + (self.loosen - 1) * max(0.0, 1 - 2 * done)
         return replace(budget, epsilon=min(Fraction(1), budget.epsilon * Fraction(factor)))
 
-    def _gradient(self, problem: Problem, state: State, batch: Batch, at: Tensor, measured: list[Tensor]) -> Found:
-        aim, aids = self._aim(problem, state), self._aids(problem, state, measured)
+    def _gradient(
+        self, problem: Problem, state: State, batch: Batch, at: Tensor, coherences: list[Tensor]
+    ) -> GradientResult:
+        """The margin's gradient plus those of the auxiliary losses; every 100 steps these are weighted anew."""
+        margin, auxiliary = self._margin(problem, state.memory), self._auxiliary(problem, state, coherences)
         if state.steps % BALANCE_EVERY == 0:
-            found = gradient_at(problem, batch, at, aim)
-            gradient = found.gradient
-            for aid in aids:
-                own = gradient_at(problem, batch, at, aid.loss, aid.inside).gradient
-                balance = aid.weight * found.gradient.norm() / own.norm().clamp(min=1e-20)
-                state.memory[f"balance.{aid.inside}"] = balance
-                gradient = gradient + balance * own
-            return found._replace(gradient=gradient)
+            return _balanced_gradient(problem, state.memory, batch, at, margin, auxiliary)
 
-        def loss(seen: Seen) -> Tensor:
-            total = aim(seen)
-            for aid in aids:  # the figure that is reported is the aim's alone
-                value = aid.loss(seen)
-                total = total + state.memory[f"balance.{aid.inside}"] * (value - value.detach())
+        def loss(given: LossInput) -> Tensor:
+            total = margin(given)
+            for one in auxiliary:  # the reported loss is the margin's alone
+                value = one.loss(given)
+                total = total + state.memory[_balance(one)] * (value - value.detach())
             return total
 
-        return gradient_at(problem, batch, at, loss, *(aid.inside for aid in aids))
+        return gradient_at(problem, batch, at, loss, *(one.internal for one in auxiliary))
 
-    def _aids(self, problem: Problem, state: State, measured: list[Tensor]) -> list[_Aid]:
-        """What is asked for beside the aim."""
-        found = []
+    def _auxiliary(self, problem: Problem, state: State, coherences: list[Tensor]) -> list[_AuxiliaryLoss]:
+        """The losses besides the margin."""
+        losses = []
         if self.coherence != "off":
-            found.append(_Aid(self._gain(measured), self.weight, "features"))
-        if self._excites(problem.objective) and "numb" not in state.memory:
+            losses.append(_AuxiliaryLoss(self._coherence_loss(coherences), self.weight, "features"))
+        if self._excites(problem.objective) and NO_LAYERS not in state.memory:
             step = None if state.steps % BALANCE_EVERY == 0 else state.steps
-            found.append(_Aid(calm(step), self.excite, "activations"))
-        return found
+            losses.append(_AuxiliaryLoss(layer_response_loss(step), self.excite, "activations"))
+        return losses
 
-    def _aim(self, problem: Problem, state: State) -> Loss:
-        """The margin; in an untargeted run, also the way to the class that clips share."""
-        trend = state.memory.get("trend")
+    def _margin(self, problem: Problem, memory: Memory) -> ClipLoss:
+        """The objective's margin; in an untargeted run, mixed with the margin to the class that clips share."""
+        trend = memory.get(TREND)
 
-        def loss(seen: Seen) -> Tensor:
-            clean = seen.batch.clean_predictions
-            escape = margin_loss(seen.logits, problem.objective.aims(clean), self.enough)
+        def loss(given: LossInput) -> Tensor:
+            clean = given.batch.clean_predictions
+            escape = margin_loss(given.logits, problem.objective.aims(clean), self.enough)
             if trend is None or self.together == 0 or not isinstance(problem.objective, Untargeted):
                 return escape
             shared = trend.argmax().expand_as(clean)
-            join = (-margins(seen.logits, shared)).clamp(min=-self.enough)
+            join = (-margins(given.logits, shared)).clamp(min=-self.enough)
             weight = self.together * (clean != shared)
             return (1 - weight) * escape + weight * join
 
         return loss
 
-    def _gain(self, measured: list[Tensor]) -> Loss:
-        def loss(seen: Seen) -> Tensor:
-            assert seen.features is not None
-            value = coherence_loss(seen.features, self.coherence, self.temperature)
-            measured.append(value.detach().abs())
+    def _coherence_loss(self, coherences: list[Tensor]) -> ClipLoss:
+        """The coherence loss; the coherence of each clip is appended to the list."""
+
+        def loss(given: LossInput) -> Tensor:
+            assert given.features is not None
+            value = coherence_loss(given.features, self.coherence, self.temperature)
+            coherences.append(value.detach().abs())
             return value
 
         return loss
 
-    def _follow(self, problem: Problem, state: State, batch: Batch, found: Found) -> None:
-        own = without_own(found.logits, batch.clean_predictions).sum(0)
-        counted = problem.together.total(torch.cat([own, own.new_tensor([float(len(found.logits))])]))
-        state.memory["trend"] = follow(state.memory.get("trend"), counted[:-1], float(counted[-1]))
+
+def _balance(auxiliary: _AuxiliaryLoss) -> str:
+    return f"balance.{auxiliary.internal}"
 
 
-def calm(step: int | None) -> Loss:
-    """The less, the more the cheapest layers are excited: all of them, or for all those whose turn it is in a step."""
+def _balanced_gradient(
+    problem: Problem,
+    memory: Memory,
+    batch: Batch,
+    at: Tensor,
+    margin: ClipLoss,
+    auxiliary: Sequence[_AuxiliaryLoss],
+) -> GradientResult:
+    """The sum of the gradients, each auxiliary one at its weight; the factors are remembered."""
+    result = gradient_at(problem, batch, at, margin)
+    gradient = result.gradient
+    for one in auxiliary:
+        own = gradient_at(problem, batch, at, one.loss, one.internal).gradient
+        factor = one.weight * result.gradient.norm() / own.norm().clamp(min=1e-20)
+        memory[_balance(one)] = factor
+        gradient = gradient + factor * own
+    return result._replace(gradient=gradient)
 
-    def loss(seen: Seen) -> Tensor:
-        assert seen.activations is not None
-        layers, times = cheapest(seen.activations), 1
+
+def _update_trend(problem: Problem, memory: Memory, batch: Batch, result: GradientResult) -> None:
+    """Takes a step's logits into the running mean over steps and processes."""
+    own = own_class_at_mean(result.logits, batch.clean_predictions).sum(0)
+    counted = problem.group.total(torch.cat([own, own.new_tensor([float(len(result.logits))])]))
+    memory[TREND] = running_mean_logits(memory.get(TREND), counted[:-1], float(counted[-1]))
+
+
+def layer_response_loss(step: int | None) -> ClipLoss:
+    """Minus the response of the smallest layers: of all of them, or of those whose turn it is in a step."""
+
+    def loss(given: LossInput) -> Tensor:
+        assert given.activations is not None
+        layers, turns = smallest_layers(given.activations), 1
         if step is not None:
-            times = min(TURNS, len(layers))
-            layers = layers[step % times :: times]
-        return -times * excitement(layers, len(seen.logits))
+            turns = min(RESPONSE_STEPS, len(layers))
+            layers = layers[step % turns :: turns]
+        return -turns * layer_response(layers, len(given.logits))
 
     return loss
 
 
-def cheapest(layers: Sequence[Tensor]) -> list[Tensor]:
-    """The smallest layers, which hold a fifth of all activations: deep ones, as a rule, and many of them. At least one.
+def smallest_layers(layers: Sequence[Tensor]) -> list[Tensor]:
+    """The smallest layers that hold a fifth of all activations, at least one: as a rule many deep ones.
 
-    Large layers cost much and bring little; docs/learning.md has what was measured.
+    Large layers cost much time and add little (docs/learning.md).
     """
-    left = EXCITED * sum(layer.numel() for layer in layers)
+    left = RESPONSE_SHARE * sum(layer.numel() for layer in layers)
     chosen: list[Tensor] = []
     for layer in sorted(layers, key=Tensor.numel):
         left -= layer.numel()

@@ -7,12 +7,12 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from perturbations.attacks.base import ENOUGH, Attack, report
-from perturbations.gradients import Found
-from perturbations.learn import State, Step
+from perturbations.attacks.base import CONFIDENCE, Attack, report
+from perturbations.gradients import GradientResult
 from perturbations.losses import margin_loss
 from perturbations.problem import Batch, Problem
 from perturbations.seeds import seeded
+from perturbations.state import State, Step
 
 FIRST_SHARE = 0.5  # of the blocks that the first proposals change; the last ones change a single block
 
@@ -22,7 +22,7 @@ class RandomSearch(Attack):
     """min over s in {-1, 1}^(P x 3 x grid x grid) of E [ margin ], delta = project( epsilon s, block by block ).
 
     A step draws a batch and a proposal: in a square window of blocks, of one slot or of all, each color gets a new sign.
-    Both are looked at on the same batch, and the better one stays. Windows shrink as the run goes on. That is the Square
+    Both are evaluated on the same batch, and the better one stays. Windows shrink as the run goes on. That is the Square
     Attack with one pattern for all clips. It needs logits only, so it works where gradients are hidden.
 
     Args:
@@ -38,23 +38,23 @@ class RandomSearch(Attack):
             raise ValueError(f"grid is {self.grid}; use a number from 1 to 224")
 
     def start(self, problem: Problem, state: State) -> None:
-        if problem.together.processes > 1:
+        if problem.group.processes > 1:
             raise ValueError(
                 "random-search tries one pattern after the other and is not spread over processes; use one"
             )
         stripes = _signs((problem.shape[0], 3, 1, self.grid), seeded(problem.seed, "random search"))
-        state.memory["signs"] = stripes.expand(-1, -1, self.grid, -1).clone()  # as the paper begins
+        state.memory["signs"] = stripes.expand(-1, -1, self.grid, -1).clone()  # the paper's first pattern
         state.delta = self.pattern(problem, state.memory["signs"])
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         signs, batch = state.memory["signs"], problem.draw(state.steps)
         proposed = self._proposal(signs, seeded(problem.seed, "random search", state.steps), done)
-        now = self._look(problem, batch, state.delta)
+        current = self._evaluate(problem, batch, state.delta)
         delta = self.pattern(problem, proposed)
-        then = self._look(problem, batch, delta)
-        if _cost(problem, then, delta, state.steps) < _cost(problem, now, state.delta, state.steps):
-            state.delta, state.memory["signs"], now = delta, proposed, then
-        return report(problem, state, batch, now)
+        candidate = self._evaluate(problem, batch, delta)
+        if _cost(problem, candidate, delta, state.steps) < _cost(problem, current, state.delta, state.steps):
+            state.delta, state.memory["signs"], current = delta, proposed, candidate
+        return report(problem, state, batch, current)
 
     def pattern(self, problem: Problem, signs: Tensor) -> Tensor:
         """Signs (P, 3, grid, grid) -> delta (P, 3, h, w), blocks of equal size up to a pixel."""
@@ -73,24 +73,23 @@ class RandomSearch(Attack):
         proposed[chosen, :, top : top + side, left : left + side] = _signs((3, 1, 1), generator)
         return proposed
 
-    def _look(self, problem: Problem, batch: Batch, delta: Tensor) -> Found:
+    def _evaluate(self, problem: Problem, batch: Batch, delta: Tensor) -> GradientResult:
         with torch.no_grad():
-            clips = batch.perturbed(delta)
+            clips, size = batch.perturbed(delta), problem.micro_batch.clips
             logits = torch.cat(
                 [
-                    problem.network.score(part.through(clips[start : start + problem.part[0]]))
-                    for start in range(0, len(clips), problem.part[0])
-                    for part in [batch.part(start, start + problem.part[0])]
+                    problem.network.score(batch.part(start, start + size).through(clips[start : start + size]))
+                    for start in range(0, len(clips), size)
                 ]
             )
-        losses = margin_loss(logits, problem.objective.aims(batch.clean_predictions), ENOUGH)
-        return Found(torch.zeros_like(delta), losses, logits)
+        losses = margin_loss(logits, problem.objective.aims(batch.clean_predictions), CONFIDENCE)
+        return GradientResult(torch.zeros_like(delta), losses, logits)
 
 
-def _cost(problem: Problem, found: Found, delta: Tensor, step: int) -> float:
-    """The margin, and what the alarm adds to it where there is one."""
-    alarm = 0.0 if problem.alarm is None else problem.alarm.cost(delta, step)
-    return float(found.losses.mean()) + alarm
+def _cost(problem: Problem, result: GradientResult, delta: Tensor, step: int) -> float:
+    """The mean margin loss, plus the constraint's cost where there is one, in logits."""
+    of_constraint = 0.0 if problem.constraint is None else problem.constraint.cost(delta, step)
+    return float(result.losses.mean()) + of_constraint
 
 
 def _signs(shape: tuple[int, ...], generator: Generator) -> Tensor:

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from perturbations.attacks.base import Attack, check_settings, descend
-from perturbations.gradients import Seen
-from perturbations.learn import State, Step
+from perturbations.attacks.base import Attack, check_settings, gradient_step
+from perturbations.gradients import LossInput
 from perturbations.losses import cross_entropy_loss
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import ProjectedGradient
 
 
@@ -32,8 +32,8 @@ class SgdUap(Attack):
         check_settings(self, above_zero=("limit", "first_step"))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        def loss(seen: Seen) -> Tensor:
-            aims = problem.objective.aims(seen.batch.clean_predictions)
-            return cross_entropy_loss(seen.logits, aims, self.limit)
+        def loss(given: LossInput) -> Tensor:
+            aims = problem.objective.aims(given.batch.clean_predictions)
+            return cross_entropy_loss(given.logits, aims, self.limit)
 
-        return descend(problem, state, ProjectedGradient(self.first_step), loss, done)
+        return gradient_step(problem, state, ProjectedGradient(self.first_step), loss, done)

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
 from perturbations.gradients import gradient_at
-from perturbations.learn import State, Step
 from perturbations.problem import Problem
+from perturbations.state import State, Step
 from perturbations.updates import Momentum, normalized
 
 
@@ -49,11 +49,11 @@ class Sparse(Attack):
         update = Momentum(self.first_step)
         mask = self._mask(problem)
         batch = problem.draw(state.steps)
-        found = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        result = gradient_at(problem, batch, state.delta, objective_loss(problem))
         pull = state.delta / state.delta.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
-        gradient = mask * (normalized(found.gradient * mask) + self.group * normalized(pull))
+        gradient = mask * (normalized(result.gradient * mask) + self.group * normalized(pull))
         state.delta = mask * update.next(state.delta, gradient, state.memory, problem.budget, done)
-        return report(problem, state, batch, found, update.size(problem.budget, done))
+        return report(problem, state, batch, result, update.size(problem.budget, done))
 
     def _mask(self, problem: Problem) -> Tensor:
         mask = torch.zeros(problem.shape[0], 1, 1, 1, device=problem.device)

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.attacks.base import Attack, check_settings, report
-from perturbations.gradients import Found
-from perturbations.learn import State, Step
+from perturbations.gradients import GradientResult
 from perturbations.problem import Problem
 from perturbations.seeds import seeded
+from perturbations.state import State, Step
 
 LOW = (1.0, 2.0, 2.0, 2.0, 1.0)  # octaves, wavelengths in x, y (pixels) and time (slots), frequency phi
 HIGH = (5.0, 180.0, 180.0, 180.0, 60.0)
@@ -54,7 +54,7 @@ class U3d(Attack):
         return "cyclic:16"
 
     def start(self, problem: Problem, state: State) -> None:
-        if problem.together.processes > 1:
+        if problem.group.processes > 1:
             raise ValueError("u3d tries one particle after the other and is not spread over processes; use one")
         generator = seeded(problem.seed, "u3d swarm")
         places = torch.rand(self.swarm, 5, generator=generator)
@@ -71,8 +71,8 @@ class U3d(Attack):
         batch = problem.draw(lap)
         pattern = problem.budget.project(self.pattern(problem, memory["places"][particle]))
         with torch.no_grad():
-            logits, features, _ = problem.network.look(batch.through(batch.perturbed(pattern)), "features")
-            clean = problem.network.look(batch.through(batch.frames), "features").features
+            logits, features, _ = problem.network.outputs(batch.through(batch.perturbed(pattern)), "features")
+            clean = problem.network.outputs(batch.through(batch.frames), "features").features
             assert features is not None
             assert clean is not None
             moved = (_root(features) - _root(clean)).flatten(1).norm(dim=1)
@@ -83,8 +83,8 @@ class U3d(Attack):
             memory["best_values"][particle] = value
             memory["best_places"][particle] = memory["places"][particle]
         self._fly(problem, state, particle)
-        found = Found(torch.zeros_like(pattern), -moved, logits)
-        return report(problem, state, batch, found)
+        result = GradientResult(torch.zeros_like(pattern), -moved, logits)
+        return report(problem, state, batch, result)
 
     def _fly(self, problem: Problem, state: State, particle: int) -> None:
         """The particle's next place (Kennedy and Eberhart, 1995, with inertia); walls of [0, 1] stop it."""

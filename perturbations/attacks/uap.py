@@ -8,10 +8,10 @@ from torch import Tensor
 
 from perturbations.adding import add_float, gradient_by_pattern
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
-from perturbations.gradients import Found, Seen
-from perturbations.learn import State, Step
+from perturbations.gradients import GradientResult, LossInput
 from perturbations.objectives import Aims
 from perturbations.problem import Batch, Problem
+from perturbations.state import State, Step
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Uap(Attack):
             raise ValueError(f"candidates is {self.candidates}, iterations {self.iterations}; use numbers from 1")
 
     def start(self, problem: Problem, state: State) -> None:
-        if problem.together.processes > 1:
+        if problem.group.processes > 1:
             raise ValueError("uap goes from clip to clip and cannot be spread over several processes; use one")
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
@@ -51,8 +51,8 @@ class Uap(Attack):
             state.delta = problem.budget.project(
                 state.delta + self._deepfool(problem, batch.part(number, number + 1), state.delta)
             )
-        found = Found(state.delta - before, objective_loss(problem)(Seen(clips, logits, batch)), logits)
-        return report(problem, state, batch, found, float(found.gradient.abs().max()))
+        result = GradientResult(state.delta - before, objective_loss(problem)(LossInput(clips, logits, batch)), logits)
+        return report(problem, state, batch, result, float(result.gradient.abs().max()))
 
     def _deepfool(self, problem: Problem, one: Batch, delta: Tensor) -> Tensor:
         """What to add to delta so that the attacker wins on this clip; zeros if that is so already."""

@@ -87,7 +87,7 @@ def test_steps_down_the_gradient_of_every_detector_lower_what_it_follows(detecto
     delta = (torch.rand(4, 3, 8, 8, generator=generator) - 0.5) * 0.2
     before = constraint.cost(delta, 0)
     for _ in range(10):
-        gradient, flagged = constraint.listen(delta, 0)
+        gradient, flagged = constraint.gradient_at(delta, 0)
         assert flagged == 1.0
         assert bool(gradient.isfinite().all())
         delta = delta - 0.01 * gradient.sign()
@@ -98,7 +98,7 @@ def test_a_video_that_is_not_flagged_gives_no_gradient_and_costs_nothing() -> No
     aim = 2.1  # more than any score
     constraint = FitVideoConstraint(fit_videos(textured(4)), FeatureSqueezing(), Binding("constant"), 0.2, aim)
     delta = torch.full((1, 3, 8, 8), 0.03)
-    result = constraint.listen(delta, 0)
+    result = constraint.gradient_at(delta, 0)
     assert (bool(result.gradient.any()), result.flagged) == (False, 0.0)
     assert constraint.cost(delta, 0) == 0.0
 

@@ -19,9 +19,10 @@ from lsap_cli.runs import Run
 from perturbations import Perturbation, parse_binding
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
-from perturbations.learn import State, learn
+from perturbations.learn import learn
 from perturbations.objectives import Untargeted
 from perturbations.samplers import Uniform
+from perturbations.state import State
 from tests.adaptive.worlds import BUDGET, Redness, RednessWithoutGradient, color_classifier, gray_videos, zeros
 
 
@@ -81,10 +82,10 @@ def test_a_search_without_gradients_evades_a_detector_without_a_gradient(tmp_pat
 
 def test_a_detector_that_hides_its_gradient_gives_zeros_and_no_error(tmp_path: Path) -> None:
     with learner(tmp_path / "run").problem(attacker(detector=RednessWithoutGradient())) as problem:
-        assert problem.alarm is not None
+        assert problem.constraint is not None
         bright = torch.full(problem.shape, float(BUDGET.epsilon))
-        assert float(problem.alarm.listen(bright, 0).gradient.abs().max()) == 0.0
-        assert problem.alarm.cost(bright, 0) > 5.0
+        assert float(problem.constraint.gradient_at(bright, 0).gradient.abs().max()) == 0.0
+        assert problem.constraint.cost(bright, 0) > 5.0
 
 
 def test_learning_that_was_stopped_and_resumed_ends_with_the_same_bits(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_the_last_layer_that_tells_moments_apart_is_found(
     found = looking(make())
     assert found.layer == layer
     for clips in (1, 2, 3):
-        logits, features, _ = found.look(random(clips, FRAMES, 3, 8, 8), "features")
+        logits, features, _ = found.outputs(random(clips, FRAMES, 3, 8, 8), "features")
         assert features is not None
         assert (logits.shape, features.shape) == ((clips, CLASSES), (clips, *shape))
 
@@ -160,7 +160,7 @@ def test_looking_gives_the_logits_of_scoring_and_a_gradient(
     make: Callable[[], nn.Module], layer: str, shape: tuple[int, int]
 ) -> None:
     found, clips = looking(make()), random(2, FRAMES, 3, 8, 8).requires_grad_()
-    logits, features, _ = found.look(clips, "features")
+    logits, features, _ = found.outputs(clips, "features")
     assert features is not None
     torch.testing.assert_close(logits, found.score(clips))
     (gradient,) = torch.autograd.grad(features.square().sum(), clips)
@@ -254,7 +254,7 @@ def test_activations_are_those_of_every_convolution_in_the_order_of_the_network(
 
 def test_features_and_activations_can_be_seen_at_one_look() -> None:
     found, clips = looking(Volume3d()), random(2, FRAMES, 3, 8, 8)
-    logits, features, activations = found.look(clips, "features", "activations")
+    logits, features, activations = found.outputs(clips, "features", "activations")
     assert features is not None
     assert activations is not None
     torch.testing.assert_close(logits, found.score(clips))
@@ -286,7 +286,7 @@ def test_lower_precision_is_the_networks_own_and_results_stay_fp32() -> None:
 def test_hooks_are_gone_after_looking() -> None:
     network = Volume3d()
     found = looking(network)
-    found.look(random(1, FRAMES, 3, 8, 8), "features")
+    found.outputs(random(1, FRAMES, 3, 8, 8), "features")
     assert all(not module._forward_hooks for module in network.modules())
     with pytest.raises(RuntimeError, match="on purpose"), outputs_of(network, ["stem"]):
         raise RuntimeError("on purpose")

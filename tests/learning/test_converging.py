@@ -11,7 +11,7 @@ from lsap_cli.learning.progress_verification import VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.runs import Run
 from perturbations.attacks.ifgsm import Ifgsm
-from perturbations.learn import State
+from perturbations.state import State
 from tests.perturbations.worlds import make_problem
 
 

@@ -14,11 +14,13 @@ from lsap_cli.learning.batches import BatchSource
 from perturbations import Budget, parse_binding, parse_epsilon
 from perturbations.adding import add_float
 from perturbations.attacks.lsap import Lsap
-from perturbations.learn import State, learn
+from perturbations.learn import learn
+from perturbations.network import Internal, NetworkOutput
 from perturbations.objectives import Targeted
-from perturbations.problem import Inside, Problem, Sight
+from perturbations.problem import Problem
 from perturbations.resizing import with_empty_slot
 from perturbations.samplers import Dense, Sampler, Uniform
+from perturbations.state import State
 
 FRAMES, COUNT, SIZE = 8, 64, 4
 SAMPLERS: dict[str, Sampler] = {"uniform": Uniform(), "dense": Dense(1)}
@@ -36,8 +38,8 @@ class Beat:
         beat = (light[:, 1::2] - light[:, ::2]).mean(1).abs()
         return torch.stack([torch.zeros_like(beat) + TOO_LITTLE, beat], dim=1) * 500
 
-    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
-        return Sight(self.score(clips), clips.flatten(2), [clips])
+    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+        return NetworkOutput(self.score(clips), clips.flatten(2), [clips])
 
 
 def make_video(number: int) -> StoredVideo:

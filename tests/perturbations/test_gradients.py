@@ -8,14 +8,15 @@ from torch import Tensor
 from perturbations.attacks.base import objective_loss
 from perturbations.coherence import temporal_coherence
 from perturbations.gradients import (
-    Found,
-    Loss,
-    Seen,
+    ClipLoss,
+    GradientResult,
+    LossInput,
     gradient_at,
 )
 from perturbations.losses import cross_entropy_loss
+from perturbations.network import Internal, NetworkOutput
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
-from perturbations.problem import Batch, Inside, Problem, Sight
+from perturbations.problem import Batch, Problem
 from perturbations.resizing import ResizePath
 from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, make_problem, random
 
@@ -26,24 +27,24 @@ def doubled(problem: Problem, step: int) -> Batch:
     return batch._replace(frames=batch.frames.double(), path=path)
 
 
-def cross_entropy(problem: Problem) -> Loss:
-    return lambda seen: cross_entropy_loss(
-        seen.logits, problem.objective.aims(seen.batch.clean_predictions), float("inf")
+def cross_entropy(problem: Problem) -> ClipLoss:
+    return lambda given: cross_entropy_loss(
+        given.logits, problem.objective.aims(given.batch.clean_predictions), float("inf")
     )
 
 
-def coherence(problem: Problem) -> Loss:
-    def loss(seen: Seen) -> Tensor:
-        assert seen.features is not None
-        return temporal_coherence(seen.features, 0.5)
+def coherence(problem: Problem) -> ClipLoss:
+    def loss(given: LossInput) -> Tensor:
+        assert given.features is not None
+        return temporal_coherence(given.features, 0.5)
 
     return loss
 
 
-def excitement(problem: Problem) -> Loss:
-    def loss(seen: Seen) -> Tensor:
-        assert seen.activations is not None
-        return seen.activations[0].square().reshape(len(seen.logits), -1).mean(1)
+def layer_response(problem: Problem) -> ClipLoss:
+    def loss(given: LossInput) -> Tensor:
+        assert given.activations is not None
+        return given.activations[0].square().reshape(len(given.logits), -1).mean(1)
 
     return loss
 
@@ -54,14 +55,14 @@ class Unrounded:
 
     problem: Problem
     batch: Batch
-    make: Callable[[Problem], Loss]
-    wanted: Sequence[Inside]
+    make: Callable[[Problem], ClipLoss]
+    wanted: Sequence[Internal]
 
     def loss(self, delta: Tensor) -> float:
         pattern = self.batch.path.forward(delta)[self.batch.slots]
         clips = self.batch.through((self.batch.frames + pattern).clamp(0, 1))
-        logits, features, activations = self.problem.network.look(clips, *self.wanted)
-        seen = Seen(clips, logits, self.batch, features, activations)
+        logits, features, activations = self.problem.network.outputs(clips, *self.wanted)
+        seen = LossInput(clips, logits, self.batch, features, activations)
         return float(self.make(self.problem)(seen).mean())
 
 
@@ -71,15 +72,15 @@ def test_the_gradient_of_a_linear_network_agrees_with_finite_differences(objecti
     problem = make_problem(binding, network=LinearNetwork(), objective=objective)
     batch = doubled(problem, 3)
     problem = replace(problem, network=LinearNetwork(dtype=torch.float64))
-    check(problem, batch, lambda problem: objective_loss(problem, enough=1e9))
+    check(problem, batch, lambda problem: objective_loss(problem, confidence=1e9))
 
 
 @pytest.mark.parametrize(
-    ("make", "wanted"), [(cross_entropy, ()), (coherence, ("features",)), (excitement, ("activations",))]
+    ("make", "wanted"), [(cross_entropy, ()), (coherence, ("features",)), (layer_response, ("activations",))]
 )
 @pytest.mark.parametrize("defended", [False, True])
 def test_the_gradient_through_features_activations_and_a_defense_agrees_with_finite_differences(
-    make: Callable[[Problem], Loss], wanted: tuple[Inside, ...], defended: bool
+    make: Callable[[Problem], ClipLoss], wanted: tuple[Internal, ...], defended: bool
 ) -> None:
     """With a network that is so smooth that rounding the clips hardly changes its slope."""
     problem = make_problem()
@@ -95,8 +96,8 @@ def test_the_gradient_through_features_activations_and_a_defense_agrees_with_fin
 def check(
     problem: Problem,
     batch: Batch,
-    make: Callable[[Problem], Loss],
-    wanted: Sequence[Inside] = (),
+    make: Callable[[Problem], ClipLoss],
+    wanted: Sequence[Internal] = (),
     tolerance: float = 1e-5,
 ) -> None:
     delta = (random(*problem.shape, seed=4).double() - 0.5) * 0.05
@@ -112,8 +113,8 @@ def check(
         assert float(found.gradient.view(-1)[place]) == pytest.approx(difference, abs=tolerance * largest)
 
 
-def found_with(problem: Problem, part: int, batch: Batch) -> Found:
-    problem.part[0] = part
+def found_with(problem: Problem, part: int, batch: Batch) -> GradientResult:
+    problem.micro_batch.clips = part
     return gradient_at(problem, batch, 0.02 * torch.ones(problem.shape), objective_loss(problem))
 
 
@@ -161,9 +162,9 @@ def test_parts_add_up_to_the_bits_that_two_processes_add_up_to() -> None:
     problem = make_problem()
     batch = problem.draw(0).part(0, 4)
     first = OneOfTwo([], [])
-    found_with(replace(problem, together=first), 100, batch.part(0, 2))
+    found_with(replace(problem, group=first), 100, batch.part(0, 2))
     second = OneOfTwo(first.mine, [])
-    of_processes = found_with(replace(problem, together=second), 100, batch.part(2, 4))
+    of_processes = found_with(replace(problem, group=second), 100, batch.part(2, 4))
     in_parts = found_with(problem, 2, batch)
     assert torch.equal(of_processes.gradient, in_parts.gradient)
     assert len(second.mine) == 2  # the pattern's gradient, and the number of clips
@@ -175,10 +176,10 @@ class Hungry(TanhNetwork):
 
     most: int = 1
 
-    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
         if len(clips) > self.most:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return super().look(clips, *wanted)
+        return super().outputs(clips, *wanted)
 
 
 @pytest.mark.parametrize(("most", "part"), [(3, 3), (2, 2), (1, 1), (4, 3)])
@@ -186,11 +187,11 @@ def test_where_memory_is_short_the_part_is_halved_and_the_user_is_told(most: int
     said: list[str] = []
     plain = make_problem()
     batch = plain.draw(0)
-    problem = make_problem(network=Hungry(most=most), say=said.append)
+    problem = make_problem(network=Hungry(most=most), warn=said.append)
     short = gradient_at(problem, batch, plain.zeros(), objective_loss(problem))
     whole = gradient_at(plain, batch, plain.zeros(), objective_loss(plain))
     torch.testing.assert_close(short.gradient, whole.gradient, rtol=1e-4, atol=1e-6)
-    assert problem.part == [part]
+    assert problem.micro_batch.clips == part
     assert said[-1] == f"the GPU's memory is short: from here on {part} clip(s) go through the network at a time"
 
 
@@ -198,7 +199,7 @@ def test_one_clip_that_does_not_fit_is_an_error() -> None:
     problem = make_problem(network=Hungry(most=0))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         gradient_at(problem, make_problem().draw(0), problem.zeros(), objective_loss(problem))
-    assert problem.part == [1]
+    assert problem.micro_batch.clips == 1
 
 
 def test_frames_without_a_slot_get_nothing_and_give_no_gradient() -> None:

@@ -5,8 +5,9 @@ import torch
 from safetensors.torch import save_file
 
 from perturbations.attacks.lsap import Lsap
-from perturbations.learn import State, learn
+from perturbations.learn import learn
 from perturbations.objectives import Targeted
+from perturbations.state import State
 from tests.perturbations.worlds import make_problem, perturbed, run, same
 
 

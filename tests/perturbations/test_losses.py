@@ -5,7 +5,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from perturbations.losses import cross_entropy_loss, excitement, follow, margin_loss, margins, without_own
+from perturbations.losses import (
+    cross_entropy_loss,
+    layer_response,
+    margin_loss,
+    margins,
+    own_class_at_mean,
+    running_mean_logits,
+)
 from perturbations.objectives import Aims, Discriminative, Objective, Targeted, Untargeted
 
 LOGITS = torch.tensor([[3.0, 1.0, 2.0], [0.0, 9.0, 8.5], [-4.0, 7.0, 2.0]])
@@ -57,14 +64,14 @@ def test_the_cross_entropy_is_that_of_torch_with_its_sign_and_its_limit() -> Non
 
 
 def test_the_running_mean_worked_out_by_hand() -> None:
-    first = follow(None, torch.tensor([4.0, 8.0]), 4)
+    first = running_mean_logits(None, torch.tensor([4.0, 8.0]), 4)
     assert first.tolist() == [1.0, 2.0]
-    assert follow(first, torch.tensor([40.0, 0.0]), 4).tolist() == pytest.approx([0.9 + 0.1 * 10, 1.8])
+    assert running_mean_logits(first, torch.tensor([40.0, 0.0]), 4).tolist() == pytest.approx([0.9 + 0.1 * 10, 1.8])
 
 
 def test_the_clean_class_is_set_to_the_clips_mean() -> None:
-    assert without_own(LOGITS, CLEAN)[0].tolist() == [2.0, 1.0, 2.0]
-    assert without_own(LOGITS, CLEAN)[1].tolist() == pytest.approx([0.0, 9.0, 17.5 / 3])
+    assert own_class_at_mean(LOGITS, CLEAN)[0].tolist() == [2.0, 1.0, 2.0]
+    assert own_class_at_mean(LOGITS, CLEAN)[1].tolist() == pytest.approx([0.0, 9.0, 17.5 / 3])
 
 
 def plain_excitement(layers: list[Tensor]) -> Tensor:
@@ -76,7 +83,7 @@ def test_excitement_and_its_gradient_are_those_of_the_formula() -> None:
     torch.manual_seed(0)
     by_clip = torch.randn(2, 5, 3, 4).requires_grad_()
     by_frame = torch.randn(6, 4, 2, 2).to(memory_format=torch.channels_last).requires_grad_()
-    found = excitement([by_clip, by_frame], 2)
+    found = layer_response([by_clip, by_frame], 2)
     expected = plain_excitement([by_clip, by_frame.unflatten(0, (2, 3))])
     torch.testing.assert_close(found, expected)
     weights = torch.tensor([2.0, -1.0])
@@ -91,13 +98,13 @@ def test_excitement_and_its_gradient_are_those_of_the_formula() -> None:
 
 def test_a_layer_that_is_silent_excites_nobody() -> None:
     layer = torch.zeros(2, 3).requires_grad_()
-    (gradient,) = torch.autograd.grad(excitement([layer], 2).sum(), layer)
+    (gradient,) = torch.autograd.grad(layer_response([layer], 2).sum(), layer)
     assert not gradient.any()
 
 
 def test_layers_of_half_precision_are_summed_in_single() -> None:
     layer = torch.full((1, 70000), 2.0, dtype=torch.float16).requires_grad_()
-    found = excitement([layer], 1)
+    found = layer_response([layer], 1)
     assert float(found.detach()) == pytest.approx(math.log(2 * math.sqrt(70000)), abs=1e-3)
     (gradient,) = torch.autograd.grad(found.sum(), layer)
     assert gradient.dtype == torch.float16

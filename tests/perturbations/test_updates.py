@@ -30,11 +30,11 @@ def make(name: str, **settings: Any) -> Any:
     return UPDATES[name](**settings)
 
 
-def descend(update: Any, budget: Budget, target: Tensor, steps: int) -> Tensor:
+def gradient_step(update: Any, budget: Budget, target: Tensor, steps: int) -> Tensor:
     """Minimizes |delta - target|^2 / 2 from zeros."""
     delta, memory = torch.zeros_like(target), Memory()
     for number in range(steps):
-        gradient = update.look_at(delta, memory) - target
+        gradient = update.extrapolated(delta, memory) - target
         delta = update.next(delta, gradient, memory, budget, number / steps)
         assert budget.size(delta) <= float(budget.epsilon) * (1 + 1e-6)
     return delta
@@ -51,9 +51,9 @@ def test_the_step_falls_like_half_a_cosine_or_stays() -> None:
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_each_update_lowers_a_quadratic_and_keeps_the_budget(name: str, norm: Norm) -> None:
     target = 0.4 * (random(2, 3, 4, 5, seed=1) - 0.5)
-    inside = descend(make(name), Budget(norm, Fraction(1, 4)), target, 60)
+    inside = gradient_step(make(name), Budget(norm, Fraction(1, 4)), target, 60)
     assert float((inside - target).square().mean()) < 0.05 * float(target.square().mean())
-    outside = descend(make(name), Budget(norm, Fraction(1, 20)), target, 60)
+    outside = gradient_step(make(name), Budget(norm, Fraction(1, 20)), target, 60)
     nearest = Budget(norm, Fraction(1, 20)).project(target)
     slack = 1.25 if norm == "l2" else 1.05  # steps of one size everywhere end on the sphere, beside its nearest point
     assert float((outside - target).square().mean()) < slack * float((nearest - target).square().mean())
@@ -120,7 +120,7 @@ def test_apg_against_a_table_worked_out_by_hand() -> None:
     update, memory = AcceleratedProximal(first_step=1 / 100, schedule="constant"), Memory()
     delta, seen = torch.zeros(1), []
     for _ in range(5):
-        ahead = float(update.look_at(delta, memory)) * 100
+        ahead = float(update.extrapolated(delta, memory)) * 100
         delta = update.next(delta, torch.ones(1), memory, WIDE, 0.0)
         seen.append((ahead, float(delta) * 100))
     expected = [
@@ -148,7 +148,7 @@ def test_apg_starts_again_when_it_runs_uphill() -> None:
     delta = update.next(delta, -torch.ones(1), memory, WIDE, 0.0)
     assert float(delta) == pytest.approx(-0.5 - 0.05 + 0.01, abs=1e-6)  # still downwards, and the loss rises
     assert float(memory["k"]) == 0
-    assert float(update.look_at(delta, memory)) == float(delta)
+    assert float(update.extrapolated(delta, memory)) == float(delta)
 
 
 @pytest.mark.parametrize("name", ["momentum", "apg", "pgd"])

@@ -11,11 +11,13 @@ from torch.nn import functional as F
 from perturbations.attacks import Attack
 from perturbations.bindings import NO_SLOT, Binding, parse_binding
 from perturbations.budgets import Budget, Norm
-from perturbations.learn import State, Step, learn
+from perturbations.learn import learn
+from perturbations.network import Internal, Network, NetworkOutput
 from perturbations.objectives import Objective, Untargeted
-from perturbations.problem import Alone, Batch, Gather, Inside, Network, Problem, Sight
+from perturbations.problem import Batch, Problem, SingleProcess, SumOverProcesses
 from perturbations.resizing import ResizePath
 from perturbations.seeds import seeded
+from perturbations.state import State, Step
 
 CLASSES, CLIPS, FRAMES = 4, 5, 6
 DELTA, SIZE = (5, 6), (7, 4)  # heights and widths of delta, and of the network's input
@@ -39,14 +41,14 @@ class TanhNetwork:
         self.kernel = torch.randn(6, 3, 3, 3, generator=generator).to(self.dtype)
         self.weight = (4 * torch.randn(24, CLASSES, generator=generator)).to(self.dtype)
 
-    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
+    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
         self.looks += 1
         maps = torch.tanh(F.conv2d(clips.flatten(0, 1) - 0.5, self.kernel, padding=1))
         features: Tensor = F.adaptive_avg_pool2d(maps, 2).flatten(1).unflatten(0, clips.shape[:2])
-        return Sight(features.mean(1) @ self.weight, features, [maps])
+        return NetworkOutput(features.mean(1) @ self.weight, features, [maps])
 
     def score(self, clips: Tensor) -> Tensor:
-        return self.look(clips).logits
+        return self.outputs(clips).logits
 
 
 @dataclass
@@ -69,20 +71,20 @@ class LinearNetwork:
         self.seen.append(clips.detach().clone())
         return clips.flatten(1) @ self.weight
 
-    def look(self, clips: Tensor, *wanted: Inside) -> Sight:
-        return Sight(self.score(clips), clips.flatten(2), [clips.flatten(0, 1)])
+    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+        return NetworkOutput(self.score(clips), clips.flatten(2), [clips.flatten(0, 1)])
 
 
 def features_of(network: Network, clips: Tensor) -> Tensor:
     """Frame features, (B, T', D)."""
-    found = network.look(clips, "features").features
+    found = network.outputs(clips, "features").features
     assert found is not None
     return found
 
 
 def activations_of(network: Network, clips: Tensor) -> list[Tensor]:
     """What the layers give."""
-    found = network.look(clips, "activations").activations
+    found = network.outputs(clips, "activations").activations
     assert found is not None
     return found
 
@@ -128,8 +130,8 @@ def make_problem(
     objective: Objective | None = None,
     seed: int = 0,
     footage: int = 0,
-    together: Gather | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    group: SumOverProcesses | None = None,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Problem:
     """A problem in the tiny world; epsilon is given in 255ths."""
     bound, looked_at = parse_binding(binding), network or TanhNetwork()
@@ -143,8 +145,8 @@ def make_problem(
         frames=FRAMES,
         classes=CLASSES,
         seed=seed,
-        together=together or Alone(),
-        say=say,
+        group=group or SingleProcess(),
+        warn=warn,
     )
 
 

@@ -18,9 +18,9 @@ from lsap_cli.evaluation.detection_rows import clean_threshold
 from lsap_cli.results.ladders import FitThreshold
 from perturbations import Binding
 from perturbations.adding import add_float, round_to_levels
-from perturbations.alarms import Heard
-from perturbations.attacks.base import ENOUGH
-from perturbations.problem import Network
+from perturbations.attacks.base import CONFIDENCE
+from perturbations.constraints import ConstraintGradient
+from perturbations.network import Network
 from perturbations.resizing import ResizePath
 from perturbations.seeds import seeded
 
@@ -152,36 +152,36 @@ class PerturbedFitVideos:
 
 @dataclass(frozen=True)
 class FitVideoConstraint:
-    """A detector's constraint on fit videos (`perturbations.alarms.Alarm`): a video is flagged while its score is above the aim.
+    """A detector's constraint on fit videos (`perturbations.constraints.Constraint`): a video is flagged while its score is above the aim.
 
     Attributes:
         videos: that the detector looks at.
         detector: the one to evade.
         binding: of the perturbation.
-        bearable: the share of flagged videos at which lowering their scores weighs as much as the margin.
+        tolerated: the share of flagged videos at which lowering their scores weighs as much as the margin.
         aim: scores above it are to be lowered.
     """
 
     videos: PerturbedFitVideos
     detector: Detector
     binding: Binding
-    bearable: float
+    tolerated: float
     aim: float
 
-    def listen(self, delta: Tensor, step: int) -> Heard:
+    def gradient_at(self, delta: Tensor, step: int) -> ConstraintGradient:
         leaf = delta.detach().requires_grad_()
         scores, videos = self._flagged(leaf, step)
         if not scores:
-            return Heard(torch.zeros_like(delta), 0.0)
+            return ConstraintGradient(torch.zeros_like(delta), 0.0)
         total = torch.stack(scores).sum() + 0 * leaf.sum()  # a detector that cuts the gradient off gives zeros
         (gradient,) = torch.autograd.grad(total, leaf)
-        return Heard(gradient, len(scores) / videos)
+        return ConstraintGradient(gradient, len(scores) / videos)
 
     def cost(self, delta: Tensor, step: int) -> float:
         """A flagged video costs as much as a clip that is done gains, and more by its score."""
         with torch.no_grad():
             scores, videos = self._flagged(delta, step)
-        return ENOUGH * sum(1 + float(one) for one in scores) / videos
+        return CONFIDENCE * sum(1 + float(one) for one in scores) / videos
 
     def _flagged(self, delta: Tensor, step: int) -> tuple[list[Tensor], int]:
         """What is followed of the scores of the step's flagged videos, and how many videos it has."""

@@ -12,7 +12,7 @@ from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.results.files import write_atomically
 from perturbations import Binding
 from perturbations.attacks.base import objective_loss, small_noise
-from perturbations.gradients import Loss, Seen, gradient_at
+from perturbations.gradients import ClipLoss, LossInput, gradient_at
 from perturbations.problem import Batch, Problem
 from perturbations.seeds import seeded
 
@@ -110,7 +110,7 @@ def _output(defense: Defense | None, binding: Binding, learner: AttackerLearner)
     return float(every.min()), float(every.max()), kept and bool(every.isfinite().all())
 
 
-def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: Loss) -> float:
+def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: ClipLoss) -> float:
     with torch.no_grad():
         clips = batch.perturbed(delta)
-        return float(loss(Seen(clips, problem.network.score(batch.through(clips)), batch)).mean())
+        return float(loss(LossInput(clips, problem.network.score(batch.through(clips)), batch)).mean())

@@ -89,7 +89,7 @@ class AttackerLearner:
                     attacker.tolerated_share,
                     self.detector_threshold(attacker.detector).aim,
                 )
-                problem = replace(problem, alarm=constraint)
+                problem = replace(problem, constraint=constraint)
             yield problem
 
     def detector_threshold(self, detector: Detector) -> FitThreshold:

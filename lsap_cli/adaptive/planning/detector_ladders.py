@@ -16,7 +16,7 @@ from lsap_cli.adaptive.planning.attackers import Attacker, null_space_attackers,
 from lsap_cli.adaptive.planning.defense_ladders import SEARCH_STEPS, LadderSettings
 from lsap_cli.adaptive.planning.rungs import PlannedRung, learned_rung, transfer_rung
 from perturbations import Binding
-from perturbations.attacks.base import ENOUGH
+from perturbations.attacks.base import CONFIDENCE
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
 
@@ -66,7 +66,7 @@ def plan_detector_ladder(
     """
     given, condition = settings.given, f"below {spec}"
     # Plain steps, because the constraint keeps running means of its own; the margin is the only other term.
-    method = Lsap(update="pgd", enough=ENOUGH, excite=0, loosen=1)
+    method = Lsap(update="pgd", enough=CONFIDENCE, excite=0, loosen=1)
     base = Attacker(
         f"A2 cautious ({condition})", method, None, given.budget, given.binding, settings.steps,
         detector=detector, tolerated_share=LOW_TOLERANCE,

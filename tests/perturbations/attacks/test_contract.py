@@ -16,10 +16,10 @@ from perturbations.attacks import ATTACKS, Attack
 from perturbations.bindings import parse_binding
 from perturbations.budgets import Norm
 from perturbations.controls import noise_like
-from perturbations.learn import State, Step
 from perturbations.objectives import Targeted
 from perturbations.perturbation import Perturbation
 from perturbations.problem import Batch, Problem
+from perturbations.state import State, Step
 from tests.perturbations.worlds import activations_of, features_of, make_problem, perturbed, run, same, success_rate
 
 STEPS = 12
@@ -129,7 +129,7 @@ def features_moved(problem: Problem, delta: Tensor) -> float:
     return float(torch.stack(moved).mean())
 
 
-def excitement(problem: Problem, delta: Tensor) -> float:
+def layer_response(problem: Problem, delta: Tensor) -> float:
     """What the network's layer makes of the pattern on gray."""
     batch = problem.draw(1000)
     gray = batch._replace(frames=torch.full_like(batch.frames, 0.5))
@@ -139,7 +139,7 @@ def excitement(problem: Problem, delta: Tensor) -> float:
 GOALS: dict[str, Callable[[Problem, Tensor], float]] = {
     "btc": features_moved,
     "u3d": features_moved,
-    "gd-uap": excitement,
+    "gd-uap": layer_response,
 }
 
 
@@ -241,7 +241,7 @@ def test_a_problem_that_a_method_cannot_work_on_is_refused(name: str, binding: s
 
 @pytest.mark.parametrize("name", ["uap", "u3d"])
 def test_methods_that_go_one_after_the_other_refuse_several_processes(name: str) -> None:
-    problem = problem_for(name, together=Two())
+    problem = problem_for(name, group=Two())
     with pytest.raises(ValueError, match="processes; use one"):
         make(name).start(problem, start(problem))
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from perturbations.attacks.base import ENOUGH, objective_loss
+from perturbations.attacks.base import CONFIDENCE, objective_loss
 from perturbations.attacks.gd_uap import GdUap
-from perturbations.attacks.lsap import TURNS, Lsap, calm, cheapest
+from perturbations.attacks.lsap import RESPONSE_STEPS, Lsap, layer_response_loss, smallest_layers
 from perturbations.coherence import Coherence, temporal_coherence
-from perturbations.gradients import Seen, gradient_at
+from perturbations.gradients import LossInput, gradient_at
 from perturbations.learn import learn
-from perturbations.losses import excitement
+from perturbations.losses import layer_response
+from perturbations.network import Internal, NetworkOutput
 from perturbations.objectives import Targeted
-from perturbations.problem import Batch, Inside, Problem, Sight
+from perturbations.problem import Batch, Problem
 from tests.perturbations.worlds import (
     TanhNetwork,
     activations_of,
@@ -71,8 +72,8 @@ def test_the_coherence_gain_gets_the_weight_that_was_asked_for() -> None:
 
 def test_coherence_needs_a_layer_with_three_moments_and_says_so_before_learning() -> None:
     class Short(TanhNetwork):
-        def look(self, clips: Tensor, *wanted: Inside) -> Sight:
-            sight = super().look(clips, *wanted)
+        def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+            sight = super().outputs(clips, *wanted)
             assert sight.features is not None
             return sight._replace(features=sight.features[:, :2])
 
@@ -98,12 +99,12 @@ def test_an_untargeted_run_leads_clips_to_a_class_that_they_share() -> None:
     shared = int(state.memory["trend"].argmax())
     batch, before = problem.draw(state.steps), state.delta
 
-    def join(seen: Seen) -> Tensor:
-        logits = seen.logits
+    def join(given: LossInput) -> Tensor:
+        logits = given.logits
         clean = batch.clean_predictions
         others = logits.index_fill(1, torch.tensor([shared]), -math.inf).amax(1)
-        own = (logits.gather(1, clean[:, None])[:, 0] - masked(logits, clean)).clamp(min=-ENOUGH)
-        return torch.where(clean == shared, own, (others - logits[:, shared]).clamp(min=-ENOUGH))
+        own = (logits.gather(1, clean[:, None])[:, 0] - masked(logits, clean)).clamp(min=-CONFIDENCE)
+        return torch.where(clean == shared, own, (others - logits[:, shared]).clamp(min=-CONFIDENCE))
 
     expected = gradient_at(problem, batch, before, join).gradient
     step = plain.step(problem, state, 0.0)
@@ -117,9 +118,11 @@ def test_the_excitement_gets_the_weight_that_was_asked_for(coherence: Coherence)
     attack = Lsap(excite=0.5, coherence=coherence)
     attack.start(problem, state)
     margin = gradient_at(problem, batch, state.delta, objective_loss(problem)).gradient.norm()
-    calm = gradient_at(problem, batch, state.delta, quiet, "activations").gradient.norm()
+    layer_response_loss = gradient_at(problem, batch, state.delta, quiet, "activations").gradient.norm()
     attack.step(problem, state, 0.0)
-    assert float(state.memory["balance.activations"]) == pytest.approx(0.5 * float(margin / calm), rel=1e-4)
+    assert float(state.memory["balance.activations"]) == pytest.approx(
+        0.5 * float(margin / layer_response_loss), rel=1e-4
+    )
 
 
 def test_where_all_clips_are_done_nothing_is_excited_further() -> None:
@@ -134,9 +137,9 @@ def test_where_all_clips_are_done_nothing_is_excited_further() -> None:
     assert not state.delta.any()
 
 
-def quiet(seen: Seen) -> Tensor:
-    (maps,) = seen.activations or []
-    return -maps.square().sum((1, 2, 3)).view(len(seen.logits), -1).sum(1).sqrt().log()
+def quiet(given: LossInput) -> Tensor:
+    (maps,) = given.activations or []
+    return -maps.square().sum((1, 2, 3)).view(len(given.logits), -1).sum(1).sqrt().log()
 
 
 def test_excitement_makes_layers_respond_more_strongly() -> None:
@@ -153,13 +156,13 @@ def test_excitement_makes_layers_respond_more_strongly() -> None:
 def test_every_layer_that_is_excited_has_its_turn_and_counts_as_much_as_in_the_whole(count: int) -> None:
     problem = make_problem()
     layers = [random(2, 3 + number, seed=number).requires_grad_() for number in range(count)]
-    seen = Seen(torch.empty(2, 0), torch.zeros(2, 3), problem.draw(0).part(0, 2), activations=layers)
+    seen = LossInput(torch.empty(2, 0), torch.zeros(2, 3), problem.draw(0).part(0, 2), activations=layers)
 
     def gradients(step: int | None) -> list[Tensor]:
-        loss = calm(step)(seen).sum()
+        loss = layer_response_loss(step)(seen).sum()
         return list(torch.autograd.grad(loss, layers, allow_unused=True, materialize_grads=True))
 
-    rounds = 2 * min(TURNS, len(cheapest(layers)))
+    rounds = 2 * min(RESPONSE_STEPS, len(smallest_layers(layers)))
     whole, turns = gradients(None), [gradients(step) for step in range(rounds)]
     assert whole[0].any()
     for layer, expected in enumerate(whole):
@@ -170,16 +173,16 @@ def test_every_layer_that_is_excited_has_its_turn_and_counts_as_much_as_in_the_w
 
 def seen_strength(problem: Problem, batch: Batch, delta: Tensor) -> float:
     layers = activations_of(problem.network, perturbed(batch, delta))
-    return float(excitement(layers, len(batch.frames)).mean())
+    return float(layer_response(layers, len(batch.frames)).mean())
 
 
 def test_an_untargeted_run_on_a_network_without_layers_says_so_and_a_targeted_one_looks_at_none() -> None:
     class Closed(TanhNetwork):
-        def look(self, clips: Tensor, *wanted: Inside) -> Sight:
-            return super().look(clips, *wanted)._replace(activations=[])
+        def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+            return super().outputs(clips, *wanted)._replace(activations=[])
 
     told: list[str] = []
-    problem = make_problem(network=Closed(), say=told.append)
+    problem = make_problem(network=Closed(), warn=told.append)
     state = zeros(problem)
     run(problem, Lsap(), state, 2, 4)
     assert told == ["the network has no layers that can be looked into: learning goes on without exciting them"]

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.attacks.append import Append
-from perturbations.attacks.base import ENOUGH
+from perturbations.attacks.base import CONFIDENCE
 from perturbations.attacks.btc import Btc
 from perturbations.attacks.cw import Cw
 from perturbations.attacks.dup import Dup, Form
@@ -22,8 +22,9 @@ from perturbations.attacks.u3d import LATTICE, U3d, perlin
 from perturbations.attacks.uap import Uap
 from perturbations.bindings import NO_SLOT
 from perturbations.losses import margin_loss
+from perturbations.network import Internal, NetworkOutput
 from perturbations.objectives import Discriminative, Targeted
-from perturbations.problem import Batch, Inside, Problem, Sight
+from perturbations.problem import Batch, Problem
 from perturbations.resizing import ResizePath
 from tests.perturbations.worlds import (
     FRAMES,
@@ -105,7 +106,7 @@ def summed_gradient(problem: Problem, steps: int) -> Tensor:
         pattern = (batch.path.rows @ delta @ batch.path.columns.T)[batch.slots]
         logits = problem.network.score(batch.frames + pattern)
         aims = problem.objective.aims(batch.clean_predictions)
-        margin_loss(logits, aims, ENOUGH).mean().backward()
+        margin_loss(logits, aims, CONFIDENCE).mean().backward()
     assert delta.grad is not None
     return delta.grad
 
@@ -163,8 +164,8 @@ def test_cw_shrinks_a_pattern_that_gains_nothing() -> None:
     """A network that is blind to delta has no margin to give, and only the size is left in the objective."""
 
     class Blind(TanhNetwork):
-        def look(self, clips: Tensor, *wanted: Inside) -> Sight:
-            return Sight(super().look(clips.detach()).logits + 0 * clips.mean())
+        def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+            return NetworkOutput(super().outputs(clips.detach()).logits + 0 * clips.mean())
 
     problem = make_problem(network=Blind())
     for size_weight in (0.0, 1.0):

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from perturbations.alarms import Heard, quietly
 from perturbations.attacks import Attack
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
-from perturbations.learn import State
+from perturbations.constraints import ConstraintGradient, constrained_direction
 from perturbations.problem import Problem
+from perturbations.state import State
 from tests.perturbations.worlds import make_problem, run
 
 
@@ -21,11 +21,11 @@ class Brightness:
     """Flags a pattern whose mean is above a limit."""
 
     limit: float
-    bearable: float = 0.2
+    tolerated: float = 0.2
 
-    def listen(self, delta: Tensor, step: int) -> Heard:
+    def gradient_at(self, delta: Tensor, step: int) -> ConstraintGradient:
         flagged = float(delta.mean() > self.limit)
-        return Heard(torch.full_like(delta, flagged), flagged)
+        return ConstraintGradient(torch.full_like(delta, flagged), flagged)
 
     def cost(self, delta: Tensor, step: int) -> float:
         return 100.0 * float(delta.mean() > self.limit)
@@ -36,24 +36,24 @@ def test_the_two_gradients_count_alike_at_the_bearable_share_whatever_their_size
     for flagged in (0.1, 0.2, 0.8):
         memory: dict[str, Tensor] = {}
         for _ in range(200):
-            along = quietly(margin, Heard(alarm, flagged), 0.2, memory)
+            along = constrained_direction(margin, ConstraintGradient(alarm, flagged), 0.2, memory)
         assert along.tolist() == pytest.approx([1.0, flagged / 0.2], rel=1e-4)
 
 
 def test_a_flagged_video_is_remembered_but_not_for_long() -> None:
     memory: dict[str, Tensor] = {}
-    margin, quiet = torch.tensor([1.0, 0.0]), Heard(torch.zeros(2), 0.0)
-    first = float(quietly(margin, Heard(torch.tensor([0.0, 7.0]), 1.0), 0.2, memory)[1])
-    after = [float(quietly(margin, quiet, 0.2, memory)[1]) for _ in range(10)]
+    margin, quiet = torch.tensor([1.0, 0.0]), ConstraintGradient(torch.zeros(2), 0.0)
+    first = float(constrained_direction(margin, ConstraintGradient(torch.tensor([0.0, 7.0]), 1.0), 0.2, memory)[1])
+    after = [float(constrained_direction(margin, quiet, 0.2, memory)[1]) for _ in range(10)]
     assert after[:2] == pytest.approx([0.7 * first, 0.49 * first])
     assert after[9] < 0.03 * first
 
 
 def test_where_nothing_is_flagged_the_margin_alone_decides() -> None:
-    quiet = Heard(torch.zeros(2), 0.0)
-    along = quietly(torch.tensor([3.0, -4.0]), quiet, 0.2, {})
+    quiet = ConstraintGradient(torch.zeros(2), 0.0)
+    along = constrained_direction(torch.tensor([3.0, -4.0]), quiet, 0.2, {})
     assert torch.allclose(along / along.norm(), torch.tensor([0.6, -0.8]))
-    assert quietly(torch.zeros(2), quiet, 0.2, {}).tolist() == [0.0, 0.0]
+    assert constrained_direction(torch.zeros(2), quiet, 0.2, {}).tolist() == [0.0, 0.0]
 
 
 def learned(problem: Problem, attack: Attack, steps: int = 60) -> tuple[float, float]:
@@ -68,13 +68,13 @@ def test_an_attacker_who_knows_the_alarm_stays_below_it_and_wins_all_the_same(at
     problem = make_problem(levels=48)
     loud, _ = learned(problem, attack)
     limit = loud - 0.02
-    quiet, won = learned(replace(problem, alarm=Brightness(limit)), attack)
+    quiet, won = learned(replace(problem, constraint=Brightness(limit)), attack)
     assert quiet < limit + 0.005
     assert won > learned(problem, attack, steps=1)[1]
 
 
 def test_an_attacker_with_an_alarm_who_is_stopped_goes_on_as_if_he_had_not_been(tmp_path: Path) -> None:
-    problem = replace(make_problem(), alarm=Brightness(0.0))
+    problem = replace(make_problem(), constraint=Brightness(0.0))
     whole, first = State(problem.zeros()), State(problem.zeros())
     run(problem, Lsap(), whole, 12, 12)
     run(problem, Lsap(), first, 5, 12)
