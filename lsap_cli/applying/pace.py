@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from lsap_cli.applying.planning import PlannedCopy
+from lsap_cli.results.events import FramesEvent
 from lsap_cli.runs import Run
 
 PROGRESS_SECONDS = 0.5
@@ -35,16 +36,17 @@ class CopyPace:
         rate = through / (now - self._start)
         frames = copy.facts.frames
         self._run.event(
-            "frames",
-            path=copy.video.name,
-            frame=done if done <= frames else done - frames,
-            frames=frames,
-            doing="writing" if done <= frames else "checking",
-            files_done=self._finished_files,
-            files=self._files,
-            progress=min(through / self._frames, 1.0) if self._frames else 0.0,
-            frames_per_second=round(rate / 2, 2),
-            seconds_left=round(max(self._frames - through, 0) / rate, 1) if rate else None,
+            FramesEvent(
+                path=copy.video.name,
+                frame=done if done <= frames else done - frames,
+                frames=frames,
+                doing="writing" if done <= frames else "checking",
+                files_done=self._finished_files,
+                files=self._files,
+                progress=min(through / self._frames, 1.0) if self._frames else 0.0,
+                frames_per_second=round(rate / 2, 2),
+                seconds_left=round(max(self._frames - through, 0) / rate, 1) if rate else None,
+            )
         )
 
     def finish(self, copy: PlannedCopy) -> None:

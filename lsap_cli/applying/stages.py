@@ -13,6 +13,15 @@ from lsap_cli.applying.tasks import DrawPreview, FinishedCopy, InspectSource, So
 from lsap_cli.applying.workers import FileTask, WorkerPool, WorkFailure, WorkProgress, cannot_write
 from lsap_cli.datasets.base import Video
 from lsap_cli.results.documents import SkippedVideo
+from lsap_cli.results.events import (
+    FileEvent,
+    HeaderEvent,
+    KeptEvent,
+    PreviewEvent,
+    SkippedEvent,
+    StageEvent,
+    WarningEvent,
+)
 from lsap_cli.runs import Run
 from lsap_cli.video.codecs import Threads
 
@@ -43,7 +52,7 @@ class ApplyContext:
     def leave_out(self, video: Video, failure: WorkFailure) -> None:
         """Names a video that gets no copy."""
         self.left_out.append(SkippedVideo(path=video.name, reason=failure.reason))
-        self.run.event("skipped", path=video.name, file=str(video.path), reason=failure.reason, cause=failure.kind)
+        self.run.event(SkippedEvent(path=video.name, file=str(video.path), reason=failure.reason, cause=failure.kind))
 
 
 def keep_copies(context: ApplyContext, videos: Sequence[Video]) -> list[Video]:
@@ -52,9 +61,9 @@ def keep_copies(context: ApplyContext, videos: Sequence[Video]) -> list[Video]:
     earlier = folder.begin()
     known = [video for video in videos if video.name in earlier]
     if known:
-        run.event("stage", name="checking what is there", files=len(known))
+        run.event(StageEvent(name="checking what is there", files=len(known)))
     for video in folder.keep(earlier, known):
-        run.event("kept", path=video.name, output=folder.entries[video.name].output)
+        run.event(KeptEvent(path=video.name, output=folder.entries[video.name].output))
     folder.rewrite()
     return [video for video in videos if video.name not in folder.entries]
 
@@ -72,7 +81,7 @@ def plan_copies(context: ApplyContext, videos: Sequence[Video], missing: Sequenc
     """
     if not missing:
         return []
-    context.run.event("stage", name="looking at the files", files=len(missing))
+    context.run.event(StageEvent(name="looking at the files", files=len(missing)))
     facts: dict[str, SourceFacts] = {}
     inspections = {InspectSource(video.path, context.recipe.codec): video for video in missing}
     for video, result in _outcomes(context.pool, inspections):
@@ -80,7 +89,7 @@ def plan_copies(context: ApplyContext, videos: Sequence[Video], missing: Sequenc
             context.leave_out(video, result)
         else:
             facts[video.name] = result
-            context.run.event("seen", path=video.name)
+            context.run.event(HeaderEvent(path=video.name))
     names = OutputNames(videos, {name: entry.output for name, entry in context.folder.entries.items()})
     planned = [
         PlannedCopy(video, names.choose(video, facts[video.name].suffix), facts[video.name], number)
@@ -94,7 +103,7 @@ def write_copies(context: ApplyContext, planned: Sequence[PlannedCopy]) -> None:
     """Writes, proves and places every copy; what fails is named and the rest goes on."""
     if not planned:
         return
-    context.run.event("stage", name="applying", files=len(planned))
+    context.run.event(StageEvent(name="applying", files=len(planned)))
     recipe, folder = context.recipe, context.folder
     tasks = {
         WriteCopy(
@@ -123,7 +132,7 @@ def draw_previews(context: ApplyContext, videos: Sequence[Video], count: int) ->
     shown = [video for video in videos if video.name in folder.entries][:count]
     if not shown:
         return
-    run.event("stage", name="drawing previews", files=len(shown))
+    run.event(StageEvent(name="drawing previews", files=len(shown)))
     drawings = {video.name: run.folder / "preview" / str(number) for number, video in enumerate(shown)}
     tasks = {
         DrawPreview(video.path, folder.root / folder.entries[video.name].output, drawings[video.name]): video
@@ -131,9 +140,9 @@ def draw_previews(context: ApplyContext, videos: Sequence[Video], count: int) ->
     }
     for video, result in _outcomes(context.pool, tasks):
         if isinstance(result, WorkFailure):
-            run.event("warning", message=f"no preview of {video.name}: {result.reason}")
+            run.event(WarningEvent(message=f"no preview of {video.name}: {result.reason}"))
         else:
-            run.event("preview", path=video.name, folder=str(drawings[video.name]))
+            run.event(PreviewEvent(path=video.name, folder=str(drawings[video.name])))
 
 
 def _accept(context: ApplyContext, copy: PlannedCopy, finished: FinishedCopy) -> None:
@@ -143,19 +152,20 @@ def _accept(context: ApplyContext, copy: PlannedCopy, finished: FinishedCopy) ->
         context.leave_out(copy.video, cannot_write(error))
         return
     for remark in finished.remarks:
-        context.run.event("warning", message=f"{copy.video.name}: {remark}")
+        context.run.event(WarningEvent(message=f"{copy.video.name}: {remark}"))
     context.run.event(
-        "file",
-        path=copy.video.name,
-        output=copy.output,
-        frames=entry.frames,
-        linf=entry.linf,
-        l2_rms=entry.l2_rms,
-        exact=entry.exact,
-        cosine=entry.cosine,
-        energy_kept=entry.energy_kept,
-        seconds=finished.seconds,
-        memory_bytes=finished.memory_bytes,
+        FileEvent(
+            path=copy.video.name,
+            output=copy.output,
+            frames=entry.frames,
+            linf=entry.linf,
+            l2_rms=entry.l2_rms,
+            exact=entry.exact,
+            cosine=entry.cosine,
+            energy_kept=entry.energy_kept,
+            seconds=finished.seconds,
+            memory_bytes=finished.memory_bytes,
+        )
     )
 
 

@@ -4,15 +4,31 @@ import sys
 import time
 from types import TracebackType
 
-from msgspec import convert
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from lsap_cli.reports.rows import printable
-from lsap_cli.results.rates import Rate
+from lsap_cli.results.base import UnsetType
+from lsap_cli.results.events import (
+    Event,
+    FileEvent,
+    FramesEvent,
+    HeaderEvent,
+    JudgingEvent,
+    KeptEvent,
+    NoteEvent,
+    PreviewEvent,
+    ResumedEvent,
+    SkippedEvent,
+    SplitEvent,
+    StageEvent,
+    StepEvent,
+    VerificationEvent,
+    VideoEvent,
+    WarningEvent,
+)
 from lsap_cli.results.spread import SamplerRange
-from lsap_cli.runs import Event
+from lsap_cli.results.text import printable
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -55,12 +71,43 @@ class Screen:
         self._progress.stop()
 
     def show(self, event: Event) -> None:
-        """Shows one event; kinds that it does not know are for other readers."""
-        if self._quiet and event["kind"] != "skipped":
+        """Shows one event; kinds that are not named here are for other readers."""
+        if self._quiet and not isinstance(event, SkippedEvent):
             return
-        handler = getattr(self, f"_on_{event['kind']}", None)
-        if handler is not None:
-            handler(event)
+        match event:
+            case StageEvent():
+                self._show_stage(event)
+            case VideoEvent():
+                self._count("videos", event.path)
+            case HeaderEvent() | KeptEvent() | FileEvent():
+                self._count("files", event.path)
+            case PreviewEvent():
+                self._count("files", event.path)
+                self._say(f"preview of {_safe(event.path)}: {_safe(event.folder)}")
+            case JudgingEvent():
+                text = f"{self._place('videos', event.path)}: {event.share:.0%} judged"
+                self._advance(self._done + event.share, self._total, text)
+            case FramesEvent():
+                self._show_frames(event)
+            case SkippedEvent():
+                self._done += 1
+                text = f"[red]left out[/] {_safe(event.path)}: {_safe(event.reason)}"
+                self._console.print(text, soft_wrap=not self._live)
+            case WarningEvent():
+                self._say(f"[yellow]note[/] {_safe(event.message)}")
+            case NoteEvent():
+                self._say(f"\n[bold]{_safe(event.message)}[/]")
+            case SplitEvent():
+                self._say(
+                    f"{event.fit} videos to learn from, {event.verify} to verify on; decoded in "
+                    f"{event.decode_seconds:.0f} s, {(event.memory_bytes + event.disk_bytes) / 2**20:.0f} MB of frames"
+                )
+            case ResumedEvent():
+                self._say(f"resumed after step {event.step}")
+            case StepEvent():
+                self._show_step(event)
+            case VerificationEvent():
+                self._show_verification(event)
 
     def say(self, text: str) -> None:
         """A line that stays, shown as it is: names of files in it are never read as markup."""
@@ -77,92 +124,49 @@ class Screen:
         console = self._console if as_json else Console(highlight=False)
         console.print(*parts, sep="\n")
 
-    def _on_stage(self, event: Event) -> None:
-        self._stage, self._done, self._total = (
-            event["name"],
-            0,
-            event.get("videos") or event.get("files") or 0,
-        )
+    def _show_stage(self, event: StageEvent) -> None:
+        self._stage, self._done, self._total = event.name, 0, event.total or 0
         self._last_plain = time.monotonic()
         if not self._live:
-            self._say(f"{self._stage} …")
+            self._say(f"{escape(self._stage)} …")
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(f"[bold]{escape(self._stage)}[/]", total=None, text="")
 
-    def _on_video(self, event: Event) -> None:
-        self._done += 1
-        self._advance(self._done, self._total, self._place("videos", event))
-
-    def _on_judging(self, event: Event) -> None:
-        text = f"{self._place('videos', event)}: {event['share']:.0%} judged"
-        self._advance(self._done + event["share"], self._total, text)
-
-    def _on_seen(self, event: Event) -> None:
-        self._on_file(event)
-
-    def _on_kept(self, event: Event) -> None:
-        self._on_file(event)
-
-    def _on_preview(self, event: Event) -> None:
-        self._on_file(event)
-        self._say(f"preview of {escape(printable(event['path']))}: {escape(printable(event['folder']))}")
-
-    def _on_frames(self, event: Event) -> None:
-        left = "" if event["seconds_left"] is None else f"  {_clock(event['seconds_left'])} left"
+    def _show_frames(self, event: FramesEvent) -> None:
+        left = "" if event.seconds_left is None else f"  {_clock(event.seconds_left)} left"
         text = (
-            f"{event['files_done']} of {event['files']} files  [dim]{escape(printable(event['path'])[-40:])}[/]: "
-            f"{event['doing']} frame {event['frame']} of {event['frames']}  "
-            f"{event['frames_per_second']:.0f} frames/s{left}"
+            f"{event.files_done} of {event.files} files  [dim]{escape(printable(event.path)[-40:])}[/]: "
+            f"{event.doing} frame {event.frame} of {event.frames}  {event.frames_per_second or 0:.0f} frames/s{left}"
         )
-        self._advance(event["progress"], 1.0, text)
+        self._advance(event.progress, 1.0, text)
 
-    def _on_file(self, event: Event) -> None:
-        self._done += 1
-        self._advance(self._done, self._total, self._place("files", event))
-
-    def _on_skipped(self, event: Event) -> None:
-        self._done += 1
-        text = f"[red]left out[/] {escape(printable(event['path']))}: {escape(printable(event['reason']))}"
-        self._console.print(text, soft_wrap=not self._live)
-
-    def _on_warning(self, event: Event) -> None:
-        self._say(f"[yellow]note[/] {escape(printable(event['message']))}")
-
-    def _on_note(self, event: Event) -> None:
-        self._say(f"\n[bold]{escape(printable(event['message']))}[/]")
-
-    def _on_split(self, event: Event) -> None:
-        self._say(
-            f"{event['fit']} videos to learn from, {event['verify']} to verify on; decoded in {event['decode_seconds']:.0f} s, "
-            f"{(event['memory_bytes'] + event['disk_bytes']) / 2**20:.0f} MB of frames"
-        )
-
-    def _on_resumed(self, event: Event) -> None:
-        self._say(f"resumed after step {event['step']}")
-
-    def _on_step(self, event: Event) -> None:
-        number, clips, spent = event["number"], event["clips"], event["seconds"]
-        pace = number * clips / spent if spent else 0.0
+    def _show_step(self, event: StepEvent) -> None:
+        clips = event.clips or 0
+        pace = event.number * clips / event.seconds if event.seconds else 0.0
+        loss = "not finite" if event.loss is None else f"{event.loss:.2f}"
         text = (
-            f"step {number}  loss {event['loss']:.2f}  {self._short or 'fooled ' + str(event['fooled']) + '/' + str(clips)}"
-            f"  {pace:.0f} clips/s  {_clock(event['seconds_left'])} left"
+            f"step {event.number}  loss {loss}  {self._short or f'fooled {event.fooled:.0f}/{clips:.0f}'}"
+            f"  {pace:.0f} clips/s  {_clock(event.seconds_left or 0)} left"
         )
-        self._advance(event["progress"], 1.0, text)
+        self._advance(event.progress or 0.0, 1.0, text)
 
-    def _on_verification(self, event: Event) -> None:
-        rates = {spec: convert(one, Rate) for spec, one in event["by_sampler"].items()}
-        found = SamplerRange.of_rates(rates)
+    def _show_verification(self, event: VerificationEvent) -> None:
+        found = None if isinstance(event.by_sampler, UnsetType) else SamplerRange.of_rates(event.by_sampler)
         if found is None:
             return
         self._short = f"fooling {found.lowest.value:.2f} ({found.lowest.interval})"
         self._say(
-            f"[dim]step {event['step']}: fooling rate on {found.lowest.of} unseen videos and unseen samplers "
-            f"{escape(printable(found))}[/]"
+            f"[dim]step {event.step}: fooling rate on {found.lowest.of} unseen videos and unseen samplers "
+            f"{_safe(str(found))}[/]"
         )
 
-    def _place(self, what: str, event: Event) -> str:
-        return f"{self._done} of {self._total} {what}  [dim]{escape(printable(event['path'])[-40:])}[/]"
+    def _count(self, what: str, path: str) -> None:
+        self._done += 1
+        self._advance(self._done, self._total, self._place(what, path))
+
+    def _place(self, what: str, path: str) -> str:
+        return f"{self._done} of {self._total} {what}  [dim]{escape(printable(path)[-40:])}[/]"
 
     def _advance(self, done: float, total: float, text: str) -> None:
         if self._live and self._task is not None:
@@ -170,6 +174,11 @@ class Screen:
         elif not self._live and time.monotonic() - self._last_plain > PLAIN_EVERY_SECONDS:
             self._last_plain = time.monotonic()
             self._say(f"{escape(self._stage)}: {text}")
+
+
+def _safe(text: str) -> str:
+    """A name or a sentence of somebody else's, never read as markup."""
+    return escape(printable(text))
 
 
 def _clock(seconds: float) -> str:

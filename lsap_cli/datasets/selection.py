@@ -5,6 +5,7 @@ from pathlib import Path
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video, VideoSet
 from lsap_cli.datasets.listing import list_videos
+from lsap_cli.results.events import SkippedEvent, WarningEvent
 from lsap_cli.runs import Run
 
 Skipped = list[dict[str, str]]
@@ -14,11 +15,11 @@ def videos_of_run(source: Path, classifier: Classifier, run: Run) -> VideoSet:
     """The videos of a set; its warnings become events of the run."""
     found = list_videos(source, classifier.labels)
     for warning in found.warnings:
-        run.event("warning", message=warning)
+        run.event(WarningEvent(message=warning))
     return found
 
 
 def skip(run: Run, skipped: Skipped, video: Video, reason: object) -> None:
     """Names a video that is left out, and why."""
     skipped.append({"path": video.name, "reason": str(reason)})
-    run.event("skipped", path=video.name, file=str(video.path), reason=str(reason))
+    run.event(SkippedEvent(path=video.name, file=str(video.path), reason=str(reason)))

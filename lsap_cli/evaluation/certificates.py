@@ -10,6 +10,7 @@ from torch import Tensor
 from defenses.certify import Certificate, Smoothing
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
+from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.files import encode_line
 from lsap_cli.results.rates import rate
 from lsap_cli.results.robustness import CertificateRow, CertifiedVideo
@@ -62,14 +63,14 @@ def certify(
     if not smoothings:
         return []
     run, names = evaluation.run, evaluation.protocol.classifier.labels
-    run.event("stage", name="certifying", videos=len(videos), smoothings=list(smoothings))
+    run.event(StageEvent(name="certifying", videos=len(videos), smoothings=tuple(smoothings)))
     certified: list[CertifiedClip] = []
     with (run.folder / "certificates.jsonl").open("wb") as lines:
         for video in videos:
             mine = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
             certified += mine
             lines.writelines(encode_line(one.line(names)) for one in mine)
-            run.event("video", path=video.name)
+            run.event(VideoEvent(path=video.name))
     return certificate_rows(certified)
 
 

@@ -14,6 +14,7 @@ from lsap_cli.evaluation.judging import judge_videos
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.sources import Unperturbed
+from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.results.robustness import EqualNorm, NaturalRobustness, PerturbationSize
 from lsap_cli.video.reading import UnreadableVideo
@@ -50,7 +51,7 @@ def corrupt(
     matrix = EvaluationMatrix(
         {NO_ATTACK: Unperturbed()}, {NO_DEFENSE: None, **corruptions}, measured=tuple(corruptions)
     )
-    evaluation.run.event("stage", name="corrupting", videos=len(labeled), corruptions=len(corruptions))
+    evaluation.run.event(StageEvent(name="corrupting", videos=len(labeled), corruptions=len(corruptions)))
     corrupting = replace(evaluation, protocol=protocol)
     judged = judge_videos(corrupting, matrix, labeled, "corruptions.jsonl", must_be_readable=True)
     changes = judged.measurements.changes
@@ -67,8 +68,8 @@ def corrupt(
 def _of_equal_norm(evaluation: Evaluation, videos: Sequence[Video], norm: float) -> dict[str, Defense]:
     """The corruption of each kind that changes videos by about that much."""
     some, run = looked_at(videos), evaluation.run
-    run.event("stage", name="corruptions of equal norm", videos=rounds() * len(some))
+    run.event(StageEvent(name="corruptions of equal norm", videos=rounds() * len(some)))
     try:
-        return match_corruptions(evaluation.protocol, some, norm, lambda video: run.event("video", path=video.name))
+        return match_corruptions(evaluation.protocol, some, norm, lambda video: run.event(VideoEvent(path=video.name)))
     except UnreadableVideo as error:
         raise LsapError(f"a video could be judged, but not be read again: {error}", 1) from None

@@ -18,6 +18,7 @@ from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.scores import DetectorScore
 from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.results.detectors import Detection, DetectorRow
+from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.files import encode_line
 from lsap_cli.results.records import NO_ATTACK
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
@@ -115,7 +116,7 @@ def detect(evaluation: Evaluation, matrix: DetectionMatrix, videos: Sequence[Vid
     if not matrix.detectors:
         return Detections()
     run = evaluation.run
-    run.event("stage", name="detecting", videos=len(videos), detectors=list(matrix.detectors))
+    run.event(StageEvent(name="detecting", videos=len(videos), detectors=tuple(matrix.detectors)))
     scores: list[DetectorScore] = []
     finished: set[str] = set()  # a video comes again with the scores of detectors that look at the other videos
     for video, outcome in score_all(evaluation.protocol, matrix, videos):
@@ -123,7 +124,7 @@ def detect(evaluation: Evaluation, matrix: DetectionMatrix, videos: Sequence[Vid
             raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
         scores += outcome
         if video.name not in finished:
-            run.event("video", path=video.name)
+            run.event(VideoEvent(path=video.name))
         finished.add(video.name)
     rows, flagged = detector_rows(scores, matrix.detectors, NO_ATTACK)
     with (run.folder / "detections.jsonl").open("wb") as lines:

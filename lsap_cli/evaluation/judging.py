@@ -15,6 +15,7 @@ from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, Measurements, judge_all
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.records import make_records
+from lsap_cli.results.events import JudgingEvent, VideoEvent
 from lsap_cli.results.files import encode_line, write_atomically
 from lsap_cli.results.records import Record
 from lsap_cli.runs import Run
@@ -81,7 +82,7 @@ def judge_videos(
             entry = FinishedVideo(video.name, measurements.changes, measurements.cost)
             finished.write(msgspec.json.encode(entry) + b"\n")
             finished.flush()
-            run.event("video", path=video.name, judged=len(mine))
+            run.event(VideoEvent(path=video.name, judged=len(mine)))
     order = {video.name: number for number, video in enumerate(videos)}
     return JudgedVideos(sorted(records, key=lambda record: order[record.video]), measurements)
 
@@ -101,7 +102,7 @@ class _ProgressEvents:
         now = time.monotonic()
         if now - self._last >= SLOW_SECONDS:
             self._last = now
-            self._run.event("judging", path=video.name, share=round(share, 4))
+            self._run.event(JudgingEvent(path=video.name, share=round(share, 4)))
 
 
 def remove_progress(folder: Path) -> None:

@@ -15,6 +15,7 @@ from lsap_cli.evaluation.network_findings import network_findings
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.documents import ModelAccuracy, ModelCheckResults, ModelFinding, SkippedVideo
+from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.rates import rate
 from lsap_cli.video.reading import UnreadableVideo
@@ -31,12 +32,12 @@ def check_model(evaluation: Evaluation, source: Path | None) -> ModelCheckResult
     """
     protocol, run = evaluation.protocol, evaluation.run
     classifier = protocol.classifier
-    run.event("stage", name="testing the network")
+    run.event(StageEvent(name="testing the network"))
     findings = list(network_findings(classifier, protocol.device, protocol.seed))
     accuracy: ModelAccuracy | UnsetType = UNSET
     if source is not None and all(one.verdict != "FAIL" for one in findings):
         videos = videos_of_run(source, classifier, run).videos
-        run.event("stage", name="classifying", videos=len(videos))
+        run.event(StageEvent(name="classifying", videos=len(videos)))
         accuracy = measure_accuracy(evaluation, videos)
         findings += _exchanged_channels(accuracy)
     results = ModelCheckResults(model=classifier.name, findings=tuple(findings), accuracy=accuracy)
@@ -57,7 +58,7 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
             if isinstance(stored, UnreadableVideo):
                 skip(evaluation.run, evaluation.skipped, video, stored)
                 continue
-            evaluation.run.event("video", path=video.name)
+            evaluation.run.event(VideoEvent(path=video.name))
             if not video.labels:
                 continue
             indices = sampler.choose(stored.times, classifier.frames, protocol.views, generator)

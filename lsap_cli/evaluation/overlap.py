@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.splits import overlap, shared_videos
 from lsap_cli.errors import LsapError
+from lsap_cli.results.events import WarningEvent
 from lsap_cli.runs import Run
 from perturbations import Perturbation
 
@@ -36,5 +37,5 @@ def refuse_overlap(
             "recording with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in every "
             "output"
         )
-    run.event("warning", message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when learning")
+    run.event(WarningEvent(message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when learning"))
     return names

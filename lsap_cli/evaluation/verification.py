@@ -14,6 +14,7 @@ from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.results.events import WarningEvent
 from lsap_cli.results.rates import Paired, paired
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
 from lsap_cli.results.rows import Row
@@ -62,7 +63,7 @@ def verify_perturbations(
     matrix = EvaluationMatrix(sources, {NO_DEFENSE: None, **defenses})
     sampler_sets = [protocol.samplers]
     if not first.binding.fits_a_video:
-        run.event("warning", message=f"binding {first.binding} is for comparison only: no video can carry it")
+        run.event(WarningEvent(message=f"binding {first.binding} is for comparison only: no video can carry it"))
         sampler_sets = [{spec: one} for spec, one in protocol.samplers.items()]  # slots are counted in each clip
     records: list[Record] = []
     for samplers in sampler_sets:

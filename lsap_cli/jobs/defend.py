@@ -33,6 +33,7 @@ from lsap_cli.jobs.defend_task import NOISE, DefendTask, epsilon_of, make_defend
 from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.documents import DefendResults, SkippedVideo
+from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.ladders import Check
 from lsap_cli.results.pictures import Pictures
@@ -71,7 +72,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     every_row = make_rows(judged.records, task.target)
     rows = table_rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
-        run.event("stage", name="further measurements")
+        run.event(StageEvent(name="further measurements"))
     changes, sampler = judged.measurements.changes, task.evaluation.protocol.first_sampler
     effective = task.folder.effective(names) if task.folder else changes[task.name].norms
     effective_noise = changes[NOISE].norms if NOISE in task.sources else None
@@ -140,9 +141,9 @@ def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> Jud
     added = {name: AddedPerturbation(one) for name, one in {**task.seeds, **learned.perturbations}.items()}
     matrix = EvaluationMatrix({**task.sources, **added}, task.defenses, plan.restricted)
     task.evaluation.run.event(
-        "stage", name="evaluating", videos=len(task.videos), attacks=list(matrix.sources),
-        defenses=list(matrix.defenses), samplers=list(task.evaluation.protocol.samplers),
-    )  # fmt: skip
+        StageEvent(name="evaluating", videos=len(task.videos), attacks=tuple(matrix.sources),
+        defenses=tuple(matrix.defenses), samplers=tuple(task.evaluation.protocol.samplers),
+    ))  # fmt: skip
     return judge_videos(task.evaluation, matrix, task.videos, "records.jsonl")
 
 
@@ -206,5 +207,5 @@ def _draw(task: DefendTask, judged: JudgedVideos, videos: Sequence[Video]) -> Pi
         run.folder, choose_shown(videos, task.sources[task.name], records), task.perturbation
     )
     for failure in failures:
-        run.event("warning", message=failure)
+        run.event(WarningEvent(message=failure))
     return pictures

@@ -21,6 +21,7 @@ from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.seeds import load_seeds
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
+from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.manifest import PERTURBATION_COPY
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.runs import Run
@@ -92,7 +93,7 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     defenses |= {spec: build_defense(spec) for spec in specs if spec.strip() != NO_DEFENSE}
     detectors = {spec: build_detector(spec) for spec in settings.detector}
     smoothings = {spec: build_smoothing(spec) for spec in settings.certify}
-    run.event("stage", name="loading the model")
+    run.event(StageEvent(name="loading the model"))
     classifier = load_classifier(settings.model).to(device)
     protocol = EvaluationProtocol(
         classifier,
@@ -179,9 +180,10 @@ def _sources(settings: DefendSettings, perturbation: Perturbation | None, run: R
     sources: dict[str, PerturbationSource] = {NO_ATTACK: Unperturbed()}
     if perturbation is None:
         run.event(
-            "warning",
-            message=f"{settings.perturbed} has no {PERTURBATION_COPY}: there is no noise control, and no check that these videos were not "
-            "learned from",
+            WarningEvent(
+                message=f"{settings.perturbed} has no {PERTURBATION_COPY}: there is no noise control, and no check that these videos were not "
+                "learned from",
+            )
         )
     else:
         sources[NOISE] = AddedPerturbation(noise_like(perturbation, settings.seed))
@@ -197,7 +199,9 @@ def _target(
         return None
     if settings.target is None and slug(target) not in map(slug, classifier.labels):
         run.event(
-            "warning", message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
+            WarningEvent(
+                message=f"{classifier.name} has no class '{target}', the perturbation's target: no success rates"
+            )
         )
         return None
     return class_index(target, classifier.labels, classifier.name, "the perturbation's target")

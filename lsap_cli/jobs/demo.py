@@ -11,6 +11,7 @@ from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.results.events import FileEvent, NoteEvent, StageEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
@@ -47,15 +48,15 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
     """
     root = run.folder
     made = (FIT_PER_CLASS + EVALUATION_PER_CLASS) * len(LABELS)
-    run.event("stage", name="making videos", files=made)
+    run.event(StageEvent(name="making videos", files=made))
     for name, count, seed in (
         ("learn", FIT_PER_CLASS, SEED_OF_FIT),
         ("test", EVALUATION_PER_CLASS, SEED_OF_EVALUATION),
     ):
         folder = root / "videos" / name
-        write_dataset(folder, count, seed + settings.seed, lambda path: run.event("file", path=path.name))
+        write_dataset(folder, count, seed + settings.seed, lambda path: run.event(FileEvent(path=path.name)))
     out = root / "perturbation.safetensors"
-    run.event("note", message=f"1 of 3  lsap generate: learn one pattern from {FIT_PER_CLASS * len(LABELS)} videos")
+    run.event(NoteEvent(message=f"1 of 3  lsap generate: learn one pattern from {FIT_PER_CLASS * len(LABELS)} videos"))
     generated = GenerateSettings(
         videos=str(root / "videos" / "learn"), model="demo", out=str(out), epsilon=settings.epsilon, binding=BINDING,
         time_budget=settings.time_budget, device=settings.device, seed=settings.seed, batch=8,
@@ -63,11 +64,11 @@ def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
     with Run(root / "generate", "generate", vars(generated), [listener]) as part:
         generate.generate(generated, part)
     tests = EVALUATION_PER_CLASS * len(LABELS)
-    run.event("note", message=f"2 of 3  lsap apply: put it into {tests} other videos")
+    run.event(NoteEvent(message=f"2 of 3  lsap apply: put it into {tests} other videos"))
     applied = ApplySettings(str(out), str(root / "videos" / "test"), str(root / "perturbed"))
     with Run(root / "apply", "apply", vars(applied), [listener]) as part:
         apply.apply(applied, part)
-    run.event("note", message="3 of 3  lsap defend: what does the model see now, and which defense helps?")
+    run.event(NoteEvent(message="3 of 3  lsap defend: what does the model see now, and which defense helps?"))
     judged = DefendSettings(
         videos=str(root / "videos" / "test"), model="demo", perturbed=str(root / "perturbed"), sampler=SAMPLERS,
         device=settings.device, seed=settings.seed, batch=16,

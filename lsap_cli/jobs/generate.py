@@ -28,6 +28,7 @@ from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.documents import FrameStoreCost, GenerateResults, SkippedVideo
+from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
 from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.runs import Run
@@ -66,7 +67,7 @@ def generate(
         learned = list(learn_variants(learning, budget, store.cost.seconds))
     if not group.is_first:
         return None
-    run.event("stage", name="verifying on the videos' own frames")
+    run.event(StageEvent(name="verifying on the videos' own frames"))
     verification = _verify(learning, learned)
     warnings = _warnings(learning, learned[0], verification)
     _write(learning, learned, verification)
@@ -97,7 +98,7 @@ def _warnings(learning: LearningRun, first: LearnedVariant, verification: Verifi
         *verification_warnings(verification, first.variant.name, targeted),
     ]
     for message in warnings:
-        learning.run.event("warning", message=message)
+        learning.run.event(WarningEvent(message=message))
     return warnings
 
 

@@ -15,6 +15,7 @@ from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.results.events import StageEvent
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.results.spread import TransferCell, TransferMatrix
 from lsap_cli.specs import build_samplers
@@ -67,7 +68,7 @@ def transfer(request: TransferRequest, evaluation: Evaluation) -> TransferMatrix
     cells = []
     for number, (spec, of_model) in enumerate(evaluations.items()):
         classifier = of_model.protocol.classifier
-        run.event("stage", name=f"transfer to {classifier.name}", videos=len(request.judged))
+        run.event(StageEvent(name=f"transfer to {classifier.name}", videos=len(request.judged)))
         videos = [one for one in videos_of_run(request.test, classifier, run).videos if one.name in set(request.judged)]
         judged = judge_videos(of_model, matrix, videos, f"transfer-{number}.jsonl", must_be_readable=True)
         cells += [

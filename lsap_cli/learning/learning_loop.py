@@ -5,15 +5,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from msgspec import to_builtins
+from msgspec.structs import replace
 
 from lsap_cli.learning.progress_verification import DeltaVerifier, VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.learning.scores import not_finite
 from lsap_cli.pictures.thumbnails import draw_slots
+from lsap_cli.results.events import ConvergedEvent, StepEvent, VerificationEvent, WarningEvent
 from lsap_cli.results.rates import rate_of
 from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
@@ -44,9 +44,9 @@ class LearningLog:
     state_path: Path
     member: str | None = None
 
-    def event(self, kind: str, **facts: Any) -> None:  # Any: JSON values
-        """Appends one event."""
-        self.run.event(kind, **facts, **({} if self.member is None else {"member": self.member}))
+    def event(self, event: StepEvent | VerificationEvent | ConvergedEvent) -> None:
+        """Appends one event, with the name of the perturbation that it is about."""
+        self.run.event(event if self.member is None else replace(event, member=self.member))
 
 
 @dataclass
@@ -154,11 +154,11 @@ def _next_check(done: float) -> float:
 
 def _report_step(step: Step, state: State, schedule: Schedule, log: LearningLog) -> None:
     log.event(
-        "step", number=step.number, loss=round(step.loss, 4), fooled=step.fooled, clips=step.clips,
+        StepEvent(number=step.number, loss=round(step.loss, 4), fooled=step.fooled, clips=step.clips,
         gradient=step.gradient_size, step_size=step.step_size, coherence=step.coherence,
         seconds=round(state.seconds, 2), progress=round(min(schedule.progress(state), 1.0), 4),
         seconds_left=round(schedule.seconds_left(state), 1),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _check_gradient(step: Step, diagnostics: LearningDiagnostics, log: LearningLog) -> None:
@@ -166,9 +166,10 @@ def _check_gradient(step: Step, diagnostics: LearningDiagnostics, log: LearningL
     diagnostics.steps_without_gradient = diagnostics.steps_without_gradient + 1 if no_gradient else 0
     if diagnostics.steps_without_gradient == NO_GRADIENT_STEPS:
         log.run.event(
-            "warning",
-            message=f"no gradient reaches the perturbation for {NO_GRADIENT_STEPS} steps: all clips of the batches are "
-            "fooled by far, or the model hides its gradients; see lsap models check",
+            WarningEvent(
+                message=f"no gradient reaches the perturbation for {NO_GRADIENT_STEPS} steps: all clips of the batches are "
+                "fooled by far, or the model hides its gradients; see lsap models check",
+            )
         )
 
 
@@ -192,7 +193,7 @@ def _verify(
     state.memory["all_won"] = torch.tensor(float(in_a_row))
     diagnostics.losses, diagnostics.converged = _convergence(state)
     if diagnostics.converged:
-        log.event("converged", step=state.steps)
+        log.event(ConvergedEvent(step=state.steps))
 
 
 def _convergence(state: State) -> tuple[list[float], bool]:
@@ -210,9 +211,9 @@ def _report_verification(samplers: Sequence[str], progress: VerifiedProgress, st
     rates = {spec: rate_of(count, progress.videos) for spec, count in zip(samplers, progress.fooled, strict=True)}
     found = SamplerRange.of_rates(rates)
     log.event(
-        "verification", step=step, fooled=to_builtins(found and found.lowest), by_sampler=to_builtins(rates),
+        VerificationEvent(step=step, fooled=None if found is None else found.lowest, by_sampler={spec: rate for spec, rate in rates.items() if rate},
         loss=round(progress.loss, 4),
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def _of_verifying_process(progress: VerifiedProgress | None, group: SumOverProcesses) -> tuple[bool, float]:

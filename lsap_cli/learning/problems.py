@@ -11,6 +11,7 @@ from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.scores import require_finite
+from lsap_cli.results.events import WarningEvent
 from lsap_cli.runs import Run
 from perturbations import Budget
 from perturbations.objectives import Objective
@@ -60,7 +61,7 @@ def make_problem(
         device=settings.device,
         group=group or SingleProcess(),
         micro_batch=MicroBatch(micro_batch),
-        warn=lambda message: run.event("warning", message=message),
+        warn=lambda message: run.event(WarningEvent(message=message)),
     )
 
 

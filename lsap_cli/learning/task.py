@@ -14,6 +14,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.process_group import device_of_process
 from lsap_cli.learning.settings import FITTED_SAMPLERS, HELD_OUT_SAMPLERS, GenerateSettings
+from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_attack, build_defense, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
@@ -62,14 +63,14 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
     except ValueError as error:
         raise LsapError(str(error)) from None
     device = choose_device(device_of_process(settings.device))
-    run.event("stage", name="loading the model")
+    run.event(StageEvent(name="loading the model"))
     classifier = load_classifier(settings.model).to(device)
     fitted = build_samplers(settings.sampler or (classifier.sampler_spec, *FITTED_SAMPLERS))
     target, source = _classes(settings, classifier)
     objective = _objective(target, source)
     if settings.compiled and isinstance(attack, Lsap) and attack.needs_internals(objective):
         message = "--compile has no effect on steps that look into the network: use it with --attack lsap:excite=0 --coherence off"
-        run.event("warning", message=message)
+        run.event(WarningEvent(message=message))
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     return LearningTask(
         budget=budget,
@@ -94,7 +95,7 @@ def _held_out(fitted: dict[str, Sampler], run: Run) -> dict[str, Sampler]:
     if held_out:
         return held_out
     message = "every sampler is learned through: verification has none that is new to the perturbation"
-    run.event("warning", message=message)
+    run.event(WarningEvent(message=message))
     return fitted
 
 

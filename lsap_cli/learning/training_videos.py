@@ -14,6 +14,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
+from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo
 
@@ -79,29 +80,32 @@ def load_training_videos(
     names = [stored.video.name for stored in usable]
     hashes = [content_hash(stored.video.path) for stored in usable]
     if settings.learn_from == "one-video":
-        run.event("warning", message="one video: what verifies are other clips of the very video that is learned from")
+        run.event(
+            WarningEvent(message="one video: what verifies are other clips of the very video that is learned from")
+        )
         fit, verify = list(usable), list(usable)
     else:
         fit, verify = _split(usable, hashes, task.target, settings)
     cost = store.cost
     run.event(
-        "split", fit=len(fit), verify=len(verify), decode_seconds=round(cost.seconds, 2),
+        SplitEvent(fit=len(fit), verify=len(verify), decode_seconds=round(cost.seconds, 2),
         memory_bytes=cost.memory_bytes, disk_bytes=cost.disk_bytes,
-    )  # fmt: skip
+    ))  # fmt: skip
     return TrainingVideos(fit, verify, dict(zip(names, hashes, strict=True)), skipped)
 
 
 def _first_only(videos: list[Video], run: Run) -> list[Video]:
     if len(videos) > 1:
         run.event(
-            "warning",
-            message=f"--from one-video takes one of the {len(videos)} videos, {videos[0].name}; --seed draws another",
+            WarningEvent(
+                message=f"--from one-video takes one of the {len(videos)} videos, {videos[0].name}; --seed draws another",
+            )
         )
     return videos[:1]
 
 
 def _decode(store: FrameStore, videos: Sequence[Video], deadline: float, run: Run) -> tuple[list[StoredVideo], Skipped]:
-    run.event("stage", name="decoding", videos=len(videos))
+    run.event(StageEvent(name="decoding", videos=len(videos)))
     usable: list[StoredVideo] = []
     skipped: Skipped = []
     for video, stored in store.load(videos):
@@ -109,10 +113,10 @@ def _decode(store: FrameStore, videos: Sequence[Video], deadline: float, run: Ru
             skip(run, skipped, video, stored)
             continue
         usable.append(stored)
-        run.event("video", path=video.name, frames=len(stored.times))
+        run.event(VideoEvent(path=video.name, frames=len(stored.times)))
         if time.monotonic() > deadline and len(usable) >= ENOUGH_VIDEOS and len(usable) + len(skipped) < len(videos):
             message = f"--time-budget leaves time to learn from {len(usable)} of {len(videos)} videos"
-            run.event("warning", message=message)
+            run.event(WarningEvent(message=message))
             break
     return usable, skipped
 

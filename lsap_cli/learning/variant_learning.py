@@ -18,6 +18,7 @@ from lsap_cli.learning.schedule import Schedule
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.learning.variants import LearnedVariant, LearningRun, LearningVariant, make_variants
 from lsap_cli.learning.verification_samplers import verification_samplers
+from lsap_cli.results.events import ResumedEvent, StageEvent
 from perturbations import Perturbation
 from perturbations.augment import Augmentation
 from perturbations.controls import CONTROLS
@@ -56,7 +57,7 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
                 schedule = _schedule(learning, budget, final_seconds, len(variants))
             state = _starting_state(learning, problem, log.state_path)
             name = "learning" if single else f"learning {variant.name} ({number + 1} of {len(variants)})"
-            run.event("stage", name=name, steps=schedule.steps, seconds=schedule.seconds)
+            run.event(StageEvent(name=name, steps=schedule.steps, seconds=schedule.seconds))
             try:
                 diagnostics = run_learning(problem, task.attack, state, schedule, verification, log)
             except ValueError as error:
@@ -146,7 +147,7 @@ def _starting_state(learning: LearningRun, problem: Problem, path: Path) -> Stat
     except ValueError as error:
         raise LsapError(f"--resume: {error}", 1) from None
     if learning.resume and state.steps:
-        learning.run.event("resumed", step=state.steps, seconds=round(state.seconds, 1))
+        learning.run.event(ResumedEvent(step=state.steps, seconds=round(state.seconds, 1)))
     state.move(learning.task.device)
     return state
 

@@ -9,7 +9,7 @@ from lsap_cli.reports.grid import Grid
 from lsap_cli.reports.html import environment, read_results, read_run
 from lsap_cli.reports.rows import NO_ATTACK, NOISE, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentence
-from lsap_cli.runs.run import write_atomically
+from lsap_cli.results.files import write_atomically
 
 SAME = ("classifier", "classes", "videos", "frames", "views", "norm", "epsilon", "target", "seed")
 

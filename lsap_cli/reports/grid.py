@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsap_cli.runs.run import write_atomically
+from lsap_cli.results.files import write_atomically
 
 FOLDER = "tables"
 LATEX = {

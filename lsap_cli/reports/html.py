@@ -18,7 +18,7 @@ from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Estimate, Json, Rate, Row, Rows, printable
 from lsap_cli.reports.tables import summary_sentences
-from lsap_cli.runs.run import write_atomically
+from lsap_cli.results.files import write_atomically
 
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
 

@@ -13,9 +13,9 @@ MOST_ITEMS = 2048  # of each kind that comes often
 LOG_LINES = 1000
 FREQUENT = ("step", "file", "video", "usage")
 COUNTED = ("file", "video", "skipped")  # each one is done with
-KIND_MARK = b'"kind": "'
+KIND_MARKS = (b'"kind":"', b'"kind": "')  # as it is written now, and as version 0.1 wrote it
 LARGE_BLOCK = 2**18
-KIND_WITHIN = 64  # bytes: the writer puts the kind second, behind the time
+KIND_WITHIN = 64  # bytes: the kind comes first; version 0.1 put it behind the time
 
 
 @dataclass(frozen=True)
@@ -325,7 +325,8 @@ def _line_at(block: bytes, place: int) -> bytes:
 
 def _other_lines(block: bytes, kind: str) -> Iterator[tuple[int, int]]:
     """Where the lines that are not plainly events of one kind begin and end."""
-    usual = rb'\{"time": [0-9.]+, "kind": "' + kind.encode() + b'"'
+    name = kind.encode()
+    usual = rb'\{(?:"kind":"' + name + rb'"|"time": [0-9.]+, "kind": "' + name + rb'")'
     if not re.match(usual, block):
         yield 0, block.find(b"\n") + 1
     for found in re.compile(rb"\n(?!" + usual + b")").finditer(block, 0, len(block) - 1):
@@ -334,11 +335,12 @@ def _other_lines(block: bytes, kind: str) -> Iterator[tuple[int, int]]:
 
 def _kind(line: bytes) -> str:
     """The kind of an event, without parsing it; empty where it is not found at its place."""
-    start = line.find(KIND_MARK, 0, KIND_WITHIN)
-    if start < 0:
-        return ""
-    start += len(KIND_MARK)
-    return line[start : line.find(b'"', start)].decode("ascii", "replace")
+    for mark in KIND_MARKS:
+        start = line.find(mark, 0, KIND_WITHIN)
+        if start >= 0:
+            start += len(mark)
+            return line[start : line.find(b'"', start)].decode("ascii", "replace")
+    return ""
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

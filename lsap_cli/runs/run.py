@@ -2,8 +2,6 @@
 
 import fcntl
 import importlib.metadata
-import json
-import math
 import os
 import platform
 import sys
@@ -13,14 +11,21 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+
+import msgspec
+from msgspec.structs import replace
 
 from lsap_cli.errors import LsapError
+from lsap_cli.results.base import Result
+from lsap_cli.results.events import EndEvent, Event, StartEvent
+from lsap_cli.results.files import RUN_FILE, encode_line, write_atomically, write_document
+from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.runs.usage import UsageWriter
 
-SCHEMA = "lsap.run/1"
+EVENTS_FILE = "events.jsonl"
+LOCK_FILE = ".lock"
 PACKAGES = ("lsap", "torch", "torchvision", "av", "numpy")
-Event = Mapping[str, Any]
 Listener = Callable[[Event], None]
 
 
@@ -39,13 +44,18 @@ class Run:
     """
 
     def __init__(
-        self, folder: Path, command: str, settings: Mapping[str, Any], listeners: list[Listener], resume: bool = False
+        self,
+        folder: Path,
+        command: str,
+        settings: Mapping[str, Any],  # each command has options of its own
+        listeners: list[Listener],
+        resume: bool = False,
     ) -> None:
         self.folder = folder
         self._listeners = listeners
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / ".lock").open("a")
+            self._lock = (folder / LOCK_FILE).open("a")
         except OSError as error:
             raise LsapError(
                 f"the run folder {folder} cannot be made ({error.strerror}); give another with --run", 1
@@ -56,30 +66,28 @@ class Run:
             raise LsapError(
                 f"another lsap process is writing into the run folder {folder}; give another with --run", 1
             ) from None
-        if (folder / "run.json").exists() and not resume:
+        if (folder / RUN_FILE).exists() and not resume:
             raise LsapError(f"the run folder {folder} holds a run already; give another with --run")
-        self._facts: dict[str, Any] = {
-            "schema": SCHEMA,
-            "command": command,
-            "status": "running",
-            "started": _now(),
-            "finished": None,
-            "pid": os.getpid(),
-            "host": platform.node(),
-            "working_folder": str(Path.cwd()),
-            "command_line": sys.argv,
-            "settings": dict(settings),
-            "versions": versions(),
-            "platform": platform.platform(),
-        }
-        _end_last_line(folder / "events.jsonl")
-        self._events: TextIO = (folder / "events.jsonl").open("a", encoding="utf-8")
+        self._facts = RunFacts(
+            command=command,
+            status="running",
+            started=_now(),
+            pid=os.getpid(),
+            host=platform.node(),
+            working_folder=str(Path.cwd()),
+            command_line=tuple(sys.argv),
+            settings=dict(settings),
+            versions=versions(),
+            platform=platform.platform(),
+        )
+        _end_last_line(folder / EVENTS_FILE)
+        self._events: BinaryIO = (folder / EVENTS_FILE).open("ab")
         self._writing = threading.Lock()
-        self._usage = UsageWriter(lambda facts: self._append({"kind": "usage", **facts}))
+        self._usage = UsageWriter(self._append)
 
     def __enter__(self) -> "Run":
         self._write_facts()
-        self.event("start", command=self._facts["command"])
+        self.event(StartEvent(command=self._facts.command))
         self._usage.start()
         return self
 
@@ -88,59 +96,46 @@ class Run:
     ) -> None:
         self._usage.close()
         if kind is None:
-            self._facts["status"] = "done"
+            self._facts = replace(self._facts, status="done")
         elif issubclass(kind, KeyboardInterrupt):
-            self._facts["status"] = "interrupted"
+            self._facts = replace(self._facts, status="interrupted")
         else:
-            self._facts["status"] = "failed"
-            self._facts["error"] = str(error)
-        self._facts["finished"] = _now()
-        self.event("end", status=self._facts["status"])
+            self._facts = replace(self._facts, status="failed", error=str(error))
+        self._facts = replace(self._facts, finished=_now())
+        self.event(EndEvent(status=self._facts.status))
         self._write_facts()
         self._events.close()
         self._lock.close()
 
-    def note(self, **facts: Any) -> None:
-        """Adds facts to run.json, such as the device or the hashes of the inputs."""
-        self._facts.update(facts)
+    def note(self, device: str, classifier: Mapping[str, str]) -> None:
+        """Adds to run.json the device, and the name, the spec and the hashes of the classifier."""
+        self._facts = replace(self._facts, device=device, classifier=dict(classifier))
         self._write_facts()
 
-    def event(self, kind: str, **facts: Any) -> None:
-        """Appends one line to events.jsonl and tells the listeners.
-
-        Args:
-            kind: such as start, stage, video, skipped, step, verification, warning, file or end.
-            facts: JSON values.
-        """
-        event = self._append({"kind": kind, **facts})
+    def event(self, event: Event) -> None:
+        """Appends one line to events.jsonl, with the time, and calls the listeners."""
+        timed = self._append(event)
         for listener in self._listeners:
-            listener(event)
+            listener(timed)
 
-    def _append(self, facts: dict[str, Any]) -> dict[str, Any]:
+    def write(self, name: str, result: Result) -> None:
+        """Writes one document, whole or not at all."""
+        write_document(self.folder / name, result)
+
+    def write_json(self, name: str, value: Any) -> None:  # documents that have no class yet
+        """Writes one document, whole or not at all."""
+        write_atomically(self.folder / name, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+
+    def _append(self, event: Event) -> Event:
         """One line of events.jsonl; two threads may do so."""
         with self._writing:
-            event = {"time": round(time.time(), 3), **facts}
-            self._events.write(json.dumps(_finite(event), allow_nan=False) + "\n")
+            timed = replace(event, time=round(time.time(), 3))
+            self._events.write(encode_line(timed))
             self._events.flush()
-        return event
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Writes one artefact, whole or not at all."""
-        write_atomically(self.folder / name, json.dumps(_finite(value), indent=1, allow_nan=False) + "\n")
+        return timed
 
     def _write_facts(self) -> None:
-        self.write_json("run.json", self._facts)
-
-
-def _finite(value: Any) -> Any:
-    """The same JSON value with null for what JSON has no number for."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return value
+        self.write(RUN_FILE, self._facts)
 
 
 def _end_last_line(path: Path) -> None:
@@ -150,16 +145,6 @@ def _end_last_line(path: Path) -> None:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 file.write(b"\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that a reader sees the old one or the new one, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

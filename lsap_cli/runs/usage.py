@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
+
+from lsap_cli.results.events import UsageEvent
 
 EVERY_SECONDS = 5.0
 
@@ -14,11 +16,11 @@ class UsageWriter:
     """A thread that reports every few seconds until it is closed.
 
     Args:
-        report: gets the fields of one `usage` event.
+        report: gets one event.
         every_seconds: the pause between two.
     """
 
-    def __init__(self, report: Callable[[dict[str, Any]], object], every_seconds: float = EVERY_SECONDS) -> None:
+    def __init__(self, report: Callable[[UsageEvent], object], every_seconds: float = EVERY_SECONDS) -> None:
         self._report, self._every = report, every_seconds
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name="usage", daemon=True)
@@ -38,7 +40,7 @@ class UsageWriter:
             now, used = time.monotonic(), time.process_time()
             percent = 100 * (used - busy) / (now - wall)
             wall, busy = now, used
-            self._report({"memory_bytes": memory_bytes(), "cpu_percent": round(percent, 1)} | gpu.read())
+            self._report(UsageEvent(memory_bytes=memory_bytes(), cpu_percent=round(percent, 1), **gpu.read()))
         gpu.close()
 
 
@@ -49,6 +51,12 @@ def memory_bytes() -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+class _GpuUsage(TypedDict, total=False):
+    gpu: int
+    gpu_percent: float
+    gpu_memory_bytes: int
 
 
 class _Gpu:
@@ -66,23 +74,23 @@ class _Gpu:
         else:
             self._library = pynvml
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> _GpuUsage:
         if self._library is None:
-            return {}
+            return _GpuUsage()
         library = self._library
         try:
             for number in range(library.nvmlDeviceGetCount()):
                 handle = library.nvmlDeviceGetHandleByIndex(number)
                 mine = [one for one in library.nvmlDeviceGetComputeRunningProcesses(handle) if one.pid == os.getpid()]
                 if mine:
-                    return {
-                        "gpu": number,
-                        "gpu_percent": library.nvmlDeviceGetUtilizationRates(handle).gpu,
-                        "gpu_memory_bytes": mine[0].usedGpuMemory or library.nvmlDeviceGetMemoryInfo(handle).used,
-                    }
+                    return _GpuUsage(
+                        gpu=number,
+                        gpu_percent=library.nvmlDeviceGetUtilizationRates(handle).gpu,
+                        gpu_memory_bytes=mine[0].usedGpuMemory or library.nvmlDeviceGetMemoryInfo(handle).used,
+                    )
         except library.NVMLError:
-            return {}
-        return {}
+            return _GpuUsage()
+        return _GpuUsage()
 
     def close(self) -> None:
         if self._library is not None:

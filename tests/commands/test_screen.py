@@ -1,10 +1,18 @@
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from lsap_cli.commands import screen as module
 from lsap_cli.commands.screen import Screen
+from lsap_cli.results.events import (
+    Event,
+    FramesEvent,
+    JudgingEvent,
+    KeptEvent,
+    PreviewEvent,
+    StageEvent,
+    VideoEvent,
+)
 
 Said = Callable[..., str]
 
@@ -14,7 +22,7 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     """What stands on a screen that is no terminal after some events; each one is told at once."""
     monkeypatch.setattr(module, "PLAIN_EVERY_SECONDS", -1.0)
 
-    def show(*events: dict[str, Any]) -> str:
+    def show(*events: Event) -> str:
         with Screen(quiet=False) as screen:
             for event in events:
                 screen.show(event)
@@ -24,8 +32,8 @@ def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_progress_of_a_long_video_that_is_judged_counts_as_a_part_of_it(said: Said) -> None:
-    stage = {"kind": "stage", "name": "evaluating", "videos": 3}
-    text = said(stage, {"kind": "video", "path": "a.mp4"}, {"kind": "judging", "path": "b.mp4", "share": 0.375})
+    stage = StageEvent(name="evaluating", videos=3)
+    text = said(stage, VideoEvent(path="a.mp4"), JudgingEvent(path="b.mp4", share=0.375))
     last = text.splitlines()[-1]
     assert "1 of 3 videos" in last
     assert "b.mp4" in last
@@ -34,13 +42,13 @@ def test_progress_of_a_long_video_that_is_judged_counts_as_a_part_of_it(said: Sa
 
 def test_progress_of_apply_names_the_file_the_frame_the_rate_and_the_time_left(said: Said) -> None:
     text = said(
-        {"kind": "stage", "name": "applying", "files": 3},
-        {
-            "kind": "frames", "path": "sub/a.mp4", "doing": "checking", "frame": 7, "frames": 50, "files_done": 1,
-            "files": 3, "progress": 0.4, "frames_per_second": 66.4, "seconds_left": 125.0,
-        },
-        {"kind": "kept", "path": "b.mp4", "output": "b.mkv"},
-        {"kind": "preview", "path": "b.mp4", "folder": "run/preview/0"},
+        StageEvent(name="applying", files=3),
+        FramesEvent(
+            path="sub/a.mp4", doing="checking", frame=7, frames=50, files_done=1, files=3, progress=0.4,
+            frames_per_second=66.4, seconds_left=125.0,
+        ),
+        KeptEvent(path="b.mp4", output="b.mkv"),
+        PreviewEvent(path="b.mp4", folder="run/preview/0"),
     )  # fmt: skip
     for words in ("1 of 3 files", "sub/a.mp4", "checking frame 7 of 50", "66 frames/s", "2:05 left", "run/preview/0"):
         assert words in text

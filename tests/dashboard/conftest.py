@@ -16,6 +16,7 @@ from lsap_cli.commands.forms import dashboard_commands
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.forms import DashboardCommands
 from lsap_cli.main import app as program
+from lsap_cli.results.events import NoteEvent
 from lsap_cli.runs import Run
 from tests.commands.conftest import World, world
 
@@ -49,7 +50,7 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     judge = ["defend", world.test, "--model", "demo", "--defense", "jpeg:quality=75"]
     judge += ["--defense", "temporal-mean:window=3", "--sampler", "uniform", "--sampler", "random"]
     with Run(tour, "demo", {"epsilon": "8/255", "seed": 0}, []) as run:
-        run.event("note", message="1 of 3  lsap generate")
+        run.event(NoteEvent(message="1 of 3  lsap generate"))
         _call(
             [*learn, "--steps", 24, "--out", out, "--run", tour / "generate"],
             ["apply", out, world.test, tour / "perturbed", "--run", tour / "apply"],

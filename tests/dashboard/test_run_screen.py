@@ -21,6 +21,7 @@ from lsap_cli.dashboard.screens.dialogs import PickRun
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
+from lsap_cli.results.events import StageEvent, StepEvent, UsageEvent
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter
 from tests.dashboard.conftest import WIDE, play, until, words_on
@@ -347,12 +348,12 @@ def test_events_are_on_the_screen_within_half_a_second_and_a_resume_is_followed(
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         with Run(folder, "generate", {"model": "demo"}, []) as run:
-            run.event("stage", name="learning", steps=1000)
+            run.event(StageEvent(name="learning", steps=1000))
             await until(pilot, app, "▶ live")
             waits = []
             for at in range(1, 6):
                 run.event(
-                    "step", number=at, loss=0.5, fooled=1, clips=4, seconds=at, progress=at / 10, seconds_left=61.0
+                    StepEvent(number=at, loss=0.5, fooled=1, clips=4, seconds=at, progress=at / 10, seconds_left=61.0)
                 )
                 start = time.monotonic()
                 shown = await until(pilot, app, f"step {at} ")
@@ -371,30 +372,29 @@ def test_it_steps_aside_for_a_run_that_needs_all_cores_but_not_for_a_demo(
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr(UsageWriter, "start", lambda _: None)  # what it uses is told below
-    busy = {"memory_bytes": 1, "cpu_percent": 185.0}
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "processor 185 %")
         await until(pilot, app, "drawn every 5 s")
         screen = app.screen
         assert isinstance(screen, RunScreen)
-        run.event("usage", **busy | {"cpu_percent": 120.0})
+        run.event(UsageEvent(memory_bytes=1, cpu_percent=120.0))
         await pilot.pause(1.5)
         assert "processor 185 %" in words_on(app), "five seconds are not over"
         await until(pilot, app, "processor 120 %", 8)
         assert "drawn every 5 s" not in await until(pilot, app, "generate")
-        run.event("usage", **busy)
+        run.event(UsageEvent(memory_bytes=1, cpu_percent=185.0))
         await until(pilot, app, "drawn every 5 s", 2)
         screen._is_demo = True
         screen._follow(screen.folder)
-        run.event("usage", **busy | {"cpu_percent": 190.0})
+        run.event(UsageEvent(memory_bytes=1, cpu_percent=190.0))
         await pilot.pause(5.5)
-        run.event("usage", **busy | {"cpu_percent": 191.0})
+        run.event(UsageEvent(memory_bytes=1, cpu_percent=191.0))
         await until(pilot, app, "processor 191 %", 2)
 
     with Run(tmp_path / "run", "generate", {"model": "demo"}, []) as run:
-        run.event("stage", name="learning", steps=100)
-        run.event("usage", **busy)
+        run.event(StageEvent(name="learning", steps=100))
+        run.event(UsageEvent(memory_bytes=1, cpu_percent=185.0))
         play(tmp_path, act, opened=tmp_path / "run")
 
 
@@ -404,7 +404,7 @@ def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         with Run(folder, "defend", {"model": "demo"}, []) as run:
-            run.event("stage", name="evaluating", videos=8)
+            run.event(StageEvent(name="evaluating", videos=8))
             (folder / "records.jsonl").write_text("\n".join(records[: len(records) // 4]) + "\n")
             await until(pilot, app, "2/2")
             with (folder / "records.jsonl").open("a") as file:

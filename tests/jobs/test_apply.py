@@ -59,7 +59,7 @@ class Caller:
             return apply(wanted, run)
 
     def kinds(self, kind: str) -> list[str]:
-        return sorted(event["path"] for event in self.events if event["kind"] == kind)
+        return sorted(event.path for event in self.events if event.__struct_config__.tag == kind)
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_folders_of_pictures_are_written_and_found_again(call: Caller, videos: P
 
 def test_previews_show_a_changed_frame(call: Caller) -> None:
     call(preview=1, segment="end:frames=1")
-    preview = next(Path(event["folder"]) for event in call.events if event["kind"] == "preview")
+    preview = next(Path(event.folder) for event in call.events if event.__struct_config__.tag == "preview")
     names = sorted(path.name for path in preview.iterdir())
     assert names[:3] == ["after.png", "animation.gif", "before.png"]
     assert names[3].startswith("difference-x")

@@ -4,9 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,6 +14,7 @@ from lsap_cli.jobs.generate import generate
 from lsap_cli.learning import learning_loop
 from lsap_cli.learning.process_group import ProcessGroup, device_of_process, process_group
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.results.events import Event, StepEvent
 from lsap_cli.runs import Run
 from perturbations import Perturbation
 from tests.classifiers.cards import write_card
@@ -75,8 +74,8 @@ def two_processes(settings: GenerateSettings, tmp_path: Path, *more: str) -> Per
 def state_after_three_steps(settings: GenerateSettings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The saved state of a run that was stopped in its fourth step."""
 
-    def stop(event: Mapping[str, Any]) -> None:
-        if event["kind"] == "step" and event["number"] == 4:
+    def stop(event: Event) -> None:
+        if isinstance(event, StepEvent) and event.number == 4:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(learning_loop, "SAVE_EVERY_SECONDS", 0.0)

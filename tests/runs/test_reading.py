@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lsap_cli.results.events import StageEvent, UsageEvent
 from lsap_cli.runs import Run
 from lsap_cli.runs.finding import find_runs
 from lsap_cli.runs.reading import QUIET_SECONDS, read_facts, read_json
@@ -15,7 +16,7 @@ from lsap_cli.runs.usage import UsageWriter
 
 def whole_run(folder: Path) -> Path:
     with Run(folder, "apply", {"seed": 3, "model": "demo"}, []) as run:
-        run.event("stage", name="applying", files=3)
+        run.event(StageEvent(name="applying", files=3))
     return folder
 
 
@@ -137,7 +138,7 @@ def test_runs_are_found_with_their_parts_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_usage_is_reported_until_it_is_closed() -> None:
-    heard: list[dict[str, object]] = []
+    heard: list[UsageEvent] = []
     usage = UsageWriter(heard.append, every_seconds=0.01)
     usage.start()
     deadline = time.monotonic() + 10
@@ -146,7 +147,7 @@ def test_usage_is_reported_until_it_is_closed() -> None:
     usage.close()
     count = len(heard)
     assert count >= 3
-    assert all(isinstance(one["memory_bytes"], int) and one["memory_bytes"] > 2**20 for one in heard)
-    assert any(isinstance(one["cpu_percent"], float) and one["cpu_percent"] > 1 for one in heard)
+    assert all((one.memory_bytes or 0) > 2**20 for one in heard)
+    assert any((one.cpu_percent or 0) > 1 for one in heard)
     time.sleep(0.05)
     assert len(heard) == count

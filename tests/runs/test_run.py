@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from lsap_cli.errors import LsapError
-from lsap_cli.runs import Event, Run
-from lsap_cli.runs.run import default_folder, versions, write_atomically
+from lsap_cli.results.events import Event, FileEvent, StepEvent
+from lsap_cli.results.files import write_atomically
+from lsap_cli.runs import Run
+from lsap_cli.runs.run import default_folder, versions
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -48,17 +50,18 @@ def test_events_are_on_disk_as_they_happen_and_then_told(tmp_path: Path) -> None
     heard: list[tuple[str, int]] = []
 
     def listen(event: Event) -> None:
-        heard.append((event["kind"], len(events(tmp_path))))
+        heard.append((type(event).__name__, len(events(tmp_path))))
 
     with Run(tmp_path, "generate", {}, [listen, listen]) as run:
-        run.event("step", number=1, loss=0.5, name="ä\n")
-    assert heard == [("start", 1), ("start", 1), ("step", 2), ("step", 2), ("end", 3), ("end", 3)]
+        run.event(StepEvent(number=1, loss=0.5, member="ä\n"))
+    kinds = [("StartEvent", 1), ("StepEvent", 2), ("EndEvent", 3)]
+    assert heard == [one for one in kinds for _ in range(2)]
     step = events(tmp_path)[1]
-    assert {key: step[key] for key in ("kind", "number", "loss", "name")} == {
+    assert {key: step[key] for key in ("kind", "number", "loss", "member")} == {
         "kind": "step",
         "number": 1,
         "loss": 0.5,
-        "name": "ä\n",
+        "member": "ä\n",
     }
     times = [event["time"] for event in events(tmp_path)]
     assert times == sorted(times)
@@ -66,7 +69,7 @@ def test_events_are_on_disk_as_they_happen_and_then_told(tmp_path: Path) -> None
 
 def test_notes_are_kept_in_the_facts(tmp_path: Path) -> None:
     with Run(tmp_path, "defend", {}, []) as run:
-        run.note(device="cpu")
+        run.note(device="cpu", classifier={"name": "demo"})
         assert facts(tmp_path)["device"] == "cpu"
     assert facts(tmp_path)["device"] == "cpu"
 
@@ -103,7 +106,7 @@ def test_a_folder_that_holds_a_run_is_refused_and_left_as_it_was(tmp_path: Path)
 
 def begin_and_stop(folder: Path) -> None:
     with Run(folder, "apply", {}, []) as run:
-        run.event("file", name="a")
+        run.event(FileEvent(path="a"))
         raise KeyboardInterrupt
 
 
@@ -111,19 +114,19 @@ def test_a_resumed_run_adds_to_the_events(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         begin_and_stop(tmp_path)
     with Run(tmp_path, "apply", {}, [], resume=True) as run:
-        run.event("file", name="b")
+        run.event(FileEvent(path="b"))
     assert [event["kind"] for event in events(tmp_path)] == ["start", "file", "end", "start", "file", "end"]
     assert facts(tmp_path)["status"] == "done"
 
 
 def test_a_run_resumes_after_a_kill_in_the_middle_of_a_line(tmp_path: Path) -> None:
     with Run(tmp_path, "apply", {}, []) as run:
-        run.event("file", name="a")
+        run.event(FileEvent(path="a"))
     whole = (tmp_path / "events.jsonl").read_text()
     (tmp_path / "events.jsonl").write_text(whole + '{"time": 1, "ki')
     with Run(tmp_path, "apply", {}, [], resume=True) as run:
-        run.event("file", name="b")
-    names = [event.get("name") for event in readable_events(tmp_path) if event["kind"] == "file"]
+        run.event(FileEvent(path="b"))
+    names = [event.get("path") for event in readable_events(tmp_path) if event["kind"] == "file"]
     assert names == ["a", "b"]
     assert [event["kind"] for event in readable_events(tmp_path)].count("start") == 2
 
@@ -180,7 +183,7 @@ def test_a_default_folder_is_new_and_says_the_command(tmp_path: Path, monkeypatc
 
 def test_a_loss_that_is_no_number_does_not_break_the_events(tmp_path: Path) -> None:
     with Run(tmp_path, "generate", {}, []) as run:
-        run.event("step", loss=float("nan"))
+        run.event(StepEvent(number=1, loss=float("nan")))
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is no JSON")

@@ -12,6 +12,7 @@ from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.settings import FITTED_SAMPLERS, FRAME_STORE_BYTES
+from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_samplers
 from lsap_cli.video.reading import UnreadableVideo
@@ -80,14 +81,14 @@ def learning_setup(
 
 
 def _decode(store: FrameStore, fit: FitVideos, run: Run) -> list[StoredVideo]:
-    run.event("stage", name="decoding the videos to learn from", videos=len(fit.videos))
+    run.event(StageEvent(name="decoding the videos to learn from", videos=len(fit.videos)))
     usable: list[StoredVideo] = []
     for video, stored in store.load(fit.videos):
         if isinstance(stored, UnreadableVideo):
             skip(run, fit.skipped, video, stored)
             continue
         usable.append(stored)
-        run.event("video", path=video.name, frames=len(stored.times))
+        run.event(VideoEvent(path=video.name, frames=len(stored.times)))
     if not usable:
         raise LsapError(f"none of the {len(fit.videos)} videos in --fit {fit.source} can be used", 1)
     return usable

@@ -9,6 +9,7 @@ from torch import Tensor
 from defenses import Clip, Defense
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.attackers import Attacker
+from lsap_cli.results.events import StageEvent
 from lsap_cli.results.files import write_atomically
 from perturbations import Binding
 from perturbations.attacks.base import objective_loss, small_noise
@@ -51,7 +52,7 @@ def probe_gradient(attacker: Attacker, learner: AttackerLearner) -> GradientProb
     if learner.resume and path.exists():
         with suppress(msgspec.DecodeError):  # a damaged file is made anew
             return msgspec.json.decode(path.read_bytes(), type=GradientProbe)
-    learner.run.event("stage", name=f"trying the gradient: {attacker.name}", steps=BATCHES, seconds=None)
+    learner.run.event(StageEvent(name=f"trying the gradient: {attacker.name}", steps=BATCHES, seconds=None))
     with learner.problem(attacker) as problem:
         probe = _probe(attacker, problem, learner)
     write_atomically(path, msgspec.json.encode(probe))

@@ -21,6 +21,7 @@ from lsap_cli.learning.fitted_defense import FittedDefense
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
 from lsap_cli.learning.problems import clean_predictions, learned_delta_size, make_problem
 from lsap_cli.learning.schedule import Schedule
+from lsap_cli.results.events import StageEvent
 from lsap_cli.results.ladders import FitThreshold
 from lsap_cli.runs import Run
 from perturbations import Binding, Perturbation
@@ -57,7 +58,7 @@ class AttackerLearner:
         path = self.path(attacker, ".safetensors")
         if self.resume and path.exists():
             return Perturbation.load(path)
-        self.run.event("stage", name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None)
+        self.run.event(StageEvent(name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None))
         log = LearningLog(self.run, path.with_suffix(".state"), attacker.name)
         with self.problem(attacker) as problem:
             try:
