@@ -192,3 +192,27 @@ def load_perturbation(path: Path) -> Perturbation:
         raise LsapError(
             f"the perturbation {error}" if str(path) in str(error) else f"the perturbation {path}: {error}"
         ) from None
+
+
+def check_specs(
+    *,
+    attacks: Sequence[str] = (),
+    samplers: Sequence[str] = (),
+    defenses: Sequence[str] = (),
+    detectors: Sequence[str] = (),
+    smoothings: Sequence[str] = (),
+) -> None:
+    """Builds what specs describe, to see that it can be built, before a run begins.
+
+    Raises:
+        LsapError: see `build`.
+    """
+    for make, specs in (
+        (build_attack, attacks),
+        (build_defense, [spec for spec in defenses if spec.strip() != "none"]),
+        (build_detector, detectors),
+        (build_smoothing, smoothings),
+    ):
+        for spec in specs:
+            make(spec)
+    build_samplers(samplers)

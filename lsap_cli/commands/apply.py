@@ -7,19 +7,26 @@ from typing import Annotated
 import typer
 from msgspec import to_builtins
 
+from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
-from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running, seconds
+from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running
 from lsap_cli.commands.screen import Screen
 from lsap_cli.results.documents import ApplyResults
 
 
 def command(
     context: typer.Context,
-    perturbation: Annotated[Path, typer.Argument(help="a perturbation file from lsap generate")],
-    videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list")],
+    perturbation: Annotated[
+        Path, typer.Argument(callback=arguments.perturbation, help="a perturbation file from lsap generate")
+    ],
+    videos: Annotated[Path, typer.Argument(callback=arguments.source, help="a folder of videos, or a CSV list")],
     out: Annotated[Path, typer.Argument(help="a new folder; the videos' tree is mirrored in it")],
     codec: Annotated[
-        str, typer.Option(help="{codecs}, with settings as in h264:crf=23; ffv1, x264rgb and png are lossless")
+        str,
+        typer.Option(
+            callback=arguments.codec,
+            help="{codecs}, with settings as in h264:crf=23; ffv1, x264rgb and png are lossless",
+        ),
     ] = "ffv1",
     workers: Annotated[int, typer.Option(min=1, max=256, help="files written at a time")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="go on in a folder that was begun")] = False,
@@ -28,7 +35,12 @@ def command(
     ] = None,
     strength: Annotated[float, typer.Option(help="multiply the perturbation, within its budget")] = 1.0,
     preview: Annotated[int, typer.Option(min=0, help="pictures and an animation of so many files, in the run")] = 0,
-    timeout: Annotated[str, typer.Option(help="a file is given up on after so long without any progress")] = "2m",
+    timeout: Annotated[
+        str,
+        typer.Option(
+            callback=arguments.duration("--timeout"), help="a file is given up on after so long without any progress"
+        ),
+    ] = "2m",
     threads: Annotated[str, typer.Option(help="of each file's codec: one, many, or auto (by --workers)")] = "auto",
     run: RunFolder = None,
     as_json: Json = False,
@@ -43,7 +55,7 @@ def command(
         return
     if threads not in ("auto", "one", "many"):
         raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")
-    patience = seconds(timeout, "--timeout")
+    patience = arguments.seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
     from lsap_cli.applying.settings import ApplySettings
     from lsap_cli.jobs.apply import apply

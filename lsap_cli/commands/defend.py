@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Batch,
@@ -25,34 +26,57 @@ LEARN = "Attackers who learn in this run"
 
 def command(
     context: typer.Context,
-    videos: Annotated[Path, typer.Argument(help="clean videos: a folder (sub-folders named by label) or a CSV list")],
+    videos: Annotated[
+        Path,
+        typer.Argument(
+            callback=arguments.source, help="clean videos: a folder (sub-folders named by label) or a CSV list"
+        ),
+    ],
     model: Annotated[
         list[str],
-        typer.Option("--model", help="a model card, or one of: {models}; more of them: the transfer matrix"),
+        typer.Option(
+            "--model",
+            callback=arguments.models,
+            help="a model card, or one of: {models}; more of them: the transfer matrix",
+        ),
     ],
-    perturbed: Annotated[Path | None, typer.Option(help="the folder that lsap apply wrote for these videos")] = None,
+    perturbed: Annotated[
+        Path | None,
+        typer.Option(callback=arguments.perturbed, help="the folder that lsap apply wrote for these videos"),
+    ] = None,
     perturbation: Annotated[
         list[Path] | None,
-        typer.Option(help="a perturbation file, added in memory instead; more of other seeds: the spread over seeds"),
+        typer.Option(
+            callback=arguments.perturbations,
+            help="a perturbation file, added in memory instead; more of other seeds: the spread over seeds",
+        ),
     ] = None,
     sampler: Annotated[
-        list[str] | None, typer.Option(help="{samplers}; repeat for several (default: the model's own)")
+        list[str] | None,
+        typer.Option(callback=arguments.samplers, help="{samplers}; repeat for several (default: the model's own)"),
     ] = None,
     defense: Annotated[
         list[str] | None,
         typer.Option(
+            callback=arguments.defenses,
             help='{defenses}; with settings and in a row, as in "jpeg:quality=50 + temporal-mean"; repeat for several; '
-            "none for no defense (default: five plain ones)"
+            "none for no defense (default: five plain ones)",
         ),
     ] = None,
-    detector: Annotated[list[str] | None, typer.Option(help="{detectors}; repeat for several (default: none)")] = None,
+    detector: Annotated[
+        list[str] | None,
+        typer.Option(callback=arguments.detectors, help="{detectors}; repeat for several (default: none)"),
+    ] = None,
     draws: Annotated[int, typer.Option(min=1, help="how often a random defense is drawn for each video")] = 5,
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="also clean videos under natural corruptions, at five severities")
     ] = False,
     certify: Annotated[
         list[str] | None,
-        typer.Option(help="{smoothings}; with settings as in flicker:sigma=0.1; repeat for several (default: none)"),
+        typer.Option(
+            callback=arguments.smoothings,
+            help="{smoothings}; with settings as in flicker:sigma=0.1; repeat for several (default: none)",
+        ),
     ] = None,
     adaptive: Annotated[
         bool,
@@ -63,11 +87,19 @@ def command(
         ),
     ] = False,
     fit: Annotated[
-        Path | None, typer.Option(help="videos that attackers of this run learn from", rich_help_panel=LEARN)
+        Path | None,
+        typer.Option(
+            callback=arguments.optional_source,
+            help="videos that attackers of this run learn from",
+            rich_help_panel=LEARN,
+        ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="learning steps of an attacker", rich_help_panel=LEARN)] = 300,
     epsilons: Annotated[
-        str | None, typer.Option(help="budget curve, such as 2/255,4/255,16/255", rich_help_panel=LEARN)
+        str | None,
+        typer.Option(
+            callback=arguments.epsilons, help="budget curve, such as 2/255,4/255,16/255", rich_help_panel=LEARN
+        ),
     ] = None,
     learning_draws: Annotated[
         str, typer.Option(help="draws of a random defense for each clip of a step", rich_help_panel=LEARN)
@@ -96,19 +128,7 @@ def command(
         return
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
-    from msgspec import to_builtins
-
-    from lsap_cli.jobs.defend import defend
-    from lsap_cli.jobs.defend_settings import DefendSettings
-    from lsap_cli.reports.html import write_report
-    from lsap_cli.reports.tables import (
-        check_lines,
-        detector_ladder_table,
-        ladder_table,
-        results_table,
-        summary_sentence,
-    )
-    from lsap_cli.runs.resuming import check_same_settings
+    from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings
 
     settings = DefendSettings(
         videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(next(iter(perturbation or ()), None)),
@@ -118,6 +138,25 @@ def command(
         allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=_text(fit), adaptive=adaptive,
         epsilons=_parts(epsilons), steps=steps, learning_draws=_numbers(learning_draws), certify=tuple(certify or ()),
     )  # fmt: skip
+    check_defend_settings(settings)
+
+    from msgspec import to_builtins
+
+    from lsap_cli.jobs.defend import defend
+    from lsap_cli.reports.html import write_report
+    from lsap_cli.reports.tables import (
+        check_lines,
+        detector_ladder_table,
+        ladder_table,
+        results_table,
+        summary_sentence,
+    )
+    from lsap_cli.runs.resuming import check_same_settings
+    from lsap_cli.specs import check_specs
+
+    check_specs(
+        samplers=settings.sampler, defenses=settings.defense, detectors=settings.detector, smoothings=settings.certify
+    )
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):

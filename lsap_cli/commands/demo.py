@@ -5,14 +5,19 @@ from typing import Annotated
 
 import typer
 
+from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
-from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFolder, Seed, print_json, running, seconds
+from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFolder, Seed, print_json, running
 
 
 def command(
     context: typer.Context,
-    epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = "8/255",
-    time_budget: Annotated[str, typer.Option(help="for the command's start and its learning")] = "75s",
+    epsilon: Annotated[
+        str, typer.Option(callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
+    ] = "8/255",
+    time_budget: Annotated[
+        str, typer.Option(callback=arguments.duration("--time-budget"), help="for the command's start and its learning")
+    ] = "75s",
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,
@@ -26,7 +31,7 @@ def command(
     """
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
-    learning = seconds(time_budget, "--time-budget") or 0.0
+    learning = arguments.seconds(time_budget, "--time-budget") or 0.0
 
     from lsap_cli.jobs.demo import Settings, demo, places
     from lsap_cli.reports.html import write_report

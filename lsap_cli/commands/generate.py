@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 from msgspec import to_builtins
 
+from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Batch,
@@ -20,34 +21,40 @@ from lsap_cli.commands.options import (
     Seed,
     print_json,
     running,
-    seconds,
 )
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, GenerateSettings, LearnFrom
 
 DEFAULT = GenerateSettings  # its class attributes are the defaults
 LEARN_FROM: tuple[str, ...] = get_args(LearnFrom)
+PRECISIONS = ("fp32", "bf16", "fp16")
 METHOD, BELIEF, SPEED = "Method", "How far to believe it", "Speed and memory"
 
 
 def command(
     context: typer.Context,
-    videos: Annotated[Path, typer.Argument(help="a folder of videos, or a CSV list (path,label)")],
+    videos: Annotated[
+        Path, typer.Argument(callback=arguments.source, help="a folder of videos, or a CSV list (path,label)")
+    ],
     model: Model,
     out: Annotated[Path, typer.Option(help="the perturbation file to write (.safetensors)")],
     attack: Annotated[
         str,
         typer.Option(
+            callback=arguments.attack,
             help="{attacks}; with settings as in lsap:together=0.3",
             rich_help_panel=METHOD,
         ),
     ] = DEFAULT.attack,
-    norm: Annotated[str, typer.Option(help="linf, or l2 (root mean square)")] = DEFAULT.norm,
-    epsilon: Annotated[str, typer.Option(help="the budget in pixel units of [0, 1]")] = DEFAULT.epsilon,
+    norm: Annotated[str, typer.Option(callback=arguments.norm, help="linf, or l2 (root mean square)")] = DEFAULT.norm,
+    epsilon: Annotated[
+        str, typer.Option(callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
+    ] = DEFAULT.epsilon,
     binding: Annotated[
         str | None,
         typer.Option(
-            help="{bindings}; all but constant with a number of slots, as in cyclic:4 (default: the attack's)"
+            callback=arguments.binding,
+            help="{bindings}; all but constant with a number of slots, as in cyclic:4 (default: the attack's)",
         ),
     ] = None,
     target: Annotated[
@@ -57,18 +64,29 @@ def command(
         str | None, typer.Option(help="fool only videos of this label, leave all others as they are")
     ] = None,
     learn_from: Annotated[
-        str, typer.Option("--from", help="any video, one-video, target-class or random-class", rich_help_panel=METHOD)
+        str,
+        typer.Option(
+            "--from",
+            callback=arguments.word("--from", *LEARN_FROM),
+            help="any video, one-video, target-class or random-class",
+            rich_help_panel=METHOD,
+        ),
     ] = DEFAULT.learn_from,
     pool: Annotated[
         int | None,
         typer.Option(min=1, help="learn from this many fixed clips of each video (LSAP: 40)", rich_help_panel=METHOD),
     ] = None,
     sampler: Annotated[
-        list[str] | None, typer.Option(help="{samplers}: to learn through; repeat for several (default: five)")
+        list[str] | None,
+        typer.Option(
+            callback=arguments.samplers, help="{samplers}: to learn through; repeat for several (default: five)"
+        ),
     ] = None,
     through: Annotated[
         list[str] | None,
-        typer.Option(help="defense or codec to learn through, such as jpeg:quality=75; repeat for several"),
+        typer.Option(
+            callback=arguments.defenses, help="defense to learn through, such as jpeg:quality=75; repeat for several"
+        ),
     ] = None,
     update: Annotated[
         str | None, typer.Option(help="the attack's setting update, as in lsap:update=NAME", rich_help_panel=METHOD)
@@ -89,7 +107,9 @@ def command(
             f"{DEFAULT_STEPS}, with --target {DEFAULT_TARGETED_STEPS})",
         ),
     ] = None,
-    time_budget: Annotated[str | None, typer.Option(help="for the whole command: 180s, 10m")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(callback=arguments.duration("--time-budget"), help="for the whole command: 180s, 10m")
+    ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)
     ] = DEFAULT.seeds,
@@ -107,7 +127,12 @@ def command(
     micro_batch: Annotated[
         int | None, typer.Option(min=1, help="clips in the network at a time (default: --batch)", rich_help_panel=SPEED)
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16", rich_help_panel=SPEED)] = DEFAULT.precision,
+    precision: Annotated[
+        str,
+        typer.Option(
+            callback=arguments.word("--precision", *PRECISIONS), help="fp32, bf16 or fp16", rich_help_panel=SPEED
+        ),
+    ] = DEFAULT.precision,
     compiled: Annotated[
         bool, typer.Option("--compile", help="send the network through torch.compile", rich_help_panel=SPEED)
     ] = False,
@@ -130,19 +155,18 @@ def command(
     started = time.monotonic()
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
-    budget = seconds(time_budget, "--time-budget")
+    budget = arguments.seconds(time_budget, "--time-budget")
     if out.exists() and not overwrite and not resume:  # a run that was killed at its very end has written it
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
     if out.is_dir() or not out.name.strip("."):
         raise LsapError(f"--out {out} is not a file name; use a name such as r.safetensors")
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
-    if learn_from not in LEARN_FROM:
-        raise LsapError(f"--from {learn_from} is unknown; use {', '.join(LEARN_FROM)}")
 
     from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table
     from lsap_cli.runs.resuming import check_same_settings
+    from lsap_cli.specs import check_specs
 
     settings = GenerateSettings(
         videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,
@@ -151,6 +175,7 @@ def command(
         seeds=seeds, matrix=matrix, controls=controls, layer=layer, batch=batch, micro_batch=micro_batch,
         precision=precision, compiled=compiled, memory=int(memory * 2**30), device=device, seed=seed,
     )  # fmt: skip
+    check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):

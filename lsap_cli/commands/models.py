@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
+from lsap_cli.commands import arguments
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running
 
 app = typer.Typer(
     help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
 )
-Spec = Annotated[str, typer.Argument(help="a model card, or one of: {models}")]
+Spec = Annotated[str, typer.Argument(callback=arguments.model, help="a model card, or one of: {models}")]
 
 
 @app.callback()
@@ -58,7 +59,9 @@ def show(spec: Spec, as_json: Json = False) -> None:
 @app.command("check", cls=NamingCommand)
 def check(
     spec: Spec,
-    videos: Annotated[Path | None, typer.Argument(help="labelled videos, for top-1 and top-5")] = None,
+    videos: Annotated[
+        Path | None, typer.Argument(callback=arguments.optional_source, help="labelled videos, for top-1 and top-5")
+    ] = None,
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,13 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
+from lsap_cli.commands import arguments
 from lsap_cli.commands.screen import Screen
 from lsap_cli.errors import LsapError
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import default_folder
 
-Model = Annotated[str, typer.Option("--model", help="a model card (model.toml), or one of: {models}")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")]
+Model = Annotated[
+    str, typer.Option("--model", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
+]
+Device = Annotated[str, typer.Option(callback=arguments.device, help="auto, cpu, cuda or cuda:N")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
 RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
@@ -54,17 +56,3 @@ def print_json(document: Any) -> None:
     """The command's one JSON document on stdout."""
     json.dump(document, sys.stdout, indent=1)
     print()
-
-
-def seconds(text: str | None, flag: str) -> float | None:
-    """`120s`, `10m`, `1h` or `120` in seconds.
-
-    Raises:
-        LsapError: if it is none of these.
-    """
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|)", text.strip())
-    if not match or float(match.group(1)) <= 0:
-        raise LsapError(f"{flag} '{text}' is not a length of time; write it as 120s, 10m or 1h")
-    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]

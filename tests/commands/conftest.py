@@ -1,5 +1,7 @@
 """A small world for the commands: demo videos to learn from, others to test on, and the program itself."""
 
+import contextlib
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.demo.videos import write_dataset
+from lsap_cli.main import run
 
 SCRIPT = "import sys; from lsap_cli.main import run; run()"
 
@@ -39,6 +42,30 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="session")
 def lsap() -> Lsap:
+    """The program in this process: what it prints, and its exit code. Importing torch anew for each call takes seconds."""
+
+    def call(*words: object, cwd: Path | None = None) -> Outcome:
+        out, err, argv = io.StringIO(), io.StringIO(), sys.argv
+        sys.argv = ["lsap", *map(str, words)]
+        try:
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                contextlib.chdir(cwd or Path.cwd()),
+                pytest.raises(SystemExit) as ended,
+            ):
+                run()
+        finally:
+            sys.argv = argv
+        return Outcome(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def lsap_process() -> Lsap:
+    """The program in a process of its own, as a user starts it."""
+
     def call(*words: object, cwd: Path | None = None) -> Outcome:
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, *map(str, words)],

@@ -20,7 +20,6 @@ OUT = "out.safetensors"
         (["generate", "{videos}", "--model", "demo", "--out", OUT, "--binding", "cyclic"], 2, "cyclic"),
         (["generate", "{videos}", "--model", "demo", "--out", OUT, "--sampler", "dense:stride=0"], 2, "stride"),
         (["generate", "{videos}", "--model", "demo", "--out", OUT, "--sampler", "denze"], 2, "denze"),
-        (["generate", "{videos}", "--model", "demo", "--out", OUT, "--target", "jumping"], 2, "jumping"),
         (["generate", "{videos}", "--model", "demo", "--out", OUT, "--time-budget", "soon"], 2, "soon"),
         (["generate", "{videos}", "--model", "demo", "--out", OUT, "--device", "tpu"], 2, "tpu"),
         (["generate", "{videos}", "--model", "demo", "--out", OUT, "--resume"], 2, "--run"),
@@ -30,6 +29,15 @@ OUT = "out.safetensors"
         (["defend", "{videos}", "--model", "demo", "--perturbed", "nowhere"], 2, "nowhere"),
         (["models", "show", "torchvision:r9"], 2, "r3d_18"),
         (["report", "nowhere"], 2, "nowhere"),
+        (["generate", "{videos}", "--model", "demo", "--out", OUT, "--attack", "lsap:update=no"], 2, "update is no"),
+        (["generate", "{videos}", "--model", "demo", "--out", OUT, "--through", "jpeg:quality=0"], 2, "quality is 0"),
+        (["generate", "{videos}", "--model", "demo", "--out", OUT, "--precision", "fp8"], 2, "fp8"),
+        (["generate", "{videos}", "--model", "demo", "--out", OUT, "--from", "elsewhere"], 2, "elsewhere"),
+        (["defend", "{videos}", "--model", "demo", "--perturbation", "gone.safetensors"], 2, "gone.safetensors"),
+        (["defend", "{videos}", "--model", "demo", "--perturbed", ".", "--detector", "nose"], 2, "nose"),
+        (["defend", "{videos}", "--model", "demo", "--perturbed", ".", "--certify", "nose"], 2, "nose"),
+        (["defend", "{videos}", "--model", "demo", "--perturbed", ".", "--fit", "nowhere"], 2, "nowhere"),
+        (["demo", "--epsilon", "9"], 2, "did you mean 9/255?"),
         (["frobnicate"], 2, "frobnicate"),
     ],
 )
@@ -41,7 +49,13 @@ def test_wrong_usage_is_one_sentence_that_names_what_was_wrong(
     assert named in outcome.err
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
-    assert not (tmp_path / OUT).exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_label_that_the_model_lacks_is_named(world: World, lsap: Lsap, tmp_path: Path) -> None:
+    words = ("generate", world.test, "--model", "demo", "--out", tmp_path / OUT, "--target", "jumping")
+    outcome = lsap(*words, "--run", tmp_path / "run")
+    assert (outcome.code, "jumping" in outcome.err, (tmp_path / OUT).exists()) == (2, True, False)
 
 
 def test_bad_files_are_named_and_left_out_and_the_exit_code_says_so(

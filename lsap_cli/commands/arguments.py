@@ -1,0 +1,195 @@
+"""Arguments that are checked while the command line is parsed: before torch is imported, before a run folder is made.
+
+Each function is the callback of an option: it gives the value back, or says in one sentence what would work. The same checks
+serve the dashboard's forms.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+from lsap_cli import plugins
+from lsap_cli.errors import LsapError
+from lsap_cli.known_models import DEMO, PREFIX, ZOO
+
+Value = TypeVar("Value")
+CHAIN = re.compile(r"\s\+\s")
+CLOSED_NORMS = ("linf", "l2")
+
+
+def source(path: Path) -> Path:
+    """A set of videos: a folder, a list or a file that is there."""
+    if not path.exists():
+        raise LsapError(f"{path} does not exist; give a folder of videos or a CSV list")
+    return path
+
+
+def optional_source(path: Path | None) -> Path | None:
+    """A set of videos, where one was given."""
+    return None if path is None else source(path)
+
+
+def perturbed(path: Path | None) -> Path | None:
+    """A folder that `lsap apply` wrote, where one was given."""
+    if path is not None and not path.is_dir():
+        raise LsapError(f"the folder {path} does not exist; give the one that lsap apply wrote, or --perturbation FILE")
+    return path
+
+
+def perturbation(path: Path) -> Path:
+    """A perturbation file that is there."""
+    if not path.is_file():
+        raise LsapError(f"the perturbation {path} does not exist; make one with lsap generate")
+    return path
+
+
+def perturbations(paths: list[Path] | None) -> list[Path] | None:
+    """Perturbation files that are there."""
+    return None if paths is None else [perturbation(path) for path in paths]
+
+
+def model(spec: str) -> str:
+    """A model card that is there, or the name of a model."""
+    if spec.startswith(PREFIX):
+        name = spec.removeprefix(PREFIX).partition(":")[0]
+        if name not in ZOO:
+            raise LsapError(
+                f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in ZOO)}"
+            )
+        return spec
+    path = Path(spec)
+    if spec == DEMO or path.is_file() or (path / "model.toml").is_file() or spec in plugins.added_models():
+        return spec
+    raise LsapError(
+        f"the model '{spec}' is neither a model card (no such file), nor 'demo', nor a zoo name such as {PREFIX}r3d_18, "
+        "nor that of an installed package; lsap models lists what there is, docs/model-card.md tells how to bring your own"
+    )
+
+
+def models(specs: list[str]) -> list[str]:
+    """Several of them."""
+    return [model(spec) for spec in specs]
+
+
+def epsilon(text: str) -> str:
+    """A budget in (0, 1], as `8/255` or `0.03`: the texts that `perturbations.parse_epsilon` reads."""
+    try:
+        if len(text) > 40 or "e" in text.lower():
+            raise ValueError(text)
+        number = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise LsapError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
+    if not 0 < number <= 1:
+        hint = f"did you mean {text}/255?" if number > 1 else "use for example 8/255"
+        raise LsapError(f"epsilon '{text}' is outside (0, 1]: it is in pixel units of [0, 1]; {hint}")
+    return text
+
+
+def epsilons(text: str | None) -> str | None:
+    """Several budgets with commas between them."""
+    for part in text.split(",") if text else ():
+        try:
+            epsilon(part.strip())
+        except LsapError as error:
+            raise LsapError(f"--epsilons: {error}") from None
+    return text
+
+
+def binding(text: str | None) -> str | None:
+    """A binding with its number of slots: the texts that `perturbations.parse_binding` reads."""
+    if text is None or text == "constant":
+        return text
+    kind, _, slots = text.partition(":")
+    counted = [name for name in plugins.binding_names() if name != "constant"]
+    most = {"constant": 1}.get(kind, 4096)
+    if kind not in (*counted, "constant") or not re.fullmatch(r"[0-9]{1,99}", slots) or not 1 <= int(slots) <= most:
+        raise LsapError(
+            f"the binding '{text}' cannot be read; use constant or {', '.join(f'{name}:P' for name in counted)}, "
+            "with P from 1 to 4096, as in cyclic:16"
+        )
+    return text
+
+
+def device(text: str) -> str:
+    """A device's name; whether it is there is found out when torch is."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", text):
+        raise LsapError(f"--device {text} is unknown; use auto, cpu, cuda or cuda:N")
+    return text
+
+
+def duration(flag: str) -> Callable[[str | None], str | None]:
+    """A check of lengths of time."""
+
+    def check(text: str | None) -> str | None:
+        seconds(text, flag)
+        return text
+
+    return check
+
+
+def seconds(text: str | None, flag: str) -> float | None:
+    """`120s`, `10m`, `1h` or `120` in seconds.
+
+    Raises:
+        LsapError: if it is none of these.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)\s*(s|m|h|)", text.strip())
+    if not match or float(match.group(1)) <= 0:
+        raise LsapError(f"{flag} '{text}' is not a length of time; write it as 120s, 10m or 1h")
+    return float(match.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[match.group(2)]
+
+
+def word(flag: str, *words: str) -> Callable[[str], str]:
+    """A check that a value is one of some words."""
+
+    def check(text: str) -> str:
+        if text not in words:
+            raise LsapError(f"{flag} {text} is unknown; use {', '.join(words)}")
+        return text
+
+    return check
+
+
+def named(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+    """A check that a spec begins with a known name; its settings are checked when the part is built."""
+
+    def check(spec: str) -> str:
+        known = tuple(names())
+        if spec.strip().partition(":")[0] not in known:
+            raise LsapError(f"the {noun} '{spec}' is unknown; use one of: {', '.join(known)}")
+        return spec
+
+    return check
+
+
+def all_named(noun: str, names: Callable[[], Iterable[str]], *besides: str) -> Callable[[Sequence[str] | None], object]:
+    """The same for several specs, each of which can be a chain `first + second`.
+
+    Args:
+        noun: the kind of part.
+        names: that are known.
+        besides: words that stand for no part, such as none.
+    """
+    check_one = named(noun, names)
+
+    def check(specs: Sequence[str] | None) -> Sequence[str] | None:
+        for spec in specs or ():
+            if spec.strip() not in besides:
+                for part in CHAIN.split(spec):
+                    check_one(part)
+        return specs
+
+    return check
+
+
+attack = named("attack", lambda: plugins.ATTACKS)
+codec = named("codec", plugins.codec_names)
+samplers = all_named("sampler", lambda: plugins.SAMPLERS)
+defenses = all_named("defense", lambda: plugins.DEFENSES, "none")
+detectors = all_named("detector", lambda: plugins.DETECTORS)
+smoothings = all_named("smoothing", lambda: plugins.SMOOTHINGS)
+norm = word("--norm", *CLOSED_NORMS)
