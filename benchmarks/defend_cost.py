@@ -26,7 +26,8 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_wanted
-from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge
+from lsap_cli.evaluation.matrix import EvaluationMatrix
+from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.evaluation.sources import AddedPerturbation, Unperturbed
 from lsap_cli.learning.problems import learned_delta_size

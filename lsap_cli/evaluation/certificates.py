@@ -9,7 +9,8 @@ from torch import Tensor
 
 from defenses.certify import Certificate, Smoothing
 from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
+from lsap_cli.datasets.selection import skip
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.files import encode_line
 from lsap_cli.results.rates import rate
@@ -67,7 +68,11 @@ def certify(
     certified: list[CertifiedClip] = []
     with (run.folder / "certificates.jsonl").open("wb") as lines:
         for video in videos:
-            mine = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
+            try:
+                mine = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
+            except NoPrediction as error:
+                skip(run, evaluation.skipped, video, error)
+                continue
             certified += mine
             lines.writelines(encode_line(one.line(names)) for one in mine)
             run.event(VideoEvent(path=video.name))
@@ -81,6 +86,7 @@ def certify_video(
 
     Raises:
         UnreadableVideo: if it cannot be read.
+        NoPrediction: if the network gives none for a noisy copy of it.
     """
     times = read_frame_times(video.path).times
     indices = protocol.clip_indices(video, protocol.first_sampler, times)[0]
@@ -90,8 +96,7 @@ def certify_video(
     clip = small[torch.searchsorted(wanted, indices)].float() / 255
 
     def classify(clips: Tensor) -> Tensor:
-        with torch.inference_mode():
-            return protocol.classifier.score(clips.to(protocol.device)).argmax(1)
+        return protocol.scores(clips.to(protocol.device)).argmax(1)
 
     for spec, smoothing in smoothings.items():
         generator = seeded(protocol.seed, spec, video.name)

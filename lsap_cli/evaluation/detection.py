@@ -10,11 +10,12 @@ from torch import Tensor
 from defenses import Clip, Defense
 from defenses.detectors import Detector
 from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection_rows import detector_rows
 from lsap_cli.evaluation.frames import FloatCache, defended_levels
-from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.scores import DetectorScore
 from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.results.detectors import Detection, DetectorRow
@@ -122,6 +123,9 @@ def detect(evaluation: Evaluation, matrix: DetectionMatrix, videos: Sequence[Vid
     for video, outcome in score_all(evaluation.protocol, matrix, videos):
         if isinstance(outcome, UnreadableVideo):
             raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+        if isinstance(outcome, NoPrediction):
+            skip(run, evaluation.skipped, video, outcome)
+            continue
         scores += outcome
         if video.name not in finished:
             run.event(VideoEvent(path=video.name))
@@ -147,7 +151,7 @@ class _Evidence:
 
 def score_all(
     protocol: EvaluationProtocol, matrix: DetectionMatrix, videos: Sequence[Video]
-) -> Iterator[tuple[Video, list[DetectorScore] | UnreadableVideo]]:
+) -> Iterator[tuple[Video, list[DetectorScore] | UnreadableVideo | NoPrediction]]:
     """Each video's scores under every source, or why it has none.
 
     Scores of detectors that look at the other videos come last.
@@ -162,7 +166,7 @@ def score_all(
     for video in videos:
         try:
             scores, late = _examine(protocol, matrix, video)
-        except UnreadableVideo as error:
+        except (UnreadableVideo, NoPrediction) as error:
             yield video, error
             continue
         for one in late:

@@ -12,8 +12,9 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, Measurements, judge_all
-from lsap_cli.evaluation.protocol import Evaluation
+from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements
+from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
+from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.results.events import JudgingEvent, VideoEvent
 from lsap_cli.results.files import encode_line, write_atomically
@@ -39,7 +40,7 @@ class FinishedVideo(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class JudgedVideos:
-    """Records of all videos that could be read, in the order of the videos, and the measurements of the whole pass."""
+    """Records of all videos that have predictions, in the order of the videos, and the measurements of the whole pass."""
 
     records: list[Record]
     measurements: Measurements
@@ -51,7 +52,7 @@ def judge_videos(
     """Judges every video and writes its records, a line each.
 
     Args:
-        evaluation: its run folder gets the records; its list of skipped videos gets those that cannot be read.
+        evaluation: its run folder gets the records; its list of skipped videos gets those that have no prediction.
         matrix: what is judged.
         videos: which.
         file: name of the records in the run folder.
@@ -70,9 +71,9 @@ def judge_videos(
     with path.open("ab") as lines, _progress(path).open("ab") as finished:
         for video, outcome in judge_all(judge, videos, done):
             pace.next_video()
-            if isinstance(outcome, UnreadableVideo):
-                if must_be_readable:
-                    raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+            if isinstance(outcome, UnreadableVideo) and must_be_readable:
+                raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
+            if isinstance(outcome, UnreadableVideo | NoPrediction):
                 skip(run, evaluation.skipped, video, outcome)
                 continue
             mine = make_records(video, outcome, names)

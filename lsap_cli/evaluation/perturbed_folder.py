@@ -1,15 +1,14 @@
 """A folder of perturbed videos: which file belongs to which video, and what was added."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import content_hash
-from lsap_cli.results.manifest import PERTURBATION_COPY, EffectiveNorms, ManifestEntry
+from lsap_cli.hashing import content_hash, output_hash
+from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry
 from lsap_cli.runs.manifest import output_path, read_manifest
 from lsap_cli.specs import load_perturbation
-from lsap_cli.video.changes import total_norms
 from lsap_cli.video.walking import find_media
 
 
@@ -51,12 +50,10 @@ class PerturbedFolder:
                 path = output_path(self._root, entry)
             if path is None or not path.exists():
                 yield video, f"{self._root} has no perturbed copy of it"
+            elif entry is not None and output_hash(path) != entry.output_sha256:
+                yield video, f"its copy {path} has changed since lsap apply wrote it: its hash is not the manifest's"
             else:
                 self.files[video.name] = path
-
-    def effective(self, names: Collection[str]) -> EffectiveNorms | None:
-        """Norms over the files of these videos, as measured when they were written; None without a manifest."""
-        return total_norms([self._entries[name] for name in names if name in self._entries])
 
 
 def _stem(path: PurePath) -> str:

@@ -15,6 +15,10 @@ from perturbations.samplers import Sampler
 from perturbations.seeds import seeded
 
 
+class NoPrediction(Exception):  # an outcome of a video, as UnreadableVideo is
+    """A video that the network gives no prediction for; the message says why."""
+
+
 @dataclass(frozen=True)
 class EvaluationProtocol:
     """How every video is sampled and classified, the same under each perturbation source and defense.
@@ -63,14 +67,28 @@ class EvaluationProtocol:
         return defense.draw(seeded(self.seed, "draw", spec, video.name, draw))
 
     def probabilities(self, clips: Tensor) -> Tensor:
-        """(B, T, 3, h, w) uint8 -> (B, classes) float32, on the CPU."""
+        """The network's output for clips at its own size.
+
+        Args:
+            clips: (B, T, 3, h, w) uint8.
+
+        Returns:
+            (B, classes) float32 in [0, 1], on the CPU.
+
+        Raises:
+            NoPrediction: if a probability is not a finite number.
+        """
+        return torch.cat([self.scores(part.to(self.device).float().div_(255)) for part in clips.split(self.batch)])
+
+    def scores(self, clips: Tensor) -> Tensor:
+        """As `probabilities`, of one batch of float clips in [0, 1] on the protocol's device."""
         with torch.inference_mode():
-            return torch.cat(
-                [
-                    self.classifier.score(part.to(self.device).float().div_(255)).softmax(1).cpu()
-                    for part in clips.split(self.batch)
-                ]
+            probabilities = self.classifier.score(clips).softmax(1).cpu()
+        if not bool(probabilities.isfinite().all()):
+            raise NoPrediction(
+                "the network's scores for it are not finite (NaN or infinity), as those of half precision can become"
             )
+        return probabilities
 
 
 def own_protocol(classifier: Classifier, seed: int, device: torch.device) -> EvaluationProtocol:

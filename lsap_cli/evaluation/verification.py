@@ -8,8 +8,9 @@ from statistics import mean, stdev
 from defenses import Defense
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
-from lsap_cli.evaluation.matrix import EvaluationMatrix, MatrixJudge, judge_all
-from lsap_cli.evaluation.protocol import Evaluation
+from lsap_cli.evaluation.matrix import EvaluationMatrix
+from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
+from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
@@ -68,7 +69,7 @@ def verify_perturbations(
     records: list[Record] = []
     for samplers in sampler_sets:
         for video, outcome in judge_all(MatrixJudge(replace(protocol, samplers=samplers), matrix), videos):
-            if isinstance(outcome, UnreadableVideo):
+            if isinstance(outcome, UnreadableVideo | NoPrediction):
                 skip(run, evaluation.skipped, video, outcome)
             else:
                 records += make_records(video, outcome, protocol.classifier.labels)

@@ -74,8 +74,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event(StageEvent(name="further measurements"))
     changes, sampler = judged.measurements.changes, task.evaluation.protocol.first_sampler
-    effective = task.folder.effective(names) if task.folder else changes[task.name].norms
-    effective_noise = changes[NOISE].norms if NOISE in task.sources else None
+    effective, effective_noise = (changes[name].norms if name in changes else None for name in (task.name, NOISE))
     sizes = [size_of(task.name, effective, rows, sampler), size_of(NOISE, effective_noise, rows, sampler)]
     detections = _detect(task, plan, learned, videos)
     adaptive = _adaptive_results(task, plan, learned, judged, detections, every_row)

@@ -203,9 +203,9 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         identifiers: of catalogs.
         natural_robustness: with `--corruptions` and labels; else null.
         certificates: with `--certify`, one row for each smoothing.
-        effective: norms of the perturbation. With `--perturbed`: over the written files of the judged videos (null
-            without a manifest). With `--perturbation`: over the frames that were looked at.
-        effective_noise: the same for the noise control, over the frames that were looked at.
+        effective: norms of the perturbation, over the frames that samplers and defenses need. With `--perturbed`: null
+            where no file can be compared with its video, frame by frame.
+        effective_noise: the same for the noise control.
         cost: of judging the rows.
         skipped: videos that were left out.
         pictures: paths are relative to the run folder.

@@ -3,6 +3,7 @@
 import shutil
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,14 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation import frames as frame_parts
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.matrix import MatrixJudge, judge_all
+from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
+from lsap_cli.evaluation.protocol import NoPrediction
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
 from lsap_cli.video import reading
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, Threads
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 from lsap_cli.video.writing import transcode
+from perturbations import Budget, Perturbation, parse_binding
 from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Uniform
 from perturbations.seeds import seeded
 from tests.evaluation.judges import (
@@ -41,7 +44,7 @@ from tests.evaluation.judges import (
     strong_perturbation,
     whole,
 )
-from tests.tiny import clips_seen, make_classifier, write_tiny
+from tests.tiny import clips_seen, make_bytes, make_classifier, write_timed, write_tiny
 
 CLEAN_AND_STRONG: dict[str, PerturbationSource] = {
     "none": Unperturbed(),
@@ -306,3 +309,54 @@ def test_too_few_recordings_to_fit_a_defense_on_are_refused(tmp_path: Path) -> N
     judge = MatrixJudge(make_protocol(make_classifier()), matrix)
     with pytest.raises(LsapError, match="give at least three recordings"):
         list(judge_all(judge, make_videos(tmp_path)[:2]))
+
+
+def test_the_change_of_perturbed_files_is_measured_on_the_frames_that_are_judged(tmp_path: Path) -> None:
+    videos, perturbation = make_videos(tmp_path / "clean"), strong_perturbation()
+    files: dict[str, Path] = {}
+    for video in videos:
+        frames = whole(video)
+        perturbed = perturbation.add_to_bytes(frames, torch.arange(len(frames)), len(frames))
+        times = read_frame_times(video.path).times.tolist()
+        files[video.name] = write_timed(tmp_path / f"{video.path.stem}.mkv", perturbed, times)
+    judges = [
+        MatrixJudge(make_protocol(make_classifier()), make_matrix({"none": Unperturbed(), "r": source}))
+        for source in (AddedPerturbation(perturbation), PerturbedFiles(files))
+    ]
+    for judge in judges:
+        for video in videos:
+            judge.predict(video)
+    in_memory, on_disk = (judge.measurements.changes["r"] for judge in judges)
+    assert in_memory.l2_rms > 1
+    assert on_disk == in_memory
+
+
+@pytest.mark.parametrize("shape", [(14, 20, 32), (13, 20, 30)], ids=["another size", "fewer frames"])
+def test_a_perturbed_file_that_cannot_be_compared_is_judged_without_a_norm(
+    tmp_path: Path, shape: tuple[int, int, int]
+) -> None:
+    video = make_videos(tmp_path)[0]
+    files = {video.name: write_tiny(tmp_path / "copy.mkv", make_bytes(*shape))}
+    judge = MatrixJudge(
+        make_protocol(make_classifier()), make_matrix({"none": Unperturbed(), "r": PerturbedFiles(files)})
+    )
+    assert len(judge.predict(video)) == 2 * len(SAMPLERS)
+    assert set(judge.measurements.changes) == {"none"}
+
+
+def test_a_video_without_finite_scores_has_no_predictions_and_no_changes(tmp_path: Path) -> None:
+    videos, classifier = make_videos(tmp_path), make_classifier()
+    bright = AddedPerturbation(
+        Perturbation(torch.ones(1, 3, 8, 8), parse_binding("constant"), Budget("linf", Fraction(1)))
+    )
+    whole_score = classifier.score
+    classifier.score = lambda clips: whole_score(clips) / (clips < 1).any()  # type: ignore[method-assign]
+    matrix = make_matrix({"none": Unperturbed(), "bright": bright})
+    judge = MatrixJudge(make_protocol(classifier), matrix)
+    outcomes = [outcome for _, outcome in judge_all(judge, videos)]
+    assert all(isinstance(outcome, NoPrediction) for outcome in outcomes)
+    assert "not finite" in str(outcomes[0])
+    assert "attack 'bright', defense 'none'" in str(outcomes[0])
+    assert judge.measurements.changes == {}
+    clean_only = MatrixJudge(make_protocol(classifier), make_matrix())
+    assert all(isinstance(outcome, list) for _, outcome in judge_all(clean_only, videos))

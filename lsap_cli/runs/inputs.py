@@ -1,0 +1,52 @@
+"""What determines the figures of a run, by content: a stopped run is resumed with the same inputs, or not at all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lsap_cli.errors import LsapError
+from lsap_cli.results.files import write_atomically
+
+INPUTS_FILE = "inputs.json"
+SHOWN = 3  # differences that an error names
+
+
+def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool) -> None:
+    """Writes the inputs of a new run, or compares those of a resumed one.
+
+    Args:
+        folder: of the run.
+        inputs: hashes and versions, by what they are of: `video a.mp4`, `weights_sha256`.
+        resume: whether the run was begun before. A run of version 0.1 has no file to compare with.
+
+    Raises:
+        LsapError: naming what differs, or that the file is damaged.
+    """
+    path = folder / INPUTS_FILE
+    if not resume or not path.exists():
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(dict(inputs)), indent=1) + b"\n")
+        return
+    try:
+        begun = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+    except msgspec.MsgspecError:
+        raise LsapError(f"--resume: {path} is damaged; start a new run with another --run", 1) from None
+    differences = [_difference(name, begun.get(name), inputs.get(name)) for name in sorted({*begun, *inputs})]
+    found = [one for one in differences if one]
+    if found:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise LsapError(
+            f"--resume: the run in {folder} began with other inputs: {'; '.join(found[:SHOWN])}{more}; restore them, or "
+            "start a new run with another --run"
+        )
+
+
+def _difference(name: str, begun: str | None, now: str | None) -> str:
+    """What differs in one input, in words; empty where nothing does."""
+    if begun == now:
+        return ""
+    if begun is None:
+        return f"{name} is new"
+    if now is None:
+        return f"{name} is gone"
+    return f"{name} has changed"
