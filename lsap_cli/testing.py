@@ -1,11 +1,14 @@
 """The contracts of the parts that a package can add, as tests that it can run on its own parts.
 
-from lsap_cli.testing import check_model
+A package's own test of its model:
 
-def test_my_model_keeps_the_contract() -> None:
-check_model(my_model())
+    from lsap_cli.testing import check_model
+
+    def test_my_model_keeps_the_contract() -> None:
+        check_model(my_model())
 """
 
+from defenses.testing import check_defense, check_detector
 from lsap_cli.classifiers.testing import check_model
 
-__all__ = ["check_model"]
+__all__ = ["check_defense", "check_detector", "check_model"]

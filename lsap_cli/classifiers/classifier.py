@@ -72,6 +72,7 @@ class Classifier(nn.Module):
         self.source = dict(source or {})
         self.register_buffer("mean", torch.tensor(expects.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(expects.std).view(3, 1, 1), persistent=False)
+        self.training = False  # as its network is; train() of an exported network cannot be called
 
     @property
     def frames(self) -> int:

@@ -1,1 +1,11 @@
-"""Sets of videos: what is in them, what they show, and their frames."""
+"""Sets of videos: what is in them, what they show, and their frames.
+
+for video in list_videos(Path("videos"), classifier.labels).videos:
+print(video.name, video.labels)
+"""
+
+from lsap_cli.datasets.base import Video, VideoSet, VideoSetFormat
+from lsap_cli.datasets.listing import FORMATS, list_videos
+from lsap_cli.datasets.store import FrameStore, StoredVideo
+
+__all__ = ["FORMATS", "FrameStore", "StoredVideo", "Video", "VideoSet", "VideoSetFormat", "list_videos"]
