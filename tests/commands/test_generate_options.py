@@ -31,15 +31,6 @@ def generate(world: World, lsap: Lsap, tmp_path: Path) -> Any:
     return call
 
 
-@pytest.mark.parametrize("name", [name for name in ATTACKS if name != "append"])
-def test_every_attack_runs_from_the_command_line_within_the_budget(name: str, generate: Any) -> None:
-    results, learned = generate("--attack", name)
-    assert results["attack"] == name
-    assert learned.record["attack"]["spec"] == name
-    assert str(learned.binding) == ATTACKS[name]().binding
-    assert 0 < float(learned.delta.abs().max()) <= 8 / 255 * (1 + 1e-6)
-
-
 def test_the_documents_list_every_attack_with_its_settings_and_defaults() -> None:
     page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
     table = page[: page.index("\n\n", page.index("|---"))]  # the first one: others below name the same attacks
@@ -59,77 +50,6 @@ def test_coherence_is_no_option_of_an_attack_without_it(world: World, lsap: Lsap
     outcome = lsap("generate", world.learn, *words, "--attack", "fgsm", "--coherence", "keep")
     assert outcome.code == 2
     assert "the attack 'fgsm:coherence=keep' has no setting 'coherence=keep'" in outcome.err
-
-
-def test_steps_report_the_coherence_that_was_measured(generate: Any, tmp_path: Path) -> None:
-    generate("--coherence", "break")
-    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
-    values = [event["coherence"] for event in events if event["kind"] == "step"]
-    assert len(values) == 3
-    assert all(0 < value <= 1 for value in values)
-
-
-def test_seeds_are_learned_and_written_beside_each_other_with_their_spread(generate: Any, tmp_path: Path) -> None:
-    results, first = generate("--seeds", 2)
-    second = Perturbation.load(tmp_path / "r-seed1.safetensors")
-    assert not torch.equal(first.delta, second.delta)
-    assert set(results["seeds"]["rates"]) == {"0", "1"}
-    values = [rate["value"] for rate in results["seeds"]["rates"].values()]
-    assert results["seeds"]["mean"] == pytest.approx(sum(values) / 2)
-    assert results["seeds"]["standard_deviation"] == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
-
-
-def test_the_sampler_matrix_has_a_row_for_each_fitted_sampler_and_its_gap(generate: Any) -> None:
-    results, _ = generate("--matrix", "--sampler", "uniform", "--sampler", "dense:stride=1")
-    rows = results["sampler_matrix"]
-    assert [row["fit"] for row in rows] == [["uniform", "dense:stride=1"], ["uniform"], ["dense:stride=1"]]
-    for row in rows:
-        assert {"uniform", "dense:stride=1", "dense:stride=2", "random"} <= set(row["rates"])
-        seen = max(row["rates"][spec]["value"] for spec in row["fit"])
-        unseen = min(rate["value"] for spec, rate in row["rates"].items() if spec not in row["fit"])
-        assert row["gap"] == pytest.approx(seen - unseen)
-
-
-def test_controls_of_equal_energy_are_judged_beside_the_perturbation(generate: Any) -> None:
-    results, _ = generate("--controls")
-    attacks = {row["attack"] for row in results["rows"]}
-    assert attacks == {"none", "noise", "pixel-permuted", "time-permuted", "sign-flipped", "perturbed"}
-
-
-def test_only_one_label_is_attacked_and_the_others_are_counted_as_stealth(generate: Any, world: World) -> None:
-    label = sorted(path.name for path in world.learn.iterdir())[0]
-    results, learned = generate("--only", label)
-    assert learned.record["objective"] == "discriminative"
-    row = next(row for row in results["rows"] if row["attack"] == "perturbed")
-    told = [row[key] for key in ("success_rate", "stealth")]
-    assert sum(rate["of"] for rate in told if rate) == row["videos"]
-
-
-def test_one_video_is_verified_on_ten_other_clips_of_itself(generate: Any, world: World, tmp_path: Path) -> None:
-    video = sorted(world.learn.rglob("*.mp4"))[0]
-    results, learned = generate("--from", "one-video", "--pool", 40, videos=video)
-    assert len([row for row in results["rows"] if row["attack"] == "perturbed"]) == 10
-    assert (results["fit_videos"], results["verification_videos"]) == (1, 1)
-    assert [one["role"] for one in learned.record["videos"]] == ["fit"]
-    events = (tmp_path / "run" / "events.jsonl").read_text()
-    assert "other clips of the very video that is learned from" in events
-
-
-def test_learning_and_verification_look_through_a_defense(generate: Any) -> None:
-    results, learned = generate("--through", "jpeg:quality=50")
-    assert learned.record["through"] == ["jpeg:quality=50"]
-    assert {row["defense"] for row in results["rows"]} == {"none", "jpeg:quality=50"}
-
-
-def test_a_perturbation_that_does_no_better_than_noise_is_doubted(generate: Any) -> None:
-    results, _ = generate("--attack", "gd-uap", "--epsilon", "1/255", steps=1)
-    assert any("no better than noise" in doubt for doubt in results["doubts"])
-
-
-def test_half_precision_learns_another_but_like_perturbation(generate: Any) -> None:
-    results, learned = generate("--precision", "bf16")
-    assert learned.record["precision"] == "bf16"
-    assert results["steps"] == 3
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""When learning ends by itself: the attacker wins everywhere and nothing gets better."""
+"""When learning ends."""
 
 from pathlib import Path
 
@@ -57,3 +57,12 @@ def test_learning_ends_when_all_clips_are_fooled_three_times_in_a_row_and_the_lo
         again = run_learning(problem, Ifgsm(), state, Schedule(60), verifier, log)
     assert state.steps == steps  # a run that was killed after its last step has nothing more to learn
     assert (again.converged, again.losses) == (diagnostics.converged, diagnostics.losses)
+
+
+def test_learning_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
+    problem = make_problem()
+    state = State(torch.zeros(problem.shape))
+    with Run(tmp_path / "run", "test", {}, []) as run:
+        run_learning(problem, Ifgsm(), state, Schedule(None, 0.05), None, LearningLog(run, tmp_path / "state"))
+    assert state.steps > 0
+    assert state.seconds >= 0.05
