@@ -14,6 +14,7 @@ from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_att
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
+from lsap_cli.classifiers.threads import keep_threads
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
@@ -60,6 +61,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
         LsapError: for anything that the user can mend.
     """
     keep_memory()
+    keep_threads(run)
     skipped: Skipped = []
     task = make_defend_task(settings, run, skipped, resume)
     plan = _plan(task, settings)

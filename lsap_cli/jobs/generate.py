@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import convert, to_builtins
 
+from lsap_cli.classifiers.threads import keep_threads
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
@@ -55,6 +56,7 @@ def generate(
     """
     budget = TimeBudget(settings.time_budget, time.monotonic() if started is None else started)
     keep_memory()
+    keep_threads(run)
     check_writable(Path(settings.out))
     task = make_learning_task(settings, run)
     with (

@@ -26,6 +26,7 @@ class RunFacts(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.
         platform: of the machine.
         device: `generate` and `defend`: the device that was used.
         classifier: `generate` and `defend`: the model's name, spec and hashes.
+        threads: `generate` and `defend`: of torch; another number gives other bits. Absent in files of version 0.1.
         error: of a failed run: the sentence.
     """
 
@@ -44,4 +45,5 @@ class RunFacts(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.
     platform: str = ""
     device: str | UnsetType = UNSET
     classifier: dict[str, str] | UnsetType = UNSET
+    threads: int | UnsetType = UNSET
     error: str | UnsetType = UNSET

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from lsap_cli.errors import LsapError
 from lsap_cli.results.base import Result
 from lsap_cli.results.events import EndEvent, Event, StartEvent
-from lsap_cli.results.files import RUN_FILE, encode_line, write_atomically, write_document
+from lsap_cli.results.files import RUN_FILE, encode_line, read_facts_document, write_atomically, write_document
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.runs.usage import UsageWriter
 
@@ -38,6 +38,9 @@ class Run:
         settings: the command's settings as JSON values.
         listeners: called with every event, after it is on disk.
         resume: whether the folder may hold an earlier part of the same run.
+
+    Attributes:
+        begun: the facts of that earlier part; None: there is none.
 
     Raises:
         LsapError: if the folder holds a run already, another process writes into it, or it cannot be made.
@@ -68,6 +71,7 @@ class Run:
             ) from None
         if (folder / RUN_FILE).exists() and not resume:
             raise LsapError(f"the run folder {folder} holds a run already; give another with --run")
+        self.begun = read_facts_document(folder).value
         self._facts = RunFacts(
             command=command,
             status="running",
@@ -110,6 +114,11 @@ class Run:
     def note(self, device: str, classifier: Mapping[str, str]) -> None:
         """Adds to run.json the device, and the name, the spec and the hashes of the classifier."""
         self._facts = replace(self._facts, device=device, classifier=dict(classifier))
+        self._write_facts()
+
+    def note_threads(self, threads: int) -> None:
+        """Adds to run.json the number of threads that arithmetic is split among."""
+        self._facts = replace(self._facts, threads=threads)
         self._write_facts()
 
     def event(self, event: Event) -> None:

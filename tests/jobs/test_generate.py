@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,16 @@ from lsap_cli.jobs.generate import generate
 from lsap_cli.learning import learning_loop
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import GenerateResults
+from lsap_cli.results.events import Event, StageEvent, StepEvent
 from lsap_cli.results.files import RESULTS_FILE, read_results
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, PERTURBED
 from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
+from lsap_cli.runs.run import Listener
 from perturbations import Perturbation
 from perturbations.attacks import ATTACKS
 from perturbations.controls import CONTROLS
 from tests.learning.tiny_world import LABELS, SAMPLERS, write_world
-
-Listener = Callable[[Mapping[str, Any]], None]  # JSON values
 
 
 @pytest.fixture(scope="module")
@@ -97,21 +96,21 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(settings: Gen
 
 
 def at_step(number: int) -> Listener:
-    def stop(event: Mapping[str, Any]) -> None:
-        if event["kind"] == "step" and event["number"] == number:
+    def stop(event: Event) -> None:
+        if isinstance(event, StepEvent) and event.number == number:
             raise KeyboardInterrupt
 
     return stop
 
 
-def when_verified_at_the_end(event: Mapping[str, Any]) -> None:
-    if event["kind"] == "stage" and event["name"].startswith("verifying"):
+def at_final_verification(event: Event) -> None:
+    if isinstance(event, StageEvent) and event.name.startswith("verifying"):
         raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(
     ("stop", "resumed_at"),
-    [(at_step(1), None), (at_step(4), 3), (at_step(6), 5), (when_verified_at_the_end, 6)],
+    [(at_step(1), None), (at_step(4), 3), (at_step(6), 5), (at_final_verification, 6)],
     ids=["first step", "in the middle", "last step", "before the verification"],
 )
 @pytest.mark.parametrize("attack", ["lsap:coherence=keep", "u3d"])
@@ -287,3 +286,20 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_model_is_loaded(
     impossible = replace(settings, out=str(tmp_path / "file" / "r.safetensors"), model="nothing")
     with pytest.raises(LsapError, match=r"--out .* cannot be written"):
         run_in(tmp_path / "run", impossible)
+
+
+def test_a_resumed_run_keeps_the_number_of_threads_that_it_began_with(
+    settings: GenerateSettings, tmp_path: Path
+) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run_in(tmp_path / "run", settings)
+        torch.set_num_threads(1)
+        run_in(tmp_path / "run", settings, resume=True)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["threads"] == 2
+    messages = [event["message"] for event in events_of(tmp_path / "run", "warning")]
+    assert any("began with 2 torch threads and is resumed with as many, not with 1" in message for message in messages)
