@@ -1,4 +1,4 @@
-"""SHA-256 of files: what makes two files the same."""
+"""SHA-256 of files and texts: what makes two of them the same."""
 
 import hashlib
 from pathlib import Path
@@ -18,3 +18,8 @@ def output_hash(path: Path) -> str:
     for part in sorted(path.iterdir()):
         digest.update(f"{part.name}\0{content_hash(part)}\n".encode())
     return digest.hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

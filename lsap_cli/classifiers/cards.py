@@ -71,6 +71,9 @@ def load_card(path: Path) -> Classifier:
     source = {"spec": str(path), "card_sha256": sha256(path)}
     if weights is not None:
         source["weights_sha256"] = sha256(weights)
+    factory = path.parent / card.factory.rpartition(":")[0]
+    if factory.suffix == ".py" and factory.is_file():
+        source["factory_sha256"] = sha256(factory)
     return Classifier(
         build_network(path, card.factory, weights),
         card.name or path.stem,

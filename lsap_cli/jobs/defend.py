@@ -28,6 +28,7 @@ from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.shown_videos import choose_shown
 from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.evaluation.standards import identifiers
+from lsap_cli.jobs.defend_inputs import defend_inputs
 from lsap_cli.jobs.defend_results import declared_defenses, protocol_facts, sampler_matrix, size_of, table_rows
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import NOISE, DefendTask, epsilon_of, make_defend_task
@@ -42,6 +43,7 @@ from lsap_cli.results.robustness import CertificateRow
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import TransferMatrix
 from lsap_cli.runs import Run
+from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
 from perturbations.objectives import Targeted, Untargeted
 
@@ -64,6 +66,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     keep_threads(run)
     skipped: Skipped = []
     task = make_defend_task(settings, run, skipped, resume)
+    keep_inputs(run.folder, defend_inputs(task, settings), resume)
     plan = _plan(task, settings)
     learned = _learn(plan, task, settings)
     judged = _judge(task, plan, learned)
@@ -104,6 +107,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     results = replace(results, pictures=_draw(task, judged, videos))
     write_document(run.folder / RESULTS_FILE, results)
     remove_progress(run.folder)
+    remove_inputs(run.folder)
     return results
 
 

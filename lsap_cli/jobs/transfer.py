@@ -15,13 +15,17 @@ from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.jobs.defend_inputs import classifier_inputs
 from lsap_cli.results.events import StageEvent
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.results.spread import TransferCell, TransferMatrix
+from lsap_cli.runs.inputs import keep_inputs
 from lsap_cli.specs import build_samplers
 from perturbations import Perturbation
 from perturbations.controls import noise_like
 from perturbations.objectives import Untargeted
+
+INPUTS_FILE = "transfer-inputs.json"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,10 @@ def transfer(request: TransferRequest, evaluation: Evaluation) -> TransferMatrix
     """
     given, run = request.given, evaluation.run
     evaluations = {spec: _of_model(evaluation, spec, request.views) for spec in request.models}
+    inputs = [classifier_inputs(one.protocol.classifier) for one in evaluations.values()]
+    keep_inputs(
+        run.folder, {name: text for one in inputs for name, text in one.items()}, evaluation.resume, INPUTS_FILE
+    )
     sources: dict[str, PerturbationSource] = {
         NO_ATTACK: Unperturbed(),
         given.noise: AddedPerturbation(noise_like(given.perturbation, evaluation.protocol.seed)),

@@ -12,18 +12,19 @@ INPUTS_FILE = "inputs.json"
 SHOWN = 3  # differences that an error names
 
 
-def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool) -> None:
+def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool, name: str = INPUTS_FILE) -> None:
     """Writes the inputs of a new run, or compares those of a resumed one.
 
     Args:
         folder: of the run.
         inputs: hashes and versions, by what they are of: `video a.mp4`, `weights_sha256`.
         resume: whether the run was begun before. A run of version 0.1 has no file to compare with.
+        name: of the file.
 
     Raises:
         LsapError: naming what differs, or that the file is damaged.
     """
-    path = folder / INPUTS_FILE
+    path = folder / name
     if not resume or not path.exists():
         write_atomically(path, msgspec.json.format(msgspec.json.encode(dict(inputs)), indent=1) + b"\n")
         return
@@ -31,14 +32,20 @@ def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool) -> None:
         begun = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except msgspec.MsgspecError:
         raise LsapError(f"--resume: {path} is damaged; start a new run with another --run", 1) from None
-    differences = [_difference(name, begun.get(name), inputs.get(name)) for name in sorted({*begun, *inputs})]
-    found = [one for one in differences if one]
-    if found:
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    differences = [_difference(one, begun.get(one), inputs.get(one)) for one in sorted({*begun, *inputs})]
+    changes = [one for one in differences if one]
+    if changes:
+        more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         raise LsapError(
-            f"--resume: the run in {folder} began with other inputs: {'; '.join(found[:SHOWN])}{more}; restore them, or "
+            f"--resume: the run in {folder} began with other inputs: {'; '.join(changes[:SHOWN])}{more}; restore them, or "
             "start a new run with another --run"
         )
+
+
+def remove_inputs(folder: Path) -> None:
+    """Removes the files of `keep_inputs`, which only an unfinished run needs."""
+    for path in folder.glob(f"*{INPUTS_FILE}"):
+        path.unlink()
 
 
 def _difference(name: str, begun: str | None, now: str | None) -> str:

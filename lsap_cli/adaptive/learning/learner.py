@@ -57,7 +57,7 @@ class AttackerLearner:
         """The attacker's perturbation; one that an earlier part of the run has finished is loaded."""
         path = self.path(attacker, ".safetensors")
         if self.resume and path.exists():
-            return Perturbation.load(path)
+            return _learned_before(path, attacker)
         self.run.event(StageEvent(name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None))
         log = LearningLog(self.run, path.with_suffix(".state"), attacker.name)
         with self.problem(attacker) as problem:
@@ -141,3 +141,25 @@ class AttackerLearner:
         if not attacker.low_frequency:
             return height, width
         return max(1, height // LOW_FREQUENCY_SIZE), max(1, width // LOW_FREQUENCY_SIZE)
+
+
+def _learned_before(path: Path, attacker: Attacker) -> Perturbation:
+    """What an earlier part of the run has learned.
+
+    Raises:
+        LsapError: if it is not of this attacker, having another budget or binding.
+    """
+    try:
+        learned = Perturbation.load(path)
+    except (ValueError, OSError) as error:
+        raise LsapError(f"--resume: {path} cannot be used ({error}); remove it, and it is learned again", 1) from None
+    for what, its, expected in (
+        ("budget", f"{learned.budget.norm} {learned.budget.epsilon_text}", f"{attacker.budget.norm} {attacker.budget.epsilon_text}"),
+        ("binding", str(learned.binding), str(attacker.binding)),
+    ):  # fmt: skip
+        if its != expected:
+            raise LsapError(
+                f"--resume: {path} has the {what} {its}, its attacker has {expected}; remove it, and it is learned again",
+                1,
+            )
+    return learned

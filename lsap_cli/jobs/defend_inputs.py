@@ -1,0 +1,43 @@
+"""What determines the figures of a `defend` run, by content: for `--resume`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.weights import tensors_hash
+from lsap_cli.datasets.base import Video
+from lsap_cli.hashing import output_hash, text_hash
+from lsap_cli.jobs.defend_settings import DefendSettings
+from lsap_cli.jobs.defend_task import DefendTask
+from lsap_cli.runs.run import versions
+
+
+def defend_inputs(task: DefendTask, settings: DefendSettings) -> dict[str, str]:
+    """Hashes of perturbations, network and videos, and the version of lsap, by what they are of."""
+    perturbations = [one for one in (settings.perturbation, *settings.seeds) if one is not None]
+    files = {f"perturbation {one}": Path(one) for one in perturbations}
+    if task.folder:
+        files |= {f"perturbed file of {name}": path for name, path in task.folder.files.items()}
+    hashes = {name: output_hash(path) for name, path in files.items()}
+    hashes |= classifier_inputs(task.classifier)
+    return (
+        hashes
+        | _video_hashes("video", task.videos)
+        | _video_hashes("fit video", task.fit)
+        | {"lsap": versions()["lsap"]}
+    )
+
+
+def classifier_inputs(classifier: Classifier) -> dict[str, str]:
+    """Hashes of a network's files, labels, parameters and buffers."""
+    files = {
+        f"{name} of {classifier.name}": text for name, text in classifier.source.items() if name.endswith("sha256")
+    }
+    return files | {
+        f"labels of {classifier.name}": text_hash("\n".join(classifier.labels)),
+        f"parameters of {classifier.name}": tensors_hash(classifier.network.state_dict()),
+    }
+
+
+def _video_hashes(kind: str, videos: Iterable[Video]) -> dict[str, str]:
+    return {f"{kind} {video.name}": output_hash(video.path) if video.path.exists() else "missing" for video in videos}
