@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 AUTO = "auto"
+ANY_RATE = 10**9
 Threads = Literal["one", "many"]
 
 
@@ -14,6 +15,8 @@ class Codec(Protocol):
     encoder: ClassVar[str]  # FFmpeg's name
     lossless: ClassVar[bool]  # RGB bytes come back exactly
     suffixes: ClassVar[tuple[str, ...]]  # of the files it can be in, the best first
+    highest_rate: ClassVar[int]  # frames a second that the encoder takes
+    may_repeat_stamps: ClassVar[bool]  # whether it takes two frames with one timestamp
 
     @property
     def bytes_a_pixel(self) -> float:
@@ -41,6 +44,8 @@ class Ffv1Codec:
     encoder: ClassVar[str] = "ffv1"
     lossless: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".mkv",)
+    highest_rate: ClassVar[int] = ANY_RATE
+    may_repeat_stamps: ClassVar[bool] = True
 
     @property
     def bytes_a_pixel(self) -> float:
@@ -61,6 +66,8 @@ class H264RgbCodec:
     encoder: ClassVar[str] = "libx264rgb"
     lossless: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
+    highest_rate: ClassVar[int] = ANY_RATE
+    may_repeat_stamps: ClassVar[bool] = False
 
     @property
     def bytes_a_pixel(self) -> float:
@@ -81,6 +88,8 @@ class PngCodec:
     encoder: ClassVar[str] = "png"
     lossless: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".frames",)
+    highest_rate: ClassVar[int] = ANY_RATE
+    may_repeat_stamps: ClassVar[bool] = True
 
     @property
     def bytes_a_pixel(self) -> float:
@@ -107,6 +116,8 @@ class H264Codec:
     encoder: ClassVar[str] = "libx264"
     lossless: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
+    highest_rate: ClassVar[int] = ANY_RATE
+    may_repeat_stamps: ClassVar[bool] = False
     crf: int = 18
     preset: str = "medium"
     pixel_format: str = AUTO
@@ -146,6 +157,8 @@ class H265Codec:
     encoder: ClassVar[str] = "libx265"
     lossless: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
+    highest_rate: ClassVar[int] = ANY_RATE
+    may_repeat_stamps: ClassVar[bool] = False
     crf: int = 20
     preset: str = "medium"
     pixel_format: str = AUTO
@@ -183,6 +196,8 @@ class Vp9Codec:
     encoder: ClassVar[str] = "libvpx-vp9"
     lossless: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = (".webm", ".mkv")
+    highest_rate: ClassVar[int] = ANY_RATE
+    may_repeat_stamps: ClassVar[bool] = False
     crf: int = 24
     speed: int = 4
     pixel_format: str = AUTO
@@ -218,6 +233,8 @@ class Av1Codec:
     encoder: ClassVar[str] = "libsvtav1"
     lossless: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = (".mp4", ".mkv")
+    highest_rate: ClassVar[int] = 240
+    may_repeat_stamps: ClassVar[bool] = False
     crf: int = 30
     preset: int = 8
     pixel_format: str = AUTO

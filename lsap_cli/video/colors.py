@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
+from numpy.typing import NDArray
+
+from defenses.pixel_formats import UNBIASED
 
 RGB, UNSPECIFIED = 0, 2  # AVColorSpace
 IN_RGB = ("rgb24", "bgr0", "gbrp")
 TO_SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}  # AVColorSpace to swscale's own numbers; all others are BT.601 to it
 BT601 = 5
+CALIBRATION_NOISE = 32  # levels
+CALIBRATIONS = 3  # rounds after which a frame's mean color is met to a twentieth of a level
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Colors:
     """FFmpeg's numbers for matrix, range, primaries and transfer, as ITU-T H.273 has them.
 
     Attributes:
-        pixel_format: of the frames that `convert` makes.
+        pixel_format: of the frames that are stored.
     """
 
     matrix: int = UNSPECIFIED
@@ -32,6 +38,11 @@ class Colors:
     def of(cls, frame: VideoFrame) -> Colors:
         """Those of a decoded frame."""
         return cls(int(frame.colorspace), int(frame.color_range), int(frame.color_primaries), int(frame.color_trc))
+
+    @property
+    def in_rgb(self) -> bool:
+        """Whether frames are stored in RGB, every byte as it is."""
+        return self.pixel_format in IN_RGB
 
     def stored_as(self, pixel_format: str) -> Colors:
         """The same colors in another pixel format: RGB has no matrix and the full range."""
@@ -46,18 +57,65 @@ class Colors:
         context.colorspace, context.color_range = self.matrix, self.range
         context.color_primaries, context.color_trc = self.primaries, self.transfer
 
-    def convert(self, frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
-        """A frame in rgb24 as these colors say, tagged like them."""
-        if self.pixel_format in IN_RGB:
-            converted = reformatter.reformat(frame, format=self.pixel_format)
-        else:
-            full = self.range == ColorRange.JPEG
-            converted = reformatter.reformat(
-                frame,
-                format=self.pixel_format,
-                dst_colorspace=TO_SWSCALE.get(self.matrix, BT601),
-                dst_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
-            )
-        converted.colorspace, converted.color_range = self.matrix, self.range
-        converted.color_primaries, converted.color_trc = self.primaries, self.transfer
+    def tag_frame(self, frame: VideoFrame) -> None:
+        """Says so of a frame."""
+        frame.colorspace, frame.color_range = self.matrix, self.range
+        frame.color_primaries, frame.color_trc = self.primaries, self.transfer
+
+
+class ColorConverter:
+    """Turns RGB pictures into frames of one video's colors.
+
+    The usual conversion from YUV to RGB, which readers of 8-bit videos take, does not round to the nearest: in 4:2:0,
+    what is read is about one level darker than what was written. Pictures are converted so that the mean color that is
+    read is the one that was meant: the first picture says how much is missing in each channel.
+
+    Args:
+        colors: of the frames that are made.
+    """
+
+    def __init__(self, colors: Colors) -> None:
+        self._colors = colors
+        self._to_frame, self._to_rgb = VideoReformatter(), VideoReformatter()
+        self._levels: NDArray[np.uint16] | None = None  # (3, 256): what is converted in the place of each level
+
+    def frame(self, picture: NDArray[np.uint8]) -> VideoFrame:
+        """An (H, W, 3) picture as a frame, tagged with its colors."""
+        if self._colors.in_rgb:
+            frame = VideoFrame.from_ndarray(picture, format="rgb24")
+            converted = self._to_frame.reformat(frame, format=self._colors.pixel_format)
+            self._colors.tag_frame(converted)
+            return converted
+        if self._levels is None:
+            self._levels = self._calibrated(picture)
+        return self._converted(picture, self._levels)
+
+    def _calibrated(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
+        """The levels with which a picture like this one is read with the mean color that it has."""
+        noise = np.random.default_rng(0).integers(0, CALIBRATION_NOISE, picture.shape, dtype=np.uint8)
+        trial = picture // 2 + (255 - 127 - CALIBRATION_NOISE) // 2 + noise  # also of a black picture, with all shades
+        missing = np.zeros(3)
+        for _ in range(CALIBRATIONS):
+            read = self._to_rgb.reformat(self._converted(trial, _shifted_levels(missing)), format="rgb24")
+            missing += trial.mean((0, 1)) - read.to_ndarray().mean((0, 1))
+        return _shifted_levels(missing)
+
+    def _converted(self, picture: NDArray[np.uint8], levels: NDArray[np.uint16]) -> VideoFrame:
+        deep = np.empty(picture.shape, dtype=np.uint16)
+        for channel in range(3):
+            np.take(levels[channel], picture[..., channel], out=deep[..., channel])
+        converted = self._to_frame.reformat(
+            VideoFrame.from_ndarray(deep, format="rgb48le"),
+            format=self._colors.pixel_format,
+            dst_colorspace=TO_SWSCALE.get(self._colors.matrix, BT601),
+            dst_color_range=ColorRange.JPEG if self._colors.range == ColorRange.JPEG else ColorRange.MPEG,
+            interpolation=UNBIASED,
+        )
+        self._colors.tag_frame(converted)
         return converted
+
+
+def _shifted_levels(missing: NDArray[np.float64]) -> NDArray[np.uint16]:
+    """(3, 256) 16-bit levels: each 8-bit level plus what is missing in its channel."""
+    levels = (np.arange(256)[None] + missing[:, None]) * 257
+    return np.rint(np.clip(levels, 0, 65535)).astype(np.uint16)

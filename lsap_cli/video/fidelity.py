@@ -1,18 +1,27 @@
-"""What 8-bit RGB frames cannot hold is refused in one sentence, never flattened in silence."""
+"""What 8-bit RGB frames cannot hold is refused in one sentence; what a copy cannot hold is named."""
 
 import struct
 
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorTrc
 from av.video.stream import VideoStream
 
-from lsap_cli.video.reading import UnreadableVideo, is_cover
+from lsap_cli.video.demuxing import file_of, tracks_with_packets, video_tracks
+from lsap_cli.video.frames import UnreadableVideo, is_transparent, side_data
+from lsap_cli.video.matroska import shown_differently
 
 HDR = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
 TRANSPARENT = ("bgra", "rgba", "argb", "abgr", "yuva", "gbrap", "ya8", "pal8")
+LOST = {
+    SideDataType.A53_CC: "the closed captions inside of its pictures are not copied",
+    SideDataType.STEREO3D: "that its pictures are stereoscopic is not copied",
+    SideDataType.SPHERICAL: "that its pictures are spherical is not copied",
+    SideDataType.ICC_PROFILE: "the color profile of its pictures is not copied",
+    SideDataType.AFD: "which part of its pictures is active is not copied",
+}
 
 
 def check_stream(container: InputContainer, stream: VideoStream) -> None:
@@ -22,23 +31,29 @@ def check_stream(container: InputContainer, stream: VideoStream) -> None:
         UnreadableVideo: if it has several videos, more than 8 bits, a high dynamic range, or hidden transparency.
     """
     context = stream.codec_context
-    videos = [one for one in container.streams.video if not is_cover(one)]
-    if len(videos) > 1:
-        raise UnreadableVideo(
-            f"it has {len(videos)} video streams, and only one would be changed; split it into one file for each"
-        )
+    tracks = video_tracks(container)
+    if len(tracks) > 1:
+        filled = tracks_with_packets(file_of(container), [track.index for track in tracks])
+        if len(filled) > 1:
+            raise UnreadableVideo(
+                f"it has {len(filled)} video streams, and only one would be changed; split it into one file for each"
+            )
     if context.format is not None:
         _check_depth(context.format)
     if int(context.color_trc) in HDR:
         raise UnreadableVideo(
-            f"it has a high dynamic range ({HDR[int(context.color_trc)]}), which 8 bits cannot hold; tone-map it to SDR first"
+            f"it has a high dynamic range ({HDR[int(context.color_trc)]}), which 8 bits cannot hold; tone-map it to SDR "
+            "first"
         )
     if stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1":
         raise UnreadableVideo("it has a transparency channel, which would be lost; make it opaque first")
 
 
-def check_frame(frame: VideoFrame) -> None:
-    """Refuses a frame that would lose something.
+def check_frame(frame: VideoFrame) -> set[str]:
+    """Refuses a frame that would lose something of its pixels, and names what else it would lose.
+
+    Returns:
+        Sentences on what is not copied.
 
     Raises:
         UnreadableVideo: if it is interlaced, deeper than 8 bits, transparent, mirrored, or turned by an odd angle.
@@ -46,10 +61,19 @@ def check_frame(frame: VideoFrame) -> None:
     _check_depth(frame.format)
     if frame.interlaced_frame:
         raise UnreadableVideo("it is interlaced, and its fields would be lost; deinterlace it first")
-    if frame.format.name.startswith(TRANSPARENT) and _is_transparent(frame):
+    if frame.format.name.startswith(TRANSPARENT) and is_transparent(frame):
         raise UnreadableVideo("it has transparent pixels, which would be lost; make it opaque first")
-    if Type.DISPLAYMATRIX in frame.side_data:
-        _check_matrix(bytes(frame.side_data[Type.DISPLAYMATRIX]))  # type: ignore[typeddict-item]  # wrong in PyAV's stub
+    said = side_data(frame)
+    if SideDataType.DISPLAYMATRIX in said:
+        _check_matrix(said[SideDataType.DISPLAYMATRIX])
+    return {sentence for kind, sentence in LOST.items() if kind in said}
+
+
+def lost_by_container(container: InputContainer) -> list[str]:
+    """Sentences on what the file says of its pictures and a copy does not."""
+    if "matroska" not in container.format.name:
+        return []
+    return shown_differently(file_of(container))
 
 
 def _check_depth(form: VideoFormat) -> None:
@@ -60,12 +84,10 @@ def _check_depth(form: VideoFormat) -> None:
         )
 
 
-def _is_transparent(frame: VideoFrame) -> bool:
-    return bool((frame.to_ndarray(format="rgba")[..., 3] != 255).any())
-
-
 def _check_matrix(matrix: bytes) -> None:
     """A display matrix (ISO 14496-12) may turn by quarters, and nothing else."""
+    if len(matrix) != struct.calcsize("<9i"):
+        raise UnreadableVideo("it says in a damaged way how it is to be turned")
     a, b, _, c, d, *_ = struct.unpack("<9i", matrix)
     if a * d - b * c < 0:
         raise UnreadableVideo("it is to be shown mirrored, which would be lost; store it as it is shown first")

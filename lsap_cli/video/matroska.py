@@ -15,6 +15,8 @@ ENTRY, VIDEO, WIDTH, HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
 DISPLAY_UNIT, DISPLAY_WIDTH, DISPLAY_HEIGHT = 0x54B2, 0x54B0, 0x54BA
 AS_RATIO = 3  # the display unit where width and height are only a ratio
 SEEK, SEEK_POSITION, CRC = 0x4DBB, 0x53AC, 0xBF
+CROPS = {0x54AA: "bottom", 0x54BB: "top", 0x54CC: "left", 0x54DD: "right"}  # PixelCrop...
+STEREO_MODE = 0x53B8
 MOST_HEADER = 2**24  # bytes before the first cluster
 
 
@@ -54,6 +56,39 @@ def set_pixel_shape(path: Path, shape: Fraction) -> None:
         file.write(positions)
         file.write(bytes([VOID, 0x01]) + (room - 9).to_bytes(7, "big") + bytes(room - 9))
         file.write(head[void.end : tracks.start] + described)
+
+
+def shown_differently(path: Path) -> list[str]:
+    """Sentences on how a player is to show the pictures of a Matroska file other than as they are stored."""
+    with path.open("rb") as file:
+        head = file.read(MOST_HEADER)
+    sentences: list[str] = []
+    try:
+        for video in _videos(head):
+            said = {one.kind: int.from_bytes(head[one.body : one.end], "big") for one in video}
+            cropped = [f"{said[kind]} at the {side}" for kind, side in CROPS.items() if said.get(kind)]
+            if cropped:
+                sentences.append(
+                    f"its pictures are to be cropped when shown ({', '.join(cropped)}), the copy's are not"
+                )
+            if said.get(STEREO_MODE):
+                sentences.append(f"its pictures are stereoscopic (mode {said[STEREO_MODE]}), the copy does not say so")
+    except OSError:
+        return []  # it is not laid out as expected: FFmpeg, which reads it, says what it can
+    return sentences
+
+
+def _videos(head: bytes) -> Iterator[list[Element]]:
+    """The content of each track's description of its pictures."""
+    segment = next((one for one in _elements(head, 0, len(head)) if one.kind == SEGMENT), None)
+    tracks = None if segment is None else _parts(head, segment).get(TRACKS)
+    if tracks is None or tracks.end > len(head):
+        return
+    for entry in _elements(head, tracks.body, tracks.end):
+        if entry.kind == ENTRY:
+            for one in _elements(head, entry.body, entry.end):
+                if one.kind == VIDEO:
+                    yield list(_elements(head, one.body, one.end))
 
 
 def _parts(head: bytes, segment: Element) -> dict[int, Element]:

@@ -2,45 +2,37 @@
 
 from __future__ import annotations  # av.Packet takes a type argument in its stubs only
 
-import os
-import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import numpy as np
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from torch import Tensor
 
-from defenses.encoding import opening_encoder
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import Colors
-from lsap_cli.video.copied_streams import MUXERS, CopiedStreams, muxer_options
-from lsap_cli.video.fidelity import check_frame, check_stream
+from lsap_cli.video.copied_streams import CopiedStreams, StreamSpan, muxer_options
+from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened
+from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
+from lsap_cli.video.fidelity import check_frame, check_stream, lost_by_container
+from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
 from lsap_cli.video.matroska import set_pixel_shape
+from lsap_cli.video.output_files import appearing, output_container
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
-from lsap_cli.video.reading import (
-    Decoded,
-    UnreadableVideo,
-    decoded_with_others,
-    opened,
-    quarter_turns,
-    upright_pixels,
-)
 from perturbations.samplers import mean_pace
 
 Change = Callable[[Tensor, int], Tensor]
-MATROSKA_TICK = Fraction(1, 1000)
-REPRODUCIBLE = {"fflags": "+bitexact"}  # no random numbers in a file: the same video gives the same bytes
+NO_FRAME = "it has a video stream but no frame in it can be decoded"
 
 
 class Tail(NamedTuple):
@@ -50,11 +42,23 @@ class Tail(NamedTuple):
     make: Change = lambda like, _place: like  # from a frame of the video's size and the place in the tail
 
 
-class Transcoded(NamedTuple):
-    """What came of writing a video again."""
+@dataclass(frozen=True)
+class Transcoded:
+    """What came of writing a video again.
+
+    Attributes:
+        frames: of the source.
+        remarks: sentences on what is not in the copy as it was in the source.
+        start: seconds of the source's clock at which its first frame is shown.
+        spans: when the copied streams begin and end, by the source's clock.
+        others_start: seconds into the others' file at which the first frame is shown, of a folder of frames.
+    """
 
     frames: int
-    remarks: list[str]  # what is not in the copy as it was in the source
+    remarks: list[str]
+    start: Fraction
+    spans: list[StreamSpan]
+    others_start: Fraction = Fraction(0)
 
 
 def check_available(codec: Codec) -> None:
@@ -93,7 +97,7 @@ def transcode(
         source: the video to read; never touched.
         target: what to write: `.mp4`, `.mkv`, `.webm`, or `.frames` for a folder (see `container_suffix`).
         codec: how to encode.
-        change: gets a frame (3, H, W) uint8, upright, and its number; gives the frame to write, of that size.
+        change: gets a frame (3, H, W) uint8, upright, and its index; gives the frame to write, of that size.
         threads: of decoder and encoder.
         tail: frames that follow the source's own, at its mean pace.
 
@@ -101,15 +105,14 @@ def transcode(
         UnreadableVideo: if the source cannot be read to its end, or would lose something.
         OSError: if the target cannot be written.
     """
-    with opened(source, threads) as (container, stream), _appearing(target) as partial:
+    with opened(source, threads) as (container, stream), appearing(target) as partial:
         check_stream(container, stream)
         others = CopiedStreams(container, stream)
-        items = decoded_with_others(container, stream, others.streams)
+        others.drop_what_cannot_travel(".mkv" if target.suffix == FOLDER else target.suffix)
+        work = _Transcoding(container, stream, others, change, tail or Tail())
         if target.suffix == FOLDER:
-            frames = _write_pictures(items, partial, change, others, tail or Tail())
-        else:
-            frames = _write_file(items, partial, target, codec, change, others, stream, threads, tail or Tail())
-        return Transcoded(frames, others.remarks)
+            return _write_pictures(work, partial)
+        return _write_file(work, partial, target, codec, threads)
 
 
 def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Codec) -> None:
@@ -124,232 +127,167 @@ def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Code
     Raises:
         OSError: if it cannot be written.
     """
-    with _appearing(path) as partial, _output(partial, path, {}) as out:
-        encoder: _Encoder | None = None
-        for number, pixels in enumerate(frames):
+    with appearing(path) as partial, output_container(partial, path, {}) as out:
+        encoder: VideoEncoder | None = None
+        for index, pixels in enumerate(frames):
             picture = _picture(pixels, 0)
             if encoder is None:
-                encoder = _Encoder(out, codec, picture, fps, 1 / fps, Colors(), "many")
-            encoder.write(picture, number, None)
+                encoder = VideoEncoder(out, StreamFormat(codec, fps, 1 / fps, Colors(), "many"), picture)
+            encoder.write(picture, index, 1)
         if encoder is not None:
             encoder.finish()
 
 
-def _write_file(
-    items: Iterator[Decoded | Packet[Any]],
-    partial: Path,
-    target: Path,
-    codec: Codec,
-    change: Change,
-    others: CopiedStreams,
-    stream: VideoStream,
-    threads: Threads,
-    tail: Tail,
-) -> int:
-    with _output(partial, target, muxer_options(target.suffix, others.tags)) as out:
-        encoder: _Encoder | None = None
+class _Changed(NamedTuple):
+    """A frame of the source, and the picture to write in its place."""
+
+    source: DecodedFrame
+    picture: NDArray[np.uint8]  # (H, W, 3), as the source stores its frames
+    shown: Fraction  # seconds: until the next frame, or as long as the source says of the last one
+
+
+@dataclass
+class _Transcoding:
+    """One source being read, changed and handed on."""
+
+    container: InputContainer
+    stream: VideoStream
+    others: CopiedStreams
+    change: Change
+    tail: Tail
+    lost: set[str] = field(default_factory=set)
+    count: int = 0
+    last: tuple[Tensor, DecodedFrame, Fraction] | None = None
+    start: Fraction = Fraction(0)
+
+    @property
+    def rate(self) -> Fraction:
+        return frame_rate(self.container, self.stream)
+
+    def items(self, turned: bool) -> Iterator[_Changed | Packet[Any]]:
+        """Changed frames and others' packets, in order; a frame comes when it is known how long it is shown.
+
+        Args:
+            turned: whether pictures are turned back to how the source stores its frames.
+        """
+        converter = FrameConverter()
+        waiting: deque[Packet[Any]] = deque()
+        held: tuple[DecodedFrame, NDArray[np.uint8]] | None = None
+        for item in decoded_with_others(self.container, self.stream, self.others.streams):
+            if isinstance(item, Packet):
+                if held is None:
+                    yield item
+                else:
+                    waiting.append(item)
+                continue
+            if held is not None:
+                yield _Changed(*held, max(item.seconds - held[0].seconds, Fraction(0)))
+                yield from waiting
+                waiting.clear()
+            else:
+                self.start = item.seconds
+            self.lost |= check_frame(item.frame)
+            pixels = converter.upright_pixels(item.frame)
+            turns = quarter_turns(item.frame) if turned else 0
+            held = item, _picture(self.change(pixels, self.count), turns)
+            self.count += 1
+        if held is None:
+            raise UnreadableVideo(NO_FRAME)
+        shown = held[0].duration or 1 / self.rate
+        self.last = pixels, held[0], shown
+        yield _Changed(*held, shown)
+        yield from waiting
+
+    def appended(self, turned: bool) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """The pictures that follow the source's own, with their places."""
+        assert self.last is not None
+        pixels, frame, _ = self.last
+        for place in range(self.tail.frames):
+            yield place, _picture(self.tail.make(pixels, place), quarter_turns(frame.frame) if turned else 0)
+
+    def lead(self) -> Fraction:
+        """Whole milliseconds, in seconds, by which others begin before the first frame: Matroska has no time before 0."""
+        earliest = self.others.earliest
+        early = Fraction(0) if earliest is None else max(self.start - earliest, Fraction(0))
+        return Fraction(round(early * 1000), 1000)
+
+    def finished(self, others_start: Fraction = Fraction(0)) -> Transcoded:
+        remarks = [*self.others.remarks, *lost_by_container(self.container), *sorted(self.lost)]
+        return Transcoded(self.count, remarks, self.start, list(self.others.spans.values()), others_start)
+
+
+def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec, threads: Threads) -> Transcoded:
+    others, stream = work.others, work.stream
+    with output_container(partial, target, muxer_options(target.suffix, others.tags)) as out:
+        encoder: VideoEncoder | None = None
         waiting: list[Packet[Any]] = []
-        reformatter = VideoReformatter()
-        clock = _Clock(target, stream)
-        count = 0
-        for item in items:
+        time_base = None if stream.time_base is None else Fraction(stream.time_base)
+        for item in work.items(turned=True):
             if isinstance(item, Packet):
                 if encoder is None:
                     waiting.append(item)
                 else:
                     others.mux(out, item)
                 continue
-            check_frame(item.frame)
-            pixels, turns = upright_pixels(item.frame, reformatter), quarter_turns(item.frame)
-            picture = _picture(change(pixels, count), turns)
             if encoder is None:  # tags are kept only when they are set before anything is written
-                rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-                encoder = _Encoder(out, codec, picture, rate, clock.tick, Colors.of(item.frame), threads)
-                encoder.describe(item.frame, stream)
-                others.add_to(out, target.suffix)
-            encoder.write(picture, clock.stamp(item), clock.duration(item.frame))
+                clock = FrameClock(target.suffix, time_base, item.source, work.lead(), codec.may_repeat_stamps)
+                colors = Colors.of(item.source.frame)
+                encoder = VideoEncoder(out, StreamFormat(codec, work.rate, clock.tick, colors, threads), item.picture)
+                encoder.describe(item.source.frame, stream)
+                others.add_to(out, target.suffix, clock.shift)
+            encoder.write(item.picture, clock.stamp(item.source), clock.ticks(item.shown))
             while waiting:
                 others.mux(out, waiting.pop(0))
-            count += 1
-        if encoder is None:
-            raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
-        for place in range(tail.frames):
-            encoder.write(_picture(tail.make(pixels, place), turns), clock.after_the_last(count, place), None)
+        assert encoder is not None  # there was a frame
+        assert work.last is not None
+        _, last, shown = work.last
+        for place, picture in work.appended(turned=True):
+            encoder.write(picture, clock.appended_stamp(last, work.count, place), clock.ticks(shown))
         encoder.finish()
     shape = stream.sample_aspect_ratio
     if target.suffix != ".mp4" and shape and shape != 1:
         set_pixel_shape(partial, Fraction(shape))
-    return count
+    return work.finished()
 
 
-def _write_pictures(
-    items: Iterator[Decoded | Packet[Any]], partial: Path, change: Change, others: CopiedStreams, tail: Tail
-) -> int:
+def _write_pictures(work: _Transcoding, partial: Path) -> Transcoded:
     folder = PictureFolder(partial)
-    reformatter = VideoReformatter()
-    with _others(folder, others) as out:
-        for item in items:
-            if isinstance(item, Decoded):
-                check_frame(item.frame)
-                pixels, last = upright_pixels(item.frame, reformatter), item.milliseconds
-                folder.add(_picture(change(pixels, folder.count), 0), last)
+    waiting: list[Packet[Any]] = []
+    others_start = Fraction(0)
+    shown = Fraction(0)
+    with _others_file(folder, work.others) as out:
+        for item in work.items(turned=False):
+            if isinstance(item, _Changed):
+                if folder.count == 0 and out is not None:
+                    others_start = work.lead()
+                    work.others.add_to(out, ".mkv", others_start - item.source.seconds)
+                folder.add(item.picture, item.source.milliseconds)
+                shown = item.shown
+                while waiting and out is not None:
+                    work.others.mux(out, waiting.pop(0))
+            elif folder.count == 0:
+                waiting.append(item)
             elif out is not None:
-                others.mux(out, item)
-    if folder.count == 0:
-        raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
-    own = folder.count
-    for place in range(tail.frames):
-        folder.add(_picture(tail.make(pixels, place), 0), last + mean_pace(last, own) * (place + 1))
-    folder.finish()
-    return own
+                work.others.mux(out, item)
+    assert work.last is not None
+    end, own = work.last[1].milliseconds, folder.count
+    for place, picture in work.appended(turned=False):
+        folder.add(picture, end + mean_pace(end, own) * (place + 1))
+    folder.finish(shown, round(others_start * 1000))
+    return work.finished(others_start)
 
 
 @contextmanager
-def _others(folder: PictureFolder, others: CopiedStreams) -> Iterator[OutputContainer | None]:
+def _others_file(folder: PictureFolder, others: CopiedStreams) -> Iterator[OutputContainer | None]:
     """A file for what is not pictures, if there is any."""
     if not others:
         yield None
         return
-    with _output(folder.others, Path("others.mkv"), {}) as out:
-        others.add_to(out, ".mkv")
+    with output_container(folder.others, Path("others.mkv"), {}) as out:
         yield out
-
-
-class _Encoder:
-    """One video stream being written."""
-
-    def __init__(
-        self,
-        out: OutputContainer,
-        codec: Codec,
-        picture: NDArray[np.uint8],
-        rate: Fraction,
-        tick: Fraction,
-        colors: Colors,
-        threads: Threads,
-    ) -> None:
-        height, width = picture.shape[:2]
-        try:
-            pixel_format = codec.stored_as(height, width)
-        except ValueError as error:
-            raise UnreadableVideo(str(error)) from None
-        video = out.add_stream(codec.encoder, rate=rate, options=codec.options(threads))
-        assert isinstance(video, VideoStream)
-        video.width, video.height = width, height
-        video.pix_fmt = pixel_format
-        video.codec_context.time_base = tick
-        video.time_base = tick
-        video.codec_context.thread_count = 1 if threads == "one" else 0
-        video.thread_type = "AUTO"
-        self._colors = colors.stored_as(pixel_format)
-        self._colors.tag_context(video.codec_context)
-        self._out, self._video, self._tick = out, video, tick
-        self._reformatter = VideoReformatter()
-        self._open = False
-
-    def describe(self, first: VideoFrame, source: VideoStream) -> None:
-        """Takes over how a source is to be shown."""
-        if first.rotation:
-            self._video.set_display_rotation(first.rotation)
-        if source.sample_aspect_ratio:
-            self._video.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
-        self._video.disposition = source.disposition
-        self._video.metadata.update(
-            {
-                key: value
-                for key, value in source.metadata.items()
-                if key.lower() in ("language", "title", "handler_name")
-            }
-        )
-
-    def write(self, picture: NDArray[np.uint8], stamp: int, duration: int | None) -> None:
-        """Encodes one (H, W, 3) picture that appears at a stamp, in ticks."""
-        frame = self._colors.convert(VideoFrame.from_ndarray(picture, format="rgb24"), self._reformatter)
-        frame.pts, frame.time_base = stamp, self._tick
-        if duration is not None:
-            frame.duration = duration
-        if self._open:
-            self._out.mux(self._video.encode(frame))
-            return
-        with opening_encoder():  # the first frame opens it
-            self._out.mux(self._video.encode(frame))
-        self._open = True
-
-    def finish(self) -> None:
-        self._out.mux(self._video.encode(None))
-
-
-class _Clock:
-    """Gives each written frame its source's timestamp.
-
-    mp4 takes any time base, so timestamps are exact. Matroska counts milliseconds: there the first frame is
-    rounded and the others keep the distances that readers of the source see.
-    """
-
-    def __init__(self, target: Path, stream: VideoStream) -> None:
-        self._exact = target.suffix == ".mp4" and stream.time_base is not None
-        self.tick = Fraction(stream.time_base) if self._exact and stream.time_base else MATROSKA_TICK
-        self._start: int | None = None
-        self._last: int | None = None
-        self._milliseconds = self._end = 0
-
-    def stamp(self, source: Decoded) -> int:
-        """A frame's moment in ticks, always later than the one before."""
-        if self._start is None:
-            self._start = round(source.seconds / self.tick)
-        self._milliseconds = source.milliseconds
-        stamp = round(source.seconds / self.tick) if self._exact else self._start + source.milliseconds
-        if self._last is not None:
-            stamp = max(stamp, self._last + 1)
-        self._last = stamp
-        return stamp
-
-    def after_the_last(self, frames: int, place: int) -> int:
-        """The moment, in ticks, of one of the frames that follow the source's own, of which there were `frames`."""
-        assert self._start is not None
-        if place == 0:
-            self._end = self._milliseconds
-        milliseconds = self._end + mean_pace(self._end, frames) * (place + 1)
-        stamp = self._start + round(Fraction(milliseconds, 1000) / self.tick)
-        self._last = max(stamp, (self._last or 0) + 1)
-        return self._last
-
-    def duration(self, frame: VideoFrame) -> int | None:
-        """How long a frame is shown, in ticks, where the source says it."""
-        if not frame.duration or frame.time_base is None:
-            return None
-        return round(frame.duration * Fraction(frame.time_base) / self.tick)
 
 
 def _picture(pixels: Tensor, turns: int) -> NDArray[np.uint8]:
     """(H, W, 3) bytes, turned back to how the source stores its frames."""
     array: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
     return np.ascontiguousarray(np.rot90(array, -turns) if turns else array)
-
-
-@contextmanager
-def _output(partial: Path, target: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
-    try:
-        with av.open(
-            f"file:{partial}", "w", format=MUXERS[target.suffix], container_options=REPRODUCIBLE | options
-        ) as out:
-            yield out
-    except av.FFmpegError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(target)) from error
-
-
-@contextmanager
-def _appearing(target: Path) -> Iterator[Path]:
-    """A path to write to, which becomes the target on success and vanishes on failure."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        if partial.is_file():
-            with partial.open("rb") as written:
-                os.fsync(written.fileno())
-        partial.replace(target)
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        partial.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import NoPrediction
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
-from lsap_cli.video import reading
+from lsap_cli.video import demuxing
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, Threads
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 from lsap_cli.video.writing import transcode
@@ -192,13 +192,13 @@ def test_the_batch_size_changes_nothing(tmp_path: Path) -> None:
 def test_a_file_is_decoded_once_for_all_sources_that_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = make_videos(tmp_path)[0]
     opened: list[Path] = []
-    real = reading.opened
+    real = demuxing.opened
 
     def counting(path: Path, threads: Threads) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         opened.append(path)
         return real(path, threads)
 
-    monkeypatch.setattr(reading, "opened", counting)
+    monkeypatch.setattr(demuxing, "opened", counting)
     MatrixJudge(make_protocol(make_classifier()), make_matrix(CLEAN_AND_STRONG, DEFENSES)).predict(video)
     assert opened == [video.path]
 

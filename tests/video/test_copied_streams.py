@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, PngCodec
+from lsap_cli.video.demuxing import opened
 from lsap_cli.video.picture_folders import OTHERS
-from lsap_cli.video.reading import opened
 from lsap_cli.video.writing import container_suffix, transcode
 from tests.tiny import make_bytes
 from tests.video.files import sound_packets, write_with_sound

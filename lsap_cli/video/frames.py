@@ -1,0 +1,140 @@
+"""The border to FFmpeg's frames: everything that a decoded frame is asked for is asked here.
+
+FFmpeg and PyAV refuse some frames only when they are looked at: colors that cannot be converted, side data without a
+name in PyAV. Each refusal becomes an `UnreadableVideo`, so that one such video never ends a run.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+import av
+import numpy as np
+import torch
+from av.filter import Graph
+from av.sidedata.sidedata import Type as SideDataType
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from torch import Tensor
+
+from defenses.pixel_formats import UNBIASED
+
+MATRICES = {  # ITU-T H.273; those that swscale does not convert
+    3: "a reserved matrix",
+    8: "YCgCo",
+    10: "BT.2020 with constant luminance",
+    11: "SMPTE ST 2085",
+    12: "a matrix derived from the primaries",
+    13: "a matrix derived from the primaries, with constant luminance",
+    14: "ICtCp",
+    15: "IPT-C2",
+    16: "YCgCo-Re",
+    17: "YCgCo-Ro",
+}
+MOST_PIXELS = 2**26  # 8192 x 8192: a header that claims more is not believed
+LAST_SIDE_DATA = 63  # of AVFrameSideDataType: beyond the last that FFmpeg has
+
+
+class UnreadableVideo(Exception):
+    """A file that cannot be used as a video; the message says why, without the file's name."""
+
+
+class FrameConverter:
+    """Turns decoded frames into upright RGB bytes. One for a video: it keeps the conversion that it has set up."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def upright_pixels(self, frame: VideoFrame) -> Tensor:
+        """A frame as it is to be looked at: (3, H, W) uint8, a view of (H, W, 3) memory.
+
+        Eight bits a channel are converted as OpenCV, decord and torchcodec do; deeper ones without that rounding,
+        which makes them darker.
+
+        Raises:
+            UnreadableVideo: if its colors cannot be converted.
+        """
+        with frame_border(frame):
+            rounding = {"interpolation": UNBIASED} if bits_per_channel(frame) > 8 else {}
+            array = self._reformatter.reformat(frame, format="rgb24", **rounding).to_ndarray()
+        turns = quarter_turns(frame)
+        upright = np.ascontiguousarray(np.rot90(array, turns)) if turns else array
+        return torch.from_numpy(upright).permute(2, 0, 1)
+
+
+@contextmanager
+def frame_border(frame: VideoFrame) -> Iterator[None]:
+    """Turns what FFmpeg says about a frame into the reason why its video cannot be used."""
+    try:
+        yield
+    except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
+        matrix = MATRICES.get(int(frame.colorspace))
+        if matrix is not None:
+            raise UnreadableVideo(
+                f"its colors are stored in {matrix} (matrix {int(frame.colorspace)}), which cannot be converted to RGB "
+                "here; convert it to BT.709 first"
+            ) from None
+        raise UnreadableVideo(f"its frames cannot be converted to RGB ({reason_of(error)})") from None
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """How often the stored frame is turned by 90 degrees, against the clock, to stand upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def upright_size(frame: VideoFrame) -> tuple[int, int]:
+    """Height and width of the frame as it is to be looked at."""
+    return (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
+
+
+def bits_per_channel(frame: VideoFrame) -> int:
+    """The depth of its deepest channel."""
+    return max((component.bits for component in frame.format.components), default=8)
+
+
+def side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
+    """What a frame says beside its pixels, by kind.
+
+    Raises:
+        UnreadableVideo: if it cannot be read.
+    """
+    with frame_border(frame):
+        try:
+            found = frame.side_data
+        except ValueError:  # a kind that PyAV has no name for (Exif, view identifiers): the others are read without it
+            found = _without_unnamed_side_data(frame).side_data
+        return {one.type: bytes(one) for one in found}  # type: ignore[attr-defined,arg-type]  # PyAV's stub is wrong
+
+
+def is_transparent(frame: VideoFrame) -> bool:
+    """Whether any pixel lets something through.
+
+    Raises:
+        UnreadableVideo: if its colors cannot be converted.
+    """
+    with frame_border(frame):
+        return bool((frame.to_ndarray(format="rgba")[..., 3] != 255).any())
+
+
+def reason_of(error: Exception) -> str:
+    """What FFmpeg or the system says, without the file's name."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _without_unnamed_side_data(frame: VideoFrame) -> VideoFrame:
+    graph = Graph()
+    tick = Fraction(frame.time_base or 1)
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=tick)
+    last = source
+    for number in range(LAST_SIDE_DATA + 1):
+        if number not in SideDataType._value2member_map_:
+            removal = graph.add("sidedata", f"mode=delete:type={number}")
+            last.link_to(removal)
+            last = removal
+    sink = graph.add("buffersink")
+    last.link_to(sink)
+    graph.configure()
+    source.push(frame)
+    pulled = sink.pull()
+    assert isinstance(pulled, VideoFrame)  # the graph has pictures only
+    return pulled
