@@ -9,6 +9,8 @@ from torch import Tensor
 from defenses.base import Defense
 from defenses.clip import Clip
 
+MOST_CORPUS_VIDEOS = 100  # of an estimate: more cost time and change little
+
 
 class CorpusDefense(Defense):
     """A defense that must look at a set of videos before it can defend one.

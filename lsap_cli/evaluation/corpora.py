@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from defenses import Defense
+from defenses.corpus import MOST_CORPUS_VIDEOS
 from defenses.detectors import Detector
 from defenses.fitting import fittable_part
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from perturbations.seeds import seeded
 
-MOST = 100  # videos of an estimate: more cost time and change little
 LEAST = 3  # recordings, so that each video has two others
 
 
@@ -22,12 +22,12 @@ class Corpus:
     """The evidence of videos that arrive together, all of them under the same attack.
 
     Attributes:
-        seed: of the choice among more than `MOST` others.
+        seed: of the choice among more than `MOST_CORPUS_VIDEOS` others.
         limit: how many others are looked at.
     """
 
     seed: int
-    limit: int = MOST
+    limit: int = MOST_CORPUS_VIDEOS
     _evidence: dict[str, Tensor] = field(default_factory=dict)
     _recordings: dict[str, str] = field(default_factory=dict)
 

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from defenses import Clip, Defense
-from defenses.corpus import CorpusDefense
+from defenses.corpus import MOST_CORPUS_VIDEOS, CorpusDefense
 from defenses.fitting import fit_defense
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation.corpora import MOST
 from perturbations import Binding
 from perturbations.seeds import seeded
 
@@ -58,7 +57,7 @@ class FittedDefense:
                 "common takes at least 3 to be learned through"
             )
         order = torch.randperm(len(videos), generator=seeded(seed, "crowd")).tolist()
-        chosen = [videos[number] for number in sorted(order[:MOST])]
+        chosen = [videos[number] for number in sorted(order[:MOST_CORPUS_VIDEOS])]
         clean, slot_counts = [], []
         for stored in chosen:
             count = len(stored.times)

@@ -9,15 +9,18 @@ from pathlib import Path
 import torch
 
 from perturbations import Perturbation
-from tests.commands.conftest import SCRIPT, Lsap, World
+from tests.commands.conftest import SCRIPT, Lsap
+from tests.learning.tiny_world import write_world
 
-STEPS = 100
+STEPS = 300
 
 
-def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(world: World, lsap: Lsap, tmp_path: Path) -> None:
+def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(lsap: Lsap, tmp_path: Path) -> None:
+    world = write_world(tmp_path)
+
     def words(name: str) -> list[str]:
         return [
-            "generate", str(world.learn), "--model", "demo", "--steps", str(STEPS), "--batch", "2",
+            "generate", world.videos, "--model", world.model, "--steps", str(STEPS), "--device", "cpu",
             "--out", str(tmp_path / f"{name}.safetensors"), "--run", str(tmp_path / name),
         ]  # fmt: skip
 
@@ -27,7 +30,7 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(world: World, lsap
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words("killed")], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not (tmp_path / "killed" / "state.safetensors").exists():
-        time.sleep(0.02)
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed.safetensors").exists()
@@ -39,3 +42,20 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(world: World, lsap
     assert "resumed after step" in resumed.err
     first, second = (Perturbation.load(tmp_path / f"{name}.safetensors") for name in ("whole", "killed"))
     assert torch.equal(first.delta, second.delta)
+
+
+def test_a_run_that_was_killed_after_it_wrote_its_file_is_resumed_without_overwrite(lsap: Lsap, tmp_path: Path) -> None:
+    world = write_world(tmp_path)
+    words = (
+        "generate", world.videos, "--model", world.model, "--steps", "3", "--device", "cpu", "--out", world.out,
+        "--run", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert lsap(*words).code == 0
+    written = Path(world.out).read_bytes()
+    refused = lsap(*words)
+    assert (refused.code, "exists already" in refused.err) == (2, True)
+    facts = tmp_path / "run" / "run.json"
+    facts.write_text(facts.read_text().replace('"done"', '"running"'))
+    resumed = lsap(*words, "--resume")
+    assert resumed.code == 0, resumed.err
+    assert Path(world.out).read_bytes() == written

@@ -17,41 +17,12 @@ from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.events import Event, StepEvent
 from lsap_cli.runs import Run
 from perturbations import Perturbation
-from tests.classifiers.cards import write_card
-from tests.tiny import make_bytes, write_tiny
-
-FACTORY = """
-import torch
-from torch import nn
-
-class Network(nn.Module):
-    def __init__(self):
-        super().__init__()
-        generator = torch.Generator().manual_seed(0)
-        self.conv = nn.Conv2d(3, 6, 3)
-        self.head = nn.Linear(6, 3)
-        for parameter in self.parameters():
-            parameter.data.normal_(generator=generator)
-
-    def forward(self, clips):
-        maps = torch.tanh(self.conv(clips.flatten(0, 1))).mean((2, 3))
-        return self.head(maps.unflatten(0, clips.shape[:2]).mean(1))
-
-def build():
-    return Network()
-"""
+from tests.learning.tiny_world import write_world
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> GenerateSettings:
-    card = write_card(tmp_path / "card", input__frames=4, input__size=[8, 8], input__resize=[8, 8])
-    (card.parent / "factory.py").write_text(FACTORY)
-    for number in range(6):
-        write_tiny(tmp_path / "videos" / f"{number}.mkv", make_bytes(8 + number, 12, 16, number))
-    return GenerateSettings(
-        videos=str(tmp_path / "videos"), model=str(card), out=str(tmp_path / "one.safetensors"), steps=6, batch=4,
-        micro_batch=2, sampler=("uniform", "dense:stride=1"), device="cpu",
-    )  # fmt: skip
+    return write_world(tmp_path)
 
 
 def two_processes(settings: GenerateSettings, tmp_path: Path, *more: str) -> Perturbation:
@@ -90,7 +61,7 @@ def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time_al
     with Run(tmp_path / "one", "generate", {}, []) as run:
         alone = generate(settings, run)
     assert alone is not None
-    one = Perturbation.load(tmp_path / "one.safetensors")
+    one = Perturbation.load(Path(settings.out))
     two = two_processes(settings, tmp_path)
     assert alone.steps == one.record["steps"] == two.record["steps"] == 6
     assert one.delta.abs().max() > 0
