@@ -8,7 +8,7 @@ import pytest
 
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
-from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.learning.settings import GenerateSettings, LearnFrom
 from lsap_cli.learning.task import make_learning_task
 from lsap_cli.learning.training_videos import TrainingVideos, load_training_videos
 from lsap_cli.runs import Run
@@ -43,7 +43,7 @@ def recordings(videos: TrainingVideos) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize(("learn_from", "target"), [("any", None), ("random-class", None), ("target-class", LABELS[0])])
 def test_no_recording_is_both_learned_from_and_verified_on(
-    learn_from: str, target: str | None, world: GenerateSettings, tmp_path: Path
+    learn_from: LearnFrom, target: str | None, world: GenerateSettings, tmp_path: Path
 ) -> None:
     for seed in range(3):
         settings = replace(world, learn_from=learn_from, target=target, seed=seed)
