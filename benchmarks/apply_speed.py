@@ -1,6 +1,6 @@
 """How fast `lsap apply` writes, beside the same pipeline without it, and how much memory it takes.
 
-    python benchmarks/apply_speed.py --clips videos/ --work /tmp/speed --results results.json [--rounds 5] [--part P ...]
+    python benchmarks/apply_speed.py --clips videos/ --work /tmp/speed --results results.json [--rounds 5] [--part P]
 
 `throughput`: one file is decoded and encoded again in turn with the perturbation added to each frame, and with frames
 that were perturbed before and wait in memory (the same decoding, the same encoding, no adding), then with the ffmpeg

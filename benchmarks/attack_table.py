@@ -1,12 +1,11 @@
 """Every attack on one model: what it fools of videos that it has not seen, and how long it takes.
 
-    python benchmarks/attack_table.py --model model.toml --videos fit/ --test test/ --steps 120 [--seeds 2] [--attack ...]
+    python benchmarks/attack_table.py --model model.toml --videos fit/ --test test/ --steps 120 [--seeds 2]
 
 All attacks learn from the same videos, decoded once, for the same number of steps (`--most-seconds` ends slow ones
-early), through the same samplers, and are judged together on the test videos at their own size, in whole levels, as `lsap defend
---perturbation` judges. Rows hold counts, so that intervals can be made of them; clips of one video under several
-samplers are not independent, so the interval is that of the number of videos.
-"""
+early), through the same samplers, and are judged together on the test videos at their own size, in whole levels, as
+`lsap defend --perturbation` judges. Rows hold counts, so that intervals can be made of them; clips of one video under
+several samplers are not independent, so the interval is that of the number of videos."""
 
 import argparse
 import json

@@ -6,12 +6,12 @@ The same `lsap generate` (fixed steps) is run in turns, unwatched and with a das
 counts is the run's own processor time, the seconds of learning that it records, and the seconds a step once the
 dashboard has been opened, which itself takes about a second of a core.
 
-    python benchmarks/dashboard_overhead.py --within --steps 12500 --out benchmarks/results/dashboard_overhead_within.json
-    python benchmarks/dashboard_overhead.py --within --steps 20000 --stretch 10 --out benchmarks/results/dashboard_overhead_within_short_stretches.json
+    python benchmarks/dashboard_overhead.py --within --steps 12500 --out within.json
+    python benchmarks/dashboard_overhead.py --within --steps 20000 --stretch 10 --out short_stretches.json
 
-Runs differ by more than watching adds. So one run can be enough: the dashboard on it is stopped and continued by turns, and
-the seconds a step of each stretch are compared with those of its two neighbours. On continuing, the dashboard makes up for what it
-missed, so this rather overstates what watching costs.
+Runs differ by more than watching adds. So one run can be enough: the dashboard on it is stopped and continued by turns,
+and the seconds a step of each stretch are compared with those of its two neighbors. On continuing, the dashboard makes
+up for what it missed, so this rather overstates what watching costs.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python benchmarks/dashboard_speed.py --out benchmarks/results/dashboard_speed.json [--soak-seconds 600]
 
 Every figure is measured on the dashboard as it runs in a terminal: a process of its own under a pseudo terminal, whose
-output is read as a terminal would. Times are wall-clock beside the processor time of the same stretch; on a machine that
-is busy with other work only the latter says much.
+output is read as a terminal would. Times are wall-clock beside the processor time of the same stretch; on a machine
+that is busy with other work only the latter says much.
 """
 
 import argparse
@@ -140,7 +140,7 @@ def first_screen(root: Path, repeats: int) -> dict[str, Any]:
 
 
 def open_million(root: Path, repeats: int) -> dict[str, Any]:
-    """From Enter on a run of a million events until its last step is on the screen, which is after a first look at parts
+    """From Enter on a run of a million events until its last step is on the screen, which is after a look at parts
     of the file; and how long reading all of it takes, which comes after that.
     """
     make_run(root / "long", steps=1_000_000)
@@ -164,7 +164,8 @@ def open_million(root: Path, repeats: int) -> dict[str, Any]:
             memory = max(memory, terminal.memory_bytes())
     return {
         "wall_seconds": walls, "processor_seconds": processors, "reading_processor_seconds": reading,
-        "memory_mb": round(memory / 2**20, 1), "file_mb": round((root / "long" / "events.jsonl").stat().st_size / 2**20, 1),
+        "memory_mb": round(memory / 2**20, 1),
+        "file_mb": round((root / "long" / "events.jsonl").stat().st_size / 2**20, 1),
     }  # fmt: skip
 
 
@@ -221,7 +222,9 @@ def follow(root: Path, seconds: float) -> dict[str, Any]:
     ordered = sorted(delays)
     return {
         "percent": narrow, "percent_of_soak": whole, "events": len(written), "soak_seconds": seconds,
-        "delay_seconds": {"median": ordered[len(ordered) // 2], "p95": ordered[int(len(ordered) * 0.95)], "n": len(ordered)},
+        "delay_seconds": {
+            "median": ordered[len(ordered) // 2], "p95": ordered[int(len(ordered) * 0.95)], "n": len(ordered),
+        },
         "memory_mb": [(round(at), round(size, 1)) for at, size in memory],
     }  # fmt: skip
 

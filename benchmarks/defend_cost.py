@@ -1,12 +1,12 @@
-"""What the matrix of `lsap defend` costs beyond its network forwards and its transforms run bare, side by side in one run.
+"""What the matrix of `lsap defend` costs beyond its network forwards and its transforms run bare, in one run.
 
     python benchmarks/defend_cost.py --model model.toml --videos videos/ [--most-videos 8]
 
-One network x 12 defenses (and none) x 3 samplers x (clean, noise, perturbed). Each video is judged as `defend` does it, and
-right before or after that, in turn, its transforms and its network forwards are run bare: on the same frames and clips,
-decoded, perturbed, resized and turned into numbers beforehand. The first video warms up and is not counted. `ratio` is the
-matrix by the sum of the bare parts, on the wall and in processor time (all threads); `matrix` is the split that `defend`
-reports. A random defense is drawn once.
+One network x 12 defenses (and none) x 3 samplers x (clean, noise, perturbed). Each video is judged as `defend` does it,
+and right before or after that, in turn, its transforms and its network forwards are run bare: on the same frames and
+clips, decoded, perturbed, resized and turned into numbers beforehand. The first video warms up and is not counted.
+`ratio` is the matrix by the sum of the bare parts, on the wall and in processor time (all threads); `matrix` is the
+split that `defend` reports. A random defense is drawn once.
 """
 
 import argparse

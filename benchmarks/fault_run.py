@@ -1,6 +1,6 @@
 """Does `lsap apply` survive files from strangers, a full disk, a folder that cannot be written, and being killed?
 
-    python benchmarks/fault_run.py --clips videos/ --work /tmp/faults --results results.json [--mutants 1000] [--kills 50]
+    python benchmarks/fault_run.py --clips videos/ --work /tmp/faults --results results.json [--mutants 1000]
 
 Every part ends with a check of what is on disk: every file of the manifest has the hash that it says, nothing else lies
 beside them, and every file that is not there was named with a reason. The parts `disk` and `readonly` mount small tmpfs

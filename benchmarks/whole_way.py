@@ -1,12 +1,12 @@
-"""What a perturbation does to videos that it has not seen, over several folds: generate, (apply,) defend, as a user types them.
+"""What a perturbation does to unseen videos, over several folds: generate, (apply,) defend, as a user types them.
 
-    python benchmarks/whole_way.py --model model.toml --videos clips.csv --work work/ --out rows.json [--codec h264:crf=23] \\
-        [--only-fold 0] -- --steps 600 --epsilon 8/255
+    python benchmarks/whole_way.py --model model.toml --videos clips.csv --work work/ --out rows.json \\
+        [--codec h264:crf=23] [--only-fold 0] -- --steps 600 --epsilon 8/255
 
-The videos are dealt into folds by recording, in an order that `--deal` seeds; each fold is judged by what is learned from all
-others. What follows `--` goes to `lsap generate`. Without `--codec` the pattern is added in memory, in whole levels at the
-videos' own size; with it, files are written and judged. Rows that are in `--out` already are kept, and a fold that is among
-them is not run again.
+The videos are dealt into folds by recording, in an order that `--deal` seeds; each fold is judged by what is learned
+from all others. What follows `--` goes to `lsap generate`. Without `--codec` the pattern is added in memory, in whole
+levels at the videos' own size; with it, files are written and judged. Rows that are in `--out` already are kept, and a
+fold that is among them is not run again.
 """
 
 import argparse

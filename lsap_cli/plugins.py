@@ -1,4 +1,4 @@
-"""The parts that a user can name: lsap's own, and those of installed packages. Names are listed without importing torch.
+"""The parts that a user can name: lsap's own, and those of installed packages. Listing names needs no torch.
 
 A package adds a part by an entry point, whose name is what a user writes behind --attack, --defense and so on:
 
@@ -187,7 +187,7 @@ def names_in_source(module: str, variable: str) -> tuple[str, ...]:
 
 
 def _entry_points(group: str) -> dict[str, list[EntryPoint]]:
-    """The entry points of a group by name, in the order of their names. One package counts once, however often found."""
+    """The entry points of a group by name, in the order of their names; a package that is found twice counts once."""
     points = {(point.name, point.value, origin(point)): point for point in entry_points(group=group)}
     by_name: dict[str, list[EntryPoint]] = {}
     for (name, _, _), point in sorted(points.items(), key=lambda item: item[0]):

@@ -2,13 +2,13 @@
 
 A package's own test of its model:
 
-    from lsap_cli.testing import check_model
+    from lsap_cli.testing import check_classifier
 
     def test_my_model_keeps_the_contract() -> None:
-        check_model(my_model())
+        check_classifier(my_model())
 """
 
 from defenses.testing import check_defense, check_detector
-from lsap_cli.classifiers.testing import check_model
+from lsap_cli.classifiers.testing import check_classifier
 
-__all__ = ["check_defense", "check_detector", "check_model"]
+__all__ = ["check_classifier", "check_defense", "check_detector"]

@@ -37,7 +37,8 @@ def test_learning_on_cuda_follows_learning_on_the_cpu(name: str) -> None:
         batch = make_batch(device)
         problem = Problem(
             network=InstrumentedClassifier(load_classifier("demo").to(device)),
-            draw=lambda _, batch=batch: batch._replace(slots=batch.slots % binding.period),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            # mypy cannot infer a lambda with a default
+            draw=lambda _, batch=batch: batch._replace(slots=batch.slots % binding.period),  # type: ignore[misc]
             objective=Untargeted(), budget=Budget("linf", parse_epsilon("8/255")), binding=binding,
             shape=(binding.period, 3, 80, 80), frames=16, classes=8, device=device,
         )  # fmt: skip

@@ -123,7 +123,8 @@ def test_a_wrong_chain_is_said_with_its_part(spec: str, said: str) -> None:
 
 def test_squeezers_stand_in_brackets() -> None:
     squeezers = (BitDepth(3), Bilateral(3, 1.5), Chain((Jpeg(50), TemporalMedian())))
-    spec = "feature-squeezing:squeezers=[bit-depth:bits=3 | bilateral:window=3,sigma=1.5 | jpeg:quality=50 + temporal-median]"
+    listed = "bit-depth:bits=3 | bilateral:window=3,sigma=1.5 | jpeg:quality=50 + temporal-median"
+    spec = f"feature-squeezing:squeezers=[{listed}]"
     assert build_detector(spec) == FeatureSqueezing(squeezers)
 
 

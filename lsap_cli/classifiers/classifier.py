@@ -147,8 +147,8 @@ class Classifier(nn.Module):
 def for_inference(network: nn.Module) -> nn.Module:
     """The network in evaluation mode, its parameters without gradients, its 2-D convolutions in channels-last order.
 
-    Channels-last is twice as fast on a CPU. Only `nn.Conv2d` modules are converted: other parameters with four dimensions,
-    such as position embeddings beside 3-D convolutions, have no such order.
+    Channels-last is twice as fast on a CPU. Only `nn.Conv2d` modules are converted: other parameters with four
+    dimensions, such as position embeddings beside 3-D convolutions, have no such order.
     """
     with suppress(NotImplementedError):  # a module of torch.export has the one mode that it was exported in
         network.eval()

@@ -1,4 +1,4 @@
-"""From a card's factory, which is a stranger's code, to a network; all that can go wrong is said with the card's name."""
+"""From a card's factory, which is a stranger's code, to a network. Errors name the card."""
 
 import hashlib
 import importlib
@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from lsap_cli.classifiers.weights import load_into, load_state, one_line
+from lsap_cli.classifiers.weights import error_text, load_into, load_state
 from lsap_cli.errors import LsapError
 
 
@@ -24,7 +24,8 @@ def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
         weights: the file with the weights, if the card names one.
 
     Raises:
-        LsapError: if the factory is not there, fails, ends the program or gives no network; or if the weights do not fit.
+        LsapError: if the factory is not there, fails, ends the program or gives no network; or if the weights do not
+            fit.
     """
     call = _callable(card, factory)
     if weights is not None and weights.suffix != ".safetensors":
@@ -36,7 +37,7 @@ def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
         raise
     except (Exception, SystemExit) as error:  # a stranger's factory can raise anything; the sentence says whose it is
         raise LsapError(
-            f"the model card {card}: its factory failed: {type(error).__name__}: {one_line(error)}"
+            f"the model card {card}: its factory failed: {type(error).__name__}: {error_text(error)}"
         ) from error
     if not isinstance(network, nn.Module):
         raise LsapError(f"the model card {card}: its factory gave a {type(network).__name__}, not a torch module")
@@ -57,7 +58,7 @@ def _callable(card: Path, factory: str) -> Callable[..., Any]:
         raise LsapError(f"the model card {card}: factory names {card.parent / place}, which is not there") from None
     except (Exception, SystemExit) as error:  # importing a stranger's code can raise anything
         raise LsapError(
-            f"the model card {card}: {place} cannot be imported: {type(error).__name__}: {one_line(error)}"
+            f"the model card {card}: {place} cannot be imported: {type(error).__name__}: {error_text(error)}"
         ) from error
     found = getattr(module, name, None)
     if not callable(found):

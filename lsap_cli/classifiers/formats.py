@@ -24,7 +24,8 @@ class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         layout: the order of a clip's dimensions.
         frames: T, frames of a clip.
         size: (height, width) that the network takes, in pixels.
-        resize: (height, width) that frames are brought to before the crop, or the length of the shorter side; None: size.
+        resize: (height, width) that frames are brought to before the crop, or the length of the shorter side; None:
+            size.
         antialias: whether shrinking averages over all pixels it covers.
         channels: RGB or BGR.
         scale: 1 for pixels in [0, 1], 255 for [0, 255].

@@ -75,7 +75,7 @@ class InstrumentedClassifier:
 
     @cached_property
     def _exciting(self) -> list[str]:
-        """The names of all convolutions; in a network that has none, of all linear layers but the last, which decides."""
+        """The names of all convolutions; in a network without any, of all linear layers but the last."""
         modules = list(self.classifier.network.named_modules())
         convolutions = [name for name, module in modules if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d)]
         return convolutions or [name for name, module in modules if isinstance(module, nn.Linear)][:-1]
@@ -168,7 +168,8 @@ def frame_features(output: Tensor, clips: int, frames: int) -> Tensor | None:
 def _by_moment(tokens: Tensor, frames: int) -> Tensor:
     """(B, tokens, C) -> (B, T', C), T' being the frames or half of them (tubelets of two).
 
-    Where both divide the tokens, the one that leaves a square of places is meant: 1568 tokens of 16 frames are 8 x 14 x 14.
+    Where both divide the tokens, the one that leaves a square of places is meant: 1568 tokens of 16 frames are 8 x 14 x
+    14.
     """
     fit = [
         (moments, extra)

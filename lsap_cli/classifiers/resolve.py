@@ -34,7 +34,8 @@ def load_classifier(spec: str) -> Classifier:
     if path.is_file():
         return load_card(path)
     raise LsapError(
-        f"the model '{spec}' is neither a model card (no such file), nor 'demo', nor a zoo name such as {PREFIX}r3d_18; "
+        f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
+        f"nor a zoo name such as {PREFIX}r3d_18; "
         "lsap models lists what there is, docs/model-card.md tells how to bring your own"
     )
 

@@ -6,11 +6,11 @@ from torch import Tensor
 from lsap_cli.classifiers.classifier import Classifier
 
 
-def check_model(classifier: Classifier, classes: int | None = None) -> None:
+def check_classifier(classifier: Classifier, classes: int | None = None) -> None:
     """Checks that a classifier can be attacked and judged: the contract of every model.
 
-    Scores are finite and one a class, the same for the same clips, for a clip alone as among others, and they follow the
-    pixels, whose gradient is finite and not zero everywhere. Clips and random numbers are left as they were.
+    Scores are finite and one a class, the same for the same clips, for a clip alone as among others, and they follow
+    the pixels, whose gradient is finite and not zero everywhere. Clips and random numbers are left as they were.
 
     Args:
         classifier: to be checked, on any device.

@@ -34,7 +34,7 @@ def load_state(path: Path) -> Mapping[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the loaders raise many kinds; each becomes the same sentence
         raise LsapError(
-            f"the weights {path} cannot be opened as safetensors or as a .pt with weights only ({one_line(error)})"
+            f"the weights {path} cannot be opened as safetensors or as a .pt with weights only ({error_text(error)})"
         ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
@@ -71,7 +71,7 @@ def load_into(network: nn.Module, state: Mapping[str, Any], weights: str) -> Non
     network.load_state_dict(state)
 
 
-def one_line(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error's whole message as one line, cut at a word where it is very long."""
     text = " ".join(str(error).split()) or "no message"
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE].rsplit(' ', 1)[0]} …"

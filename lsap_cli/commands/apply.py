@@ -38,7 +38,8 @@ def command(
     timeout: Annotated[
         str,
         typer.Option(
-            callback=arguments.duration("--timeout"), help="a file is given up on after so long without any progress"
+            callback=arguments.duration_check("--timeout"),
+            help="a file is given up on after so long without any progress",
         ),
     ] = "2m",
     threads: Annotated[str, typer.Option(help="of each file's codec: one, many, or auto (by --workers)")] = "auto",

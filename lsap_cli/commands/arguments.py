@@ -1,7 +1,7 @@
 """Arguments that are checked while the command line is parsed: before torch is imported, before a run folder is made.
 
-Each function is the callback of an option: it gives the value back, or says in one sentence what would work. The same checks
-serve the dashboard's forms.
+Each function is the callback of an option: it gives the value back, or says in one sentence what would work. The same
+checks serve the dashboard's forms.
 """
 
 import re
@@ -63,8 +63,9 @@ def model(spec: str) -> str:
     if spec == DEMO or path.is_file() or (path / "model.toml").is_file() or spec in plugins.added_models():
         return spec
     raise LsapError(
-        f"the model '{spec}' is neither a model card (no such file), nor 'demo', nor a zoo name such as {PREFIX}r3d_18, "
-        "nor that of an installed package; lsap models lists what there is, docs/model-card.md tells how to bring your own"
+        f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
+        f"nor a zoo name such as {PREFIX}r3d_18, nor that of an installed package; "
+        "lsap models lists what there is, docs/model-card.md tells how to bring your own"
     )
 
 
@@ -119,7 +120,7 @@ def device(text: str) -> str:
     return text
 
 
-def duration(flag: str) -> Callable[[str | None], str | None]:
+def duration_check(flag: str) -> Callable[[str | None], str | None]:
     """A check of lengths of time."""
 
     def check(text: str | None) -> str | None:

@@ -131,7 +131,8 @@ def command(
     from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings
 
     settings = DefendSettings(
-        videos=str(videos), model=model[0], also=tuple(model[1:]), perturbation=_text(next(iter(perturbation or ()), None)),
+        videos=str(videos), model=model[0], also=tuple(model[1:]),
+        perturbation=_text(next(iter(perturbation or ()), None)),
         seeds=tuple(map(str, (perturbation or ())[1:])), perturbed=_text(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),
         detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,

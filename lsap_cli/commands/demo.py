@@ -16,7 +16,10 @@ def command(
         str, typer.Option(callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
     ] = "8/255",
     time_budget: Annotated[
-        str, typer.Option(callback=arguments.duration("--time-budget"), help="for the command's start and its learning")
+        str,
+        typer.Option(
+            callback=arguments.duration_check("--time-budget"), help="for the command's start and its learning"
+        ),
     ] = "75s",
     device: Device = "auto",
     seed: Seed = 0,
@@ -33,11 +36,11 @@ def command(
         return
     learning = arguments.seconds(time_budget, "--time-budget") or 0.0
 
-    from lsap_cli.jobs.demo import Settings, demo, places
+    from lsap_cli.jobs.demo import DemoSettings, demo, places
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import results_table, summary_sentence
 
-    settings = Settings(epsilon, learning, device, seed)
+    settings = DemoSettings(epsilon, learning, device, seed)
     with running("demo", run, asdict(settings), quiet) as (work, screen):
         screen.say(
             f"watch it: lsap dashboard {work.folder}   (in another terminal; or begin with lsap demo --dashboard)"

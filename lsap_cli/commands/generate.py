@@ -108,7 +108,8 @@ def command(
         ),
     ] = None,
     time_budget: Annotated[
-        str | None, typer.Option(callback=arguments.duration("--time-budget"), help="for the whole command: 180s, 10m")
+        str | None,
+        typer.Option(callback=arguments.duration_check("--time-budget"), help="for the whole command: 180s, 10m"),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)
@@ -170,7 +171,8 @@ def command(
 
     settings = GenerateSettings(
         videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,
-        only=only, attack=_with_settings(attack, update=update, coherence=coherence), learn_from=learn_from,  # type: ignore[arg-type]  # checked above
+        only=only, attack=_with_settings(attack, update=update, coherence=coherence),
+        learn_from=learn_from,  # type: ignore[arg-type]  # checked when it was parsed
         pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps, time_budget=budget,
         seeds=seeds, matrix=matrix, controls=controls, layer=layer, batch=batch, micro_batch=micro_batch,
         precision=precision, compiled=compiled, memory=int(memory * 2**30), device=device, seed=seed,

@@ -92,8 +92,9 @@ def _rows(path: Path) -> Iterator[tuple[int, CsvRow]]:
             for cells in reader:
                 if len(cells) > len(header):
                     raise LsapError(
-                        f"{path}, line {reader.line_num} has {len(cells)} cells, but the first line names {len(header)} "
-                        f'columns; put a cell with a comma in it into quotes, as in "{", ".join(cells[1:3])}"'
+                        f"{path}, line {reader.line_num} has {len(cells)} cells, but the first line names "
+                        f"{len(header)} columns; put a cell with a comma in it into quotes, "
+                        f'as in "{", ".join(cells[1:3])}"'
                     )
                 if cells:
                     yield reader.line_num, CsvRow(*(cells[at] if at < len(cells) else "" for at in places))

@@ -30,8 +30,8 @@ def disk_errors_explained() -> Iterator[None]:
         yield
     except OSError as error:
         raise LsapError(
-            f"frames cannot be put on disk in {tempfile.gettempdir()} ({error.strerror or error}): free space there, name "
-            "another folder with TMPDIR, or hold more in memory with --memory; go on with --resume and --run", 1
+            f"frames cannot be put on disk in {tempfile.gettempdir()} ({error.strerror or error}): free space there, "
+            "name another folder with TMPDIR, or hold more in memory with --memory; go on with --resume and --run", 1
         ) from None  # fmt: skip
 
 

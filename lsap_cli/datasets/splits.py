@@ -28,7 +28,8 @@ def split_by_group(
     names = sorted(set(groups))
     if len(names) < 2:
         raise LsapError(
-            f"{len(items)} usable video(s) of {len(names)} recording(s): to learn and to verify, at least two recordings are needed"
+            f"{len(items)} usable video(s) of {len(names)} recording(s): "
+            "to learn and to verify, at least two recordings are needed"
         )
     random.Random(seed).shuffle(names)
     wanted = max(1, round(share * len(items)))

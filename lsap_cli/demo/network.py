@@ -14,7 +14,7 @@ from lsap_cli.demo.videos import LABELS
 WIDTHS = (16, 32, 64, 96)
 
 
-class Stage(nn.Module):
+class MotionStage(nn.Module):
     """Halves the frames' size, then mixes every pixel with its past and future.
 
     Takes (B, T, C, H, W) and gives (B, T, width, H / 2, W / 2), rounded up.
@@ -49,7 +49,7 @@ class MotionNetwork(nn.Module):
         super().__init__()
         channels = (3, *WIDTHS[:-1])
         kernels = (5, 3, 3, 3)
-        self.stages = nn.Sequential(*(Stage(*shape) for shape in zip(channels, WIDTHS, kernels, strict=True)))
+        self.stages = nn.Sequential(*(MotionStage(*shape) for shape in zip(channels, WIDTHS, kernels, strict=True)))
         self.head = nn.Linear(WIDTHS[-1], len(LABELS))
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ def adapt(clips: Tensor) -> Tensor:
     return centered / (centered.square().mean((1, 2, 3, 4), keepdim=True) + 1e-4).sqrt()
 
 
-def build(weights: Path) -> nn.Module:
+def build_demo_network(weights: Path) -> nn.Module:
     """Makes the trained network, ready to be used, from its safetensors file."""
     network = MotionNetwork()
     network.load_state_dict(load_file(weights))

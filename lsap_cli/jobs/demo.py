@@ -26,7 +26,7 @@ SAMPLERS = ("uniform", "dense:stride=2", "random")
 
 
 @dataclass(frozen=True)
-class Settings:
+class DemoSettings:
     """What `demo` was asked for."""
 
     epsilon: str = "8/255"
@@ -35,7 +35,7 @@ class Settings:
     seed: int = 0
 
 
-def demo(settings: Settings, run: Run, listener: Listener) -> dict[str, Any]:
+def demo(settings: DemoSettings, run: Run, listener: Listener) -> dict[str, Any]:
     """Runs everything below the run's folder.
 
     Args:

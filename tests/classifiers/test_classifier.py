@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat
 from lsap_cli.errors import LsapError
-from lsap_cli.testing import check_model
+from lsap_cli.testing import check_classifier
 from tests.tiny import make_classifier
 
 LABELS = ["first", "second"]
@@ -38,7 +38,7 @@ def test_a_network_with_convolutions_of_both_kinds_is_used_and_only_the_flat_one
     torch.testing.assert_close(classifier(clips), expected)
     assert network.flat.weight.is_contiguous(memory_format=torch.channels_last)
     assert network.places.is_contiguous()
-    check_model(classifier)
+    check_classifier(classifier)
 
 
 def test_an_exported_network_is_used_in_the_one_mode_that_it_has() -> None:
@@ -113,8 +113,8 @@ class NotFinite(nn.Module):
 )
 def test_the_contract_of_models_finds_what_an_attack_cannot_work_with(network: nn.Module, said: str) -> None:
     with pytest.raises(AssertionError, match=said):
-        check_model(Classifier(network, "bad", LABELS, InputFormat("BTCHW", 4, (6, 6))))
+        check_classifier(Classifier(network, "bad", LABELS, InputFormat("BTCHW", 4, (6, 6))))
 
 
 def test_a_good_model_keeps_the_contract() -> None:
-    check_model(make_classifier())
+    check_classifier(make_classifier())

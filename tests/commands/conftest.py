@@ -42,7 +42,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="session")
 def lsap() -> Lsap:
-    """The program in this process: what it prints, and its exit code. Importing torch anew for each call takes seconds."""
+    """The program in this process: what it prints, and its exit code. To import torch anew takes seconds."""
 
     def call(*words: object, cwd: Path | None = None) -> Outcome:
         out, err, argv = io.StringIO(), io.StringIO(), sys.argv

@@ -235,7 +235,8 @@ def test_too_few_recordings_to_learn_through_a_subtraction_are_refused(
     (tmp_path / "one").mkdir()
     shutil.copy(next(world.learn.rglob("*.mp4")), tmp_path / "one")
     outcome = lsap(
-        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--adaptive", "--fit", tmp_path / "one",
+        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--adaptive",
+        "--fit", tmp_path / "one",
         "--defense", "perturbation-subtraction", "--run", tmp_path / "run",
     )  # fmt: skip
     assert outcome.code == 2

@@ -62,7 +62,10 @@ def test_the_spread_can_be_recomputed_from_the_records(run: Path) -> None:
     for cell in results["seeds"]:
         for measure, key in (("accuracy", "correct"), ("fooling_rate", "changed")):
             mine = [
-                [one[key] for one in records if (one["attack"], one["defense"], one["sampler"]) == (name, cell["defense"], cell["sampler"])]
+                [
+                    one[key] for one in records
+                    if (one["attack"], one["defense"], one["sampler"]) == (name, cell["defense"], cell["sampler"])
+                ]
                 for name in names
             ]  # fmt: skip
             assert cell[measure]["rates"] == {

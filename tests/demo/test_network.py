@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 import lsap_cli.demo
-from lsap_cli.demo.network import adapt, build
+from lsap_cli.demo.network import adapt, build_demo_network
 from lsap_cli.demo.train import CLIP_FRAMES, MEAN, SIZE, STD, TIMES, make_pool, normalize
 from lsap_cli.demo.videos import LABELS
 from perturbations.samplers import Dense, RandomFrames, Sampler, Uniform
@@ -19,7 +19,7 @@ PARTNER = torch.tensor([1, 0, 3, 2, 5, 4, 7, 6])  # the class that is the revers
 
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
-    return build(WEIGHTS).requires_grad_(False)
+    return build_demo_network(WEIGHTS).requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_the_gradient_of_every_frame_is_finite_and_not_zero(network: nn.Module, 
 
 def test_the_card_says_what_the_network_was_trained_with() -> None:
     card = tomllib.loads((FOLDER / "model.toml").read_text())
-    assert card["factory"] == f"{build.__module__}:{build.__name__}"
+    assert card["factory"] == f"{build_demo_network.__module__}:{build_demo_network.__name__}"
     assert card["weights"] == WEIGHTS.name
     assert (FOLDER / card["labels"]).read_text().split() == list(LABELS)
     taken = card["input"]

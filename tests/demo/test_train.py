@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lsap_cli.demo import train as training
-from lsap_cli.demo.network import build
+from lsap_cli.demo.network import build_demo_network
 from lsap_cli.demo.train import CLIP_FRAMES, FLIPPED, MIRRORED, REVERSED, TIMES, TRANSPOSED
 from lsap_cli.demo.videos import FRAMES_PER_VIDEO, LABELS
 from perturbations.samplers import Dense
@@ -36,7 +36,7 @@ def test_a_turn_done_twice_gives_the_class_back(turn: tuple[int, ...]) -> None:
     ids=["mirrored", "flipped", "reversed"],
 )
 def test_a_turned_video_has_the_class_that_the_table_says(turn: tuple[int, ...], dimension: int) -> None:
-    network = build(Path(training.__file__).with_name("weights.safetensors"))
+    network = build_demo_network(Path(training.__file__).with_name("weights.safetensors"))
     videos, labels = training.make_pool(30_000, 24)
     indices = Dense(2).choose(TIMES, CLIP_FRAMES, 1, torch.Generator())[0]
     predictions = training.predict(network, videos.flip(dimension), indices)
@@ -56,6 +56,6 @@ def test_clips_are_frames_of_the_video_in_order() -> None:
 def test_the_command_writes_weights_that_can_be_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     training.main(["--out", str(tmp_path), "--videos", "8", "--steps", "6", "--batch", "2", "--test-videos", "8"])
     clip = torch.zeros(1, CLIP_FRAMES, 3, *training.SIZE)
-    assert build(tmp_path / "weights.safetensors")(clip).shape == (1, len(LABELS))
+    assert build_demo_network(tmp_path / "weights.safetensors")(clip).shape == (1, len(LABELS))
     printed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in printed] == [*LABELS, "all"]
