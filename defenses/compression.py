@@ -18,7 +18,7 @@ from torch import Tensor
 
 from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
-from defenses.encoding import opening_encoder
+from defenses.encoding import UNBIASED_CONVERSION, opening_encoder
 from defenses.gradients import wants_gradient, with_gradient_of
 from defenses.quantizing import flat_steps, jpeg_steps, pictures_stand_in, stretch_stand_in
 from defenses.settings import bad_setting
@@ -266,7 +266,8 @@ def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
     to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
     packets = []
     for number, picture in enumerate(filled):
-        frame = to_yuv.reformat(VideoFrame.from_ndarray(picture, format="rgb24"), format="yuv420p")
+        in_rgb = VideoFrame.from_ndarray(picture, format="rgb24")
+        frame = to_yuv.reformat(in_rgb, format="yuv420p", interpolation=UNBIASED_CONVERSION)
         frame.pts, frame.time_base = number, Fraction(1, RATE)
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
@@ -276,7 +277,8 @@ def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
     decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
     if len(decoded) != count:
         raise RuntimeError(f"{codec.encoder} took {count} frames and {codec.decoder} gave {len(decoded)} back")
-    return np.stack([to_rgb.reformat(frame, format="rgb24").to_ndarray()[:height, :width] for frame in decoded])
+    made = (to_rgb.reformat(frame, format="rgb24", interpolation=UNBIASED_CONVERSION) for frame in decoded)
+    return np.stack([frame.to_ndarray()[:height, :width] for frame in made])
 
 
 def to_pixels(frames: Tensor) -> Tensor:

@@ -9,6 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from av.video.reformatter import Interpolation
+
+UNBIASED_CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""How swscale turns RGB into 4:2:0 and back without a change of the mean. Its default rounds down: each trip darkens."""
+
 
 @contextmanager
 def opening_encoder() -> Iterator[None]:

@@ -27,10 +27,10 @@ from defenses.fitting import fit_defense, fittable_part
 INDEX_SETS: dict[int, list[list[int]]] = {
     1: [[0], [0, 0, 0]],
     2: [[1], [1, 0], [0, 1, 1, 0]],
-    5: [[2], [4, 0], [3, 3, 1], [0, 1, 2, 3, 4]],
-    40: [[0], [39], [38, 1, 20, 1], [5, 6, 7, 8], [39, 0, 13, 26, 13], list(range(0, 40, 4)), list(range(40))],
+    5: [[2], [4, 0], [3, 3, 1]],
+    40: [[39], [38, 1, 20, 1], [5, 6, 7, 8], list(range(0, 40, 4))],
 }
-"""Frames that a sampler could ask for, by the video's length: ends, repeats, any order, neighbors, far ones, all."""
+"""Frames that a sampler could ask for, by the video's length: ends, repeats, any order, neighbors, far ones."""
 
 FINE_SHARE = 0.95
 """A pattern that is the same in every frame passes if at least this share of it comes out in its place."""
