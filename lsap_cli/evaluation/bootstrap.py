@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 from lsap_cli.results.rates import Estimate
 
 REPEATS = 2000
+TAIL = 0.025  # probability outside of the interval, at each end
+NO_WIDTH = 1e-12  # rounding apart
 SEED = 20  # fixed, so that a table can be computed again from its records
 
 
-def mean_by_recording(values: Sequence[float], recordings: Sequence[str]) -> Estimate | None:
+def mean_by_recording(
+    values: Sequence[float], recordings: Sequence[str], bounds: tuple[float, float] = (0.0, 1.0)
+) -> Estimate | None:
     """The mean over videos, with the percentile interval of the bootstrap over recordings; None without videos.
 
     Efron and Tibshirani 1993: recordings are drawn with replacement, as many as there are, with all their videos.
@@ -20,6 +24,7 @@ def mean_by_recording(values: Sequence[float], recordings: Sequence[str]) -> Est
     Args:
         values: one a video.
         recordings: the recording that each video was cut from.
+        bounds: the smallest and largest value that a video can have.
     """
     if not len(values):
         return None
@@ -28,7 +33,7 @@ def mean_by_recording(values: Sequence[float], recordings: Sequence[str]) -> Est
     counts = np.bincount(numbers)
     drawn = _draws(len(counts))
     means = drawn @ sums / (drawn @ counts)
-    return estimate(float(np.mean(np.asarray(values, dtype=float))), means)
+    return estimate(float(np.mean(np.asarray(values, dtype=float))), means, len(counts), bounds)
 
 
 def weights_by_recording(recordings: Sequence[str]) -> NDArray[np.int64]:
@@ -37,11 +42,32 @@ def weights_by_recording(recordings: Sequence[str]) -> NDArray[np.int64]:
     return _draws(int(numbers.max()) + 1)[:, numbers]
 
 
-def estimate(value: float, drawn: NDArray[np.floating[Any]]) -> Estimate:  # of any float type
-    """A figure with the percentile interval of its values in the drawn sets; sets without a value are left out."""
+def estimate(
+    value: float,
+    drawn: NDArray[np.floating[Any]],  # of any float type
+    recordings: int,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Estimate:
+    """A figure with the percentile interval of its values in the drawn sets; sets without a value are left out.
+
+    Where all drawn sets have the same value, the bootstrap says nothing about the spread, and the exact binomial interval
+    takes its place (Clopper and Pearson, 1934): if up to a share p of all recordings differed from these, none of n would
+    be among them with a probability of (1 - p)^n >= 0.025, and the figure could lie that far towards either bound. For a
+    share of 1 this is the exact interval of n of n.
+
+    Args:
+        value: the figure.
+        drawn: (R,), its values in the sets that the bootstrap draws.
+        recordings: how many there are.
+        bounds: the smallest and largest value that the figure can have.
+    """
     finite = drawn[np.isfinite(drawn)]
-    low, high = np.percentile(finite, [2.5, 97.5]) if len(finite) else (value, value)
-    return Estimate(value=value, low=float(low), high=float(high))
+    low, high = map(float, np.percentile(finite, [2.5, 97.5])) if len(finite) else (value, value)
+    if high - low < NO_WIDTH:
+        differing = 1 - TAIL ** (1 / recordings)
+        smallest, largest = min(bounds[0], value), max(bounds[1], value)
+        low, high = value - differing * (value - smallest), value + differing * (largest - value)
+    return Estimate(value=value, low=low, high=high)
 
 
 def _numbers(recordings: Sequence[str]) -> NDArray[np.int64]:

@@ -55,7 +55,8 @@ def natural_robustness(
     videos = [one.video for one in clean]
     matrix = np.asarray([[cell[video] for video in videos] for cells in kinds.values() for cell in cells], dtype=float)
     undisturbed = np.asarray([right[NO_DEFENSE][video] for video in videos], dtype=float)
-    weights = weights_by_recording([one.recording for one in clean])
+    recordings = [one.recording for one in clean]
+    weights, count = weights_by_recording(recordings), len(set(recordings))
     sizes = weights.sum(1)
     drawn, drawn_clean = weights @ matrix.mean(0) / sizes, weights @ undisturbed / sizes
     mpc, accuracy = float(matrix.mean()), float(undisturbed.mean())
@@ -68,8 +69,8 @@ def natural_robustness(
             kind: tuple(changes[name_of(kind, severity)].l2_rms for severity in range(1, len(cells) + 1))
             for kind, cells in kinds.items()
         },
-        mpc=estimate(mpc, drawn),
-        rpc=estimate(mpc / accuracy, relative) if accuracy else None,
+        mpc=estimate(mpc, drawn, count),
+        rpc=estimate(mpc / accuracy, relative, count) if accuracy else None,
     )
 
 

@@ -59,17 +59,17 @@ def _row(
     values = np.asarray([one.score for one in cell])
     alarms = np.asarray([flagged[spec, one.attack, one.video] for one in cell])
     recordings = [one.recording for one in cell]
-    drawn = Ranking.of(truth, values).figures(weights_by_recording(recordings))
+    drawn, count = Ranking.of(truth, values).figures(weights_by_recording(recordings)), len(set(recordings))
     false_rates, true_rates, _ = roc_curve(truth, values, drop_intermediate=False)
     return DetectorRow(
         detector=spec,
         attack=attack,
         clean_videos=int((~truth).sum()),
         attacked_videos=int(truth.sum()),
-        auc=estimate(float(auc(false_rates, true_rates)), drawn["auc"]),
-        average_precision=estimate(float(average_precision_score(truth, values)), drawn["average_precision"]),
+        auc=estimate(float(auc(false_rates, true_rates)), drawn["auc"], count),
+        average_precision=estimate(float(average_precision_score(truth, values)), drawn["average_precision"], count),
         tpr_at_fpr={
-            f"{limit:g}": estimate(float(true_rates[false_rates <= limit].max()), drawn[f"{limit:g}"])
+            f"{limit:g}": estimate(float(true_rates[false_rates <= limit].max()), drawn[f"{limit:g}"], count)
             for limit in SHOWN_FALSE_ALARMS
         },
         operating_point=_operating_point(ThresholdFigures.of(truth, alarms, recordings), thresholds),
@@ -145,7 +145,11 @@ class ThresholdFigures:
     def of(cls, truth: NDArray[np.bool_], alarms: NDArray[np.bool_], recordings: Sequence[str]) -> "ThresholdFigures":
         """From (n,) truths (is the video attacked?) and alarms (is it flagged?)."""
         once = np.ones((1, len(truth)), dtype=np.int64)
-        f1 = estimate(float(_f1(truth, alarms, once)[0]), _f1(truth, alarms, weights_by_recording(recordings)))
+        f1 = estimate(
+            float(_f1(truth, alarms, once)[0]),
+            _f1(truth, alarms, weights_by_recording(recordings)),
+            len(set(recordings)),
+        )
         return cls(rate(alarms[truth].tolist()), rate(alarms[~truth].tolist()), rate(truth[alarms].tolist()), f1)
 
 

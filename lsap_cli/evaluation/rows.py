@@ -83,7 +83,7 @@ def _net_fooling(records: Sequence[Record], unattacked: Sequence[Record]) -> Net
     alone = [one.changed_share for one in unattacked]
     attacked = [one.changed_share for one in records]
     differences = [a - b for a, b in zip(attacked, alone, strict=True)]
-    net = mean_by_recording(differences, [one.recording for one in records])
+    net = mean_by_recording(differences, [one.recording for one in records], bounds=(-1.0, 1.0))
     if net is None:
         return None
     return NetFoolingRate(

@@ -20,6 +20,7 @@ from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import certify
 from lsap_cli.evaluation.corrupting import corrupt
+from lsap_cli.evaluation.defense_gains import defense_gains
 from lsap_cli.evaluation.detection import DetectionMatrix, Detections, detect
 from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progress
 from lsap_cli.evaluation.matrix import EvaluationMatrix
@@ -88,6 +89,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
         protocol=protocol_facts(task, settings, videos),
         detectors=tuple(row for row in detections.rows if row.attack in task.sources),
         defenses=declared_defenses(task.defenses),
+        defense_gains=defense_gains(judged.records, task.sources),
         ladder=adaptive.ladder,
         detector_ladder=adaptive.detector_ladder,
         checks=_overlap_check(task) + adaptive.checks,

@@ -11,7 +11,7 @@ from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry, ProofTotals
 from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
-from lsap_cli.results.rows import Row
+from lsap_cli.results.rows import DefenseGain, Row
 from lsap_cli.results.spread import GeneratedSeeds, SamplerTransfer, SeedSpread, TransferMatrix
 
 
@@ -193,6 +193,7 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         protocol: with what it was made.
         detectors: with `--detector`, one row for each detector and attack.
         defenses: by spec, what each one declares.
+        defense_gains: what each defense changes under each attack that meets all defenses.
         ladder: with `--adaptive`, one entry a defense, `none` first.
         detector_ladder: with `--adaptive` and `--detector`, one entry a detector.
         checks: of the attackers, and of the whole run.
@@ -215,6 +216,7 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
     protocol: Protocol | None = None
     detectors: tuple[DetectorRow, ...] = ()
     defenses: dict[str, DeclaredDefense] = field(default_factory=dict)
+    defense_gains: tuple[DefenseGain, ...] = ()
     ladder: tuple[DefenseLadder, ...] = ()
     detector_ladder: tuple[DetectorLadder, ...] = ()
     checks: tuple[Check, ...] = ()

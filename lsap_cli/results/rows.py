@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from msgspec import field
-
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
 from lsap_cli.results.rates import Estimate, Rate, rate_of
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Cell, Record
+
+SIGNIFICANCE = 0.05  # largest adjusted p of a defense that is shown to help
 
 
 class DominantLabel(Result, frozen=True, kw_only=True):
@@ -133,6 +133,47 @@ class Row(Result, frozen=True, kw_only=True):
         return self.fooling_rate.value if self.fooling_rate else 0.0
 
 
+class DefenseGain(Result, frozen=True, kw_only=True):
+    """What a defense changes under one attack and sampler, against no defense on the same videos.
+
+    Right is a prediction that is a label of the video; without labels, one that is the clean, undefended prediction.
+
+    Attributes:
+        attack: as in the rows.
+        sampler: the spec.
+        defense: the spec.
+        gained: videos that are right behind the defense only.
+        lost: videos that are right without it only.
+        of: videos that were judged.
+        p: exact two-sided p of McNemar's test; null where no video differs.
+        adjusted_p: the same, corrected for the number of defenses (Holm, 1979).
+    """
+
+    attack: str
+    sampler: str
+    defense: str
+    gained: Count
+    lost: Count
+    of: Count
+    p: float | None = None
+    adjusted_p: float | None = None
+
+    @property
+    def helps(self) -> bool:
+        """Whether it is shown to help: more is gained than lost, and chance alone seldom does that."""
+        return self.gained > self.lost and self.adjusted_p is not None and self.adjusted_p <= SIGNIFICANCE
+
+    def __str__(self) -> str:
+        p = "no video differs" if self.adjusted_p is None else f"p = {self.adjusted_p:.2g} after Holm"
+        return f"{self.gained} gained, {self.lost} lost of {self.of}, {p}"
+
+
+def best_defense(gains: Iterable[DefenseGain], attack: str, sampler: str) -> DefenseGain | None:
+    """The defense with the largest net gain among those that are shown to help (ties: the first); None if none is."""
+    helping = [one for one in gains if (one.attack, one.sampler) == (attack, sampler) and one.helps]
+    return max(helping, key=lambda one: one.gained - one.lost, default=None)
+
+
 @dataclass
 class CellCounts:
     """Outcomes of one cell, counted record by record."""
@@ -153,7 +194,7 @@ class CellCounts:
 
 def count_records(records: Iterable[Record]) -> dict[Cell, CellCounts]:
     """The outcomes of all cells, in the order in which cells first appear."""
-    cells: dict[Cell, CellCounts] = field(default_factory=dict)
+    cells: dict[Cell, CellCounts] = {}
     for record in records:
         cells.setdefault(record.cell, CellCounts()).add(record)
     return cells

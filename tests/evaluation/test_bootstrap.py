@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsap_cli.evaluation.bootstrap import estimate, mean_by_recording, weights_by_recording
-from lsap_cli.results.rates import Estimate
+from tests.result_objects import known
 
 
 def test_the_value_is_the_mean_and_lies_in_its_interval() -> None:
@@ -48,5 +48,26 @@ def test_every_drawn_set_has_as_many_recordings_as_there_are_and_whole_ones() ->
 
 
 def test_drawn_sets_without_a_figure_are_left_out() -> None:
-    assert estimate(1.0, np.asarray([1.0, math.nan, 1.0])) == Estimate(value=1.0, low=1.0, high=1.0)
-    assert estimate(1.0, np.asarray([math.nan])) == Estimate(value=1.0, low=1.0, high=1.0)
+    drawn = np.asarray([0.2, math.nan, 0.4])
+    assert estimate(0.3, drawn, 3) == estimate(0.3, drawn[[0, 2]], 3)
+    assert estimate(0.3, np.asarray([math.nan]), 3).low < 0.3
+
+
+@pytest.mark.parametrize(("recordings", "low"), [(6, 0.5407), (1, 0.025), (40, 0.9119)])
+def test_an_interval_without_width_is_the_exact_one_of_n_of_n(recordings: int, low: float) -> None:
+    """Clopper and Pearson's lower limit of n of n is 0.025^(1/n): R's binom.test(6, 6) says 0.5407."""
+    found = known(mean_by_recording([1.0] * recordings, [str(number) for number in range(recordings)]))
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.low == pytest.approx(low, abs=6e-5)
+    mirrored = known(mean_by_recording([0.0] * recordings, [str(number) for number in range(recordings)]))
+    assert (mirrored.low, mirrored.high) == pytest.approx((0.0, 1 - found.low))
+
+
+def test_videos_of_one_recording_count_once_in_the_exact_interval() -> None:
+    once, often = (mean_by_recording([1.0] * count * 6, list("abcdef") * count) for count in (1, 5))
+    assert once == often
+
+
+def test_differences_that_are_all_zero_have_an_interval_to_both_sides() -> None:
+    found = known(mean_by_recording([0.0] * 6, list("abcdef"), bounds=(-1.0, 1.0)))
+    assert (found.low, found.high) == pytest.approx((-0.4593, 0.4593), abs=6e-5)
