@@ -12,10 +12,12 @@ class Schedule:
     Attributes:
         steps: None: no limit.
         seconds: of learning; None: no limit.
+        seconds_after: an estimate of other learning that follows in this run.
     """
 
     steps: int | None
     seconds: float | None = None
+    seconds_after: float = 0.0
 
     def progress(self, state: State) -> float:
         """How much is over, from 0; 1 or more: done."""
@@ -24,6 +26,6 @@ class Schedule:
         return max(by_steps, by_time)
 
     def seconds_left(self, state: State) -> float:
-        """A guess from the pace so far."""
+        """An estimate for all learning of the run, from the pace so far."""
         done = self.progress(state)
-        return state.seconds * (1 - done) / done if done > 0 else 0.0
+        return (state.seconds * (1 - done) / done if done > 0 else 0.0) + self.seconds_after

@@ -47,8 +47,12 @@ def probe_gradient(attacker: Attacker, learner: AttackerLearner) -> GradientProb
     """Tries the gradient of an attacker and looks at the output of its defense.
 
     What an earlier part of the run has found is loaded.
+
+    Raises:
+        LsapError: if that was with other settings.
     """
-    path = learner.path(attacker, ".probe.json")
+    learner.files.begin(attacker)
+    path = learner.files.path(attacker, ".probe.json")
     if learner.resume and path.exists():
         with suppress(msgspec.DecodeError):  # a damaged file is made anew
             return msgspec.json.decode(path.read_bytes(), type=GradientProbe)

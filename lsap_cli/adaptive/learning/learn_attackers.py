@@ -1,5 +1,6 @@
 """All attackers of a plan learn, in its order."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -7,8 +8,10 @@ import torch
 
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe, probe_gradient
 from lsap_cli.adaptive.learning.learner import AttackerLearner
+from lsap_cli.adaptive.learning.progress import measured_progress
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, NoiseControl
+from lsap_cli.results.events import NoteEvent, StageEvent
 from lsap_cli.results.ladders import FitThreshold
 from perturbations import Perturbation
 from perturbations.controls import noise_like
@@ -30,28 +33,44 @@ class LearnedAttacks:
 
 
 def learn_attackers(plan: AdaptivePlan, given: Perturbation, learner: AttackerLearner) -> LearnedAttacks:
-    """Learns every attack of a plan. Thresholds of detectors come first, as too few fit videos are refused there.
+    """Learns every attack of a plan.
+
+    Thresholds of detectors come first, as too few fit videos are refused there; then the gradient of each defense is tried,
+    and the time of a step taken, so that the run says how long it takes before it begins.
 
     Args:
         plan: which attacks, in which order.
         given: whose shape and binding noise controls have.
         learner: that learns.
+
+    Raises:
+        LsapError: if an attacker cannot learn, or files of an earlier part of the run were made with other settings.
     """
     thresholds = {one.spec: learner.detector_threshold(one.detector) for one in plan.detector_ladders}
+    probes = {ladder.spec: probe_gradient(ladder.base, learner) for ladder in plan.defense_ladders}
+    attackers = plan.attackers
+    learner.run.event(StageEvent(name="measuring how long a step takes", attackers=len(attackers)))
+    progress = measured_progress(attackers, learner)
+    steps = sum(one.steps for one in attackers)
+    total = f"{len(attackers)} attackers, {steps} steps: about {_duration(progress.seconds)}"
+    learner.run.event(NoteEvent(message=total))
     perturbations: dict[str, Perturbation] = {}
-    probes: dict[str, GradientProbe] = {}
-    for ladder in plan.defense_ladders:
-        probes[ladder.spec] = probe_gradient(ladder.base, learner)
-        perturbations |= {one.name: learner.learn(one) for one in ladder.attackers}
-    for detector_ladder in plan.detector_ladders:
-        perturbations |= {one.name: learner.learn(one) for one in detector_ladder.attackers}
-    for attack in plan.curve_attacks:
-        perturbations[attack.name] = _of_curve(attack, given, learner)
+    for attack in plan.learning_order:
+        if isinstance(attack, Attacker):
+            begin, place = time.monotonic(), progress.next(attack)
+            perturbations[attack.name] = learner.learn(attack, place)
+            progress.done(time.monotonic() - begin)
+        else:
+            perturbations[attack.name] = _noise(attack, given, learner.setup.seed)
     return LearnedAttacks(perturbations, probes, thresholds)
 
 
-def _of_curve(attack: Attacker | NoiseControl, given: Perturbation, learner: AttackerLearner) -> Perturbation:
-    if isinstance(attack, Attacker):
-        return learner.learn(attack)
-    silent = Perturbation(torch.zeros_like(given.delta), given.binding, attack.budget)
-    return noise_like(silent, learner.setup.seed)
+def _noise(control: NoiseControl, given: Perturbation, seed: int) -> Perturbation:
+    zeros = Perturbation(torch.zeros_like(given.delta), given.binding, control.budget)
+    return noise_like(zeros, seed)
+
+
+def _duration(seconds: float) -> str:
+    """Such as 2:05 h or 3 min."""
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes} min"

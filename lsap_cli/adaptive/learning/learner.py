@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
+from typing import NamedTuple
 
 from defenses import Defense
 from defenses.corpus import CorpusDefense
 from defenses.detectors import Detector
 from defenses.fitting import fittable_part
+from lsap_cli.adaptive.learning.attacker_files import attacker_files
 from lsap_cli.adaptive.learning.detector_constraint import FitVideoConstraint, PerturbedFitVideos
 from lsap_cli.adaptive.learning.fit_videos import LearningSetup
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
-from lsap_cli.classifiers.labels import slug
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.batch_planning import BatchSettings
 from lsap_cli.learning.batches import BatchSource
@@ -30,7 +30,20 @@ from perturbations.problem import Problem
 
 LOW_FREQUENCY_SIZE = 8  # a low-frequency pattern has this part of the network's height and width
 CLIPS = 4  # of a batch, as in generate
-FOLDER = "attackers"
+
+
+class AttackerPlace(NamedTuple):
+    """Which of a run's attackers learns.
+
+    Attributes:
+        number: from 1.
+        total: number of all attackers.
+        seconds_after: that the others are estimated to take after it.
+    """
+
+    number: int
+    total: int
+    seconds_after: float
 
 
 class AttackerLearner:
@@ -46,36 +59,61 @@ class AttackerLearner:
 
     def __init__(self, setup: LearningSetup, run: Run, resume: bool = False) -> None:
         self.setup, self.run, self.resume = setup, run, resume
+        self.files = attacker_files(run.folder, setup, resume)
         self._network = InstrumentedClassifier(setup.classifier)
         self._clean = clean_predictions(setup.classifier, setup.videos, setup.seed, CLIPS)
         self._detector_videos = PerturbedFitVideos(setup.classifier, self._network, setup.videos, setup.seed)
         self._fitted: dict[tuple[CorpusDefense, Binding], FittedDefense] = {}
-        self._folder = run.folder / FOLDER
-        self._folder.mkdir(exist_ok=True)
 
-    def learn(self, attacker: Attacker) -> Perturbation:
-        """The attacker's perturbation; one that an earlier part of the run has finished is loaded."""
-        path = self.path(attacker, ".safetensors")
-        if self.resume and path.exists():
-            return _learned_before(path, attacker)
-        self.run.event(StageEvent(name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None))
-        log = LearningLog(self.run, path.with_suffix(".state"), attacker.name)
+    def is_finished(self, attacker: Attacker) -> bool:
+        """Whether an earlier part of the run has learned the attacker's perturbation.
+
+        Raises:
+            LsapError: if that was with other settings.
+        """
+        self.files.begin(attacker)
+        return self.files.finished(attacker) is not None
+
+    def learn(self, attacker: Attacker, place: AttackerPlace | None = None) -> Perturbation:
+        """The attacker's perturbation; one that an earlier part of the run has finished is loaded.
+
+        Args:
+            attacker: that learns.
+            place: among the attackers of the run; None: it is the only one.
+
+        Raises:
+            LsapError: if the method cannot work on the problem, or files of an earlier part of the run do not fit.
+        """
+        self.files.begin(attacker)
+        finished = self.files.finished(attacker)
+        if finished is not None:
+            return finished
+        self._announce(attacker, place)
+        log = LearningLog(self.run, self.files.path(attacker, ".state"), attacker.name)
+        schedule = Schedule(attacker.steps, seconds_after=place.seconds_after if place else 0.0)
         with self.problem(attacker) as problem:
             try:
                 state = load_or_start_state(log.state_path, problem.shape, self.resume)
                 if attacker.start is not None and not state.steps:
                     state.delta = attacker.start.resized(*problem.shape[2:])
                 state.move(self.setup.device)
-                run_learning(problem, attacker.attack, state, Schedule(attacker.steps), None, log)
+                run_learning(problem, attacker.attack, state, schedule, None, log)
             except ValueError as error:
                 raise LsapError(f"{attacker.name}: {error}", 1) from None
         record = attacker.record() | {"seed": self.setup.seed, "classifier": {"name": self.setup.classifier.name}}
         learned = Perturbation(state.delta.cpu(), attacker.binding, attacker.budget, record)
-        partial = path.with_suffix(".partial")
-        learned.save(partial)
-        partial.replace(path)
+        self.files.finish(attacker, learned)
         log.state_path.unlink()
         return learned
+
+    def _announce(self, attacker: Attacker, place: AttackerPlace | None) -> None:
+        if place is None:
+            self.run.event(StageEvent(name=f"learning: {attacker.name}", steps=attacker.steps, seconds=None))
+            return
+        name = f"learning {place.number} of {place.total}: {attacker.name}"
+        self.run.event(
+            StageEvent(name=name, steps=attacker.steps, seconds=None, attacker=place.number, attackers=place.total)
+        )
 
     @contextmanager
     def problem(self, attacker: Attacker) -> Iterator[Problem]:
@@ -113,10 +151,6 @@ class AttackerLearner:
             self._fitted[key] = fitted.to(setup.device)
         return self._fitted[key]
 
-    def path(self, attacker: Attacker, ending: str) -> Path:
-        """A file of the attacker in the run folder."""
-        return self._folder / f"{slug(f'{self.setup.classifier.name} {attacker.name}')}{ending}"
-
     def _batch_settings(self, attacker: Attacker) -> BatchSettings:
         setup = self.setup
         return BatchSettings(
@@ -141,25 +175,3 @@ class AttackerLearner:
         if not attacker.low_frequency:
             return height, width
         return max(1, height // LOW_FREQUENCY_SIZE), max(1, width // LOW_FREQUENCY_SIZE)
-
-
-def _learned_before(path: Path, attacker: Attacker) -> Perturbation:
-    """What an earlier part of the run has learned.
-
-    Raises:
-        LsapError: if it is not of this attacker, having another budget or binding.
-    """
-    try:
-        learned = Perturbation.load(path)
-    except (ValueError, OSError) as error:
-        raise LsapError(f"--resume: {path} cannot be used ({error}); remove it, and it is learned again", 1) from None
-    for what, its, expected in (
-        ("budget", f"{learned.budget.norm} {learned.budget.epsilon_text}", f"{attacker.budget.norm} {attacker.budget.epsilon_text}"),
-        ("binding", str(learned.binding), str(attacker.binding)),
-    ):  # fmt: skip
-        if its != expected:
-            raise LsapError(
-                f"--resume: {path} has the {what} {its}, its attacker has {expected}; remove it, and it is learned again",
-                1,
-            )
-    return learned

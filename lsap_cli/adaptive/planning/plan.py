@@ -99,11 +99,16 @@ class AdaptivePlan:
     restricted: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def attackers(self) -> list[Attacker]:
-        """All that learn in the run, in order."""
+    def learning_order(self) -> list[Attacker | NoiseControl]:
+        """Everything that is learned or drawn in the run."""
         of_defenses = [one for ladder in self.defense_ladders for one in ladder.attackers]
         of_detectors = [one for ladder in self.detector_ladders for one in ladder.attackers]
-        return of_defenses + of_detectors + [one for one in self.curve_attacks if isinstance(one, Attacker)]
+        return [*of_defenses, *of_detectors, *self.curve_attacks]
+
+    @property
+    def attackers(self) -> list[Attacker]:
+        """All that learn in the run, in order."""
+        return [one for one in self.learning_order if isinstance(one, Attacker)]
 
     def rung(self, attack: str, spec: str) -> str | None:
         """The rung that an attack is on the ladder of a defense; None: it is on none."""
