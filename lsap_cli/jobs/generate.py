@@ -18,12 +18,13 @@ from lsap_cli.evaluation.verification import (
     verification_warnings,
     verify_perturbations,
 )
+from lsap_cli.jobs.defend_inputs import classifier_inputs
 from lsap_cli.learning.perturbation_output import check_writable, write_perturbation
 from lsap_cli.learning.process_group import process_group
 from lsap_cli.learning.settings import GenerateSettings
-from lsap_cli.learning.task import make_learning_task
+from lsap_cli.learning.task import LearningTask, make_learning_task
 from lsap_cli.learning.time_budget import TimeBudget
-from lsap_cli.learning.training_videos import load_training_videos
+from lsap_cli.learning.training_videos import TrainingVideos, load_training_videos
 from lsap_cli.learning.variant_learning import learn_variants
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
@@ -33,7 +34,9 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
 from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.runs import Run
+from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
+from lsap_cli.runs.run import versions
 from perturbations.controls import CONTROLS
 
 
@@ -65,6 +68,7 @@ def generate(
     ):
         deadline = budget.loading_deadline if group.processes == 1 else float("inf")  # all load the same videos
         videos = load_training_videos(store, Path(settings.videos), task, settings, deadline, run)
+        keep_inputs(run.folder, _inputs(task, videos, settings), resume)
         learning = LearningRun(settings, task, videos, group, run, resume)
         learned = list(learn_variants(learning, budget, store.cost.seconds))
     if not group.is_first:
@@ -75,7 +79,14 @@ def generate(
     _write(learning, learned, verification)
     results = _results(learning, learned, verification, warnings, store.cost)
     write_document(run.folder / RESULTS_FILE, results)
+    remove_inputs(run.folder)
     return results
+
+
+def _inputs(task: LearningTask, videos: TrainingVideos, settings: GenerateSettings) -> dict[str, str]:
+    """Hashes of the network and the videos; of a time budget, how many are decoded depends on the time."""
+    hashes = {} if settings.time_budget else {f"video {name}": one for name, one in videos.hashes.items()}
+    return classifier_inputs(task.classifier) | hashes | {"lsap": versions()["lsap"]}
 
 
 def _verify(learning: LearningRun, learned: Sequence[LearnedVariant]) -> Verification:

@@ -56,7 +56,7 @@ class FittedDefense:
                 f"only {recordings} recordings of --fit can be read: a defense that looks for what videos have in "
                 "common takes at least 3 to be learned through"
             )
-        order = torch.randperm(len(videos), generator=seeded(seed, "crowd")).tolist()
+        order = torch.randperm(len(videos), generator=seeded(seed, "crowd")).tolist()  # the name sets the bits
         chosen = [videos[number] for number in sorted(order[:MOST_CORPUS_VIDEOS])]
         clean, slot_counts = [], []
         for stored in chosen:

@@ -151,6 +151,22 @@ def test_a_run_that_was_killed_after_it_wrote_its_file_writes_the_same_again(
     assert {**again, "frame_store": None, "rows": None} == {**json.loads(results), "frame_store": None, "rows": None}
 
 
+def test_a_run_is_not_resumed_with_another_network_or_other_videos(settings: GenerateSettings, tmp_path: Path) -> None:
+    settings = replace(write_world(tmp_path / "own"), out=settings.out)
+    with pytest.raises(KeyboardInterrupt):
+        run_in(tmp_path / "run", settings, at_step(2))
+    video = sorted(Path(settings.videos).rglob("*.mkv"))[0]
+    original = video.read_bytes()
+    video.write_bytes(sorted(Path(settings.videos).rglob("*.mkv"))[1].read_bytes())
+    with pytest.raises(LsapError, match=r"--resume: .* began with other inputs: video left/0.mkv has changed"):
+        run_in(tmp_path / "run", settings, resume=True)
+    video.write_bytes(original)
+    factory = Path(settings.model).with_name("factory.py")
+    factory.write_text(factory.read_text().replace("manual_seed(0)", "manual_seed(1)"))
+    with pytest.raises(LsapError, match=r"--resume: .* began with other inputs: .*parameters of small has changed"):
+        run_in(tmp_path / "run", settings, resume=True)
+
+
 def test_a_state_of_other_settings_is_refused(settings: GenerateSettings, tmp_path: Path) -> None:
     run_in(tmp_path / "run", settings)
     with pytest.raises(
