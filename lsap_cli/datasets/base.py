@@ -39,10 +39,17 @@ class VideoSet:
     Attributes:
         videos: in a fixed order.
         warnings: sentences for the user, such as a sub-folder that is no label.
+        omitted: names of what is in the source and is no video of the set, such as links that lead out of a folder.
     """
 
     videos: list[Video]
     warnings: list[str] = field(default_factory=list)
+    omitted: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Number of videos with the omitted ones: what every denominator is compared with."""
+        return len(self.videos) + len(self.omitted)
 
 
 class VideoSetFormat(Protocol):

@@ -1,10 +1,11 @@
 """A folder of videos, whose sub-folders' names are labels; or a single video file."""
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from lsap_cli.classifiers.labels import LabelIndex
 from lsap_cli.datasets.base import Video, VideoSet, unknown_labels_warning
-from lsap_cli.video.walking import find_media
+from lsap_cli.video.walking import find_media, find_outside_links
 
 
 class VideoFolder:
@@ -27,9 +28,9 @@ class VideoFolder:
             if folders and not known:
                 unknown[folders[0]] = None
             videos.append(Video(path, name, tuple(known[:1])))
-        return VideoSet(
-            videos, unknown_labels_warning([*unknown], f"{source}: sub-folder", "those videos have no label")
-        )
+        warnings = unknown_labels_warning([*unknown], f"{source}: sub-folder", "those videos have no label")
+        omitted = tuple(path.relative_to(source).as_posix() for path in find_outside_links(source))
+        return VideoSet(videos, warnings + _omitted_warning(source, omitted), omitted)
 
 
 class SingleVideo:
@@ -40,3 +41,11 @@ class SingleVideo:
 
     def read(self, source: Path, labels: LabelIndex) -> VideoSet:
         return VideoSet([Video(source, source.name)])
+
+
+def _omitted_warning(source: Path, omitted: Sequence[str]) -> list[str]:
+    """A warning about links that are not followed, or nothing where there are none."""
+    if not omitted:
+        return []
+    shown = ", ".join(omitted[:3]) + (f" and {len(omitted) - 3} more" if len(omitted) > 3 else "")
+    return [f"{source}: {shown} lead out of the folder and are left out: the set has {len(omitted)} fewer"]

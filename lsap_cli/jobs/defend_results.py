@@ -81,6 +81,7 @@ def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[
         classifier=task.classifier.name,
         classes=len(task.classifier.labels),
         videos=len(videos),
+        listed=task.listed,
         labelled=sum(bool(video.labels) for video in videos),
         frames=task.classifier.frames,
         views=task.evaluation.protocol.views,

@@ -39,6 +39,7 @@ class DefendTask:
     Attributes:
         evaluation: classifier, samplers, run, and what else holds throughout.
         videos: that are judged.
+        listed: how many videos the set has, with those that are left out.
         fit: that attackers of this run learn from.
         perturbation: that is judged; None where a folder of files does not say what was added.
         folder: of perturbed files, where they are judged.
@@ -54,6 +55,7 @@ class DefendTask:
 
     evaluation: Evaluation
     videos: list[Video]
+    listed: int
     fit: list[Video]
     perturbation: Perturbation | None
     folder: PerturbedFolder | None
@@ -105,7 +107,8 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
         draws=settings.draws,
     )
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
-    videos = videos_of_run(Path(settings.videos), classifier, run).videos
+    videos_of_set = videos_of_run(Path(settings.videos), classifier, run)
+    videos = videos_of_set.videos
     fit = videos_of_run(Path(settings.fit), classifier, run).videos if settings.fit else []
     name = _name(settings)
     sources = _sources(settings, perturbation, run)
@@ -124,6 +127,7 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     return DefendTask(
         evaluation=Evaluation(protocol, run, skipped, resume),
         videos=videos,
+        listed=videos_of_set.size,
         fit=fit,
         perturbation=perturbation,
         folder=folder,

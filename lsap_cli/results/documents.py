@@ -114,7 +114,8 @@ class Protocol(Result, frozen=True, kw_only=True):
         classifier: its name.
         classes: of the classifier.
         videos: that were judged.
-        labelled: of them.
+        listed: that the set has, with those that were left out; null in files of version 0.1.
+        labelled: of the judged ones.
         frames: of a clip.
         views: clips a video.
         norm: of the budget; null where the perturbation is not known.
@@ -136,6 +137,7 @@ class Protocol(Result, frozen=True, kw_only=True):
     classifier: str
     classes: Count
     videos: Count
+    listed: Count | None = None
     labelled: Count
     frames: Count
     views: Count | None = None

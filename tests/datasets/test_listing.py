@@ -259,3 +259,13 @@ def test_cuts_of_one_recording_share_a_group(name: str, group: str) -> None:
 def test_a_content_hash_is_the_files_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"video" * 50_000)
     assert content_hash(tmp_path / "a") == hashlib.sha256(b"video" * 50_000).hexdigest()
+
+
+def test_links_that_lead_out_of_a_folder_count_as_omitted_and_are_named(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.mp4").touch()
+    (tmp_path / "b.mp4").touch()
+    (tmp_path / "set" / "b.mp4").symlink_to(tmp_path / "b.mp4")
+    found = list_videos(tmp_path / "set", [])
+    assert ([video.name for video in found.videos], found.omitted, found.size) == (["a.mp4"], ("b.mp4",), 2)
+    assert any("b.mp4 lead out of the folder" in warning for warning in found.warnings)

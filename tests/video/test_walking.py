@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.video.walking import find_media
+from lsap_cli.video.walking import find_media, find_outside_links
 
 
 def touch(root: Path, *names: str) -> None:
@@ -33,6 +33,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     (inside / "folder").symlink_to(outside / "more")
     (inside / "relative.mp4").symlink_to("../outside/secret.mp4")
     assert found(inside) == ["a.mp4"]
+    assert [path.name for path in find_outside_links(inside)] == ["file.mp4", "folder", "relative.mp4"]
 
 
 def test_links_within_the_folder_lead_to_files_but_not_into_folders(tmp_path: Path) -> None:
