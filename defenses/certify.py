@@ -115,11 +115,11 @@ class Smoothing(ABC):
         return self.sigma * float(norm.ppf(lower_bound(self.samples, self.samples, self.alpha)))
 
     def _labels(self, classify: Classify, clip: Tensor, count: int, generator: Generator, batch: int) -> Tensor:
-        found = []
+        labels = []
         for start in range(0, count, batch):
             noise = [self.noise(clip, generator) for _ in range(min(batch, count - start))]
-            found.append(classify(clip + torch.stack(noise).to(clip) * self.sigma).cpu())
-        return torch.cat(found)
+            labels.append(classify(clip + torch.stack(noise).to(clip) * self.sigma).cpu())
+        return torch.cat(labels)
 
 
 @dataclass(frozen=True)

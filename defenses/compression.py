@@ -20,11 +20,11 @@ from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.encoding import UNBIASED_CONVERSION, opening_encoder
 from defenses.gradients import wants_gradient, with_gradient_of
-from defenses.quantizing import flat_steps, jpeg_steps, pictures_stand_in, stretch_stand_in
+from defenses.quantizing import flat_steps, frame_stand_in, jpeg_steps, stretch_stand_in
 from defenses.settings import bad_setting
 
 Pixels = NDArray[np.uint8]
-RATE = 25  # frames a second that encoders are told; it does not enter what they do at constant quality
+FRAMES_PER_SECOND = 25  # for the encoder; it changes nothing at constant quality
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ class Jpeg(FrameDefense):
         pixels = to_pixels(frames)
         decoded = torch.empty(pixels.shape, dtype=torch.uint8)
         for picture, result in zip(pixels.numpy(), decoded.numpy(), strict=True):
-            result[:] = through_jpeg(picture, self.quality)
+            result[:] = jpeg_round_trip(picture, self.quality)
         values = to_frames(decoded, frames)
         if not wants_gradient(frames):
             return values
-        return with_gradient_of(pictures_stand_in(frames, jpeg_steps(self.quality)), values)
+        return with_gradient_of(frame_stand_in(frames, jpeg_steps(self.quality)), values)
 
 
-def through_jpeg(picture: Pixels, quality: int) -> Pixels:
+def jpeg_round_trip(picture: Pixels, quality: int) -> Pixels:
     """Encode and decode one (H, W, 3) uint8 RGB picture."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
@@ -101,7 +101,7 @@ class VideoCodec(Defense):
 
     @abstractmethod
     def options(self) -> dict[str, str]:
-        """What the encoder is told."""
+        """The encoder's options."""
 
     @abstractmethod
     def step(self) -> float:
@@ -116,26 +116,26 @@ class VideoCodec(Defense):
     @final
     def needs(self, indices: Tensor, video_length: int) -> Tensor:
         check_indices(indices, video_length)
-        whole = [self._stretch_indices(number, video_length) for number in self._stretches(indices)]
+        whole = [self._stretch_indices(number, video_length) for number in self._stretch_numbers(indices)]
         return torch.cat([indices.new_empty(0), *whole])
 
     @final
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         needed = self.needs(indices, clip.video_length)
         coded = [clip.frames[:0]]
-        for number in self._stretches(indices):
-            coded.append(self._through(clip.frames_at(self._stretch_indices(number, clip.video_length))))
+        for number in self._stretch_numbers(indices):
+            coded.append(self._round_trip(clip.frames_at(self._stretch_indices(number, clip.video_length))))
         return Clip(torch.cat(coded), needed, clip.video_length).frames_at(indices)
 
-    def _stretches(self, indices: Tensor) -> list[int]:
+    def _stretch_numbers(self, indices: Tensor) -> list[int]:
         numbers: list[int] = unique_indices(indices // self.stretch).tolist()
         return numbers
 
     def _stretch_indices(self, number: int, video_length: int) -> Tensor:
         return torch.arange(number * self.stretch, min((number + 1) * self.stretch, video_length))
 
-    def _through(self, frames: Tensor) -> Tensor:
-        values = to_frames(torch.from_numpy(through_video_codec(to_pixels(frames).numpy(), self)), frames)
+    def _round_trip(self, frames: Tensor) -> Tensor:
+        values = to_frames(torch.from_numpy(codec_round_trip(to_pixels(frames).numpy(), self)), frames)
         if not wants_gradient(frames):
             return values
         return with_gradient_of(stretch_stand_in(frames, flat_steps(self.step())), values)
@@ -246,7 +246,7 @@ def h26x_step(quantizer: float) -> float:
     return float(2 ** ((quantizer - 4) / 6))
 
 
-def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
+def codec_round_trip(pictures: Pixels, codec: VideoCodec) -> Pixels:
     """Encode and decode (N, H, W, 3) uint8 RGB pictures as one stream."""
     count, height, width, _ = pictures.shape
     sides = [max(side + side % 2, codec.smallest_side) for side in (height, width)]
@@ -257,7 +257,7 @@ def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
     assert isinstance(encoder, VideoCodecContext)
     encoder.height, encoder.width = sides
     encoder.pix_fmt = "yuv420p"
-    encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
+    encoder.time_base, encoder.framerate = Fraction(1, FRAMES_PER_SECOND), Fraction(FRAMES_PER_SECOND)
     encoder.gop_size = count
     encoder.thread_count = 1
     encoder.options = codec.options()
@@ -268,7 +268,7 @@ def through_video_codec(pictures: Pixels, codec: VideoCodec) -> Pixels:
     for number, picture in enumerate(filled):
         in_rgb = VideoFrame.from_ndarray(picture, format="rgb24")
         frame = to_yuv.reformat(in_rgb, format="yuv420p", interpolation=UNBIASED_CONVERSION)
-        frame.pts, frame.time_base = number, Fraction(1, RATE)
+        frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
         packets += encoder.encode(frame)
     packets += encoder.encode(None)
     decoder = av.CodecContext.create(codec.decoder, "r")

@@ -1,4 +1,4 @@
-"""Natural corruptions: what a video meets without an attacker, beside which an attack must be seen.
+"""Natural corruptions: what a video meets without an attacker, with which an attack is compared.
 
 A corruption changes a video just as a defense does (`defenses.base`), so it is one, at five settings. Severities follow
 Schiappa et al., CVPR 2023 (video robustness benchmark), and Yi et al., NeurIPS 2021 (Mini Kinetics-C), where they agree.
@@ -27,7 +27,7 @@ CORRUPTIONS: Mapping[str, Sequence[Defense]] = MappingProxyType(
 )
 """Each kind from severity 1 to 5."""
 
-SETTINGS: Mapping[str, str] = MappingProxyType(
+VARIED_SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "noise": "sigma",
         "blur": "sigma",

@@ -1,4 +1,4 @@
-"""The part of a defense that must be fitted on a set of videos: found, and fitted."""
+"""The part of a defense that must be fitted on a set of videos: which it is, and a copy with it fitted."""
 
 from collections.abc import Sequence
 from dataclasses import replace

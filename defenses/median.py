@@ -45,10 +45,10 @@ def median(columns: Sequence[Tensor]) -> Tensor:
     faster than torch.median on stacked tensors.
     """
     enough = len(columns) // 2 + 2
-    held = list(columns[:enough])
+    candidates = list(columns[:enough])
     for column in columns[enough:]:
-        held = [*without_extremes(held), column]
-    (middle,) = without_extremes(held)
+        candidates = [*without_extremes(candidates), column]
+    (middle,) = without_extremes(candidates)
     return middle
 
 
@@ -57,12 +57,12 @@ def without_extremes(values: list[Tensor]) -> list[Tensor]:
     return without_last(without_last(values, torch.minimum, torch.maximum), torch.maximum, torch.minimum)
 
 
-def without_last(values: list[Tensor], stays: Choice, goes: Choice) -> list[Tensor]:
-    """Compare along the list: keep what `stays` chooses; what `goes` chooses moves on, and out at the end."""
+def without_last(values: list[Tensor], keep_of: Choice, pass_on: Choice) -> list[Tensor]:
+    """Compare along the list: keep what `keep_of` chooses; what `pass_on` chooses moves on, and out at the end."""
     moving, *others = values
     kept = []
     for value in others:
-        kept.append(stays(moving, value))
+        kept.append(keep_of(moving, value))
         if len(kept) < len(others):
-            moving = goes(moving, value)
+            moving = pass_on(moving, value)
     return kept

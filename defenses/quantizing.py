@@ -41,7 +41,7 @@ def flat_steps(step: float) -> tuple[Tensor, Tensor]:
     return (torch.full((BLOCK, BLOCK), step), torch.full((BLOCK, BLOCK), step))
 
 
-def pictures_stand_in(frames: Tensor, steps: tuple[Tensor, Tensor]) -> Tensor:
+def frame_stand_in(frames: Tensor, steps: tuple[Tensor, Tensor]) -> Tensor:
     """Every frame by itself: (S, 3, H, W) -> the same shape, in the same units."""
     planes = to_planes(frames)
     return from_planes(tuple(pass_coefficients(plane, step) for plane, step in zip(planes, steps, strict=True)), frames)

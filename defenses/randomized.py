@@ -94,19 +94,19 @@ class ResizePad(RandomDefense, FrameDefense):
         return pad(small, (left, width - size[1] - left, top, height - size[0] - top), value=0.5)
 
 
-def between(low: float, high: float, generator: Generator) -> float:
-    """A number of [low, high), all equally likely."""
+def draw_between(low: float, high: float, generator: Generator) -> float:
+    """A uniform value in [low, high)."""
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
-GROUPS: dict[str, Callable[[Generator], Defense]] = {
-    "jpeg": lambda generator: Jpeg(round(between(30, 90, generator))),
-    "bits": lambda generator: BitDepth(round(between(3, 6, generator))),
-    "noise": lambda generator: RandomNoise(between(0.01, 0.06, generator)).draw(generator),
-    "gaussian": lambda generator: SpatialGaussian(between(0.4, 1.5, generator)),
+TRANSFORM_KINDS: dict[str, Callable[[Generator], Defense]] = {
+    "jpeg": lambda generator: Jpeg(round(draw_between(30, 90, generator))),
+    "bits": lambda generator: BitDepth(round(draw_between(3, 6, generator))),
+    "noise": lambda generator: RandomNoise(draw_between(0.01, 0.06, generator)).draw(generator),
+    "gaussian": lambda generator: SpatialGaussian(draw_between(0.4, 1.5, generator)),
     "median": lambda _: SpatialMedian(3),
-    "bilateral": lambda generator: Bilateral(3, between(1, 3, generator), between(0.05, 0.2, generator)),
-    "size": lambda generator: SpatialResample(between(0.4, 0.9, generator)),
+    "bilateral": lambda generator: Bilateral(3, draw_between(1, 3, generator), draw_between(0.05, 0.2, generator)),
+    "size": lambda generator: SpatialResample(draw_between(0.4, 0.9, generator)),
     "place": lambda generator: ResizePad(0.85).draw(generator),
     "time": lambda generator: (TemporalMean(3), TemporalMedian(3))[int(torch.randint(2, (), generator=generator))],
     "order": lambda generator: TemporalShuffle(2).draw(generator),
@@ -141,8 +141,8 @@ class Barrage(RandomDefense):
     )
 
     def __post_init__(self) -> None:
-        if not 2 <= self.count <= len(GROUPS):
-            raise bad_setting("count", self.count, f"a whole number from 2 to {len(GROUPS)}")
+        if not 2 <= self.count <= len(TRANSFORM_KINDS):
+            raise bad_setting("count", self.count, f"a whole number from 2 to {len(TRANSFORM_KINDS)}")
 
     def needs(self, indices: Tensor, video_length: int) -> Tensor:
         return Chain(self.members()).needs(indices, video_length)
@@ -153,6 +153,6 @@ class Barrage(RandomDefense):
     def members(self) -> tuple[Defense, ...]:
         """The defenses of this draw, in their order."""
         generator = self.generator()
-        names: Sequence[str] = list(GROUPS)
+        names: Sequence[str] = list(TRANSFORM_KINDS)
         chosen = torch.randperm(len(names), generator=generator)[: self.count].tolist()
-        return tuple(GROUPS[names[number]](generator) for number in chosen)
+        return tuple(TRANSFORM_KINDS[names[place]](generator) for place in chosen)

@@ -40,7 +40,7 @@ class TemporalShuffle(RandomDefense, FrameChoice):
 class TemporalDrop(RandomDefense, FrameChoice):
     """Drop every frame with the chance `share`; those that stay are spread evenly over the video's length.
 
-    With K frames left, y_n is the one of number floor(n K / N): the video plays slower, and is as long as before.
+    With K frames left, y_n is that of index floor(n K / N): the video plays slower, and is as long as before.
 
     Attributes:
         share: chance of a frame to be dropped, above 0 and below 1. One frame always stays.
@@ -54,9 +54,9 @@ class TemporalDrop(RandomDefense, FrameChoice):
         check_share(self.share)
 
     def source_indices(self, video_length: int) -> Tensor:
-        luck = torch.rand(video_length, generator=self.generator())
-        left = torch.nonzero((luck >= self.share) | (luck == luck.max()))[:, 0]
-        return left[torch.arange(video_length) * len(left) // video_length]
+        draws = torch.rand(video_length, generator=self.generator())
+        kept = torch.nonzero((draws >= self.share) | (draws == draws.max()))[:, 0]
+        return kept[torch.arange(video_length) * len(kept) // video_length]
 
 
 @dataclass(frozen=True)

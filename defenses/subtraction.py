@@ -29,7 +29,7 @@ class PerturbationSubtraction(CorpusDefense):
 
     A defense for just this threat: whoever sees many perturbed videos sees the same pattern many times. The estimate
     (see `defenses.residuals`) takes a set of videos that arrive as the one to be defended does; `fitted` makes it.
-    Without an estimate, there is nothing that `defend` could do, and it says so.
+    Without an estimate, `defend` raises a ValueError.
 
     For a given estimate the gradient is exact. An attacker's pattern moves the estimate, too: with an estimate that was
     fitted on evidence that has a gradient by the pattern (see `CorpusDefense`), autograd gives the whole derivative.

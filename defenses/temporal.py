@@ -135,7 +135,7 @@ class TemporalMedian(Defense):
 
 
 def mirror(indices: Tensor, video_length: int) -> Tensor:
-    """Fold frame numbers into [0, video_length): `... 2 1 0 | 0 1 2 | 2 1 0 | 0 1 2 | ...`."""
+    """Fold frame indices into [0, video_length): `... 2 1 0 | 0 1 2 | 2 1 0 | 0 1 2 | ...`."""
     folded = indices % (2 * video_length)
     return torch.minimum(folded, 2 * video_length - 1 - folded)
 

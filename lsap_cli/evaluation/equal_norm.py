@@ -7,7 +7,7 @@ from math import log
 import torch
 
 from defenses import Defense
-from defenses.corruptions import SETTINGS, STRENGTHS
+from defenses.corruptions import STRENGTHS, VARIED_SETTINGS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
@@ -154,7 +154,7 @@ def equal_corruptions(
         right = [bool(one.correct) for one in mine]
         norm = changes[equal_name(kind)].l2_rms
         kinds[kind] = EqualCorruption(
-            setting=f"{SETTINGS[kind]}={getattr(defense, SETTINGS[kind]):g}",
+            setting=f"{VARIED_SETTINGS[kind]}={getattr(defense, VARIED_SETTINGS[kind]):g}",
             l2_rms=norm,
             reached=abs(norm - wanted) <= WITHIN * wanted,
             accuracy=rate(right),

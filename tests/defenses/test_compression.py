@@ -14,7 +14,8 @@ from scipy.fft import dctn, idctn
 
 from defenses.compression import H264, H265, Av1, Jpeg, VideoCodec, Vp9
 from defenses.encoding import UNBIASED_CONVERSION
-from defenses.testing import make_noise_video, make_smooth_video
+from defenses.quantizing import pass_coefficients
+from defenses.testing.videos import make_noise_video, make_smooth_video
 
 
 @pytest.mark.parametrize("quality", [5, 75, 100])
@@ -196,3 +197,12 @@ def test_the_stand_ins_gradient_is_small_where_the_codec_erases_and_whole_where_
 def test_settings_that_no_encoder_takes_are_refused_by_name(make: Callable[[], VideoCodec], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()
+
+
+def test_the_stand_in_passes_large_coefficients_whole_and_small_ones_by_the_square_of_their_size() -> None:
+    step = 10.0
+    steps = torch.full((8, 8), step)
+    cosine = torch.cos(torch.pi * (2 * torch.arange(8.0) + 1) * 3 / 16)  # coefficient (0, 3)
+    for size, weight in ((5 * step, 1.0), (step / 2, 1.0), (step / 4, 0.25), (step / 8, 0.0625)):
+        plane = (size / cosine.expand(8, 8).square().sum().sqrt() * cosine).expand(8, 8)[None, None]
+        torch.testing.assert_close(pass_coefficients(plane, steps), weight * plane, atol=1e-5, rtol=1e-4)

@@ -9,13 +9,14 @@ import torch
 from torch import Generator, Tensor
 
 from defenses import Chain, Clip, Defense
-from defenses import testing as checks
 from defenses.base import FrameDefense, FrameDependence, GradientKind, RandomDefense
 from defenses.clip import unique_indices
 from defenses.gradients import clamp_straight_through
 from defenses.randomized import RandomNoise
 from defenses.temporal import TemporalMean
-from defenses.testing import check_declarations, check_defense
+from defenses.testing import check_defense
+from defenses.testing import defense_checks as checks
+from defenses.testing.defense_checks import check_declarations
 from tests.defenses.examples import EVERY_SETTING
 
 

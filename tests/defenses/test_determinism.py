@@ -3,7 +3,7 @@
 import pytest
 
 from defenses import DEFENSES
-from defenses.testing import check_determinism, check_threads
+from defenses.testing.defense_checks import check_determinism, check_threads
 from tests.defenses.examples import EVERY_SETTING, make_default
 
 

@@ -5,13 +5,8 @@ import torch
 
 from defenses import DEFENSES, Clip
 from defenses.straight_through import StraightThrough
-from defenses.testing import (
-    check_exact_gradient,
-    check_gradient,
-    check_gradient_of_flat_videos,
-    fit_on_tiny_videos,
-    make_noise_video,
-)
+from defenses.testing.defense_checks import check_exact_gradient, check_gradient, check_gradient_of_flat_videos
+from defenses.testing.videos import fit_on_tiny_videos, make_noise_video
 from tests.defenses.examples import EVERY_SETTING, make_default
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from defenses.testing import check_partial_defense
+from defenses.testing.defense_checks import check_partial_defense
 from tests.defenses.examples import EVERY_SETTING
 
 

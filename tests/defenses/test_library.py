@@ -9,7 +9,7 @@ import torch
 
 import defenses
 from defenses import DEFENSES, DETECTORS, RandomNoise, TemporalMean
-from defenses.testing import make_noise_video, make_smooth_video
+from defenses.testing.videos import make_noise_video, make_smooth_video
 
 
 def test_every_public_name_is_there() -> None:

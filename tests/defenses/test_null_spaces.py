@@ -3,7 +3,8 @@
 import pytest
 
 from defenses import DEFENSES
-from defenses.testing import check_gray_offset, check_null_space, make_fine_noise, surviving_share
+from defenses.testing.defense_checks import check_gray_offset, check_null_space
+from defenses.testing.videos import make_fine_noise, surviving_share
 from tests.defenses.examples import STRONGER, make_default
 
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from defenses.base import Defense
-from defenses.randomized import GROUPS, Barrage, RandomNoise, ResizePad
-from defenses.testing import make_noise_video
+from defenses.randomized import TRANSFORM_KINDS, Barrage, RandomNoise, ResizePad
+from defenses.testing.videos import make_noise_video
 
 
 def test_noise_has_its_sigma_and_every_frame_its_own() -> None:
@@ -34,13 +34,13 @@ def test_a_barrage_is_a_random_set_in_a_random_order() -> None:
     assert all(len(names) == 4 for names in seen)
     assert len(set(seen)) > 150
     kinds = {name for names in seen for name in names}
-    assert len(kinds) == len(GROUPS) + 1  # mean or median along time
+    assert len(kinds) == len(TRANSFORM_KINDS) + 1  # mean or median along time
     assert Barrage(4, seed=7).members() == Barrage(4, seed=7).members()
 
 
 def test_every_kind_of_a_barrage_works_by_itself() -> None:
     video = make_noise_video(5)
-    for make in GROUPS.values():
+    for make in TRANSFORM_KINDS.values():
         generator = torch.Generator().manual_seed(4)
         assert make(generator)(video).shape == video.shape
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from defenses import Clip
-from defenses.testing import check_flat_videos, check_shape_and_range, check_wrong_arguments, make_noise_video
+from defenses.testing.defense_checks import check_flat_videos, check_shape_and_range, check_wrong_arguments
+from defenses.testing.videos import make_noise_video
 from tests.defenses.examples import EVERY_SETTING
 
 

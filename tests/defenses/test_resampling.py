@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from defenses.resampling import SpatialResample, TemporalResample
-from defenses.testing import make_noise_video
+from defenses.testing.videos import make_noise_video
 
 
 def levels(*values: float) -> Tensor:

@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 
 from defenses.base import FrameDefense
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian, TotalVariation, divergence, slopes
-from defenses.testing import make_noise_video, make_smooth_video
+from defenses.testing.videos import make_noise_video, make_smooth_video
 
 
 @pytest.mark.parametrize("window", [3, 5, 7])

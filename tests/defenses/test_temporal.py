@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 from defenses import Clip, Defense
 from defenses.median import median
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian, gaussian, mirror
-from defenses.testing import make_noise_video
+from defenses.testing.videos import make_noise_video
 
 
 def levels(*values: float) -> torch.Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from defenses.corruptions import CORRUPTIONS
-from defenses.testing import make_noise_video, make_smooth_video
+from defenses.testing.videos import make_noise_video, make_smooth_video
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.corruptions import corruption_names, name_of, natural_robustness
 from lsap_cli.evaluation.matrix import Prediction

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from defenses.corruptions import SETTINGS, STRENGTHS
-from defenses.testing import make_noise_video, make_smooth_video
+from defenses.corruptions import STRENGTHS, VARIED_SETTINGS
+from defenses.testing.videos import make_noise_video, make_smooth_video
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.equal_norm import (
     MOST,
@@ -79,7 +79,7 @@ def test_a_measured_change_is_that_of_the_frames_that_the_sampler_chooses(
 
 @pytest.mark.parametrize("kind", STRENGTHS)
 def test_strengths_go_from_weak_to_strong(kind: str) -> None:
-    values = [getattr(one, SETTINGS[kind]) for one in STRENGTHS[kind]]
+    values = [getattr(one, VARIED_SETTINGS[kind]) for one in STRENGTHS[kind]]
     falling = kind in ("jpeg", "low-resolution")
     assert values == sorted(set(values), reverse=falling)
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from defenses import testing as checks
 from defenses.base import GradientKind
 from defenses.detectors import DETECTORS, Detector, FeatureSqueezing, FrameReader, TemporalConsistency
 from defenses.spatial import SpatialGaussian
 from defenses.testing import check_detector
+from defenses.testing import detector_checks as checks
 
 EXAMPLES: list[Detector] = [*(kind() for kind in DETECTORS.values()), FeatureSqueezing((SpatialGaussian(),))]
 

@@ -9,7 +9,7 @@ from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
 from defenses.spatial import BitDepth
 from defenses.temporal import TemporalMean
-from defenses.testing import make_noise_video, make_smooth_video, read_tiny
+from defenses.testing.videos import make_noise_video, make_smooth_video, read_tiny
 
 
 def labelled(*labels: int) -> Tensor:
@@ -29,6 +29,10 @@ def labelled(*labels: int) -> Tensor:
 )
 def test_alpha_worked_out_by_hand(labels: list[int], alpha: float) -> None:
     assert float(TemporalConsistency().score(labelled(*labels))) == pytest.approx(alpha)
+
+
+def test_alpha_has_the_thresholds_of_its_paper() -> None:
+    assert TemporalConsistency.published_thresholds == {"sparse": 0.175, "dense": 0.3}
 
 
 def test_the_stand_in_of_alpha_agrees_where_probabilities_are_sure() -> None:
