@@ -141,8 +141,6 @@ def command(
     )  # fmt: skip
     check_defend_settings(settings)
 
-    from msgspec import to_builtins
-
     from lsap_cli.jobs.defend import defend
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import (
@@ -150,8 +148,8 @@ def command(
         detector_ladder_table,
         ladder_table,
         results_table,
-        summary_sentence,
     )
+    from lsap_cli.results.summary import summary_sentence
     from lsap_cli.runs.resuming import check_same_settings
     from lsap_cli.specs import check_specs
 
@@ -161,7 +159,7 @@ def command(
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
-        results = to_builtins(defend(settings, work, resume))
+        results = defend(settings, work, resume)
     report = write_report(work.folder)
     ladders = [make(results) for make in (ladder_table, detector_ladder_table)]
     tables = [results_table(results)] + [table for table in ladders if table is not None]
@@ -169,7 +167,7 @@ def command(
     screen.say(f"report: {report}")
     if as_json:
         print_json(results)
-    if results["skipped"]:
+    if results.skipped:
         raise typer.Exit(1)
 
 

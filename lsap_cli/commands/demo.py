@@ -38,7 +38,8 @@ def command(
 
     from lsap_cli.jobs.demo import DemoSettings, demo, places
     from lsap_cli.reports.html import write_report
-    from lsap_cli.reports.tables import results_table, summary_sentence
+    from lsap_cli.reports.tables import results_table
+    from lsap_cli.results.summary import summary_sentence
 
     settings = DemoSettings(epsilon, learning, device, seed)
     with running("demo", run, asdict(settings), quiet) as (work, screen):

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
-from msgspec import to_builtins
 
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
@@ -183,12 +182,12 @@ def command(
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume, started)
         if results is not None:
-            screen.result(results_table(to_builtins(results)), as_json=as_json)
+            screen.result(results_table(results), as_json=as_json)
             screen.say(f"wrote {out} after {results.steps} steps; the run is in {work.folder}")
     if results is None:
         return
     if as_json:
-        print_json(to_builtins(results))
+        print_json(results)
     if results.skipped:
         raise typer.Exit(1)
 

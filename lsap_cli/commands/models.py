@@ -1,7 +1,7 @@
 """`lsap models`: list, show, check."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -72,8 +72,6 @@ def check(
 
     Example: lsap models check model.toml videos/
     """
-    from msgspec import to_builtins
-
     from lsap_cli.classifiers.devices import choose_device
     from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.model_check import check_model
@@ -85,11 +83,11 @@ def check(
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
     with running("models check", run, settings, quiet) as (work, screen):
         evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
-        document: dict[str, Any] = to_builtins(check_model(evaluation, videos))
+        document = check_model(evaluation, videos)
     if as_json:
         print_json(document)
     else:
         screen.result(check_table(document))
-    failed = any(one["verdict"] == "FAIL" for one in document["findings"])
-    if failed or document.get("accuracy", {}).get("skipped"):
+    failed = any(one.verdict == "FAIL" for one in document.findings)
+    if failed or (document.accuracy and document.accuracy.skipped):
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,8 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.screen import Screen
 from lsap_cli.errors import LsapError
+from lsap_cli.results.base import Result
+from lsap_cli.results.files import encode_document
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import default_folder
 
@@ -52,7 +53,9 @@ def running(
         raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None
 
 
-def print_json(document: Any) -> None:
+def print_json(document: Result | dict[str, Any]) -> None:  # some lists have no class
     """The command's one JSON document on stdout."""
-    json.dump(document, sys.stdout, indent=1)
-    print()
+    if isinstance(document, Result):
+        print(encode_document(document).decode(), end="")
+    else:
+        print(json.dumps(document, indent=1))

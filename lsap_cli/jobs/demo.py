@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from msgspec import to_builtins
 
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.demo.videos import LABELS, write_dataset
 from lsap_cli.jobs import apply, defend, generate
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.events import FileEvent, NoteEvent, StageEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.runs import Run
@@ -35,7 +33,7 @@ class DemoSettings:
     seed: int = 0
 
 
-def demo(settings: DemoSettings, run: Run, listener: Listener) -> dict[str, Any]:
+def demo(settings: DemoSettings, run: Run, listener: Listener) -> DefendResults:
     """Runs everything below the run's folder.
 
     Args:
@@ -76,8 +74,7 @@ def demo(settings: DemoSettings, run: Run, listener: Listener) -> dict[str, Any]
     with Run(root / "defend", "defend", vars(judged), [listener]) as part:
         results = defend.defend(judged, part)
     write_document(run.folder / RESULTS_FILE, results)
-    document: dict[str, Any] = to_builtins(results)
-    return document
+    return results
 
 
 def places(root: Path) -> list[tuple[str, Path]]:

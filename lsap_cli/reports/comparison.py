@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.grid import Grid
-from lsap_cli.reports.html import environment, read_results, read_run
-from lsap_cli.reports.rows import NO_ATTACK, NOISE, Json, Rate, Row, Rows, printable
-from lsap_cli.reports.tables import summary_sentence
+from lsap_cli.reports.html import environment, read_defend_results, read_run
+from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import write_atomically
+from lsap_cli.results.records import NO_ATTACK, NOISE
+from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.summary import summary_sentence
+from lsap_cli.results.text import printable
 
 SAME = ("classifier", "classes", "videos", "frames", "views", "norm", "epsilon", "target", "seed")
 
@@ -24,16 +26,16 @@ def write_comparison(runs: Sequence[Path], out: Path) -> Path:
     Raises:
         LsapError: if a folder does not hold a finished run, or the page cannot be written.
     """
-    documents = [(printable(run.resolve().name), read_run(run), read_results(run)) for run in runs]
+    documents = [(printable(run.resolve().name), read_run(run), read_defend_results(run)) for run in runs]
     page = (
         environment()
         .get_template("comparison.html")
         .render(
             runs=[
-                {"name": name, "finished": about.get("finished"), "says": summary_sentence(results)}
+                {"name": name, "finished": about.finished, "says": summary_sentence(results)}
                 for name, about, results in documents
             ],
-            differences=_differences([(name, results.get("protocol") or {}) for name, _, results in documents]),
+            differences=_differences([results.protocol for _, _, results in documents]),
             grid=comparison_grid([(name, results) for name, _, results in documents]),
         )
     )
@@ -44,13 +46,13 @@ def write_comparison(runs: Sequence[Path], out: Path) -> Path:
     return out
 
 
-def comparison_grid(runs: Sequence[tuple[str, Json]]) -> Grid:
+def comparison_grid(runs: Sequence[tuple[str, DefendResults]]) -> Grid:
     """A line for each defense and sampler that any run has, a column for each run and measure.
 
     Args:
-        runs: name and parsed results.json of each.
+        runs: name and results of each.
     """
-    tables = [(name, Rows.read(results), results) for name, results in runs]
+    tables = [(name, Rows.of_every_defense(results.rows), results) for name, results in runs]
     cells = dict.fromkeys((row.defense, row.sampler) for _, rows, _ in tables for row in rows.rows)
     header = ["defense", "sampler"]
     header += [f"{name}: {measure}" for name, _, _ in tables for measure in ("clean", "noise", "perturbed", "worst")]
@@ -74,19 +76,19 @@ def _shown(row: Row | None) -> str:
     return str((row and (row.accuracy or row.fooling_rate)) or "–")
 
 
-def _worst(results: Json, defense: str, sampler: str) -> str:
-    for ladder in results.get("ladder") or []:
-        for one in ladder["robust"]:
-            if (printable(ladder["defense"]), printable(one["sampler"])) == (defense, sampler):
-                return f"{Rate.read(one['accuracy'] or one['fooling_rate']) or '–'} {one['rung']}"
+def _worst(results: DefendResults, defense: str, sampler: str) -> str:
+    for ladder in results.ladder:
+        for one in ladder.robust:
+            if (ladder.defense, one.sampler) == (defense, sampler):
+                return f"{one.accuracy or one.fooling_rate or '–'} {one.rung}"
     return "–"
 
 
-def _differences(protocols: Sequence[tuple[str, Json]]) -> list[tuple[str, list[Any]]]:
+def _differences(protocols: Sequence[Protocol | None]) -> list[tuple[str, list[str]]]:
     """What the runs do not have in common, so that nobody compares what cannot be."""
     differences = []
     for key in SAME:
-        values = [protocol.get(key) for _, protocol in protocols]
-        if len(set(map(str, values))) > 1:
+        values = ["–" if protocol is None else str(getattr(protocol, key)) for protocol in protocols]
+        if len(set(values)) > 1:
             differences.append((key, values))
     return differences

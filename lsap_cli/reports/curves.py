@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lsap_cli.reports.plots import FAINT, INK, PERTURBED, Series, svg_of
-from lsap_cli.reports.rows import NO_DEFENSE, Json, Rate, printable
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_DEFENSE
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -26,23 +28,24 @@ class CurvePlot:
     description: str
 
 
-def curve_plots(results: Json) -> list[CurvePlot]:
+def curve_plots(results: DefendResults) -> list[CurvePlot]:
     """The plots that a run has figures for, first sampler.
 
     Args:
-        results: a parsed results.json.
+        results: of a run.
     """
     return [plot for plot in (_robust_plot(results), _budget_plot(results)) if plot is not None]
 
 
-def _robust_plot(results: Json) -> CurvePlot | None:
+def _robust_plot(results: DefendResults) -> CurvePlot | None:
     """Each defense's clean accuracy against its robust accuracy, with both intervals and its time."""
     points = []
-    for ladder in results.get("ladder") or []:
-        for worst in ladder["robust"][:1]:
-            clean, robust = Rate.read(worst["clean_accuracy"]), Rate.read(worst["accuracy"])
-            if clean and robust:
-                points.append((_name(ladder["defense"]), clean, robust, worst.get("milliseconds_per_video")))
+    for ladder in results.ladder:
+        for worst in ladder.robust[:1]:
+            if worst.clean_accuracy and worst.accuracy:
+                points.append(
+                    (_name(ladder.defense), worst.clean_accuracy, worst.accuracy, worst.milliseconds_per_video)
+                )
     if not points:
         return None
     names = [f"{name}, {time:.0f} ms" if time is not None else name for name, _, _, time in points]
@@ -66,18 +69,16 @@ def _robust_plot(results: Json) -> CurvePlot | None:
     return CurvePlot("ladder", "What a defense costs and what it keeps", _drawn(draw, description), lines, description)
 
 
-def _budget_plot(results: Json) -> CurvePlot | None:
+def _budget_plot(results: DefendResults) -> CurvePlot | None:
     """Accuracy (or the share of unchanged predictions) of each defense at rising budgets."""
     curves: dict[str, dict[str, Rate]] = {}
     measure = "accuracy"
-    for point in results.get("budget_curve") or []:
-        row = next(iter(point["rows"]), None)
-        if row is None:
-            continue
-        rate = Rate.read(row["attacked_accuracy"]) or Rate.read(row["fooling_rate"])
-        if rate:
-            measure = "accuracy" if row["attacked_accuracy"] else "fooling rate"
-            curves.setdefault(_name(point["defense"]), {})[point["epsilon"]] = rate
+    for point in results.budget_curve:
+        row = next(iter(point.rows), None)
+        rate = row and (row.attacked_accuracy or row.fooling_rate)
+        if row and rate:
+            measure = "accuracy" if row.attacked_accuracy else "fooling rate"
+            curves.setdefault(_name(point.defense), {})[point.epsilon] = rate
     if not curves or max(map(len, curves.values())) < 2:
         return None
     looks = [PERTURBED[number % len(PERTURBED)] for number in range(len(curves))]
@@ -136,4 +137,4 @@ def _levels(epsilon: str) -> float:
 
 
 def _name(defense: str) -> str:
-    return "no defense" if defense == NO_DEFENSE else printable(defense)
+    return "no defense" if defense == NO_DEFENSE else defense

@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 
 from lsap_cli.reports.grid import Grid
-from lsap_cli.reports.rows import NO_DEFENSE, NOISE, Estimate, Json, Rate, printable
+from lsap_cli.results.base import UnsetType
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.ladders import DefenseLadder, DetectorLadder, EvasionRow
+from lsap_cli.results.rates import Estimate, Rate
+from lsap_cli.results.records import NO_DEFENSE, NOISE
+from lsap_cli.results.rows import NetFoolingRate, Row
+from lsap_cli.results.spread import TransferMatrix
 
-MEASURES = {"accuracy": "accuracy", "fooling_rate": "fooling rate", "success_rate": "success rate"}
+MEASURES = ("accuracy", "fooling rate", "success rate")
 COSTS = {
     "decode": "decoding", "transform": "defenses", "network": "network", "rest": "the rest: perturbing, resizing, rounding",
     "all": "together",
@@ -14,11 +20,11 @@ RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 DETECTOR_RUNGS = ("A0", "A2", "A4", "A5")
 
 
-def grids(results: Json) -> list[Grid]:
+def grids(results: DefendResults) -> list[Grid]:
     """All tables that a run's results have something for.
 
     Args:
-        results: a parsed results.json.
+        results: of a run.
     """
     makers = (
         rates_grid,
@@ -37,16 +43,15 @@ def grids(results: Json) -> list[Grid]:
     return [grid for grid in found if grid.lines]
 
 
-def rates_grid(results: Json) -> Grid:
+def rates_grid(results: DefendResults) -> Grid:
     """Every row."""
     lines = [
         (
-            printable(row["attack"]), printable(row.get("rung") or ""), printable(row["defense"]),
-            printable(row["sampler"]), str(row["videos"]), _rate(row.get("clean_accuracy")),
-            _rate(row.get("attacked_accuracy")), _rate(row.get("fooling_rate")), _net(row),
-            _rate(row.get("success_rate")),
+            row.attack, row.rung or "", row.defense, row.sampler, str(row.videos), _rate(row.clean_accuracy),
+            _rate(row.attacked_accuracy), _rate(row.fooling_rate), _estimate(row.net_fooling_rate),
+            _rate(row.success_rate),
         )
-        for row in results.get("rows", [])
+        for row in results.rows
     ]  # fmt: skip
     header = (
         "attack", "rung", "defense", "sampler", "videos", "clean accuracy", "accuracy", "fooling rate", "net fooling",
@@ -55,20 +60,17 @@ def rates_grid(results: Json) -> Grid:
     return Grid("rates", "Every rate", "Rate (count, 95 % interval).", header, tuple(lines))
 
 
-def ladder_grid(results: Json) -> Grid:
+def ladder_grid(results: DefendResults) -> Grid:
     """Each defense under each rung, and the minimum."""
-    lines = []
-    for ladder in results.get("ladder") or []:
-        for worst in ladder["robust"]:
-            sampler = worst["sampler"]
-            rungs = [_rung(ladder, rung, sampler) for rung in RUNGS]
-            lines.append(
-                (
-                    printable(ladder["defense"]), printable(sampler), _rate(worst["clean_accuracy"]), *rungs,
-                    _rate(worst["accuracy"] or worst["fooling_rate"]), printable(worst["attack"]),
-                    _estimate(worst["net_fooling_rate"]), _rate(worst["right_under_every_rung"]),
-                )
-            )  # fmt: skip
+    lines = [
+        (
+            ladder.defense, worst.sampler, _rate(worst.clean_accuracy),
+            *(_rung(ladder, rung, worst.sampler) for rung in RUNGS), _rate(worst.accuracy or worst.fooling_rate),
+            worst.attack, _estimate(worst.net_fooling_rate), _rate(worst.right_under_every_rung),
+        )
+        for ladder in results.ladder
+        for worst in ladder.robust
+    ]  # fmt: skip
     header = (
         "defense", "sampler", "clean", *RUNGS, "worst", "by", "its net fooling", "right under every rung",
     )  # fmt: skip
@@ -80,28 +82,26 @@ def ladder_grid(results: Json) -> Grid:
     return Grid("ladder", "The adaptive ladder", note, header, tuple(lines))
 
 
-def _rung(ladder: Json, rung: str, sampler: str) -> str:
+def _rung(ladder: DefenseLadder, rung: str, sampler: str) -> str:
     """The rate of the strongest attacker of a rung; a dash where the defense has none."""
-    rows = [row for one in ladder["rungs"] if one["rung"] == rung for row in one["rows"] if row["sampler"] == sampler]
-    rates = [_measure(row) for row in rows]
-    found = [rate for rate in rates if rate]
-    if not found:
+    rows = [row for one in ladder.rungs if one.rung == rung for row in one.rows if row.sampler == sampler]
+    rates = [rate for row in rows if (rate := _measure(row))]
+    if not rates:
         return "–"
-    sign = 1 if rows[0].get("attacked_accuracy") else -1  # the lowest accuracy, or the highest fooling rate
-    return str(min(found, key=lambda rate: sign * rate.value))
+    sign = 1 if rows[0].attacked_accuracy else -1  # the lowest accuracy, or the highest fooling rate
+    return str(min(rates, key=lambda rate: sign * rate.value))
 
 
-def detector_ladder_grid(results: Json) -> Grid:
+def detector_ladder_grid(results: DefendResults) -> Grid:
     """What attackers of each rung win of a detector, and what holds against the best of them."""
     lines = [
         (
-            printable(ladder["detector"]), _rate(worst["false_alarms"]), _most_won(ladder["noise"]),
-            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS), _rate(worst["robust_rate"]),
-            printable(worst["attack"]), _estimate(worst["tpr_at_fpr"].get("0.05")),
-            _rate(worst["held_under_every_rung"]),
+            ladder.detector, _rate(worst.false_alarms), _most_won(ladder.noise),
+            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS), _rate(worst.robust_rate), worst.attack,
+            _estimate(worst.tpr_at_fpr.get("0.05")), _rate(worst.held_under_every_rung or None),
         )
-        for ladder in results.get("detector_ladder") or []
-        for worst in ladder["robust"]
+        for ladder in results.detector_ladder
+        for worst in ladder.robust
     ]  # fmt: skip
     header = (
         "detector", "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS), "holds against the best",
@@ -115,54 +115,49 @@ def detector_ladder_grid(results: Json) -> Grid:
     return Grid("detector-ladder", "Detectors against attackers who know them", note, header, tuple(lines))
 
 
-def _rows_of(ladder: Json, rung: str) -> list[Json]:
-    return [row for one in ladder["rungs"] if one["rung"] == rung for row in one["rows"]]
+def _rows_of(ladder: DetectorLadder, rung: str) -> list[EvasionRow]:
+    return [row for one in ladder.rungs if one.rung == rung for row in one.rows]
 
 
-def _most_won(rows: Sequence[Json]) -> str:
-    found = [rate for row in rows if (rate := Rate.read(row["evasion_rate"]))]
-    return str(max(found, key=lambda rate: rate.value)) if found else "–"
+def _most_won(rows: Sequence[EvasionRow]) -> str:
+    rates = [row.evasion_rate for row in rows if row.evasion_rate]
+    return str(max(rates, key=lambda rate: rate.value)) if rates else "–"
 
 
-def checks_grid(results: Json) -> Grid:
+def checks_grid(results: DefendResults) -> Grid:
     """The checks, warnings first."""
-    ordered = sorted(results.get("checks") or [], key=lambda one: one["status"] != "WARN")
-    lines = [
-        (one["status"], printable(one["defense"]), printable(one["name"]), printable(one["figure"]), one["sentence"])
-        for one in ordered
-    ]
+    ordered = sorted(results.checks, key=lambda one: one.status != "WARN")
+    lines = [(one.status, one.defense, one.name, one.figure, one.sentence) for one in ordered]
     header = ("status", "defense", "check", "figure", "why")
     note = "WARN: read the figure before believing the defense's rates. With the first sampler."
     return Grid("checks", "Checks", note, header, tuple(lines))
 
 
-def budget_grid(results: Json) -> Grid:
+def budget_grid(results: DefendResults) -> Grid:
     """Each defense under rising budgets, first sampler, the noise beside it."""
-    points = results.get("budget_curve") or []
-    epsilons = list(dict.fromkeys(point["epsilon"] for point in points))
+    points = results.budget_curve
+    epsilons = list(dict.fromkeys(point.epsilon for point in points))
     lines = []
-    for spec in dict.fromkeys(point["defense"] for point in points):
-        mine = {point["epsilon"]: point for point in points if point["defense"] == spec}
-        knows = any(point["knows_defense"] for point in mine.values())
-        for kind, key in (("learned", "rows"), ("noise", "noise")):
-            cells = [_first(mine[epsilon][key]) if epsilon in mine else "–" for epsilon in epsilons]
-            what = f"{kind}, knows the defense" if knows and kind == "learned" else kind
-            lines.append((printable(spec), what, *cells))
+    for spec in dict.fromkeys(point.defense for point in points):
+        mine = {point.epsilon: point for point in points if point.defense == spec}
+        knows = any(point.knows_defense for point in mine.values())
+        learned = [_first(mine[epsilon].rows) if epsilon in mine else "–" for epsilon in epsilons]
+        noise = [_first(mine[epsilon].noise) if epsilon in mine else "–" for epsilon in epsilons]
+        lines += [(spec, "learned, knows the defense" if knows else "learned", *learned), (spec, "noise", *noise)]
     note = "Accuracy (fooling rate without labels) at each epsilon, with the first sampler."
     return Grid("budget-curve", "Budget curve", note, ("defense", "attack", *epsilons), tuple(lines))
 
 
-def seeds_grid(results: Json) -> Grid:
+def seeds_grid(results: DefendResults) -> Grid:
     """Each defense under perturbations of several seeds: the spread over them, and that over videos."""
     lines = [
         (
-            printable(cell["defense"]), printable(cell["sampler"]), MEASURES[measure], f"{spread['mean']:.2f}",
-            f"{spread['standard_deviation']:.2f}", _estimate(spread["over_videos"]),
-            ", ".join(f"{printable(name)} {_rate(one)}" for name, one in spread["rates"].items()),
+            cell.defense, cell.sampler, measure, f"{spread.mean:.2f}", _number(spread.standard_deviation),
+            _estimate(spread.over_videos), ", ".join(f"{name} {_rate(one)}" for name, one in spread.rates.items()),
         )
-        for cell in results.get("seeds") or []
-        for measure in MEASURES
-        for spread in [cell[measure]] if spread
+        for cell in results.seeds
+        for measure, spread in zip(MEASURES, (cell.accuracy, cell.fooling_rate, cell.success_rate), strict=True)
+        if spread
     ]  # fmt: skip
     note = (
         "Several perturbations that differ in their seed alone. The standard deviation is over perturbations, the interval over "
@@ -175,51 +170,52 @@ def seeds_grid(results: Json) -> Grid:
     return Grid("seeds", "Spread over seeds", note, header, tuple(lines))
 
 
-def transfer_grid(results: Json) -> Grid:
+def transfer_grid(results: DefendResults) -> Grid:
     """Learned on x tested on."""
-    transfer = results.get("transfer") or {"models": {}, "cells": []}
-    models = list(transfer["models"])
-    rows: dict[str, dict[str, Json]] = {}
-    for cell in transfer["cells"]:
-        rows.setdefault(cell["learned_on"], {})[cell["tested_on"]] = cell["row"]
+    transfer = results.transfer or TransferMatrix()
+    models = list(transfer.models)
+    rows: dict[str, dict[str, Row]] = {}
+    for cell in transfer.cells:
+        rows.setdefault(cell.learned_on, {})[cell.tested_on] = cell.row
     lines = [
-        (printable({NO_DEFENSE: "clean", NOISE: "noise"}.get(name, name)), *(_best(cells.get(one)) for one in models))
+        ({NO_DEFENSE: "clean", NOISE: "noise"}.get(name, name), *(_best(cells.get(one)) for one in models))
         for name, cells in rows.items()
     ]
     note = "Accuracy (fooling rate without labels) of the model in the column, without a defense, with its own sampler."
-    header = ("learned on", *(printable(one) for one in models))
+    header = ("learned on", *models)
     return Grid("transfer", "Transfer between models", note, header, tuple(lines))
 
 
-def sampler_grid(results: Json) -> Grid:
+def sampler_grid(results: DefendResults) -> Grid:
     """Fitted samplers x evaluated samplers."""
-    matrix = results.get("sampler_matrix") or []
-    samplers = list(dict.fromkeys(spec for row in matrix for spec in row["rates"]))
+    matrix = results.sampler_matrix
+    samplers = list(dict.fromkeys(spec for row in matrix for spec in row.rates))
     lines = [
         (
-            printable(row["attack"]), printable(", ".join(row["fit"]) or "unknown"),
-            *(_rate(row["rates"].get(spec)) for spec in samplers),
-            "–" if row["gap"] is None else f"{row['gap']:.2f}",
+            row.attack, ", ".join(row.fit) or "unknown", *(_rate(row.rates.get(spec)) for spec in samplers),
+            _number(row.gap),
         )
         for row in matrix if len(samplers) > 1
     ]  # fmt: skip
     note = "Fooling rate (success rate of a targeted one) without a defense; gap: best fitted sampler less worst other."
-    header = ("perturbation", "learned through", *(printable(one) for one in samplers), "gap")
+    header = ("perturbation", "learned through", *samplers, "gap")
     return Grid("sampler-matrix", "Sampler matrix", note, header, tuple(lines))
 
 
-def equal_norm_grid(results: Json) -> Grid:
+def equal_norm_grid(results: DefendResults) -> Grid:
     """Natural corruptions as large as the perturbation, beside it and its noise control."""
-    equal = (results.get("natural_robustness") or {}).get("equal_norm") or {}
-    beside = [("noise control" if key == "noise" else printable(equal[key]["attack"]), equal[key])
-              for key in ("perturbation", "noise") if equal.get(key)]  # fmt: skip
-    lines = [(name, "–", f"{one['l2_rms']:.2f}", "–", _rate(one["accuracy"]), "–") for name, one in beside]
+    natural = results.natural_robustness
+    equal = None if natural is None or isinstance(natural.equal_norm, UnsetType) else natural.equal_norm
+    beside = [] if equal is None else [(equal.perturbation, None), (equal.noise, "noise control")]
+    lines = [
+        (name or one.attack, "–", f"{one.l2_rms:.2f}", "–", _rate(one.accuracy), "–") for one, name in beside if one
+    ]
     lines += [
         (
-            printable(kind), one["setting"], f"{one['l2_rms']:.2f}", "yes" if one["reached"] else "no, this is the nearest",
-            _rate(one["accuracy"]), _estimate(one["by_recording"]),
+            kind, one.setting, f"{one.l2_rms:.2f}", "yes" if one.reached else "no, this is the nearest",
+            _rate(one.accuracy), _estimate(one.by_recording),
         )
-        for kind, one in (equal.get("kinds") or {}).items()
+        for kind, one in (equal.kinds if equal else {}).items()
     ]  # fmt: skip
     note = (
         "Clean videos under corruptions that change them about as much as the perturbation does: of each kind the strength whose "
@@ -229,15 +225,15 @@ def equal_norm_grid(results: Json) -> Grid:
     return Grid("equal-norm", "Natural corruptions of equal norm", note, header, tuple(lines))
 
 
-def certificate_grid(results: Json) -> Grid:
+def certificate_grid(results: DefendResults) -> Grid:
     """What randomized smoothing promises."""
     lines = [
         (
-            printable(one["smoothing"]), _rate(one["smoothed_accuracy"]), _rate(one["abstained"]),
-            "vacuous" if one["vacuous"] else _rate(one["certified_accuracy"]), f"{one['median_radius']:.3f}",
-            f"{one['largest_radius']:.3f}", f"{one['needed_radius']:.3f}",
+            one.smoothing, _rate(one.smoothed_accuracy), _rate(one.abstained),
+            "vacuous" if one.vacuous else _rate(one.certified_accuracy), _number(one.median_radius, 3),
+            f"{one.largest_radius:.3f}", f"{one.needed_radius:.3f}",
         )
-        for one in results.get("certificates") or []
+        for one in results.certificates
     ]  # fmt: skip
     note = "Cohen et al., ICML 2019: a vote over noisy copies, the bound of Clopper and Pearson, abstention where it is below 0.5."
     header = (
@@ -247,14 +243,14 @@ def certificate_grid(results: Json) -> Grid:
     return Grid("certificates", "Certificates", note, header, tuple(lines))
 
 
-def cost_grid(results: Json) -> Grid:
+def cost_grid(results: DefendResults) -> Grid:
     """Where the time of the matrix went."""
-    cost = results.get("cost")
-    whole = cost["seconds"]["all"] if cost else 0
+    cost = results.cost
+    whole = cost.seconds.all if cost else 0.0
     lines = [
         (
-            what, f"{cost['seconds'][part]:.1f}", f"{100 * cost['seconds'][part] / whole:.0f} %",
-            f"{cost['processor_seconds'][part]:.1f}",
+            what, f"{getattr(cost.seconds, part):.1f}", f"{100 * getattr(cost.seconds, part) / whole:.0f} %",
+            f"{getattr(cost.processor_seconds, part):.1f}",
         )
         for part, what in COSTS.items() if cost and whole
     ]  # fmt: skip
@@ -262,26 +258,25 @@ def cost_grid(results: Json) -> Grid:
     return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
 
 
-def _measure(row: Json) -> Rate | None:
-    return Rate.read(row.get("attacked_accuracy")) or Rate.read(row.get("fooling_rate"))
+def _measure(row: Row) -> Rate | None:
+    return row.attacked_accuracy or row.fooling_rate
 
 
-def _best(row: Json | None) -> str:
-    return str((row and _measure(row)) or "–")
+def _best(row: Row | None) -> str:
+    return _rate(_measure(row) if row else None)
 
 
-def _first(rows: Sequence[Json]) -> str:
+def _first(rows: Sequence[Row]) -> str:
     return _best(next(iter(rows), None))
 
 
-def _rate(json: Json | None) -> str:
-    return str(Rate.read(json) or "–")
+def _rate(rate: Rate | None) -> str:
+    return str(rate or "–")
 
 
-def _estimate(json: Json | None) -> str:
-    found = Estimate.read(json)
-    return f"{found.value:.2f} ({found.interval})" if found else "–"
+def _estimate(estimate: Estimate | NetFoolingRate | None) -> str:
+    return f"{estimate.value:.2f} ({estimate.interval})" if estimate else "–"
 
 
-def _net(row: Json) -> str:
-    return _estimate(row.get("net_fooling_rate"))
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,25 +1,45 @@
 """The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
 import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec import to_builtins
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.grids import grids
-from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Estimate, Json, Rate, Row, Rows, printable
-from lsap_cli.reports.tables import summary_sentences
-from lsap_cli.results.files import write_atomically
+from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint
+from lsap_cli.results.documents import DefendResults, Protocol
+from lsap_cli.results.files import (
+    RESULTS_FILE,
+    Loaded,
+    decode_line,
+    read_facts_document,
+    read_regular,
+    read_results,
+    write_atomically,
+)
+from lsap_cli.results.manifest import EffectiveNorms
+from lsap_cli.results.pictures import FramePictures, Pictures
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
+from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
+from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.run_facts import RunFacts
+from lsap_cli.results.summary import summary_sentences
+from lsap_cli.results.text import printable, printable_result
 
+LARGEST_PICTURE = 16 * 2**20  # bytes
+RECORDS_FILE = "records.jsonl"
+Whole = TypeVar("Whole", DefendResults, RunFacts)
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
 
 
@@ -36,13 +56,8 @@ def write_report(run: Path) -> Path:
         LsapError: the folder does not hold a finished `defend` run, or one of its files is broken.
     """
     about = read_run(run)
-    results = read_results(run)
-    try:
-        page = environment().get_template("defend.html").render(_view(run, about, results))
-    except (KeyError, TypeError, ValueError, AttributeError, UndefinedError) as error:
-        raise LsapError(
-            f"the files in {run} do not follow lsap.results/1 ({error!r}); run lsap defend again", exit_code=1
-        ) from error
+    results = read_defend_results(run)
+    page = environment().get_template("defend.html").render(_view(run, about, results))
     path = run / "report.html"
     write_atomically(path, page)
     write_grids(run, grids(results))
@@ -65,70 +80,78 @@ def environment() -> Environment:
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-def read_run(run: Path) -> Json:
-    """The run.json of a finished `defend` run."""
-    if not (run / "run.json").is_file():
+def read_run(run: Path) -> RunFacts:
+    """The run.json of a finished `defend` run; every text in it is safe to show.
+
+    Raises:
+        LsapError: if the folder does not hold one.
+    """
+    loaded = read_facts_document(run)
+    if loaded.value is None and not loaded.problems:
         raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
-    about = _parse(run / "run.json")
-    command, status = about.get("command"), about.get("status")
-    if command != "defend":
-        raise LsapError(f"{run} holds a run of {printable(command)}; a report needs a run of defend")
-    if status != "done":
-        raise LsapError(f"the run in {run} is {printable(status)}, not done; a report needs a finished run")
+    about = printable_result(_whole(loaded, run))
+    if about.command != "defend":
+        raise LsapError(f"{run} holds a run of {about.command}; a report needs a run of defend")
+    if about.status != "done":
+        raise LsapError(f"the run in {run} is {about.status}, not done; a report needs a finished run")
     return about
 
 
-def read_results(run: Path) -> Json:
-    """The results.json of a run."""
-    path = run / "results.json"
-    if not path.is_file():
+def read_defend_results(run: Path) -> DefendResults:
+    """The results.json of a `defend` run; every text in it is safe to show.
+
+    Raises:
+        LsapError: if it is missing, damaged, or of another command.
+    """
+    loaded = read_results(run / RESULTS_FILE)
+    if loaded.value is None and not loaded.problems:
         raise LsapError(f"{run} has no results.json; run lsap defend again", exit_code=1)
-    results = _parse(path)
-    if results.get("schema") != "lsap.results/1":
-        raise LsapError(f"{path} has the schema {printable(results.get('schema'))}; this version reads lsap.results/1")
-    return results
+    results = _whole(loaded, run)
+    if not isinstance(results, DefendResults):
+        raise LsapError(f"{run / RESULTS_FILE} is of another command; a report needs a run of defend")
+    return printable_result(results)
 
 
-def _parse(path: Path) -> Json:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise LsapError(f"{path} is not valid JSON ({error})", exit_code=1) from error
-    if not isinstance(content, dict):
-        raise LsapError(f"{path} holds no JSON object", exit_code=1)
-    return content
+def _whole(loaded: Loaded[Whole], run: Path) -> Whole:
+    """A document without damage: a report must not leave out what it could not read."""
+    if loaded.value is None or loaded.problems:
+        raise LsapError(f"{run}: {'; '.join(loaded.problems)}; run lsap defend again", exit_code=1)
+    return loaded.value
 
 
-def _records(run: Path) -> Iterator[Json]:
-    path = run / "records.jsonl"
+def _records(run: Path) -> Iterator[Record]:
+    path = run / RECORDS_FILE
     if not path.is_file():
         return
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                yield json.loads(line)
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            record = decode_line(line, Record) if line.strip() else None
+            if record is not None:
+                yield record
+            elif line.strip():
+                raise LsapError(f"{path} is damaged in line {number}; run lsap defend again", exit_code=1)
 
 
 # --- what the page shows ---------------------------------------------------------------------------------
 
 
-def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
-    rows = Rows.read(results)
-    protocol: Json = results.get("protocol") or {}
-    pictures: Json = results.get("pictures") or {}
+def _view(run: Path, about: RunFacts, results: DefendResults) -> dict[str, Any]:  # what the template names
+    rows = Rows.of_every_defense(results.rows)
+    protocol = to_builtins(results.protocol) if results.protocol else {}
+    pictures = results.pictures or Pictures()
     return {
-        "run": about,
+        "run": to_builtins(about),
         "run_name": run.resolve().name,
         "protocol": protocol,
         "rows": rows,
         "summary": summary_sentences(results),
         "figures": list(_key_figures(rows)) if rows.rows else [],
         "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
-        "detectors": [DetectorRow.read(row) for row in results.get("detectors") or []],
+        "detectors": [_detector(row) for row in results.detectors],
         "roc_plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.roc_plots(results)],
-        "natural": _natural(results.get("natural_robustness")),
-        "certificates": [_certificate(row) for row in results.get("certificates") or []],
-        "has_net": any(row.draws > 1 for row in rows.rows),
+        "natural": _natural(results.natural_robustness),
+        "certificates": [_certificate(row) for row in results.certificates],
+        "has_net": any(row.net_fooling_rate and row.net_fooling_rate.draws > 1 for row in rows.rows),
         "tables": [_table(rows, sampler) for sampler in rows.samplers],
         "has_success": rows.targeted,
         "tall": rows.targeted or any(row.videos > 99 for row in rows.rows),
@@ -136,20 +159,20 @@ def _view(run: Path, about: Json, results: Json) -> dict[str, Any]:
         "has_mcnemar": any(row.mcnemar_p is not None for row in rows.rows),
         "has_milliseconds": any(row.milliseconds_per_video is not None for row in rows.rows),
         "noise_measured": NOISE in rows.attacks,
-        "has_ladder": bool(results.get("ladder")),
-        "has_detector_ladder": bool(results.get("detector_ladder")),
+        "has_ladder": bool(results.ladder),
+        "has_detector_ladder": bool(results.detector_ladder),
         "curves": [(plot, Markup(_themed(plot.svg))) for plot in curve_plots(results)],
         "grids": [grid for grid in grids(results) if grid.name not in ("rates", "certificates")],
-        "effective": results.get("effective") or {},
-        "budget": _budget(protocol),
-        "over_budget": _over_budget(protocol, results.get("effective") or {}),
-        "perturbation_picture": _data_uri(run, pictures.get("perturbation")),
-        "perturbation_scale": pictures.get("perturbation_scale"),
-        "frames": [_frame(run, frame) for frame in pictures.get("frames") or []],
-        "skipped": results.get("skipped") or [],
+        "effective": to_builtins(results.effective) if results.effective else {},
+        "budget": _budget(results.protocol),
+        "over_budget": _over_budget(results.protocol, results.effective),
+        "perturbation_picture": _data_uri(run, pictures.perturbation or ""),
+        "perturbation_scale": pictures.perturbation_scale or None,
+        "frames": [_frame(run, frame) for frame in pictures.frames],
+        "skipped": results.skipped,
         "overlap": protocol.get("overlap") or [],
         "protocol_lines": [(_PROTOCOL_WORDS.get(k, _words(k)), _value(v)) for k, v in protocol.items()],
-        "settings": [(_flag(k), _value(v)) for k, v in (about.get("settings") or {}).items()],
+        "settings": [(_flag(k), _value(v)) for k, v in about.settings.items()],
         "versions": [(k, _value(v)) for k, v in _environment_of(about).items()],
         "videos": _video_list(run, rows),
         "max_listed": MAX_LISTED,
@@ -228,32 +251,56 @@ def _table(rows: Rows, sampler: str) -> _SamplerTable:
     return _SamplerTable(sampler, groups)
 
 
-def _natural(json: Json | None) -> dict[str, Any] | None:
-    """Natural robustness, as the page shows it."""
-    if not json:
-        return None
+def _detector(row: DetectorRow) -> dict[str, Any]:  # what the template names
+    """A detector's row, with the operating point and the points of the literature in one list."""
+    points = [{"name": "threshold from other clean videos", **_point(row.operating_point)}]
+    points += [{"name": f"{one.name}, {one.threshold:g}", **_point(one)} for one in row.fixed_points]
     return {
-        "clean": Rate.read(json["clean"]),
-        "mpc": Estimate.read(json["mpc"]),
-        "rpc": Estimate.read(json["rpc"]),
-        "kinds": [
-            (str(kind), [(Rate.read(one), float(size)) for one, size in zip(rates, json["l2_rms"][kind], strict=True)])
-            for kind, rates in json["kinds"].items()
-        ],
+        "detector": row.detector,
+        "attack": row.attack,
+        "clean_videos": row.clean_videos,
+        "attacked_videos": row.attacked_videos,
+        "auc": row.auc,
+        "average_precision": row.average_precision,
+        "at_few_alarms": list(row.tpr_at_fpr.items()),
+        "points": points,
+        "milliseconds_per_video": row.milliseconds_per_video,
     }
 
 
-def _certificate(json: Json) -> dict[str, Any]:
+def _point(point: OperatingPoint | FixedPoint) -> dict[str, Any]:  # what the template names
+    return {
+        "recall": point.recall,
+        "false_positive_rate": point.false_positive_rate,
+        "precision": point.precision,
+        "f1": point.f1,
+    }
+
+
+def _natural(natural: NaturalRobustness | None) -> dict[str, Any] | None:  # what the template names
+    """Natural robustness, as the page shows it."""
+    if natural is None:
+        return None
+    kinds = natural.kinds.items()
+    return {
+        "clean": natural.clean,
+        "mpc": natural.mpc,
+        "rpc": natural.rpc,
+        "kinds": [(kind, list(zip(rates, natural.l2_rms.get(kind, ()), strict=False))) for kind, rates in kinds],
+    }
+
+
+def _certificate(row: CertificateRow) -> dict[str, Any]:  # what the template names
     """A smoothing's row, as the page shows it."""
     return {
-        "smoothing": str(json["smoothing"]),
-        "accuracy": Rate.read(json.get("smoothed_accuracy")),
-        "abstained": Rate.read(json.get("abstained")),
-        "certified": Rate.read(json.get("certified_accuracy")),
-        "median": float(json["median_radius"]),
-        "most": float(json["largest_radius"]),
-        "needed": float(json["needed_radius"]),
-        "vacuous": bool(json["vacuous"]),
+        "smoothing": row.smoothing,
+        "accuracy": row.smoothed_accuracy,
+        "abstained": row.abstained,
+        "certified": row.certified_accuracy,
+        "median": row.median_radius or 0.0,
+        "most": row.largest_radius,
+        "needed": row.needed_radius,
+        "vacuous": row.vacuous,
     }
 
 
@@ -272,21 +319,21 @@ def _themed(svg: str) -> str:
     return svg
 
 
-def _budget(protocol: Json) -> float | None:
+def _budget(protocol: Protocol | None) -> float | None:
     """The budget in pixel levels (0-255), None where it is not given."""
     try:
-        return float(Fraction(str(protocol["epsilon"]))) * 255
-    except (KeyError, ValueError, ZeroDivisionError):
+        return float(Fraction(protocol.epsilon)) * 255 if protocol and protocol.epsilon else None
+    except (ValueError, ZeroDivisionError, OverflowError):
         return None
 
 
-def _over_budget(protocol: Json, effective: Json) -> float | None:
+def _over_budget(protocol: Protocol | None, effective: EffectiveNorms | None) -> float | None:
     """The measured norm in pixel levels, if it is above the budget by more than rounding explains."""
     budget = _budget(protocol)
-    measured = effective.get("linf" if protocol.get("norm") == "linf" else "l2_rms")
-    if budget is None or measured is None or float(measured) <= budget + 0.5:
+    if budget is None or protocol is None or effective is None:
         return None
-    return float(measured)
+    measured = effective.linf if protocol.norm == "linf" else effective.l2_rms
+    return measured if measured > budget + 0.5 else None
 
 
 # --- pictures --------------------------------------------------------------------------------------------
@@ -294,30 +341,30 @@ def _over_budget(protocol: Json, effective: Json) -> float | None:
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 
 
-def _data_uri(run: Path, name: object) -> str | None:
+def _data_uri(run: Path, name: str) -> str | None:
     """A picture of the run as a data: URI; None when it is missing, no picture, or outside the run folder."""
-    if not isinstance(name, str) or not name:
-        return None
     path = (run / name).resolve()
-    if not path.is_relative_to(run.resolve()) or not path.is_file():
+    if not name or not path.is_relative_to(run.resolve()):
         return None
-    content = path.read_bytes()
+    try:
+        content = read_regular(path, LARGEST_PICTURE)
+    except OSError:
+        return None
     kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
     return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None
 
 
-def _frame(run: Path, frame: Json) -> dict[str, Any]:
-    pictures = {name: _data_uri(run, frame.get(name)) for name in ("before", "after", "difference")}
-    clean, attacked = frame.get("clean_prediction"), frame.get("attacked_prediction")
+def _frame(run: Path, frame: FramePictures) -> dict[str, Any]:  # what the template names
+    pictures = {name: _data_uri(run, getattr(frame, name)) for name in ("before", "after", "difference")}
     return {
         **pictures,
         "complete": all(pictures.values()),
-        "video": str(frame["video"]),
-        "frame": frame.get("frame"),
-        "factor": frame.get("factor"),
-        "clean": clean,
-        "attacked": attacked,
-        "changed": clean != attacked,
+        "video": frame.video,
+        "frame": frame.frame,
+        "factor": f"{frame.factor:g}",
+        "clean": frame.clean_prediction,
+        "attacked": frame.attacked_prediction,
+        "changed": frame.clean_prediction != frame.attacked_prediction,
     }
 
 
@@ -342,10 +389,10 @@ _PROTOCOL_WORDS = {
 }
 
 
-def _environment_of(about: Json) -> dict[str, Any]:
+def _environment_of(about: RunFacts) -> dict[str, str]:
     """Where the run took place: device, platform and versions."""
-    known = {key: about[key] for key in ("device", "platform") if about.get(key)}
-    return known | dict(about.get("versions") or {})
+    known = {"device": about.device or "", "platform": about.platform}
+    return {key: value for key, value in known.items() if value} | about.versions
 
 
 def _words(key: str) -> str:
@@ -369,15 +416,15 @@ def _value(value: object) -> str:
     return printable(value)
 
 
-def _video_list(run: Path, rows: Rows) -> list[dict[str, Any]]:
+def _video_list(run: Path, rows: Rows) -> list[dict[str, Any]]:  # what the template names
     """Undefended predictions with the first sampler, video by video."""
     if not rows.rows:
         return []
-    videos: dict[str, dict[str, Any]] = {}
+    videos: dict[str, dict[str, Any]] = {}  # what the template names
     for record in _records(run):
-        if (record["defense"], printable(record["sampler"])) != (NO_DEFENSE, rows.samplers[0]):
+        if (record.defense, printable(record.sampler)) != (NO_DEFENSE, rows.samplers[0]):
             continue
-        video = videos.setdefault(record["video"], {"name": record["video"], "label": None, "predictions": {}})
-        video["label"] = record.get("label") or video["label"]
-        video["predictions"][printable(record["attack"])] = record
+        video = videos.setdefault(record.video, {"name": record.video, "label": None, "predictions": {}})
+        video["label"] = record.label or video["label"]
+        video["predictions"][printable(record.attack)] = record
     return list(videos.values())

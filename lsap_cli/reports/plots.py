@@ -10,7 +10,11 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, DetectorRow, Json, Rate, Row, Rows
+from lsap_cli.results.detectors import DetectorRow
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.rows import Row, Rows
 
 INK, FAINT, PAPER = "#1d2430", "#d5d9e0", "#fffffe"
 
@@ -54,16 +58,16 @@ def series_of(attack: str, perturbations: list[str]) -> Series:
     return PERTURBED[perturbations.index(attack) % len(PERTURBED)]
 
 
-def rate_plots(results: Json) -> list[RatePlot]:
+def rate_plots(results: DefendResults) -> list[RatePlot]:
     """Accuracy for each defense on clean, noisy and perturbed videos; fooling rate when there are no labels.
 
     Args:
-        results: a parsed results.json.
+        results: of a run.
 
     Returns:
         A plot for each sampler that has a rate to show.
     """
-    rows = Rows.read(results)
+    rows = Rows.of_every_defense(results.rows)
     measure, rate = ("accuracy", _accuracy) if rows.labelled else ("fooling rate", _fooling_rate)
     plots = [_rate_plot(rows, sampler, measure, rate) for sampler in rows.samplers]
     return [plot for plot in plots if plot]
@@ -79,16 +83,14 @@ class RocPlot:
     description: str
 
 
-def roc_plots(results: Json) -> list[RocPlot]:
+def roc_plots(results: DefendResults) -> list[RocPlot]:
     """A plot for each attack that detectors were tried on.
 
     Args:
-        results: a parsed results.json.
+        results: of a run.
     """
-    rows = [DetectorRow.read(row) for row in results.get("detectors") or []]
-    return [
-        _roc_plot(attack, [row for row in rows if row.attack == attack]) for attack in {row.attack: 0 for row in rows}
-    ]
+    attacks = dict.fromkeys(row.attack for row in results.detectors)
+    return [_roc_plot(attack, [row for row in results.detectors if row.attack == attack]) for attack in attacks]
 
 
 def _roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
@@ -103,12 +105,12 @@ def _roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
         _dress_square(axes)
         for row, look in zip(rows, looks, strict=True):
             axes.plot(
-                row.false_positive_rates,
-                row.true_positive_rates,
+                row.curve.false_positive_rate,
+                row.curve.true_positive_rate,
                 color=look.color,
                 marker=look.marker,
                 markersize=4,
-                markevery=max(1, len(row.false_positive_rates) // 8),
+                markevery=max(1, len(row.curve.false_positive_rate) // 8),
                 linewidth=1.6,
                 drawstyle="steps-post",
                 clip_on=False,

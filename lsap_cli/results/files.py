@@ -82,11 +82,18 @@ def read_results(path: Path) -> Loaded[Any]:  # of the kind that its schema name
     content, problem = _read_object(path)
     if content is None:
         return Loaded(None, () if problem is None else (problem,))
+    return convert_results(content, path.name)
+
+
+def convert_results(
+    content: dict[str, Any], name: str
+) -> Loaded[Any]:  # JSON in; of the kind that its schema names out
+    """The results in a JSON object of any command."""
     schema = content.get("schema")
     kind = RESULT_KINDS.get(schema) if isinstance(schema, str) else None
     if kind is None:
-        return Loaded(None, (f"{path.name} has no schema that is known",))
-    return _convert(content, kind, path.name)
+        return Loaded(None, (f"{name} has no schema that is known",))
+    return _convert(content, kind, name)
 
 
 def decode_line(line: bytes, kind: type[Found]) -> Found | None:

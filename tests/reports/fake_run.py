@@ -1,14 +1,22 @@
 """A `defend` run folder as the command writes it, from predictions that are made up but seeded."""
 
-import json
-import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from lsap_cli.pictures.drawing import draw_frame, perturbation_picture, save_picture
+from lsap_cli.results.documents import DefendResults, Protocol, SkippedVideo
+from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, encode_line, write_document
+from lsap_cli.results.manifest import EffectiveNorms
+from lsap_cli.results.pictures import FramePictures, Pictures
+from lsap_cli.results.rates import Rate, rate, rate_of
+from lsap_cli.results.records import Cell, Record
+from lsap_cli.results.rows import DominantLabel, Row, count_records, counted_rows
+from lsap_cli.results.run_facts import RunFacts
 
 LABELS = ("archery", "arm_wrestling", "clean_and_jerk", "golf_driving", "tai_chi", "yoga")
 DEFENSES = (
@@ -22,21 +30,6 @@ DEFENSES = (
 HOSTILE = '<script>alert("x")</script>&\u202egpm.4.mp4\n\udcff'
 
 
-def wilson(count: int, of: int) -> dict[str, Any] | None:
-    if not of:
-        return None
-    z, p = 1.959964, count / of
-    middle = (p + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return {
-        "value": p,
-        "count": count,
-        "of": of,
-        "low": max(0.0, middle - half),
-        "high": min(1.0, middle + half),
-    }
-
-
 def make_records(
     videos: int,
     attacks: tuple[str, ...],
@@ -44,10 +37,10 @@ def make_records(
     samplers: tuple[str, ...],
     labelled: bool,
     target: str | None,
-) -> list[dict[str, Any]]:
+) -> list[Record]:
     generator = np.random.default_rng(5)
     strength = {"none": 0.06, "noise": 0.1}
-    records: list[dict[str, Any]] = []
+    records: list[Record] = []
     for sampler in samplers:
         for video in range(videos):
             truth = LABELS[video % len(LABELS)]
@@ -61,50 +54,48 @@ def make_records(
                     other = target or str(generator.choice(LABELS[3:]))
                     prediction = other if fooled else reference
                     records.append(
-                        {
-                            "video": f"{truth}/clip_{video:03d}.mp4" if video else f"{truth}/{HOSTILE}",
-                            "label": truth if labelled else None,
-                            "attack": attack,
-                            "defense": defense,
-                            "sampler": sampler,
-                            "prediction": prediction,
-                            "clean_prediction": reference,
-                            "correct": prediction == truth if labelled else None,
-                            "changed": prediction != reference,
-                        }
+                        Record(
+                            video=f"{truth}/clip_{video:03d}.mp4" if video else f"{truth}/{HOSTILE}",
+                            label=truth if labelled else None,
+                            attack=attack,
+                            defense=defense,
+                            sampler=sampler,
+                            prediction=prediction,
+                            clean_prediction=reference,
+                            correct=prediction == truth if labelled else None,
+                            changed=prediction != reference,
+                        )
                     )
     return records
 
 
-def make_rows(records: list[dict[str, Any]], target: str | None) -> list[dict[str, Any]]:
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    for record in records:
-        groups.setdefault((record["sampler"], record["defense"], record["attack"]), []).append(record)
-    rows = []
-    for (sampler, defense, attack), group in groups.items():
-        clean = groups.get((sampler, defense, "none"), [])
-        labelled = [r for r in group if r["label"]]
-        others = [r for r in group if r["clean_prediction"] != target]
-        wrong = Counter(r["prediction"] for r in group if r["changed"]).most_common(1)
-        rows.append(
-            {
-                "attack": attack,
-                "defense": defense,
-                "sampler": sampler,
-                "videos": len(group),
-                "clean_accuracy": wilson(sum(bool(r["correct"]) for r in clean), len(labelled)),
-                "attacked_accuracy": wilson(sum(bool(r["correct"]) for r in labelled), len(labelled)),
-                "fooling_rate": wilson(sum(r["changed"] for r in group), len(group)),
-                "success_rate": wilson(sum(r["prediction"] == target for r in others), len(others)) if target else None,
-                "dominant_label": {"label": wrong[0][0], "share": wilson(wrong[0][1], len(group))} if wrong else None,
-                "milliseconds_per_video": 21.4 + 3 * len(defense),
-                "mcnemar_p": None if attack == "none" or not labelled else 0.0215,
-            }
+def make_rows(records: Sequence[Record], target: str | None) -> tuple[Row, ...]:
+    """The rows of the records; what a person reads beside rates is made up."""
+    return tuple(
+        replace(
+            row,
+            success_rate=_success(records, row.cell, target) if target else None,
+            dominant_label=_dominant_label(records, row.cell),
+            milliseconds_per_video=21.4 + 3 * len(row.defense),
+            mcnemar_p=None if row.kind == "clean" or row.accuracy is None else 0.0215,
         )
-    return rows
+        for row in counted_rows(count_records(records))
+    )
 
 
-def write_pictures(run: Path) -> dict[str, Any]:
+def _success(records: Sequence[Record], cell: Cell, target: str) -> Rate | None:
+    return rate([one.prediction == target for one in records if one.cell == cell and one.clean_prediction != target])
+
+
+def _dominant_label(records: Sequence[Record], cell: Cell) -> DominantLabel | None:
+    mine = [one for one in records if one.cell == cell]
+    for label, count in Counter(one.prediction for one in mine if one.changed).most_common(1):
+        share = rate_of(count, len(mine))
+        return DominantLabel(label=label, share=share) if share else None
+    return None
+
+
+def write_pictures(run: Path) -> Pictures:
     generator = np.random.default_rng(1)
     delta = 8 / 255 * np.sign(generator.normal(size=(16, 3, 12, 16))).repeat(4, 2).repeat(4, 3)
     save_picture(perturbation_picture(delta), run / "pictures/perturbation.png")
@@ -118,16 +109,16 @@ def write_pictures(run: Path) -> dict[str, Any]:
         for name, path in names.items():
             save_picture(getattr(pictures, name), run / path)
         frames.append(
-            {
-                "video": video,
-                "frame": 17,
+            FramePictures(
+                video=video,
+                frame=17,
+                factor=pictures.factor,
+                clean_prediction="archery",
+                attacked_prediction="tai_chi" if number == 0 else "archery",
                 **names,
-                "factor": pictures.factor,
-                "clean_prediction": "archery",
-                "attacked_prediction": "tai_chi" if number == 0 else "archery",
-            }
+            )
         )
-    return {"perturbation": "pictures/perturbation.png", "perturbation_scale": 8.0, "frames": frames}
+    return Pictures(perturbation="pictures/perturbation.png", perturbation_scale=8.0, frames=tuple(frames))
 
 
 def make_results(
@@ -139,34 +130,32 @@ def make_results(
     labelled: bool = True,
     target: str | None = None,
     overlap: tuple[str, ...] = (),
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A results.json and the records that it was computed from."""
+) -> tuple[DefendResults, list[Record]]:
+    """A results document and the records that it was computed from."""
     records = make_records(videos, attacks, defenses, samplers, labelled, target)
-    results = {
-        "schema": "lsap.results/1",
-        "rows": make_rows(records, target),
-        "protocol": {
-            "classifier": "movinet_a0",
-            "classes": 600,
-            "videos": videos,
-            "labelled": videos if labelled else 0,
-            "frames": 16,
-            "views": 1,
-            "norm": "linf",
-            "epsilon": "8/255",
-            "binding": "cyclic:16",
-            "target": target,
-            "seed": 0,
-            "perturbed_by": "folder",
-            "overlap_allowed": bool(overlap),
-            "overlap": list(overlap),
-        },
-        "effective": {"linf": 8.0, "l2_rms": 7.31, "map": 7.02},
-        "skipped": [
-            {"path": "videos/broken.mp4", "reason": "no frame can be decoded: moov atom not found"},
-            {"path": HOSTILE, "reason": "has sound but no picture"},
-        ],
-    }
+    results = DefendResults(
+        rows=make_rows(records, target),
+        protocol=Protocol(
+            classifier="movinet_a0",
+            classes=600,
+            videos=videos,
+            labelled=videos if labelled else 0,
+            frames=16,
+            views=1,
+            norm="linf",
+            epsilon="8/255",
+            binding="cyclic:16",
+            target=target,
+            perturbed_by="folder",
+            overlap_allowed=bool(overlap),
+            overlap=overlap,
+        ),
+        effective=EffectiveNorms(linf=8.0, l2_rms=7.31, map=7.02),
+        skipped=(
+            SkippedVideo(path="videos/broken.mp4", reason="no frame can be decoded: moov atom not found"),
+            SkippedVideo(path=HOSTILE, reason="has sound but no picture"),
+        ),
+    )
     return results, records
 
 
@@ -175,14 +164,13 @@ def write_run(run: Path, *, pictures: bool = True, **variation: Any) -> Path:  #
     run.mkdir(parents=True, exist_ok=True)
     results, records = make_results(**variation)
     if pictures:
-        results["pictures"] = write_pictures(run)
-    about = {
-        "schema": "lsap.run/1",
-        "command": "defend",
-        "status": "done",
-        "started": "2026-08-04T10:12:40+00:00",
-        "finished": "2026-08-04T10:14:03+00:00",
-        "settings": {
+        results = replace(results, pictures=write_pictures(run))
+    about = RunFacts(
+        command="defend",
+        status="done",
+        started="2026-08-04T10:12:40+00:00",
+        finished="2026-08-04T10:14:03+00:00",
+        settings={
             "videos": "held_out/",
             "model": "models/movinet_a0/model.toml",
             "perturbed": "perturbed/",
@@ -193,15 +181,10 @@ def write_run(run: Path, *, pictures: bool = True, **variation: Any) -> Path:  #
             "device": "auto",
             "seed": 0,
         },
-        "versions": {"lsap": "0.1.0", "python": "3.11.9", "torch": "2.11.0", "av": "18.0.0"},
-        "device": "cpu",
-    }
-    write_json(run / "run.json", about)
-    write_json(run / "results.json", results)
-    lines = "".join(json.dumps(record) + "\n" for record in records)
-    (run / "records.jsonl").write_text(lines, encoding="utf-8")
+        versions={"lsap": "0.1.0", "python": "3.11.9", "torch": "2.11.0", "av": "18.0.0"},
+        device="cpu",
+    )
+    write_document(run / RUN_FILE, about)
+    write_document(run / RESULTS_FILE, results)
+    (run / "records.jsonl").write_bytes(b"".join(map(encode_line, records)))
     return run
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import convert
 
 from lsap_cli.reports.html import write_report
 from lsap_cli.reports.plots import roc_plots
-from tests.reports.fake_run import HOSTILE, wilson, write_run
+from lsap_cli.results.detectors import DetectorRow
+from lsap_cli.results.documents import DefendResults
+from tests.reports.fake_run import HOSTILE, write_run
+from tests.result_objects import rate_object
 
 
 def figure(value: float) -> dict[str, float]:
@@ -18,10 +22,10 @@ def figure(value: float) -> dict[str, float]:
 
 def detector_row(detector: str, attack: str, area: float) -> dict[str, Any]:
     point = {
-        "recall": wilson(9, 12),
-        "true_positive_rate": wilson(9, 12),
-        "false_positive_rate": wilson(1, 12),
-        "precision": wilson(9, 10),
+        "recall": rate_object(9, 12),
+        "true_positive_rate": rate_object(9, 12),
+        "false_positive_rate": rate_object(1, 12),
+        "precision": rate_object(9, 10),
         "f1": figure(0.81),
     }
     return {
@@ -61,11 +65,11 @@ def test_without_detectors_there_is_no_section(tmp_path: Path) -> None:
 
 def test_every_attack_has_its_plot_and_every_detector_its_line() -> None:
     rows = [detector_row(one, attack, 0.9) for attack in ("noise", "r") for one in ("a", "b", "c")]
-    plots = roc_plots({"detectors": rows})
+    plots = roc_plots(DefendResults(rows=(), detectors=tuple(convert(row, DetectorRow) for row in rows)))
     assert [plot.attack for plot in plots] == ["noise", "r"]
     assert [name for name, _ in plots[0].lines] == ["a", "b", "c"]
     assert len({look.color for _, look in plots[0].lines}) == 3
-    assert roc_plots({}) == []
+    assert roc_plots(DefendResults(rows=())) == []
 
 
 @pytest.mark.parametrize("draws", [1, 5])
@@ -82,8 +86,8 @@ def test_net_rates_are_shown_where_defenses_were_drawn(tmp_path: Path, draws: in
 
 def test_natural_robustness_is_shown_where_it_was_measured(tmp_path: Path) -> None:
     natural = {
-        "clean": wilson(10, 12),
-        "kinds": {"jpeg": [wilson(count, 12) for count in (9, 8, 7, 5, 2)]},
+        "clean": rate_object(10, 12),
+        "kinds": {"jpeg": [rate_object(count, 12) for count in (9, 8, 7, 5, 2)]},
         "l2_rms": {"jpeg": [3.14, 4, 5, 6, 7.25]},
         "mpc": figure(0.517),
         "rpc": figure(0.62),

@@ -6,74 +6,85 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from lsap_cli.evaluation.rates import rate_of
 from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.reports.html import write_report
-from lsap_cli.reports.tables import check_lines, detector_ladder_table, summary_sentences
-from tests.reports.fake_run import make_results, write_json, write_run
+from lsap_cli.reports.tables import check_lines, detector_ladder_table
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.files import write_document
+from lsap_cli.results.ladders import (
+    BudgetPoint,
+    Check,
+    DefenseLadder,
+    DetectorLadder,
+    DetectorRung,
+    EvasionRow,
+    LadderRung,
+    WorstRung,
+)
+from lsap_cli.results.rates import Estimate, rate_of
+from lsap_cli.results.rows import NetFoolingRate, Row
+from lsap_cli.results.summary import summary_sentences
+from tests.reports.fake_run import make_results, write_run
+from tests.result_objects import known
 
 HOSTILE = Grid("x", "Title", "Note.", ("a|b", "50 %"), (("=1+1", 'say "x", y'), ("a_b & c", "0.50 (1/2, 0.1–0.9)")))
 
 
-def rung(name: str, attack: str, right: int) -> dict[str, Any]:
-    row = {
-        "attack": attack, "defense": "jpeg:quality=75", "sampler": "uniform", "videos": 4,
-        "clean_accuracy": rate_of(4, 4), "attacked_accuracy": rate_of(right, 4), "fooling_rate": rate_of(4 - right, 4),
-        "success_rate": None, "net_fooling_rate": {"value": 0.5, "low": 0.25, "high": 0.75}, "rung": name,
-    }  # fmt: skip
-    return {"rung": name, "attack": attack, "rows": [row]}
+def row(name: str, attack: str, right: int) -> Row:
+    return Row(
+        attack=attack, rung=name, defense="jpeg:quality=75", sampler="uniform", videos=4, clean_accuracy=rate_of(4, 4),
+        attacked_accuracy=rate_of(right, 4), fooling_rate=rate_of(4 - right, 4),
+        net_fooling_rate=NetFoolingRate(value=0.5, low=0.25, high=0.75),
+    )  # fmt: skip
 
 
-def adaptive_results() -> dict[str, Any]:
+def rung(name: str, attack: str, right: int) -> LadderRung:
+    return LadderRung(rung=name, attack=attack, rows=(row(name, attack, right),))
+
+
+def adaptive_results(**more: Any) -> DefendResults:  # further fields
     results, _ = make_results()
-    rungs = [rung("A0", "universal", 3), rung("A1", "A1 (jpeg)", 2), rung("A2", "A2 (jpeg)", 1), rung("A2", "one", 3)]
-    worst = rungs[2]["rows"][0]
-    results["rows"] += [one["rows"][0] for one in rungs]
-    results["ladder"] = [
-        {
-            "defense": "jpeg:quality=75",
-            "deterministic": True,
-            "rungs": rungs,
-            "missing": [],
-            "robust": [
-                {
-                    "sampler": "uniform", "rung": "A2", "attack": "A2 (jpeg)", "clean_accuracy": rate_of(4, 4),
-                    "accuracy": worst["attacked_accuracy"], "fooling_rate": worst["fooling_rate"],
-                    "net_fooling_rate": worst["net_fooling_rate"], "right_under_every_rung": rate_of(1, 4),
-                }
-            ],
-        }
-    ]  # fmt: skip
-    results["checks"] = [
-        {"defense": "jpeg:quality=75", "name": name, "status": status, "figure": "4 of 4", "sentence": "Why."}
-        for name, status in (("fine", "PASS"), ("no zero gradients", "WARN"))
-    ]
-    return results
+    rungs = (rung("A0", "universal", 3), rung("A1", "A1 (jpeg)", 2), rung("A2", "A2 (jpeg)", 1), rung("A2", "one", 3))
+    worst = rungs[2].rows[0]
+    robust = WorstRung(
+        sampler="uniform", rung="A2", attack="A2 (jpeg)", clean_accuracy=rate_of(4, 4),
+        accuracy=worst.attacked_accuracy, fooling_rate=worst.fooling_rate, net_fooling_rate=worst.net_fooling_rate,
+        right_under_every_rung=rate_of(1, 4),
+    )  # fmt: skip
+    checks = (
+        Check(defense="jpeg:quality=75", name="fine", status="PASS", figure="4 of 4", sentence="Why."),
+        Check(defense="jpeg:quality=75", name="no zero gradients", status="WARN", figure="4 of 4", sentence="Why."),
+    )
+    ladder = DefenseLadder(defense="jpeg:quality=75", rungs=rungs, robust=(robust,))
+    rows = (*results.rows, *(one.rows[0] for one in rungs))
+    return replace(results, rows=rows, ladder=(ladder,), checks=checks, **more)
 
 
-def detector_ladder() -> list[dict[str, Any]]:
-    area = {"value": 0.7, "low": 0.5, "high": 0.9}
+def detector_ladder() -> DetectorLadder:
+    area = Estimate(value=0.7, low=0.5, high=0.9)
 
-    def rung(name: str, attack: str, won: int) -> dict[str, Any]:
-        row = {
-            "attack": attack, "detector": "corpus-residual", "sampler": "uniform", "fooling_rate": rate_of(4, 4),
-            "flagged_rate": rate_of(4 - won, 4), "false_alarms": rate_of(0, 4), "evasion_rate": rate_of(won, 4),
-            "robust_rate": rate_of(4 - won, 4), "auc": area, "tpr_at_fpr": {"0.01": area, "0.05": area},
-        }  # fmt: skip
-        return {"rung": name, "attack": attack, "rows": [row]}
+    def evasion(attack: str, won: int) -> EvasionRow:
+        return EvasionRow(
+            attack=attack, detector="corpus-residual", sampler="uniform", videos=4, fooling_rate=rate_of(4, 4),
+            flagged_rate=rate_of(4 - won, 4), false_alarms=rate_of(0, 4), evasion_rate=rate_of(won, 4),
+            robust_rate=rate_of(4 - won, 4), auc=area, tpr_at_fpr={"0.01": area, "0.05": area},
+        )  # fmt: skip
 
-    rungs = [rung("A0", "universal", 1), rung("A2", "A2 (below it)", 3), rung("A4", "A4 (below it)", 2)]
-    worst = {"rung": "A2", **rungs[1]["rows"][0], "held_under_every_rung": rate_of(0, 4)}
-    noise = rung("", "noise", 0)["rows"]
-    return [{"detector": "corpus-residual", "rungs": rungs, "missing": [], "noise": noise, "robust": [worst]}]
+    rungs = tuple(
+        DetectorRung(rung=name, attack=attack, rows=(evasion(attack, won),))
+        for name, attack, won in (("A0", "universal", 1), ("A2", "A2 (below it)", 3), ("A4", "A4 (below it)", 2))
+    )
+    worst = replace(rungs[1].rows[0], rung="A2", held_under_every_rung=rate_of(0, 4))
+    return DetectorLadder(detector="corpus-residual", rungs=rungs, noise=(evasion("noise", 0),), robust=(worst,))
 
 
 def test_the_ladder_of_a_detector_shows_what_each_rung_wins_and_what_holds_against_the_best() -> None:
-    results = adaptive_results() | {"detector_ladder": detector_ladder()}
+    results = adaptive_results(detector_ladder=(detector_ladder(),))
     ladder = next(grid for grid in grids(results) if grid.name == "detector-ladder")
     (line,) = ladder.lines
     cells = dict(zip(ladder.header, line, strict=True))
@@ -86,8 +97,8 @@ def test_the_ladder_of_a_detector_shows_what_each_rung_wins_and_what_holds_again
 
 def test_the_ladder_of_a_detector_is_in_the_report_and_on_the_terminal(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    results = adaptive_results() | {"detector_ladder": detector_ladder()}
-    write_json(run / "results.json", results)
+    results = adaptive_results(detector_ladder=(detector_ladder(),))
+    write_document(run / "results.json", results)
     assert 'id="detector-ladder"' in write_report(run).read_text(encoding="utf-8")
     table = detector_ladder_table(results)
     assert table is not None
@@ -134,11 +145,11 @@ def test_warnings_come_first_and_the_summary_counts_them() -> None:
 def test_clean_against_robust_accuracy_and_the_budget_curve_are_drawn() -> None:
     results = adaptive_results()
     assert [plot.grid for plot in curve_plots(results)] == ["ladder"]
-    results["budget_curve"] = [
-        {"epsilon": epsilon, "defense": "none", "rows": [rung("A2", "x", right)["rows"][0]], "noise": [],
-         "knows_defense": True, "attack": "x"}
+    points = tuple(
+        BudgetPoint(epsilon=epsilon, defense="none", attack="x", knows_defense=True, rows=(row("A2", "x", right),))
         for epsilon, right in (("2/255", 4), ("8/255", 1))
-    ]  # fmt: skip
+    )
+    results = replace(results, budget_curve=points)
     plots = {plot.grid: plot for plot in curve_plots(results)}
     assert "2/255 1.00 (4/4" in plots["budget-curve"].description
     assert "robust 0.25 (1/4" in plots["ladder"].description
@@ -147,7 +158,7 @@ def test_clean_against_robust_accuracy_and_the_budget_curve_are_drawn() -> None:
 
 def test_rungs_are_in_the_ladder_and_not_among_the_attacks_that_every_defense_met(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    write_json(run / "results.json", adaptive_results())
+    write_document(run / "results.json", adaptive_results())
     page = write_report(run).read_text(encoding="utf-8")
     assert 'id="ladder"' in page
     assert "No attack was adapted" not in page
@@ -174,8 +185,8 @@ def test_a_comparison_has_the_rates_of_each_run_in_columns_of_its_own(tmp_path: 
 def test_a_comparison_says_in_what_protocols_differ(epsilon: str, tmp_path: Path) -> None:
     runs = [write_run(tmp_path / name) for name in ("one", "two")]
     results, _ = make_results()
-    results["protocol"]["epsilon"] = epsilon
-    write_json(runs[1] / "results.json", results)
+    protocol = replace(known(results.protocol), epsilon=epsilon)
+    write_document(runs[1] / "results.json", replace(results, protocol=protocol))
     page = write_comparison(runs, tmp_path / "both.html").read_text(encoding="utf-8")
     assert ("Not the same protocol" in page) == (epsilon != "8/255")
     assert "<script" not in page

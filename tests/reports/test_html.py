@@ -8,7 +8,10 @@ import pytest
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.html import write_report
-from tests.reports.fake_run import HOSTILE, make_results, write_json, write_run
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.files import write_document
+from lsap_cli.results.run_facts import RunFacts
+from tests.reports.fake_run import HOSTILE, make_results, write_run
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -55,7 +58,7 @@ def report(run: Path) -> tuple[str, Page]:
 
 def changed(run: Path, name: str, **values: Any) -> None:
     content = json.loads((run / name).read_text(encoding="utf-8"))
-    write_json(run / name, content | values)
+    (run / name).write_text(json.dumps(content | values), encoding="utf-8")
 
 
 VARIATIONS: list[dict[str, Any]] = [
@@ -174,8 +177,8 @@ def test_a_picture_outside_the_run_folder_is_not_embedded(tmp_path: Path) -> Non
 def test_a_run_that_has_only_rows_is_reported(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    write_json(run / "run.json", {"command": "defend", "status": "done"})
-    write_json(run / "results.json", {"schema": "lsap.results/1", "rows": make_results()[0]["rows"]})
+    write_document(run / "run.json", RunFacts(command="defend", status="done"))
+    write_document(run / "results.json", DefendResults(rows=make_results()[0].rows))
     _, page = report(run)
     assert "8 of 12" in page.text
     assert "How much was added was not measured" in page.text
@@ -213,11 +216,15 @@ def test_only_a_finished_defend_run_has_a_report(tmp_path: Path, facts: dict[str
     [
         ("run.json", None, "not a run folder"),
         ("results.json", None, "has no results.json"),
-        ("results.json", "{", "is not valid JSON"),
+        ("results.json", "{", "is not whole JSON"),
         ("results.json", "[]", "holds no JSON object"),
-        ("results.json", '{"schema": "lsap.results/9"}', "lsap.results/9"),
-        ("results.json", '{"schema": "lsap.results/1", "rows": [{"attack": "none"}]}', "do not follow"),
-        ("records.jsonl", "{broken\n", "do not follow"),
+        ("results.json", '{"schema": "lsap.results/9"}', "no schema that is known"),
+        (
+            "results.json",
+            '{"schema": "lsap.results/1", "rows": [{"attack": "none"}]}',
+            "1 of 1 entries of `rows` cannot be used",
+        ),
+        ("records.jsonl", "{broken\n", "is damaged in line 1"),
     ],
 )
 def test_a_broken_run_folder_is_refused_in_one_sentence(

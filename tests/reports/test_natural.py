@@ -1,11 +1,10 @@
 """Natural corruptions beside a perturbation of the same size."""
 
-from msgspec import to_builtins
-
 from lsap_cli.reports.grids import equal_norm_grid
-from lsap_cli.reports.sentences import natural_sentence
+from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import rate_of
-from lsap_cli.results.robustness import EqualCorruption, EqualNorm, PerturbationSize
+from lsap_cli.results.robustness import EqualCorruption, EqualNorm, NaturalRobustness, PerturbationSize
+from lsap_cli.results.summary import natural_sentence
 
 
 def equal_norm(jpeg_reached: bool) -> EqualNorm:
@@ -18,10 +17,10 @@ def equal_norm(jpeg_reached: bool) -> EqualNorm:
 
 
 def test_a_corruption_that_misses_the_norm_is_marked_and_does_not_count_in_the_sentence() -> None:
-    results = {"natural_robustness": {"equal_norm": to_builtins(equal_norm(True))}}
+    results = DefendResults(rows=(), natural_robustness=NaturalRobustness(equal_norm=equal_norm(True)))
     grid = equal_norm_grid(results)
     assert [line[0] for line in grid.lines] == ["r", "jpeg", "frame-rate"]
     assert "no, this is the nearest" in grid.lines[2]
     assert "jpeg does most harm: 3 of 4 stay right, 1 of 4 under the perturbation" in natural_sentence(results)
-    results = {"natural_robustness": {"equal_norm": to_builtins(equal_norm(False))}}
+    results = DefendResults(rows=(), natural_robustness=NaturalRobustness(equal_norm=equal_norm(False)))
     assert "No natural corruption could be made as large" in natural_sentence(results)

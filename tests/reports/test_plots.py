@@ -1,7 +1,9 @@
 import xml.etree.ElementTree as ElementTree
 
 from lsap_cli.reports.plots import rate_plots, series_of
+from lsap_cli.results.documents import DefendResults
 from tests.reports.fake_run import make_results
+from tests.result_objects import known
 
 
 def test_there_is_one_plot_for_each_sampler_and_it_names_every_defense() -> None:
@@ -10,16 +12,16 @@ def test_there_is_one_plot_for_each_sampler_and_it_names_every_defense() -> None
     assert [plot.sampler for plot in plots] == ["uniform", "random"]
     for plot in plots:
         texts = "".join(ElementTree.fromstring(plot.svg).itertext())
-        assert all(row["defense"] in texts for row in results["rows"] if row["defense"] != "none")
+        assert all(row.defense in texts for row in results.rows if row.defense != "none")
         assert "no defense" in texts
 
 
 def test_every_plotted_rate_is_written_with_its_count() -> None:
     results, _ = make_results()
     texts = "".join(ElementTree.fromstring(rate_plots(results)[0].svg).itertext())
-    for row in results["rows"]:
-        rate = row["attacked_accuracy"]
-        assert f"{rate['value']:.2f}  ({rate['count']}/{rate['of']})" in texts
+    for row in results.rows:
+        rate = known(row.attacked_accuracy)
+        assert f"{rate.value:.2f}  ({rate.count}/{rate.of})" in texts
 
 
 def test_accuracy_is_plotted_with_labels_and_the_fooling_rate_without() -> None:
@@ -29,7 +31,7 @@ def test_accuracy_is_plotted_with_labels_and_the_fooling_rate_without() -> None:
 
 
 def test_a_run_without_rows_has_no_plots() -> None:
-    assert rate_plots({"rows": []}) == []
+    assert rate_plots(DefendResults(rows=())) == []
 
 
 def test_a_plot_refers_to_nothing_outside_and_shares_no_id_with_another() -> None:

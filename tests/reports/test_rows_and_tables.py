@@ -3,39 +3,45 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lsap_cli.reports.rows import Rate, Rows, printable
-from lsap_cli.reports.tables import format_rate, results_table, summary_sentence
-from tests.reports.fake_run import make_results, wilson
+from lsap_cli.reports.tables import format_rate, results_table
+from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol
+from lsap_cli.results.rates import Rate, rate_of
+from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.spread import GeneratedSeeds
+from lsap_cli.results.summary import summary_sentence
+from lsap_cli.results.text import printable
+from tests.reports.fake_run import make_results
+from tests.result_objects import known
 
 
-def shown(results: dict[str, Any], width: int = 80) -> str:
+def shown(results: DefendResults, width: int = 80) -> str:
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
         console.print(results_table(results))
     return capture.get()
 
 
-def row(attack: str, defense: str = "none", sampler: str = "uniform", **rates: tuple[int, int]) -> dict[str, Any]:
+def row(attack: str, defense: str = "none", sampler: str = "uniform", **rates: tuple[int, int]) -> Row:
     """A row with rates given as (count, of)."""
-    base: dict[str, Any] = {"attack": attack, "defense": defense, "sampler": sampler, "videos": 12}
-    return base | {name: wilson(*counts) for name, counts in rates.items()}
+    given = {name: rate_of(*counts) for name, counts in rates.items()}
+    return Row(attack=attack, defense=defense, sampler=sampler, videos=12, **given)  # type: ignore[arg-type]  # rates
 
 
-def summary(*rows: dict[str, Any], target: str | None = None) -> str:
-    return summary_sentence({"rows": list(rows), "protocol": {"target": target}})
+def summary(*rows: Row, target: str | None = None) -> str:
+    protocol = Protocol(classifier="demo", classes=6, videos=12, labelled=12, frames=16, target=target)
+    return summary_sentence(DefendResults(rows=rows, protocol=protocol))
 
 
 def test_a_rate_is_written_with_its_count_and_interval() -> None:
-    assert format_rate(wilson(10, 12)) == "0.83 (10/12, 0.55–0.95)"
+    assert format_rate(rate_of(10, 12)) == "0.83 (10/12, 0.55–0.95)"
 
 
-@pytest.mark.parametrize("nothing", [None, {}, {"value": None, "count": 0, "of": 0, "low": 0, "high": 1}])
-def test_a_rate_of_nothing_is_a_dash(nothing: dict[str, Any] | None) -> None:
-    assert format_rate(nothing) == "–"
+def test_a_rate_of_nothing_is_a_dash() -> None:
+    assert format_rate(rate_of(0, 0)) == "–"
 
 
 def test_intervals_that_share_a_value_overlap() -> None:
-    low, middle, high = (Rate(v, 1, 2, v - 0.1, v + 0.1) for v in (0.2, 0.35, 0.5))
+    low, middle, high = (Rate(value=v, count=1, of=2, low=v - 0.1, high=v + 0.1) for v in (0.2, 0.35, 0.5))
     assert low.overlaps(middle)
     assert middle.overlaps(low)
     assert not low.overlaps(high)
@@ -46,7 +52,7 @@ def test_control_direction_and_surrogate_characters_are_shown_as_escapes() -> No
 
 
 def test_the_undefended_row_comes_first_whatever_the_order() -> None:
-    rows = Rows.read({"rows": [row("none", "jpeg:quality=75"), row("none")]})
+    rows = Rows.of_every_defense([row("none", "jpeg:quality=75"), row("none")])
     assert rows.defenses == ["none", "jpeg:quality=75"]
 
 
@@ -66,12 +72,12 @@ def test_the_table_fits_80_columns_and_shows_every_count(variation: dict[str, An
     text = shown(results)
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "…" not in text
-    rates = [entry["attacked_accuracy"] for entry in results["rows"]]
-    if not variation.get("labelled", True):
-        rates = [entry["fooling_rate"] for entry in results["rows"]]
+    rates = [known(entry.attacked_accuracy) for entry in results.rows if variation.get("labelled", True)]
+    rates = rates or [entry.fooling_rate for entry in results.rows if entry.fooling_rate]
+    assert rates
     for rate in rates:
-        assert f"{rate['count']}/{rate['of']}" in text
-        assert f"{rate['low']:.2f}–{rate['high']:.2f}" in text
+        assert f"{rate.count}/{rate.of}" in text
+        assert rate.interval in text
 
 
 def test_the_table_has_a_block_for_each_sampler() -> None:
@@ -177,12 +183,16 @@ def test_a_run_without_rows_measured_nothing() -> None:
     assert summary() == "Nothing was measured: the run has no rows."
 
 
-def test_the_summary_of_a_generate_run_gives_the_spread_over_its_seeds() -> None:
-    rates = {"0": wilson(9, 12), "1": wilson(6, 12)}
-    results = {"rows": [row("r", fooling_rate=(9, 12))]}
-    seeds = {"rates": rates, "mean": 0.625, "standard_deviation": 0.177}
-    said = summary_sentence(results | {"seeds": seeds})
-    assert (
-        "Over 2 seeds of the perturbation the rate over all samplers is 0.62 with a standard deviation of 0.18." in said
+def generated(standard_deviation: float | None) -> GenerateResults:
+    rates = {"0": rate_of(9, 12), "1": rate_of(6, 12)}
+    seeds = GeneratedSeeds(rates=rates, mean=0.625, standard_deviation=standard_deviation)
+    rows = (row("r", fooling_rate=(9, 12)),)
+    return GenerateResults(
+        out="r.safetensors", attack="lsap", steps=1, fit_videos=1, verification_videos=12, rows=rows, seeds=seeds
     )
-    assert "seeds" not in summary_sentence(results | {"seeds": seeds | {"standard_deviation": None}})
+
+
+def test_the_summary_of_a_generate_run_gives_the_spread_over_its_seeds() -> None:
+    spread = "Over 2 seeds of the perturbation the rate over all samplers is 0.62 with a standard deviation of 0.18."
+    assert spread in summary_sentence(generated(0.177))
+    assert "seeds" not in summary_sentence(generated(None))

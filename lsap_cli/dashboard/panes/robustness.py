@@ -28,7 +28,8 @@ from lsap_cli.dashboard.widgets.curve import SHADES, Plot
 from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS, HeatTable, metrics_of, rate_of_row
 from lsap_cli.dashboard.words import BLUE, OCHER, ORANGE, escaped, one_line
 from lsap_cli.reports.rows import NO_DEFENSE, Rows
-from lsap_cli.reports.tables import summary_sentences
+from lsap_cli.results.files import convert_results
+from lsap_cli.results.summary import summary_sentences
 
 VERDICT_STYLES = {"FAIL": f"bold {ORANGE}", "WARN": OCHER, "PASS": BLUE}  # what should not be believed yet comes first
 LEGEND = "bright: the model holds · dark: it is fooled · in a cell: rate, count, 95 % interval"
@@ -140,9 +141,8 @@ class RobustnessPane(VerticalScroll):
 
 def _summary(watch: RunWatch, rows: Rows) -> str:
     if watch.results is not None and rows.rows:
-        protocol = watch.results.get("protocol")
-        known = {**watch.results, "protocol": protocol if isinstance(protocol, Mapping) else None}
-        return " ".join(summary_sentences(known))
+        loaded = convert_results(watch.results, "results.json")
+        return " ".join(summary_sentences(loaded.value)) if loaded.value else ""
     if rows.rows:
         judged = max(row.videos for row in rows.rows)
         return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."

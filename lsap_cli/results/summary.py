@@ -1,0 +1,247 @@
+"""What a run found, in plain language; computed from its rows, so it cannot disagree with a table of them."""
+
+from collections.abc import Iterator
+
+from lsap_cli.results.base import UnsetType
+from lsap_cli.results.documents import DefendResults, GenerateResults
+from lsap_cli.results.ladders import WorstRung
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.text import printable_result
+
+RowResults = DefendResults | GenerateResults
+
+
+def summary_sentence(results: RowResults) -> str:
+    """What the run found, in plain language; computed from the rows, so it cannot disagree with the table.
+
+    It speaks of the first sampler, and says how far the others differ.
+
+    Args:
+        results: of `defend` or `generate`.
+    """
+    return " ".join(summary_sentences(results))
+
+
+def summary_sentences(results: RowResults) -> list[str]:
+    """The parts of the summary: what the attack did, then accuracy, other samplers and defenses."""
+    results = printable_result(results)
+    rows = Rows.of_every_defense(results.rows)
+    if not rows.rows:
+        return ["Nothing was measured: the run has no rows."]
+    sampler = rows.samplers[0]
+    attacked = rows.strongest(sampler)
+    if attacked is None:
+        return _without_attack(rows, sampler)
+    protocol = results.protocol if isinstance(results, DefendResults) else None
+    target = protocol.target if protocol else None
+    sentences = [
+        _attack_sentence(rows, attacked, target or "the target"),
+        _accuracy_sentence(rows, attacked),
+        _samplers_sentence(rows, attacked.attack),
+        _seeds_sentence(results),
+        _defense_sentence(rows, attacked),
+    ]
+    if isinstance(results, DefendResults):
+        sentences += [natural_sentence(results), *_ladder_sentences(results), *_detector_sentences(results)]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _without_attack(rows: Rows, sampler: str) -> list[str]:
+    where = " without a defense" if rows.perturbations else ""
+    sentences = [f"No perturbed videos were measured{where}."]
+    clean = rows.clean_accuracy(NO_DEFENSE, sampler)
+    noise = rows.find(NOISE, NO_DEFENSE, sampler)
+    if clean:
+        sentences.append(f"The classifier is right about {_of(clean)} clean videos ({_interval(clean)}).")
+    if noise and noise.fooling_rate:
+        rate = noise.fooling_rate
+        sentences.append(f"Noise changed the prediction of {_of(rate)} videos ({_interval(rate)}).")
+    return sentences
+
+
+def _attack_sentence(rows: Rows, attacked: Row, target: str) -> str:
+    """What the perturbation did to the predictions, against noise of the same size."""
+    noise = rows.find(NOISE, NO_DEFENSE, attacked.sampler)
+    count = len(rows.perturbations)
+    who = f"The perturbation “{attacked.attack}”"
+    if count > 1:
+        who = f"“{attacked.attack}”, the strongest of {count} perturbations,"
+    if len(rows.samplers) > 1:
+        who = f"With the sampler {attacked.sampler}, {who[0].lower() + who[1:] if count == 1 else who}"
+    if attacked.success_rate:
+        rate, control = attacked.success_rate, noise.success_rate if noise else None
+        did = f"{who} turned {_of(rate)} videos into “{target}” (success rate {_interval(rate)})"
+        also = attacked.fooling_rate
+        ending = f" It changed the prediction of {_of(also)}." if also else ""
+        return f"{did}; {_control(rate, control, 'turned')}{ending}"
+    if attacked.fooling_rate:
+        rate, control = attacked.fooling_rate, noise.fooling_rate if noise else None
+        did = f"{who} changed the prediction of {_of(rate)} videos (fooling rate {_interval(rate)})"
+        return f"{did}; {_control(rate, control, 'changed')}"
+    return ""
+
+
+def _control(rate: Rate, noise: Rate | None, verb: str) -> str:
+    if noise is None:
+        return "without a noise control it cannot be said how much of that any noise would do."
+    beside = f"noise of the same size {verb} {_of(noise)} ({noise.value:.2f}, {noise.interval})."
+    if rate.value <= noise.value:
+        return f"{beside} So the perturbation did no more than noise."
+    if rate.overlaps(noise):
+        return f"{beside} The two intervals overlap; more videos would narrow them."
+    return beside
+
+
+def _accuracy_sentence(rows: Rows, attacked: Row) -> str:
+    clean = rows.clean_accuracy(NO_DEFENSE, attacked.sampler)
+    if not attacked.accuracy or not clean:
+        return "" if rows.labelled else "The videos have no labels, so nothing is said about accuracy."
+    before, after = _of(clean), _of(attacked.accuracy)
+    return f"The classifier is right about {before} clean videos and {after} perturbed ones."
+
+
+def _samplers_sentence(rows: Rows, attack: str) -> str:
+    if len(rows.samplers) < 2:
+        return ""
+    found = [rows.find(attack, NO_DEFENSE, sampler) for sampler in rows.samplers]
+    rates = [(row.fooling_rate, row.sampler) for row in found if row and row.fooling_rate]
+    if len(rates) < 2:
+        return ""
+    low, high = min(rates, key=lambda r: r[0].value), max(rates, key=lambda r: r[0].value)
+    if low[0].value == high[0].value:
+        return f"All {len(rates)} samplers give the same fooling rate."
+    return (
+        f"Over {len(rates)} samplers the fooling rate goes from {low[0].count}/{low[0].of} ({low[1]}) "
+        f"to {high[0].count}/{high[0].of} ({high[1]})."
+    )
+
+
+def _defense_sentence(rows: Rows, attacked: Row) -> str:
+    best = rows.best_defended(attacked.attack, attacked.sampler)
+    if best is None:
+        return "No defense was tried."
+    defenses = len(rows.defenses) - (NO_DEFENSE in rows.defenses)
+    if best.accuracy and attacked.accuracy:
+        if best.accuracy.value <= attacked.accuracy.value:
+            return _no_help(defenses, best.defense)
+        outcome = (
+            f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)}; {_bare(attacked.accuracy)})"
+        )
+        clean = rows.clean_accuracy(best.defense, best.sampler)
+        cost = f", {_of(clean)} clean ones" if clean else ""
+        return f"{_helper(defenses, best.defense)}: {outcome}{cost}."
+    if best.fooling_rate and attacked.fooling_rate:
+        if best.fooling_rate.value >= attacked.fooling_rate.value:
+            return _no_help(defenses, best.defense)
+        bare = _bare(attacked.fooling_rate)
+        outcome = f"{_of(best.fooling_rate)} predictions changed ({_interval(best.fooling_rate)}; {bare})"
+        alone = rows.find(NO_ATTACK, best.defense, best.sampler)
+        changed = alone.fooling_rate if alone else None
+        cost = f"; without any attack it changes {_of(changed)} by itself" if changed else ""
+        return f"{_helper(defenses, best.defense)}: {outcome}{cost}."
+    return ""
+
+
+def _helper(defenses: int, best: str) -> str:
+    return f"Of {defenses} defenses, {best} helps most" if defenses > 1 else f"The defense {best} helps"
+
+
+def _no_help(defenses: int, best: str) -> str:
+    if defenses > 1:
+        return f"None of the {defenses} defenses does better than no defense."
+    return f"The defense {best} does no better than no defense."
+
+
+def _of(rate: Rate) -> str:
+    return f"{rate.count} of {rate.of}"
+
+
+def _bare(rate: Rate) -> str:
+    """What a defense is compared with: a difference of a video or two is no difference."""
+    return f"without it {rate.count}"
+
+
+def _interval(rate: Rate) -> str:
+    return f"{rate.value:.2f}, 95 % interval {rate.interval}"
+
+
+def _ladder_sentences(results: DefendResults) -> Iterator[str]:
+    """What the ladders and checks come to."""
+    ladders = [(one.defense, one.robust[0]) for one in results.ladder if one.robust]
+    if not ladders:
+        return
+    kept = [f"{spec} {_counted(worst)} (rung {worst.rung})" for spec, worst in ladders if spec != NO_DEFENSE]
+    bare = next((worst for spec, worst in ladders if spec == NO_DEFENSE), None)
+    if kept:
+        yield "Against its best attacker each defense keeps: " + ", ".join(kept) + "."
+    if bare:
+        yield f"Without a defense: {_counted(bare)}."
+    warned = sum(one.status == "WARN" for one in results.checks)
+    if warned:
+        yield f"{warned} of {len(results.checks)} checks warn: read them before believing these figures."
+
+
+def _detector_sentences(results: DefendResults) -> Iterator[str]:
+    """What the ladders of the detectors come to."""
+    held = [
+        f"{one.detector} {worst.robust_rate.count} of {worst.robust_rate.of} (rung {worst.rung})"
+        for one in results.detector_ladder
+        for worst in one.robust[:1]
+        if worst.robust_rate
+    ]
+    if held:
+        yield "Videos that the best attacker who knows a detector does not win: " + ", ".join(held) + "."
+
+
+def _seeds_sentence(results: DefendResults | GenerateResults) -> str:
+    """What another seed would change, without a defense and with the first sampler; empty for one perturbation."""
+    if isinstance(results, GenerateResults):
+        return _generate_seeds_sentence(results)
+    cell = next((one for one in results.seeds if one.defense == NO_DEFENSE), None)
+    spread = cell and (cell.success_rate or cell.fooling_rate)
+    if not cell or not spread or spread.standard_deviation is None:
+        return ""
+    what = "success rate" if cell.success_rate else "fooling rate"
+    over_videos = f"; the interval over videos is {spread.over_videos.interval}" if spread.over_videos else ""
+    return (
+        f"Over {len(spread.rates)} seeds of the perturbation the {what} is {spread.mean:.2f} with a standard deviation of "
+        f"{spread.standard_deviation:.2f}{over_videos}."
+    )
+
+
+def _generate_seeds_sentence(results: GenerateResults) -> str:
+    """The spread over the seeds that one `generate` run learned; a single seed has none."""
+    seeds = results.seeds
+    if seeds is None or seeds.mean is None or seeds.standard_deviation is None:
+        return ""
+    return (
+        f"Over {len(seeds.rates)} seeds of the perturbation the rate over all samplers is {seeds.mean:.2f} "
+        f"with a standard deviation of {seeds.standard_deviation:.2f}."
+    )
+
+
+def natural_sentence(results: DefendResults) -> str:
+    """What corruptions of the perturbation's size do; empty where none was measured."""
+    natural = results.natural_robustness
+    if natural is None or isinstance(natural.equal_norm, UnsetType):
+        return ""
+    equal = natural.equal_norm
+    reached = {kind: one.accuracy for kind, one in equal.kinds.items() if one.reached and one.accuracy}
+    mine = equal.perturbation.accuracy if equal.perturbation else None
+    size = f"{equal.l2_rms:.1f} levels of root mean square"
+    if not reached or not mine:
+        return f"No natural corruption could be made as large as the perturbation ({size})."
+    worst = min(reached, key=lambda kind: reached[kind].value)
+    return (
+        f"Of {len(reached)} kinds of natural corruption as large as the perturbation ({size}), {worst} does most harm: "
+        f"{reached[worst].count} of {reached[worst].of} stay right, {mine.count} of {mine.of} under the perturbation."
+    )
+
+
+def _counted(worst: WorstRung) -> str:
+    accuracy, fooled = worst.accuracy, worst.fooling_rate
+    if accuracy:
+        return f"{accuracy.count} of {accuracy.of}"
+    return f"{fooled.of - fooled.count} of {fooled.of} unchanged" if fooled else "nothing that was measured"
