@@ -1,6 +1,7 @@
 """The folder that `apply` writes: its files, its manifest, and a copy of what was added."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -104,7 +105,8 @@ class OutputFolder:
             place(planned.staged(self.root), self.root / planned.output)
             append_entry(self.root, entry)
         except OSError:
-            remove(self.root / planned.output)
+            with suppress(OSError):
+                remove(self.root / planned.output)
             raise
         self.entries[planned.video.name] = entry
         return entry

@@ -1,6 +1,7 @@
 """Where everything goes, whether it fits, and who may write there."""
 
 import fcntl
+import os
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -58,6 +59,17 @@ class OutputNames:
             number += 1
         self._taken.add(_same(str(target)))
         return str(target)
+
+
+def name_problem(copy: PlannedCopy, out: Path) -> str | None:
+    """Why a copy cannot have its name; None: it can."""
+    name, longest = PurePosixPath(copy.output).name, os.pathconf(out, "PC_NAME_MAX")
+    size = len(os.fsencode(name))
+    if size > longest:
+        return f"its copy's name would have {size} bytes, and {longest} are the most here; give it a shorter name"
+    if len(os.fsencode(out / copy.output)) >= os.pathconf(out, "PC_PATH_MAX"):
+        return "its copy's path would be too long here; give an output folder with a shorter path"
+    return None
 
 
 def check_folders(videos: Path, out: Path, resume: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from lsap_cli.applying.output_folder import OutputFolder
 from lsap_cli.applying.pace import CopyPace
-from lsap_cli.applying.planning import OutputNames, PlannedCopy, check_disk, needed_bytes
+from lsap_cli.applying.planning import OutputNames, PlannedCopy, check_disk, name_problem, needed_bytes
 from lsap_cli.applying.settings import Recipe
 from lsap_cli.applying.tasks import DrawPreview, FinishedCopy, InspectSource, SourceFacts, WriteCopy
 from lsap_cli.applying.workers import FileTask, WorkerPool, WorkFailure, WorkProgress, cannot_write
@@ -170,12 +170,15 @@ def _accept(context: ApplyContext, copy: PlannedCopy, finished: FinishedCopy) ->
 
 
 def _fitting(context: ApplyContext, planned: Sequence[PlannedCopy]) -> list[PlannedCopy]:
-    """Without the files that no disk of this size could hold: one absurd header must not stop the others."""
+    """Without the files whose copies cannot be: one absurd header or name must not stop the others."""
     disk = os.statvfs(context.folder.root)
     largest = disk.f_frsize * disk.f_blocks
     fitting: list[PlannedCopy] = []
     for copy in planned:
-        if needed_bytes(copy.facts, context.recipe.codec) > largest:
+        problem = name_problem(copy, context.folder.root)
+        if problem is not None:
+            context.leave_out(copy.video, WorkFailure(problem, "file"))
+        elif needed_bytes(copy.facts, context.recipe.codec) > largest:
             claim = f"its header claims {copy.facts.frames} frames, whose copy would be larger than the whole disk"
             context.leave_out(copy.video, WorkFailure(claim, "file"))
         else:

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
 from lsap_cli.applying.proof import CopyProof, ProofSums
+from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.hashing import content_hash, output_hash
 from lsap_cli.pictures.drawing import draw_frame, save_picture
 from lsap_cli.video.codecs import Codec, Threads
-from lsap_cli.video.reading import UnreadableVideo, count_frames, read_frames, read_header
+from lsap_cli.video.reading import Frame, UnreadableVideo, count_frames, read_frames, read_header
 from lsap_cli.video.writing import Tail, container_suffix, transcode
 from perturbations import Perturbation
 
@@ -98,10 +99,13 @@ class WriteCopy:
 
         tail = Tail(adder.appended, adder.appended_frame)
         copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
-        proof = prove(self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads)
+        times = TimeProof()
+        proof = prove(
+            self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads, times
+        )
         return FinishedCopy(
             proof,
-            copied.remarks,
+            copied.remarks + times.differences(copied, self.staged, adder.appended),
             content_hash(self.source),
             output_hash(self.staged),
             round(time.perf_counter() - start, 3),
@@ -123,7 +127,7 @@ class DrawPreview:
         start = _most_changed(self.source, self.output, report)
         first = max(0, min(start - ANIMATED // 2, count - ANIMATED))
         strips: list[Image.Image] = []
-        for number, (before, after) in enumerate(_pairs(self.source, self.output, appended=ANY_NUMBER)):
+        for number, (before, after) in enumerate(_changed_pairs(self.source, self.output)):
             report(number)
             if number < first:
                 continue
@@ -140,16 +144,34 @@ class DrawPreview:
         )
 
 
-def prove(source: Path, target: Path, adder: Adder, report: Report, threads: Threads = "many") -> CopyProof:
+def prove(
+    source: Path,
+    target: Path,
+    adder: Adder,
+    report: Report,
+    threads: Threads = "many",
+    times: TimeProof | None = None,
+) -> CopyProof:
     """Decodes a source and a written file side by side and compares every frame.
+
+    Args:
+        source: what was read.
+        target: what was written.
+        adder: what was to be added.
+        report: is called with the number of compared frames.
+        threads: of the decoders.
+        times: gets each pair of frames, too.
 
     Raises:
         UnreadableVideo: if the written file does not hold as many frames of the same size.
     """
     proof = ProofSums()
-    for number, (before, after) in enumerate(_pairs(source, target, threads, adder.appended)):
-        proof.add(before, adder.perturbed(before, number), after)
-        report(number + 1)
+    for index, (before, after) in enumerate(_pairs(source, target, threads, adder.appended)):
+        pixels = torch.zeros_like(after.pixels) if before is None else before.pixels  # appended: as added to black
+        proof.add(pixels, adder.perturbed(pixels, index), after.pixels)
+        if times is not None and before is not None:
+            times.add(before, after)
+        report(index + 1)
     return proof.written()
 
 
@@ -160,15 +182,17 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _pairs(source: Path, target: Path, threads: Threads = "many", appended: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """The frames of a source and of what was written from it; appended ones stand beside black."""
+def _pairs(
+    source: Path, target: Path, threads: Threads = "many", appended: int = 0
+) -> Iterator[tuple[Frame | None, Frame]]:
+    """The frames of a source and of what was written from it; appended ones stand beside nothing."""
     written = read_frames(target, threads)
     count = 0
     for frame in read_frames(source, threads):
         other = next(written, None)
         if other is None or other.pixels.shape != frame.pixels.shape:
             raise UnreadableVideo(f"the written file has no matching frame {count}")
-        yield frame.pixels, other.pixels
+        yield frame, other
         count += 1
     if appended == ANY_NUMBER:
         return
@@ -176,15 +200,22 @@ def _pairs(source: Path, target: Path, threads: Threads = "many", appended: int 
         other = next(written, None)
         if other is None:
             raise UnreadableVideo(f"the written file lacks some of the {appended} frames that follow the end")
-        yield torch.zeros_like(other.pixels), other.pixels
+        yield None, other
     if next(written, None) is not None:
         raise UnreadableVideo(f"the written file has more than the {count + appended} frames that were written")
+
+
+def _changed_pairs(source: Path, output: Path) -> Iterator[tuple[Tensor, Tensor]]:
+    """The pixels of each of the source's own frames, before and after."""
+    for before, after in _pairs(source, output, appended=ANY_NUMBER):
+        if before is not None:
+            yield before.pixels, after.pixels
 
 
 def _most_changed(source: Path, output: Path, report: Report) -> int:
     """The number of the frame that was changed most: with a segment, one inside of it."""
     best, most = 0, -1.0
-    for number, (before, after) in enumerate(_pairs(source, output, appended=ANY_NUMBER)):
+    for number, (before, after) in enumerate(_changed_pairs(source, output)):
         report(number)
         change = float((after.float() - before.float()).abs().mean())
         if change > most + 0.05:  # a little more does not make another picture

@@ -5,6 +5,7 @@ its own process with it, and nothing else. Threads would be lighter, but could n
 """
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -65,7 +66,10 @@ class WorkOutcome(Generic[TaskType]):
 
 def cannot_write(error: OSError) -> WorkFailure:
     """A copy that the file system refuses."""
-    return WorkFailure(f"its copy cannot be written ({error.strerror or error})", "file")
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason = f"the disk is full: {reason}; free some, and go on with --resume"
+    return WorkFailure(f"its copy cannot be written ({reason})", "file")
 
 
 class WorkerPool:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from lsap_cli.classifiers.labels import LabelIndex
 from lsap_cli.datasets.base import Video, VideoSet, unknown_labels_warning
-from lsap_cli.video.walking import find_media, find_outside_links
+from lsap_cli.video.walking import walk_media
 
 
 class VideoFolder:
@@ -18,7 +18,8 @@ class VideoFolder:
         classes: dict[str, int | None] = {}
         videos: list[Video] = []
         unknown: dict[str, None] = {}
-        for path in find_media(source):
+        found = walk_media(source)
+        for path in found.media:
             name = path.relative_to(source).as_posix()
             folders = PurePosixPath(name).parts[:-1]
             for folder in folders:
@@ -29,7 +30,8 @@ class VideoFolder:
                 unknown[folders[0]] = None
             videos.append(Video(path, name, tuple(known[:1])))
         warnings = unknown_labels_warning([*unknown], f"{source}: sub-folder", "those videos have no label")
-        omitted = tuple(path.relative_to(source).as_posix() for path in find_outside_links(source))
+        omitted = tuple(path.relative_to(source).as_posix() for path in found.outside_links)
+        warnings += [f"{path} cannot be looked at and is left out ({reason})" for path, reason in found.unreadable]
         return VideoSet(videos, warnings + _omitted_warning(source, omitted), omitted)
 
 

@@ -10,7 +10,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
-from defenses.pixel_formats import UNBIASED
+from defenses.encoding import UNBIASED_CONVERSION
 
 RGB, UNSPECIFIED = 0, 2  # AVColorSpace
 IN_RGB = ("rgb24", "bgr0", "gbrp")
@@ -109,7 +109,7 @@ class ColorConverter:
             format=self._colors.pixel_format,
             dst_colorspace=TO_SWSCALE.get(self._colors.matrix, BT601),
             dst_color_range=ColorRange.JPEG if self._colors.range == ColorRange.JPEG else ColorRange.MPEG,
-            interpolation=UNBIASED,
+            interpolation=UNBIASED_CONVERSION,
         )
         self._colors.tag_frame(converted)
         return converted

@@ -47,19 +47,25 @@ class StreamSpan:
         kind: audio or subtitle.
         index: in its file.
         start: of its first packet.
+        last: when its last packet begins.
         end: of its last packet.
+        packets: how many there are.
     """
 
     kind: str
     index: int
     start: Fraction | None = None
+    last: Fraction = Fraction(0)
     end: Fraction = Fraction(0)
+    packets: int = 0
 
     def add(self, packet: Packet[Any]) -> None:
         """Counts one packet that has timestamps."""
         tick = Fraction(packet.time_base)
         stamp = (packet.pts if packet.pts is not None else packet.dts or 0) * tick
         self.start = stamp if self.start is None else min(self.start, stamp)
+        self.last = max(self.last, stamp)
+        self.packets += 1
         self.end = max(self.end, stamp + (packet.duration or 0) * tick)
 
 

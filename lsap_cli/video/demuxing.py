@@ -48,7 +48,7 @@ def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, Video
     Raises:
         UnreadableVideo: if the file is empty, cannot be opened or has no video stream.
     """
-    with _container(path) as container:
+    with opened_container(path) as container:
         stream = _first_video(container, path)
         context = stream.codec_context
         if context is None:
@@ -89,7 +89,7 @@ def tracks_with_packets(path: Path, indices: Sequence[int]) -> list[int]:
         UnreadableVideo: if the file cannot be opened.
     """
     found: set[int] = set()
-    with _container(path) as container:
+    with opened_container(path) as container:
         try:
             for packet in container.demux([container.streams[index] for index in indices]):
                 if packet.size:
@@ -155,7 +155,12 @@ def file_of(container: InputContainer) -> Path:
 
 
 @contextmanager
-def _container(path: Path) -> Iterator[InputContainer]:
+def opened_container(path: Path) -> Iterator[InputContainer]:
+    """A container, closed afterwards.
+
+    Raises:
+        UnreadableVideo: if the file is empty or cannot be opened.
+    """
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideo("it is empty (0 bytes)")

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from torch import Tensor
 
-from defenses.pixel_formats import UNBIASED
+from defenses.encoding import UNBIASED_CONVERSION
 
 MATRICES = {  # ITU-T H.273; those that swscale does not convert
     3: "a reserved matrix",
@@ -55,7 +55,7 @@ class FrameConverter:
             UnreadableVideo: if its colors cannot be converted.
         """
         with frame_border(frame):
-            rounding = {"interpolation": UNBIASED} if bits_per_channel(frame) > 8 else {}
+            rounding = {"interpolation": UNBIASED_CONVERSION} if bits_per_channel(frame) > 8 else {}
             array = self._reformatter.reformat(frame, format="rgb24", **rounding).to_ndarray()
         turns = quarter_turns(frame)
         upright = np.ascontiguousarray(np.rot90(array, turns)) if turns else array

@@ -39,6 +39,8 @@ class Frame(NamedTuple):
 
     pixels: Tensor  # (3, H, W) uint8, a view of (H, W, 3) memory
     milliseconds: int  # from the first frame
+    seconds: Fraction  # its timestamp in the file
+    duration: Fraction | None  # seconds that it is shown, where the file says it
 
 
 class FrameTimes(NamedTuple):
@@ -82,7 +84,8 @@ def read_frames(path: Path, threads: Threads = "many") -> Iterator[Frame]:
     """
     converter = FrameConverter()
     for decoded in read_decoded(path, threads):
-        yield Frame(converter.upright_pixels(decoded.frame), decoded.milliseconds)
+        pixels = converter.upright_pixels(decoded.frame)
+        yield Frame(pixels, decoded.milliseconds, decoded.seconds, decoded.duration)
 
 
 def read_frame_times(path: Path) -> FrameTimes:

@@ -1,7 +1,7 @@
 """Finding the videos of a folder: by suffix, in a fixed order, never outside of it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 VIDEO = """3g2 3gp asf avi divx dv f4v flv gif h264 h265 hevc ivf m2ts m2v m4v mjpeg mjpg mkv mov mp4 mpeg mpg mts mxf nut
@@ -10,35 +10,60 @@ SOUND = "aac flac m4a mka mp3 oga ogg opus wav wma"  # named as unusable, rather
 MEDIA_SUFFIXES = frozenset("." + suffix for suffix in (VIDEO + " " + SOUND).split())
 
 
-def find_media(root: Path) -> list[Path]:
-    """The media files below a folder, sorted by their path in it.
+@dataclass(frozen=True)
+class FolderWalk:
+    """What was found below a folder; each list is sorted by the path in it.
 
-    Hidden files and folders are passed over, links that lead out of the folder are not followed.
+    Attributes:
+        media: files by suffix.
+        outside_links: links to media files or folders that lead out of the folder and are not followed.
+        unreadable: files and folders that could not be looked at, and why.
     """
-    return _sorted(root, (path for path, leads_out in _walk(root, root.resolve()) if not leads_out))
+
+    media: list[Path] = field(default_factory=list)
+    outside_links: list[Path] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
-def find_outside_links(root: Path) -> list[Path]:
-    """The links to media files or folders that `find_media` does not follow, sorted likewise."""
-    return _sorted(root, (path for path, leads_out in _walk(root, root.resolve()) if leads_out))
+def find_media(root: Path) -> list[Path]:
+    """The media files below a folder; see `walk_media`."""
+    return walk_media(root).media
 
 
-def _sorted(root: Path, paths: Iterable[Path]) -> list[Path]:
-    return sorted(paths, key=lambda path: path.relative_to(root).as_posix())
+def walk_media(root: Path) -> FolderWalk:
+    """Everything below a folder that may be a video.
+
+    Hidden files and folders are passed over, links that lead out of the folder are not followed. What cannot be looked
+    at (no permission, a path that is too long) is named, and the rest is found.
+    """
+    found = FolderWalk()
+    real_root = root.resolve()
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):
+                        _sort_in(found, entry, folder, real_root, waiting)
+        except OSError as error:
+            found.unreadable.append((folder, error.strerror or str(error)))
+    found.media.sort(key=lambda path: path.relative_to(root).as_posix())
+    found.outside_links.sort(key=lambda path: path.relative_to(root).as_posix())
+    found.unreadable.sort(key=lambda place: place[0].as_posix())
+    return found
 
 
-def _walk(folder: Path, root: Path) -> Iterator[tuple[Path, bool]]:
-    """Media files, and links that lead out of the root; whether it is such a link."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = folder / entry.name
-            if entry.name.startswith("."):
-                continue
-            if entry.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
-                if path.is_dir() or path.suffix.lower() in MEDIA_SUFFIXES:
-                    yield path, True
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(path, root)
-            elif path.is_file() and path.suffix.lower() in MEDIA_SUFFIXES:
-                yield path, False
+def _sort_in(found: FolderWalk, entry: os.DirEntry[str], folder: Path, real_root: Path, waiting: list[Path]) -> None:
+    path = folder / entry.name
+    is_media = path.suffix.lower() in MEDIA_SUFFIXES
+    try:
+        if entry.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root):
+            if path.is_dir() or is_media:
+                found.outside_links.append(path)
+        elif entry.is_dir(follow_symlinks=False):
+            waiting.append(path)
+        elif is_media and path.is_file():
+            found.media.append(path)
+    except OSError as error:
+        found.unreadable.append((path, error.strerror or str(error)))

@@ -49,6 +49,7 @@ class Transcoded:
     Attributes:
         frames: of the source.
         remarks: sentences on what is not in the copy as it was in the source.
+        last_shown: seconds that the source's last frame is shown.
         start: seconds of the source's clock at which its first frame is shown.
         spans: when the copied streams begin and end, by the source's clock.
         others_start: seconds into the others' file at which the first frame is shown, of a folder of frames.
@@ -56,6 +57,7 @@ class Transcoded:
 
     frames: int
     remarks: list[str]
+    last_shown: Fraction
     start: Fraction
     spans: list[StreamSpan]
     others_start: Fraction = Fraction(0)
@@ -213,7 +215,8 @@ class _Transcoding:
 
     def finished(self, others_start: Fraction = Fraction(0)) -> Transcoded:
         remarks = [*self.others.remarks, *lost_by_container(self.container), *sorted(self.lost)]
-        return Transcoded(self.count, remarks, self.start, list(self.others.spans.values()), others_start)
+        assert self.last is not None
+        return Transcoded(self.count, remarks, self.last[2], self.start, list(self.others.spans.values()), others_start)
 
 
 def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec, threads: Threads) -> Transcoded:

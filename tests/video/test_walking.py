@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from lsap_cli.video.walking import find_media, find_outside_links
+from lsap_cli.video.walking import find_media, walk_media
 
 
 def touch(root: Path, *names: str) -> None:
@@ -33,7 +34,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     (inside / "folder").symlink_to(outside / "more")
     (inside / "relative.mp4").symlink_to("../outside/secret.mp4")
     assert found(inside) == ["a.mp4"]
-    assert [path.name for path in find_outside_links(inside)] == ["file.mp4", "folder", "relative.mp4"]
+    assert [path.name for path in walk_media(inside).outside_links] == ["file.mp4", "folder", "relative.mp4"]
 
 
 def test_links_within_the_folder_lead_to_files_but_not_into_folders(tmp_path: Path) -> None:
@@ -59,3 +60,20 @@ def test_a_folder_that_is_itself_a_link_is_walked(tmp_path: Path) -> None:
 def test_a_folder_named_like_a_video_is_a_folder(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4/b.mp4")
     assert found(tmp_path) == ["a.mp4/b.mp4"]
+
+
+def test_what_cannot_be_looked_at_is_named_and_the_rest_is_found(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "closed/b.mp4")
+    deep = tmp_path
+    handle = os.open(deep, os.O_RDONLY)
+    try:
+        for _ in range(30):  # a path that is longer than the system takes
+            os.mkdir("d" * 200, dir_fd=handle)  # relative to a handle
+            deeper = os.open("d" * 200, os.O_RDONLY, dir_fd=handle)
+            os.close(handle)
+            handle = deeper
+        walk = walk_media(tmp_path)
+    finally:
+        os.close(handle)
+    assert [path.name for path in walk.media] == ["a.mp4", "b.mp4"]
+    assert [reason for _, reason in walk.unreadable] == ["File name too long"]
