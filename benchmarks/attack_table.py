@@ -95,7 +95,7 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
     with Run(folder, "benchmark", vars(settings), [], resume=True) as run:
         task = make_learning_task(settings, run)
         with FrameStore(task.classifier.geometry.shrink, 2**31, 2) as store:
-            videos = load_training_videos(store, Path(options.videos), task, settings, float("inf"), run)
+            videos = load_training_videos(store, task, settings, float("inf"), [], run)
             clean = clean_predictions(task.classifier, videos.fit, settings.seed, settings.batch)
             for spec in specs:
                 attack = make_learning_task(replace(settings, attack=spec), run).attack

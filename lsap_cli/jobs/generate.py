@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from msgspec import convert, to_builtins
+from msgspec import convert, structs, to_builtins
 
 from lsap_cli.classifiers.threads import keep_threads
+from lsap_cli.datasets.selection import Skipped
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
@@ -29,7 +30,7 @@ from lsap_cli.learning.variant_learning import learn_variants
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
-from lsap_cli.results.documents import FrameStoreCost, GenerateResults, SkippedVideo
+from lsap_cli.results.documents import GenerateResults, SkippedVideo
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
 from lsap_cli.results.records import NO_ATTACK, NOISE
@@ -62,22 +63,28 @@ def generate(
     keep_threads(run)
     check_writable(Path(settings.out))
     task = make_learning_task(settings, run)
+    skipped: Skipped = []
     with (
         process_group(settings.batch, task.device) as group,
         FrameStore(task.classifier.geometry.shrink, settings.memory) as store,
     ):
         deadline = budget.loading_deadline if group.processes == 1 else float("inf")  # all load the same videos
-        videos = load_training_videos(store, Path(settings.videos), task, settings, deadline, run)
+        videos = load_training_videos(store, task, settings, deadline, skipped, run)
         keep_inputs(run.folder, _inputs(task, videos, settings), resume)
         learning = LearningRun(settings, task, videos, group, run, resume)
         learned = list(learn_variants(learning, budget, store.cost.seconds))
     if not group.is_first:
         return None
     run.event(StageEvent(name="verifying on the videos' own frames"))
-    verification = _verify(learning, learned)
+    verification = _verify(learning, learned, skipped)
     warnings = _warnings(learning, learned[0], verification)
     _write(learning, learned, verification)
-    results = _results(learning, learned, verification, warnings, store.cost)
+    results = structs.replace(
+        _results(learning, learned, verification),
+        frame_store=store.cost,
+        doubts=tuple(warnings),
+        skipped=convert(skipped, tuple[SkippedVideo, ...]),
+    )
     write_document(run.folder / RESULTS_FILE, results)
     remove_inputs(run.folder)
     return results
@@ -89,12 +96,12 @@ def _inputs(task: LearningTask, videos: TrainingVideos, settings: GenerateSettin
     return classifier_inputs(task.classifier) | hashes | {"lsap": versions()["lsap"]}
 
 
-def _verify(learning: LearningRun, learned: Sequence[LearnedVariant]) -> Verification:
+def _verify(learning: LearningRun, learned: Sequence[LearnedVariant], skipped: Skipped) -> Verification:
     settings, task, videos = learning.settings, learning.task, learning.videos
     samplers = verification_samplers(task, videos.same_video)
     protocol = EvaluationProtocol(task.classifier, samplers, 1, settings.seed, task.device, settings.batch)
     records = verify_perturbations(
-        Evaluation(protocol, learning.run, videos.skipped),
+        Evaluation(protocol, learning.run, skipped),
         {one.variant.name: one.perturbation for one in learned},
         task.through,
         [stored.video for stored in videos.verify],
@@ -107,7 +114,7 @@ def _warnings(learning: LearningRun, first: LearnedVariant, verification: Verifi
     """Reasons not to believe the figures yet; each is an event, too."""
     targeted = learning.task.target is not None
     warnings = [
-        *first.diagnostics.warnings(),
+        *first.warnings,
         *verification_warnings(verification, first.variant.name, targeted),
     ]
     for message in warnings:
@@ -128,13 +135,7 @@ def _write(learning: LearningRun, learned: Sequence[LearnedVariant], verificatio
     draw_slots(run.folder, learned[0].perturbation.delta, str(task.binding))
 
 
-def _results(
-    learning: LearningRun,
-    learned: Sequence[LearnedVariant],
-    verification: Verification,
-    warnings: Sequence[str],
-    cost: FrameStoreCost,
-) -> GenerateResults:
+def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verification: Verification) -> GenerateResults:
     settings, task, videos = learning.settings, learning.task, learning.videos
     first, targeted, rows = learned[0], task.target is not None, verification.rows
     seeds = {one.variant.seed: one.variant.name for one in learned if one.variant.fitted == task.fitted}
@@ -142,16 +143,13 @@ def _results(
         out=settings.out,
         attack=settings.attack,
         steps=first.steps,
-        converged=first.diagnostics.converged,
+        converged=first.converged,
         learn_seconds=round(first.seconds, 1),
         fit_videos=len(videos.fit),
         verification_videos=verification.videos,
         fit_samplers=tuple(task.fitted),
         held_out_samplers=tuple(task.held_out),
-        frame_store=cost,
         rows=tuple(rows),
         sampler_matrix=tuple(sampler_transfer(rows, one.variant.name, one.variant.fitted, targeted) for one in learned),
         seeds=seed_rates(rows, seeds, targeted),
-        doubts=tuple(warnings),
-        skipped=convert(videos.skipped, tuple[SkippedVideo, ...]),
     )

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +31,11 @@ class TrainingVideos:
         fit: videos to learn from.
         verify: videos of other recordings, to verify on; the fit video itself where there is only one.
         hashes: content hashes, by video name.
-        skipped: videos that cannot be read, and why.
     """
 
     fit: list[StoredVideo]
     verify: list[StoredVideo]
-    hashes: dict[str, str]
-    skipped: Skipped
+    hashes: Mapping[str, str]
 
     @property
     def same_video(self) -> bool:
@@ -55,26 +53,27 @@ class TrainingVideos:
 
 
 def load_training_videos(
-    store: FrameStore, source: Path, task: LearningTask, settings: GenerateSettings, deadline: float, run: Run
+    store: FrameStore, task: LearningTask, settings: GenerateSettings, deadline: float, skipped: Skipped, run: Run
 ) -> TrainingVideos:
     """Decodes the videos in a random order, and splits them by recording.
 
     Args:
         store: where frames go.
-        source: folder or list.
         task: whose classifier's labels and target are taken.
-        settings: which of the videos to learn from, and the seed of order, split and draw.
+        settings: the folder or list, which of its videos to learn from, and the seed of order, split and draw.
         deadline: by `time.monotonic`, when decoding stops if enough videos are there.
+        skipped: the command's list of videos that are left out; unreadable ones are appended to it.
         run: gets the events.
 
     Raises:
         LsapError: if too few videos are left.
     """
+    source = Path(settings.videos)
     videos = list(videos_of_run(source, task.classifier, run).videos)
     random.Random(settings.seed).shuffle(videos)
     if settings.learn_from == "one-video":
         videos = _first_only(videos, run)
-    usable, skipped = _decode(store, videos, deadline, run)
+    usable = _decode(store, videos, deadline, skipped, run)
     if not usable:
         raise LsapError(f"none of the {len(videos)} videos in {source} can be used; {_reasons(skipped)}", 1)
     names = [stored.video.name for stored in usable]
@@ -91,7 +90,7 @@ def load_training_videos(
         SplitEvent(fit=len(fit), verify=len(verify), decode_seconds=round(cost.seconds, 2),
         memory_bytes=cost.memory_bytes, disk_bytes=cost.disk_bytes,
     ))  # fmt: skip
-    return TrainingVideos(fit, verify, dict(zip(names, hashes, strict=True)), skipped)
+    return TrainingVideos(fit, verify, dict(zip(names, hashes, strict=True)))
 
 
 def _first_only(videos: list[Video], run: Run) -> list[Video]:
@@ -104,10 +103,11 @@ def _first_only(videos: list[Video], run: Run) -> list[Video]:
     return videos[:1]
 
 
-def _decode(store: FrameStore, videos: Sequence[Video], deadline: float, run: Run) -> tuple[list[StoredVideo], Skipped]:
+def _decode(
+    store: FrameStore, videos: Sequence[Video], deadline: float, skipped: Skipped, run: Run
+) -> list[StoredVideo]:
     run.event(StageEvent(name="decoding", videos=len(videos)))
     usable: list[StoredVideo] = []
-    skipped: Skipped = []
     for video, stored in store.load(videos):
         if isinstance(stored, UnreadableVideo):
             skip(run, skipped, video, stored)
@@ -118,7 +118,7 @@ def _decode(store: FrameStore, videos: Sequence[Video], deadline: float, run: Ru
             message = f"--time-budget leaves time to learn from {len(usable)} of {len(videos)} videos"
             run.event(WarningEvent(message=message))
             break
-    return usable, skipped
+    return usable
 
 
 def _split(

@@ -64,7 +64,8 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
                 raise LsapError(f"--attack {settings.attack}: {error}") from None
         record = learning_record(learning, variant, state.steps)
         perturbation = Perturbation(state.delta.cpu(), task.binding, task.budget, record)
-        yield LearnedVariant(variant, perturbation, state.steps, state.seconds, diagnostics)
+        warnings = tuple(diagnostics.warnings())
+        yield LearnedVariant(variant, perturbation, state.steps, state.seconds, diagnostics.converged, warnings)
 
 
 def batch_settings(learning: LearningRun, variant: LearningVariant, clean: Tensor) -> BatchSettings:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsap_cli.learning.learning_loop import LearningDiagnostics
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
@@ -61,13 +60,23 @@ class LearningRun:
 
 @dataclass(frozen=True)
 class LearnedVariant:
-    """A variant's perturbation, and how learning went."""
+    """A variant's perturbation, and how learning went.
+
+    Attributes:
+        variant: which one.
+        perturbation: with the record of its learning.
+        steps: of learning.
+        seconds: of learning, in all parts of a resumed run.
+        converged: whether learning ended because nothing was left to win.
+        warnings: reasons not to take the perturbation for the best one.
+    """
 
     variant: LearningVariant
     perturbation: Perturbation
     steps: int
     seconds: float
-    diagnostics: LearningDiagnostics
+    converged: bool
+    warnings: tuple[str, ...]
 
 
 def make_variants(task: LearningTask, settings: GenerateSettings) -> list[LearningVariant]:

@@ -34,7 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> GenerateSettings:
 def load(settings: GenerateSettings, folder: Path, deadline: float = float("inf")) -> TrainingVideos:
     with Run(folder, "generate", {}, []) as run, FrameStore(lambda frames: frames, 2**30, 1) as store:
         task = make_learning_task(settings, run)
-        return load_training_videos(store, Path(settings.videos), task, settings, deadline, run)
+        return load_training_videos(store, task, settings, deadline, [], run)
 
 
 def recordings(videos: TrainingVideos) -> tuple[set[str], set[str]]:
