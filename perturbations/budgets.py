@@ -21,10 +21,10 @@ class Budget:
 
     Args:
         norm: linf (largest element) or l2 (root mean square of the elements).
-        epsilon: the bound, in (0, 1], as an exact fraction such as 8/255.
+        epsilon: the bound in pixel units, in (0, 1], as an exact fraction: `Fraction(8, 255)`.
 
     Raises:
-        ValueError: if the norm is unknown or epsilon is outside (0, 1].
+        ValueError: if the norm is unknown, or epsilon is no fraction or outside (0, 1].
     """
 
     norm: Norm
@@ -33,8 +33,22 @@ class Budget:
     def __post_init__(self) -> None:
         if self.norm not in get_args(Norm):
             raise ValueError(f"the norm '{self.norm}' is unknown; use linf or l2")
+        if not isinstance(self.epsilon, Fraction):
+            raise ValueError(  # noqa: TRY004 - wrong arguments are one kind of error here
+                f"epsilon is {self.epsilon!r}, but must be an exact fraction: use Budget.parse('{self.norm}', '8/255') or "
+                f"Budget('{self.norm}', Fraction(8, 255))"
+            )
         if not 0 < self.epsilon <= 1:
             raise ValueError(f"epsilon is {self.epsilon}; it is in pixel units of [0, 1]: use for example 8/255")
+
+    @classmethod
+    def parse(cls, norm: Norm, epsilon: str) -> "Budget":
+        """A budget from text such as `Budget.parse("linf", "8/255")`.
+
+        Raises:
+            ValueError: if the norm is unknown, or epsilon is not a number in (0, 1].
+        """
+        return cls(norm, parse_epsilon(epsilon))
 
     @property
     def epsilon_text(self) -> str:

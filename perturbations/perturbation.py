@@ -22,9 +22,9 @@ LARGEST_SIDE = 4096
 REQUIRED = ("format", "units", "binding", "norm", "epsilon", "record")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Perturbation:
-    """One pattern for every video.
+    """One pattern for every video. Two are equal where delta (bit by bit), binding, budget and record are.
 
     Args:
         delta: (P, 3, h, w) float32, pixel units of [0, 1]; it covers the whole frame at any size.
@@ -87,34 +87,74 @@ class Perturbation:
         """
         return with_empty_slot(self.resized(height, width))[self.binding.slots(indices, frame_count)]
 
-    def add(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        """Perturbed frames, before 8-bit rounding.
+    def add(self, frames: Tensor, indices: Tensor | None = None, frame_count: int | None = None) -> Tensor:
+        """Perturbed frames, before 8-bit rounding; differentiable by the frames.
 
         Args:
-            frames: (T, 3, H, W) float32 in [0, 1].
-            indices: (T,) int64, the frames' numbers in their video.
-            frame_count: the video's number of frames.
+            frames: (..., T, 3, H, W) float in [0, 1], one video or a batch of videos.
+            indices: (T,) int64, the frames' numbers in their video; None: the frames are the whole video.
+            frame_count: the video's own number of frames; None: it is T.
 
         Returns:
-            (T, 3, H, W) float32 in [0, 1].
-        """
-        pattern = with_empty_slot(self.resized(*frames.shape[2:]).to(frames))
-        return add_float(frames, pattern, self.binding.slots(indices, frame_count).to(frames.device))
+            The shape and device of the frames, float in [0, 1]. Where the binding appends K frames and no indices are given,
+            there are T + K frames.
 
-    def add_to_bytes(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        Raises:
+            ValueError: if the frames do not have that shape or dtype, or the indices do not fit them.
+        """
+        if not frames.dtype.is_floating_point:
+            raise ValueError(f"the frames are {frames.dtype}; give floats in [0, 1], or use add_to_bytes for uint8")
+        frames, slots = self._with_slots(frames, indices, frame_count)
+        pattern = with_empty_slot(self.resized(*frames.shape[-2:]).to(frames))
+        return add_float(frames, pattern, slots.to(frames.device).expand(frames.shape[:-3]))
+
+    def add_to_bytes(self, frames: Tensor, indices: Tensor | None = None, frame_count: int | None = None) -> Tensor:
         """Perturbed frames as a file holds them: rounded to whole levels, so that a lossless copy gives them back.
 
         Args:
-            frames: (T, 3, H, W) uint8.
-            indices: (T,) int64, the frames' numbers in their video.
-            frame_count: the video's number of frames.
+            frames: (..., T, 3, H, W) uint8, one video or a batch of videos.
+            indices: as in `add`.
+            frame_count: as in `add`.
 
         Returns:
-            (T, 3, H, W) uint8.
+            As in `add`, but uint8.
+
+        Raises:
+            ValueError: as in `add`.
         """
-        slots, levels = self.binding.slots(indices, frame_count), self.levels(*frames.shape[2:])
-        used = {slot: SlotLevels.of(levels[slot]) for slot in slots.unique().tolist()}
-        return add_bytes(frames, slots, used.__getitem__)
+        if frames.dtype != torch.uint8:
+            raise ValueError(f"the frames are {frames.dtype}; give uint8, or use add for floats in [0, 1]")
+        frames, slots = self._with_slots(frames, indices, frame_count)
+        levels = self.levels(*frames.shape[-2:])
+        used = {slot: SlotLevels.of(levels[slot].to(frames.device)) for slot in slots.unique().tolist()}
+        every = slots.expand(frames.shape[:-3]).flatten()
+        return add_bytes(frames.flatten(0, -4), every, used.__getitem__).view(frames.shape)
+
+    def _with_slots(self, frames: Tensor, indices: Tensor | None, frame_count: int | None) -> tuple[Tensor, Tensor]:
+        """The frames, with those that the binding appends, and the slot of each: (..., T, 3, H, W) and (T,)."""
+        if frames.ndim < 4 or frames.shape[-3] != 3 or 0 in frames.shape:
+            raise ValueError(f"the frames have the shape {tuple(frames.shape)}; give (frames, 3, height, width)")
+        length = frames.shape[-4]
+        if indices is None:
+            if self.binding.appended:
+                black = frames.new_zeros(*frames.shape[:-4], self.binding.appended, *frames.shape[-3:])
+                frames = torch.cat([frames, black], -4)
+            indices = torch.arange(frames.shape[-4])
+        if indices.shape != frames.shape[-4:-3]:
+            raise ValueError(
+                f"the indices have the shape {tuple(indices.shape)}; give one for each of the {frames.shape[-4]} frames"
+            )
+        return frames, self.binding.slots(indices, length if frame_count is None else frame_count)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Perturbation):
+            return NotImplemented
+        return (self.binding, self.budget, dict(self.record)) == (other.binding, other.budget, dict(other.record)) and (
+            torch.equal(self.delta, other.delta)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.binding, self.budget, self.delta.shape, float(self.delta.sum())))
 
     def save(self, path: Path) -> None:
         """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""

@@ -1,4 +1,4 @@
-"""Methods of finding a perturbation: one file each, one table of names."""
+"""Methods that learn a perturbation: one file each, one table of names."""
 
 from perturbations.attacks.append import Append
 from perturbations.attacks.base import Attack

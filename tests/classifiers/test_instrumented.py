@@ -6,8 +6,9 @@ from torch import Tensor, nn
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.formats import InputFormat
-from lsap_cli.classifiers.instrumented import InstrumentedClassifier, frame_features, outputs_of
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.errors import LsapError
+from perturbations.internals import frame_features, outputs_of
 from tests.perturbations.worlds import activations_of, features_of
 
 CLIPS, FRAMES, CLASSES = 2, 8, 5

@@ -1,26 +1,26 @@
 """What every method promises: one contract, for all names in the table."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
 from perturbations.attacks import ATTACKS, Attack
-from perturbations.bindings import parse_binding
-from perturbations.budgets import Norm
+from perturbations.attacks.base import check_settings, objective_loss, report
+from perturbations.budgets import Budget
 from perturbations.controls import noise_like
+from perturbations.gradients import gradient_at
 from perturbations.objectives import Targeted
 from perturbations.perturbation import Perturbation
-from perturbations.problem import Batch, Problem
+from perturbations.problem import Problem
 from perturbations.state import State, Step
-from tests.perturbations.worlds import activations_of, features_of, make_problem, perturbed, run, same, success_rate
+from perturbations.testing import ATTACK_CHECKS, BUDGETS, check_attack, usable_budgets
+from tests.perturbations.worlds import activations_of, features_of, make_problem, perturbed, run, success_rate
 
 STEPS = 12
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -31,8 +31,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 BINDINGS = {"append": "append:3"}  # of the six frames of a clip
 SLOW = {"random-search": 600}  # steps to the goal, of a method that gets there by trial
-NO_L2 = {"append"}  # it shows whole frames
-BOTH_NORMS = [(name, norm) for name in ATTACKS for norm in ("linf", "l2") if norm == "linf" or name not in NO_L2]
 each = pytest.mark.parametrize("name", ATTACKS)
 
 
@@ -40,9 +38,9 @@ def make(name: str) -> Attack:
     return ATTACKS[name](**SETTINGS.get(name, {}))
 
 
-def problem_for(name: str, norm: Norm = "linf", **changes: Any) -> Problem:
+def problem_for(name: str, **changes: Any) -> Problem:
     binding = BINDINGS.get(name, make(name).binding)
-    return make_problem(binding, norm, 255 if name == "append" else 24, **changes)
+    return make_problem(binding, levels=255 if name == "append" else 24, **changes)
 
 
 def start(problem: Problem) -> State:
@@ -50,72 +48,24 @@ def start(problem: Problem) -> State:
 
 
 @cache
-def learned(name: str, norm: Norm = "linf") -> tuple[State, list[Step]]:
-    """A whole run; several tests look at it, none changes it."""
-    problem = problem_for(name, norm)
-    state = start(problem)
-    return state, run(problem, make(name), state, STEPS, STEPS)
-
-
-@pytest.mark.parametrize(("name", "norm"), BOTH_NORMS)
-def test_delta_stays_within_the_budget_after_every_step_and_uses_it(name: str, norm: Norm) -> None:
-    problem = problem_for(name, norm)
-    state, sizes = start(problem), []
-    for until in range(1, 6):
-        run(problem, make(name), state, until, STEPS)
-        sizes.append(problem.budget.size(state.delta))
-        assert (state.delta.shape, state.delta.dtype) == (problem.shape, torch.float32)
-    assert 0.1 * problem.epsilon < max(sizes) <= problem.epsilon * (1 + 1e-5)
-
-
-@each
-def test_the_same_seed_gives_the_same_bits_whatever_the_global_seed(name: str) -> None:
-    state, steps = learned(name)
+def learned(name: str) -> Tensor:
+    """Delta of a whole run; several tests look at it, none changes it."""
     problem = problem_for(name)
-    again = start(problem)
-    torch.manual_seed(123)
-    assert run(problem, make(name), again, STEPS, STEPS) == steps
-    assert same(again, state)
+    state, steps = start(problem), SLOW.get(name, STEPS)
+    run(problem, make(name), state, steps, steps)
+    return state.delta
+
+
+@pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
+@each
+def test_every_attack_keeps_what_all_attacks_promise(name: str, check: Callable[[Attack], None]) -> None:
+    check(ATTACKS[name]())
 
 
 @each
-def test_a_run_that_was_stopped_and_resumed_ends_with_the_bits_of_one_that_was_not(name: str, tmp_path: Path) -> None:
-    whole, steps = learned(name)
-    part = start(problem_for(name))
-    first = run(problem_for(name), make(name), part, 5, STEPS)
-    assert all(isinstance(value, Tensor) for value in part.memory.values())
-    part.save(tmp_path / "state.safetensors")
-    resumed = State.load(tmp_path / "state.safetensors")
-    assert first + run(problem_for(name), make(name), resumed, STEPS, STEPS) == steps
-    assert same(resumed, whole)
-
-
-@each
-def test_reports_are_finite_and_count_the_clips(name: str) -> None:
-    for number, step in enumerate(learned(name)[1], start=1):
-        assert step.number == number
-        assert math.isfinite(step.loss)
-        assert math.isfinite(step.gradient_size)
-        assert 0 <= step.step_size <= 1
-        assert 0 <= step.fooled <= step.clips == (0 if name == "gd-uap" else 5)
-
-
-@each
-def test_a_step_changes_neither_the_batch_nor_the_delta_that_it_was_given(name: str) -> None:
-    problem = problem_for(name)
-    batch = problem.draw(0)
-    kept = [value.clone() for value in tensors_of(batch)]
-    state = start(problem)
-    make(name).start(problem, state)
-    given, copy = state.delta, state.delta.clone()
-    make(name).step(dataclasses.replace(problem, draw=lambda _: batch), state, 0.0)
-    assert torch.equal(given, copy)
-    assert not torch.equal(state.delta, copy) or name == "dup"  # dup starts with a pattern, not with zeros
-    assert all(torch.equal(before, after) for before, after in zip(kept, tensors_of(batch), strict=True))
-
-
-def tensors_of(batch: Batch) -> list[Tensor]:
-    return [batch.frames, batch.slots, batch.clean_predictions, *batch.path]
+def test_only_the_attack_that_shows_whole_frames_refuses_a_small_or_l2_budget(name: str) -> None:
+    whole_range = Budget("linf", Fraction(1))
+    assert usable_budgets(ATTACKS[name]()) == ([whole_range] if name == "append" else list(BUDGETS))
 
 
 def features_moved(problem: Problem, delta: Tensor) -> float:
@@ -146,14 +96,10 @@ GOALS: dict[str, Callable[[Problem, Tensor], float]] = {
 @each
 def test_the_goal_is_reached_on_other_clips_and_better_than_by_noise_of_the_same_size(name: str) -> None:
     problem, goal = problem_for(name), GOALS.get(name, success_rate)
-    state, _ = learned(name)
-    if name in SLOW:
-        state = start(problem)
-        run(problem, make(name), state, SLOW[name], SLOW[name])
     noises = [
         noise_like(Perturbation(problem.zeros(), problem.binding, problem.budget), seed).delta for seed in range(3)
     ]
-    reached = goal(problem, state.delta)
+    reached = goal(problem, learned(name))
     assert reached > 1.3 * goal(problem, problem.zeros())
     assert reached > max(goal(problem, noise) for noise in noises)
 
@@ -164,33 +110,6 @@ def test_a_target_is_reached_more_often_than_without_the_pattern(name: str) -> N
     state = start(problem)
     run(problem, make(name), state, STEPS, STEPS)
     assert success_rate(problem, state.delta) > success_rate(problem, problem.zeros())
-
-
-@each
-def test_the_attack_looks_through_the_defense_where_the_batch_has_one(name: str) -> None:
-    """The defense drops every second frame that the batch shows, so the network sees half as many."""
-
-    def thinned(step: int) -> Batch:
-        return problem.draw(step)._replace(defend=lambda clips, _: clips[:, ::2])
-
-    problem = problem_for(name)
-    through, without = start(problem), start(problem)
-    seen = run(dataclasses.replace(problem, draw=thinned), make(name), through, 2, STEPS)
-    run(problem, make(name), without, 2, STEPS)
-    assert all(math.isfinite(step.loss) for step in seen)
-    blind = ("u3d", "random-search")  # one of two particles, or the same proposals, can be the best for both
-    assert not torch.equal(through.delta, without.delta) or name in blind
-
-
-def numbers_of(name: str) -> list[str]:
-    return [field for field, kind in get_type_hints(ATTACKS[name]).items() if kind is float]
-
-
-@pytest.mark.parametrize(("name", "field"), [(name, field) for name in ATTACKS for field in numbers_of(name)])
-@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
-def test_a_number_that_no_method_can_work_with_is_refused_by_name(name: str, field: str, value: float) -> None:
-    with pytest.raises(ValueError, match=rf"{field} is {value}"):
-        ATTACKS[name](**{field: value})
 
 
 @pytest.mark.parametrize(
@@ -247,14 +166,45 @@ def test_methods_that_go_one_after_the_other_refuse_several_processes(name: str)
 
 
 @each
-def test_the_binding_that_a_method_takes_by_itself_is_one_it_can_work_with(name: str) -> None:
-    binding = make(name).binding
-    problem = make_problem(binding, levels=255 if name == "append" else 8)
-    make(name).start(problem, start(problem))
-    assert str(parse_binding(binding)) == binding
-    assert problem.budget.epsilon in (1, Fraction(8, 255))
-
-
-@each
 def test_a_method_says_where_it_is_from(name: str) -> None:
     assert any(mark in ATTACKS[name].source for mark in ("19", "20", "LSAP"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Careless(Attack):
+    """An attack that breaks one promise, by name."""
+
+    source: ClassVar[str] = "a test, 2026"
+    breaks: str = ""
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.breaks != "check_interface":
+            check_settings(self, above_zero=("rate",))
+
+    def step(self, problem: Problem, state: State, done: float) -> Step:
+        batch = problem.draw(state.steps)
+        if self.breaks == "check_defended":
+            problem.network.score(batch.frames)
+        if self.breaks == "check_input_unchanged":
+            state.delta.add_(0.01)
+        result = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        seen = int(getattr(self, "steps_of_this_object", 0))
+        object.__setattr__(self, "steps_of_this_object", seen + 1)
+        size = problem.epsilon * {"check_budget": 2.0}.get(self.breaks, 0.5)
+        sign = -1.0 if self.breaks == "check_resuming" and seen % 3 == 1 else 1.0
+        noise = torch.rand(()) if self.breaks == "check_same_seed" else torch.ones(())
+        state.delta = -sign * noise * size * result.gradient.sign()
+        step = report(problem, state, batch, result)
+        return step._replace(number=0) if self.breaks == "check_reports" else step
+
+
+@pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
+def test_each_check_finds_an_attack_that_breaks_its_promise(check: Callable[[Attack], None]) -> None:
+    check(Careless())
+    with pytest.raises(AssertionError, match=r"\w+ \w+"):
+        check(Careless(breaks=check.__name__))
+
+
+def test_an_attack_that_keeps_all_promises_passes() -> None:
+    check_attack(Careless())
