@@ -14,7 +14,7 @@ from defenses.chain import Chain
 from defenses.clip import Clip
 from defenses.compression import H264, H265, Av1, Jpeg, Vp9
 from defenses.corpus import CorpusDefense
-from defenses.detectors import DETECTORS, Detector, FrameReader, TensorReader
+from defenses.detectors import DETECTORS, Detector, DetectorVideo, TensorVideo
 from defenses.fitting import fit_defense, fittable_part
 from defenses.randomized import Barrage, RandomNoise, ResizePad
 from defenses.reordering import TemporalDrop, TemporalFreeze, TemporalInterpolation, TemporalShuffle
@@ -66,10 +66,10 @@ __all__ = [
     "CorpusDefense",
     "Defense",
     "Detector",
+    "DetectorVideo",
     "FrameChoice",
     "FrameDefense",
     "FrameRate",
-    "FrameReader",
     "Jpeg",
     "PerturbationSubtraction",
     "RandomDefense",
@@ -87,7 +87,7 @@ __all__ = [
     "TemporalMedian",
     "TemporalResample",
     "TemporalShuffle",
-    "TensorReader",
+    "TensorVideo",
     "TotalVariation",
     "Vp9",
     "fit_defense",

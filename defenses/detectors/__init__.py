@@ -3,8 +3,8 @@
 from defenses.detectors.base import Detector
 from defenses.detectors.consistency import TemporalConsistency
 from defenses.detectors.corpus import CorpusResidual
-from defenses.detectors.reading import FrameReader, TensorReader
 from defenses.detectors.squeezing import FeatureSqueezing
+from defenses.detectors.video import DetectorVideo, TensorVideo
 
 DETECTORS: dict[str, type[Detector]] = {
     "temporal-consistency": TemporalConsistency,
@@ -17,8 +17,8 @@ __all__ = [
     "DETECTORS",
     "CorpusResidual",
     "Detector",
+    "DetectorVideo",
     "FeatureSqueezing",
-    "FrameReader",
     "TemporalConsistency",
-    "TensorReader",
+    "TensorVideo",
 ]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from defenses.base import GradientKind
-from defenses.detectors.reading import FrameReader, TensorReader
+from defenses.detectors.video import DetectorVideo, TensorVideo
 
 
 class Detector(ABC):
@@ -52,7 +52,7 @@ class Detector(ABC):
         """One sentence: which perturbations it cannot see."""
 
     @abstractmethod
-    def evidence(self, reader: FrameReader) -> Tensor:
+    def evidence(self, video: DetectorVideo) -> Tensor:
         """What the detector keeps of one video, of a shape that is the same for all videos."""
 
     @abstractmethod
@@ -95,12 +95,12 @@ class Detector(ABC):
         if others and not self.comparison_videos:
             raise ValueError("other videos were given, but this detector looks at one video; leave out `others`")
         with torch.no_grad():
-            own, *more = (self.evidence(_reader(one, classifier, sampler)) for one in (video, *others))
+            own, *more = (self.evidence(_tensor_video(one, classifier, sampler)) for one in (video, *others))
             return float(self.score(own, more))
 
 
-def _reader(
+def _tensor_video(
     video: Tensor, classifier: Callable[[Tensor], Tensor] | None, sampler: Callable[[int], Tensor] | None
-) -> TensorReader:
+) -> TensorVideo:
     no_clips = torch.empty(0, 1, dtype=torch.int64)
-    return TensorReader(video, classifier, no_clips if sampler is None else sampler(len(video)))
+    return TensorVideo(video, classifier, no_clips if sampler is None else sampler(len(video)))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from defenses.base import GradientKind
 from defenses.detectors.base import Detector
-from defenses.detectors.reading import FrameReader
+from defenses.detectors.video import DetectorVideo
 from defenses.settings import bad_setting
 
 
@@ -46,12 +46,12 @@ class TemporalConsistency(Detector):
         if self.stride < 1:
             raise bad_setting("stride", self.stride, "a whole number of at least 1")
 
-    def evidence(self, reader: FrameReader) -> Tensor:
+    def evidence(self, video: DetectorVideo) -> Tensor:
         """Probabilities of the windows: (windows, classes). A short video is looped."""
-        length = (reader.clips.shape[1] - 1) * self.stride + self.windows
-        first = max(reader.video_length - length, 0) // 2
-        clip = torch.arange(reader.clips.shape[1]) * self.stride
-        return reader.probabilities((first + torch.arange(self.windows)[:, None] + clip) % reader.video_length)
+        length = (video.clips.shape[1] - 1) * self.stride + self.windows
+        first = max(video.video_length - length, 0) // 2
+        clip = torch.arange(video.clips.shape[1]) * self.stride
+        return video.probabilities((first + torch.arange(self.windows)[:, None] + clip) % video.video_length)
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         labels = evidence.argmax(1)

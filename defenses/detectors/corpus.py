@@ -10,7 +10,7 @@ from torch.nn.functional import cosine_similarity
 
 from defenses.base import GradientKind
 from defenses.detectors.base import Detector
-from defenses.detectors.reading import FrameReader
+from defenses.detectors.video import DetectorVideo
 from defenses.residuals import bounded_residuals, check_period_and_side, evidence_indices
 from defenses.settings import bad_setting
 
@@ -54,8 +54,8 @@ class CorpusResidual(Detector):
     def blind_period(self) -> int:
         return self.period + 1  # no divisor of the period, and what a mean over places leaves of it is small
 
-    def evidence(self, reader: FrameReader) -> Tensor:
-        clip = reader.read(evidence_indices(reader.video_length, self.period))
+    def evidence(self, video: DetectorVideo) -> Tensor:
+        clip = video.read(evidence_indices(video.video_length, self.period))
         return bounded_residuals(clip, self.period, self.side)
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:

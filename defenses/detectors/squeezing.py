@@ -8,7 +8,7 @@ from torch import Tensor
 
 from defenses.base import Defense, GradientKind, least_exact_gradient
 from defenses.detectors.base import Detector
-from defenses.detectors.reading import FrameReader
+from defenses.detectors.video import DetectorVideo
 from defenses.fitting import fittable_part
 from defenses.spatial import BitDepth, SpatialMedian
 
@@ -50,11 +50,9 @@ class FeatureSqueezing(Detector):
             squeezer.null_space for squeezer in self.squeezers
         )
 
-    def evidence(self, reader: FrameReader) -> Tensor:
+    def evidence(self, video: DetectorVideo) -> Tensor:
         """Mean probabilities over the classifier's clips: (1 + squeezers, classes), the unsqueezed video first."""
-        return torch.stack(
-            [reader.probabilities(reader.clips, squeezer).mean(0) for squeezer in (None, *self.squeezers)]
-        )
+        return torch.stack([video.probabilities(video.clips, squeezer).mean(0) for squeezer in (None, *self.squeezers)])
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         return (evidence[1:] - evidence[:1]).abs().sum(1).max()

@@ -41,8 +41,8 @@ def check_detector_scores(detector: Detector) -> None:
     again = detector.score(detector.evidence(read_tiny(videos[0])), others)
     require(torch.equal(score, again), "the same video gave two scores")
     require(all(map(torch.equal, videos, before)), "the input was changed")
-    reader = read_tiny(videos[0])
-    called = detector(videos[0], reader.classifier, spread_four, videos[1:] if detector.comparison_videos else [])
+    classifier = read_tiny(videos[0]).classifier
+    called = detector(videos[0], classifier, spread_four, videos[1:] if detector.comparison_videos else [])
     require(called == float(score), "detector(video, ...) and score(evidence) differ")
     if detector.comparison_videos:
         require_refusal(lambda: detector.score(evidence[0], []), "score() without other videos to compare with")

@@ -5,7 +5,7 @@ from torch import Generator, Tensor
 
 from defenses.base import Defense
 from defenses.clip import Clip
-from defenses.detectors.reading import TensorReader
+from defenses.detectors.video import TensorVideo
 from defenses.fitting import fit_defense, fittable_part
 
 
@@ -71,10 +71,10 @@ def fit_on_tiny_videos(defense: Defense) -> Defense:
     return fit_defense(defense, evidence)
 
 
-def read_tiny(video: Tensor) -> TensorReader:
+def read_tiny(video: Tensor) -> TensorVideo:
     """A video in front of a linear classifier of 6 classes that takes the mean of 4 frames, evenly spread."""
     weights = torch.randn(video[0].numel(), 6, generator=make_generator(2)) / 4
-    return TensorReader(video, lambda frames: frames.mean(1).flatten(1) @ weights, spread_four(len(video)))
+    return TensorVideo(video, lambda frames: frames.mean(1).flatten(1) @ weights, spread_four(len(video)))
 
 
 def spread_four(video_length: int) -> Tensor:

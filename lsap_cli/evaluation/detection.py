@@ -58,7 +58,7 @@ class DetectionMatrix:
 
 
 class DetectorInput:
-    """One video under one perturbation source, for detectors (see `defenses.detectors.FrameReader`).
+    """One video under one perturbation source, for detectors (see `defenses.detectors.DetectorVideo`).
 
     Frames are decoded when a detector asks for them, and kept.
 

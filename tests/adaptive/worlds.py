@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from defenses.base import GradientKind
-from defenses.detectors import Detector, FrameReader
+from defenses.detectors import Detector, DetectorVideo
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.formats import InputFormat
 from lsap_cli.datasets.base import Video
@@ -38,8 +38,8 @@ class Redness(Detector):
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "Whatever is not red."
 
-    def evidence(self, reader: FrameReader) -> Tensor:
-        return reader.read(torch.arange(reader.video_length)).frames[:, 0].mean()
+    def evidence(self, video: DetectorVideo) -> Tensor:
+        return video.read(torch.arange(video.video_length)).frames[:, 0].mean()
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:
         return evidence

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -91,3 +92,12 @@ def test_a_detector_by_name_scores_a_video() -> None:
 def test_what_a_detector_lacks_is_said(name: str, arguments: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         DETECTORS[name]()(make_noise_video(20), **arguments)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_python_of_the_documentation_runs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "defenses.md").read_text()
+    code = text.split("## In Python")[1].split("```python\n")[1].split("```")[0]
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert isinstance(names["score"], float)
+    assert isinstance(names["noisy"], torch.Tensor)

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from torch import Tensor
 
 from defenses.base import GradientKind
-from defenses.detectors import Detector, FrameReader
+from defenses.detectors import Detector, DetectorVideo
 from defenses.detectors.consistency import TemporalConsistency
 from lsap_cli.evaluation.detection_rows import Ranking, detector_rows
 from lsap_cli.evaluation.scores import DetectorScore
@@ -27,7 +27,7 @@ class Given(Detector):
     passes_low_frequencies: ClassVar[bool] = False
     null_space: ClassVar[str] = "None."
 
-    def evidence(self, reader: FrameReader) -> Tensor:
+    def evidence(self, video: DetectorVideo) -> Tensor:
         return torch.zeros(())
 
     def score(self, evidence: Tensor, others: Sequence[Tensor] = ()) -> Tensor:

@@ -30,7 +30,7 @@ MOST_STEP_VIDEOS = 16  # of as many recordings, for a detector that compares vid
 
 @dataclass(frozen=True)
 class PerturbedFitVideo:
-    """A fit video with a pattern in it (`defenses.detectors.FrameReader`); what it returns has gradients by the pattern.
+    """A fit video with a pattern in it (`defenses.detectors.DetectorVideo`); what it returns has gradients by the pattern.
 
     As in learning, frames have the network's working size and the pattern is resized by matrices.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from defenses.base import GradientKind
-from defenses.detectors import DETECTORS, Detector, FeatureSqueezing, FrameReader, TemporalConsistency
+from defenses.detectors import DETECTORS, Detector, DetectorVideo, FeatureSqueezing, TemporalConsistency
 from defenses.spatial import SpatialGaussian
 from defenses.testing import check_detector
 from defenses.testing import detector_checks as checks
@@ -24,8 +24,8 @@ def test_every_detector_keeps_what_a_detector_promises(detector: Detector) -> No
 
 @dataclass(frozen=True)
 class AsLongAsTheVideo(TemporalConsistency):
-    def evidence(self, reader: FrameReader) -> Tensor:
-        return torch.zeros(reader.video_length, 6)
+    def evidence(self, video: DetectorVideo) -> Tensor:
+        return torch.zeros(video.video_length, 6)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from defenses import Defense
-from defenses.detectors import Detector, TensorReader
+from defenses.detectors import Detector, TensorVideo
 from defenses.detectors.consistency import TemporalConsistency
 from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
@@ -45,13 +45,13 @@ def test_the_stand_in_of_alpha_agrees_where_probabilities_are_sure() -> None:
 def test_windows_are_neighbors_in_the_middle_and_a_short_video_is_looped(frame_count: int) -> None:
     asked: list[Tensor] = []
 
-    class RecordingReader(TensorReader):
+    class RecordingVideo(TensorVideo):
         def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
             asked.append(clips)
             return super().probabilities(clips, defense)
 
-    reader = read_tiny(make_noise_video(frame_count))
-    TemporalConsistency(windows=5, stride=3).evidence(RecordingReader(reader.video, reader.classifier, reader.clips))
+    shown = read_tiny(make_noise_video(frame_count))
+    TemporalConsistency(windows=5, stride=3).evidence(RecordingVideo(shown.video, shown.classifier, shown.clips))
     first = {1: 0, 9: 0, 60: 23}[frame_count]
     expected = [[(first + window + 3 * place) % frame_count for place in range(4)] for window in range(5)]
     assert asked[0].tolist() == expected

@@ -11,7 +11,7 @@ from defenses.base import Defense
 from defenses.clip import Clip, check_indices, check_video
 
 
-class FrameReader(Protocol):
+class DetectorVideo(Protocol):
     """One video, as a detector reads it. That of an attacker gives frames and probabilities with gradients."""
 
     @property
@@ -42,8 +42,8 @@ class FrameReader(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TensorReader:
-    """A `FrameReader` of a video that is in memory.
+class TensorVideo:
+    """A `DetectorVideo` of a video that is in memory.
 
     Attributes:
         video: (N, 3, H, W), float in [0, 1]. Differentiable.
