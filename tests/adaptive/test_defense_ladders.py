@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import msgspec
 import pytest
 import torch
 
@@ -128,3 +129,26 @@ def test_the_minimum_over_the_ladder_is_taken_and_videos_that_no_rung_breaks_are
     assert worst.right_under_every_rung == rate_of(1, 4)
     assert [one.rows[0].attack for one in result.rungs] == names
     assert result.rungs[1].identifiers == RungIdentifiers(atlas="AML.T0043.000", nist="NISTAML.022")
+
+
+def test_each_sampler_has_its_own_worst_rung() -> None:
+    ladder = plan(TemporalMedian(3))
+    names = [one.attack for one in ladder.rungs]
+    right = {(names[1], "uniform"): 1, (names[4], "random"): 2}
+    rows = [row(name, right.get((name, sampler), 4), sampler) for name in names for sampler in ("uniform", "random")]
+    result = defense_ladder(ladder, rows, [])
+    assert [(one.sampler, one.attack, one.accuracy) for one in result.robust] == [
+        ("uniform", names[1], rate_of(1, 4)),
+        ("random", names[4], rate_of(2, 4)),
+    ]
+    assert [one.rows for one in result.rungs][1] == (rows[2], rows[3])
+
+
+def test_of_rungs_with_the_same_accuracy_the_one_that_changes_most_is_the_worst() -> None:
+    ladder = plan(TemporalMedian(3))
+    names = [one.attack for one in ladder.rungs]
+    rows = [
+        msgspec.structs.replace(row(name, 2), fooling_rate=rate_of(3 if name == names[5] else 2, 4)) for name in names
+    ]
+    (worst,) = defense_ladder(ladder, rows, []).robust
+    assert worst.attack == names[5]

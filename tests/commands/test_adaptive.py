@@ -32,8 +32,7 @@ def few(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
 def words(few: World, perturbation: Path, run: Path) -> list[str]:
     return [
         "defend", str(few.test), "--model", "demo", "--perturbation", str(perturbation), "--fit", str(few.learn),
-        "--adaptive", "--steps", "1", "--defense", "temporal-median", "--sampler", "uniform", "--sampler", "random",
-        "--detector", "temporal-consistency:windows=3", "--detector", "corpus-residual:side=16", "--run", str(run),
+        "--adaptive", "--steps", "1", "--defense", "temporal-median", "--run", str(run),
     ]  # fmt: skip
 
 
@@ -44,6 +43,8 @@ def run(perturbation: Path, few: World, lsap: Lsap, tmp_path_factory: pytest.Tem
         shutil.copy(Path(lsap_cli.demo.__file__).parent / name, root / name)
     outcome = lsap(
         *words(few, perturbation, root / "run"), "--model", root / "model.toml", "--epsilons", "2/255",
+        "--sampler", "uniform", "--sampler", "random",
+        "--detector", "temporal-consistency:windows=3", "--detector", "corpus-residual:side=16",
         "--certify", "pixels:samples=12,first=4", "--certify", "flicker:sigma=0.2,samples=60,first=4,slots=4",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
