@@ -87,9 +87,9 @@ def probed(**changed: Any) -> DefenseEvidence:
         (replace(SOUND, clean=clean_row(4, 2)), {"clean videos are still recognized"}),
         (replace(SOUND, clean=clean_row(36, 30)), {"the defense keeps most predictions"}),
         (replace(SOUND, noise=attack(10, "noise")), {"noise does far less"}),
-        (replace(SOUND, single_step=attack(1, "one")), {"iterative beats a single step"}),
-        (replace(SOUND, search=attack(1, "A5")), {"white-box beats gradient-free"}),
-        (replace(SOUND, transfer=[attack(1, "r")]), {"white-box beats transfer"}),
+        (replace(SOUND, single_step=attack(0, "one")), {"iterative beats a single step"}),
+        (replace(SOUND, search=attack(0, "A5")), {"white-box beats gradient-free"}),
+        (replace(SOUND, transfer=[attack(0, "r")]), {"white-box beats transfer"}),
         (replace(SOUND, doubled=attack(1, "longer")), {"doubling the steps changes nothing"}),
         (replace(SOUND, expectations=[(2, attack(20)), (8, attack(7))]), {"more expectation samples change nothing"}),
         (
