@@ -12,9 +12,12 @@ from torch import Tensor
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.errors import LsapError
 from lsap_cli.results.documents import ModelFinding
+from lsap_cli.results.events import WarningEvent
+from lsap_cli.runs import Run
 
 Verdict = Literal["PASS", "WARN", "FAIL"]
 CLIPS = 2
+ROUNDING = 1e-2  # by which the sums of probabilities may be off
 TIMED = 4
 
 
@@ -40,10 +43,26 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
     )
     yield _gradient_finding(gradient)
     yield _determinism(classifier, clips, logits)
-    yield _probabilities(classifier, logits)
+    yield _output_kind(classifier, logits)
     yield _sensitivity(classifier, logits, "channel order", "with red and blue exchanged", clips.flip(2))
     yield _sensitivity(classifier, logits, "scale", "with pixels 255 times smaller", clips / 255)
     yield _speed(classifier, clips)
+
+
+def warn_of_output_kind(classifier: Classifier, device: torch.device, seed: int, run: Run) -> None:
+    """Warns where the network gives probabilities and its card says logits, or the reverse.
+
+    Args:
+        classifier: on its device.
+        device: of the classifier.
+        seed: of the random clips that it is tried on.
+        run: gets the warning.
+    """
+    shape = (CLIPS, classifier.frames, 3, *classifier.geometry.size)
+    with torch.inference_mode():
+        finding = _output_kind(classifier, classifier.score(_smooth_clips(shape, seed).to(device)))
+    if finding.verdict != "PASS":
+        run.event(WarningEvent(message=f"{classifier.name}: {finding.figure}"))
 
 
 def _smooth_clips(shape: tuple[int, ...], seed: int) -> Tensor:
@@ -87,18 +106,18 @@ def _determinism(classifier: Classifier, clips: Tensor, logits: Tensor) -> Model
     return _finding(verdict, "determinism", f"the same clips twice differ by {difference:.1e} in logits")
 
 
-def _probabilities(classifier: Classifier, logits: Tensor) -> ModelFinding:
+def _output_kind(classifier: Classifier, logits: Tensor) -> ModelFinding:
+    """Whether the output is what the card says: logits or probabilities."""
     if classifier.gives.kind == "probabilities":
         sums = logits.exp().sum(1)
         off = float((sums - 1).abs().max())
-        return _finding("PASS" if off < 1e-2 else "WARN", "probabilities", f"rows sum to 1 within {off:.1e}")
-    looks_like = bool((logits >= 0).all()) and float((logits.sum(1) - 1).abs().max()) < 1e-3
-    if looks_like:
-        return _finding(
-            "WARN",
-            "logits",
-            'rows are positive and sum to 1: these are probabilities; write kind = "probabilities" in [output]',
-        )
+        if off < ROUNDING:
+            return _finding("PASS", "probabilities", f"rows sum to 1 within {off:.1e}")
+        figure = f'rows are off 1 by {off:.1e}: these are no probabilities; write kind = "logits" in [output]'
+        return _finding("WARN", "probabilities", figure)
+    if bool((logits >= 0).all()) and float((logits.sum(1) - 1).abs().max()) < ROUNDING / 10:
+        figure = 'rows are positive and sum to 1: these are probabilities; write kind = "probabilities" in [output]'
+        return _finding("WARN", "logits", figure)
     return _finding("PASS", "logits", f"from {float(logits.min()):.2f} to {float(logits.max()):.2f}, no probabilities")
 
 

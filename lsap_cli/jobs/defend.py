@@ -81,6 +81,8 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
         run.event(StageEvent(name="further measurements"))
     changes, sampler = judged.measurements.changes, task.evaluation.protocol.first_sampler
     effective, effective_noise = (changes[name].norms if name in changes else None for name in (task.name, NOISE))
+    if effective is not None and not effective.linf:
+        run.event(WarningEvent(message=f"{task.name} changes no frame: nothing of it is left in whole levels of 1/255"))
     sizes = [size_of(task.name, effective, rows, sampler), size_of(NOISE, effective_noise, rows, sampler)]
     detections = _detect(task, plan, learned, videos)
     adaptive = _adaptive_results(task, plan, learned, judged, detections, every_row)
