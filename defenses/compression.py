@@ -45,8 +45,8 @@ class Jpeg(FrameDefense):
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
-        "A pattern of low spatial frequency whose coefficients are larger than half a quantizer step, "
-        "above all one that is the same all over the frame."
+        "A pattern whose cosines in blocks of 8 x 8 are larger than half a quantizer step: a smooth one, and one of few "
+        "frequencies, such as stripes or a checkerboard of single pixels."
     )
 
     def __post_init__(self) -> None:
@@ -87,8 +87,8 @@ class VideoCodec(Defense):
     passes_low_frequencies: ClassVar[bool] = True
     flat_error: ClassVar[float | None] = 8 / 255
     null_space: ClassVar[str] = (
-        "A pattern of low spatial frequency whose coefficients are larger than half a quantizer step, "
-        "above all one that is the same all over the frame and in every frame."
+        "A pattern whose cosines in a block are larger than half a quantizer step, once the block is predicted: a smooth "
+        "one, and one of few frequencies, such as stripes or a checkerboard of single pixels, best if it moves with the scene."
     )
 
     encoder: ClassVar[str]
