@@ -19,7 +19,7 @@ class _CopyFacts:
 
     Attributes:
         tick: of the timestamps of its pictures.
-        length: of the file; None: it does not say.
+        length: of the file, which is that of the pictures where nothing is beside them; None: it does not say.
         pictures_end: of the track of pictures, from its first frame; None: it does not say.
         spans: of its sound and subtitles.
         start: of its first frame, by the clock of the spans.
@@ -89,14 +89,9 @@ class TimeProof:
             return [
                 f"the copy's last frame is shown for {float(shown):.4f} s instead of {float(copied.last_shown):.4f} s"
             ]
-        ends = [self._latest + copied.last_shown, *(one.end - copied.start for one in copied.spans)]
-        starts = [Fraction(0), *(one.start - copied.start for one in copied.spans if one.start is not None)]
-        lengths = [
-            max(ends) - min(starts),
-            max(ends),
-        ]  # Matroska counts from the first packet, mp4 from the first frame
-        if facts.length is not None and all(abs(facts.length - one) > 2 * half + MATROSKA_TICK for one in lengths):
-            return [f"the copy is {float(facts.length):.3f} s long instead of {float(lengths[0]):.3f} s"]
+        whole = at + copied.last_shown
+        if facts.length is not None and not copied.spans and abs(facts.length - whole) > facts.tick + SLACK:
+            return [f"the copy is {float(facts.length):.3f} s long instead of {float(whole):.3f} s"]
         return []
 
 

@@ -1,0 +1,114 @@
+"""The proof compares when frames are shown and what plays beside them."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+import torch
+from av.video.frame import VideoFrame
+
+from lsap_cli.applying.adding import Adder, Levels
+from lsap_cli.applying.planning import PlannedCopy, name_problem
+from lsap_cli.applying.tasks import SourceFacts, prove
+from lsap_cli.applying.time_proof import TimeProof
+from lsap_cli.applying.workers import cannot_write
+from lsap_cli.datasets.base import Video
+from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, PngCodec
+from lsap_cli.video.copied_streams import read_spans
+from lsap_cli.video.picture_folders import OTHERS, others_start
+from lsap_cli.video.reading import read_frames
+from lsap_cli.video.writing import Transcoded, container_suffix, transcode
+from tests.tiny import make_bytes, make_perturbation, write_timed
+from tests.video.files import write_with_sound
+
+ADDER = Adder(Levels(make_perturbation("constant")), None, 0)
+
+
+def copied(source: Path, codec: Codec) -> tuple[Transcoded, Path]:
+    target = source.with_name(f"{source.name} copy{container_suffix(source, codec)}")
+    return transcode(source, target, codec, ADDER.perturbed), target
+
+
+def differences(source: Path, done: Transcoded, target: Path) -> list[str]:
+    times = TimeProof()
+    prove(source, target, ADDER, lambda _: None, "one", times)
+    return times.differences(done, target)
+
+
+@pytest.mark.parametrize("codec", [Ffv1Codec(), H264RgbCodec(), PngCodec()], ids=lambda codec: codec.name)
+def test_an_ordinary_copy_shows_every_frame_when_the_source_does(tmp_path: Path, codec: Codec) -> None:
+    for source in (
+        write_timed(tmp_path / "uneven.mkv", make_bytes(5), [120, 160, 161, 400, 900]),
+        write_with_sound(tmp_path / "sound.mp4", make_bytes(25)),
+        write_with_sound(tmp_path / "sound.mkv", make_bytes(25), "libopus"),
+    ):
+        done, target = copied(source, codec)
+        assert done.remarks + differences(source, done, target) == [], source.name
+
+
+def moved(path: Path, source: Path, stamps: Sequence[int]) -> Path:
+    """The source's frames with the perturbation, at other milliseconds."""
+    frames = [ADDER.perturbed(frame.pixels, index) for index, frame in enumerate(read_frames(source))]
+    return write_timed(path, torch.stack(frames), stamps, "ffv1")
+
+
+def test_frames_at_another_time_and_a_shorter_end_are_said(tmp_path: Path) -> None:
+    source = write_timed(tmp_path / "a.mkv", make_bytes(4), [0, 40, 80, 120])
+    done, _ = copied(source, Ffv1Codec())
+    late = moved(tmp_path / "late.mkv", source, [0, 40, 81, 160])
+    found = differences(source, done, late)
+    assert (
+        "2 of 4 frames are shown at another time in the copy, such as frame 3 at 0.1600 s instead of 0.1200 s" in found
+    )
+
+
+def test_sound_that_is_missing_or_early_is_said(tmp_path: Path) -> None:
+    source = write_with_sound(tmp_path / "a.mkv", make_bytes(10), "flac", 0.4)
+    done, target = copied(source, Ffv1Codec())
+    silent = moved(tmp_path / "silent.mkv", source, [40 * index for index in range(10)])
+    assert "0 of 1 streams beside the pictures arrived in the copy" in differences(source, done, silent)
+    late = Transcoded(done.frames, done.remarks, done.last_shown, done.start - Fraction(1, 2), done.spans)
+    assert any("begins 0.0000 s after the first frame" in one for one in differences(source, late, target))
+
+
+def test_a_folder_of_frames_keeps_the_offset_of_its_sound(tmp_path: Path) -> None:
+    """A transport stream's clock begins anywhere; its sound begins before its first picture."""
+    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(25, 32, 48), "mp2")
+    source = tmp_path / "a.ts"
+    with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        sound = out.add_stream_from_template(read.streams.audio[0])
+        for packet in read.demux():
+            if packet.stream.type == "audio" and packet.size:
+                packet.stream = sound
+                out.mux(packet)
+            elif packet.stream.type == "video":
+                for frame in packet.decode():
+                    assert isinstance(frame, VideoFrame)
+                    frame.pts = (frame.pts or 0) + 100
+                    out.mux(video.encode(frame.reformat(format="yuv420p")))
+        out.mux(video.encode(None))
+    done, target = copied(source, PngCodec())
+    assert differences(source, done, target) == []
+    with av.open(str(target / OTHERS)) as others:
+        (span,) = read_spans(others)
+    assert span.start is not None
+    offset = float(span.start - others_start(target))
+    assert offset == pytest.approx(-0.1, abs=0.03)
+
+
+def test_a_copy_whose_name_would_be_too_long_is_named(tmp_path: Path) -> None:
+    def planned(name: str) -> PlannedCopy:
+        return PlannedCopy(Video(tmp_path / name, name), f"{name}.mp4.mkv", SourceFacts(".mkv", 1, 1, 1), 0)
+
+    assert name_problem(planned("a" * 247), tmp_path) is None
+    assert "would have 256 bytes, and 255 are the most" in str(name_problem(planned("ä" * 124), tmp_path))
+    assert "path would be too long" in str(name_problem(planned("/".join(["d" * 200] * 25)), tmp_path))
+
+
+def test_a_full_disk_says_how_to_go_on() -> None:
+    failure = cannot_write(OSError(28, "No space left on device"))
+    assert "the disk is full: No space left on device; free some, and go on with --resume" in failure.reason

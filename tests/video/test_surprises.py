@@ -1,0 +1,228 @@
+"""Files whose real behavior surprises: read rightly, or named; never the end of a run."""
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+from torch import Tensor
+
+from lsap_cli.video.codecs import Av1Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec, Vp9Codec
+from lsap_cli.video.matroska import shown_differently
+from lsap_cli.video.picture_folders import TIMES
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames, read_header
+from lsap_cli.video.writing import transcode
+from tests.tiny import make_bytes, write_tiny
+
+
+def unchanged(pixels: Tensor, index: int) -> Tensor:
+    return pixels
+
+
+def write_gray(path: Path, encoder: str, rate: int, frames: int, form: str | None = None, matrix: int = 2) -> Path:
+    """Gray frames of 64 x 64, each a little lighter, in 4:2:0."""
+    with av.open(str(path), "w", format=form) as out:
+        stream = out.add_stream(
+            encoder, rate=rate, options={"x264-params": "bframes=0"} if encoder == "libx264" else {}
+        )
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.codec_context.colorspace = matrix
+        for index in range(frames):
+            array = np.full((64, 64, 3), 60 + index, dtype=np.uint8)
+            frame = VideoFrame.from_ndarray(array, format="rgb24").reformat(format="yuv420p")
+            frame.colorspace = matrix
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def jpeg(index: int, exif: bool = False) -> bytes:
+    file = io.BytesIO()
+    told = Image.Exif()
+    told[0x010E] = "a description"
+    picture = Image.fromarray(np.full((48, 64, 3), 20 * index, dtype=np.uint8))
+    picture.save(file, "JPEG", **({"exif": told} if exif else {}))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("matrix", [8, 10, 11, 12, 13, 14])
+def test_colors_that_cannot_be_converted_are_named_and_others_are_read(tmp_path: Path, matrix: int) -> None:
+    path = write_gray(tmp_path / "a.mp4", "libx264", 25, 3, matrix=matrix)
+    try:
+        assert len(list(read_frames(path))) == 3
+    except UnreadableVideo as error:
+        assert f"(matrix {matrix})" in str(error)  # noqa: PT017  # either is right: FFmpeg decides
+    if matrix == 8:
+        with pytest.raises(UnreadableVideo, match="its colors are stored in YCgCo"):
+            transcode(path, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
+
+
+def test_side_data_that_pyav_has_no_name_for_is_no_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as out:
+        stream = out.add_mux_stream("mjpeg", rate=25, width=64, height=48)
+        stream.time_base = Fraction(1, 25)
+        for index in range(5):
+            packet = Packet(jpeg(index, exif=True))
+            packet.pts = packet.dts = index
+            packet.time_base, packet.stream = Fraction(1, 25), stream
+            out.mux(packet)
+    assert transcode(path, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).frames == 5
+
+
+@pytest.mark.parametrize("suffix", [".mjpeg", ".mjpg"])
+def test_joined_jpeg_pictures_are_a_video(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"".join(jpeg(index) for index in range(10)))
+    assert read_frame_times(path).times.tolist() == [40 * index for index in range(10)]
+
+
+def test_a_raw_stream_has_the_rate_that_it_says(tmp_path: Path) -> None:
+    path = write_gray(tmp_path / "a.h264", "libx264", 50, 20, "h264")
+    assert read_frame_times(path).times.tolist() == [20 * index for index in range(20)]
+    transcode(path, tmp_path / "copy.mp4", H264RgbCodec(), unchanged)
+    with av.open(str(tmp_path / "copy.mp4")) as copy:
+        assert copy.duration == 400_000
+    moved = write_gray(tmp_path / "a.m4v", "mpeg4", 30, 10, "m4v")
+    transcode(moved, tmp_path / "moved.mkv", Ffv1Codec(), unchanged)
+    assert read_header(tmp_path / "moved.mkv").rate == 30
+
+
+def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
+    part = write_gray(tmp_path / "part.ts", "libx264", 25, 30).read_bytes()
+    path = tmp_path / "a.ts"
+    path.write_bytes(part + part)
+    assert read_frame_times(path).times.tolist() == [40 * index for index in range(60)]
+    transcode(path, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
+    assert torch.equal(read_frame_times(tmp_path / "copy.mkv").times, read_frame_times(path).times)
+    with av.open(str(tmp_path / "copy.mkv")) as copy:
+        assert copy.duration == 2_400_000
+
+
+def test_frames_closer_than_a_millisecond_do_not_lengthen_a_copy(tmp_path: Path) -> None:
+    source = write_gray(tmp_path / "a.mp4", "libx264", 2000, 40)
+    transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
+    assert torch.equal(read_frame_times(tmp_path / "copy.mkv").times, read_frame_times(source).times)
+    with pytest.raises(UnreadableVideo, match="less than a millisecond apart"):
+        transcode(source, tmp_path / "copy.webm", Vp9Codec(), unchanged)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_the_last_frame_is_shown_as_long_as_in_the_source(tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / "a.mkv"
+    with av.open(str(source), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr0"
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 1000)
+        for index in range(3):
+            frame = VideoFrame(64, 48, "bgr0")
+            frame.pts, frame.time_base = 40 * index, Fraction(1, 1000)
+            for packet in stream.encode(frame):
+                packet.duration = 2000 if index == 2 else 40
+                out.mux(packet)
+    transcode(source, tmp_path / f"copy{suffix}", Ffv1Codec() if suffix == ".mkv" else H264RgbCodec(), unchanged)
+    lengths = []
+    for path in (source, tmp_path / f"copy{suffix}"):
+        with av.open(str(path)) as container:
+            lengths.append(container.duration)
+    assert lengths == [2_080_000, 2_080_000]
+
+
+@pytest.mark.parametrize("codec", [H264Codec(crf=0), H264Codec(crf=0, pixel_format="yuv444p")], ids=["4:2:0", "4:4:4"])
+def test_a_lossy_copy_is_as_bright_as_its_source_also_after_several(tmp_path: Path, codec: H264Codec) -> None:
+    generator = np.random.default_rng(0)
+    low = generator.integers(30, 220, (3, 6, 8, 3)).astype(np.uint8)
+    large = [Image.fromarray(one).resize((96, 64), Image.Resampling.BICUBIC) for one in low]
+    frames = torch.from_numpy(np.stack([np.asarray(one) for one in large])).permute(0, 3, 1, 2)
+    path = write_tiny(tmp_path / "0.mkv", frames)
+    means = [frames.float().mean((0, 2, 3))]
+    for trip in range(3):
+        target = tmp_path / f"{trip + 1}.mp4"
+        transcode(path, target, codec, unchanged)
+        path = target
+        means.append(torch.stack([frame.pixels.float() for frame in read_frames(path)]).mean((0, 2, 3)))
+    assert float((means[1] - means[0]).abs().max()) < 0.2
+    assert float((means[3] - means[0]).abs().max()) < 0.4
+
+
+def test_deep_gray_is_read_as_the_gray_that_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        gray = VideoFrame.from_ndarray(np.full((48, 64, 3), 128, dtype=np.uint8), format="rgb24")
+        out.mux(stream.encode(gray.reformat(format="yuv420p10le")))
+        out.mux(stream.encode(None))
+    assert next(read_frames(path)).pixels.unique().tolist() == [128]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ("[0, 40, NaN]", "which cannot be"),
+        ("[0, 40, Infinity]", "which cannot be"),
+        ("[0, 40, 1" + "0" * 400 + "]", "which cannot be"),
+        ("[0, 40, -1]", "which cannot be"),
+        ('[0, 40, "80"]', "which cannot be"),
+        ("[0, 80, 40]", "do not begin at 0 and rise"),
+        ("{}" * 3, "damaged"),
+    ],
+)
+def test_a_frame_folder_with_times_that_cannot_be_is_named(tmp_path: Path, times: str, said: str) -> None:
+    source = write_tiny(tmp_path / "a.mkv", make_bytes(3, 16, 24))
+    folder = tmp_path / "a.frames"
+    transcode(source, folder, PngCodec(), unchanged)
+    (folder / TIMES).write_text(f'{{"schema": "lsap.frames/1", "milliseconds": {times}}}')
+    with pytest.raises(UnreadableVideo, match=said):
+        list(read_frames(folder))
+
+
+def test_a_frame_folder_has_the_limits_of_a_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_tiny(tmp_path / "a.mkv", make_bytes(3, 16, 24))
+    folder = tmp_path / "a.frames"
+    transcode(source, folder, PngCodec(), unchanged)
+    with monkeypatch.context() as patched:
+        patched.setattr("lsap_cli.video.picture_folders.MOST_PIXELS", 100)
+        with pytest.raises(UnreadableVideo, match="its header claims 24 x 16 pixels"):
+            list(read_frames(folder))
+    Image.new("RGB", (8, 8)).save(folder / "000001.png")
+    with pytest.raises(UnreadableVideo, match="change from 24 x 16 to 8 x 8"):
+        list(read_frames(folder))
+    (folder / "000001.png").write_bytes(b"no picture")
+    with pytest.raises(UnreadableVideo, match="its frames cannot be read"):
+        list(read_frames(folder))
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = write_tiny(tmp_path / "a.mkv", make_bytes(2, 16, 24))
+    strange = Path(str(tmp_path) + "/caf\udce9.mkv")
+    path.rename(strange)
+    with pytest.raises(UnreadableVideo, match="its name is not UTF-8"):
+        list(read_frames(strange))
+
+
+def test_what_matroska_says_of_showing_is_named(tmp_path: Path) -> None:
+    video = bytes.fromhex("b08140 ba8130 54bb8104 54cc8102 53b88103".replace(" ", ""))
+    entry = bytes([0xE0, 0x80 | len(video)]) + video
+    tracks = bytes([0xAE, 0x80 | len(entry)]) + entry
+    segment = bytes.fromhex("1654ae6b") + bytes([0x80 | len(tracks)]) + tracks
+    (tmp_path / "a.mkv").write_bytes(bytes.fromhex("18538067") + bytes([0x80 | len(segment)]) + segment)
+    cropped, stereo = shown_differently(tmp_path / "a.mkv")
+    assert "4 at the top, 2 at the left" in cropped
+    assert "stereoscopic (mode 3)" in stereo
+
+
+def test_a_rate_that_an_encoder_does_not_take_is_refused_by_name(tmp_path: Path) -> None:
+    source = write_gray(tmp_path / "a.mp4", "libx264", 480, 4)
+    with pytest.raises(UnreadableVideo, match="480 frames a second, and av1 takes at most 240"):
+        transcode(source, tmp_path / "copy.mp4", Av1Codec(), unchanged)
