@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args, get_origin
@@ -22,7 +23,12 @@ Found = TypeVar("Found", bound=Result)
 RESULTS_FILE = "results.json"
 RUN_FILE = "run.json"
 LARGEST_DOCUMENT = 64 * 2**20  # bytes
-LONGEST_LINE = 2**20  # bytes
+CANNOT_BE = (
+    msgspec.ValidationError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)  # a value of another type, or of no size
 RESULT_KINDS: dict[str, type[Result]] = {str(one.__struct_config__.tag): one for one in RunResults.__args__}
 
 
@@ -123,13 +129,16 @@ def read_regular(path: Path, most_bytes: int = LARGEST_DOCUMENT) -> bytes:
         OSError: if it cannot be read, is no regular file, or is larger; `strerror` says which.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as file:  # noqa: PTH123  # of a handle, not of a path
+    try:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(0, "it is no regular file")
         if facts.st_size > most_bytes:
             raise OSError(0, f"it has {facts.st_size / 2**20:.0f} MB: too large to be read here")
-        return file.read(most_bytes + 1)
+        with os.fdopen(os.dup(handle), "rb") as file:
+            return file.read(most_bytes + 1)
+    finally:
+        os.close(handle)
 
 
 def _encode(result: Result) -> bytes:
@@ -172,7 +181,7 @@ def _convert(content: dict[str, Any], kind: type[Found], name: str) -> Loaded[Fo
     """A typed object of a JSON object, without the parts that cannot be."""
     try:
         return Loaded(msgspec.convert(content, kind))
-    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
+    except CANNOT_BE:
         pass
     problems: list[str] = []
     parts: dict[str, Any] = {}  # typed by the fields
@@ -193,20 +202,19 @@ def _convert_part(
     """Takes one field over, or those items of a list that can be."""
     try:
         parts[name] = msgspec.convert(value, kind)
-    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError) as error:
+    except CANNOT_BE as error:
         if get_origin(kind) is not tuple or not isinstance(value, list):
             problems.append(f"`{name}` cannot be used ({error})")
             return
-    taken = []
-    for item in value:
-        try:
-            taken.append(msgspec.convert(item, get_args(kind)[0]))
-        except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
-            continue
-    parts[name] = tuple(taken)
-    problems.append(
-        f"{len(value) - len(taken)} of {len(value)} entries of `{name}` cannot be used; the others are shown"
-    )
+        parts[name] = tuple(_usable_items(value, get_args(kind)[0]))
+        lost = len(value) - len(parts[name])
+        problems.append(f"{lost} of {len(value)} entries of `{name}` cannot be used; the others are shown")
+
+
+def _usable_items(values: list[Any], kind: Any) -> Iterator[Any]:  # any JSON values, of the type that the field has
+    for item in values:
+        with suppress(*CANNOT_BE):
+            yield msgspec.convert(item, kind)
 
 
 def _decode_loosely(line: bytes, kind: type[Found]) -> Found | None:
