@@ -1,0 +1,94 @@
+"""Peak memory and open files of `lsap generate` over the number of videos, with a limit for frames in memory.
+
+    python benchmarks/generate_memory.py [--videos 500 10000] [--memory 0.01] [--steps 5]
+
+The videos are hard links to a few that differ, in a temporary folder: 5 frames of 64 x 64. Memory should not grow with
+their number; what grows a little is what is kept of each video beside its frames (name, hash, times).
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from lsap_cli.video.codecs import H264Codec
+from lsap_cli.video.writing import write_video
+
+DIFFERENT = 50
+FRAMES, SIZE = 5, 64
+
+
+def main() -> None:
+    options = arguments()
+    if options.inside:
+        inside(options.inside[0], options.inside[1:])
+        return
+    with tempfile.TemporaryDirectory(prefix="lsap-generate-memory-") as name:
+        rows = [measure(Path(name), count, options.memory, options.steps) for count in options.videos]
+    about = {"command": "benchmarks/generate_memory.py", "memory_gb": options.memory, "steps": options.steps}
+    print(json.dumps(about | {"platform": platform.platform(), "torch": torch.__version__, "rows": rows}, indent=1))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=int, nargs="+", default=[500, 10_000])
+    parser.add_argument("--memory", type=float, default=0.01, help="GB of frames in memory")
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--inside", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measure(root: Path, count: int, memory: float, steps: int) -> dict[str, float]:
+    """One run over `count` videos, in a process of its own."""
+    videos, report = make_videos(root, count), root / f"{count}.json"
+    words = (
+        "generate", videos, "--model", "demo", "--memory", memory, "--steps", steps, "--quiet",
+        "--out", root / f"{count}.safetensors", "--run", root / f"run-{count}",
+    )  # fmt: skip
+    command = [sys.executable, __file__, "--inside", str(report), *map(str, words)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return {"videos": count, **json.loads(report.read_text())}
+
+
+def make_videos(root: Path, count: int) -> Path:
+    """Hard links to a few videos."""
+    folder = root / f"videos-{count}"
+    folder.mkdir()
+    originals = []
+    for number in range(min(DIFFERENT, count)):
+        generator = torch.Generator().manual_seed(number)
+        frames = torch.randint(0, 256, (FRAMES, 3, SIZE, SIZE), generator=generator).to(torch.uint8)
+        originals.append(folder / f"v_it_g{number:02}_c0.mp4")
+        write_video(originals[-1], frames, Fraction(25), H264Codec())
+    for number in range(len(originals), count):
+        original = originals[number % DIFFERENT]
+        os.link(original, folder / f"{original.stem[:-1]}{number // DIFFERENT}.mp4")
+    return folder
+
+
+def inside(report: str, words: list[str]) -> None:
+    """Runs lsap, then writes the figures of this process."""
+    from lsap_cli.main import run
+
+    sys.argv = ["lsap", *words]
+    try:
+        run()
+    except SystemExit as ended:
+        figures = {
+            "exit_code": ended.code,
+            "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "open_files": len(list(Path("/proc/self/fd").iterdir())),
+        }
+        Path(report).write_text(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
