@@ -130,16 +130,16 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
         label, count, of = share
         if of >= FEWEST_FOOLED and count >= DOMINANT_SHARE * of:
             yield (
-                f"one label, {label}, is what {count} of {of} fooled clips get: a detector of that label finds them, and "
-                "videos that show it are not fooled"
+                f"one label, {label}, is what {count} of {of} fooled clips get: a detector of that label finds them, "
+                "and videos that show it are not fooled"
             )
     against_noise = _against_noise(verification.records, attack)
     if against_noise.of and (
         against_noise.p is None or against_noise.p > SIGNIFICANCE or against_noise.gained <= against_noise.lost
     ):
         yield (
-            f"no better than noise: of {against_noise.of} videos, {against_noise.gained} are fooled through more samplers "
-            f"than by random noise of the same size, {against_noise.lost} through fewer"
+            f"no better than noise: of {against_noise.of} videos, {against_noise.gained} are fooled through more "
+            f"samplers than by random noise of the same size, {against_noise.lost} through fewer"
         )
 
 

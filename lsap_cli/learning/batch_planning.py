@@ -1,4 +1,4 @@
-"""What each learning batch shows: videos, frames, slots and augmentation, from the batch's number and the seed alone."""
+"""What each learning batch shows: videos, frames, slots, augmentation; from the batch's number and the seed alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -38,7 +38,7 @@ class FittedDefense:
     def from_videos(
         cls, part: CorpusDefense, videos: Sequence[StoredVideo], geometry: Geometry, binding: Binding, seed: int
     ) -> "FittedDefense":
-        """Takes the residuals of clean videos, at the network's size; of at most as many as the defense itself looks at.
+        """Takes the residuals of clean videos, at the network's size; of at most as many as the defense looks at.
 
         Args:
             part: that is fitted.

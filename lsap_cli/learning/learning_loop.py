@@ -167,8 +167,8 @@ def _check_gradient(step: Step, diagnostics: LearningDiagnostics, log: LearningL
     if diagnostics.steps_without_gradient == NO_GRADIENT_STEPS:
         log.run.event(
             WarningEvent(
-                message=f"no gradient reaches the perturbation for {NO_GRADIENT_STEPS} steps: all clips of the batches are "
-                "fooled by far, or the model hides its gradients; see lsap models check",
+                message=f"no gradient reaches the perturbation for {NO_GRADIENT_STEPS} steps: all clips of the batches "
+                "are fooled by far, or the model hides its gradients; see lsap models check",
             )
         )
 
@@ -209,11 +209,15 @@ def _convergence(state: State) -> tuple[list[float], bool]:
 def _report_verification(samplers: Sequence[str], progress: VerifiedProgress, step: int, log: LearningLog) -> None:
     """Rates over videos: samplers stand beside each other, and the lowest rate is the run's figure."""
     rates = {spec: rate_of(count, progress.videos) for spec, count in zip(samplers, progress.fooled, strict=True)}
-    found = SamplerRange.of_rates(rates)
+    ends = SamplerRange.of_rates(rates)
     log.event(
-        VerificationEvent(step=step, fooled=None if found is None else found.lowest, by_sampler={spec: rate for spec, rate in rates.items() if rate},
-        loss=round(progress.loss, 4),
-    ))  # fmt: skip
+        VerificationEvent(
+            step=step,
+            fooled=None if ends is None else ends.lowest,
+            by_sampler={spec: rate for spec, rate in rates.items() if rate},
+            loss=round(progress.loss, 4),
+        )
+    )
 
 
 def _of_verifying_process(progress: VerifiedProgress | None, group: SumOverProcesses) -> tuple[bool, float]:

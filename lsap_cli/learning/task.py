@@ -69,7 +69,10 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
     target, source = _classes(settings, classifier)
     objective = _objective(target, source)
     if settings.compiled and isinstance(attack, Lsap) and attack.needs_internals(objective):
-        message = "--compile has no effect on steps that look into the network: use it with --attack lsap:excite=0 --coherence off"
+        message = (
+            "--compile has no effect on steps that look into the network: use it with --attack lsap:excite=0 "
+            "--coherence off"
+        )
         run.event(WarningEvent(message=message))
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     return LearningTask(

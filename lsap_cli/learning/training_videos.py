@@ -97,7 +97,8 @@ def _first_only(videos: list[Video], run: Run) -> list[Video]:
     if len(videos) > 1:
         run.event(
             WarningEvent(
-                message=f"--from one-video takes one of the {len(videos)} videos, {videos[0].name}; --seed draws another",
+                message=f"--from one-video takes one of the {len(videos)} videos, {videos[0].name}; "
+                "--seed draws another",
             )
         )
     return videos[:1]

@@ -29,7 +29,7 @@ class LearningVariant:
     fitted: dict[str, Sampler]
 
     def path(self, out: Path, folder: Path) -> Path:
-        """Where it is written: the one that was asked for to `out`, more seeds beside it, the rest into the run folder."""
+        """Where it is written: what was asked for to `out`, more seeds beside it, the rest into the run folder."""
         if self.name == PERTURBED:
             return out
         if self.name.startswith(PERTURBED):
