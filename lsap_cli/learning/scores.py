@@ -30,5 +30,6 @@ def not_finite(where: str) -> LsapError:
     """The sentence for scores that are NaN or infinite; `where` says for what, or when."""
     return LsapError(
         f"the model gives scores that are not finite (NaN or infinity) {where}: they are no predictions, and "
-        "nothing can be learned from them; lsap models check tests the model, and --precision fp32 cannot overflow as fp16 does", 1
+        "nothing can be learned from them; lsap models check tests the model, and --precision fp32 cannot overflow as "
+        "fp16 does", 1
     )  # fmt: skip
