@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.demuxing import OPENING, file_of, is_cover, video_tracks
 from lsap_cli.video.frames import reason_of
+from lsap_cli.video.sample_copies import SampleCopy, has_samples
 from lsap_cli.video.timestamps import ContinuousClock, HiddenPackets
 
 MUXERS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
@@ -102,6 +103,7 @@ class CopiedStreams:
             if track.index != video.index:  # two with pictures are refused before
                 self._leave_out(track, NO_PACKET)
         self._texts: set[int] = set()
+        self._samples: dict[int, SampleCopy] = {}
         self._targets: dict[int, Stream] = {}
         self._next: dict[int, int] = {}
         self._shift = Fraction(0)
@@ -156,6 +158,13 @@ class CopiedStreams:
                 target = _plain_text(out, one)
                 self._texts.add(one.index)
                 self.remarks.append(f"stream {one.index} (mov_text) is copied as plain text, without its styles")
+            elif _refusal(suffix, one) is not None:  # a trial has shown that its samples can be stored
+                copy = self._samples[one.index] = SampleCopy(out, one)
+                target = copy.target
+                self.remarks.append(
+                    f"stream {one.index} (audio {_name(one)}) is stored as samples ({target.name}): {suffix[1:]} files do "
+                    "not hold its format"
+                )
             else:
                 target = _like(out, one)
             target.metadata.update(_kept(one.metadata))
@@ -179,10 +188,23 @@ class CopiedStreams:
             packet = _as_plain_text(packet)
             if not packet.size:
                 return
-        _complete(packet, self._next.get(source.index, 0))
-        if source.index in self.spans:
-            self.spans[source.index].add(packet)
-        self._next[source.index] = (packet.dts or 0) + (packet.duration or 1)
+        if source.index in self._samples:
+            for part in self._samples[source.index].packets(packet):
+                self._write(out, part, source.index, target)
+        else:
+            self._write(out, packet, source.index, target)
+
+    def finish(self, out: OutputContainer) -> None:
+        """Writes what decoders still hold of sound that is stored as samples."""
+        for index, copy in self._samples.items():
+            for part in copy.packets(None):
+                self._write(out, part, index, copy.target)
+
+    def _write(self, out: OutputContainer, packet: Packet[Any], index: int, target: Stream) -> None:
+        _complete(packet, self._next.get(index, 0))
+        if index in self.spans:
+            self.spans[index].add(packet)
+        self._next[index] = (packet.dts or 0) + (packet.duration or 1)
         if self._shift:
             _shift_packet(packet, self._shift)
         packet.stream = target
@@ -196,7 +218,9 @@ class CopiedStreams:
         self.remarks.append(f"{named} is not copied" + (f": {reason}" if reason else ""))
 
     def _fits(self, suffix: str) -> bool:
-        held = [one for one in self.copied if _refusal(".mkv", one) is None or _name(one) == TEXT_OF_MP4]
+        held = [
+            one for one in self.copied if has_samples(one) or _refusal(".mkv", one) is None or _name(one) == TEXT_OF_MP4
+        ]
         if suffix == ".mp4":
             return not self._files and all(_name(one) in MP4 for one in held)
         if suffix == ".webm":
@@ -271,8 +295,15 @@ class _Trial:
         self._last: int | None = None
         self.first: Fraction | None = None  # seconds
         self.problem: str | None = NO_PACKET
+        self._samples: SampleCopy | None = None
         try:
-            self._target = _plain_text(self._out, stream) if self._text else _like(self._out, stream)
+            if self._text:
+                self._target = _plain_text(self._out, stream)
+            elif _refusal(suffix, stream) is not None and has_samples(stream):
+                self._samples = SampleCopy(self._out, stream)
+                self._target = self._samples.target
+            else:
+                self._target = _like(self._out, stream)
         except (ValueError, av.FFmpegError) as error:
             self.problem = f"{suffix[1:]} files do not hold it ({reason_of(error)})"
             self._out = None
@@ -286,6 +317,20 @@ class _Trial:
             packet = _as_plain_text(packet)
             if not packet.size:
                 return
+        if self._samples is not None:
+            try:
+                parts = list(self._samples.packets(packet))
+            except (ValueError, OSError, av.FFmpegError) as error:
+                self._fail(f"its samples cannot be stored ({reason_of(error)})")
+                return
+            for part in parts:
+                self._write(part)
+            return
+        self._write(packet)
+
+    def _write(self, packet: Packet[Any]) -> None:
+        if self._out is None:
+            return
         _complete(packet, self._next)
         if self.first is None:
             self.first = (packet.pts or 0) * Fraction(packet.time_base)

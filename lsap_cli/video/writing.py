@@ -247,6 +247,7 @@ def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec, t
         for place, picture in work.appended(turned=True):
             encoder.write(picture, clock.appended_stamp(last, work.count, place), clock.ticks(shown))
         encoder.finish()
+        others.finish(out)
     shape = stream.sample_aspect_ratio
     if target.suffix != ".mp4" and shape and shape != 1:
         set_pixel_shape(partial, Fraction(shape))
@@ -272,6 +273,8 @@ def _write_pictures(work: _Transcoding, partial: Path) -> Transcoded:
                 waiting.append(item)
             elif out is not None:
                 work.others.mux(out, item)
+        if out is not None:
+            work.others.finish(out)
     assert work.last is not None
     end, own = work.last[1].milliseconds, folder.count
     for place, picture in work.appended(turned=False):

@@ -5,7 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from PIL import Image
 from torch import Tensor
@@ -13,6 +16,7 @@ from torch import Tensor
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, PngCodec
 from lsap_cli.video.demuxing import opened
 from lsap_cli.video.picture_folders import OTHERS
+from lsap_cli.video.reading import read_frames
 from lsap_cli.video.writing import container_suffix, transcode
 from tests.tiny import make_bytes
 from tests.video.files import sound_packets, write_with_sound
@@ -119,3 +123,70 @@ def test_a_packet_of_sound_without_a_timestamp_is_not_lost(tmp_path: Path) -> No
         plain.close()
     copy, _ = copied(source, Ffv1Codec())
     assert [data for data, _ in sound_packets(copy)] == [data for data, _ in sound_packets(source)]
+
+
+def samples(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """All samples of a file's first sound, in the order of time."""
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray() for frame in container.decode(audio=0)]
+    return np.concatenate([frame.astype(np.float64).reshape(-1) for frame in frames])
+
+
+@pytest.mark.parametrize("sound", ["pcm_mulaw", "pcm_alaw", "adpcm_ms", "wmav2"])
+def test_sound_that_the_copy_does_not_hold_is_stored_as_its_samples(tmp_path: Path, sound: str) -> None:
+    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(10, 32, 48), "flac", 0.4)
+    source = tmp_path / "source.avi"
+    with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+        video = out.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        tone = out.add_stream(sound, rate=48000)
+        assert isinstance(tone, AudioStream)
+        tone.layout, tone.bit_rate = "mono", 96_000
+        resampler = av.AudioResampler(tone.codec_context.format.name, "mono", 48000)
+        for packet in read.demux():
+            for frame in packet.decode():
+                if isinstance(frame, VideoFrame):
+                    out.mux(video.encode(frame.reformat(format="yuv420p")))
+                elif isinstance(frame, AudioFrame):
+                    for part in resampler.resample(frame):
+                        part.pts = None
+                        out.mux(tone.encode(part))
+        out.mux(video.encode(None))
+        out.mux(tone.encode(None))
+    copy, remarks = copied(source, H264RgbCodec())
+    assert copy.suffix == ".mkv"
+    assert len(remarks) == 1
+    assert f"stream 1 (audio {sound}) is stored as samples" in remarks[0]
+    assert np.array_equal(samples(copy), samples(source))
+
+
+def test_a_second_video_track_without_a_picture_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "source.mkv"
+    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(5, 32, 48))
+    with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+        first = out.add_stream_from_template(read.streams.video[0], opaque=True)
+        out.add_stream_from_template(read.streams.video[0], opaque=True)
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = first
+                out.mux(packet)
+    copy, remarks = copied(source, Ffv1Codec())
+    assert remarks == ["stream 1 (video h264) is not copied: it holds nothing"]
+    assert len(list(read_frames(copy))) == 5
+
+
+def test_what_a_cut_has_hidden_stays_hidden(tmp_path: Path) -> None:
+    """A cut without coding again moves the beginning behind packets that are still in the file."""
+    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(25, 32, 48))
+    source = tmp_path / "source.mp4"
+    with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+        streams = {one.index: out.add_stream_from_template(one, opaque=True) for one in read.streams}
+        for packet in read.demux():
+            if packet.size and packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts = packet.pts - 600, packet.dts - 600  # milliseconds
+                packet.stream = streams[packet.stream.index]
+                out.mux(packet)
+    copy, _ = copied(source, Ffv1Codec())
+    assert len(list(read_frames(copy))) == len(list(read_frames(source))) < 25
+    assert 0 < len(sound_packets(copy)) < len(sound_packets(source))
+    assert sound_packets(copy)[0][1] == pytest.approx(0, abs=0.03)
