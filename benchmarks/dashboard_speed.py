@@ -29,10 +29,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lsap_cli.results.documents import GenerateResults
+from lsap_cli.results.events import EndEvent, StageEvent, StepEvent
+from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, encode_line, write_document
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED
+from lsap_cli.results.rows import Row
+from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.runs import Run
 from lsap_cli.runs.following import Tail
 from lsap_cli.runs.history import History
-from lsap_cli.runs.run import SCHEMA, versions
+from lsap_cli.runs.run import versions
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PROGRAM = [sys.executable, "-m", "lsap_cli", "dashboard"]
@@ -188,12 +195,12 @@ def follow(root: Path, seconds: float) -> dict[str, Any]:
 
     def work() -> None:
         with Run(root / "live", "generate", {"model": "demo"}, []) as run:
-            run.event("stage", name="learning", steps=10_000_000)
+            run.event(StageEvent(name="learning", steps=10_000_000))
             number = 0
             while not stop.wait(0.02):
                 number += 1
                 written[number] = time.monotonic()
-                run.event("step", **step(number))
+                run.event(step(number))
 
     writer = threading.Thread(target=work)
     writer.start()
@@ -233,31 +240,38 @@ def make_run(folder: Path, steps: int) -> None:
     """A finished `generate` run of so many steps, written as lsap writes one."""
     folder.mkdir(parents=True)
     number = int(folder.name.rpartition("-")[2]) if folder.name.startswith("run-") else 0
-    facts = {"schema": SCHEMA, "command": "generate", "status": "done", "pid": 1, "command_line": ["lsap", "generate"],
-             "started": f"2026-01-01T{number // 60:02d}:{number % 60:02d}:00+00:00",
-             "finished": f"2026-01-01T{number // 60:02d}:{number % 60:02d}:40+00:00",
-             "settings": {"model": "demo", "epsilon": "8/255"}, "versions": versions()}  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    with (folder / "events.jsonl").open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"time": 1.0, "kind": "stage", "name": "learning", "steps": steps}) + "\n")
+    begun = f"2026-01-01T{number // 60:02d}:{number % 60:02d}"
+    facts = RunFacts(
+        command="generate", status="done", pid=1, command_line=("lsap", "generate"), started=f"{begun}:00+00:00",
+        finished=f"{begun}:40+00:00", settings={"model": "demo", "epsilon": "8/255"}, versions=versions(),
+    )  # fmt: skip
+    write_document(folder / RUN_FILE, facts)
+    with (folder / "events.jsonl").open("wb") as file:
+        file.write(encode_line(StageEvent(time=1.0, name="learning", steps=steps)))
         for at in range(1, steps + 1):
-            file.write(json.dumps({"time": 1767225600.0 + at / 100, "kind": "step", **step(at)}) + "\n")
-        file.write(json.dumps({"time": 1767225600.0 + steps / 100, "kind": "end", "status": "done"}) + "\n")
-    rate = {"value": 0.75, "count": 30, "of": 40, "low": 0.6, "high": 0.86}
-    rows = [
-        {"attack": attack, "defense": "none", "sampler": "uniform", "videos": 40, "clean_accuracy": rate,
-         "attacked_accuracy": rate, "fooling_rate": rate, "success_rate": None}
-        for attack in ("none", "noise", "perturbed")
-    ]  # fmt: skip
-    (folder / "results.json").write_text(json.dumps({"schema": "lsap.generate/1", "rows": rows}), encoding="utf-8")
+            file.write(encode_line(step(at, 1767225600.0 + at / 100)))
+        file.write(encode_line(EndEvent(time=1767225600.0 + steps / 100, status="done")))
+    rate = Rate(value=0.75, count=30, of=40, low=0.6, high=0.86)
+    rows = tuple(
+        Row(
+            attack=attack, defense="none", sampler="uniform", videos=40, clean_accuracy=rate, attacked_accuracy=rate,
+            fooling_rate=rate,
+        )
+        for attack in (NO_ATTACK, NOISE, PERTURBED)
+    )  # fmt: skip
+    results = GenerateResults(
+        out="r.safetensors", attack="lsap", steps=steps, fit_videos=160, verification_videos=40, rows=rows
+    )
+    write_document(folder / RESULTS_FILE, results)
 
 
-def step(at: int) -> dict[str, Any]:
-    return {
-        "number": at, "loss": round(random.random(), 4), "fooled": random.randint(0, 8), "clips": 8,
-        "gradient": 1.2345678901234567e-05, "seconds": at / 50, "progress": at / 1e7, "seconds_left": 100.0,
-        "coherence": 0.1234, "step_size": 0.0005,
-    }  # fmt: skip
+def step(at: int, time: float = 0.0) -> StepEvent:
+    """A step with values as real ones have."""
+    return StepEvent(
+        time=time, number=at, loss=round(random.random(), 4), fooled=random.randint(0, 8), clips=8,
+        gradient=1.2345678901234567e-05, seconds=at / 50, progress=at / 1e7, seconds_left=100.0, coherence=0.1234,
+        step_size=0.0005,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool,
         print("lsap: --dashboard needs a terminal; plain lines follow", file=sys.stderr)
         return False
     from lsap_cli.dashboard.launching import start, without_options
-    from lsap_cli.runs.reading import read_facts
+    from lsap_cli.runs.reading import read_snapshot
 
     where = folder or default_folder(context.info_name or "run")
     if (where / "run.json").exists() and "--resume" not in sys.argv:
@@ -64,10 +64,10 @@ def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool,
     if code is None:
         print(f"the run goes on by itself: lsap dashboard {where}", file=sys.stderr)
         return True
-    facts = read_facts(where)
-    print(f"the run is {facts.state}: lsap dashboard {where}", file=sys.stderr)
+    started = read_snapshot(where)
+    print(f"the run is {started.state}: lsap dashboard {where}", file=sys.stderr)
     if code:
-        raise LsapError(facts.error or f"the run ended with exit code {code}; see {where}", 1)
+        raise LsapError(started.error or f"the run ended with exit code {code}; see {where}", 1)
     return True
 
 

@@ -11,9 +11,10 @@ from lsap_cli.commands.help import with_names
 from lsap_cli.commands.resuming import RESUMABLE, resume_words
 from lsap_cli.dashboard.forms import DashboardCommands, FieldKind, Form, FormField
 from lsap_cli.errors import LsapError
-from lsap_cli.runs.reading import Facts
+from lsap_cli.runs.reading import RunSnapshot
 
 STARTABLE = ("demo", "generate", "apply", "defend")
+LONGEST_PATH = 4096
 # the dashboard gives them itself, or they make no sense in a form
 HIDDEN = ("run", "as_json", "quiet", "dashboard", "resume", "help")
 
@@ -31,24 +32,37 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
             parsers[name].make_context(name, list(words))
         except typer.BadParameter as error:
             return error.format_message()
-        except typer.TyperException as error:
-            return str(error)
-        except LsapError as error:
+        except (typer.TyperException, LsapError) as error:
             return str(error)
         return None
 
-    def resume(facts: Facts) -> list[str]:
-        if facts.command not in RESUMABLE:
+    def resume(run: RunSnapshot) -> list[str]:
+        if run.command not in RESUMABLE:
             raise LsapError(f"only {', '.join(RESUMABLE)} can be resumed")
-        line = facts.raw.get("command_line")
-        overwrite = isinstance(line, list) and "--overwrite" in line
-        words = resume_words(parsers[facts.command].params, facts.command, facts.settings, overwrite)
-        wrong = check(words[0], words[1:])
+        overwrite = run.facts is not None and "--overwrite" in run.facts.command_line
+        parameters = parsers[run.command].params
+        words = resume_words(parameters, run.command, run.settings, overwrite)
+        checked = resume_words(parameters, run.command, _from_here(run), overwrite)
+        wrong = check(checked[0], checked[1:])
         if wrong:
             raise LsapError(f"the settings in run.json make no valid command: {wrong}")
         return words
 
     return DashboardCommands([_form(name, parser) for name, parser in parsers.items()], check, resume)
+
+
+def _from_here(run: RunSnapshot) -> dict[str, Any]:  # any settings
+    """A run's settings with paths that hold from here, not from where the run was started; for checks alone."""
+    where = Path((run.facts.working_folder if run.facts else None) or ".")
+
+    def absolute(value: object) -> object:
+        if isinstance(value, list):
+            return [absolute(one) for one in value]
+        if isinstance(value, str) and "\0" not in value and len(value) < LONGEST_PATH and (where / value).exists():
+            return str(where / value)
+        return value
+
+    return {name: absolute(value) for name, value in run.settings.items()}
 
 
 def _form(name: str, parser: Any) -> Form:

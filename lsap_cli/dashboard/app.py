@@ -25,7 +25,7 @@ from lsap_cli.dashboard.navigation import (
 )
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.rows import printable
+from lsap_cli.results.text import printable
 
 WARM_UP_SECONDS = 1.0  # after the first screen, what the other screens need is loaded
 
@@ -110,13 +110,13 @@ class Dashboard(App[None]):
         from lsap_cli.dashboard.screens.dialogs import PickRun
 
         runs = next((one.runs for one in self.screen_stack if isinstance(one, RunsScreen)), [])
-        others = [one for one in runs if one.facts.folder != event.folder]
+        others = [one for one in runs if one.snapshot.folder != event.folder]
 
         def picked(folder: Path | None) -> None:
             if folder is not None:
                 self.open_compare([event.folder, folder])
 
-        self.push_screen(PickRun(f"Compare {event.folder.name} with", others), picked)
+        self.push_screen(PickRun(printable(f"Compare {event.folder.name} with"), others), picked)
 
     @on(StopRun)
     def stop_run(self, event: StopRun) -> None:
@@ -124,8 +124,8 @@ class Dashboard(App[None]):
         from lsap_cli.dashboard.launching import stop
         from lsap_cli.dashboard.screens.dialogs import Question
 
-        folder = event.facts.folder
-        if not event.facts.live:
+        folder = event.run.folder
+        if not event.run.live:
             self.notify("this run is not running", severity="warning")
             return
 
@@ -141,13 +141,13 @@ class Dashboard(App[None]):
         from lsap_cli.dashboard.launching import resume, resume_line, why_not_resumable, working_folder
         from lsap_cli.dashboard.screens.dialogs import Question
 
-        facts = event.facts
-        refused = why_not_resumable(facts)
+        run = event.run
+        refused = why_not_resumable(run)
         if refused:
             self.notify(refused, severity="warning")
             return
         try:
-            words = self.commands.resume_words(facts)
+            words = self.commands.resume_words(run)
         except LsapError as error:
             self.notify(printable(error), severity="warning", markup=False)
             return
@@ -156,14 +156,14 @@ class Dashboard(App[None]):
             if not yes:
                 return
             try:
-                resume(facts, words)
+                resume(run, words)
             except OSError as error:
-                self.notify(f"it cannot be started: {error}", severity="error", markup=False)
+                self.notify(printable(f"it cannot be started: {error}"), severity="error", markup=False)
                 return
-            self.notify(f"{facts.folder.name} goes on", markup=False)
+            self.notify(printable(f"{run.folder.name} goes on"), markup=False)
 
-        name, place = printable(facts.folder.name), printable(working_folder(facts) or Path.cwd())
-        line = printable(resume_line(facts, words))
+        name, place = printable(run.folder.name), printable(working_folder(run) or Path.cwd())
+        line = printable(resume_line(run, words))
         self.push_screen(
             Question(f"Resume {name}? This command is started in {place}, from the settings in the run folder:", line),
             answered,

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.runs.history import History, Step, Verification
+from lsap_cli.results.events import StepEvent
+from lsap_cli.results.rates import rate_of
+from lsap_cli.runs.history import History, Verification
 
 T = TypeVar("T")
 LEAST_CLIPS = 32  # that one point of the fooling rate pools
@@ -15,7 +16,7 @@ POINTS = 100  # of a curve: a terminal's column has two
 
 
 @dataclass(frozen=True)
-class Line:
+class CurveLine:
     """Points of one line; `low` and `high` are its band, empty where it has none."""
 
     x: list[float]
@@ -25,7 +26,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Kind:
+class CurveKind:
     """One kind of curve.
 
     Attributes:
@@ -37,15 +38,15 @@ class Kind:
 
     name: str
     about: str
-    line: Callable[[Sequence[Step]], Line]
+    line: Callable[[Sequence[StepEvent]], CurveLine]
     bounds: tuple[float, float] | None = None
 
 
-def _mean_of(get: Callable[[Step], float | None]) -> Callable[[Sequence[Step]], Line]:
-    def line(steps: Sequence[Step]) -> Line:
+def _mean_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[StepEvent]], CurveLine]:
+    def line(steps: Sequence[StepEvent]) -> CurveLine:
         known = [(step.number, value) for step in steps if (value := get(step)) is not None]
         parts = _parts(known)
-        return Line(
+        return CurveLine(
             [sum(x for x, _ in part) / len(part) for part in parts],
             [sum(y for _, y in part) / len(part) for part in parts],
             [], [],
@@ -54,14 +55,14 @@ def _mean_of(get: Callable[[Step], float | None]) -> Callable[[Sequence[Step]], 
     return line
 
 
-def _fooling(steps: Sequence[Step]) -> Line:
+def _fooling(steps: Sequence[StepEvent]) -> CurveLine:
     """Fooled clips of the batches, pooled over neighboring steps, with the Wilson interval of the pooled count.
 
     Each point pools at least LEAST_CLIPS, so that the band says something; where batches are small, neighboring points
     share some of them.
     """
     known = [step for step in steps if step.fooled is not None and step.clips]
-    line = Line([], [], [], [])
+    line = CurveLine([], [], [], [])
     if not known:
         return line
     parts = _parts([(step.number, step) for step in known])
@@ -75,17 +76,17 @@ def _fooling(steps: Sequence[Step]) -> Line:
         rate = rate_of(min(max(count, 0), of), of)
         if rate is not None:
             line.x.append(sum(x for x, _ in part) / len(part))
-            line.y.append(rate["value"])
-            line.low.append(rate["low"])
-            line.high.append(rate["high"])
+            line.y.append(rate.value)
+            line.low.append(rate.low)
+            line.high.append(rate.high)
     return line
 
 
-def _pace(steps: Sequence[Step]) -> Line:
+def _learning_pace(steps: Sequence[StepEvent]) -> CurveLine:
     """Clips a second of learning, between neighboring points."""
     known = [step for step in steps if step.seconds is not None and step.clips]
     ends = [part[-1][1] for part in _parts([(step.number, step) for step in known])]
-    line = Line([], [], [], [])
+    line = CurveLine([], [], [], [])
     for before, after in zip([*known[:1], *ends], ends, strict=False):
         passed = (after.seconds or 0.0) - (before.seconds or 0.0)
         if passed > 0 and after.number > before.number:
@@ -101,22 +102,22 @@ def _parts(values: Sequence[tuple[float, T]]) -> list[Sequence[tuple[float, T]]]
     return [values[a:b] for a, b in itertools.pairwise(edges) if b > a]
 
 
-KINDS = (
-    Kind("loss", "of each batch; falls while the attacker gains", _mean_of(lambda step: step.loss)),
-    Kind("fooling rate", "of the batches, with its 95 % band; ● on unseen videos", _fooling, (0.0, 1.0)),
-    Kind("coherence", "of the pattern over time", _mean_of(lambda step: step.coherence)),
-    Kind(
+CURVES = (
+    CurveKind("loss", "of each batch; falls while the attacker gains", _mean_of(lambda step: step.loss)),
+    CurveKind("fooling rate", "of the batches, with its 95 % band; ● on unseen videos", _fooling, (0.0, 1.0)),
+    CurveKind("coherence", "of the pattern over time", _mean_of(lambda step: step.coherence)),
+    CurveKind(
         "step size", "of the update, in levels of 0-255", _mean_of(lambda step: step.step_size and step.step_size * 255)
     ),
-    Kind("clips a second", "how fast it learns", _pace),
+    CurveKind("clips a second", "how fast it learns", _learning_pace),
 )
 
 
-def pace(history: History) -> float | None:
+def clips_per_second(history: History) -> float | None:
     """Clips a second lately."""
-    line = _pace(history.steps.items[-60:])
+    line = _learning_pace(history.steps.items[-60:])
     return line.y[-1] if line.y else None
 
 
-def verified(history: History) -> list[Verification]:
+def newest_verifications(history: History) -> list[Verification]:
     return history.verifications[-POINTS:]

@@ -3,14 +3,12 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from lsap_cli.runs.reading import Facts
+from lsap_cli.runs.reading import RunSnapshot
 
 FieldKind = Literal["text", "path", "switch", "list"]
 WordsCheck = Callable[[str, Sequence[str]], str | None]  # command, words -> what is wrong with them, by its own parser
-MUST_EXIST = ("videos", "perturbation", "perturbed")
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class DashboardCommands:
 
     forms: Sequence[Form]
     check: WordsCheck
-    resume_words: Callable[[Facts], list[str]]
+    resume_words: Callable[[RunSnapshot], list[str]]
 
 
 def words(form: Form, values: Mapping[str, str]) -> list[str]:
@@ -81,17 +79,14 @@ def words(form: Form, values: Mapping[str, str]) -> list[str]:
 
 
 def problem(form: Form, values: Mapping[str, str], check: WordsCheck) -> str | None:
-    """What is wrong with what was filled in, the first thing only; None: it can be started."""
+    """What is wrong with what was filled in, the first thing only; None: it can be started.
+
+    Only what a parser cannot know is checked here; all else is checked by the command's own parser.
+    """
     for field in form.fields:
         value = values.get(field.name, "").strip()
         if field.required and not value:
             return f"{field.flag or field.name} is needed: {field.help}"
-        files = _split(value) if field.kind == "list" else [value]
-        missing = [file for file in files if file and field.name in MUST_EXIST and not Path(file).exists()]
-        if missing:
-            return f"{field.flag or field.name}: {missing[0]} does not exist"
-        if value and field.name == "model" and _is_path(value) and not Path(value).is_file():
-            return f"--model: {value} is no file; give a model card, torchvision:NAME, or demo"
         if value and field.kind == "list":
             try:
                 shlex.split(value)
@@ -111,7 +106,3 @@ def _split(value: str) -> list[str]:
         return shlex.split(value)
     except ValueError:
         return [value]
-
-
-def _is_path(spec: str) -> bool:
-    return spec != "demo" and not spec.startswith("torchvision:")

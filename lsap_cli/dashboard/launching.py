@@ -1,7 +1,6 @@
 """Starting, stopping and resuming runs. A started run is a process of its own, which outlives the dashboard."""
 
 import os
-import platform
 import shlex
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsap_cli.runs.reading import CONSOLE_FILE, Facts, holds_lock, read_facts
+from lsap_cli.runs.reading import CONSOLE_FILE, RunSnapshot, hold_console, holds_lock, read_snapshot
 
 PROGRAM = (sys.executable, "-m", "lsap_cli")
 
@@ -27,6 +26,7 @@ def start(words: Sequence[str], folder: Path, working_folder: Path | None = None
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / CONSOLE_FILE).open("ab") as console:
+        hold_console(console)
         return subprocess.Popen(
             [*PROGRAM, *with_options(words, "--run", str(folder.resolve()))],
             stdin=subprocess.DEVNULL,
@@ -44,19 +44,19 @@ def stop(folder: Path) -> str:
     folder may be a copy, and numbers are given to other processes later. A process that ignores Ctrl-C, as one that a
     script started in the background, is terminated instead.
     """
-    facts = read_facts(folder)
-    if not facts.live or facts.pid is None:
+    run = read_snapshot(folder)
+    if not run.live or run.pid is None:
         return "this run is not running"
-    if facts.raw.get("host") != platform.node():
+    if not run.is_of_this_host:
         return "this run is on another machine: stop it there"
     try:
-        process = os.pidfd_open(facts.pid)  # the process, whatever its number is given to meanwhile
+        process = os.pidfd_open(run.pid)  # the process, whatever its number is given to meanwhile
     except OSError:
         return "this run's process is gone"
     try:
-        if not holds_lock(folder, facts.pid):
+        if not holds_lock(folder, run.pid):
             return "the process with the run's number does not hold the run's lock: it is not signaled"
-        terminated = _ignores_interrupts(facts.pid)
+        terminated = _ignores_interrupts(run.pid)
         signal.pidfd_send_signal(process, signal.SIGTERM if terminated else signal.SIGINT)
     except PermissionError:
         return "this run belongs to another user"
@@ -92,28 +92,28 @@ def without_options(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def why_not_resumable(facts: Facts) -> str | None:
+def why_not_resumable(run: RunSnapshot) -> str | None:
     """Why a run cannot go on, before its settings are looked at; None: it can."""
-    if facts.state not in ("interrupted", "killed", "failed"):
+    if run.state not in ("interrupted", "killed", "failed"):
         return "only a stopped run can go on"
-    if facts.raw.get("host") != platform.node():
+    if not run.is_of_this_host:
         return "this run is of another machine: resume it there"
-    if is_part_of_demo(facts.folder):
+    if is_part_of_demo(run.folder):
         return "a part of a demo cannot go on by itself"
     return None
 
 
-def resume(facts: Facts, words: Sequence[str]) -> subprocess.Popen[bytes]:
+def resume(run: RunSnapshot, words: Sequence[str]) -> subprocess.Popen[bytes]:
     """Goes on with a stopped run, in the folder that it was started in.
 
     Args:
-        facts: of the run.
+        run: that stopped.
         words: behind `lsap`, built from the run's settings.
 
     Raises:
         OSError: if the folder that it was started in is gone.
     """
-    return start(with_options(words, "--resume"), facts.folder, working_folder(facts))
+    return start(with_options(words, "--resume"), run.folder, working_folder(run))
 
 
 def with_options(words: Sequence[str], *options: str) -> list[str]:
@@ -122,23 +122,21 @@ def with_options(words: Sequence[str], *options: str) -> list[str]:
     return [*words[:end], *options, *words[end:]]
 
 
-def working_folder(facts: Facts) -> Path | None:
+def working_folder(run: RunSnapshot) -> Path | None:
     """Where the run was started: its relative paths begin there."""
-    where = facts.raw.get("working_folder")
-    return Path(where) if isinstance(where, str) else None
+    return Path(run.facts.working_folder) if run.facts and run.facts.working_folder else None
 
 
-def resume_line(facts: Facts, words: Sequence[str]) -> str:
+def resume_line(run: RunSnapshot, words: Sequence[str]) -> str:
     """The whole command that `resume` starts, as it would be typed."""
-    return shlex.join(["lsap", *with_options(words, "--resume", "--run", str(facts.folder.resolve()))])
+    return shlex.join(["lsap", *with_options(words, "--resume", "--run", str(run.folder.resolve()))])
 
 
 def is_part_of_demo(folder: Path) -> bool:
     """Whether a run folder is a part of a demo."""
-    return read_facts(folder.parent).command == "demo"
+    return read_snapshot(folder.parent).command == "demo"
 
 
-def command_words(facts: Facts) -> str:
+def command_text(run: RunSnapshot) -> str:
     """The run's command line as it was typed; of a part of a demo, the demo's."""
-    line = facts.raw.get("command_line")
-    return shlex.join(["lsap", *map(str, line[1:])]) if isinstance(line, list) else "not recorded"
+    return shlex.join(["lsap", *run.facts.command_line[1:]]) if run.facts and run.facts.command_line else "not recorded"

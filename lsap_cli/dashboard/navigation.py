@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.message import Message
 
-from lsap_cli.runs.reading import Facts
+from lsap_cli.runs.reading import RunSnapshot
 
 
 @dataclass
@@ -39,11 +39,11 @@ class ChooseComparison(Message):
 class StopRun(Message):
     """Asks whether the run is to be stopped, and stops it."""
 
-    facts: Facts
+    run: RunSnapshot
 
 
 @dataclass
 class ResumeRun(Message):
     """Shows the command that goes on with a stopped run, asks, and starts it."""
 
-    facts: Facts
+    run: RunSnapshot

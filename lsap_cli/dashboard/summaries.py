@@ -1,36 +1,42 @@
 """One line for each run: what the list shows of it."""
 
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lsap_cli.dashboard.words import duration, short_rate
-from lsap_cli.reports.rows import NO_DEFENSE, Rate, Rows, printable
+from lsap_cli.dashboard.formatting import duration, short_rate
+from lsap_cli.dashboard.run_reader import file_stamp
+from lsap_cli.results.base import given
+from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults, ModelCheckResults, RunResults
+from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event
+from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, open_regular, read_results
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_DEFENSE
+from lsap_cli.results.rows import Rows
+from lsap_cli.results.text import printable
 from lsap_cli.runs.finding import find_runs
-from lsap_cli.runs.history import number
-from lsap_cli.runs.reading import EVENTS_FILE, RESULTS_FILE, RUN_FILE, Facts, read_facts, read_json
+from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot, read_snapshot
 
 CURVE_POINTS = 24
 LINE_BYTES = 1024  # enough for one step; what is read at each place of the curve
 TAIL_BYTES = 2**15
+Stamps = tuple[tuple[int, int] | None, ...]
 
 
 @dataclass(frozen=True)
-class Summary:
+class RunSummary:
     """A run in the list.
 
     Attributes:
-        name: its path below the folder that is looked in.
+        snapshot: of its folder.
+        name: its path below the folder with the runs.
         part: whether it is a part of the run above it.
         figure: the figure that matters most, in words, with its interval where it is a rate.
         curve: of the loss, or of what the rows measured.
         seconds: it took, or takes so far.
     """
 
-    facts: Facts
+    snapshot: RunSnapshot
     name: str
     part: bool
     figure: str
@@ -38,63 +44,75 @@ class Summary:
     seconds: float | None
 
 
-class Summarizer:
+@dataclass(frozen=True)
+class _Known:
+    """What was read of a run, and of which state of its files."""
+
+    stamps: Stamps
+    snapshot: RunSnapshot
+    figure: str
+    curve: tuple[float, ...]
+
+
+class RunSummarizer:
     """Reads summaries again only where a file has changed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._known: dict[Path, tuple[tuple[object, ...], Facts, str, tuple[float, ...]]] = {}
+        self._known: dict[Path, _Known] = {}
 
-    def all(self, figures: bool = True) -> list[Summary]:
+    def all(self, figures: bool = True) -> list[RunSummary]:
         """Every run, newest first, each followed by its parts.
 
         Args:
             figures: False reads run.json alone, so that a first list is there at once.
         """
-        found = list(find_runs(self.root))
-        known = set(found)
-        summaries = [self._one(folder, folder.parent in known, figures) for folder in found]
-        groups: dict[Path, list[Summary]] = {}
+        folders = list(find_runs(self.root))
+        known = set(folders)
+        summaries = [self._summary(folder, folder.parent in known, figures) for folder in folders]
+        groups: dict[Path, list[RunSummary]] = {}
         for one in summaries:
-            groups.setdefault(one.facts.folder.parent if one.part else one.facts.folder, []).append(one)
-        ordered = sorted(groups.values(), key=lambda group: (-(group[0].facts.started or 0.0), group[0].name))
+            groups.setdefault(one.snapshot.folder.parent if one.part else one.snapshot.folder, []).append(one)
+        ordered = sorted(groups.values(), key=lambda group: (-(group[0].snapshot.started or 0.0), group[0].name))
         return [
             one
             for group in ordered
-            for one in [*group[:1], *sorted(group[1:], key=lambda part: (part.facts.started or 0.0, part.name))]
+            for one in [*group[:1], *sorted(group[1:], key=lambda part: (part.snapshot.started or 0.0, part.name))]
         ]
 
-    def _one(self, folder: Path, part: bool, figures: bool) -> Summary:
-        stamps = tuple(_stamp(folder / name) for name in (RUN_FILE, EVENTS_FILE, RESULTS_FILE))
+    def _summary(self, folder: Path, part: bool, figures: bool) -> RunSummary:
+        name = printable(folder.name if part or folder == self.root else folder.relative_to(self.root).as_posix())
+        try:
+            run = self._read(folder, figures)
+            return RunSummary(run.snapshot, name, part, run.figure, run.curve, run_seconds(run.snapshot))
+        except Exception as error:  # one strange folder must not hide the others
+            problem = f"this run cannot be summarized ({type(error).__name__}: {printable(error)[:80]})"
+            return RunSummary(RunSnapshot(folder, "damaged", problems=(problem,)), name, part, problem, (), None)
+
+    def _read(self, folder: Path, figures: bool) -> _Known:
+        stamps = tuple(file_stamp(folder / name) for name in (RUN_FILE, EVENTS_FILE, RESULTS_FILE))
         known = self._known.get(folder)
-        if known is None or known[0] != stamps or known[1].live:
-            facts = read_facts(folder)
-            text, curve = (_figure(facts), _curve(facts)) if figures else ("", ())
-            if figures:
-                self._known[folder] = (stamps, facts, text, curve)
-        else:
-            _, facts, text, curve = known
-        name = folder.name if part or folder == self.root else folder.relative_to(self.root).as_posix()
-        return Summary(facts, printable(name), part, text, curve, run_seconds(facts))
+        if known is not None and known.stamps == stamps and not known.snapshot.live:
+            return known
+        snapshot = read_snapshot(folder)
+        if not figures:
+            return _Known(stamps, snapshot, "", ())
+        loaded = read_results(folder / RESULTS_FILE)
+        figure = _figure(snapshot, loaded.value) or "; ".join(loaded.problems)
+        known = _Known(stamps, snapshot, figure, tuple(_curve(snapshot, loaded.value)))
+        self._known[folder] = known
+        return known
 
 
-def run_seconds(facts: Facts) -> float | None:
+def run_seconds(snapshot: RunSnapshot) -> float | None:
     """How long the run took; of one that did not end properly, until its last event."""
-    if facts.started is None:
+    if snapshot.started is None:
         return None
-    end = facts.finished
+    end = snapshot.finished
     if end is None:
-        stamp = _stamp(facts.folder / EVENTS_FILE)
+        stamp = file_stamp(snapshot.folder / EVENTS_FILE)
         end = None if stamp is None else stamp[0] / 1e9
-    return None if end is None else max(0.0, end - facts.started)
-
-
-def read_rows(results: Mapping[str, Any] | None) -> tuple[Rows, str | None]:
-    """The rows of a results document, and what is wrong with it."""
-    try:
-        return Rows.read(results or {}), None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return Rows(()), f"{RESULTS_FILE} has rows that cannot be read ({type(error).__name__}: {error})"
+    return None if end is None else max(0.0, end - snapshot.started)
 
 
 def key_rate(rows: Rows) -> tuple[str, Rate] | None:
@@ -111,102 +129,70 @@ def key_rate(rows: Rows) -> tuple[str, Rate] | None:
     return ("accuracy", row.accuracy) if row.accuracy else None
 
 
-def _figure(facts: Facts) -> str:
-    if facts.state in ("failed", "damaged"):
-        return printable(facts.error or "; ".join(facts.problems))
-    results, problem = read_json(facts.folder / RESULTS_FILE)
-    if problem:
-        return problem
-    if results is None:
-        return _live_figure(facts)
-    if facts.command == "apply":
-        effective = results.get("effective")
-        largest = number(effective.get("linf")) if isinstance(effective, Mapping) else None
-        files = results.get("files")
-        count = f"{len(files)} files" if isinstance(files, list) else ""
-        return f"{count}, max {largest:.0f}/255" if largest is not None else count
-    if facts.command == "models check":
-        return _check_figure(results)
-    rows, problem = read_rows(results)
-    found = key_rate(rows)
-    return problem or (f"{found[0]} {short_rate(found[1])}" if found else "")
+def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
+    if snapshot.state in ("failed", "damaged"):
+        return printable(snapshot.error or "; ".join(snapshot.problems))
+    match results:
+        case None:
+            return _figure_so_far(snapshot.folder / EVENTS_FILE)
+        case ApplyResults():
+            largest = f", max {results.effective.linf:.0f}/255" if results.effective else ""
+            return f"{len(results.files)} files{largest}"
+        case ModelCheckResults():
+            accuracy = given(results.accuracy)
+            return f"top-1 {short_rate(accuracy.top1)}" if accuracy and accuracy.top1 else ""
+        case DefendResults() | GenerateResults():
+            rate = key_rate(Rows.of_every_defense(results.rows))
+            return f"{rate[0]} {short_rate(rate[1])}" if rate else ""
 
 
-def _check_figure(results: Mapping[str, Any]) -> str:
-    accuracy = results.get("accuracy")
-    top1 = accuracy.get("top1") if isinstance(accuracy, Mapping) else None
-    try:
-        rate = Rate.read(top1)
-    except (KeyError, TypeError, ValueError):
-        rate = None
-    return f"top-1 {short_rate(rate)}" if rate else ""
-
-
-def _live_figure(facts: Facts) -> str:
+def _figure_so_far(events: Path) -> str:
     """Of a run without results: its newest verification, or how far it came."""
-    best = ""
-    for event in reversed(_last_events(facts.folder / EVENTS_FILE)):
-        rate = event.get("fooled")
-        if event.get("kind") == "verification" and isinstance(rate, Mapping):
-            value, low, high = (number(rate.get(key)) for key in ("value", "low", "high"))
-            if value is not None and low is not None and high is not None:
-                return f"fooled {value:.2f} ({low:.2f}–{high:.2f})"
-        if not best and event.get("kind") == "step" and (left := number(event.get("seconds_left"))) is not None:
-            best = f"step {event.get('number')}, {duration(left)} left"
-        if not best and event.get("kind") == "stage":
-            best = printable(event.get("name", ""))
-    return best
+    progress = ""
+    for line in reversed(_last_lines(events)):
+        event = decode_event(line)
+        if isinstance(event, VerificationEvent) and event.fooled:
+            return f"fooled {short_rate(event.fooled)}"
+        if not progress and isinstance(event, StepEvent) and event.seconds_left is not None:
+            progress = f"step {event.number}, {duration(event.seconds_left)} left"
+        if not progress and isinstance(event, StageEvent):
+            progress = printable(event.name)
+    return progress
 
 
-def _curve(facts: Facts) -> tuple[float, ...]:
+def _curve(snapshot: RunSnapshot, results: RunResults | None) -> list[float]:
     """Losses at places spread over the events; of a run with rows, accuracy or fooling of each row."""
-    if facts.command == "generate":
-        return tuple(_losses(facts.folder / EVENTS_FILE))
-    results, _ = read_json(facts.folder / RESULTS_FILE)
-    rows, _ = read_rows(results)
+    if snapshot.command == "generate":
+        return _losses(snapshot.folder / EVENTS_FILE)
+    if not isinstance(results, DefendResults):
+        return []
+    rows = Rows.of_every_defense(results.rows)
     attacked = [row for row in rows.rows if row.kind == "perturbed" and row.sampler == rows.samplers[0]]
-    values = [row.accuracy or row.fooling_rate for row in sorted(attacked, key=lambda row: row.defense != NO_DEFENSE)]
-    return tuple(rate.value for rate in values if rate)
+    rates = [row.accuracy or row.fooling_rate for row in sorted(attacked, key=lambda row: row.defense != NO_DEFENSE)]
+    return [rate.value for rate in rates if rate]
 
 
-def _losses(path: Path) -> list[float]:
+def _losses(events: Path) -> list[float]:
     losses: list[float] = []
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(events) as file:
             size = os.fstat(file.fileno()).st_size
             for place in range(CURVE_POINTS):
-                file.seek(max(0, size * place // CURVE_POINTS))
+                file.seek(size * place // CURVE_POINTS)
                 for line in file.read(LINE_BYTES).split(b"\n")[1:-1]:
-                    loss = number(_event(line).get("loss"))
-                    if loss is not None:
-                        losses.append(loss)
+                    event = decode_event(line)
+                    if isinstance(event, StepEvent) and event.loss is not None:
+                        losses.append(event.loss)
                         break
     except OSError:
         return losses
     return losses
 
 
-def _last_events(path: Path) -> list[dict[str, Any]]:
+def _last_lines(path: Path) -> list[bytes]:
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            file.seek(max(0, size - TAIL_BYTES))
-            return [_event(line) for line in file.read(TAIL_BYTES).split(b"\n") if line]
+        with open_regular(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            return [line for line in file.read(TAIL_BYTES).split(b"\n") if line]
     except OSError:
         return []
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return event if isinstance(event, dict) else {}
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

@@ -16,6 +16,7 @@ from lsap_cli.reports import plots
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.grids import grids
+from lsap_cli.results.base import Result
 from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint
 from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import (
@@ -39,7 +40,7 @@ from lsap_cli.results.text import printable, printable_result
 
 LARGEST_PICTURE = 16 * 2**20  # bytes
 RECORDS_FILE = "records.jsonl"
-Whole = TypeVar("Whole", DefendResults, RunFacts)
+Whole = TypeVar("Whole", bound=Result)
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
 
 

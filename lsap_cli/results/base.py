@@ -1,11 +1,13 @@
 """The base of all results: frozen, typed, by keyword; and numbers that have bounds."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = ["UNSET", "Count", "Result", "UnsetType"]
+__all__ = ["UNSET", "Count", "Result", "UnsetType", "given"]
+
+Value = TypeVar("Value")
 
 LARGEST = 2**53  # a whole number that every JSON reader takes as it is
 Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
@@ -16,3 +18,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     A field whose type has `UnsetType` is left out of the JSON where it does not apply; other fields are null there.
     """
+
+
+def given(value: Value | UnsetType | None) -> Value | None:
+    """A field's value; None where it is null or absent."""
+    return None if isinstance(value, UnsetType) else value

@@ -375,7 +375,13 @@ Event = (
     | EndEvent
 )
 
-KINDS: tuple[str, ...] = tuple(str(one.__struct_config__.tag) for one in Event.__args__)
+
+def kind_name(kind: type[RunEvent]) -> str:
+    """The `kind` that events of a class have in the file."""
+    return str(kind.__struct_config__.tag)
+
+
+KINDS: tuple[str, ...] = tuple(kind_name(one) for one in Event.__args__)
 _decoder = msgspec.json.Decoder(Event)
 _other_decoder = msgspec.json.Decoder(dict[str, Any])  # keys are looked at before anything is believed
 

@@ -4,13 +4,14 @@ Only regular files of bounded size are opened, without waiting for a writer, so 
 """
 
 import json
+import math
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args, get_origin
+from typing import Any, BinaryIO, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -23,13 +24,15 @@ Found = TypeVar("Found", bound=Result)
 RESULTS_FILE = "results.json"
 RUN_FILE = "run.json"
 LARGEST_DOCUMENT = 64 * 2**20  # bytes
+LONGEST_LINE = 2**20  # bytes
 CANNOT_BE = (
     msgspec.ValidationError,
     ValueError,
     OverflowError,
     RecursionError,
 )  # a value of another type, or of no size
-RESULT_KINDS: dict[str, type[Result]] = {str(one.__struct_config__.tag): one for one in RunResults.__args__}
+_results_decoder = msgspec.json.Decoder(RunResults)
+RESULT_KINDS: dict[str, type[RunResults]] = {str(one.__struct_config__.tag): one for one in RunResults.__args__}
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 def read_document(path: Path, kind: type[Found]) -> Loaded[Found]:
     """A .json file of one kind. Parts that are damaged are left out and named."""
-    content, problem = _read_object(path)
+    content, problem = _read_bytes(path)
     if content is None:
         return Loaded(None, () if problem is None else (problem,))
-    return _convert(content, kind, path.name)
+    try:
+        return Loaded(msgspec.json.decode(content, type=kind))
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        value, problem = _parse_object(content, path.name)
+    return Loaded(None, (problem or "",)) if value is None else _convert(value, kind, path.name)
 
 
 def read_facts_document(folder: Path) -> Loaded[RunFacts]:
@@ -83,23 +90,22 @@ def read_facts_document(folder: Path) -> Loaded[RunFacts]:
     return read_document(folder / RUN_FILE, RunFacts)
 
 
-def read_results(path: Path) -> Loaded[Any]:  # of the kind that its schema names
+def read_results(path: Path) -> Loaded[RunResults]:
     """A results.json of any command; its schema says of which."""
-    content, problem = _read_object(path)
+    content, problem = _read_bytes(path)
     if content is None:
         return Loaded(None, () if problem is None else (problem,))
-    return convert_results(content, path.name)
-
-
-def convert_results(
-    content: dict[str, Any], name: str
-) -> Loaded[Any]:  # JSON in; of the kind that its schema names out
-    """The results in a JSON object of any command."""
-    schema = content.get("schema")
+    try:
+        return Loaded(_results_decoder.decode(content))
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        value, problem = _parse_object(content, path.name)
+    if value is None:
+        return Loaded(None, (problem or "",))
+    schema = value.get("schema")
     kind = RESULT_KINDS.get(schema) if isinstance(schema, str) else None
     if kind is None:
-        return Loaded(None, (f"{name} has no schema that is known",))
-    return _convert(content, kind, name)
+        return Loaded(None, (f"{path.name} has no schema that is known",))
+    return _convert(value, kind, path.name)
 
 
 def decode_line(line: bytes, kind: type[Found]) -> Found | None:
@@ -122,23 +128,39 @@ def decode_lines(block: bytes, kind: type[Found]) -> Iterator[Found | None]:
             yield _decode_loosely(line, kind)
 
 
+def open_regular(path: Path, within: Path | None = None) -> BinaryIO:
+    """Opens a regular file for reading, without waiting for a writer.
+
+    Args:
+        path: of the file.
+        within: the folder that no link may lead out of; by default the one that the file is in.
+
+    Raises:
+        OSError: if it cannot be opened, is no regular file, or is a link that leads out; `strerror` says which.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    is_link = path.is_symlink() if within is None else True  # below `within`, a folder on the way may be a link
+    if is_link and not path.resolve().is_relative_to((within or path.parent).resolve()):
+        raise OSError(0, "it is a link that leads out of the folder")
+    handle = os.open(path, flags if is_link else flags | os.O_NOFOLLOW)
+    file = open(handle, "rb")  # noqa: PTH123, SIM115  # of a handle, not of a path; the caller closes it
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        file.close()
+        raise OSError(0, "it is no regular file")
+    return file
+
+
 def read_regular(path: Path, most_bytes: int = LARGEST_DOCUMENT) -> bytes:
     """The content of a regular file.
 
     Raises:
-        OSError: if it cannot be read, is no regular file, or is larger; `strerror` says which.
+        OSError: as `open_regular`, or if it is larger.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise OSError(0, "it is no regular file")
-        if facts.st_size > most_bytes:
-            raise OSError(0, f"it has {facts.st_size / 2**20:.0f} MB: too large to be read here")
-        with os.fdopen(os.dup(handle), "rb") as file:
-            return file.read(most_bytes + 1)
-    finally:
-        os.close(handle)
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most_bytes:
+            raise OSError(0, f"it has {size / 2**20:.0f} MB: too large to be read here")
+        return file.read(most_bytes + 1)
 
 
 def _encode(result: Result) -> bytes:
@@ -159,22 +181,32 @@ def _escaped(value: Any) -> Any:  # any JSON value
     return value
 
 
-def _read_object(path: Path) -> tuple[dict[str, Any] | None, str | None]:  # values are checked when they are converted
-    """A JSON object and None; or None and what is wrong with the file (None: there is no file)."""
+def _read_bytes(path: Path) -> tuple[bytes | None, str | None]:
+    """A file's content and None; or None and what is wrong with it (None: there is no file)."""
     try:
-        content = read_regular(path)
-        value = json.loads(content.decode("utf-8"))
+        return read_regular(path), None
     except FileNotFoundError:
         return None, None
-    except UnicodeDecodeError:
-        return None, f"{path.name} is not text"
     except OSError as error:
         return None, f"{path.name} cannot be read ({error.strerror or error})"
+
+
+def _parse_object(content: bytes, name: str) -> tuple[dict[str, Any] | None, str | None]:  # any JSON values
+    """A JSON object and None; or None and what is wrong. Numbers that are not finite become null."""
+    try:
+        value = json.loads(content.decode("utf-8"), parse_constant=lambda _: None, parse_float=_finite)
+    except UnicodeDecodeError:
+        return None, f"{name} is not text"
     except (ValueError, RecursionError):
-        return None, f"{path.name} is damaged: it is not whole JSON"
+        return None, f"{name} is damaged: it is not whole JSON"
     if not isinstance(value, dict):
-        return None, f"{path.name} is damaged: it holds no JSON object"
+        return None, f"{name} is damaged: it holds no JSON object"
     return value, None
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def _convert(content: dict[str, Any], kind: type[Found], name: str) -> Loaded[Found]:

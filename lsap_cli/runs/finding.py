@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from lsap_cli.runs.reading import CONSOLE_FILE, EVENTS_FILE, RUN_FILE
+from lsap_cli.results.files import RUN_FILE
+from lsap_cli.runs.reading import CONSOLE_FILE, EVENTS_FILE
 
 DEEPEST = 3  # folders below the one that is looked in
 MARKS = {RUN_FILE, EVENTS_FILE, CONSOLE_FILE}

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from lsap_cli.results.files import LONGEST_LINE, open_regular
+
 CHUNK_BYTES = 2**22
-LONGEST_LINE = 2**20
-SAMPLES = 100  # places of a large file that a first look reads
+SAMPLES = 100  # places of a large file that are read before all of it is
 SAMPLE_BYTES = 2**13
 
 
@@ -17,7 +18,7 @@ def sampled(path: Path) -> Iterator[bytes]:
     Raises:
         OSError: if it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         last = max(0, file.seek(0, os.SEEK_END) - SAMPLE_BYTES)
         for start in sorted({last * number // (SAMPLES - 1) for number in range(SAMPLES)}):
             file.seek(start)
@@ -37,6 +38,7 @@ class Tail:
         self.path = path
         self.restarts = 0
         self.problem: str | None = None
+        self._missing = False
         self.offset = 0
         self._file: BinaryIO | None = None
         self._rest = b""
@@ -56,13 +58,18 @@ class Tail:
                 if len(self._rest) > LONGEST_LINE:  # no event is so long: the file is not what it should be
                     block, self._rest = self._rest + b"\n", b""
                     yield block
-            self.problem = None
+            self.problem, self._missing = None, False
         except FileNotFoundError:
-            self.problem = f"{self.path.name} is missing"
+            self.problem, self._missing = f"{self.path.name} is missing", True
             self._forget()
         except OSError as error:
             self.problem = f"{self.path.name} cannot be read ({error.strerror or error})"
             self._forget()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such file (yet)."""
+        return self._missing
 
     @property
     def unfinished(self) -> bool:
@@ -81,7 +88,7 @@ class Tail:
             if (found.st_ino, found.st_dev) != (mine.st_ino, mine.st_dev) or found.st_size < self.offset:
                 self._forget()
         if self._file is None:
-            self._file = self.path.open("rb")
+            self._file = open_regular(self.path)
 
     def _forget(self) -> None:
         if self._file is not None:

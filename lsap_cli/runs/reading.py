@@ -1,129 +1,113 @@
 """Reading run folders: live, finished, copied from elsewhere, half-written or damaged. What a folder holds never raises."""
 
-import json
+import contextlib
+import fcntl
 import os
 import platform
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
-RUN_FILE = "run.json"
+from lsap_cli.results.base import given
+from lsap_cli.results.files import RUN_FILE, open_regular, read_facts_document
+from lsap_cli.results.run_facts import RunFacts
+
 EVENTS_FILE = "events.jsonl"
-RESULTS_FILE = "results.json"
 RECORDS_FILE = "records.jsonl"
 CONSOLE_FILE = "console.txt"
-LARGEST_JSON_BYTES = 64 * 2**20
-QUIET_SECONDS = (
-    15.0  # a run that holds no lock here and wrote within this time is written elsewhere (a folder that is copied on)
-)
+LARGEST_PID = 2**22  # Linux gives no larger one
+CONSOLE_BYTES = 4000
+# a run that holds no lock here and wrote within this time is written elsewhere (a folder that is copied on)
+QUIET_SECONDS = 15.0
 
-State = Literal["starting", "running", "done", "failed", "interrupted", "killed", "damaged"]
-LIVE: tuple[State, ...] = ("starting", "running")
+RunState = Literal["starting", "running", "done", "failed", "interrupted", "killed", "damaged"]
+LIVE: tuple[RunState, ...] = ("starting", "running")
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What run.json says, and whether it can be believed.
+class RunSnapshot:
+    """What run.json says at a moment, and whether it can be believed.
 
     Attributes:
         folder: of the run.
-        command: generate, apply, defend, demo or models check; empty where it is not known.
         state: `killed` is a run that says it is running while nothing writes into its folder.
         started: seconds since 1970; None where it is not known.
         finished: likewise; None while it runs.
-        settings: the command's options.
+        facts: run.json; None where there is none, or it cannot be used.
         problems: sentences, one for each thing that is damaged.
-        raw: all of run.json.
+        last_words: of a process that never wrote run.json: the last line that it printed.
     """
 
     folder: Path
-    command: str
-    state: State
+    state: RunState
     started: float | None = None
     finished: float | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    facts: RunFacts | None = None
     problems: tuple[str, ...] = ()
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    last_words: str = ""
 
     @property
     def live(self) -> bool:
         return self.state in LIVE
 
     @property
+    def command(self) -> str:
+        """generate, apply, defend, demo or models check; empty where it is not known."""
+        return self.facts.command if self.facts else ""
+
+    @property
+    def settings(self) -> dict[str, Any]:  # each command has its own; they are shown, or checked by the command
+        return self.facts.settings if self.facts else {}
+
+    @property
     def error(self) -> str:
-        return str(self.raw.get("error") or "")
+        """Why a run failed; empty where it did not."""
+        return (given(self.facts.error) if self.facts else None) or self.last_words
 
     @property
     def pid(self) -> int | None:
-        pid = self.raw.get("pid")
-        return pid if isinstance(pid, int) and not isinstance(pid, bool) and pid > 0 else None
+        pid = self.facts.pid if self.facts else None
+        return pid if pid is not None and 0 < pid <= LARGEST_PID else None
+
+    @property
+    def is_of_this_host(self) -> bool:
+        """Whether the run says that it was made on this machine."""
+        return self.facts is not None and self.facts.host == platform.node()
+
+    @property
+    def device(self) -> str:
+        """That was used, or asked for while that is not known."""
+        used = given(self.facts.device) if self.facts else None
+        return used or str(self.settings.get("device") or "")
 
     @property
     def classifier(self) -> str:
         """The model's name, or the spec that was asked for while it is not loaded yet."""
-        classifier = self.raw.get("classifier")
-        name = classifier.get("name") if isinstance(classifier, Mapping) else None
+        classifier = given(self.facts.classifier) if self.facts else None
+        name = (classifier or {}).get("name")
         return str(name or self.settings.get("model") or ("demo" if self.command == "demo" else ""))
 
 
-def read_facts(folder: Path) -> Facts:
-    """The facts of one run folder."""
-    raw, problem = read_json(folder / RUN_FILE)
-    if raw is None:
-        if problem is None and (folder / CONSOLE_FILE).exists():
+def read_snapshot(folder: Path) -> RunSnapshot:
+    """What one run folder is now."""
+    loaded = read_facts_document(folder)
+    facts = loaded.value
+    if facts is None:
+        if not loaded.problems and (folder / CONSOLE_FILE).exists():
             return _without_facts(folder)
-        return Facts(folder, "", "damaged", _modified(folder), problems=(problem or f"{RUN_FILE} is missing",))
-    problems: list[str] = []
-    command, status, settings = raw.get("command"), raw.get("status"), raw.get("settings")
-    if not isinstance(command, str):
-        problems.append(f"{RUN_FILE} names no command")
-    if not isinstance(settings, Mapping):
-        problems.append(f"{RUN_FILE} has no settings")
-    state: State
-    if status == "running":
-        state = "running" if is_written(folder, raw) else "killed"
-    elif status in ("done", "failed", "interrupted"):
-        state = status
-    else:
-        problems.append(f"{RUN_FILE} has no status that is known")
-        state = "damaged"
+        return RunSnapshot(folder, "damaged", modified(folder), problems=loaded.problems or (f"{RUN_FILE} is missing",))
+    problems = loaded.problems
     if not (folder / EVENTS_FILE).is_file():
-        problems.append(f"{EVENTS_FILE} is missing")
-    return Facts(
-        folder=folder,
-        command=command if isinstance(command, str) else "",
-        state=state,
-        started=_seconds(raw.get("started")) or _modified(folder),
-        finished=_seconds(raw.get("finished")),
-        settings=settings if isinstance(settings, Mapping) else {},
-        problems=tuple(problems),
-        raw=raw,
+        problems += (f"{EVENTS_FILE} is missing",)
+    state: RunState = "killed" if facts.status == "running" and not is_written(folder, facts) else facts.status
+    return RunSnapshot(
+        folder, state, _seconds(facts.started) or modified(folder), _seconds(facts.finished), facts, problems
     )
 
 
-def read_json(path: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """A JSON object and None; or None and what is wrong with the file (None: there is no file)."""
-    try:
-        if path.stat().st_size > LARGEST_JSON_BYTES:
-            return None, f"{path.name} has {path.stat().st_size / 2**20:.0f} MB: too large to be read here"
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None, None
-    except OSError as error:
-        return None, f"{path.name} cannot be read ({error.strerror or error})"
-    except UnicodeDecodeError:
-        return None, f"{path.name} is not text"
-    except (ValueError, RecursionError):
-        return None, f"{path.name} is damaged: it is not whole JSON"
-    if not isinstance(value, dict):
-        return None, f"{path.name} is damaged: it holds no JSON object"
-    return value, None
-
-
-def is_written(folder: Path, raw: Mapping[str, Any]) -> bool:
+def is_written(folder: Path, facts: RunFacts) -> bool:
     """Whether a process writes into the run folder now.
 
     The writer holds a lock on `.lock`. It is looked up without taking it, so that a run that starts at this very moment
@@ -131,13 +115,12 @@ def is_written(folder: Path, raw: Mapping[str, Any]) -> bool:
 
     Args:
         folder: of the run.
-        raw: its run.json.
+        facts: its run.json.
     """
-    host = raw.get("host")
-    held = _lock_is_held(folder / ".lock", raw.get("pid")) if host in (None, platform.node()) else None
+    held = _lock_is_held(folder / ".lock", facts.pid) if facts.host in (None, platform.node()) else None
     if held is not None:
         return held
-    written = _modified(folder / EVENTS_FILE)
+    written = modified(folder / EVENTS_FILE)
     return written is not None and time.time() - written < QUIET_SECONDS
 
 
@@ -146,7 +129,7 @@ def holds_lock(folder: Path, pid: int) -> bool:
     return any(holder == pid for holder, _ in _lock_holders(folder / ".lock") or [])
 
 
-def _lock_is_held(path: Path, pid: object) -> bool | None:
+def _lock_is_held(path: Path, pid: int | None) -> bool | None:
     """Whether any process holds the lock; None where it cannot be known.
 
     Some file systems give another device in /proc/locks than `stat` does; then the same inode locked by the run's own
@@ -178,35 +161,59 @@ def _lock_holders(path: Path) -> list[tuple[int, bool]] | None:
     return holders
 
 
-def _without_facts(folder: Path) -> Facts:
+def _without_facts(folder: Path) -> RunSnapshot:
     """A folder whose process was started by the dashboard, and has not written run.json (yet, or never)."""
-    written = _modified(folder / CONSOLE_FILE) or 0.0
-    if time.time() - written < QUIET_SECONDS:
-        return Facts(folder, "", "starting", written)
-    return Facts(folder, "", "failed", written, raw={"error": last_words(folder)})
+    written = modified(folder / CONSOLE_FILE) or 0.0
+    if console_is_held(folder):
+        return RunSnapshot(folder, "starting", written)
+    return RunSnapshot(folder, "failed", written, last_words=last_words(folder) or "it ended before it began")
+
+
+def hold_console(console: IO[bytes]) -> None:
+    """Marks what the open console file belongs to as alive: every process that has it open, until the last one ends."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(console, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def console_is_held(folder: Path) -> bool:
+    """Whether the process that prints into the run's console file lives."""
+    try:
+        with open_regular(folder / CONSOLE_FILE) as console:
+            fcntl.flock(console, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def read_console(folder: Path) -> str:
+    """The end of what the run's process printed, where the dashboard started it; empty otherwise."""
+    try:
+        with open_regular(folder / CONSOLE_FILE) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - CONSOLE_BYTES))
+            return file.read(CONSOLE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def last_words(folder: Path) -> str:
-    """The last line that the run's process printed, where the dashboard started it; empty otherwise."""
-    try:
-        lines = (folder / CONSOLE_FILE).read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return ""
+    """The last line that the run's process printed; empty where it printed none."""
+    lines = read_console(folder).split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _seconds(text: object) -> float | None:
-    """ISO 8601 as seconds since 1970; None where it is something else."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _modified(path: Path) -> float | None:
+def modified(path: Path) -> float | None:
+    """When a file or folder was written to, in seconds since 1970; None where it is not there."""
     try:
         return path.stat().st_mtime
     except OSError:
+        return None
+
+
+def _seconds(text: str | None) -> float | None:
+    """ISO 8601 as seconds since 1970; None where it is something else."""
+    try:
+        return datetime.fromisoformat(text).timestamp() if text else None
+    except (ValueError, OverflowError, OSError):
         return None

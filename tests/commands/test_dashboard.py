@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from lsap_cli.runs.reading import read_facts
+from lsap_cli.runs.reading import read_snapshot
 from tests.commands.conftest import SCRIPT, Lsap, World
 
 
@@ -73,7 +73,7 @@ def test_a_watched_run_goes_on_when_the_dashboard_is_closed(world: World, tmp_pa
         os.close(terminal)
         subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
     deadline = time.monotonic() + 120
-    while read_facts(tmp_path / "run").state in ("starting", "running") and time.monotonic() < deadline:
+    while read_snapshot(tmp_path / "run").state in ("starting", "running") and time.monotonic() < deadline:
         time.sleep(0.2)
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["status"] == "done"

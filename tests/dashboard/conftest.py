@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def commands() -> DashboardCommands:
 
 @pytest.fixture(scope="session")
 def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tour` (a demo's layout with generate, apply and defend in it), `other` (a second generate), `second` (a second defend)."""
+    """Finished runs that no test changes: `tour` (a demo's layout with generate, apply and defend in it), `other` (a second
+    generate), `second` (a second defend), `checked` (models check).
+    """
     root = tmp_path_factory.mktemp("dashboard") / "runs"
     tour = root / "tour"
     out, other = tour / "perturbation.safetensors", root.parent / "other.safetensors"
@@ -57,6 +60,7 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
             [*judge, "--perturbed", tour / "perturbed", "--run", tour / "defend"],
             [*learn, "--steps", 6, "--seed", 5, "--out", other, "--run", root / "other"],
             [*judge, "--perturbation", other, "--run", root / "second"],
+            ["models", "check", "demo", world.test, "--run", root / "checked"],
         )
         shutil.copyfile(tour / "defend" / "results.json", tour / "results.json")
     return root
@@ -90,16 +94,27 @@ def play(root: Path, act: Act, size: tuple[int, int] = SMALL, opened: Path | Non
     return app
 
 
-def words_on(app: Dashboard) -> str:
+def shown_text(app: Dashboard) -> str:
     """What is on the screen, as lines of text."""
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips(app.size))
 
 
-async def until(pilot: Pilot[None], app: Dashboard, text: str, seconds: float = 20.0) -> str:
+async def until(pilot: Pilot[None], app: Dashboard, text: str, seconds: float = 60.0) -> str:
     """Waits for words to appear."""
-    for _ in range(round(seconds / 0.05)):
-        await pilot.pause(0.05)
-        shown = words_on(app)
-        if text in shown:
-            return shown
-    raise AssertionError(f"“{text}” did not appear; on the screen was:\n{words_on(app)}")
+    await until_true(pilot, lambda: text in shown_text(app), lambda: f"“{text}” on:\n{shown_text(app)}", seconds)
+    return shown_text(app)
+
+
+async def until_true(
+    pilot: Pilot[None],
+    condition: Callable[[], bool],
+    missing: Callable[[], str] = lambda: "the condition",
+    seconds: float = 60.0,
+) -> None:
+    """Waits for a condition."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"it did not come about: {missing()}")

@@ -5,17 +5,18 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.outcomes import pairs, read_outcomes
-from lsap_cli.dashboard.screens.compare import different, looked_at
-from lsap_cli.dashboard.summaries import read_rows
-from lsap_cli.dashboard.watching import RunWatch
+from lsap_cli.dashboard.comparing import compare_cells, read_records
+from lsap_cli.dashboard.run_reader import read_once
+from lsap_cli.dashboard.screens.compare import compared, different
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.results.rates import mcnemar
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.rates import holm, mcnemar
+from lsap_cli.results.rows import counted_rows
 from tests.dashboard.conftest import WIDE, play, until
 
 
-def test_only_settings_that_differ_are_listed(runs: Path) -> None:
-    found = dict(different([looked_at(runs / "tour" / "generate"), looked_at(runs / "other")]))
+def test_only_settings_that_differ_are_listed(made: Path) -> None:
+    found = dict(different([read_once(made / "tour" / "generate"), read_once(made / "other")]))
     assert found["steps"] == ["24", "6"]
     assert found["seed"] == ["0", "5"]
     assert "epsilon" not in found
@@ -28,9 +29,9 @@ def test_two_runs_are_tested_on_the_videos_that_both_judged(runs: Path) -> None:
     videos = sorted({json.loads(line)["video"] for line in lines})
     kept = [line for line in lines if json.loads(line)["video"] != videos[0]]
     (second / "records.jsonl").write_text("\n".join(kept) + "\n")
-    outcomes = [read_outcomes(first), read_outcomes(second)]
-    rows = [read_rows(looked_at(folder).results)[0] for folder in (first, second)]
-    found = pairs((rows[0], outcomes[0]), (rows[1], outcomes[1]))
+    outcomes = [read_records(first), read_records(second)]
+    rows = [read_once(folder).rows for folder in (first, second)]
+    found = compare_cells((rows[0], outcomes[0]), (rows[1], outcomes[1]))
     assert len(found) == len(rows[0].rows) == 18
     pair = next(one for one in found if (one.attack, one.defense, one.sampler) == ("perturbed", "none", "uniform"))
     assert pair.paired == len(videos) - 1
@@ -46,10 +47,10 @@ def test_two_runs_are_tested_on_the_videos_that_both_judged(runs: Path) -> None:
     assert pair.p == mcnemar(*([of_both[folder][video] for video in videos[1:]] for folder in (first, second)))
 
 
-def test_runs_are_shown_side_by_side_with_curves_over_each_other(runs: Path) -> None:
+def test_runs_are_shown_side_by_side_with_curves_over_each_other(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
-        app.open_compare([runs / "tour" / "generate", runs / "other"])
+        app.open_compare([made / "tour" / "generate", made / "other"])
         for words in ("Settings that differ", "steps", "24", "generate", "other"):
             await until(pilot, app, words)
         await until(pilot, app, "━ other")
@@ -58,36 +59,46 @@ def test_runs_are_shown_side_by_side_with_curves_over_each_other(runs: Path) -> 
         await pilot.press("escape")
         await until(pilot, app, "newest first")
 
-    play(runs, act, WIDE)
+    play(made, act, WIDE)
 
 
-def test_a_demo_is_compared_by_its_parts(runs: Path) -> None:
+def test_a_demo_is_compared_by_its_parts(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
-        app.open_compare([runs / "tour", runs / "second"])
+        app.open_compare([made / "tour", made / "second"])
         await until(pilot, app, "Settings that differ")
         await until(pilot, app, "(8)")
         table = app.screen.query_one("#figures", DataTable)
         assert table.row_count == 18
 
-    play(runs, act, WIDE)
+    play(made, act, WIDE)
 
 
-def test_runs_with_nothing_in_common_say_so(runs: Path) -> None:
+def test_runs_with_nothing_in_common_say_so(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
-        app.open_compare([runs / "tour" / "apply", runs / "second", runs / "other"])
+        app.open_compare([made / "tour" / "apply", made / "second", made / "other"])
         await until(pilot, app, "no cell (attack, defense, sampler) in common")
 
-    play(runs, act, WIDE)
+    play(made, act, WIDE)
 
 
-def test_the_counted_matrix_is_the_one_that_the_run_ends_with(runs: Path) -> None:
-    watch = RunWatch(runs / "second")
-    watch.look()
-    ended = {(row["attack"], row["defense"], row["sampler"]): row for row in (watch.results or {})["rows"]}
-    counted = {(row["attack"], row["defense"], row["sampler"]): row for row in watch.tally.rows()}
+def test_the_counted_matrix_is_the_one_that_the_run_ends_with(made: Path) -> None:
+    run = read_once(made / "second")
+    assert isinstance(run.results, DefendResults)
+    ended = {row.cell: row for row in run.results.rows}
+    counted = {row.cell: row for row in counted_rows(run.counts)}
     assert counted.keys() == ended.keys()
-    for key, row in counted.items():
+    for cell, row in counted.items():
         for name in ("videos", "clean_accuracy", "attacked_accuracy", "fooling_rate"):
-            assert row[name] == ended[key][name], (key, name)
+            assert getattr(row, name) == getattr(ended[cell], name), (cell, name)
+
+
+def test_the_p_of_several_cells_are_corrected_together(made: Path) -> None:
+    folders = [made / "tour" / "defend", made / "second"]
+    rows, records = [read_once(folder).rows for folder in folders], [read_records(folder) for folder in folders]
+    cells = compare_cells((rows[0], records[0]), (rows[1], records[1]))
+    corrected = holm({str(cell.key): cell.p for cell in cells})
+    shown = [texts[2].plain for _, texts in compared(rows, records)]
+    tested = [f"{p:.3g} (8)" for p in corrected.values() if p is not None]
+    assert sorted(text for text in shown if "alike" not in text) == sorted(tested)

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
-from tests.dashboard.conftest import play, until, words_on
+from tests.dashboard.conftest import play, shown_text, until, until_true
 
 
 def cut(name: str) -> Callable[[Path], None]:
@@ -46,6 +46,48 @@ def folder_instead(name: str) -> Callable[[Path], None]:
     return damage
 
 
+def pipe_instead(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return damage
+
+
+def link_instead(name: str, target: str = "/etc/hostname") -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        (folder / name).unlink()
+        (folder / name).symlink_to(target)
+
+    return damage
+
+
+def far_away(folder: Path) -> None:
+    facts = json.loads((folder / "run.json").read_text())
+    facts |= {"started": "9999-12-31T23:59:59+00:00", "finished": "0001-01-01T00:00:00+00:00", "pid": 2**60}
+    (folder / "run.json").write_text(json.dumps(facts))
+    with (folder / "events.jsonl").open("a") as events:
+        events.write('{"time": 1e300, "kind": "warning", "message": "far"}\n')
+        events.write('{"time": 1e300, "kind": "stage", "name": "far", "videos": 9007199254740992}\n')
+
+
+def of_400_digits(folder: Path) -> None:
+    text = (folder / "results.json").read_text()
+    (folder / "results.json").write_text(text.replace('"videos": 8', f'"videos": 1{"0" * 400}'))
+    with (folder / "events.jsonl").open("a") as events:
+        events.write(f'{{"time": 1{"0" * 400}, "kind": "warning", "message": "far"}}\n')
+
+
+def not_a_number(folder: Path) -> None:
+    text = (folder / "results.json").read_text()
+    (folder / "results.json").write_text(text.replace('"low": 0', '"low": NaN, "was": 0'))
+
+
+def too_large(folder: Path) -> None:
+    with (folder / "results.json").open("r+b") as file:
+        file.truncate(2**27)
+
+
 def noise_in_the_events(folder: Path) -> None:
     lines = (folder / "events.jsonl").read_bytes().split(b"\n")
     lines[1:1] = [b"\x00\x01\xff", b"{", b"[]", b'{"time": 1, "kind": "step", "number": "x"}']
@@ -72,7 +114,8 @@ def everything_else_is_wrong(folder: Path) -> None:
 def look_with_paths_that_lead_out(folder: Path) -> None:
     secret = folder.parent / "outside.png"
     shutil.copyfile(folder / "pictures" / "perturbation.png", secret)
-    look = {"perturbation": {"slots": ["../outside.png", 3, None, "nothing.png"]}, "videos": [3, {"before": 1}]}
+    slots = {"slots": ["../outside.png", "nothing.png"], "of": 2, "scale": 8.0}
+    look = {"perturbation": slots, "videos": [3, {"before": 1}]}
     (folder / "pictures" / "look.json").write_text(json.dumps(look))
 
 
@@ -86,15 +129,23 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "run.json empty": (replace("run.json", b""), "run.json is damaged"),
     "run.json bytes": (replace("run.json", b"\xff\xfe"), "run.json is not text"),
     "run.json a list": (replace("run.json", b"[]"), "holds no JSON object"),
-    "run.json without anything": (replace("run.json", b"{}"), "run.json names no command"),
+    "run.json without anything": (replace("run.json", b"{}"), "`command` is missing"),
     "run.json gone": (remove("run.json"), "run.json is missing"),
     "run.json a folder": (folder_instead("run.json"), "run.json cannot be read"),
     "events cut": (cut("events.jsonl"), "ends in the middle of a line"),
     "events noise": (noise_in_the_events, "damaged lines"),
     "events gone": (remove("events.jsonl"), "events.jsonl is missing"),
     "events a folder": (folder_instead("events.jsonl"), "events.jsonl is missing"),
+    "run.json a pipe": (pipe_instead("run.json"), "it is no regular file"),
+    "events a pipe": (pipe_instead("events.jsonl"), "events.jsonl is missing"),
+    "results a link that leads out": (link_instead("results.json"), "it is a link that leads out of the folder"),
+    "records a device": (link_instead("records.jsonl", "/dev/zero"), "records.jsonl cannot be read"),
+    "times and numbers far away": (far_away, None),
+    "numbers of 400 digits": (of_400_digits, "cannot be used"),
+    "numbers that are none": (not_a_number, "cannot be used"),
+    "too large": (too_large, "too large to be read here"),
     "results cut": (cut("results.json"), "results.json is damaged"),
-    "results of another kind": (rows_of_another_kind, "results.json has rows that cannot be read"),
+    "results of another kind": (rows_of_another_kind, "1 of 18 entries of `rows` cannot be used"),
     "results gone": (remove("results.json"), None),
     "results else wrong": (everything_else_is_wrong, None),
     "records cut": (cut("records.jsonl"), None),
@@ -109,6 +160,11 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str | None]] = {
 }
 
 
+def flat(app: Dashboard) -> str:
+    """What is on the screen, in one line."""
+    return " ".join(shown_text(app).split())
+
+
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damaged_run_is_shown_as_such_and_breaks_no_screen(runs: Path, name: str) -> None:
     damage, sentence = DAMAGES[name]
@@ -119,20 +175,14 @@ def test_a_damaged_run_is_shown_as_such_and_breaks_no_screen(runs: Path, name: s
         app.open_run(runs / "second")
         await until(pilot, app, "1 Live")
         if sentence is not None:
-            flat = " ".join((await until(pilot, app, sentence.split()[0])).split())
-            for _ in range(100):
-                flat = " ".join(words_on(app).split())
-                if sentence in flat:
-                    break
-                await pilot.pause(0.05)
-            assert sentence in flat
-            assert "damaged" in flat
+            await until_true(pilot, lambda: sentence in flat(app), lambda: flat(app))
+            assert "damaged" in flat(app)
         for key in "12345":
             await pilot.press(key)
-            await pilot.pause(0.15)
+            await pilot.pause()
+            assert "cannot be drawn" not in shown_text(app)
         app.open_compare([runs / "second", runs / "tour" / "defend", runs / "other"])
-        await until(pilot, app, "Settings that differ")
-        await pilot.pause(0.3)
+        await until(pilot, app, "attack · defense · sampler")
 
     play(runs, act)
 
@@ -143,7 +193,7 @@ def test_a_picture_outside_of_the_run_is_not_opened(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "1 Live")
         await pilot.press("3")
-        await until(pilot, app, "it lies outside of the run")
+        await until(pilot, app, "it is a link that leads out of the folder")
 
     play(runs, act, (160, 48), runs / "second")
 
@@ -163,9 +213,9 @@ def test_a_run_that_vanishes_while_it_is_watched_breaks_nothing(runs: Path) -> N
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "8 of 8")
         shutil.rmtree(runs / "second")
-        await pilot.pause(1.5)
+        await until(pilot, app, "damaged")
         for key in "12345":
             await pilot.press(key)
-            await pilot.pause(0.1)
+            await pilot.pause()
 
     play(runs, act, opened=runs / "second")

@@ -5,17 +5,26 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lsap_cli.dashboard.curves import KINDS, POINTS
-from lsap_cli.dashboard.findings import read_checks, read_detectors, read_ladder, read_matrix
+from lsap_cli.dashboard.curves import CURVES, POINTS
+from lsap_cli.dashboard.formatting import duration, figure, megabytes, name_text, one_line, short_spec, spark
 from lsap_cli.dashboard.palette import CIVIDIS, cell_style
-from lsap_cli.dashboard.widgets.heat import short_spec
+from lsap_cli.dashboard.panes.findings import checks_text, detector_ladder_lines, ladder_lines, sampler_matrix_text
 from lsap_cli.dashboard.widgets.picture import fitted
-from lsap_cli.dashboard.words import duration, escaped, figure, megabytes, one_line, spark
-from lsap_cli.evaluation.rates import rate_of
-from lsap_cli.runs.history import Step
+from lsap_cli.results.documents import ModelFinding
+from lsap_cli.results.events import StepEvent
+from lsap_cli.results.ladders import (
+    Check,
+    DefenseLadder,
+    DetectorLadder,
+    DetectorRung,
+    EvasionRow,
+    LadderRung,
+    WorstRung,
+)
+from lsap_cli.results.rates import Rate, rate_of
+from lsap_cli.results.rows import Row
+from lsap_cli.results.spread import SamplerTransfer
 from tests.test_imports import loaded_after
-
-RATE = {"value": 0.5, "count": 2, "of": 4, "low": 0.15, "high": 0.85}
 
 
 def test_the_dashboard_loads_no_torch_and_its_first_screen_no_numbers_and_plots() -> None:
@@ -46,7 +55,7 @@ def test_figures_and_sizes() -> None:
 def test_text_is_cut_in_its_middle_and_made_safe() -> None:
     assert one_line("abcdefghij", 5) == "ab…ij"
     assert one_line("a\nb\x1b", 40) == "a\\nb\\x1b"
-    assert escaped("[b]x", 40) == "\\[b]x"
+    assert name_text("[b]x", 40).plain == "[b]x"
     assert short_spec("temporal-mean:window=3", 18) == "temporal-mean:3"
     assert short_spec("h264:crf=23,preset=medium", 18) == "h264:23,medium"
 
@@ -72,19 +81,23 @@ def test_colors_grow_lighter_with_the_share_so_that_gray_tells_the_same() -> Non
     assert len(CIVIDIS) == 5
 
 
-def steps(count: int) -> list[Step]:
+def steps(count: int) -> list[StepEvent]:
     return [
-        Step(at, 1000.0 + at, at / 10, 1 / at, at % 5, 4, None, 0.002, at / count, 0.0) for at in range(1, count + 1)
-    ]
+        StepEvent(
+            number=at, time=1000.0 + at, seconds=at / 10, loss=1 / at, fooled=at % 5, clips=4, step_size=0.002,
+            progress=at / count, seconds_left=0.0,
+        )
+        for at in range(1, count + 1)
+    ]  # fmt: skip
 
 
 def test_curves_are_thinned_and_pool_what_they_leave_out() -> None:
-    kinds = {kind.name: kind for kind in KINDS}
+    kinds = {kind.name: kind for kind in CURVES}
     found = kinds["fooling rate"].line(steps(1000))
     assert len(found.x) == len(found.low) == POINTS
     pooled = rate_of(sum(at % 5 for at in range(501, 511)), 40)
     assert pooled is not None
-    assert (found.y[50], found.low[50], found.high[50]) == (pooled["value"], pooled["low"], pooled["high"])
+    assert (found.y[50], found.low[50], found.high[50]) == (pooled.value, pooled.low, pooled.high)
     few = kinds["fooling rate"].line(steps(20))
     assert len(few.y) == 20
     assert all(high - low < 0.4 for low, high in zip(few.low[4:-4], few.high[4:-4], strict=True)), (
@@ -97,39 +110,42 @@ def test_curves_are_thinned_and_pool_what_they_leave_out() -> None:
     assert kinds["loss"].line([]).x == []
 
 
-def test_findings_are_read_in_the_shapes_that_defend_writes() -> None:
-    check = {"defense": "jpeg", "name": "noise does far less", "status": "WARN", "figure": "0.2", "sentence": "why"}
-    (read,) = read_checks({"checks": [check]})
-    assert (read.verdict, read.test, read.figure) == ("WARN", "noise does far less (jpeg)", "0.2")
-    rows = [{"sampler": "uniform", "attacked_accuracy": RATE, "fooling_rate": None}]
-    through = {"rung": "A1", "attack": "A1 straight-through (jpeg)", "rows": rows}
-    longer = {"rung": "A2", "attack": "twice the steps (jpeg)", "rows": rows}
-    robust = [{"sampler": "uniform", "attack": "twice the steps (jpeg)"}]
-    first, second = read_ladder({"ladder": [{"defense": "jpeg", "rungs": [through, longer], "robust": robust}]})
-    assert (first.defense, first.name, second.name) == ("jpeg", "A1 straight-through", "A2 twice the steps")
-    assert first.line("uniform").split() == ["A1", "straight-through", "accuracy", "0.50", "(2/4,", "0.15–0.85)"]
-    assert second.line("uniform").endswith("accuracy 0.50 (2/4, 0.15–0.85) ◀")
-    won = [{"sampler": "uniform", "evasion_rate": RATE}]
-    below = [{"detector": "d", "rungs": [{"rung": "A2", "attack": "A2 bold (below d)", "rows": won}]}]
-    (rung,) = read_ladder({"detector_ladder": below})
-    assert (rung.defense, rung.name, rung.rates[0][:2]) == ("detector d", "A2 bold", ("uniform", "evasion rate"))
-    curve = {"false_positive_rate": [0, 0.5, 1], "true_positive_rate": [0, 0.9, 1]}
-    (detector,) = read_detectors({"detectors": [{"detector": "d", "attack": "r", "curve": curve, "auc": 0.8}]})
-    assert detector.points == ((0.0, 0.0), (0.5, 0.9), (1.0, 1.0))
-    assert detector.figures == (("auc", "0.8"),)
-    entry = {"attack": "r", "fit": ["uniform", "random"], "rates": {"uniform": RATE, "random": None}, "gap": None}
-    matrix = read_matrix({"sampler_matrix": [entry]})
-    assert matrix is not None
-    assert (matrix.rows, matrix.columns) == (("r: uniform, random",), ("uniform",))
+def test_a_ladder_has_a_line_for_each_rung_and_marks_the_worst() -> None:
+    row = Row(attack="r", defense="jpeg", sampler="uniform", videos=4, attacked_accuracy=rate_of(2, 4))
+    ladder = DefenseLadder(
+        defense="jpeg",
+        rungs=(
+            LadderRung(rung="A1", attack="A1 straight-through (jpeg)", rows=(row,)),
+            LadderRung(rung="A2", attack="twice the steps (jpeg)", rows=(row,)),
+            LadderRung(rung="A3", attack="A3 nothing measured (jpeg)"),
+        ),
+        robust=(WorstRung(sampler="uniform", rung="A2", attack="twice the steps (jpeg)"),),
+    )
+    first, second, third = ladder_lines(ladder, "uniform")
+    assert first.split() == ["A1", "straight-through", "accuracy", "0.50", "(2/4,", "0.15–0.85)"]
+    assert second.endswith("accuracy 0.50 (2/4, 0.15–0.85) ◀")
+    assert third.split() == ["A3", "nothing", "measured", "–"]
+    won = EvasionRow(attack="A2 bold (below d)", detector="d", sampler="uniform", videos=4, evasion_rate=rate_of(2, 4))
+    detector = DetectorLadder(detector="d", rungs=(DetectorRung(rung="A2", attack=won.attack, rows=(won,)),))
+    (line,) = detector_ladder_lines(detector)
+    assert line.split()[:4] == ["A2", "bold", "evasion", "0.50"]
 
 
-@pytest.mark.parametrize("wrong", [None, 3, "text", [], {}, [3, None, []], {"a": 3}, [{"roc": 3, "fooling_rate": 3}]])
-def test_findings_that_are_none_are_left_out(wrong: object) -> None:
-    document = {"checks": wrong, "ladder": wrong, "detector_ladder": wrong, "detectors": wrong, "sampler_matrix": wrong}
-    assert all(one.rates == () for one in read_ladder(document))
-    assert all(one.points == () for one in read_detectors(document))
-    assert read_matrix(document) is None
-    read_checks(document)
+def test_checks_that_warn_come_first() -> None:
+    checks = [Check(name="noise does far less", status="PASS", defense="jpeg"), Check(name="steps", status="WARN")]
+    text = checks_text(checks, [ModelFinding(verdict="FAIL", test="gradient", figure="0")]).plain
+    assert [line.split()[0] for line in text.splitlines()] == ["Checks", "FAIL", "WARN", "PASS"]
+    assert "noise does far less (jpeg)" in text
+    assert "1 of 3 pass" in text
+
+
+def test_the_sampler_matrix_is_by_what_was_learned_through_and_judged_with() -> None:
+    one = SamplerTransfer(
+        attack="r", fit=("uniform", "random"), rates={"uniform": Rate(value=0.5, count=2, of=4, low=0.15, high=0.85)}
+    )
+    text = sampler_matrix_text([one]).plain.splitlines()
+    assert text[1].split() == ["uniform"]
+    assert text[2].split() == ["r:", "uniform,", "random", "0.50", "0.15–0.85"]
 
 
 @pytest.mark.parametrize(
@@ -147,8 +163,8 @@ def test_pictures_keep_their_proportions(
     assert fitted(picture, room) == size
 
 
-def test_the_pictures_of_a_run_are_small_and_complete(runs: Path) -> None:
-    folder = runs / "tour" / "defend" / "pictures"
+def test_the_pictures_of_a_run_are_small_and_complete(made: Path) -> None:
+    folder = made / "tour" / "defend" / "pictures"
     slots = sorted((folder / "slots").iterdir())
     assert [path.name for path in slots] == [f"{number:02d}.png" for number in range(8)]
     with Image.open(slots[0]) as slot, Image.open(folder / "films" / "0-before.png") as film:

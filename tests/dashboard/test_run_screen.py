@@ -3,54 +3,59 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable
+from textual.widgets import DataTable, OptionList
 
-from lsap_cli.dashboard import watching
+from lsap_cli.dashboard import run_reader
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.panes.live import numbers
-from lsap_cli.dashboard.panes.look import LookPane
+from lsap_cli.dashboard.panes.live import status_lines
+from lsap_cli.dashboard.panes.pictures import PicturesPane
 from lsap_cli.dashboard.panes.robustness import RobustnessPane
+from lsap_cli.dashboard.run_reader import READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
 from lsap_cli.dashboard.screens.dialogs import PickRun
 from lsap_cli.dashboard.screens.run import RunScreen
-from lsap_cli.dashboard.watching import RunWatch
 from lsap_cli.dashboard.widgets.curve import CurveView
+from lsap_cli.results.detectors import DetectorRow, RocCurve
+from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.events import StageEvent, StepEvent, UsageEvent
+from lsap_cli.results.files import read_results, write_document
+from lsap_cli.results.ladders import Check, DefenseLadder, LadderRung
+from lsap_cli.results.rates import Estimate, Rate, rate_of
+from lsap_cli.results.rows import Row
+from lsap_cli.results.spread import SamplerTransfer
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter
-from tests.dashboard.conftest import WIDE, play, until, words_on
+from tests.dashboard.conftest import WIDE, play, shown_text, until, until_true
 
 
-def add(path: Path, **results: object) -> None:
-    """Puts something into a results.json."""
-    path.write_text(json.dumps(json.loads(path.read_text()) | results))
+def clock_of(seconds: float) -> Callable[[], bool]:
+    """True once so much time has passed: for what must not happen meanwhile."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
 
 
-def rate(count: int, of: int) -> dict[str, Any]:
-    return {"value": count / of, "count": count, "of": of, "low": 0.1, "high": 0.9}
-
-
-def test_a_learning_run_shows_its_figures_and_one_curve_at_a_time(runs: Path) -> None:
+def test_a_learning_run_shows_its_figures_and_one_curve_at_a_time(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         shown = await until(pilot, app, "step 24")
         assert "of its clips fooled" in shown
-        assert "verifying on the videos' own frames" in shown, "the log"
+        await until(pilot, app, "verifying on the videos' own frames")  # the log
         await until(pilot, app, "loss")
-        seen = []
+        shown_curves = []
         for _ in range(5):
-            await pilot.pause(0.3)
             view = next(one for one in app.screen.query(CurveView) if one.has_class("chosen"))
-            seen.append(view.kind.name)
+            shown_curves.append(view.kind.name)
+            await until(pilot, app, view.kind.about[:20])
             await pilot.press("v")
-        assert seen == ["loss", "fooling rate", "coherence", "step size", "clips a second"]
+        assert shown_curves == ["loss", "fooling rate", "coherence", "step size", "clips a second"]
 
-    play(runs, act, opened=runs / "tour" / "generate")
+    play(made, act, opened=made / "tour" / "generate")
 
 
 def test_a_wide_screen_shows_all_curves_and_says_which_are_not_recorded(runs: Path) -> None:
@@ -95,7 +100,7 @@ def test_of_a_lossy_file_apply_shows_how_much_survived_and_how_fast_it_was_writt
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "else cosine 0.67 or more")
         await until(pilot, app, "0.67, 0.52")
-        row = next(line for line in words_on(app).splitlines() if "lossy.mp4" in line)
+        row = next(line for line in shown_text(app).splitlines() if "lossy.mp4" in line)
         assert row.split()[1:4] == ["20", "23/255", "3.50/255"]
 
     play(runs, act, opened=folder)
@@ -105,34 +110,40 @@ def test_a_long_run_is_shown_before_all_of_it_is_read(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = runs / "tour" / "generate"
-    whole = RunWatch(folder)
-    whole.look()
-    monkeypatch.setattr(watching, "LONG_BYTES", 1)
-    watch = RunWatch(folder, quick=True)
+    whole = RunReader(folder)
+    whole.update()
+    monkeypatch.setattr(run_reader, "LONG_BYTES", 1)
+    watch = RunReader(folder, samples_first=True)
     said = []
     for _ in range(2):
-        assert watch.look()
+        assert watch.update()
         assert watch.history.last_step == whole.history.last_step
-        said.append((watch.partial, "still being read" in "\n".join(numbers(watch))))
+        said.append((watch.is_sample, "still being read" in "\n".join(line.plain for line in status_lines(watch))))
     assert said == [(True, True), (False, False)]
     assert (watch.history.events, list(watch.history.log)) == (whole.history.events, list(whole.history.log))
     for one in (whole, watch):
         one.close()
 
 
-@pytest.mark.parametrize("folder", ["tour", "tour/generate", "tour/apply", "tour/defend", "other", "second"])
-def test_every_tab_of_every_kind_of_finished_run_opens(runs: Path, folder: str) -> None:
+# a tab's key: words that are there when it is drawn
+TABS = {"generate": ("step 24", "fooling rate", "slot", "learning", "Settings"),
+        "apply": ("exactly", "apply measures files", "Look", "applying", "Settings"),
+        "defend": ("evaluating", "95 % interval", "of 4", "evaluating", "Settings"),
+        "checked": ("device", "tests a network", "no pictures", "end", "Settings")}  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", ["tour", "tour/generate", "tour/apply", "tour/defend", "checked"])
+def test_every_tab_of_every_kind_of_finished_run_opens(made: Path, folder: str) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "✓ done")
-        for key in "12345":
+        for key, words in zip("12345", TABS.get(Path(folder).name, TABS["defend"]), strict=True):
             await pilot.press(key)
-            await pilot.pause()
-        await until(pilot, app, "Settings")
+            assert "cannot be drawn" not in await until(pilot, app, words)
 
-    play(runs, act, opened=runs / folder)
+    play(made, act, opened=made / folder)
 
 
-def test_apply_shows_its_files_with_what_a_reader_finds_in_them(runs: Path) -> None:
+def test_apply_shows_its_files_with_what_a_reader_finds_in_them(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         shown = await until(pilot, app, "exactly")
         assert "8/255" in shown
@@ -140,11 +151,11 @@ def test_apply_shows_its_files_with_what_a_reader_finds_in_them(runs: Path) -> N
         await pilot.press("2")
         await until(pilot, app, "apply measures files, not a model")
 
-    play(runs, act, opened=runs / "tour" / "apply")
+    play(made, act, opened=made / "tour" / "apply")
 
 
-def test_the_matrix_can_be_read_without_color_and_its_cells_open(runs: Path) -> None:
-    rows = json.loads((runs / "second" / "results.json").read_text())["rows"]
+def test_the_matrix_can_be_read_without_color_and_its_cells_open(made: Path) -> None:
+    rows = json.loads((made / "second" / "results.json").read_text())["rows"]
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
@@ -158,9 +169,8 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open(runs: Path) -> 
         await pilot.press("m")
         await until(pilot, app, "fooling rate  sampler random")
         await pilot.press("right", "right", "right", "enter")
-        await pilot.pause(0.3)
-        assert isinstance(app.screen, CellScreen)
         shown = await until(pilot, app, "8 videos")
+        assert isinstance(app.screen, CellScreen)
         assert "sampler random" in shown
         assert "clean accuracy, same defense" in shown
         assert "adaptive ladder: none was measured" in shown
@@ -168,38 +178,51 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open(runs: Path) -> 
         await pilot.press("escape")
         assert isinstance(app.screen, RunScreen)
 
-    play(runs, act, opened=runs / "second")
+    play(made, act, opened=made / "second")
 
 
-def test_a_run_says_plainly_what_it_does_not_have(runs: Path) -> None:
+def test_a_run_says_plainly_what_it_does_not_have(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("2")
         for words in ("no checks", "no adaptive ladder", "no detectors"):
             await until(pilot, app, f"This run has {words}")
 
-    play(runs, act, WIDE, runs / "second")
+    play(made, act, WIDE, made / "second")
 
 
 def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(runs: Path) -> None:
-    add(
-        runs / "second" / "results.json",
-        checks=[{"defense": "all", "name": "iterative beats single-step", "status": "WARN",
-                 "figure": "0.50 against 0.55", "sentence": "why"}],
-        ladder=[{"defense": "jpeg:quality=75", "rungs": [
-            {"rung": "A2", "attack": "A2 true gradient", "rows": [{"sampler": "uniform", "attacked_accuracy": rate(3, 8)}]},
-        ]}],
-        sampler_matrix=[{"attack": "r", "fit": ["segments"], "rates": {"uniform": rate(6, 8)}, "gap": 0.0}],
-        detectors=[{"detector": "sparse-dense", "attack": "r", "auc": {"value": 0.93, "low": 0.8, "high": 0.99},
-                    "curve": {"false_positive_rate": [0, 0.1, 1], "true_positive_rate": [0, 0.8, 1]}}],
+    path = runs / "second" / "results.json"
+    results = read_results(path).value
+    assert isinstance(results, DefendResults)
+    attacked = Row(
+        attack="A2 true gradient",
+        defense="jpeg:quality=75",
+        sampler="uniform",
+        videos=8,
+        attacked_accuracy=rate_of(3, 8),
+    )
+    found = msgspec.structs.replace(
+        results,
+        checks=(Check(name="iterative beats single-step", status="WARN", figure="0.50 against 0.55", sentence="why"),),
+        ladder=(DefenseLadder(
+            defense="jpeg:quality=75", rungs=(LadderRung(rung="A2", attack="A2 true gradient", rows=(attacked,)),)),
+        ),
+        sampler_matrix=(SamplerTransfer(attack="r", fit=("segments",), rates={"uniform": Rate(value=0.75, count=6, of=8, low=0.41, high=0.93)}),),
+        detectors=(DetectorRow(
+            detector="sparse-dense", attack="r", clean_videos=8, attacked_videos=8,
+            auc=Estimate(value=0.93, low=0.8, high=0.99),
+            curve=RocCurve(false_positive_rate=(0, 0.1, 1), true_positive_rate=(0, 0.8, 1))),
+        ),
     )  # fmt: skip
+    write_document(path, found)
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("2")
         shown = await until(pilot, app, "iterative beats single-step")
         for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "accuracy 0.38 (3/8", "segments",
-                      "0.75 0.10–0.90", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
+                      "0.75 0.41–0.93", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
             assert words in shown, words
         assert app.screen.query_one("#roc").display
         app.screen.query_one("#matrix").focus()
@@ -210,7 +233,7 @@ def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(run
     play(runs, act, WIDE, runs / "second")
 
 
-def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(runs: Path) -> None:
+def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("2")
@@ -226,23 +249,23 @@ def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(runs: Pa
         await until(pilot, app, "no attack")
         assert pane.scroll_y == 0
 
-    play(runs, act, (80, 16), runs / "second")
+    play(made, act, (80, 16), made / "second")
 
 
-def test_the_slots_and_the_frames_play_and_stop_and_step(runs: Path) -> None:
+def test_the_slots_and_the_frames_play_and_stop_and_step(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("3")
         shown = await until(pilot, app, "of 8")
         assert "binding cyclic:8" in shown
         assert "▀" in shown
-        look = app.screen.query_one(LookPane)
+        look = app.screen.query_one(PicturesPane)
         assert [film.title for film in look.films][:1] == ["the perturbation"]
         assert len(look.films) == 4
         await pilot.press("space")
         await until(pilot, app, "paused")
         now = look.frame
-        await pilot.pause(0.6)
+        await until_true(pilot, clock_of(1.0))
         assert look.frame == now, "a paused film stands still"
         await pilot.press("right")
         assert look.frame == (now + 1) % 8
@@ -259,49 +282,38 @@ def test_the_slots_and_the_frames_play_and_stop_and_step(runs: Path) -> None:
         await until(pilot, app, "difference")
         await pilot.press("space")
         frame = look.frame
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if look.frame != frame:
-                break
-        assert look.frame != frame, "it plays again"
+        await until_true(pilot, lambda: look.frame != frame)
 
-    play(runs, act, opened=runs / "tour" / "defend")
+    play(made, act, opened=made / "tour" / "defend")
 
 
-def test_films_that_nobody_sees_keep_no_clock(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks: list[float] = []
-    monkeypatch.setattr(LookPane, "_tick", lambda _: ticks.append(time.monotonic()))
-
+def test_films_that_nobody_sees_stand_still(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
-        await pilot.pause(0.8)
-        assert ticks == []
         await pilot.press("3")
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if ticks:
-                break
-        assert ticks
+        await until(pilot, app, "of 8")
+        pictures = app.screen.query_one(PicturesPane)
+        await until_true(pilot, lambda: pictures.frame > 0)
         await pilot.press("1")
-        await pilot.pause(0.3)
-        ticks.clear()
-        await pilot.pause(0.8)
-        assert ticks == []
+        await until(pilot, app, "evaluating")
+        frame = pictures.frame
+        await until_true(pilot, clock_of(1.0))
+        assert pictures.frame == frame
 
-    play(runs, act, opened=runs / "tour" / "defend")
+    play(made, act, opened=made / "tour" / "defend")
 
 
-def test_on_a_wide_screen_the_three_sides_stand_beside_each_other(runs: Path) -> None:
+def test_on_a_wide_screen_the_three_sides_stand_beside_each_other(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("3", "space", "down")
         shown = await until(pilot, app, "frame")
         assert any("before" in line and "after" in line and "difference" in line for line in shown.split("\n"))
 
-    play(runs, act, WIDE, runs / "tour" / "defend")
+    play(made, act, WIDE, made / "tour" / "defend")
 
 
-def test_a_demo_shows_its_newest_part_until_another_is_chosen(runs: Path) -> None:
+def test_a_demo_shows_its_newest_part_until_another_is_chosen(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "▸defend")
         await pilot.press("left_square_bracket")
@@ -312,10 +324,10 @@ def test_a_demo_shows_its_newest_part_until_another_is_chosen(runs: Path) -> Non
         await pilot.press("right_square_bracket")
         await until(pilot, app, "▸apply")
 
-    play(runs, act, opened=runs / "tour")
+    play(made, act, opened=made / "tour")
 
 
-def test_the_log_and_the_facts(runs: Path) -> None:
+def test_the_log_and_the_facts(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "Robustness")
         await pilot.press("4")
@@ -325,22 +337,21 @@ def test_the_log_and_the_facts(runs: Path) -> None:
         for words in ("command line", "jpeg:quality=75", "records.jsonl", "Result: protocol"):
             assert words in shown, words
 
-    play(runs, act, (120, 160), runs / "second")
+    play(made, act, (120, 160), made / "second")
 
 
-def test_a_run_is_compared_with_one_that_is_picked(runs: Path) -> None:
+def test_a_run_is_compared_with_one_that_is_picked(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("enter")
         await until(pilot, app, "Robustness")
         await pilot.press("c")
-        await pilot.pause(0.3)
-        assert isinstance(app.screen, PickRun)
+        await until_true(pilot, lambda: isinstance(app.screen, PickRun))
+        app.screen.query_one(OptionList).focus()
         await pilot.press("down", "enter")
-        await pilot.pause(0.3)
-        assert isinstance(app.screen, CompareScreen)
+        await until_true(pilot, lambda: isinstance(app.screen, CompareScreen))
 
-    play(runs, act)
+    play(made, act)
 
 
 def test_events_are_on_the_screen_within_half_a_second_and_a_resume_is_followed(tmp_path: Path) -> None:
@@ -367,30 +378,34 @@ def test_events_are_on_the_screen_within_half_a_second_and_a_resume_is_followed(
     play(tmp_path / "runs", act, opened=folder)
 
 
-def test_it_steps_aside_for_a_run_that_needs_all_cores_but_not_for_a_demo(
+def test_it_reads_rarely_while_a_run_needs_all_cores_but_a_demo_is_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr(UsageWriter, "start", lambda _: None)  # what it uses is told below
+    monkeypatch.setattr(UsageWriter, "start", lambda _: None)  # what it uses is written below
+    readers = [RunReader(tmp_path / "run", yields=yields) for yields in (True, False)]
+    with Run(tmp_path / "run", "generate", {"model": "demo"}, []) as run:
+        run.event(StageEvent(name="learning", steps=100))
+        for percent, pauses in ((185.0, [YIELDING_SECONDS, READ_EVERY_SECONDS]), (120.0, [READ_EVERY_SECONDS] * 2)):
+            run.event(UsageEvent(memory_bytes=1, cpu_percent=percent))
+            for reader in readers:
+                reader.update()
+            assert [reader.pause(0.0) for reader in readers] == pauses
+
+
+def test_it_says_that_it_is_drawn_rarely_and_draws_again_at_once_when_cores_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(UsageWriter, "start", lambda _: None)  # what it uses is written below
+    monkeypatch.setattr(run_reader, "YIELDING_SECONDS", 0.2)
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "processor 185 %")
         await until(pilot, app, "drawn every 5 s")
-        screen = app.screen
-        assert isinstance(screen, RunScreen)
         run.event(UsageEvent(memory_bytes=1, cpu_percent=120.0))
-        await pilot.pause(1.5)
-        assert "processor 185 %" in words_on(app), "five seconds are not over"
-        await until(pilot, app, "processor 120 %", 8)
+        await until(pilot, app, "processor 120 %")
         assert "drawn every 5 s" not in await until(pilot, app, "generate")
-        run.event(UsageEvent(memory_bytes=1, cpu_percent=185.0))
-        await until(pilot, app, "drawn every 5 s", 2)
-        screen._is_demo = True
-        screen._follow(screen.folder)
-        run.event(UsageEvent(memory_bytes=1, cpu_percent=190.0))
-        await pilot.pause(5.5)
-        run.event(UsageEvent(memory_bytes=1, cpu_percent=191.0))
-        await until(pilot, app, "processor 191 %", 2)
 
     with Run(tmp_path / "run", "generate", {"model": "demo"}, []) as run:
         run.event(StageEvent(name="learning", steps=100))
@@ -453,17 +468,15 @@ def test_a_run_is_stopped_from_the_screen_also_where_it_does_not_hear_ctrl_c(
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12), (200, 60)])
-def test_no_size_breaks_a_screen(runs: Path, size: tuple[int, int]) -> None:
+def test_no_size_breaks_a_screen(made: Path, size: tuple[int, int]) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "1 Live")
         for key in "12345":
             await pilot.press(key)
-            await pilot.pause(0.2)
         await pilot.resize_terminal(100, 30)
-        await pilot.pause(0.2)
-        assert "second" in words_on(app)
+        assert "cannot be drawn" not in await until(pilot, app, "Settings")
 
-    play(runs, act, size, runs / "second")
+    play(made, act, size, made / "second")
 
 
 def test_shutting_a_run_screen_ends_its_thread(runs: Path) -> None:
@@ -471,12 +484,11 @@ def test_shutting_a_run_screen_ends_its_thread(runs: Path) -> None:
         await until(pilot, app, "1 Live")
         screen = app.screen
         assert isinstance(screen, RunScreen)
-        watcher = screen._watcher
-        assert watcher is not None
+        thread = screen.polling
+        assert thread is not None
         await pilot.press("escape")
-        watcher.join(5)
-        assert not watcher.is_alive()
+        await until_true(pilot, lambda: not thread.is_alive())
         shutil.rmtree(runs / "second")
-        await pilot.pause(0.5)
+        await until(pilot, app, "6 runs")
 
     play(runs, act, opened=runs / "second")

@@ -12,7 +12,7 @@ from lsap_cli.dashboard.screens.help import HelpScreen
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.dashboard.screens.start import StartScreen
-from tests.dashboard.conftest import SMALL, WIDE, play, until
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
 
 def test_every_run_is_listed_with_its_figure_and_interval(runs: Path) -> None:
@@ -44,11 +44,11 @@ def test_a_wide_screen_shows_model_and_start_too(runs: Path) -> None:
 
 def test_a_run_that_begins_and_one_that_goes_appear_and_vanish_by_themselves(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "6 runs")
+        await until(pilot, app, "7 runs")
         shutil.copytree(runs / "other", runs / "newcomer")
         await until(pilot, app, "newcomer")
         shutil.rmtree(runs / "newcomer")
-        shown = await until(pilot, app, "6 runs")
+        shown = await until(pilot, app, "7 runs")
         assert "newcomer" not in shown
 
     play(runs, act)
@@ -58,10 +58,10 @@ def test_the_filter_keeps_what_matches_and_escape_gives_all_back(runs: Path) -> 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("slash", *"apply")
-        shown = await until(pilot, app, "1 of 6 runs")
+        shown = await until(pilot, app, "1 of 7 runs")
         assert "second" not in shown
         await pilot.press("escape")
-        await until(pilot, app, "6 runs")
+        await until(pilot, app, "7 runs")
         assert app.screen.query_one("#filter", Input).value == ""
 
     play(runs, act)
@@ -74,13 +74,13 @@ def test_sorting_by_name_by_state_and_by_length(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "the disk is full")
         orders = {}
-        for _ in range(4):
-            screen = app.screen
-            assert isinstance(screen, RunsScreen)
-            orders[screen._sort] = [path.name for path in screen._rows]
+        screen = app.screen
+        assert isinstance(screen, RunsScreen)
+        for name in ("newest", "name", "state", "longest"):
+            await until(pilot, app, f"{name} first")
+            orders[screen.sort] = [path.name for path in screen.listed]
             await pilot.press("s")
-            await pilot.pause(0.1)
-        assert orders["name"] == ["other", "second", "tour", "apply", "defend", "generate"]
+        assert orders["name"] == ["checked", "other", "second", "tour", "apply", "defend", "generate"]
         assert orders["state"][-1] == "second"
         assert set(orders) == {"newest", "name", "state", "longest"}
 
@@ -90,7 +90,7 @@ def test_sorting_by_name_by_state_and_by_length(runs: Path) -> None:
 def test_enter_opens_and_escape_leads_back(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
-        await pilot.press("enter")
+        await pilot.press("down", "enter")
         await until(pilot, app, "Robustness")
         assert isinstance(app.screen, RunScreen)
         assert app.screen.folder == runs / "second"
@@ -107,13 +107,13 @@ def test_the_cursor_stays_on_its_run_when_another_one_appears(runs: Path) -> Non
         screen = app.screen
         assert isinstance(screen, RunsScreen)
         assert screen.chosen is not None
-        chosen = screen.chosen.facts.folder
+        chosen = screen.chosen.snapshot.folder
         shutil.copytree(runs / "other", runs / "newcomer")
         facts = json.loads((runs / "newcomer" / "run.json").read_text())
         (runs / "newcomer" / "run.json").write_text(json.dumps(facts | {"started": "2099-01-01T00:00:00+00:00"}))
         await until(pilot, app, "newcomer")
         assert screen.chosen is not None
-        assert screen.chosen.facts.folder == chosen
+        assert screen.chosen.snapshot.folder == chosen
 
     play(runs, act)
 
@@ -131,13 +131,8 @@ def test_a_covered_list_rests_and_shows_what_came_meanwhile_when_it_is_back(runs
         await until(pilot, app, "1 Live")
         assert not listed.is_current
         shutil.copytree(runs / "other", runs / "latecomer")
-        for _ in range(400):
-            await pilot.pause(0.05)
-            if any("latecomer" in one.name for one in listed.runs):
-                break
-        else:
-            raise AssertionError("the list was not looked through")
-        assert listed.query_one("#runs", DataTable).row_count == 6
+        await until_true(pilot, lambda: any("latecomer" in one.name for one in listed.runs))
+        assert listed.query_one("#runs", DataTable).row_count == 7
         await pilot.press("escape")
         await until(pilot, app, "latecomer")
 
@@ -149,9 +144,10 @@ def test_marked_runs_are_compared(runs: Path) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("c")
         await until(pilot, app, "mark two or more runs")
-        await pilot.press("space", "space")
+        await pilot.press("down", "space", "space")
         await until(pilot, app, "2 marked")
         await pilot.press("c")
+        await until(pilot, app, "Settings that differ")
         assert isinstance(app.screen, CompareScreen)
         assert app.screen.folders == [runs / "second", runs / "other"]
 
@@ -170,7 +166,7 @@ def test_n_opens_the_forms_question_mark_the_help_and_t_changes_the_theme(runs: 
         await pilot.press("t")
         assert app.current_theme.dark is not dark
         await pilot.press("n")
-        assert isinstance(app.screen, StartScreen)
+        await until_true(pilot, lambda: isinstance(app.screen, StartScreen))
 
     play(runs, act, WIDE)
 
@@ -179,18 +175,18 @@ def test_q_quits(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("q")
-        await pilot.pause(0.2)
+        await until_true(pilot, lambda: not app.is_running)
 
     assert play(runs, act).return_code == 0
 
 
-def test_stopping_asks_and_a_run_that_does_not_run_cannot_be_stopped_or_resumed(runs: Path) -> None:
+def test_a_finished_run_offers_neither_stop_nor_resume(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
-        await pilot.press("x")
-        await until(pilot, app, "this run is not running")
-        await pilot.press("r")
-        await until(pilot, app, "only a stopped run")
+        await until_true(pilot, lambda: "x Stop" not in shown_text(app) and "r Resum" not in shown_text(app))
+        await pilot.press("x", "r")
+        await pilot.press("question_mark")
+        await until(pilot, app, "Everywhere")
 
     play(runs, act)
 
@@ -205,7 +201,7 @@ def test_an_empty_folder_tells_a_newcomer_what_to_do(tmp_path: Path, there: bool
         shown = await until(pilot, app, "There is no run")
         assert "lsap demo" in shown
         await pilot.press("n")
-        assert isinstance(app.screen, StartScreen)
+        await until_true(pilot, lambda: isinstance(app.screen, StartScreen))
 
     play(root, act)
 
@@ -216,7 +212,7 @@ def test_names_with_brackets_and_control_characters_are_shown_as_they_are(runs: 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "[red]a")
         table = app.screen.query_one(DataTable)
-        assert table.row_count == 7
+        assert table.row_count == 8
         app.open_run(runs / "[red]a\x1b[31m")
         await until(pilot, app, "[red]a\\x1b[31m")
 

@@ -10,7 +10,7 @@ from rich.color import Color
 from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
-from tests.dashboard.conftest import SMALL, WIDE, play, until, words_on
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until
 
 HERE = Path(__file__).parent
 # name: size, the run that is opened, keys, words that are there when the screen is complete
@@ -46,7 +46,7 @@ def test_the_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: pyte
             await pilot.press(key)
         await until(pilot, app, words)
         await pilot.pause(1.0)
-        found = words_on(app) + "\n"
+        found = shown_text(app) + "\n"
 
     play(Path("runs"), act, size, None if opened is None else Path("runs") / opened)
     path = HERE / "snapshots" / f"{name}.txt"

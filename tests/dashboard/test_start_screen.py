@@ -4,18 +4,21 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from lsap_cli.commands.forms import HIDDEN
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.forms import Form, command_line, problem, words
 from lsap_cli.dashboard.launching import resume, start, stop, why_not_resumable, without_options
 from lsap_cli.dashboard.screens.dialogs import PickFile
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.screens.start import FieldRow, StartScreen
-from lsap_cli.runs.reading import read_facts
+from lsap_cli.main import app as program
+from lsap_cli.runs.reading import read_snapshot
 from tests.commands.conftest import World
-from tests.dashboard.conftest import WIDE, commands, play, until
+from tests.dashboard.conftest import WIDE, commands, play, until, until_true
 
 
 def form(name: str) -> Form:
@@ -31,6 +34,21 @@ def test_each_command_has_a_form_with_all_that_it_can_be_told() -> None:
     assert (fields["epsilon"].flag, fields["epsilon"].default) == ("--epsilon", "8/255")
     assert fields["seed"].default == "0"
     assert not {"run", "as_json", "quiet", "dashboard", "resume"} & set(fields)
+
+
+def test_every_flag_of_a_form_is_one_that_the_program_takes() -> None:
+    group = typer.main.get_command(program)
+    for one in commands().forms:
+        parsers = {parameter.name: parameter for parameter in group.commands[one.command].params}  # type: ignore[attr-defined]  # a group
+        assert set(parsers) - {field.name for field in one.fields} <= {*HIDDEN}
+        for field in one.fields:
+            parameter = parsers[field.name]
+            assert [field.flag] == parameter.opts[:1] or (field.flag == "" and parameter.param_type_name == "argument")
+            assert (field.required, field.kind == "switch") == (
+                parameter.required,
+                getattr(parameter, "is_flag", False),
+            )
+    assert {"--from", "--compile"} <= {field.flag for field in form("generate").fields}
 
 
 def test_the_words_are_what_the_form_says_and_defaults_are_left_out() -> None:
@@ -51,10 +69,15 @@ def test_the_words_are_what_the_form_says_and_defaults_are_left_out() -> None:
     [
         ({"videos": ""}, "videos is needed"),
         ({"videos": "/nowhere/at/all"}, "does not exist"),
-        ({"model": "missing.toml"}, "is no file"),
+        ({"model": "missing.toml"}, "no such file"),
         ({"steps": "many"}, "--steps"),
         ({"steps": "0"}, "--steps"),
         ({"sampler": "'open"}, "a quote is not closed"),
+        ({"epsilon": "QQ"}, "epsilon 'QQ' is not a number"),
+        ({"time_budget": "ZZ"}, "is not a length of time"),
+        ({"attack": "nothing"}, "the attack 'nothing' is unknown"),
+        ({"sampler": "uniform nothing"}, "the sampler 'nothing' is unknown"),
+        ({"binding": "cyclic:0"}, "the binding 'cyclic:0' cannot be read"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: dict[str, str], said: str) -> None:
@@ -76,9 +99,8 @@ def test_the_form_is_filled_in_checked_and_copied(tmp_path: Path, world: World) 
         app.open_start("generate")
         await until(pilot, app, "videos is needed")
         await pilot.press("ctrl+s")
-        await pilot.pause(0.2)
         assert isinstance(app.screen, StartScreen), "nothing starts while something is wrong"
-        rows = {row.field.name: row for row in app.screen._pane.query(FieldRow)}
+        rows = {row.field.name: row for row in app.screen.pane.query(FieldRow)}
         rows["videos"].query_one(Input).value = str(world.learn)
         rows["model"].query_one(Input).value = "demo"
         rows["out"].query_one(Input).value = "r.safetensors"
@@ -87,7 +109,7 @@ def test_the_form_is_filled_in_checked_and_copied(tmp_path: Path, world: World) 
         rows["steps"].query_one(Input).value = "2"
         await until(pilot, app, "ready")
         await pilot.press("ctrl+y")
-        await pilot.pause(0.1)
+        await until_true(pilot, lambda: bool(app.clipboard))
         expected = ["lsap", "generate", str(world.learn), "--model", "demo", "--out", "r.safetensors", "--steps", "2"]
         assert shlex.split(app.clipboard) == expected
 
@@ -105,12 +127,10 @@ def test_a_file_is_picked_from_the_tree(tmp_path: Path) -> None:
         row.query_one(Input).value = str(tmp_path)
         row.query_one(Input).focus()
         await pilot.press("ctrl+o")
-        await pilot.pause(0.5)
-        assert isinstance(app.screen, PickFile)
+        await until_true(pilot, lambda: isinstance(app.screen, PickFile))
         await until(pilot, app, "card.toml")
         await pilot.press("down", "enter")
-        await pilot.pause(0.3)
-        assert row.value.endswith("card.toml")
+        await until_true(pilot, lambda: row.value.endswith("card.toml"))
 
     play(tmp_path / "runs", act, WIDE)
 
@@ -128,15 +148,14 @@ def test_a_started_run_is_a_process_of_its_own_and_is_opened(tmp_path: Path, wor
                 row.query_one(Input).value = values[row.field.name]
         await until(pilot, app, "ready")
         await pilot.press("ctrl+s")
-        await pilot.pause(0.5)
-        assert isinstance(app.screen, RunScreen)
+        await until_true(pilot, lambda: isinstance(app.screen, RunScreen))
 
     play(root, act, WIDE)
     folder = next(root.iterdir())
     deadline = time.monotonic() + 120
-    while read_facts(folder).state != "done" and time.monotonic() < deadline:
+    while read_snapshot(folder).state != "done" and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert read_facts(folder).state == "done", "it outlived the dashboard"
+    assert read_snapshot(folder).state == "done", "it outlived the dashboard"
     assert (tmp_path / "r.safetensors").exists()
 
 
@@ -162,11 +181,11 @@ def test_a_stopped_run_is_resumed_and_ends(tmp_path: Path, world: World) -> None
         time.sleep(0.02)
     assert stop(folder) == "asked the run to stop; what is finished is kept"
     assert process.wait(60) == 1
-    facts = read_facts(folder)
+    facts = read_snapshot(folder)
     assert facts.state == "interrupted"
     assert why_not_resumable(facts) is None
     assert resume(facts, commands().resume_words(facts)).wait(120) == 0
-    assert read_facts(folder).state == "done"
-    assert why_not_resumable(read_facts(folder)) == "only a stopped run can go on"
+    assert read_snapshot(folder).state == "done"
+    assert why_not_resumable(read_snapshot(folder)) == "only a stopped run can go on"
     kinds = [json.loads(line)["kind"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert "resumed" in kinds

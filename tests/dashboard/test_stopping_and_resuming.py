@@ -18,12 +18,12 @@ from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.launching import resume_line, stop, why_not_resumable
 from lsap_cli.errors import LsapError
 from lsap_cli.main import app as program
-from lsap_cli.runs.reading import read_facts
-from tests.dashboard.conftest import WIDE, commands, play, until, words_on
+from lsap_cli.runs.reading import read_snapshot
+from tests.dashboard.conftest import WIDE, commands, play, shown_text, until
 
 LINES: dict[str, list[str]] = {
     "generate": [
-        "videos", "--model", "demo", "--out", "-r.safetensors", "--norm", "l2", "--epsilon", "4/255", "--from", "one-video",
+        "videos", "--model", "demo", "--out", "-new.safetensors", "--norm", "l2", "--epsilon", "4/255", "--from", "one-video",
         "--sampler", "uniform", "--sampler", "rate:fps=5", "--through", "jpeg:quality=75", "--update", "pgd", "--steps", "7",
         "--time-budget", "2m", "--seeds", "2", "--matrix", "--controls", "--compile", "--memory", "0.5", "--seed", "3",
     ],
@@ -41,11 +41,16 @@ LINES: dict[str, list[str]] = {
 
 
 def stopped_run(folder: Path, command: str = "generate", **changes: Any) -> Path:
-    """A run that was interrupted on this machine."""
-    settings = {"videos": "videos", "model": "demo", "out": "r.safetensors", "seed": 0}
+    """A run that was interrupted on this machine, beside its videos."""
+    for name in ("videos", "my videos", "more", "v"):
+        (folder.parent / name).mkdir(parents=True, exist_ok=True)
+    for name in ("r.safetensors", "s.safetensors", "a.toml", "b.toml", "[b]x.toml"):
+        (folder.parent / name).touch()
+    settings = {"videos": "videos", "model": "demo", "out": "new.safetensors", "seed": 0}
     facts = {
         "command": command, "status": "interrupted", "started": "2026-01-01T00:00:00+00:00", "host": platform.node(),
         "command_line": ["lsap", "generate", "--model", "stored.toml"], "settings": settings,
+        "working_folder": str(folder.parent),
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps(facts | changes))
@@ -74,23 +79,28 @@ def settings_of(words: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 def test_the_line_that_goes_on_has_the_settings_that_the_run_began_with(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = stopped_run(tmp_path / "place" / "run")
+    monkeypatch.chdir(folder.parent)
     begun = settings_of([command, *LINES[command]], monkeypatch)
-    facts = read_facts(stopped_run(tmp_path / "run", command, settings=begun))
-    words = commands().resume_words(facts)
+    monkeypatch.chdir(tmp_path)
+    words = commands().resume_words(read_snapshot(stopped_run(folder, command, settings=begun)))
+    monkeypatch.chdir(folder.parent)
     assert settings_of(words, monkeypatch) == begun
     assert "--overwrite" not in words
 
 
 def test_the_stored_command_line_is_not_run(tmp_path: Path) -> None:
     line = [sys.executable, "-c", "print('a stranger')", "generate"]
-    facts = read_facts(stopped_run(tmp_path / "run", command_line=line))
+    facts = read_snapshot(stopped_run(tmp_path / "run", command_line=line))
     words = commands().resume_words(facts)
     assert not {"-c", "print('a stranger')"} & set(words)
     assert words[:1] == ["generate"]
 
 
 def test_overwrite_is_the_only_thing_that_is_taken_from_the_stored_line(tmp_path: Path) -> None:
-    facts = read_facts(stopped_run(tmp_path / "run", command_line=["lsap", "generate", "--overwrite", "--steps", "5"]))
+    facts = read_snapshot(
+        stopped_run(tmp_path / "run", command_line=["lsap", "generate", "--overwrite", "--steps", "5"])
+    )
     words = commands().resume_words(facts)
     assert "--overwrite" in words
     assert not any("steps" in word for word in words)
@@ -112,19 +122,19 @@ def test_overwrite_is_the_only_thing_that_is_taken_from_the_stored_line(tmp_path
 )
 def test_settings_that_are_not_valid_make_no_command(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(LsapError) as raised:
-        commands().resume_words(read_facts(stopped_run(tmp_path / "run", **changes)))
+        commands().resume_words(read_snapshot(stopped_run(tmp_path / "run", **changes)))
     assert said in str(raised.value)
 
 
 @pytest.mark.parametrize("host", ["elsewhere", None])
 def test_a_run_of_another_host_is_not_resumed(tmp_path: Path, host: str | None) -> None:
-    found = why_not_resumable(read_facts(stopped_run(tmp_path / "run", host=host)))
+    found = why_not_resumable(read_snapshot(stopped_run(tmp_path / "run", host=host)))
     assert found == "this run is of another machine: resume it there"
 
 
 def test_a_part_of_a_demo_is_not_resumed(tmp_path: Path) -> None:
     stopped_run(tmp_path / "tour", "demo")
-    found = why_not_resumable(read_facts(stopped_run(tmp_path / "tour" / "generate")))
+    found = why_not_resumable(read_snapshot(stopped_run(tmp_path / "tour" / "generate")))
     assert found == "a part of a demo cannot go on by itself"
 
 
@@ -134,16 +144,16 @@ def test_resuming_shows_the_whole_command_and_asks(tmp_path: Path, monkeypatch: 
     )
     started: list[object] = []
     monkeypatch.setattr("lsap_cli.dashboard.launching.start", lambda *words: started.append(words))
-    facts = read_facts(folder)
+    facts = read_snapshot(folder)
     line = resume_line(facts, commands().resume_words(facts))
     assert line.endswith(" --resume --run " + str(folder) + " -- v")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "half")
+        await until(pilot, app, "stopped")
         for key in ("n", "escape", "enter"):
             await pilot.press("r")
             await until(pilot, app, "Resume half?")
-            flat = "".join(words_on(app).replace("│", "").split())
+            flat = "".join(shown_text(app).replace("│", "").split())
             assert "".join(line.split()) in flat
             await pilot.press(key)
             await until(pilot, app, "newest first")
@@ -170,7 +180,7 @@ def test_a_process_that_does_not_hold_the_run_s_lock_is_not_signaled(
 ) -> None:
     folder = stopped_run(tmp_path / "run", status="running", pid=sleeper.pid)
     (folder / "events.jsonl").write_text("")
-    assert read_facts(folder).live, "it was written to just now, and has no lock file"
+    assert read_snapshot(folder).live, "it was written to just now, and has no lock file"
     assert stop(folder) == "the process with the run's number does not hold the run's lock: it is not signaled"
     assert sleeper.poll() is None
 

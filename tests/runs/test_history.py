@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.runs.following import Tail, sampled
-from lsap_cli.runs.history import MOST_ITEMS, History, Thinned, number
+from lsap_cli.runs.history import History
+from lsap_cli.runs.thinning import MOST_ITEMS, Thinned, kind_of
 
 
 def line(kind: str, time: float, **facts: object) -> bytes:
@@ -42,7 +43,7 @@ def test_a_large_block_adds_up_to_the_same_as_its_lines_one_by_one() -> None:
         assert getattr(fast, name) == getattr(slow, name), name
     assert list(fast.log) == list(slow.log)
     assert fast.bad_lines > 5
-    assert fast.steps.seen == slow.steps.seen == 12_000
+    assert fast.steps.offered == slow.steps.offered == 12_000
 
 
 def test_a_long_run_is_held_in_few_points_that_cover_all_of_it() -> None:
@@ -59,11 +60,11 @@ def test_a_long_run_is_held_in_few_points_that_cover_all_of_it() -> None:
 def test_thinned_keeps_items_at_even_distances(offered: int, limit: int) -> None:
     thinned: Thinned[int] = Thinned(limit)
     for item in range(offered):
-        if thinned.wanted():
+        if thinned.offer():
             thinned.add(item)
     assert len(thinned.items) <= limit
     assert thinned.items == list(range(0, offered, thinned.stride))[: len(thinned.items)]
-    assert thinned.seen == offered
+    assert thinned.offered == offered
 
 
 def test_the_newest_step_is_known_though_it_was_not_kept() -> None:
@@ -78,8 +79,8 @@ def test_what_a_step_does_not_say_is_none_and_what_it_says_is_read() -> None:
     history = History()
     history.feed(step(1) + step(2, coherence=0.25, step_size=0.004, progress=0.5, seconds_left=9.0))
     first, second = history.steps.items
-    assert (first.coherence, first.step_size, first.left) == (None, None, None)
-    assert (second.coherence, second.step_size, second.progress, second.left) == (0.25, 0.004, 0.5, 9.0)
+    assert (first.coherence, first.step_size, first.seconds_left) == (None, None, None)
+    assert (second.coherence, second.step_size, second.progress, second.seconds_left) == (0.25, 0.004, 0.5, 9.0)
 
 
 def test_the_frame_that_a_worker_is_at_is_known_until_its_file_is_done_and_stays_out_of_the_log() -> None:
@@ -122,21 +123,36 @@ def test_lines_that_are_no_events_are_counted_and_passed_over(bad: bytes) -> Non
     assert history.bad_lines == (1 if bad.strip() else 0)
 
 
-@pytest.mark.parametrize("wrong", [None, "1", True, float("nan"), [], 10**400])
-def test_a_value_that_is_no_finite_number_is_none(wrong: object) -> None:
-    assert number(wrong) is None
+def test_a_loss_that_is_no_number_is_none() -> None:
     history = History()
-    history.feed(json.dumps({"time": 1, "kind": "step", "number": 1, "loss": wrong}).encode() + b"\n")
+    history.feed(line("step", 1.0, number=1, loss=None))
     assert history.steps.items[0].loss is None
 
 
-def test_events_with_wrong_fields_harm_nothing() -> None:
+@pytest.mark.parametrize("wrong", ["1", True, float("nan"), [], {}, 10**400, -(10**400)])
+def test_an_event_with_a_field_that_cannot_be_is_a_damaged_line(wrong: object) -> None:
     history = History()
-    for kind in ("step", "file", "usage", "verification", "stage", "skipped", "warning", "split", "end", "new kind"):
-        values: tuple[object, ...] = (None, 3, "text", [], {})
-        for value in values:
-            history.feed(line(kind, 1.0, number=value, fooled=value, step=value, name=value, path=value, videos=value))
+    for kind in ("step", "file", "usage", "verification", "stage", "skipped", "warning", "split", "end"):
+        fields: dict[str, object] = {"number": 1, "step": 1, "name": "a", "path": "a", "message": "a", "status": "a"}
+        fields |= {"fit": 1, "verify": 1}
+        at_fault = {"file": "linf", "skipped": "reason", "stage": "videos", "warning": "message", "end": "status"}
+        key = at_fault.get(kind, {"step": "loss", "usage": "cpu_percent", "verification": "loss"}.get(kind, "fit"))
+        if not (kind in ("skipped", "warning", "end") and wrong == "1"):
+            history.feed(json.dumps({"time": 1.0, "kind": kind, **fields, key: wrong}).encode() + b"\n")
+    assert history.events == 0
+    assert history.bad_lines == (6 if wrong == "1" else 9)
+
+
+def test_an_event_of_a_later_version_s_kind_is_logged_with_its_fields() -> None:
+    history = History()
+    history.feed(line("new kind", 1.0, apples=3, pears=[1]))
     assert history.bad_lines == 0
+    assert history.log[0].text == "apples 3, pears [1]"
+
+
+@pytest.mark.parametrize("layout", ['{{"time": 1.5, "kind": "{kind}"}}', '{{"kind":"{kind}","time":1.5}}'])
+def test_the_kind_is_found_where_this_version_and_version_0_1_write_it(layout: str) -> None:
+    assert kind_of(layout.format(kind="step").encode()) == "step"
 
 
 def test_a_first_look_at_a_large_file_has_its_beginning_its_end_and_steps_all_over(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from lsap_cli.results.events import StageEvent, UsageEvent
 from lsap_cli.runs import Run
 from lsap_cli.runs.finding import find_runs
-from lsap_cli.runs.reading import QUIET_SECONDS, read_facts, read_json
+from lsap_cli.runs.reading import QUIET_SECONDS, hold_console, read_snapshot
 from lsap_cli.runs.usage import UsageWriter
 
 
@@ -26,7 +26,7 @@ def change(folder: Path, **facts: object) -> None:
 
 
 def test_a_finished_run_is_read_as_it_was_written(tmp_path: Path) -> None:
-    facts = read_facts(whole_run(tmp_path))
+    facts = read_snapshot(whole_run(tmp_path))
     assert (facts.command, facts.state, facts.problems) == ("apply", "done", ())
     assert facts.settings == {"seed": 3, "model": "demo"}
     assert facts.started is not None
@@ -40,27 +40,27 @@ def test_a_run_is_live_while_its_process_holds_the_lock_and_killed_when_it_is_go
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "on\n"
-    assert read_facts(tmp_path).state == "running"
+    assert read_snapshot(tmp_path).state == "running"
     process.kill()
     process.communicate()
-    assert read_facts(tmp_path).state == ("killed" if sys.platform == "linux" else "running")
+    assert read_snapshot(tmp_path).state == ("killed" if sys.platform == "linux" else "running")
 
 
 def test_looking_at_a_run_never_hinders_it_from_starting(tmp_path: Path) -> None:
     whole_run(tmp_path)
     change(tmp_path, status="running")
-    read_facts(tmp_path)
+    read_snapshot(tmp_path)
     with Run(tmp_path, "apply", {}, [], resume=True):
-        read_facts(tmp_path)
+        read_snapshot(tmp_path)
 
 
 def test_a_run_of_another_machine_is_live_while_its_events_grow(tmp_path: Path) -> None:
     whole_run(tmp_path)
     change(tmp_path, status="running", host="elsewhere")
-    assert read_facts(tmp_path).state == "running"
+    assert read_snapshot(tmp_path).state == "running"
     old = time.time() - QUIET_SECONDS - 5
     os.utime(tmp_path / "events.jsonl", (old, old))
-    assert read_facts(tmp_path).state == "killed"
+    assert read_snapshot(tmp_path).state == "killed"
 
 
 @pytest.mark.parametrize(
@@ -70,55 +70,56 @@ def test_a_run_of_another_machine_is_live_while_its_events_grow(tmp_path: Path) 
         ('{"command": "apply", "sta', "run.json is damaged: it is not whole JSON"),
         ("[1, 2]", "run.json is damaged: it holds no JSON object"),
         ("[" * 100_000, "run.json is damaged: it is not whole JSON"),
-        ('{"status": "done", "settings": {}}', "run.json names no command"),
-        ('{"command": "apply", "status": "done", "settings": 3}', "run.json has no settings"),
-        ('{"command": "apply", "status": "odd", "settings": {}}', "run.json has no status that is known"),
+        ('{"status": "done", "settings": {}}', "run.json is damaged: `command` is missing"),
+        (
+            '{"command": "apply", "status": "done", "settings": 3}',
+            "run.json is damaged: `settings` cannot be used (Expected `object`, got `int`)",
+        ),
+        (
+            '{"command": "apply", "status": "odd", "settings": {}}',
+            "run.json is damaged: `status` cannot be used (Invalid enum value 'odd')",
+        ),
     ],
 )
 def test_each_damage_of_run_json_is_named(tmp_path: Path, text: str, problem: str) -> None:
     whole_run(tmp_path)
     (tmp_path / "run.json").write_text(text)
-    assert problem in read_facts(tmp_path).problems
+    assert problem in read_snapshot(tmp_path).problems
 
 
 def test_text_that_is_none_and_files_that_are_missing_are_named(tmp_path: Path) -> None:
     whole_run(tmp_path)
     (tmp_path / "run.json").write_bytes(b"\xff\xfe\x00")
-    assert read_facts(tmp_path).problems == ("run.json is not text",)
+    assert read_snapshot(tmp_path).problems == ("run.json is not text",)
     (tmp_path / "run.json").unlink()
-    facts = read_facts(tmp_path)
+    facts = read_snapshot(tmp_path)
     assert (facts.state, facts.problems) == ("damaged", ("run.json is missing",))
 
 
 def test_a_missing_log_is_named(tmp_path: Path) -> None:
     (whole_run(tmp_path) / "events.jsonl").unlink()
-    assert read_facts(tmp_path).problems == ("events.jsonl is missing",)
+    assert read_snapshot(tmp_path).problems == ("events.jsonl is missing",)
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "yesterday", "2026-13-45T00:00:00", {}])
 def test_a_start_that_is_no_moment_falls_back_to_the_folder(tmp_path: Path, wrong: object) -> None:
     whole_run(tmp_path)
     change(tmp_path, started=wrong, pid=wrong, classifier=wrong)
-    facts = read_facts(tmp_path)
+    facts = read_snapshot(tmp_path)
     assert facts.started is not None
     assert facts.state == "done"
 
 
-def test_a_file_that_is_a_folder_cannot_be_read_and_says_so(tmp_path: Path) -> None:
-    (tmp_path / "results.json").mkdir()
-    value, problem = read_json(tmp_path / "results.json")
-    assert value is None
-    assert problem is not None
-    assert "cannot be read" in problem
-
-
-def test_a_process_that_never_became_a_run_says_its_last_words(tmp_path: Path) -> None:
-    (tmp_path / "console.txt").write_text("working\nlsap: the folder does not exist\n\n")
-    assert read_facts(tmp_path).state == "starting"
-    old = time.time() - QUIET_SECONDS - 5
-    os.utime(tmp_path / "console.txt", (old, old))
-    facts = read_facts(tmp_path)
-    assert (facts.state, facts.error) == ("failed", "lsap: the folder does not exist")
+def test_a_process_that_never_became_a_run_is_starting_while_it_lives_and_then_says_its_last_words(
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "console.txt").open("wb") as console:
+        hold_console(console)
+        console.write(b"working\nlsap: the folder does not exist\n\n")
+        console.flush()
+        assert read_snapshot(tmp_path).state == "starting"
+    run = read_snapshot(tmp_path)
+    assert (run.state, run.error) == ("failed", "lsap: the folder does not exist")
 
 
 def test_runs_are_found_with_their_parts_and_nothing_else(tmp_path: Path) -> None:

@@ -3,21 +3,23 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from lsap_cli.dashboard.launching import command_words
-from lsap_cli.dashboard.watching import RunWatch
-from lsap_cli.dashboard.words import ORANGE, duration, megabytes
-from lsap_cli.reports.rows import printable
-from lsap_cli.runs.reading import CONSOLE_FILE, Facts
+from lsap_cli.dashboard.formatting import ORANGE, duration, megabytes
+from lsap_cli.dashboard.launching import command_text
+from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.results.base import given
+from lsap_cli.results.text import printable
+from lsap_cli.runs.reading import read_console
 
-KNOWN = {"rows", "pictures", "files", "skipped", "schema"}
-CONSOLE_BYTES = 4000
+SHOWN_ELSEWHERE = {"rows", "pictures", "files", "skipped", "schema"}
+MOST_FILES = 60
+LONGEST_VALUE = 600  # characters
 
 
 class FactsPane(VerticalScroll):
@@ -32,56 +34,59 @@ class FactsPane(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield Static(id="facts", markup=False)
 
-    def show(self, watch: RunWatch) -> None:
-        seen = (watch.facts, watch.problems, id(watch.results))
-        if seen != self._shown:
-            self._shown = seen
-            self.query_one("#facts", Static).update(facts_text(watch))
+    def show(self, reader: RunReader) -> None:
+        new = (reader.snapshot, reader.problems, id(reader.results))
+        if new != self._shown:
+            self._shown = new
+            self.query_one("#facts", Static).update(facts_text(reader))
 
 
-def facts_text(watch: RunWatch) -> Text:
-    facts = watch.facts
+def facts_text(reader: RunReader) -> Text:
+    """Everything that is known about a run, as text."""
+    snapshot = reader.snapshot
     text = Text()
-    for problem in watch.problems:
+    for problem in reader.problems:
         text.append(f"damaged: {printable(problem)}\n", style=f"bold {ORANGE}")
-    if facts.error:
-        text.append(f"failed: {printable(facts.error)}\n", style=f"bold {ORANGE}")
-    _section(text, "Run", _run(facts, watch))
-    _section(text, "Settings", facts.settings)
-    for name in ("classifier", "versions"):
-        value = facts.raw.get(name)
-        if isinstance(value, Mapping):
-            _section(text, name.capitalize(), value)
-    for name, value in (watch.results or {}).items():
-        if name not in KNOWN:
-            _section(text, f"Result: {name}", value if isinstance(value, Mapping) else {"": value})
-    _files(text, facts.folder)
-    _console(text, facts.folder)
+    if snapshot.error:
+        text.append(f"failed: {printable(snapshot.error)}\n", style=f"bold {ORANGE}")
+    _section(text, "Run", _run(reader))
+    _section(text, "Settings", snapshot.settings)
+    if snapshot.facts is not None:
+        _section(text, "Classifier", given(snapshot.facts.classifier) or {})
+        _section(text, "Versions", snapshot.facts.versions)
+    if reader.results is not None:
+        for name, value in msgspec.to_builtins(reader.results).items():
+            if name not in SHOWN_ELSEWHERE and value not in (None, [], {}):
+                _section(text, f"Result: {name}", value if isinstance(value, dict) else {"": value})
+    _files(text, snapshot.folder)
+    _console(text, snapshot.folder)
     return text
 
 
-def _run(facts: Facts, watch: RunWatch) -> dict[str, Any]:
-    history = watch.history
-    passed = None if facts.started is None or facts.finished is None else facts.finished - facts.started
+def _run(reader: RunReader) -> dict[str, object]:
+    snapshot, facts, history = reader.snapshot, reader.snapshot.facts, reader.history
+    known = snapshot.started is not None and snapshot.finished is not None
     return {
-        "folder": facts.folder,
-        "command line": command_words(facts),
-        "state": facts.state,
-        "took": duration(passed),
+        "folder": snapshot.folder,
+        "command line": command_text(snapshot),
+        "state": snapshot.state,
+        "took": duration(snapshot.finished - snapshot.started if known else None),  # type: ignore[operator]  # both known
         "events": history.events,
         "notes": history.warnings,
         "left out": history.skipped,
-        "process": facts.pid,
-        "host": facts.raw.get("host", "not recorded"),
-        "platform": facts.raw.get("platform", "not recorded"),
+        "process": snapshot.pid,
+        "host": (facts.host if facts else None) or "not recorded",
+        "platform": (facts.platform if facts else "") or "not recorded",
     }
 
 
-def _section(text: Text, title: str, values: Mapping[str, Any]) -> None:
+def _section(text: Text, title: str, values: Mapping[str, object]) -> None:
+    if not values:
+        return
     text.append(f"\n{title}\n", style="bold")
     for name, value in values.items():
         shown = json.dumps(value) if isinstance(value, list | dict) else str(value)
-        shown = shown if len(shown) <= 600 else f"{shown[:600]} … ({len(shown)} characters)"
+        shown = shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]} … ({len(shown)} characters)"
         text.append(f"  {printable(name):<18}", style="dim").append(f"{printable(shown)}\n")
 
 
@@ -90,20 +95,22 @@ def _files(text: Text, folder: Path) -> None:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        text.append(f"  {error}\n")
+        text.append(f"  {printable(error)}\n")
         return
-    for path in entries[:60]:
+    for path in entries[:MOST_FILES]:
         if not path.name.startswith("."):
-            size = megabytes(path.stat().st_size) if path.is_file() else "folder"
-            text.append(f"  {printable(path.name):<30}{size}\n")
+            text.append(f"  {printable(path.name):<30}{_size(path)}\n")
+
+
+def _size(path: Path) -> str:
+    try:
+        return megabytes(path.stat().st_size) if path.is_file() else "folder" if path.is_dir() else "no regular file"
+    except OSError:
+        return "gone"
 
 
 def _console(text: Text, folder: Path) -> None:
-    try:
-        with (folder / CONSOLE_FILE).open("rb") as file:
-            file.seek(max(0, (folder / CONSOLE_FILE).stat().st_size - CONSOLE_BYTES))
-            words = file.read().decode("utf-8", "replace")
-    except OSError:
-        return
-    text.append("\nWhat it printed\n", style="bold")
-    text.append("\n".join(f"  {printable(line)}" for line in words.splitlines()))
+    printed = read_console(folder)
+    if printed:
+        text.append("\nWhat it printed\n", style="bold")
+        text.append("\n".join(f"  {printable(line)}" for line in printed.splitlines()))

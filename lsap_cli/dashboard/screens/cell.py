@@ -1,84 +1,92 @@
 """One cell of the matrix: its counts, the ladder against its defense, and each video."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from rich.cells import cell_len
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Static
 
-from lsap_cli.dashboard.findings import WORST, read_ladder
-from lsap_cli.dashboard.outcomes import Outcome, read_outcomes
-from lsap_cli.dashboard.watching import RunWatch
-from lsap_cli.dashboard.widgets.heat import ATTACK_WORDS
-from lsap_cli.dashboard.words import DASH, one_line
-from lsap_cli.reports.rows import NO_DEFENSE, Row, Rows
+from lsap_cli.dashboard.comparing import read_records
+from lsap_cli.dashboard.formatting import DASH, attack_name, defense_name, name_text
+from lsap_cli.dashboard.panes.findings import WORST, ladder_lines
+from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.dashboard.screens.dialogs import Dialog
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.records import Cell, Record
+from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.text import printable
 
 MOST_VIDEOS = 2000
+COLUMNS = ("video", "label", "clean", "now", "outcome")
 
 
-class CellScreen(ModalScreen[None]):
+class CellScreen(Dialog[None]):
     """Details of one attack, defense and sampler."""
 
-    HELP = "The rates of one cell with their counts, and what the model saw in each video. Videos that went wrong come first."
+    HELP = "The rates of one cell with their counts, and the prediction of each video. Wrong ones come first."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "dismiss", "Back")]
 
-    def __init__(self, watch: RunWatch, rows: Rows, attack: str, defense: str, sampler: str) -> None:
+    def __init__(self, reader: RunReader, rows: Rows, cell: Cell) -> None:
         super().__init__()
-        self._watch, self._rows = watch, rows
-        self._key = (attack, defense, sampler)
+        self._reader, self._rows, self._cell = reader, rows, cell
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall wide"):
             with VerticalScroll(id="cell-facts"):
-                yield Static(self._facts(), markup=False)
-            table: DataTable[str] = DataTable(cursor_type="row", id="videos")
+                yield Static(printable_lines(self._facts()), markup=False)
+            table: DataTable[Text] = DataTable(cursor_type="row", id="videos")
             yield table
-            yield Static("reading each video …", id="cell-note")
+            yield Static("reading each video …", id="cell-note", markup=False)
+            yield self.close_button()
 
     def on_mount(self) -> None:
         self.query_one("#videos").focus()
-        self._read(self._watch.folder)
+        self._read(self._reader.folder)
 
     @work(thread=True)
     def _read(self, folder: Path) -> None:
-        found = read_outcomes(folder).get(self._key, [])
-        self.app.call_from_thread(self._fill, found)
+        records = read_records(folder).get(self._cell, [])
+        self.app.call_from_thread(self._fill, records)
 
-    def _fill(self, outcomes: list[Outcome]) -> None:
-        table = self.query_one("#videos", DataTable)
-        ordered = sorted(outcomes, key=lambda one: (one.correct is not False, not one.changed, one.video))
-        rows = [
-            (
-                one_line(one.video, 32), one_line(one.label or DASH, 18), one_line(one.clean_prediction, 18),
-                one_line(one.prediction, 18), outcome_words(one),
-            )
-            for one in ordered[:MOST_VIDEOS]
-        ]  # fmt: skip
-        for name, *cells in zip(("video", "label", "clean", "now", "outcome"), *rows, strict=True):
+    def _fill(self, records: Sequence[Record]) -> None:
+        table: DataTable[Text] = self.query_one("#videos", DataTable)
+        ordered = sorted(records, key=lambda one: (one.correct is not False, not one.changed, one.video))
+        rows = [record_cells(one) for one in ordered[:MOST_VIDEOS]]
+        for name, *cells in zip(map(Text, COLUMNS), *rows, strict=True):
             # A table that sizes its columns itself does so after it was drawn once.
-            table.add_column(name, width=max(map(cell_len, [name, *cells])))
+            table.add_column(name, width=max(cell_len(cell.plain) for cell in [name, *cells]))
         table.add_rows(rows)
-        note = f"{len(outcomes)} videos" if outcomes else "this run keeps no outcome of each video (records.jsonl)"
-        self.query_one("#cell-note", Static).update(f"{note}   [dim]Esc: back[/dim]")
+        note = f"{len(records)} videos" if records else "this run keeps no outcome of each video (records.jsonl)"
+        self.query_one("#cell-note", Static).update(note)
 
-    def _facts(self) -> str:
-        attack, defense, sampler = self._key
-        where = "no defense" if defense == NO_DEFENSE else defense
-        lines = [f"{ATTACK_WORDS.get(attack, attack)} · {where} · sampler {sampler}"]
+    def _facts(self) -> list[str]:
+        attack, defense, sampler = self._cell
+        lines = [f"{attack_name(attack)} · {defense_name(defense)} · sampler {sampler}"]
         row = self._rows.find(attack, defense, sampler)
         if row is not None:
             lines += row_lines(row)
-        rungs = [one for one in read_ladder(self._watch.results or {}) if one.defense in (defense, "")]
-        lines.append(
-            f"adaptive ladder ({WORST} counts):" if rungs else "adaptive ladder: none was measured for this defense"
-        )
-        lines += [f"  {one.line(sampler)}" for one in rungs]
-        return "\n".join(lines)
+        results = self._reader.results
+        ladders = results.ladder if isinstance(results, DefendResults) else ()
+        rungs = [line for ladder in ladders if ladder.defense == defense for line in ladder_lines(ladder, sampler)]
+        counts = f"adaptive ladder ({WORST} counts):"
+        lines.append(counts if rungs else "adaptive ladder: none was measured for this defense")
+        return [*lines, *(f"  {line}" for line in rungs)]
+
+
+def printable_lines(lines: Sequence[str]) -> str:
+    return "\n".join(map(printable, lines))
+
+
+def record_cells(one: Record) -> list[Text]:
+    """A video's row: names are cut in their middle."""
+    names = ((one.video, 32), (one.label or DASH, 18), (one.clean_prediction, 18), (one.prediction, 18))
+    return [*(name_text(name, width) for name, width in names), Text(outcome_words(one))]
 
 
 def row_lines(row: Row) -> list[str]:
@@ -92,13 +100,13 @@ def row_lines(row: Row) -> list[str]:
     lines = [f"  {name:<30}{rate}" for name, rate in rates if rate is not None]
     if row.mcnemar_p is not None:
         lines.append(f"  {'p, attacked against clean':<30}{row.mcnemar_p:.3g}  (McNemar, exact; not corrected)")
-    if row.dominant_label and row.dominant_share:
-        lines.append(f"  {'fooled videos mostly become':<30}{row.dominant_label}  {row.dominant_share}")
+    if row.dominant_label:
+        lines.append(f"  {'fooled videos mostly become':<30}{row.dominant_label.label}  {row.dominant_label.share}")
     if row.milliseconds_per_video is not None:
         lines.append(f"  {'the defense takes':<30}{row.milliseconds_per_video:.1f} ms a video")
     return lines
 
 
-def outcome_words(one: Outcome) -> str:
+def outcome_words(one: Record) -> str:
     fooled = "changed" if one.changed else "same"
     return fooled if one.correct is None else f"{'right' if one.correct else 'WRONG'}, {fooled}"

@@ -2,21 +2,39 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Click
 from textual.screen import ModalScreen
 from textual.widgets import Button, DirectoryTree, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from lsap_cli.dashboard.summaries import Summary
-from lsap_cli.dashboard.words import escaped
+from lsap_cli.dashboard.formatting import name_text
+from lsap_cli.dashboard.summaries import RunSummary
+
+Answer = TypeVar("Answer")
 
 
-class Question(ModalScreen[bool]):
+class Dialog(ModalScreen[Answer]):
+    """A window over a screen. A click beside it, or on its Close button, closes it without an answer."""
+
+    def close_button(self) -> Button:
+        return Button("Close (Esc)", id="close")
+
+    def on_click(self, event: Click) -> None:
+        if event.widget is self:
+            self.dismiss()
+
+    @on(Button.Pressed, "#close")
+    def close(self) -> None:
+        self.dismiss()
+
+
+class Question(Dialog[bool]):
     """Yes or no; no unless yes is said.
 
     Args:
@@ -46,19 +64,24 @@ class Question(ModalScreen[bool]):
     def on_mount(self) -> None:
         self.query_one("#no").focus()
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes")
+    @on(Button.Pressed, "#yes")
+    def accept(self) -> None:
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#no")
+    def refuse(self) -> None:
+        self.dismiss(False)
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
 
 
-class PickRun(ModalScreen[Path]):
+class PickRun(Dialog[Path]):
     """One run out of those that are there."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
 
-    def __init__(self, title: str, runs: Sequence[Summary]) -> None:
+    def __init__(self, title: str, runs: Sequence[RunSummary]) -> None:
         super().__init__()
         self._title, self._runs = title, list(runs)
 
@@ -67,13 +90,14 @@ class PickRun(ModalScreen[Path]):
             yield Static(self._title, markup=False)
             if not self._runs:
                 yield Static("There is no other run in this folder.")
-            yield OptionList(*[Option(escaped(f"{one.name}  {one.figure}", 70)) for one in self._runs])
+            yield OptionList(*[Option(name_text(f"{one.name}  {one.figure}", 70)) for one in self._runs], markup=False)
+            yield self.close_button()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._runs[event.option_index].facts.folder)
+        self.dismiss(self._runs[event.option_index].snapshot.folder)
 
 
-class PickFile(ModalScreen[Path]):
+class PickFile(Dialog[Path]):
     """A file or a folder, from a tree or typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -94,6 +118,7 @@ class PickFile(ModalScreen[Path]):
             yield Static("Choose a file with Enter, or take the folder itself with Ctrl+S. Backspace goes up.")
             yield DirectoryTree(self._place)
             yield Input(str(self._place))
+            yield self.close_button()
 
     def on_mount(self) -> None:
         self.query_one(DirectoryTree).focus()
@@ -107,7 +132,7 @@ class PickFile(ModalScreen[Path]):
         self.dismiss(Path(self.query_one(Input).value))
 
     @on(DirectoryTree.NodeHighlighted)
-    def name_it(self, event: DirectoryTree.NodeHighlighted[object]) -> None:
+    def show_name(self, event: DirectoryTree.NodeHighlighted[object]) -> None:
         path = getattr(event.node.data, "path", None)
         if path is not None:
             self.query_one(Input).value = str(path)

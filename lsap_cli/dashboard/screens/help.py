@@ -5,35 +5,39 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.screen import Screen
+from textual.widgets import Markdown, Static
 
+from lsap_cli.dashboard.screens.dialogs import Dialog
+
+KEY_NAMES = {"slash": "/"}
 EVERYWHERE = """\
-
-[b]Everywhere[/b]
   Esc       back            q   quit (runs go on)        t   light or dark
   Ctrl+P    all commands    ?   this help                Tab, arrows, mouse: as usual
 """
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Explains the screen below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,enter", "dismiss", "Back")]
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
-        self._about = getattr(screen, "HELP", "")
+        self._about = screen.HELP or ""
         self._keys = [
-            (binding.key_display or binding.key, binding.description)
-            for _, binding in screen._bindings
-            if binding.description and binding.key not in ("escape", "enter")
+            (key.key_display or KEY_NAMES.get(key.key, key.key), key.description)
+            for active in screen.active_bindings.values()
+            for key in [active.binding]
+            if active.node is screen and key.description and key.key not in ("escape", "enter")
         ]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog tall"):
-            yield Static(self._about)
-            yield Static("[b]Keys here[/b]")
-            lines = "\n".join(f"  {key:<10}{about}" for key, about in dict.fromkeys(self._keys))
-            yield Static(lines.replace("slash", "/    "), markup=False)
-            yield Static(EVERYWHERE)
+            yield Markdown(self._about)
+            yield Static("Keys here", classes="heading")
+            keys = (f"  {key:<10}{about}" for key, about in dict.fromkeys(self._keys))
+            yield Static("\n".join(keys), markup=False)
+            yield Static("Everywhere", classes="heading")
+            yield Static(EVERYWHERE, markup=False)
+            yield self.close_button()

@@ -1,4 +1,4 @@
-"""Screens that rest while another one covers them."""
+"""Screens that fill the terminal, and rest while another one covers them."""
 
 from textual.screen import Screen
 

@@ -1,33 +1,48 @@
 """One run: live, robustness, look, log, facts. Of a demo, its parts in turn."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Footer, TabbedContent, TabPane
 
+from lsap_cli.dashboard.formatting import ORANGE, duration, joined, name_text, state_text
+from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import ChooseComparison, ResumeRun, StopRun
 from lsap_cli.dashboard.panes.facts import FactsPane
-from lsap_cli.dashboard.panes.live import LivePane, LogView
-from lsap_cli.dashboard.panes.look import LookPane
+from lsap_cli.dashboard.panes.live import LivePane
+from lsap_cli.dashboard.panes.log import LogPane
+from lsap_cli.dashboard.panes.pictures import PicturesPane
 from lsap_cli.dashboard.panes.robustness import RobustnessPane
+from lsap_cli.dashboard.polling import PollingThread
+from lsap_cli.dashboard.run_reader import YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import run_seconds
-from lsap_cli.dashboard.watching import ASIDE_SECONDS, RunWatch, Watcher
 from lsap_cli.dashboard.widgets.heat import HeatTable
-from lsap_cli.dashboard.widgets.words import Words
-from lsap_cli.dashboard.words import ORANGE, duration, escaped, state_text
-from lsap_cli.runs.reading import LIVE, read_facts
+from lsap_cli.dashboard.widgets.live_text import LiveText
+from lsap_cli.results.files import RUN_FILE
+from lsap_cli.results.text import printable
+from lsap_cli.runs.reading import read_snapshot
 
 PARTS = ("generate", "apply", "defend")
 TICK_SECONDS = 1.0
-TABS = ("live", "robustness", "look", "log", "facts")
+Pane = LivePane | RobustnessPane | PicturesPane | LogPane | FactsPane
+TABS: dict[str, tuple[str, Callable[[], Pane]]] = {
+    "live": ("Live", LivePane),
+    "robustness": ("Robustness", RobustnessPane),
+    "pictures": ("Look", PicturesPane),
+    "log": ("Log", LogPane),
+    "facts": ("Facts", FactsPane),
+}
+FOCUSED = {"robustness": "#matrix", "log": "#log-pane", "facts": "#facts-pane"}  # what the keyboard moves on a tab
 
 
 class RunScreen(Page):
@@ -38,25 +53,32 @@ class RunScreen(Page):
     """
 
     HELP = f"""\
-[b]Live[/b]  generate: the loss of the batches; how many of their clips are fooled, with the 95 % band, and ● on unseen
+**Live**: generate: the loss of the batches; how many of their clips are fooled, with the 95 % band, and ● on unseen
 videos; the coherence of the pattern over time; the step size; the pace. apply: the files, and what a reader finds
 changed in them. defend: the matrix while it fills up.
-[b]Robustness[/b]  defenses (rows) by attacks (columns). Look at *no defense, no attack* first: a model that is often wrong
+
+**Robustness**: defenses (rows) by attacks (columns). Look at *no defense, no attack* first: a model that is often wrong
 there says little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell; PgDn goes
 on to what was found, the checks, the adaptive ladder, the sampler matrix and the ROC.
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
-[b]Look[/b]  the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
-difference, amplified.
-*Drawn every {ASIDE_SECONDS:.0f} s*: the run needs all cores of this machine, and drawing would slow it down; curves follow later.
-Keys work at once.
-[b]Facts[/b]  settings, versions, files, and what is damaged.
 
-A demo has three parts; it shows the one that works, until you choose another with [ and ].
+**Look**: the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
+difference, amplified.
+
+*Drawn every {YIELDING_SECONDS:.0f} s*: the run needs all cores of this machine, and drawing would slow it down; curves follow
+later. Keys work at once.
+
+**Facts**: settings, versions, files, and what is damaged.
+
+A demo has three parts; it shows the one that works, until you choose another with `[` and `]`.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         HELP_KEY,
-        Binding("escape", "back", "Back"),
-        *[Binding(str(number), f"tab('{tab}')", tab.capitalize(), show=False) for number, tab in enumerate(TABS, 1)],
+        Binding("escape", "app.pop_screen", "Back"),
+        *[
+            Binding(str(number), f"tab('{tab}')", title, show=False)
+            for number, (tab, (title, _)) in enumerate(TABS.items(), 1)
+        ],
         Binding("v", "view", "Next curve"),
         Binding("s", "sampler", "Sampler"),
         Binding("m", "metric", "Metric"),
@@ -78,39 +100,39 @@ A demo has three parts; it shows the one that works, until you choose another wi
     class Changed(Message):
         """The watched folder has something new."""
 
-        watch: RunWatch
+        reader: RunReader
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RunScreen.Changed) and message.watch is self.watch
+            return isinstance(message, RunScreen.Changed) and message.reader is self.reader
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
-        self.current = RunWatch(folder)  # what is shown: the run, or a part of a demo
-        self._watcher: Watcher | None = None
+        self.current = RunReader(folder)  # what is shown: the run, or a part of a demo
+        self.polling: PollingThread | None = None
         self._shown = 0.0
         self._part: str | None = None  # chosen by a person; None: the one that works
-        self._is_demo = self.current.facts.command == "demo"
+        self._is_demo = self.current.snapshot.command == "demo"
 
     def compose(self) -> ComposeResult:
-        yield Words(id="title")
-        yield Words(id="parts")
-        yield Words(id="problems", markup=False)
+        yield LiveText(id="title")
+        yield LiveText(id="parts")
+        yield LiveText(id="problems")
+        yield LiveText(id="undrawn")
         with TabbedContent(initial="live"):
-            for number, (tab, pane) in enumerate(
-                zip(TABS, (LivePane, RobustnessPane, LookPane, LogPane, FactsPane), strict=True), 1
-            ):
-                with TabPane(f"{number} {tab.capitalize()}", id=tab):
-                    yield pane()
+            for number, (tab, (title, make_pane)) in enumerate(TABS.items(), 1):
+                with TabPane(f"{number} {title}", id=tab):
+                    yield make_pane()
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#problems").display = False
+        self.query_one("#undrawn").display = False
         self._follow(self.folder)
         self.set_interval(TICK_SECONDS, self._tick)
 
     def on_unmount(self) -> None:
-        self._end()
+        self._stop_polling()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -119,58 +141,63 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self._show()
 
     def _follow(self, folder: Path) -> None:
-        self._end()
+        self._stop_polling()
         # a demo is there to be looked at; any other run comes first
-        self.current = watch = RunWatch(folder, quick=True, polite=not self._is_demo)
-        self._watcher = Watcher(
-            watch.look,
-            lambda: self.post_message(self.Changed(watch)),
-            watch.pause,
-            watch.close,
+        self.current = reader = RunReader(folder, samples_first=True, yields=not self._is_demo)
+        self.polling = PollingThread(
+            reader.update,
+            lambda: self.post_message(self.Changed(reader)),
+            reader.pause,
+            reader.close,
         )
-        self._watcher.start()
+        self.polling.start()
 
-    def _end(self) -> None:
-        if self._watcher is not None:
-            self._watcher.stop()
+    def _stop_polling(self) -> None:
+        if self.polling is not None:
+            self.polling.stop()
 
     @on(Changed)
-    def take(self, event: Changed) -> None:
-        if event.watch is self.current:
+    def show_change(self, event: Changed) -> None:
+        if event.reader is self.current:
             self._show()
+            self.refresh_bindings()
 
     @on(TabbedContent.TabActivated)
-    def tab_changed(self) -> None:
+    def show_tab(self) -> None:
         self.refresh_bindings()
         self._show()
 
     def _tick(self) -> None:
         if not self.is_current:
             return
-        if not self._is_demo and self.folder == self.current.folder and self.current.facts.command == "demo":
+        if not self._is_demo and self.folder == self.current.folder and self.current.snapshot.command == "demo":
             self._is_demo = True
         if self._is_demo:
             self._choose_part()
-        aside = self.current.steps_aside
-        if self.current.facts.live and time.monotonic() - self._shown >= (ASIDE_SECONDS if aside else TICK_SECONDS):
+        yielding = self.current.is_yielding
+        pause = YIELDING_SECONDS if yielding else TICK_SECONDS
+        if self.current.snapshot.live and time.monotonic() - self._shown >= pause:
             self._show()  # curves that waited for their turn
-        elif not aside:
+        elif not yielding:
             self._show_title()
+
+    def _existing_parts(self) -> list[str]:
+        return [name for name in PARTS if (self.folder / name / RUN_FILE).exists()]
 
     def _choose_part(self) -> None:
         """Of a demo: the part that was chosen, else the newest there is."""
-        there = [name for name in PARTS if (self.folder / name / "run.json").exists()]
-        wanted = self._part or (there[-1] if there else None)
-        folder = self.folder / wanted if wanted else self.folder
+        existing = self._existing_parts()
+        part = self._part or (existing[-1] if existing else None)
+        folder = self.folder / part if part else self.folder
         if folder != self.current.folder:
             self._follow(folder)
-        states = {name: read_facts(self.folder / name).state for name in there}
-        shown = [
-            f"{'[b]▸' if self.current.folder.name == name else '[dim] '}{name} "
-            f"{state_text(states[name]).plain if name in states else 'not yet'}[/]"
-            for name in PARTS
-        ]
-        self.query_one("#parts", Words).put("   ".join(shown) + "   [dim]\\[ ] chooses[/dim]")
+        states = {name: state_text(read_snapshot(self.folder / name).state).plain for name in existing}
+        parts = []
+        for name in PARTS:
+            shown = self.current.folder.name == name
+            text = f"{'▸' if shown else ' '}{name} {states.get(name, 'not yet')}"
+            parts.append(Text().append(text, style="bold" if shown else "dim"))
+        self.query_one("#parts", LiveText).put(joined(parts, "   ").append("   [ ] chooses", style="dim"))
 
     @property
     def _tab(self) -> str:
@@ -179,105 +206,120 @@ A demo has three parts; it shows the one that works, until you choose another wi
     def _show(self) -> None:
         if not self.is_current or not self.is_mounted:
             return
-        watch = self.current
+        reader = self.current
         pane = self.query_one(f"#{self._tab}-pane")
-        assert isinstance(pane, LivePane | RobustnessPane | LookPane | LogPane | FactsPane)
+        assert isinstance(pane, Pane)
         self._shown = time.monotonic()
-        with watch.lock:
-            pane.show(watch)
-        problems = self.query_one("#problems", Words)
-        problems.display = bool(watch.problems)
-        problems.put("damaged: " + "; ".join(watch.problems))
+        self._draw(pane, lambda: pane.show(reader))
+        problems = self.query_one("#problems", LiveText)
+        problems.display = bool(reader.problems)
+        problems.put(printable("damaged: " + "; ".join(reader.problems)))
         self._show_title()
 
+    def _draw(self, pane: Pane, draw: Callable[[], None]) -> None:
+        """Draws a pane; the line of an earlier failure goes."""
+        self.query_one("#undrawn").display = False
+        with self.current.lock:
+            draw_guarded(pane, draw)
+
+    @on(DrawingFailed)
+    def show_failure(self, event: DrawingFailed) -> None:
+        line = self.query_one("#undrawn", LiveText)
+        line.display = True
+        line.put(f"this part cannot be drawn: {event.reason}")
+
     def _show_title(self) -> None:
-        facts = self.current.facts
+        snapshot = self.current.snapshot
         self.query_one("#parts").display = self._is_demo
-        seconds = run_seconds(facts)
-        parts = [
-            f"[b]{escaped(self.folder.name, 30)}[/b]",
-            escaped(facts.command, 14),
-            state_text(facts.state).markup,
-            duration(seconds),
-            escaped(facts.classifier, 24),
-            f"drawn every {ASIDE_SECONDS:.0f} s" if self.current.steps_aside else "",
-        ]
-        error = f"  [bold {ORANGE}]{escaped(facts.error, 60)}[/]" if facts.error else ""
-        self.query_one("#title", Words).put(" · ".join(part for part in parts if part) + error)
+        title = joined(
+            [
+                name_text(self.folder.name, 30, "bold"),
+                name_text(snapshot.command, 14),
+                state_text(snapshot.state),
+                duration(run_seconds(snapshot)),
+                name_text(snapshot.classifier, 24),
+                f"drawn every {YIELDING_SECONDS:.0f} s" if self.current.is_yielding else "",
+            ]
+        )
+        if snapshot.error:
+            title.append("  ").append_text(name_text(snapshot.error, 60, f"bold {ORANGE}"))
+        self.query_one("#title", LiveText).put(title)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that mean nothing here are not shown."""
         if not self.is_mounted:
             return True
-        tab, live = self._tab, self.current.facts.state in LIVE
-        if action in ("step", "film", "play"):
-            return tab == "look"
-        if action == "view":
-            return tab in ("live", "look")
-        if action in ("sampler", "metric", "page"):
-            return tab == "robustness"
-        if action == "part":
-            return self._is_demo
-        if action == "stop":
-            return live
-        if action == "resume":
-            return not live and self.current.facts.state != "done"
-        return True
-
-    def action_back(self) -> None:
-        self.app.pop_screen()
+        tab, state = self._tab, self.current.snapshot.state
+        meaningful = {
+            "step": tab == "pictures",
+            "film": tab == "pictures",
+            "play": tab == "pictures",
+            "view": tab in ("live", "pictures"),
+            "sampler": tab == "robustness",
+            "metric": tab == "robustness",
+            "page": tab in ("robustness", "log", "facts"),
+            "part": self._is_demo,
+            "stop": self.current.snapshot.live,
+            "resume": state in ("failed", "interrupted", "killed"),
+        }
+        return meaningful.get(action, True)
 
     def action_tab(self, tab: str) -> None:
         self.query_one(TabbedContent).active = tab
-        if tab == "robustness":
-            self.query_one("#matrix").focus()
+        if tab in FOCUSED:
+            self.query_one(FOCUSED[tab]).focus()
 
     def action_view(self) -> None:
-        if self._tab == "look":
-            self.query_one(LookPane).next_side()
+        if self._tab == "pictures":
+            pictures = self.query_one(PicturesPane)
+            self._draw(pictures, pictures.next_side)
         else:
             self.query_one(LivePane).next_curve()
             self.call_after_refresh(self._show)
 
     def action_sampler(self) -> None:
-        self.query_one(RobustnessPane).next_sampler(self.current)
+        pane = self.query_one(RobustnessPane)
+        self._draw(pane, lambda: pane.next_sampler(self.current))
 
     def action_metric(self) -> None:
-        self.query_one(RobustnessPane).next_metric(self.current)
+        pane = self.query_one(RobustnessPane)
+        self._draw(pane, lambda: pane.next_metric(self.current))
 
     def action_page(self, by: int) -> None:
-        """What is found lies below the matrix, which holds the focus."""
-        pane = self.query_one(RobustnessPane)
+        """Scrolls the tab, whatever holds the focus."""
+        pane = self.query_one(f"#{self._tab}-pane")
         if by > 0:
             pane.scroll_page_down()
         else:
             pane.scroll_page_up()
 
     def action_play(self) -> None:
-        self.query_one(LookPane).toggle()
+        self.query_one(PicturesPane).toggle()
 
     def action_step(self, by: int) -> None:
-        self.query_one(LookPane).step(by)
+        pictures = self.query_one(PicturesPane)
+        self._draw(pictures, lambda: pictures.step(by))
 
     def action_film(self, by: int) -> None:
-        self.query_one(LookPane).next_film(by)
+        pictures = self.query_one(PicturesPane)
+        self._draw(pictures, lambda: pictures.next_film(by))
 
     def action_part(self, by: int) -> None:
-        there = [name for name in PARTS if (self.folder / name / "run.json").exists()]
-        if there:
+        existing = self._existing_parts()
+        if existing:
             now = self.current.folder.name
-            place = there.index(now) if now in there else 0
-            self._part = there[(place + by) % len(there)]
+            place = existing.index(now) if now in existing else 0
+            self._part = existing[(place + by) % len(existing)]
             self._choose_part()
 
     def action_compare(self) -> None:
         self.post_message(ChooseComparison(self.current.folder))
 
     def action_stop(self) -> None:
-        self.post_message(StopRun(self.current.facts))
+        self.post_message(StopRun(self.current.snapshot))
 
     def action_resume(self) -> None:
-        self.post_message(ResumeRun(self.current.facts))
+        self.post_message(ResumeRun(self.current.snapshot))
 
     @on(HeatTable.Opened)
     def open_cell(self, event: HeatTable.Opened) -> None:
@@ -285,14 +327,4 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
         pane = self.query_one(RobustnessPane)
         if pane.sampler:
-            self.app.push_screen(CellScreen(self.current, pane.rows, event.attack, event.defense, pane.sampler))
-
-
-class LogPane(LogView):
-    """The fourth tab: the log, as tall as the screen."""
-
-    def __init__(self) -> None:
-        super().__init__(id="log-pane")
-
-    def show(self, watch: RunWatch) -> None:  # type: ignore[override]  # panes are shown a watch, a log its history
-        super().show(watch.history)
+            self.app.push_screen(CellScreen(self.current, pane.rows, (event.attack, event.defense, pane.sampler)))

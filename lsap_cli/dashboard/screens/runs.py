@@ -13,13 +13,14 @@ from textual.coordinate import Coordinate
 from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
+from lsap_cli.dashboard.formatting import BLUE, DASH, duration, moment, name_text, one_line, spark, state_text
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import OpenComparison, OpenRun, OpenStart, ResumeRun, StopRun
+from lsap_cli.dashboard.polling import PollingThread
+from lsap_cli.dashboard.run_list import RunListReader
 from lsap_cli.dashboard.screens.page import Page
-from lsap_cli.dashboard.summaries import Summary
-from lsap_cli.dashboard.watching import ListWatch, Watcher
-from lsap_cli.dashboard.widgets.words import Words
-from lsap_cli.dashboard.words import BLUE, DASH, duration, escaped, moment, one_line, spark, state_text
+from lsap_cli.dashboard.summaries import RunSummary
+from lsap_cli.dashboard.widgets.live_text import LiveText
 
 SORTS = ("newest", "name", "state", "longest")
 # name and width at 80 columns; 0: on wider screens only
@@ -44,11 +45,11 @@ WIDER = (
     ("run", 10),
 )
 EMPTY = """\
-[b]There is no run in {root} yet.[/b]
+There is no run in {root} yet.
 
 A run is what one lsap command leaves behind: its settings, what happened, its results.
 
-  [b]n[/b]   fill in a form and start one; choose [b]demo[/b] to see the whole way in three minutes,
+  n   fill in a form and start one; choose demo to see the whole way in three minutes,
       on videos and a model that come with lsap
 
 or in another terminal, and it appears here by itself:
@@ -63,19 +64,21 @@ class RunsScreen(Page):
     """The list of runs.
 
     Args:
-        root: the folder that is looked in.
+        root: the folder with the runs.
     """
 
     HELP = """\
 One line for each run below the folder, newest first; the parts of a demo stand below it.
 
-[b]state[/b]  live, done, failed, stopped (by a person), killed (it says it runs, but nothing writes), damaged (a file
+**state**: live, done, failed, stopped (by a person), killed (it says it runs, but nothing writes), damaged (a file
 cannot be read; the rest is shown)
-[b]key figure[/b]  what the model suffers without a defense: *fooled* is the share of videos whose prediction the pattern
-changed, with its 95 % interval. While it learns: the newest check on unseen videos
-[b]curve[/b]  generate: the loss. defend: accuracy on perturbed videos, first undefended, then behind each defense
 
-Mark runs with Space, then compare them with c.
+**key figure**: what the model suffers without a defense: *fooled* is the share of videos whose prediction the pattern
+changed, with its 95 % interval. While it learns: the newest check on unseen videos
+
+**curve**: generate: the loss. defend: accuracy on perturbed videos, first undefended, then behind each defense
+
+Mark runs with Space, then compare them with `c`.
 """
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -92,90 +95,94 @@ Mark runs with Space, then compare them with c.
     ]
 
     @dataclass
-    class Found(Message):
-        """The folder was looked through, and something is new."""
+    class RunsRead(Message):
+        """The folder was read, and something is new."""
 
-        runs: list[Summary]
+        runs: list[RunSummary]
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RunsScreen.Found)
+            return isinstance(message, RunsScreen.RunsRead)
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = root
-        self.runs: list[Summary] = []
+        self.runs: list[RunSummary] = []
         self._marked: list[Path] = []
-        self._sort = SORTS[0]
-        self._rows: list[Path] = []
+        self.sort = SORTS[0]
+        self.listed: list[Path] = []
         self._cursor: Path | None = None
-        self._watch = ListWatch(root)
-        self._watcher: Watcher | None = None
+        self._reader = RunListReader(root)
+        self._polling: PollingThread | None = None
 
     def compose(self) -> ComposeResult:
-        yield Words(id="title")
+        yield LiveText(id="title")
         yield Input(placeholder="words of the name, command, model, state or figure; Esc clears", id="filter")
         table: DataTable[Text] = DataTable(cursor_type="row", cell_padding=1, id="runs")
         yield table
-        yield Static(id="empty")
+        yield Static(id="empty", markup=False)
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
         self.query_one("#empty").display = False
-        self._watcher = Watcher(self._watch.look, self._tell, self._watch.pause)
-        self._watcher.start()
+        self._polling = PollingThread(self._reader.update, self._post_runs, self._reader.pause)
+        self._polling.start()
         self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
-        if self._watcher is not None:
-            self._watcher.stop()
+        if self._polling is not None:
+            self._polling.stop()
 
     def on_resize(self) -> None:
-        self._rows = []  # columns have other widths
+        self.listed = []  # columns have other widths
         self._show()
 
     def on_screen_suspend(self) -> None:
-        self._watch.covered = True
+        self._reader.covered = True
 
     def on_screen_resume(self) -> None:
-        self._watch.covered = False
-        if self._watcher is not None:
-            self._watcher.wake()
+        self._reader.covered = False
+        if self._polling is not None:
+            self._polling.wake()
         self._show()
 
     @on(DataTable.RowHighlighted)
-    def remember(self, event: DataTable.RowHighlighted) -> None:
-        if 0 <= event.cursor_row < len(self._rows):
-            self._cursor = self._rows[event.cursor_row]
+    def keep_cursor(self, event: DataTable.RowHighlighted) -> None:
+        if 0 <= event.cursor_row < len(self.listed):
+            self._cursor = self.listed[event.cursor_row]
+            self.refresh_bindings()
 
-    def _tell(self) -> None:
-        self.post_message(self.Found(self._watch.summaries))
+    def _post_runs(self) -> None:
+        self.post_message(self.RunsRead(self._reader.summaries))
 
-    @on(Found)
-    def take(self, event: Found) -> None:
+    @on(RunsRead)
+    def show_runs(self, event: RunsRead) -> None:
         self.runs = event.runs
         self._show()
+        self.refresh_bindings()
 
     def _tick(self) -> None:
-        """Durations of live runs go on between two looks."""
-        if any(one.facts.live for one in self.runs):
+        """Durations of live runs go on between two updates."""
+        if any(one.snapshot.live for one in self.runs):
             self._show()
 
     @property
-    def chosen(self) -> Summary | None:
+    def chosen(self) -> RunSummary | None:
         """The run under the cursor."""
         row = self.query_one("#runs", DataTable).cursor_row
-        folder = self._rows[row] if 0 <= row < len(self._rows) else None
-        return next((one for one in self.runs if one.facts.folder == folder), None)
+        folder = self.listed[row] if 0 <= row < len(self.listed) else None
+        return next((one for one in self.runs if one.snapshot.folder == folder), None)
 
-    def _shown(self) -> list[Summary]:
+    def _shown(self) -> list[RunSummary]:
         wanted = self.query_one("#filter", Input).value.lower().split()
         shown = [one for one in self.runs if all(word in _searched(one) for word in wanted)]
-        if self._sort == "name":
-            return sorted(shown, key=lambda one: one.facts.folder.as_posix())
-        if self._sort == "state":
-            return sorted(shown, key=lambda one: (not one.facts.live, one.facts.state, -(one.facts.started or 0.0)))
-        if self._sort == "longest":
+        if self.sort == "name":
+            return sorted(shown, key=lambda one: one.snapshot.folder.as_posix())
+        if self.sort == "state":
+            return sorted(
+                shown, key=lambda one: (not one.snapshot.live, one.snapshot.state, -(one.snapshot.started or 0.0))
+            )
+        if self.sort == "longest":
             return sorted(shown, key=lambda one: -(one.seconds or 0.0))
         return shown
 
@@ -185,16 +192,16 @@ Mark runs with Space, then compare them with c.
             return  # it is shown when it comes back
         table = self.query_one("#runs", DataTable)
         shown = self._shown()
-        folders = [one.facts.folder for one in shown]
+        folders = [one.snapshot.folder for one in shown]
         widths = _widths(self.size.width)
-        if folders != self._rows:
+        if folders != self.listed:
             chosen = self._cursor
             table.clear(columns=True)
             for name, width in widths.items():
                 table.add_column(name, width=width)
             for one in shown:
                 table.add_row(*self._cells(one, widths))
-            self._rows = folders
+            self.listed = folders
             if chosen is not None and chosen in folders:
                 table.move_cursor(row=folders.index(chosen), animate=False)
         else:
@@ -204,35 +211,43 @@ Mark runs with Space, then compare them with c.
                     if table.get_cell_at(place) != cell:
                         table.update_cell_at(place, cell)
         self._show_title(len(shown))
-        empty = self._watch.looks > 0 and not self.runs
+        empty = self._reader.updates > 0 and not self.runs
         table.display = not empty
         message = self.query_one("#empty", Static)
         message.display = empty
         if empty:
-            message.update(EMPTY.format(root=escaped(self.root, 60)))
+            message.update(Text(EMPTY.format(root=one_line(self.root, 60))))
 
     def _show_title(self, shown: int) -> None:
-        live = sum(one.facts.live for one in self.runs)
+        live = sum(one.snapshot.live for one in self.runs)
         count = f"{len(self.runs)} runs" if shown == len(self.runs) else f"{shown} of {len(self.runs)} runs"
         marked = f" · {len(self._marked)} marked" if self._marked else ""
-        looking = "looking …" if not self._watch.looks else f"{count} · {live} live · {self._sort} first{marked}"
-        self.query_one("#title", Words).put(f"[b]lsap[/b]  {escaped(self.root, 40)}  [dim]{looking}[/dim]")
+        about = f"{count} · {live} live · {self.sort} first{marked}" if self._reader.updates else "reading …"
+        title = Text().append("lsap", style="bold").append("  ").append_text(name_text(self.root, 40))
+        self.query_one("#title", LiveText).put(title.append(f"  {about}", style="dim"))
 
-    def _cells(self, one: Summary, width: dict[str, int]) -> list[Text]:
-        facts = one.facts
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Stop and Resume are offered where the chosen run can be."""
+        if action in ("stop", "resume") and self.is_mounted and self.chosen is not None:
+            live = self.chosen.snapshot.live
+            return live if action == "stop" else not live and self.chosen.snapshot.state != "done"
+        return True
+
+    def _cells(self, one: RunSummary, width: dict[str, int]) -> list[Text]:
+        snapshot = one.snapshot
         seconds = one.seconds
-        if facts.live and facts.started is not None:
-            seconds = max(seconds or 0.0, time.time() - facts.started)
-        mark = "● " if facts.folder in self._marked else ""
-        name = f"└ {one.name}" if one.part and self._sort == "newest" else one.name
+        if snapshot.live and snapshot.started is not None:
+            seconds = max(seconds or 0.0, time.time() - snapshot.started)
+        mark = "● " if snapshot.folder in self._marked else ""
+        name = f"└ {one.name}" if one.part and self.sort == "newest" else one.name
         cells = {
-            "state": state_text(facts.state),
-            "run": Text(one_line(mark + name, width["run"]), style="" if one.part else "bold"),
-            "command": Text(one_line(facts.command.removeprefix("models ") or DASH, width["command"])),
-            "model": Text(one_line(facts.classifier or DASH, width.get("model", 1))),
-            "key figure": Text(one_line(one.figure or DASH, width["key figure"])),
+            "state": state_text(snapshot.state),
+            "run": name_text(mark + name, width["run"], "" if one.part else "bold"),
+            "command": name_text(snapshot.command.removeprefix("models ") or DASH, width["command"]),
+            "model": name_text(snapshot.classifier or DASH, width.get("model", 1)),
+            "key figure": name_text(one.figure or DASH, width["key figure"]),
             "curve": Text(spark(list(one.curve), width["curve"]), style=BLUE),
-            "start": Text(moment(facts.started)),
+            "start": Text(moment(snapshot.started)),
             "took": Text(duration(seconds), justify="right"),
         }
         return [cells[name] for name in width]
@@ -251,7 +266,7 @@ Mark runs with Space, then compare them with c.
 
     def action_open(self) -> None:
         if self.chosen is not None:
-            self.post_message(OpenRun(self.chosen.facts.folder))
+            self.post_message(OpenRun(self.chosen.snapshot.folder))
 
     def action_start(self) -> None:
         self.post_message(OpenStart())
@@ -259,18 +274,18 @@ Mark runs with Space, then compare them with c.
     def action_mark(self) -> None:
         if self.chosen is None:
             return
-        folder = self.chosen.facts.folder
+        folder = self.chosen.snapshot.folder
         self._marked = (
             [one for one in self._marked if one != folder] if folder in self._marked else [*self._marked, folder]
         )
         table = self.query_one("#runs", DataTable)
         self._show()
-        table.move_cursor(row=min(table.cursor_row + 1, len(self._rows) - 1), animate=False)
+        table.move_cursor(row=min(table.cursor_row + 1, len(self.listed) - 1), animate=False)
 
     def action_compare(self) -> None:
         folders = list(self._marked)
-        if self.chosen is not None and self.chosen.facts.folder not in folders and len(folders) < 2:
-            folders.append(self.chosen.facts.folder)
+        if self.chosen is not None and self.chosen.snapshot.folder not in folders and len(folders) < 2:
+            folders.append(self.chosen.snapshot.folder)
         if len(folders) < 2:
             self.notify("mark two or more runs with Space first", severity="warning")
             return
@@ -290,22 +305,22 @@ Mark runs with Space, then compare them with c.
         self._show()
 
     def action_sort(self) -> None:
-        self._sort = SORTS[(SORTS.index(self._sort) + 1) % len(SORTS)]
+        self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
         self._show()
-        self.notify(f"sorted: {self._sort} first")
+        self.notify(f"sorted: {self.sort} first")
 
     def action_stop(self) -> None:
         if self.chosen is not None:
-            self.post_message(StopRun(self.chosen.facts))
+            self.post_message(StopRun(self.chosen.snapshot))
 
     def action_resume(self) -> None:
         if self.chosen is not None:
-            self.post_message(ResumeRun(self.chosen.facts))
+            self.post_message(ResumeRun(self.chosen.snapshot))
 
 
-def _searched(one: Summary) -> str:
-    facts = one.facts
-    return f"{one.name} {facts.command} {facts.classifier} {facts.state} {one.figure}".lower()
+def _searched(one: RunSummary) -> str:
+    snapshot = one.snapshot
+    return f"{one.name} {snapshot.command} {snapshot.classifier} {snapshot.state} {one.figure}".lower()
 
 
 def _widths(room: int) -> dict[str, int]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +17,7 @@ from lsap_cli.dashboard.launching import start
 from lsap_cli.dashboard.navigation import OpenRun
 from lsap_cli.dashboard.screens.dialogs import PickFile
 from lsap_cli.dashboard.screens.page import Page
+from lsap_cli.results.text import printable
 
 
 class FieldRow(Horizontal):
@@ -27,7 +29,7 @@ class FieldRow(Horizontal):
 
     def compose(self) -> ComposeResult:
         mark = " *" if self.field.required else ""
-        yield Label(f"{self.field.flag or self.field.name}{mark}", classes="field-name")
+        yield Label(f"{self.field.flag or self.field.name}{mark}", classes="field-name", markup=False)
         if self.field.kind == "switch":
             yield Switch(classes="field-box")
         else:
@@ -92,9 +94,8 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
         self._root, self._commands, self._command = root, commands, command
 
     def compose(self) -> ComposeResult:
-        yield Static(
-            "[b]Start a run[/b]  [dim]* is needed · Tab: next box · ← → on the tabs: another command[/dim]", id="title"
-        )
+        keys = "  * is needed · Tab: next box · ← → on the tabs: another command"
+        yield Static(Text().append("Start a run", style="bold").append(keys, style="dim"), id="title")
         with TabbedContent(initial=f"form-{self._command}" if self._command else ""):
             for form in self._commands.forms:
                 with TabPane(form.command, id=f"form-{form.command}"):
@@ -108,7 +109,7 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
         yield Footer(compact=True)
 
     @property
-    def _pane(self) -> FormPane:
+    def pane(self) -> FormPane:
         active = self.query_one(TabbedContent).active_pane
         assert active is not None
         return active.query_one(FormPane)
@@ -116,19 +117,19 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
     @property
     def line(self) -> list[str]:
         """The words behind `lsap`."""
-        return words(self._pane.form, self._pane.values)
+        return words(self.pane.form, self.pane.values)
 
     @on(Input.Changed)
     @on(Switch.Changed)
     @on(TabbedContent.TabActivated)
     def show_line(self) -> None:
-        self.query_one("#command-line", Static).update(f"$ {command_line(self.line)}")
+        self.query_one("#command-line", Static).update(Text(printable(f"$ {command_line(self.line)}")))
         wrong = self._wrong()
-        self.query_one("#wrong", Static).update(f"✗ {wrong}" if wrong else "✓ ready: Ctrl+S starts it")
+        self.query_one("#wrong", Static).update(Text(printable(f"✗ {wrong}") if wrong else "✓ ready: Ctrl+S starts it"))
         self.query_one("#wrong").set_class(bool(wrong), "-wrong")
 
     def _wrong(self) -> str | None:
-        pane = self._pane
+        pane = self.pane
         return problem(pane.form, pane.values, self._commands.check)
 
     @on(Button.Pressed, ".pick")
@@ -146,7 +147,7 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
         self.action_copy()
 
     def action_pick(self) -> None:
-        row = next((one for one in self._pane.query(FieldRow) if one.has_focus_within), None)
+        row = next((one for one in self.pane.query(FieldRow) if one.has_focus_within), None)
         if row is None or row.field.kind == "switch":
             self.notify("put the cursor into the box that a file is for first", severity="warning")
             return
@@ -166,14 +167,16 @@ The run is a process of its own. It goes on when the dashboard is closed, and en
     def action_start(self) -> None:
         wrong = self._wrong()
         if wrong:
-            self.notify(wrong, severity="warning", markup=False)
+            self.notify(printable(wrong), severity="warning", markup=False)
             return
-        command = self._pane.form.command
+        command = self.pane.form.command
         folder = _new_folder(self._root, command)
         try:
             start(self.line, folder)
         except OSError as error:
-            self.notify(f"{folder} cannot be made: {error.strerror or error}", severity="error", markup=False)
+            self.notify(
+                printable(f"{folder} cannot be made: {error.strerror or error}"), severity="error", markup=False
+            )
             return
         self.app.pop_screen()
         self.app.post_message(OpenRun(folder))

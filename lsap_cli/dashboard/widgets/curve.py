@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
-from lsap_cli.dashboard.curves import Kind, Line, verified
-from lsap_cli.dashboard.widgets.words import Words
-from lsap_cli.dashboard.words import escaped, figure
+from lsap_cli.dashboard.curves import CurveKind, CurveLine, newest_verifications
+from lsap_cli.dashboard.formatting import DASH, figure, name_text
+from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.runs.history import History, Verification
 
 SHADES = ("primary", "warning", "success", "error", "secondary")  # theme colors, one for each run that is compared
@@ -22,7 +23,7 @@ class FewTicks(NumericAxisFormatter):
         return ticks, [f"{tick:g}" for tick in ticks]
 
 
-class Plot(PlotWidget):
+class CurvePlot(PlotWidget):
     """A plot that leaves the keyboard to the screen."""
 
     can_focus = False
@@ -43,15 +44,15 @@ class Plot(PlotWidget):
 class CurveView(Vertical):
     """One kind of curve, of one run or of several over each other; a sentence where the run does not record it."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: CurveKind) -> None:
         super().__init__(id=f"curve-{kind.name.replace(' ', '-')}", classes="curve")
         self.kind = kind
         self._last: object = None
 
     def compose(self) -> ComposeResult:
-        yield Words(classes="curve-title")
-        yield Plot()
-        yield Words(classes="curve-missing")
+        yield LiveText(classes="curve-title")
+        yield CurvePlot()
+        yield LiveText(classes="curve-missing")
 
     def show(self, histories: Sequence[History], names: Sequence[str] = ()) -> None:
         """Draws anew, if there is anything new.
@@ -61,14 +62,14 @@ class CurveView(Vertical):
             names: of the runs, for the title; none for a single one.
         """
         lines = [self.kind.line(history.steps.items) for history in histories]
-        checks = [verified(history) if self.kind.bounds else [] for history in histories]
+        checks = [newest_verifications(history) if self.kind.bounds else [] for history in histories]
         drawn = (lines, checks, self.app.theme, self.size)
         if drawn == self._last:
             return
         self._last = drawn
         there = any(len(line.x) > 1 for line in lines)
-        self.query_one(Plot).display = there
-        missing = self.query_one(".curve-missing", Words)
+        self.query_one(CurvePlot).display = there
+        missing = self.query_one(".curve-missing", LiveText)
         missing.display = not there
         steps = max((len(history.steps.items) for history in histories), default=0)
         recorded = any(line.x for line in lines)
@@ -77,34 +78,31 @@ class CurveView(Vertical):
         if there:
             self._draw(lines, checks)
 
-    def _title(self, lines: Sequence[Line], names: Sequence[str]) -> None:
-        title = self.query_one(".curve-title", Words)
-        if names:
-            plot = self.query_one(Plot)
-            shown = [
-                f"[{plot.shade(SHADES[number % len(SHADES)])}]━ {escaped(name, 24)}[/]"
-                for number, name in enumerate(names)
-            ]
-            title.put(f"[b]{self.kind.name}[/b]  {'  '.join(shown)}")
-            return
-        last = figure(lines[0].y[-1], 3) if lines and lines[0].y else "–"
-        title.put(f"[b]{self.kind.name}[/b] {last}  [dim]{self.kind.about}[/dim]")
+    def _title(self, lines: Sequence[CurveLine], names: Sequence[str]) -> None:
+        plot = self.query_one(CurvePlot)
+        text = Text().append(self.kind.name, style="bold")
+        for number, name in enumerate(names):
+            text.append("  ").append_text(name_text(f"━ {name}", 26, plot.shade(SHADES[number % len(SHADES)])))
+        if not names:
+            last = figure(lines[0].y[-1], 3) if lines and lines[0].y else DASH
+            text.append(f" {last}  ").append(self.kind.about, style="dim")
+        self.query_one(".curve-title", LiveText).put(text)
 
-    def _draw(self, lines: Sequence[Line], checks: Sequence[Sequence[Verification]]) -> None:
-        plot = self.query_one(Plot)
+    def _draw(self, lines: Sequence[CurveLine], checks: Sequence[Sequence[Verification]]) -> None:
+        plot = self.query_one(CurvePlot)
         plot.clear()
         if self.kind.bounds:
             plot.set_ylimits(*self.kind.bounds)
         alone = len(lines) == 1
-        for number, (line, found) in enumerate(zip(lines, checks, strict=True)):
+        for number, (line, verifications) in enumerate(zip(lines, checks, strict=True)):
             color = plot.shade(SHADES[number % len(SHADES)])
             if alone and line.low:
                 for edge in (line.low, line.high):
                     plot.plot(line.x, edge, line_style=plot.shade("foreground-darken-3"), hires_mode=HiResMode.BRAILLE)
             if len(line.x) > 1:
                 plot.plot(line.x, line.y, line_style=color, hires_mode=HiResMode.BRAILLE)
-            for one in found:
+            for one in verifications:
                 plot.scatter(
-                    [one.step], [one.value],
+                    [one.step], [one.rate.value],
                     marker="●", marker_style=plot.shade("warning") if alone else color,
                 )  # fmt: skip

@@ -6,13 +6,14 @@ from rich.text import Text
 from textual.message import Message
 from textual.widgets import DataTable
 
+from lsap_cli.dashboard.formatting import DASH, attack_name, defense_name, name_text, short_spec
+from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.palette import cell_style
-from lsap_cli.dashboard.words import one_line
-from lsap_cli.reports.rows import NO_ATTACK, NO_DEFENSE, NOISE, Rate, Row, Rows
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.rows import Row, Rows
 
 CELL = 18  # characters of `0.28 11/40 .16–.43`
 METRICS = ("accuracy", "fooling rate", "success rate")
-ATTACK_WORDS = {NO_ATTACK: "no attack", NOISE: "noise"}
 
 
 def rate_of_row(row: Row | None, metric: str) -> Rate | None:
@@ -20,15 +21,6 @@ def rate_of_row(row: Row | None, metric: str) -> Rate | None:
         return None
     rates = {"accuracy": row.accuracy, "fooling rate": row.fooling_rate, "success rate": row.success_rate}
     return rates[metric]
-
-
-def short_spec(spec: str, room: int) -> str:
-    """A defense's spec; where it is too long, its settings without their names: `temporal-mean:3`."""
-    if len(spec) <= room:
-        return spec
-    name, _, settings = spec.partition(":")
-    values = ",".join(part.partition("=")[2] or part for part in settings.split(","))
-    return one_line(f"{name}:{values}" if values else name, room)
 
 
 def metrics_of(rows: Rows) -> list[str]:
@@ -74,15 +66,16 @@ class HeatTable(DataTable[Text]):
         self.clear(columns=True)
         self.add_column("defense", width=self._room, key="defense")
         for attack in self._attacks:
-            self.add_column(one_line(ATTACK_WORDS.get(attack, attack), CELL), width=CELL + 1, key=f"a:{attack}")
+            self.add_column(name_text(attack_name(attack), CELL), width=CELL + 1, key=f"a:{attack}")
         for defense in self._defenses:
-            label = "no defense" if defense == NO_DEFENSE else short_spec(defense, self._room - 1)
+            label = short_spec(defense_name(defense), self._room - 1)
             self.add_row(Text(label), *[Text() for _ in self._attacks], key=f"d:{defense}")
         self._shown = None
 
     def on_resize(self) -> None:
-        if self._args is not None:
-            self.show(*self._args)
+        args = self._args
+        if args is not None:
+            draw_guarded(self, lambda: self.show(*args))
 
     @property
     def chosen(self) -> tuple[str, str] | None:
@@ -101,12 +94,12 @@ class HeatTable(DataTable[Text]):
 
 def _cell(rate: Rate | None, metric: str) -> Text:
     if rate is None:
-        return Text("–", style="dim")
+        return Text(DASH, style="dim")
     good = rate.value if metric == "accuracy" else 1.0 - rate.value
-    text = f"{rate.value:.2f} {rate.count}/{rate.of} {_points(rate.low)}–{_points(rate.high)}"
+    text = f"{rate.value:.2f} {rate.count}/{rate.of} {_short_share(rate.low)}–{_short_share(rate.high)}"
     return Text(text.ljust(CELL), style=cell_style(good))
 
 
-def _points(share: float) -> str:
+def _short_share(share: float) -> str:
     """`.59`, or `1.0`: short enough for a cell."""
     return "1.0" if share > 0.994 else f"{share:.2f}"[1:]

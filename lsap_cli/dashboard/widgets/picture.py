@@ -12,7 +12,7 @@ HALF_BLOCK = "▀"
 BEHIND = (128, 128, 128)  # where a picture is transparent
 
 
-class Picture(Widget):
+class PictureView(Widget):
     """Shows one picture as large as fits, with its proportions kept; a sentence where there is none."""
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:

@@ -1,19 +1,25 @@
-"""How things are written on the screens: states, durations, rates, sizes."""
+"""How things are written on the screens: names, states, durations, rates, sizes.
+
+Names come from files and other people: they reach a screen as `name_text`, never as markup.
+"""
 
 import itertools
-import time
+from collections.abc import Iterable
 from datetime import datetime
 
 from rich.text import Text
 
-from lsap_cli.reports.rows import Rate, printable
-from lsap_cli.runs.reading import State
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.text import printable
+from lsap_cli.runs.reading import RunState
 
+LONGEST_SECONDS = 1e9  # about 30 years: no run takes longer
 DASH = "–"
 # readable on dark and on light, and different for any color vision
 BLUE, ORANGE, OCHER = "#2a8fd4", "#d2691e", "#b8860b"
 # a sign and a word for each state, so that none is told by its color alone
-STATES: dict[State, tuple[str, str, str]] = {
+STATES: dict[RunState, tuple[str, str, str]] = {
     "starting": ("…", "starting", BLUE),
     "running": ("▶", "live", f"bold {BLUE}"),
     "done": ("✓", "done", ""),
@@ -22,17 +28,18 @@ STATES: dict[State, tuple[str, str, str]] = {
     "killed": ("!", "killed", f"bold {OCHER}"),
     "damaged": ("?", "damaged", f"bold {ORANGE}"),
 }
+ATTACK_NAMES = {NO_ATTACK: "no attack", NOISE: "noise"}
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def state_text(state: State) -> Text:
+def state_text(state: RunState) -> Text:
     sign, word, style = STATES[state]
     return Text(f"{sign} {word}", style=style)
 
 
 def duration(seconds: float | None) -> str:
     """`0:42`, `12:05`, `3:07:09`."""
-    if seconds is None:
+    if seconds is None or seconds > LONGEST_SECONDS:
         return DASH
     whole = max(0, round(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
@@ -41,17 +48,23 @@ def duration(seconds: float | None) -> str:
 
 def moment(seconds: float | None) -> str:
     """When it was: the time today, or the date."""
-    if seconds is None:
+    then = _local_time(seconds)
+    if then is None:
         return DASH
-    then = datetime.fromtimestamp(seconds)
     return f"{then:%H:%M}" if then.date() == datetime.now().date() else f"{then:%Y-%m-%d}"
 
 
-def ago(seconds: float | None) -> str:
-    if seconds is None:
-        return "never"
-    passed = max(0.0, time.time() - seconds)
-    return "now" if passed < 2 else f"{duration(passed)} ago"
+def clock_time(seconds: float | None) -> str:
+    """`14:05:59`."""
+    then = _local_time(seconds)
+    return DASH if then is None else f"{then:%H:%M:%S}"
+
+
+def _local_time(seconds: float | None) -> datetime | None:
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds)
+    except (ValueError, OverflowError, OSError):  # too far away for a calendar
+        return None
 
 
 def megabytes(size: float | None) -> str:
@@ -73,16 +86,39 @@ def short_rate(rate: Rate | None) -> str:
 
 def one_line(text: object, width: int) -> str:
     """Safe to show, in at most `width` characters: the middle is left out."""
-    shown = printable(text)
+    whole = str(text)
+    shown = printable(whole if len(whole) <= 4 * width else f"{whole[: 2 * width]}{whole[-2 * width :]}")
     if len(shown) <= width:
         return shown
     head = (width - 1) // 2
     return f"{shown[:head]}…{shown[len(shown) - (width - 1 - head) :]}"
 
 
-def escaped(text: object, width: int) -> str:
-    """Likewise, for a place where markup is read: names of folders and files are shown as they are."""
-    return one_line(text, width).replace("[", "\\[")
+def name_text(name: object, width: int, style: str = "") -> Text:
+    """A name as a piece of text, in at most `width` characters."""
+    return Text(one_line(name, width), style=style)
+
+
+def attack_name(attack: str) -> str:
+    return ATTACK_NAMES.get(attack, attack)
+
+
+def defense_name(defense: str) -> str:
+    return "no defense" if defense == NO_DEFENSE else defense
+
+
+def short_spec(spec: str, width: int) -> str:
+    """A defense's spec; where it is too long, its settings without their names: `temporal-mean:3`."""
+    if len(spec) <= width:
+        return printable(spec)
+    name, _, settings = spec.partition(":")
+    values = ",".join(part.partition("=")[2] or part for part in settings.split(","))
+    return one_line(f"{name}:{values}" if values else name, width)
+
+
+def joined(parts: Iterable[str | Text], separator: str = " · ") -> Text:
+    """Pieces of text with a separator between those that are not empty."""
+    return Text(separator).join([part if isinstance(part, Text) else Text(part) for part in parts if part])
 
 
 def spark(values: list[float], width: int) -> str:
