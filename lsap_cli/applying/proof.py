@@ -26,7 +26,7 @@ class CopyProof:
         ssim: structural similarity to the source, the mean over frames; None below 8 pixels a side.
         meant_l2_rms: root mean square of what was to be added: rounded, and cut to 0..255 with the source.
         cosine: between what was to be added and what is there; None where either is nothing.
-        energy_kept: <meant, found> / <meant, meant>: 1 where all of it is there, also under other changes.
+        energy_kept: <intended, written> / <intended, intended>: 1 where all of it is there, also under other changes.
         thickness: mean absolute change, in percent of the range (Pony et al. 2021).
         roughness: mean absolute difference of the changes of consecutive frames, the last being followed by the
             first, in percent of the range (Pony et al. 2021).
@@ -56,28 +56,30 @@ class ProofSums:
         self.frames = 0
         self.exact = True
         self._shape = (0, 0)
-        self._found, self._meant, self._missed = (torch.zeros(256, dtype=torch.int64) for _ in range(3))
+        self._written_sizes, self._intended_sizes, self._missed_sizes = (
+            torch.zeros(256, dtype=torch.int64) for _ in range(3)
+        )
         self._similarity: Similarity | None = None
         self._ssim = 0.0
         self._first: NDArray[np.int16] | None = None
         self._last: NDArray[np.int16] | None = None
         self._rough = 0
 
-    def add(self, source: Tensor, meant: Tensor, found: Tensor) -> None:
+    def add(self, source: Tensor, intended: Tensor, written: Tensor) -> None:
         """Counts one frame: as it was, as it was to become, as it was read; (3, H, W) uint8 each."""
-        before, wanted, after = (pixels.permute(1, 2, 0).numpy() for pixels in (source, meant, found))
+        before, planned, after = (pixels.permute(1, 2, 0).numpy() for pixels in (source, intended, written))
         if self.frames == 0:
             self._shape = before.shape[:2]
             self._similarity = Similarity(*self._shape) if min(self._shape) >= SMALLEST else None
         changed = _sizes(before, after)
-        self._found += changed
-        if np.array_equal(wanted, after):
-            self._meant += changed
-            self._missed[0] += before.size
+        self._written_sizes += changed
+        if np.array_equal(planned, after):
+            self._intended_sizes += changed
+            self._missed_sizes[0] += before.size
         else:
             self.exact = False
-            self._meant += _sizes(before, wanted)
-            self._missed += _sizes(wanted, after)
+            self._intended_sizes += _sizes(before, planned)
+            self._missed_sizes += _sizes(planned, after)
         if self._similarity is not None:
             self._ssim += self._similarity.of(before, after)
         self._follow(np.subtract(after, before, dtype=np.int16))
@@ -85,10 +87,12 @@ class ProofSums:
 
     def written(self) -> CopyProof:
         """What the frames so far amount to."""
-        elements = max(int(self._found.sum()), 1)
-        found, meant, missed = (_squares(one) for one in (self._found, self._meant, self._missed))
-        together = (found + meant - missed) / 2  # <found, meant>, by |found - meant|^2
-        mean = _total(self._found) / elements
+        elements = max(int(self._written_sizes.sum()), 1)
+        written, intended, missed = (
+            _squares(one) for one in (self._written_sizes, self._intended_sizes, self._missed_sizes)
+        )
+        inner = (written + intended - missed) / 2  # <written, intended>, by |written - intended|^2
+        mean = _total(self._written_sizes) / elements
         rough = self._rough
         if self._first is not None and self._last is not None:
             rough += _distance(self._first, self._last)
@@ -96,14 +100,14 @@ class ProofSums:
             frames=self.frames,
             height=self._shape[0],
             width=self._shape[1],
-            linf=int(self._found.nonzero().max()) if self.frames else 0,
-            l2_rms=math.sqrt(found / elements),
+            linf=int(self._written_sizes.nonzero().max()) if self.frames else 0,
+            l2_rms=math.sqrt(written / elements),
             map=mean,
-            psnr=20 * math.log10(255 / math.sqrt(found / elements)) if found else None,
+            psnr=20 * math.log10(255 / math.sqrt(written / elements)) if written else None,
             ssim=self._ssim / self.frames if self._similarity is not None else None,
-            meant_l2_rms=math.sqrt(meant / elements),
-            cosine=together / math.sqrt(found * meant) if found and meant else None,
-            energy_kept=together / meant if meant else None,
+            meant_l2_rms=math.sqrt(intended / elements),
+            cosine=inner / math.sqrt(written * intended) if written and intended else None,
+            energy_kept=inner / intended if intended else None,
             thickness=100 * mean / 255,
             roughness=100 * rough / elements / 255,
             exact=self.exact,
@@ -127,19 +131,19 @@ def total_proof(entries: Sequence[ManifestEntry]) -> ProofTotals | None:
     def mean(values: Sequence[float]) -> float:
         return float(np.average(values, weights=weights))
 
-    meant = mean([one.meant_l2_rms**2 for one in entries])
-    together = mean([(one.energy_kept or 0.0) * one.meant_l2_rms**2 for one in entries])
-    found = norms.l2_rms**2
+    intended = mean([one.meant_l2_rms**2 for one in entries])
+    inner = mean([(one.energy_kept or 0.0) * one.meant_l2_rms**2 for one in entries])
+    written = norms.l2_rms**2
     similar = [(one.frames, one.ssim) for one in entries if one.ssim is not None]
     return ProofTotals(
         linf=norms.linf,
         l2_rms=norms.l2_rms,
         map=norms.map,
-        psnr=20 * math.log10(255 / math.sqrt(found)) if found else None,
+        psnr=20 * math.log10(255 / math.sqrt(written)) if written else None,
         ssim=sum(count * ssim for count, ssim in similar) / sum(count for count, _ in similar) if similar else None,
-        meant_l2_rms=math.sqrt(meant),
-        cosine=together / math.sqrt(found * meant) if found and meant else None,
-        energy_kept=together / meant if meant else None,
+        meant_l2_rms=math.sqrt(intended),
+        cosine=inner / math.sqrt(written * intended) if written and intended else None,
+        energy_kept=inner / intended if intended else None,
         thickness=mean([one.thickness for one in entries]),
         roughness=mean([one.roughness for one in entries]),
     )

@@ -25,7 +25,7 @@ from lsap_cli.video.writing import Tail, container_suffix, transcode
 from perturbations import Perturbation
 
 Report = Callable[[int], None]
-ANY_NUMBER = -1  # of appended frames, which are then not looked at
+ANY_COUNT = -1  # of appended frames, which are then not looked at
 ANIMATED = 24  # frames of a preview
 ANIMATION_WIDTH = 960  # pixels, of three pictures side by side
 
@@ -93,16 +93,14 @@ class WriteCopy:
         count = count_frames(self.source, report) if needs_length(levels.perturbation, self.segment) else 0
         adder = Adder(levels, self.segment, count)
 
-        def change(pixels: Tensor, number: int) -> Tensor:
-            report(number + 1)
-            return adder.perturbed(pixels, number)
+        def change(pixels: Tensor, index: int) -> Tensor:
+            report(index + 1)
+            return adder.perturbed(pixels, index)
 
         tail = Tail(adder.appended, adder.appended_frame)
         copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
         times = TimeProof()
-        proof = prove(
-            self.source, self.staged, adder, lambda number: report(copied.frames + number), self.threads, times
-        )
+        proof = prove(self.source, self.staged, adder, lambda count: report(copied.frames + count), self.threads, times)
         return FinishedCopy(
             proof,
             copied.remarks + times.differences(copied, self.staged, adder.appended),
@@ -127,15 +125,15 @@ class DrawPreview:
         start = _most_changed(self.source, self.output, report)
         first = max(0, min(start - ANIMATED // 2, count - ANIMATED))
         strips: list[Image.Image] = []
-        for number, (before, after) in enumerate(_changed_pairs(self.source, self.output)):
-            report(number)
-            if number < first:
+        for index, (before, after) in enumerate(_changed_pairs(self.source, self.output)):
+            report(index)
+            if index < first:
                 continue
-            if number >= first + ANIMATED:
+            if index >= first + ANIMATED:
                 break
             drawn = draw_frame(before.numpy(), after.numpy())
             strips.append(_side_by_side([drawn.before, drawn.after, drawn.difference]))
-            if number == start:
+            if index == start:
                 for name, picture in (("before", before), ("after", after)):
                     save_picture(Image.fromarray(_hwc(picture)), self.folder / f"{name}.png")
                 save_picture(drawn.difference, self.folder / f"difference-x{drawn.factor}.png")
@@ -194,7 +192,7 @@ def _pairs(
             raise UnreadableVideo(f"the written file has no matching frame {count}")
         yield frame, other
         count += 1
-    if appended == ANY_NUMBER:
+    if appended == ANY_COUNT:
         return
     for _ in range(appended):
         other = next(written, None)
@@ -207,19 +205,19 @@ def _pairs(
 
 def _changed_pairs(source: Path, output: Path) -> Iterator[tuple[Tensor, Tensor]]:
     """The pixels of each of the source's own frames, before and after."""
-    for before, after in _pairs(source, output, appended=ANY_NUMBER):
+    for before, after in _pairs(source, output, appended=ANY_COUNT):
         if before is not None:
             yield before.pixels, after.pixels
 
 
 def _most_changed(source: Path, output: Path, report: Report) -> int:
-    """The number of the frame that was changed most: with a segment, one inside of it."""
+    """The index of the frame that was changed most: with a segment, one inside of it."""
     best, most = 0, -1.0
-    for number, (before, after) in enumerate(_changed_pairs(source, output)):
-        report(number)
+    for index, (before, after) in enumerate(_changed_pairs(source, output)):
+        report(index)
         change = float((after.float() - before.float()).abs().mean())
         if change > most + 0.05:  # a little more does not make another picture
-            best, most = number, change
+            best, most = index, change
     return best
 
 
@@ -228,8 +226,8 @@ def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
     scale = min(1.0, ANIMATION_WIDTH / (3 * width))
     cell = (max(1, round(width * scale)), max(1, round(height * scale)))
     strip = Image.new("RGB", (cell[0] * len(pictures), cell[1]))
-    for number, picture in enumerate(pictures):
-        strip.paste(picture.resize(cell, Image.Resampling.BOX), (number * cell[0], 0))
+    for column, picture in enumerate(pictures):
+        strip.paste(picture.resize(cell, Image.Resampling.BOX), (column * cell[0], 0))
     return strip
 
 

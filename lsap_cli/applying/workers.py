@@ -146,7 +146,7 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process, seen from outside."""
+    """One working process, from the side of the one that commands."""
 
     def __init__(self, context: Any) -> None:
         self.pipe, theirs = context.Pipe()

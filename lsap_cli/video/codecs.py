@@ -221,7 +221,7 @@ class Vp9Codec:
 
 @dataclass(frozen=True)
 class Av1Codec:
-    """AV1 with SVT-AV1, which knows 4:2:0 alone: a video with an odd side is refused.
+    """AV1 with SVT-AV1, which stores 4:2:0 only: a video with an odd side is refused.
 
     Args:
         crf: quality, 0 (best) to 63.
@@ -289,12 +289,12 @@ def _check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
 def _chosen(pixel_format: str, height: int, width: int, whole: str | None) -> str:
     """The pixel format: what was asked for, or 4:2:0, or `whole` where 4:2:0 would drop a row or a column."""
     halved = {"yuv420p": height % 2 or width % 2, "yuv422p": width % 2, "yuv444p": 0}
-    wanted = "yuv420p" if pixel_format == AUTO else pixel_format
-    if not halved[wanted]:
-        return wanted
+    chosen = "yuv420p" if pixel_format == AUTO else pixel_format
+    if not halved[chosen]:
+        return chosen
     if pixel_format == AUTO and whole is not None:
         return whole
     raise ValueError(
-        f"frames of {width} x {height} cannot be {wanted} without losing pixels; use another codec"
+        f"frames of {width} x {height} cannot be {chosen} without losing pixels; use another codec"
         + (f" or pixel_format={whole}" if whole else "")
     )

@@ -256,8 +256,8 @@ def read_spans(container: InputContainer) -> list[StreamSpan]:
 
 def muxer_options(suffix: str, metadata: Mapping[str, str]) -> dict[str, str]:
     """Options of the muxer that keep metadata: mp4 drops keys that it has no box for unless it is told not to."""
-    strange = {key.lower() for key in metadata} - OF_MP4 - OF_THE_CONTAINER
-    return {"movflags": "use_metadata_tags"} if suffix == ".mp4" and strange else {}
+    without_box = {key.lower() for key in metadata} - OF_MP4 - OF_THE_CONTAINER
+    return {"movflags": "use_metadata_tags"} if suffix == ".mp4" and without_box else {}
 
 
 class _Discarded(io.RawIOBase):
