@@ -10,6 +10,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
+from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.rows import make_rows
@@ -61,6 +62,8 @@ def verify_perturbations(
     }
     sources: dict[str, PerturbationSource] = {NO_ATTACK: Unperturbed()}
     sources |= {name: AddedPerturbation(one) for name, one in added.items()}
+    if NOISE in controls:
+        sources[NOISE] = noise_control(first, protocol.seed)
     matrix = EvaluationMatrix(sources, {NO_DEFENSE: None, **defenses})
     sampler_sets = [protocol.samplers]
     if not first.binding.fits_a_video:

@@ -16,6 +16,7 @@ from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.corpora import require_recordings
 from lsap_cli.evaluation.network_findings import warn_of_output_kind
+from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.overlap import refuse_overlap
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
@@ -28,7 +29,6 @@ from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
 from perturbations import Perturbation, parse_epsilon
-from perturbations.controls import noise_like
 
 NOISE = "noise"
 
@@ -192,7 +192,7 @@ def _sources(settings: DefendSettings, perturbation: Perturbation | None, run: R
             )
         )
     else:
-        sources[NOISE] = AddedPerturbation(noise_like(perturbation, settings.seed))
+        sources[NOISE] = noise_control(perturbation, settings.seed)
     return sources
 
 

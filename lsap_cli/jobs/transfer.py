@@ -12,6 +12,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.selection import videos_of_run
 from lsap_cli.evaluation.judging import judge_videos
 from lsap_cli.evaluation.matrix import EvaluationMatrix
+from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
@@ -22,7 +23,6 @@ from lsap_cli.results.spread import TransferCell, TransferMatrix
 from lsap_cli.runs.inputs import keep_inputs
 from lsap_cli.specs import build_samplers
 from perturbations import Perturbation
-from perturbations.controls import noise_like
 from perturbations.objectives import Untargeted
 
 INPUTS_FILE = "transfer-inputs.json"
@@ -66,7 +66,7 @@ def transfer(request: TransferRequest, evaluation: Evaluation) -> TransferMatrix
     )
     sources: dict[str, PerturbationSource] = {
         NO_ATTACK: Unperturbed(),
-        given.noise: AddedPerturbation(noise_like(given.perturbation, evaluation.protocol.seed)),
+        given.noise: noise_control(given.perturbation, evaluation.protocol.seed),
         given.name: AddedPerturbation(given.perturbation),
     }
     learned_on = {f"learned on {spec}": spec for spec in request.models}

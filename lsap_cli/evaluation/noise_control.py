@@ -1,0 +1,76 @@
+"""The noise control: as large as the perturbation in the frames, not only in the budget."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from lsap_cli.datasets.base import Video
+from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource
+from perturbations import Budget, Perturbation
+from perturbations.controls import noise_like
+
+HALVINGS = 40  # of the interval in which the scale is searched
+LARGEST_SCALE = 2.0**10
+ELEMENTS = 2**20  # of the noise, that the scale is searched on
+
+
+def noise_control(perturbation: Perturbation, seed: int) -> PerturbationSource:
+    """Noise of the perturbation's budget and, in frames of every size, of its root mean square.
+
+    Appended frames have no size to match: their control is noise over the whole range of pixels.
+
+    Args:
+        perturbation: what the noise stands beside.
+        seed: of the noise.
+    """
+    noise = noise_like(perturbation, seed)
+    return AddedPerturbation(noise) if perturbation.binding.appended else NoiseControl(perturbation, noise)
+
+
+class NoiseControl:
+    """Noise whose levels have the perturbation's root mean square at the size of the frames that it is added to.
+
+    A resize smooths noise more than a learned pattern, so that noise of the same budget would be smaller in the frames.
+
+    Args:
+        perturbation: whose size is matched.
+        noise: of the same binding and budget.
+    """
+
+    appended = 0
+
+    def __init__(self, perturbation: Perturbation, noise: Perturbation) -> None:
+        self._perturbation, self._noise = perturbation, noise
+        self._scales: dict[tuple[int, int], float] = {}  # by frame size
+
+    def file_of(self, video: Video) -> Path:
+        return video.path
+
+    def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        return self.at_size(*frames.shape[-2:]).add_to_bytes(frames, indices, frame_count)
+
+    def at_size(self, height: int, width: int) -> Perturbation:
+        """The noise for frames of a size, scaled within the budget."""
+        resized, budget = self._noise.resized(height, width), self._noise.budget
+        if (height, width) not in self._scales:
+            wanted = _rms(self._perturbation.levels(height, width))
+            self._scales[height, width] = _scale(resized, budget, wanted)
+        scaled = budget.project(resized * self._scales[height, width])
+        return Perturbation(scaled, self._noise.binding, budget)
+
+
+def _scale(resized: Tensor, budget: Budget, wanted: float) -> float:
+    """The factor by which the noise has the wanted root mean square in whole levels, found by halving."""
+    some = resized.flatten()[:: max(1, resized.numel() // ELEMENTS)]
+    low, high = 0.0, LARGEST_SCALE
+    for _ in range(HALVINGS):  # the root mean square rises with the factor, until all elements are at the limit
+        middle = (low + high) / 2
+        if _rms(budget.quantize(budget.project(some * middle))) < wanted:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _rms(levels: Tensor) -> float:
+    return float(levels.float().square().mean().sqrt())

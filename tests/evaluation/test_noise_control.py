@@ -1,0 +1,54 @@
+"""The noise control is as large as the perturbation in the frames."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from lsap_cli.evaluation.noise_control import NoiseControl, noise_control
+from lsap_cli.evaluation.sources import AddedPerturbation
+from lsap_cli.video.changes import Changes
+from perturbations import Budget, Perturbation, parse_binding
+from perturbations.budgets import Norm
+from perturbations.controls import noise_like
+
+GRAY = torch.full((4, 3, 60, 80), 128, dtype=torch.uint8)
+EVERY = torch.arange(4)
+
+
+def smooth(norm: Norm) -> Perturbation:
+    """A pattern of coarse blocks at the limit of its budget, which a resize leaves nearly as large."""
+    signs = torch.randint(0, 2, (2, 3, 4, 4), generator=torch.Generator().manual_seed(5)) * 2.0 - 1
+    delta = signs.repeat_interleave(5, 2).repeat_interleave(5, 3) * 8 / 255
+    return Perturbation(delta, parse_binding("cyclic:2"), Budget(norm, Fraction(8, 255)))
+
+
+def change_of(source: AddedPerturbation | NoiseControl, size: tuple[int, int] = (60, 80)) -> Changes:
+    frames = GRAY[..., : size[0], : size[1]]
+    changes = Changes()
+    changes.add(frames, source.change(frames, EVERY, 4))
+    return changes
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_noise_has_the_perturbations_measured_size_within_the_budget(norm: Norm) -> None:
+    perturbation = smooth(norm)
+    control = noise_control(perturbation, 0)
+    assert isinstance(control, NoiseControl)
+    for size in ((60, 80), (33, 47)):
+        wanted = change_of(AddedPerturbation(perturbation), size).l2_rms
+        assert change_of(AddedPerturbation(noise_like(perturbation, 0)), size).l2_rms < 0.9 * wanted
+        found = change_of(control, size)
+        assert found.l2_rms == pytest.approx(wanted, rel=0.03)
+        assert norm != "linf" or found.largest <= 8
+
+
+def test_the_same_seed_gives_the_same_noise_and_another_seed_another() -> None:
+    made = [noise_control(smooth("linf"), seed).change(GRAY, EVERY, 4) for seed in (0, 0, 1)]
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
+
+
+def test_noise_for_appended_frames_is_plain_noise() -> None:
+    appended = Perturbation(torch.zeros(2, 3, 6, 8), parse_binding("append:2"), Budget("linf", Fraction(1)))
+    assert isinstance(noise_control(appended, 0), AddedPerturbation)
