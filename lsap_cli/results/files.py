@@ -143,11 +143,10 @@ def open_regular(path: Path, within: Path | None = None) -> BinaryIO:
     if is_link and not path.resolve().is_relative_to((within or path.parent).resolve()):
         raise OSError(0, "it is a link that leads out of the folder")
     handle = os.open(path, flags if is_link else flags | os.O_NOFOLLOW)
-    file = open(handle, "rb")  # noqa: PTH123, SIM115  # of a handle, not of a path; the caller closes it
     if not stat.S_ISREG(os.fstat(handle).st_mode):
-        file.close()
+        os.close(handle)
         raise OSError(0, "it is no regular file")
-    return file
+    return os.fdopen(handle, "rb")
 
 
 def read_regular(path: Path, most_bytes: int = LARGEST_DOCUMENT) -> bytes:

@@ -12,6 +12,7 @@ from lsap_cli.results.files import (
     decode_line,
     encode_document,
     encode_line,
+    open_regular,
     read_document,
     read_facts_document,
     read_regular,
@@ -127,6 +128,21 @@ def test_only_regular_files_of_bounded_size_are_read(tmp_path: Path) -> None:
     for name, reason in (("folder", "no regular file"), ("large", "too large to be read here")):
         with pytest.raises(OSError, match=reason):
             read_regular(tmp_path / name, most_bytes=1024)
+
+
+def test_a_link_is_followed_inside_of_its_folder_and_never_out_of_it(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "real").write_bytes(b"inside")
+    (tmp_path / "secret").write_bytes(b"outside")
+    (tmp_path / "run" / "link").symlink_to("real")
+    (tmp_path / "run" / "out").symlink_to("../secret")
+    (tmp_path / "run" / "pictures").symlink_to(tmp_path)
+    assert read_regular(tmp_path / "run" / "link") == b"inside"
+    for name in ("out", "pictures/secret", "../secret"):
+        with pytest.raises(OSError, match="leads out of the folder"):
+            open_regular(tmp_path / "run" / name, within=tmp_path / "run")
+    with pytest.raises(OSError, match="leads out of the folder"):
+        read_regular(tmp_path / "run" / "out")
 
 
 def test_facts_of_a_run_are_read_with_whatever_their_settings_hold(tmp_path: Path) -> None:
