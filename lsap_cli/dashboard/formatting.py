@@ -46,6 +46,15 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def short_duration(seconds: float | None) -> str:
+    """`0:42`, `12:05`, `3h07`, `52h`: at most five characters."""
+    whole = duration(seconds)
+    if seconds is None or len(whole) <= 5:
+        return whole
+    hours, minutes = divmod(round(seconds) // 60, 60)
+    return f"{hours}h{minutes:02d}" if hours < 100 else f"{hours}h"
+
+
 def moment(seconds: float | None) -> str:
     """When it was: the time today, or the date."""
     then = _local_time(seconds)

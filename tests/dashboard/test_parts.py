@@ -6,7 +6,16 @@ import pytest
 from PIL import Image
 
 from lsap_cli.dashboard.curves import CURVES, POINTS
-from lsap_cli.dashboard.formatting import duration, figure, megabytes, name_text, one_line, short_spec, spark
+from lsap_cli.dashboard.formatting import (
+    duration,
+    figure,
+    megabytes,
+    name_text,
+    one_line,
+    short_duration,
+    short_spec,
+    spark,
+)
 from lsap_cli.dashboard.palette import CIVIDIS, cell_style
 from lsap_cli.dashboard.panes.findings import checks_text, detector_ladder_lines, ladder_lines, sampler_matrix_text
 from lsap_cli.dashboard.widgets.picture import fitted
@@ -39,6 +48,11 @@ def test_the_dashboard_loads_no_torch_and_its_first_screen_no_numbers_and_plots(
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (725, "12:05"), (11229, "3h07"), (400_000, "111h")])
+def test_durations_in_five_characters(seconds: float | None, text: str) -> None:
+    assert short_duration(seconds) == text
 
 
 def test_figures_and_sizes() -> None:

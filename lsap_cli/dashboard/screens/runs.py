@@ -13,7 +13,17 @@ from textual.coordinate import Coordinate
 from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
-from lsap_cli.dashboard.formatting import BLUE, DASH, duration, moment, name_text, one_line, spark, state_text
+from lsap_cli.dashboard.formatting import (
+    BLUE,
+    DASH,
+    duration,
+    moment,
+    name_text,
+    one_line,
+    short_duration,
+    spark,
+    state_text,
+)
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import OpenComparison, OpenRun, OpenStart, ResumeRun, StopRun
 from lsap_cli.dashboard.polling import PollingThread
@@ -248,7 +258,7 @@ Mark runs with Space, then compare them with `c`.
             "key figure": name_text(one.figure or DASH, width["key figure"]),
             "curve": Text(spark(list(one.curve), width["curve"]), style=BLUE),
             "start": Text(moment(snapshot.started)),
-            "took": Text(duration(seconds), justify="right"),
+            "took": Text(duration(seconds) if width["took"] > 6 else short_duration(seconds), justify="right"),
         }
         return [cells[name] for name in width]
 
