@@ -5,7 +5,8 @@ from pathlib import Path
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.grid import Grid
-from lsap_cli.reports.html import environment, read_defend_results, read_run
+from lsap_cli.reports.html import environment
+from lsap_cli.reports.run_folder import read_defend_results, read_run
 from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import write_atomically
 from lsap_cli.results.records import NO_ATTACK, NOISE

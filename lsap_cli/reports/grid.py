@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsap_cli.errors import LsapError
 from lsap_cli.results.files import write_atomically
 
 FOLDER = "tables"
@@ -35,8 +36,14 @@ class Grid:
 
 
 def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
-    """Writes every grid as CSV, Markdown and LaTeX into `tables/` of a run folder."""
+    """Writes every grid as CSV, Markdown and LaTeX into `tables/` of a run folder.
+
+    Raises:
+        LsapError: if that is a link, through which files elsewhere would be replaced.
+    """
     where = folder / FOLDER
+    if where.is_symlink():
+        raise LsapError(f"{where} is a link: nothing is written through it; remove it and make the report again", 1)
     where.mkdir(exist_ok=True)
     writers: dict[str, Callable[[Grid], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
     for grid in tables:

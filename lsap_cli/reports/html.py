@@ -1,46 +1,35 @@
 """The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from msgspec import to_builtins
 
-from lsap_cli.errors import LsapError
 from lsap_cli.reports import plots
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.grids import grids
-from lsap_cli.results.base import Result
+from lsap_cli.reports.run_folder import picture_uri, read_defend_results, read_records, read_run
 from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint
 from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import (
-    RESULTS_FILE,
-    Loaded,
-    decode_line,
-    read_facts_document,
-    read_regular,
-    read_results,
     write_atomically,
 )
 from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import FramePictures, Pictures
 from lsap_cli.results.rates import Rate
-from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
 from lsap_cli.results.rows import Row, Rows
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.results.summary import summary_sentences
-from lsap_cli.results.text import printable, printable_result
+from lsap_cli.results.text import printable
 
-LARGEST_PICTURE = 16 * 2**20  # bytes
-RECORDS_FILE = "records.jsonl"
-Whole = TypeVar("Whole", bound=Result)
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
 
 
@@ -78,61 +67,6 @@ def environment() -> Environment:
     return environment
 
 
-# --- reading ---------------------------------------------------------------------------------------------
-
-
-def read_run(run: Path) -> RunFacts:
-    """The run.json of a finished `defend` run; every text in it is safe to show.
-
-    Raises:
-        LsapError: if the folder does not hold one.
-    """
-    loaded = read_facts_document(run)
-    if loaded.value is None and not loaded.problems:
-        raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
-    about = printable_result(_whole(loaded, run))
-    if about.command != "defend":
-        raise LsapError(f"{run} holds a run of {about.command}; a report needs a run of defend")
-    if about.status != "done":
-        raise LsapError(f"the run in {run} is {about.status}, not done; a report needs a finished run")
-    return about
-
-
-def read_defend_results(run: Path) -> DefendResults:
-    """The results.json of a `defend` run; every text in it is safe to show.
-
-    Raises:
-        LsapError: if it is missing, damaged, or of another command.
-    """
-    loaded = read_results(run / RESULTS_FILE)
-    if loaded.value is None and not loaded.problems:
-        raise LsapError(f"{run} has no results.json; run lsap defend again", exit_code=1)
-    results = _whole(loaded, run)
-    if not isinstance(results, DefendResults):
-        raise LsapError(f"{run / RESULTS_FILE} is of another command; a report needs a run of defend")
-    return printable_result(results)
-
-
-def _whole(loaded: Loaded[Whole], run: Path) -> Whole:
-    """A document without damage: a report must not leave out what it could not read."""
-    if loaded.value is None or loaded.problems:
-        raise LsapError(f"{run}: {'; '.join(loaded.problems)}; run lsap defend again", exit_code=1)
-    return loaded.value
-
-
-def _records(run: Path) -> Iterator[Record]:
-    path = run / RECORDS_FILE
-    if not path.is_file():
-        return
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            record = decode_line(line, Record) if line.strip() else None
-            if record is not None:
-                yield record
-            elif line.strip():
-                raise LsapError(f"{path} is damaged in line {number}; run lsap defend again", exit_code=1)
-
-
 # --- what the page shows ---------------------------------------------------------------------------------
 
 
@@ -167,7 +101,7 @@ def _view(run: Path, about: RunFacts, results: DefendResults) -> dict[str, Any]:
         "effective": to_builtins(results.effective) if results.effective else {},
         "budget": _budget(results.protocol),
         "over_budget": _over_budget(results.protocol, results.effective),
-        "perturbation_picture": _data_uri(run, pictures.perturbation or ""),
+        "perturbation_picture": picture_uri(run, pictures.perturbation or ""),
         "perturbation_scale": pictures.perturbation_scale or None,
         "frames": [_frame(run, frame) for frame in pictures.frames],
         "skipped": results.skipped,
@@ -339,24 +273,9 @@ def _over_budget(protocol: Protocol | None, effective: EffectiveNorms | None) ->
 
 # --- pictures --------------------------------------------------------------------------------------------
 
-_MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
-
-
-def _data_uri(run: Path, name: str) -> str | None:
-    """A picture of the run as a data: URI; None when it is missing, no picture, or outside the run folder."""
-    path = (run / name).resolve()
-    if not name or not path.is_relative_to(run.resolve()):
-        return None
-    try:
-        content = read_regular(path, LARGEST_PICTURE)
-    except OSError:
-        return None
-    kind = next((kind for magic, kind in _MAGIC.items() if content.startswith(magic)), None)
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None
-
 
 def _frame(run: Path, frame: FramePictures) -> dict[str, Any]:  # what the template names
-    pictures = {name: _data_uri(run, getattr(frame, name)) for name in ("before", "after", "difference")}
+    pictures = {name: picture_uri(run, getattr(frame, name)) for name in ("before", "after", "difference")}
     return {
         **pictures,
         "complete": all(pictures.values()),
@@ -422,7 +341,7 @@ def _video_list(run: Path, rows: Rows) -> list[dict[str, Any]]:  # what the temp
     if not rows.rows:
         return []
     videos: dict[str, dict[str, Any]] = {}  # what the template names
-    for record in _records(run):
+    for record in read_records(run):
         if (record.defense, printable(record.sampler)) != (NO_DEFENSE, rows.samplers[0]):
             continue
         video = videos.setdefault(record.video, {"name": record.video, "label": None, "predictions": {}})

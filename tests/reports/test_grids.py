@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from lsap_cli.errors import LsapError
 from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, write_grids
@@ -171,6 +172,15 @@ def test_a_run_without_a_ladder_has_the_table_of_rates_alone(tmp_path: Path) -> 
     assert [grid.name for grid in grids(results)] == ["rates"]
     write_grids(tmp_path, grids(results))
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == ["rates.csv", "rates.md", "rates.tex"]
+
+
+def test_tables_are_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "tables").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LsapError, match="is a link"):
+        write_grids(tmp_path / "run", [HOSTILE])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_comparison_has_the_rates_of_each_run_in_columns_of_its_own(tmp_path: Path) -> None:

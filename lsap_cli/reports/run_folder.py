@@ -1,0 +1,96 @@
+"""The folder of a finished `defend` run, as a report reads it: whole, safe to show, and nothing outside of it."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from lsap_cli.errors import LsapError
+from lsap_cli.results.base import Result
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.files import (
+    RESULTS_FILE,
+    Loaded,
+    decode_line,
+    read_facts_document,
+    read_regular,
+    read_results,
+)
+from lsap_cli.results.records import Record
+from lsap_cli.results.run_facts import RunFacts
+from lsap_cli.results.text import printable_result
+
+LARGEST_PICTURE = 16 * 2**20  # bytes
+RECORDS_FILE = "records.jsonl"
+PICTURE_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+Whole = TypeVar("Whole", bound=Result)
+
+
+def read_run(run: Path) -> RunFacts:
+    """The run.json of a finished `defend` run; every text in it is safe to show.
+
+    Raises:
+        LsapError: if the folder does not hold one.
+    """
+    loaded = read_facts_document(run)
+    if loaded.value is None and not loaded.problems:
+        raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
+    about = printable_result(_whole(loaded, run))
+    if about.command != "defend":
+        raise LsapError(f"{run} holds a run of {about.command}; a report needs a run of defend")
+    if about.status != "done":
+        raise LsapError(f"the run in {run} is {about.status}, not done; a report needs a finished run")
+    return about
+
+
+def read_defend_results(run: Path) -> DefendResults:
+    """The results.json of a `defend` run; every text in it is safe to show.
+
+    Raises:
+        LsapError: if it is missing, damaged, or of another command.
+    """
+    loaded = read_results(run / RESULTS_FILE)
+    if loaded.value is None and not loaded.problems:
+        raise LsapError(f"{run} has no results.json; run lsap defend again", exit_code=1)
+    results = _whole(loaded, run)
+    if not isinstance(results, DefendResults):
+        raise LsapError(f"{run / RESULTS_FILE} is of another command; a report needs a run of defend")
+    return printable_result(results)
+
+
+def _whole(loaded: Loaded[Whole], run: Path) -> Whole:
+    """A document without damage: a report must not leave out what it could not read."""
+    if loaded.value is None or loaded.problems:
+        raise LsapError(f"{run}: {'; '.join(loaded.problems)}; run lsap defend again", exit_code=1)
+    return loaded.value
+
+
+def read_records(run: Path) -> Iterator[Record]:
+    """The records of a run; none where it has no such file.
+
+    Raises:
+        LsapError: if a line is damaged.
+    """
+    path = run / RECORDS_FILE
+    if not path.is_file():
+        return
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            record = decode_line(line, Record) if line.strip() else None
+            if record is not None:
+                yield record
+            elif line.strip():
+                raise LsapError(f"{path} is damaged in line {number}; run lsap defend again", exit_code=1)
+
+
+def picture_uri(run: Path, name: str) -> str | None:
+    """A picture of the run as a data: URI; None when it is missing, no picture, or outside the run folder."""
+    path = (run / name).resolve()
+    if not name or not path.is_relative_to(run.resolve()):
+        return None
+    try:
+        content = read_regular(path, LARGEST_PICTURE)
+    except OSError:
+        return None
+    kind = next((kind for magic, kind in PICTURE_KINDS.items() if content.startswith(magic)), None)
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None
