@@ -10,5 +10,6 @@ A package's own test of its model:
 
 from defenses.testing import check_defense, check_detector
 from lsap_cli.classifiers.testing import check_classifier
+from perturbations.testing import check_attack
 
-__all__ = ["check_classifier", "check_defense", "check_detector"]
+__all__ = ["check_attack", "check_classifier", "check_defense", "check_detector"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from lsap_cli.classifiers.weights import error_text, load_into, load_state
+from lsap_cli.classifiers.weights import check_file, error_text, load_into, load_state
 from lsap_cli.errors import LsapError
 
 
@@ -28,8 +28,8 @@ def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
             fit.
     """
     call = _callable(card, factory)
-    if weights is not None and weights.suffix != ".safetensors":
-        load_state(weights)  # a pickle that is more than weights is refused before the factory can open it
+    if weights is not None:
+        check_file(weights)  # a pickle that is more than weights is refused before the factory can open it
     takes_path = weights is not None and _takes_an_argument(call)
     try:
         network = call(weights) if takes_path else call()

@@ -43,6 +43,24 @@ def load_state(path: Path) -> Mapping[str, Tensor]:
     return state
 
 
+def check_file(path: Path) -> None:
+    """Opens weights as what their name says they are, before anybody else's code sees them.
+
+    Raises:
+        LsapError: if they are not that, or could run code.
+    """
+    if path.suffix != ".safetensors":
+        load_state(path)
+        return
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            file.keys()
+    except Exception as error:  # see load_state
+        raise LsapError(f"the weights {path} cannot be opened as safetensors ({error_text(error)})") from None
+
+
 def load_into(network: nn.Module, state: Mapping[str, Any], weights: str) -> None:
     """Loads weights into a network.
 

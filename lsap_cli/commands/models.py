@@ -8,6 +8,7 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running
+from lsap_cli.known_models import DEMO
 
 app = typer.Typer(
     help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
@@ -84,6 +85,8 @@ def check(
     with running("models check", run, settings, quiet) as (work, screen):
         evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
         document = check_model(evaluation, videos)
+    if "card_sha256" in classifier.source and spec != DEMO:
+        screen.say("a card is code: the factory that it names was run; use only cards that you trust")
     if as_json:
         print_json(document)
     else:

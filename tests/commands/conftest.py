@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
-from lsap_cli.demo.videos import write_dataset
+from lsap_cli.demo.videos import FRAMES_PER_SECOND, LABELS, make_video, video_seed
 from lsap_cli.main import run
+from lsap_cli.video.codecs import H264Codec
+from lsap_cli.video.writing import write_video
 
+FRAMES, HEIGHT, WIDTH = 24, 64, 80
 SCRIPT = "import sys; from lsap_cli.main import run; run()"
 
 
@@ -35,9 +39,18 @@ Lsap = Callable[..., Outcome]
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("world")
-    write_dataset(root / "learn", 1, 41)
-    write_dataset(root / "test", 1, 42)
+    write_small_videos(root / "learn", 41)
+    write_small_videos(root / "test", 42)
     return World(root / "learn", root / "test")
+
+
+def write_small_videos(folder: Path, seed: int) -> None:
+    """A video of each of the demo's classes, a sixth as large as the demo's own."""
+    for place, label in enumerate(LABELS):
+        generator = torch.Generator().manual_seed(video_seed(seed, place))
+        path = folder / label / "000.mp4"
+        path.parent.mkdir(parents=True)
+        write_video(path, make_video(label, generator, FRAMES, HEIGHT, WIDTH), FRAMES_PER_SECOND, H264Codec(crf=18))
 
 
 @pytest.fixture(scope="session")
