@@ -13,15 +13,15 @@ from torch.nn import functional as F
 from perturbations.cache import cache_sized_parts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors have no single truth value
 class Change:
-    """What is done to the clips of one batch: one window and one mirror for all, a contrast and brightness each.
+    """The augmentation of one batch: one window and one mirror for all clips, a contrast and brightness for each.
 
     Attributes:
         part: side of the window, as a part of the frame's.
         top: where it is, in [0, 1) of the way that it can move.
         left: likewise.
-        mirrored: left and right change places, and with them what the clips show: the caller must know.
+        mirrored: left and right are exchanged; the clean predictions of a mirrored clip can differ.
         factors: (B,) contrast around mid-gray.
         shifts: (B,) brightness, in [-1, 1] pixel units.
     """

@@ -1,4 +1,4 @@
-"""Work on many frames goes through a processor's cache in parts: each operation on a part finds it there."""
+"""Parts of many frames that fit into a processor's cache, so that several operations on a part read it from there."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Controls: patterns of equal size that were not learned, or learned and then spoiled, which a learned one must beat."""
+"""Controls: patterns of equal size that were not learned, or learned and then shuffled; a learned one must be stronger."""
 
 import math
 from collections.abc import Callable

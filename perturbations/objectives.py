@@ -1,4 +1,4 @@
-"""What the attacker wants: which class each clip is to be driven from, or to, and when that has been reached.
+"""Objectives: the class that each clip is to lose or to get, and when that is reached.
 
 untargeted       the class that the network saw in the clean video no longer wins
 targeted         the target class wins
@@ -13,21 +13,21 @@ from torch import Tensor
 
 
 class Aims(NamedTuple):
-    """What to do with each clip of a batch."""
+    """The aim for each clip of a batch."""
 
     classes: Tensor  # (B,) int64: the class in question
-    toward: Tensor  # (B,) float32: 1, it is to win; -1, it is to lose
+    toward: Tensor  # (B,) float32: 1, raise its logit above the others; -1, lower it below another
 
 
 class Objective(Protocol):
-    """A goal. How to reach it is the attack's business."""
+    """What an attack is for. How it gets there is up to the attack."""
 
     def aims(self, clean_predictions: Tensor) -> Aims:
-        """From what the network sees in the clean videos, (B,) int64."""
+        """The aim of each clip, from the network's predictions of the clean clips, (B,) int64."""
         ...
 
     def success(self, predictions: Tensor, clean_predictions: Tensor) -> Tensor:
-        """Where the attacker has won: (B,) int64 twice -> (B,) bool."""
+        """Where the objective is reached: predictions (B,) int64, perturbed and clean -> (B,) bool."""
         ...
 
 

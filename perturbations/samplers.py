@@ -5,7 +5,7 @@ Whole milliseconds are what every container keeps, so a choice is the same in a 
 
 Every sampler answers two questions:
     choose   the clips that a protocol takes at test time, `views` of them (seeded where the sampler is random)
-    draw     one random clip, with a random phase: what an attacker expects over
+    draw     one random clip, with a random phase: what learning takes the expectation over
 """
 
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from perturbations.updates import Momentum
 class Append(Attack):
     """min over E of E [ margin of the video followed by E ], E being whole frames in [0, 1].
 
-    It needs the binding append:K, with a budget of 1: the frames are seen, they are not small. Under a sampler its
+    It needs the binding append:K, with a budget of 1: the frames are visible. Under a sampler its
     strength is the chance that the sampler takes appended frames.
 
     Args:

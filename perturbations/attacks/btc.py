@@ -19,10 +19,10 @@ class Btc(Attack):
     """min over delta of mean cos( f(x_t + d_t), f(x_t) ) + gamma mean cos( f(x_t + d_t), f(x_t+1 + d_t+1) ).
 
     f are frame features of the attacked network; the paper takes an image network, which needs no videos. The
-    objective's classes play no part: features are driven from where they were, whatever class that gives.
+    objective's classes play no part: features are moved away from the clean ones, whatever class that gives.
 
     Args:
-        gamma: weight of breaking the likeness of neighbors.
+        gamma: weight of the similarity of neighboring frames.
         rate: Adam's first step, as a part of epsilon.
     """
 

@@ -1,4 +1,4 @@
-"""Carlini and Wagner's attack over many videos: a small pattern and a large margin, without a border to run into."""
+"""Carlini and Wagner's attack over many videos: a small pattern and a large margin, with a change of variable in place of a projection."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""GD-UAP: data-free; the pattern alone is to excite every layer of the network."""
+"""GD-UAP: data-free; the pattern alone maximizes the response of every layer of the network."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,9 +16,9 @@ from perturbations.updates import Adam
 
 @dataclass(frozen=True)
 class GdUap(Attack):
-    """max over delta of the sum over layers of log |f_l( gray + delta )|_2, without a look at any video.
+    """max over delta of the sum over layers of log |f_l( gray + delta )|_2, without any video.
 
-    The draw gives only the slots of a clip and the way to the network; its frames are not looked at, and the report
+    The draw gives only the slots of a clip and the way to the network; its frames are not used, and the report
     counts no clips.
 
     Args:

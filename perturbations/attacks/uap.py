@@ -1,4 +1,4 @@
-"""UAP: the shortest way over the border of one clip after the other, added up."""
+"""UAP: the shortest step over the decision boundary of one clip after the other, added up."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,16 +16,16 @@ from perturbations.state import State, Step
 
 @dataclass(frozen=True)
 class Uap(Attack):
-    """For each clip on which the attacker has not won yet: v <- project( v + dv ), with dv from DeepFool at clip + v.
+    """For each clip on which the objective is not reached yet: v <- project( v + dv ), with dv from DeepFool at clip + v.
 
-    DeepFool takes the network for linear around the clip: class k is reached by a step of size |f_k| / |w_k|*, where
+    DeepFool linearizes the network around the clip: class k is reached by a step of size |f_k| / |w_k|*, where
     f_k is the logit of k minus that of the class that is to lose, w_k its gradient by delta, and |.|* the dual norm.
     The nearest of `candidates` classes is taken, up to `iterations` times.
 
     Args:
-        candidates: classes that DeepFool looks at, those with the highest logits.
+        candidates: classes that DeepFool considers, those with the highest logits.
         iterations: of DeepFool, a clip.
-        overshoot: how much farther than the border each step goes.
+        overshoot: how much farther than the decision boundary each step goes, as a part of the step.
     """
 
     source: ClassVar[str] = "Moosavi-Dezfooli et al., CVPR 2017, algorithm 1; DeepFool: CVPR 2016, algorithm 2"
@@ -55,18 +55,18 @@ class Uap(Attack):
         return report(problem, state, batch, result, float(result.gradient.abs().max()))
 
     def _deepfool(self, problem: Problem, one: Batch, delta: Tensor) -> Tensor:
-        """What to add to delta so that the attacker wins on this clip; zeros if that is so already."""
+        """What to add to delta to reach the objective on this clip; zeros where it is reached."""
         aims = problem.objective.aims(one.clean_predictions)
-        way = torch.zeros_like(delta)
+        total = torch.zeros_like(delta)
         for _ in range(self.iterations):
-            step = self._to_the_border(problem, one, aims, delta + way)
+            step = self._to_boundary(problem, one, aims, delta + total)
             if step is None:
                 break
-            way = way + (1 + self.overshoot) * step
-        return way
+            total = total + (1 + self.overshoot) * step
+        return total
 
-    def _to_the_border(self, problem: Problem, one: Batch, aims: Aims, delta: Tensor) -> Tensor | None:
-        """The shortest step over a border, in the linear view of the network; None on the right side of it."""
+    def _to_boundary(self, problem: Problem, one: Batch, aims: Aims, delta: Tensor) -> Tensor | None:
+        """The shortest step over a decision boundary of the linearized network; None where the objective is reached."""
         pattern = one.path.forward(delta)
         clip = add_float(one.frames, pattern, one.slots, rounded=True)
         with torch.no_grad():
@@ -94,7 +94,7 @@ class Uap(Attack):
 
     def _linear(self, problem: Problem, gap: float, w: Tensor) -> Tensor:
         """The smallest step, in the budget's norm, along which a linear function with gradient w rises by the gap."""
-        gap += 1e-4  # so that a clip on the border itself is moved
+        gap += 1e-4  # so that a clip on the boundary itself is moved
         if problem.budget.norm == "linf":
             return w.sign() * (gap / w.abs().sum().clamp(min=1e-12))
         return w * (gap / w.square().sum().clamp(min=1e-12))

@@ -1,4 +1,4 @@
-"""Attackers who keep an alarm quiet, in the tiny world."""
+"""Attacks under a constraint, in the tiny world."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ class Brightness:
         return 100.0 * float(delta.mean() > self.limit)
 
 
-def test_the_two_gradients_count_alike_at_the_bearable_share_whatever_their_sizes() -> None:
+def test_both_gradients_weigh_the_same_at_the_tolerated_share_whatever_their_sizes() -> None:
     margin, alarm = torch.tensor([1e-6, 0.0]), torch.tensor([0.0, 1e3])
     for flagged in (0.1, 0.2, 0.8):
         memory: dict[str, Tensor] = {}
@@ -64,7 +64,7 @@ def learned(problem: Problem, attack: Attack, steps: int = 60) -> tuple[float, f
 
 
 @pytest.mark.parametrize("attack", [Lsap(update="pgd", enough=5), RandomSearch(grid=2)])
-def test_an_attacker_who_knows_the_alarm_stays_below_it_and_wins_all_the_same(attack: Attack) -> None:
+def test_an_attack_under_a_constraint_stays_within_it_and_still_fools(attack: Attack) -> None:
     problem = make_problem(levels=48)
     loud, _ = learned(problem, attack)
     limit = loud - 0.02
@@ -73,7 +73,7 @@ def test_an_attacker_who_knows_the_alarm_stays_below_it_and_wins_all_the_same(at
     assert won > learned(problem, attack, steps=1)[1]
 
 
-def test_an_attacker_with_an_alarm_who_is_stopped_goes_on_as_if_he_had_not_been(tmp_path: Path) -> None:
+def test_an_attack_under_a_constraint_that_is_resumed_ends_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
     problem = replace(make_problem(), constraint=Brightness(0.0))
     whole, first = State(problem.zeros()), State(problem.zeros())
     run(problem, Lsap(), whole, 12, 12)
