@@ -73,7 +73,7 @@ class Dashboard(App[None]):
         else:
             self.set_timer(WARM_UP_SECONDS, lambda: self.run_worker(_warm_up, thread=True))
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # as textual declares it
         yield from super().get_system_commands(screen)
         yield SystemCommand("Start a run", "A form for generate, apply, defend or demo", self.open_start)
         yield SystemCommand("Help on this screen", "What is shown, and the keys", self.action_help)

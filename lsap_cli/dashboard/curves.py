@@ -31,7 +31,7 @@ class CurveKind:
 
     Attributes:
         name: its title.
-        about: what it tells, in a few words.
+        about: what it is, in a few words.
         line: makes it from the steps.
         bounds: of its values, where they are known.
     """

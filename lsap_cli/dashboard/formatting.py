@@ -18,7 +18,7 @@ LONGEST_SECONDS = 1e9  # about 30 years: no run takes longer
 DASH = "–"
 # readable on dark and on light, and different for any color vision
 BLUE, ORANGE, OCHER = "#2a8fd4", "#d2691e", "#b8860b"
-# a sign and a word for each state, so that none is told by its color alone
+# a sign and a word for each state, so that no state is shown by its color alone
 STATES: dict[RunState, tuple[str, str, str]] = {
     "starting": ("…", "starting", BLUE),
     "running": ("▶", "live", f"bold {BLUE}"),

@@ -1,4 +1,4 @@
-"""Forms for starting a run: what a command can be told, as plain values, and the command line that they make."""
+"""Forms for starting a run: a command's parameters as plain values, and the command line that they make."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence

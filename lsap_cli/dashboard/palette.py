@@ -1,4 +1,4 @@
-"""Colors for shares from 0 to 1 that people with any color vision, and gray screens, can tell apart.
+"""Colors for shares from 0 to 1 that people with any color vision, and gray screens, can distinguish.
 
 The five colors are points of the map cividis (Nuñez, Anderton and Renslow, 2018), whose lightness rises evenly.
 """

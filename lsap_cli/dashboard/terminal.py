@@ -16,7 +16,7 @@ def end_with(terminal: int) -> None:
         terminal: its file descriptor.
     """
     poller = select.poll()
-    poller.register(terminal, 0)  # no event but the end, which is always told
+    poller.register(terminal, 0)  # no event but the end, which is always reported
 
     def wait() -> None:
         if any(event & select.POLLHUP for _, event in poller.poll()):

@@ -25,16 +25,16 @@ def find_runs(root: Path) -> Iterator[Path]:
         looked += 1
         try:
             with os.scandir(folder) as entries:
-                found = list(entries)
+                children = list(entries)
         except OSError:
             continue
-        is_run = any(entry.name in MARKS for entry in found)
+        is_run = any(entry.name in MARKS for entry in children)
         if is_run:
             yield folder
         if depth < DEEPEST and not inside:
             waiting += [
                 (folder / entry.name, depth + 1, is_run)
-                for entry in sorted(found, key=lambda one: one.name, reverse=True)
+                for entry in sorted(children, key=lambda one: one.name, reverse=True)
                 if not entry.name.startswith(".") and _is_folder(entry)
             ]
 

@@ -46,7 +46,7 @@ class Tail:
     def read(self) -> Iterator[bytes]:
         """Blocks of new whole lines, each some megabytes at most; nothing where there is nothing new."""
         try:
-            self._look()
+            self._open_or_restart()
             while self._file is not None and (chunk := self._file.read(CHUNK_BYTES)):
                 self.offset += len(chunk)
                 cut = chunk.rfind(b"\n") + 1
@@ -81,11 +81,11 @@ class Tail:
             self._file.close()
             self._file = None
 
-    def _look(self) -> None:
-        found = self.path.stat()
+    def _open_or_restart(self) -> None:
+        status = self.path.stat()
         if self._file is not None:
-            mine = os.fstat(self._file.fileno())
-            if (found.st_ino, found.st_dev) != (mine.st_ino, mine.st_dev) or found.st_size < self.offset:
+            opened = os.fstat(self._file.fileno())
+            if (status.st_ino, status.st_dev) != (opened.st_ino, opened.st_dev) or status.st_size < self.offset:
                 self._forget()
         if self._file is None:
             self._file = open_regular(self.path)

@@ -62,5 +62,5 @@ def other_lines(block: bytes, kind: str) -> Iterator[tuple[int, int]]:
     usual = rb'\{(?:"kind":"' + name + rb'"|"time": [0-9.]+, "kind": "' + name + rb'")'
     if not re.match(usual, block):
         yield 0, block.find(b"\n") + 1
-    for found in re.compile(rb"\n(?!" + usual + b")").finditer(block, 0, len(block) - 1):
-        yield found.end(), block.find(b"\n", found.end()) + 1
+    for match in re.compile(rb"\n(?!" + usual + b")").finditer(block, 0, len(block) - 1):
+        yield match.end(), block.find(b"\n", match.end()) + 1

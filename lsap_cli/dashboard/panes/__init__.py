@@ -1,1 +1,1 @@
-"""What the tabs of a run show. Each has `show(watch)`, which is called when it is visible and something is new."""
+"""The tabs of a run. Each has `show(reader)`, which is called when it is visible and something is new."""

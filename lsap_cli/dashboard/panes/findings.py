@@ -1,4 +1,4 @@
-"""What a run found besides its rows, as text: checks, adaptive ladders, the sampler matrix, detectors."""
+"""Results besides the rows, as text: checks, adaptive ladders, the sampler matrix, detectors."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Defenses by attacks, and what else a run found: checks, ladders, sampler matrix, ROC curves."""
+"""Defenses by attacks, and the other results: checks, ladders, sampler matrix, ROC curves."""
 
 import itertools
 from collections.abc import Sequence

@@ -59,7 +59,7 @@ changed in them. defend: the matrix while it fills up.
 
 **Robustness**: defenses (rows) by attacks (columns). Look at *no defense, no attack* first: a model that is often wrong
 there says little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell; PgDn goes
-on to what was found, the checks, the adaptive ladder, the sampler matrix and the ROC.
+on to the checks, the adaptive ladder, the sampler matrix and the ROC.
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 
 **Look**: the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
@@ -98,7 +98,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     @dataclass
     class Changed(Message):
-        """The watched folder has something new."""
+        """The run folder has something new."""
 
         reader: RunReader
 

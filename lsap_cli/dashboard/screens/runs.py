@@ -1,6 +1,5 @@
 """All runs below a folder, newest first. New ones appear, and live ones move on, by themselves."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,15 +13,8 @@ from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
 from lsap_cli.dashboard.formatting import (
-    BLUE,
-    DASH,
-    duration,
-    moment,
     name_text,
     one_line,
-    short_duration,
-    spark,
-    state_text,
 )
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import OpenComparison, OpenRun, OpenStart, ResumeRun, StopRun
@@ -31,29 +23,9 @@ from lsap_cli.dashboard.run_list import RunListReader
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.live_text import LiveText
+from lsap_cli.dashboard.widgets.run_cells import column_widths, run_cells
 
 SORTS = ("newest", "name", "state", "longest")
-# name and width at 80 columns; 0: on wider screens only
-COLUMNS = (
-    ("state", 9),
-    ("run", 15),
-    ("command", 8),
-    ("model", 0),
-    ("key figure", 24),
-    ("curve", 6),
-    ("start", 0),
-    ("took", 5),
-)
-WIDER = (
-    ("took", 2),
-    ("command", 1),
-    ("model", 14),
-    ("start", 10),
-    ("run", 14),
-    ("key figure", 14),
-    ("curve", 18),
-    ("run", 10),
-)
 EMPTY = """\
 There is no run in {root} yet.
 
@@ -203,7 +175,7 @@ Mark runs with Space, then compare them with `c`.
         table = self.query_one("#runs", DataTable)
         shown = self._shown()
         folders = [one.snapshot.folder for one in shown]
-        widths = _widths(self.size.width)
+        widths = column_widths(self.size.width)
         if folders != self.listed:
             chosen = self._cursor
             table.clear(columns=True)
@@ -243,24 +215,9 @@ Mark runs with Space, then compare them with `c`.
             return live if action == "stop" else not live and self.chosen.snapshot.state != "done"
         return True
 
-    def _cells(self, one: RunSummary, width: dict[str, int]) -> list[Text]:
-        snapshot = one.snapshot
-        seconds = one.seconds
-        if snapshot.live and snapshot.started is not None:
-            seconds = max(seconds or 0.0, time.time() - snapshot.started)
-        mark = "● " if snapshot.folder in self._marked else ""
-        name = f"└ {one.name}" if one.part and self.sort == "newest" else one.name
-        cells = {
-            "state": state_text(snapshot.state),
-            "run": name_text(mark + name, width["run"], "" if one.part else "bold"),
-            "command": name_text(snapshot.command.removeprefix("models ") or DASH, width["command"]),
-            "model": name_text(snapshot.classifier or DASH, width.get("model", 1)),
-            "key figure": name_text(one.figure or DASH, width["key figure"]),
-            "curve": Text(spark(list(one.curve), width["curve"]), style=BLUE),
-            "start": Text(moment(snapshot.started)),
-            "took": Text(duration(seconds) if width["took"] > 6 else short_duration(seconds), justify="right"),
-        }
-        return [cells[name] for name in width]
+    def _cells(self, one: RunSummary, widths: dict[str, int]) -> list[Text]:
+        marked = one.snapshot.folder in self._marked
+        return run_cells(one, widths, marked=marked, indented=one.part and self.sort == "newest")
 
     @on(DataTable.RowSelected)
     def open_row(self) -> None:
@@ -331,17 +288,3 @@ Mark runs with Space, then compare them with `c`.
 def _searched(one: RunSummary) -> str:
     snapshot = one.snapshot
     return f"{one.name} {snapshot.command} {snapshot.classifier} {snapshot.state} {one.figure}".lower()
-
-
-def _widths(room: int) -> dict[str, int]:
-    """Of the columns: what is beyond 80 goes to one after the other."""
-    widths = dict(COLUMNS)
-    left = room - 80
-    for name, more in WIDER:
-        gap = 0 if widths[name] else 2  # a column that appears brings its gap with it
-        if widths[name] == 0 and left < more + gap:
-            continue
-        taken = min(more, max(0, left - gap))
-        widths[name] += taken
-        left -= taken + (gap if taken else 0)
-    return {name: width for name, width in widths.items() if width}
