@@ -5,15 +5,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from lsap_cli.adaptive.judging.adaptive_results import AdaptiveResults, adaptive_results
-from lsap_cli.adaptive.judging.checks import disjoint_check
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
-from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
-from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
-from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
-from lsap_cli.adaptive.learning.learner import AttackerLearner
-from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
-from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
+from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
+from lsap_cli.adaptive.planning.plan import AdaptivePlan
 from lsap_cli.classifiers.threads import keep_threads
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
@@ -21,7 +14,6 @@ from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import certify
 from lsap_cli.evaluation.corrupting import corrupt
 from lsap_cli.evaluation.defense_gains import defense_gains
-from lsap_cli.evaluation.detection import DetectionMatrix, Detections, detect
 from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progress
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.rows import make_rows
@@ -29,24 +21,29 @@ from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.shown_videos import choose_shown
 from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.evaluation.standards import identifiers
+from lsap_cli.jobs.defend_adaptive import (
+    detect_planned,
+    given_attack,
+    judge_adaptive,
+    learn_planned,
+    overlap_check,
+    plan_attacks,
+)
 from lsap_cli.jobs.defend_inputs import defend_inputs
 from lsap_cli.jobs.defend_results import declared_defenses, protocol_facts, sampler_matrix, size_of, table_rows
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.jobs.defend_task import NOISE, DefendTask, epsilon_of, make_defend_task
+from lsap_cli.jobs.defend_task import NOISE, DefendTask, make_defend_task
 from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.documents import DefendResults, SkippedVideo
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
-from lsap_cli.results.ladders import Check
 from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.robustness import CertificateRow
-from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import TransferMatrix
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
-from perturbations.objectives import Targeted, Untargeted
 
 
 def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendResults:
@@ -68,8 +65,8 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     skipped: Skipped = []
     task = make_defend_task(settings, run, skipped, resume)
     keep_inputs(run.folder, defend_inputs(task, settings), resume)
-    plan = _plan(task, settings)
-    learned = _learn(plan, task, settings)
+    plan = plan_attacks(task, settings)
+    learned = learn_planned(plan, task, settings)
     judged = _judge(task, plan, learned)
     names = {record.video for record in judged.records}
     videos = [video for video in task.videos if video.name in names]
@@ -84,8 +81,8 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     if effective is not None and not effective.linf:
         run.event(WarningEvent(message=f"{task.name} changes no frame: nothing of it is left in whole levels of 1/255"))
     sizes = [size_of(task.name, effective, rows, sampler), size_of(NOISE, effective_noise, rows, sampler)]
-    detections = _detect(task, plan, learned, videos)
-    adaptive = _adaptive_results(task, plan, learned, judged, detections, every_row)
+    detections = detect_planned(task, plan, learned, videos)
+    adaptive = judge_adaptive(task, plan, learned, judged, detections, every_row)
     results = DefendResults(
         rows=rows,
         protocol=protocol_facts(task, settings, videos),
@@ -94,7 +91,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
         defense_gains=defense_gains(judged.records, task.sources),
         ladder=adaptive.ladder,
         detector_ladder=adaptive.detector_ladder,
-        checks=_overlap_check(task) + adaptive.checks,
+        checks=overlap_check(task) + adaptive.checks,
         budget_curve=adaptive.budget_curve,
         seeds=tuple(spread_over_seeds(judged.records, [task.name, *task.seeds], task.target) if task.seeds else []),
         transfer=_transfer(task, settings, videos),
@@ -115,36 +112,6 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     return results
 
 
-def _plan(task: DefendTask, settings: DefendSettings) -> AdaptivePlan:
-    """The adaptive attackers that learn in this run."""
-    if not settings.adaptive and not settings.epsilons:
-        return AdaptivePlan()
-    request = AdaptiveRequest(
-        _given(task),
-        settings.steps,
-        settings.adaptive,
-        tuple(epsilon_of(text) for text in settings.epsilons),
-        tuple(sorted(set(settings.learning_draws))),
-    )
-    return plan_adaptive(request, task.defenses, task.detectors)
-
-
-def _given(task: DefendTask) -> GivenAttack:
-    assert task.perturbation is not None
-    return GivenAttack(task.name, task.perturbation, NOISE)
-
-
-def _learn(plan: AdaptivePlan, task: DefendTask, settings: DefendSettings) -> LearnedAttacks:
-    if not plan.attackers:
-        return LearnedAttacks()
-    evaluation = task.evaluation
-    objective = Untargeted() if task.target is None else Targeted(task.target)
-    fit = FitVideos(task.fit, str(settings.fit), evaluation.skipped)
-    with learning_setup(fit, task.classifier, objective, settings.seed, evaluation.run) as setup:
-        learner = AttackerLearner(setup, evaluation.run, evaluation.resume)
-        return learn_attackers(plan, _given(task).perturbation, learner)
-
-
 def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> JudgedVideos:
     """All videos under all sources: those of the task, further seeds, and learned attacks."""
     added = {name: AddedPerturbation(one) for name, one in {**task.seeds, **learned.perturbations}.items()}
@@ -156,36 +123,6 @@ def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> Jud
     return judge_videos(task.evaluation, matrix, task.videos, "records.jsonl")
 
 
-def _adaptive_results(
-    task: DefendTask,
-    plan: AdaptivePlan,
-    learned: LearnedAttacks,
-    judged: JudgedVideos,
-    detections: Detections,
-    every_row: Sequence[Row],
-) -> AdaptiveResults:
-    """The ladders of defenses and detectors with their checks."""
-    attacks = JudgedAttacks(every_row, judged.records, NOISE, len(task.classifier.labels))
-    sampler = task.evaluation.protocol.first_sampler
-    evidence = DetectorEvidence(judged.records, detections.rows, detections.flagged, sampler, task.target, NOISE)
-    return adaptive_results(plan, learned, attacks, evidence)
-
-
-def _overlap_check(task: DefendTask) -> tuple[Check, ...]:
-    """Law 5, where attackers of this run learn from videos."""
-    if not task.fit:
-        return ()
-    return (disjoint_check(len(task.fit), len(task.videos), sorted(task.overlapping)),)
-
-
-def _detect(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks, videos: Sequence[Video]) -> Detections:
-    """Scores of the detectors for the sources of the task, and for attacks that know a detector."""
-    by_attack = detectors_by_attack(plan.detector_ladders)
-    restricted = {name: specs for name, specs in by_attack.items() if name not in task.sources}
-    sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in restricted}}
-    return detect(task.evaluation, DetectionMatrix(task.detectors, sources, restricted), videos)
-
-
 def _transfer(task: DefendTask, settings: DefendSettings, videos: Sequence[Video]) -> TransferMatrix | None:
     """The matrix of several models."""
     if not settings.also:
@@ -195,7 +132,7 @@ def _transfer(task: DefendTask, settings: DefendSettings, videos: Sequence[Video
         fit=Path(str(settings.fit)),
         test=Path(settings.videos),
         judged=[video.name for video in videos],
-        given=_given(task),
+        given=given_attack(task),
         steps=settings.steps,
         views=settings.views,
     )

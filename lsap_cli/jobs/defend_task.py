@@ -1,7 +1,6 @@
 """What `defend` was asked for, and the objects that its settings name; everything that can be refused early is."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 from defenses import Defense
@@ -13,7 +12,6 @@ from lsap_cli.classifiers.labels import class_index, slug
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
-from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.corpora import require_recordings
 from lsap_cli.evaluation.network_findings import warn_of_output_kind
 from lsap_cli.evaluation.noise_control import noise_control
@@ -22,13 +20,14 @@ from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.seeds import load_seeds
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
+from lsap_cli.jobs.defend_checks import check_perturbation
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.manifest import PERTURBATION_COPY
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
-from perturbations import Perturbation, parse_epsilon
+from perturbations import Perturbation
 
 NOISE = "noise"
 
@@ -90,7 +89,7 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     device = choose_device(settings.device)
     folder = None if settings.perturbed is None else PerturbedFolder(Path(settings.perturbed))
     perturbation = folder.perturbation if folder else load_perturbation(Path(settings.perturbation or ""))
-    _check_perturbation(settings, perturbation)
+    check_perturbation(settings, perturbation)
     defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
     specs = settings.defense or DEFAULT_DEFENSES
     defenses |= {spec: build_defense(spec) for spec in specs if spec.strip() != NO_DEFENSE}
@@ -142,37 +141,6 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
         target=_target(settings, perturbation, classifier, run),
         overlapping=overlapping,
     )
-
-
-def epsilon_of(text: str) -> Fraction:
-    """A value of --epsilons.
-
-    Raises:
-        LsapError: if it is no budget.
-    """
-    try:
-        return parse_epsilon(text)
-    except ValueError as error:
-        raise LsapError(f"--epsilons: {error}") from None
-
-
-def _check_perturbation(settings: DefendSettings, perturbation: Perturbation | None) -> None:
-    """Refuses options that the perturbation cannot serve."""
-    if perturbation is not None and not perturbation.binding.fits_a_video:
-        raise LsapError(
-            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry it, so "
-            "there is nothing to defend; its own rates are in the run of lsap generate"
-        )
-    if settings.certify and perturbation is None:
-        raise LsapError(f"--certify needs a budget, and {settings.perturbed} has no {PERTURBATION_COPY} that says one")
-    for text in settings.epsilons:
-        epsilon_of(text)
-    if settings.learning and perturbation is None:
-        raise LsapError(
-            f"{settings.learning[0]} needs the perturbation whose budget attackers get; give --perturbation FILE"
-        )
-    if settings.learning and perturbation is not None and perturbation.binding.appended:
-        raise LsapError(f"{settings.learning[0]} is for patterns that are added to frames, not for appended frames")
 
 
 def _name(settings: DefendSettings) -> str:

@@ -1,0 +1,87 @@
+"""The adaptive attackers of a `defend` run: planned, learned, and judged with its detectors."""
+
+from collections.abc import Sequence
+
+from lsap_cli.adaptive.judging.adaptive_results import AdaptiveResults, adaptive_results
+from lsap_cli.adaptive.judging.checks import disjoint_check
+from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
+from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
+from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
+from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
+from lsap_cli.adaptive.learning.learner import AttackerLearner
+from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
+from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
+from lsap_cli.datasets.base import Video
+from lsap_cli.evaluation.detection import DetectionMatrix, Detections, detect
+from lsap_cli.evaluation.judging import JudgedVideos
+from lsap_cli.evaluation.sources import AddedPerturbation
+from lsap_cli.jobs.defend_checks import epsilon_of
+from lsap_cli.jobs.defend_settings import DefendSettings
+from lsap_cli.jobs.defend_task import NOISE, DefendTask
+from lsap_cli.results.ladders import Check
+from lsap_cli.results.rows import Row
+from perturbations.objectives import Targeted, Untargeted
+
+
+def plan_attacks(task: DefendTask, settings: DefendSettings) -> AdaptivePlan:
+    """The adaptive attackers that learn in this run."""
+    if not settings.adaptive and not settings.epsilons:
+        return AdaptivePlan()
+    request = AdaptiveRequest(
+        given_attack(task),
+        settings.steps,
+        settings.adaptive,
+        tuple(epsilon_of(text) for text in settings.epsilons),
+        tuple(sorted(set(settings.learning_draws))),
+    )
+    return plan_adaptive(request, task.defenses, task.detectors)
+
+
+def given_attack(task: DefendTask) -> GivenAttack:
+    """The perturbation whose budget and binding attackers get."""
+    assert task.perturbation is not None
+    return GivenAttack(task.name, task.perturbation, NOISE)
+
+
+def learn_planned(plan: AdaptivePlan, task: DefendTask, settings: DefendSettings) -> LearnedAttacks:
+    """What the planned attackers learn from the fit videos."""
+    if not plan.attackers:
+        return LearnedAttacks()
+    evaluation = task.evaluation
+    objective = Untargeted() if task.target is None else Targeted(task.target)
+    fit = FitVideos(task.fit, str(settings.fit), evaluation.skipped)
+    with learning_setup(fit, task.classifier, objective, settings.seed, evaluation.run) as setup:
+        learner = AttackerLearner(setup, evaluation.run, evaluation.resume)
+        return learn_attackers(plan, given_attack(task).perturbation, learner)
+
+
+def judge_adaptive(
+    task: DefendTask,
+    plan: AdaptivePlan,
+    learned: LearnedAttacks,
+    judged: JudgedVideos,
+    detections: Detections,
+    every_row: Sequence[Row],
+) -> AdaptiveResults:
+    """The ladders of defenses and detectors with their checks."""
+    attacks = JudgedAttacks(every_row, judged.records, NOISE, len(task.classifier.labels))
+    sampler = task.evaluation.protocol.first_sampler
+    evidence = DetectorEvidence(judged.records, detections.rows, detections.flagged, sampler, task.target, NOISE)
+    return adaptive_results(plan, learned, attacks, evidence)
+
+
+def overlap_check(task: DefendTask) -> tuple[Check, ...]:
+    """Law 5, where attackers of this run learn from videos."""
+    if not task.fit:
+        return ()
+    return (disjoint_check(len(task.fit), len(task.videos), sorted(task.overlapping)),)
+
+
+def detect_planned(
+    task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks, videos: Sequence[Video]
+) -> Detections:
+    """Scores of the detectors for the sources of the task, and for attacks that know a detector."""
+    by_attack = detectors_by_attack(plan.detector_ladders)
+    restricted = {name: specs for name, specs in by_attack.items() if name not in task.sources}
+    sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in restricted}}
+    return detect(task.evaluation, DetectionMatrix(task.detectors, sources, restricted), videos)
