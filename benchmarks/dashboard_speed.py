@@ -37,7 +37,7 @@ from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED
 from lsap_cli.results.rows import Row
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.runs import Run
-from lsap_cli.runs.following import Tail
+from lsap_cli.runs.following import FileTail
 from lsap_cli.runs.history import History
 from lsap_cli.runs.run import versions
 
@@ -155,7 +155,7 @@ def open_million(root: Path, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         start = time.process_time()
         history = History()
-        tail = Tail(root / "long" / "events.jsonl")
+        tail = FileTail(root / "long" / "events.jsonl")
         for block in tail.read():
             history.feed(block)
         tail.close()

@@ -14,7 +14,7 @@ from defenses.clip import Clip, check_indices, unique_indices
 from defenses.compression import Jpeg
 from defenses.gradients import clamp_straight_through
 from defenses.reordering import TemporalShuffle
-from defenses.resampling import SpatialResample, resize
+from defenses.resampling import SpatialResample, resize_frames
 from defenses.settings import bad_setting
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian
 from defenses.temporal import TemporalMean, TemporalMedian
@@ -88,7 +88,7 @@ class ResizePad(RandomDefense, FrameDefense):
         share = self.smallest + (1 - self.smallest) * scale
         size = [max(1, round(share * side)) for side in (height, width)]
         top, left = round(down * (height - size[0])), round(right * (width - size[1]))
-        small = resize(frames, size)
+        small = resize_frames(frames, size)
         with torch.no_grad():  # rounded weights can leave [0, 1] by 1e-6; white must keep its gradient
             small.clamp_(0, 1)
         return pad(small, (left, width - size[1] - left, top, height - size[0] - top), value=0.5)

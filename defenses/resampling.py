@@ -39,13 +39,13 @@ class SpatialResample(FrameDefense):
 
     def defend_frames(self, frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
-        small = resize(frames, [max(1, round(self.scale * side)) for side in (height, width)])
-        rebuilt = resize(small, [height, width])
+        small = resize_frames(frames, [max(1, round(self.scale * side)) for side in (height, width)])
+        rebuilt = resize_frames(small, [height, width])
         with torch.no_grad():  # rounded weights can leave [0, 1] by 1e-6; white must keep its gradient
             return rebuilt.clamp_(0, 1)
 
 
-def resize(frames: Tensor, size: list[int]) -> Tensor:
+def resize_frames(frames: Tensor, size: list[int]) -> Tensor:
     """Resize (S, 3, H, W) to (S, 3, *size), bilinear.
 
     On the way up, antialiasing changes nothing but torch's kernel: the plain one rounds differently when the

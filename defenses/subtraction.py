@@ -10,7 +10,7 @@ from defenses.base import FrameDependence, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.corpus import CorpusDefense
 from defenses.gradients import clamp_straight_through
-from defenses.resampling import resize
+from defenses.resampling import resize_frames
 from defenses.residuals import (
     bound,
     check_period_and_side,
@@ -92,5 +92,5 @@ class PerturbationSubtraction(CorpusDefense):
         check_indices(indices, clip.video_length)
         source = clip.frames_at(indices)
         height, width = source.shape[-2:]
-        pattern = resize(self.pattern.to(source), [height, width]) * self.strength
+        pattern = resize_frames(self.pattern.to(source), [height, width]) * self.strength
         return clamp_straight_through(source - pattern[(indices % self.period).to(source.device)])

@@ -102,7 +102,7 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Rate:
+class RateSampler:
     """T frames at a fixed number a second, from the middle of the video, by the frames' own timestamps.
 
     Each moment takes the nearest frame, the earlier of two equally near. In a video that is too short the
@@ -155,7 +155,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "uniform": Uniform,
     "segments": Segments,
     "dense": Dense,
-    "rate": Rate,
+    "rate": RateSampler,
     "random": RandomFrames,
 }
 """Every sampler, by the name that a user writes."""

@@ -14,7 +14,7 @@ from defenses.temporal import TemporalMedian
 from lsap_cli.errors import LsapError
 from lsap_cli.specs import build, build_defense, build_detector, describe
 from lsap_cli.video.codecs import CODECS, H264Codec
-from perturbations.samplers import SAMPLERS, Dense, Rate, Uniform
+from perturbations.samplers import SAMPLERS, Dense, RateSampler, Uniform
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ THINGS: dict[str, type[Thing]] = {"thing": Thing}
 def test_names_and_settings_become_objects() -> None:
     assert build("uniform", SAMPLERS, "sampler") == Uniform()
     assert build("dense:stride=4", SAMPLERS, "sampler") == Dense(4)
-    assert build("rate:fps=30000/1001", SAMPLERS, "sampler") == Rate(Fraction(30000, 1001))
+    assert build("rate:fps=30000/1001", SAMPLERS, "sampler") == RateSampler(Fraction(30000, 1001))
     assert build("h264:crf=23,preset=fast", CODECS, "codec") == H264Codec(23, "fast")
     assert build(" jpeg:quality=50 ", DEFENSES, "defense") == Jpeg(50)
     assert build("dense: stride = 4", SAMPLERS, "sampler") == Dense(4)

@@ -56,7 +56,7 @@ def rewrite_manifest(folder: Path, entries: Iterable[ManifestEntry]) -> None:
         raise LsapError(f"{path} cannot be written ({error.strerror}); go on with --resume", 1) from None
 
 
-def check_same_settings(folder: Path, entries: Iterable[ManifestEntry], settings: Mapping[str, Any]) -> None:
+def check_same_recipe(folder: Path, entries: Iterable[ManifestEntry], settings: Mapping[str, Any]) -> None:
     """Refuses to go on in a folder that was begun with other settings.
 
     Args:

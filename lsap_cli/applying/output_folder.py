@@ -8,7 +8,7 @@ from pathlib import Path
 from lsap_cli.applying.manifest import (
     append_entry,
     begin_manifest,
-    check_same_settings,
+    check_same_recipe,
     is_valid_copy,
     rewrite_manifest,
 )
@@ -52,7 +52,7 @@ class OutputFolder:
         """
         begin_manifest(self.root)
         earlier = read_manifest(self.root)
-        check_same_settings(self.root, earlier.values(), self._recipe.fixed)
+        check_same_recipe(self.root, earlier.values(), self._recipe.fixed)
         return earlier
 
     def keep(self, earlier: dict[str, ManifestEntry], videos: Sequence[Video]) -> Iterator[Video]:

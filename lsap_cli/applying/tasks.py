@@ -21,7 +21,7 @@ from lsap_cli.hashing import content_hash, output_hash
 from lsap_cli.pictures.drawing import draw_frame, save_picture
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.reading import Frame, UnreadableVideo, count_frames, read_frames, read_header
-from lsap_cli.video.writing import Tail, container_suffix, transcode
+from lsap_cli.video.writing import AppendedFrames, container_suffix, transcode
 from perturbations import Perturbation
 
 Report = Callable[[int], None]
@@ -97,7 +97,7 @@ class WriteCopy:
             report(index + 1)
             return adder.perturbed(pixels, index)
 
-        tail = Tail(adder.appended, adder.appended_frame)
+        tail = AppendedFrames(adder.appended, adder.appended_frame)
         copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
         times = TimeProof()
         proof = prove(self.source, self.staged, adder, lambda count: report(copied.frames + count), self.threads, times)

@@ -8,7 +8,7 @@ from lsap_cli.results.files import decode_lines
 from lsap_cli.results.rates import Rate, paired
 from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED, Cell, Record
 from lsap_cli.results.rows import Row, Rows
-from lsap_cli.runs.following import Tail
+from lsap_cli.runs.following import FileTail
 from lsap_cli.runs.reading import RECORDS_FILE
 
 RecordsByCell = Mapping[Cell, Sequence[Record]]
@@ -43,7 +43,7 @@ class ComparedCell:
 def read_records(folder: Path) -> dict[Cell, list[Record]]:
     """The records of a run folder by cell, in the order of the file; damaged lines are left out."""
     cells: dict[Cell, list[Record]] = {}
-    tail = Tail(folder / RECORDS_FILE)
+    tail = FileTail(folder / RECORDS_FILE)
     for block in tail.read():
         for record in decode_lines(block, Record):
             if record is not None:

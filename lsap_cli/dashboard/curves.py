@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from lsap_cli.results.events import StepEvent
 from lsap_cli.results.rates import rate_of
-from lsap_cli.runs.history import History, Verification
+from lsap_cli.runs.history import History, VerificationPoint
 
 T = TypeVar("T")
 LEAST_CLIPS = 32  # that one point of the fooling rate pools
@@ -119,5 +119,5 @@ def clips_per_second(history: History) -> float | None:
     return line.y[-1] if line.y else None
 
 
-def newest_verifications(history: History) -> list[Verification]:
+def newest_verifications(history: History) -> list[VerificationPoint]:
     return history.verifications[-POINTS:]

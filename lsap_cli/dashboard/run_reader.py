@@ -9,7 +9,7 @@ from lsap_cli.results.documents import DefendResults, GenerateResults, RunResult
 from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, decode_lines, read_results
 from lsap_cli.results.records import Cell, Record
 from lsap_cli.results.rows import CellCounts, Rows, counted_rows
-from lsap_cli.runs.following import Tail, sampled
+from lsap_cli.runs.following import FileTail, sampled
 from lsap_cli.runs.history import History
 from lsap_cli.runs.reading import EVENTS_FILE, RECORDS_FILE, read_snapshot
 
@@ -49,7 +49,7 @@ class RunReader:
         self._samples_first, self._yields = samples_first, yields
         self._bad_records = 0
         self._results_problems: tuple[str, ...] = ()
-        self._events, self._records = Tail(folder / EVENTS_FILE), Tail(folder / RECORDS_FILE)
+        self._events, self._records = FileTail(folder / EVENTS_FILE), FileTail(folder / RECORDS_FILE)
         self._stamps: dict[str, tuple[int, int] | None] = {}
         self._snapshot_time = time.monotonic()
 

@@ -18,7 +18,7 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
-class CurvePlot:
+class ReportCurve:
     """One plot: the table that it belongs to, its caption, the SVG element, which series is whose, the same in words."""
 
     grid: str
@@ -28,7 +28,7 @@ class CurvePlot:
     description: str
 
 
-def curve_plots(results: DefendResults) -> list[CurvePlot]:
+def curve_plots(results: DefendResults) -> list[ReportCurve]:
     """The plots that a run has figures for, first sampler.
 
     Args:
@@ -37,7 +37,7 @@ def curve_plots(results: DefendResults) -> list[CurvePlot]:
     return [plot for plot in (_robust_plot(results), _budget_plot(results)) if plot is not None]
 
 
-def _robust_plot(results: DefendResults) -> CurvePlot | None:
+def _robust_plot(results: DefendResults) -> ReportCurve | None:
     """Each defense's clean accuracy against its robust accuracy, with both intervals and its time."""
     points = []
     for ladder in results.ladder:
@@ -66,10 +66,12 @@ def _robust_plot(results: DefendResults) -> CurvePlot | None:
             )  # fmt: skip
 
     lines = tuple(zip(names, looks, strict=True))
-    return CurvePlot("ladder", "What a defense costs and what it keeps", _drawn(draw, description), lines, description)
+    return ReportCurve(
+        "ladder", "What a defense costs and what it keeps", _drawn(draw, description), lines, description
+    )
 
 
-def _budget_plot(results: DefendResults) -> CurvePlot | None:
+def _budget_plot(results: DefendResults) -> ReportCurve | None:
     """Accuracy (or the share of unchanged predictions) of each defense at rising budgets."""
     curves: dict[str, dict[str, Rate]] = {}
     measure = "accuracy"
@@ -99,7 +101,7 @@ def _budget_plot(results: DefendResults) -> CurvePlot | None:
             _draw_curve(axes, curve, look)
 
     lines = tuple(zip(curves, looks, strict=True))
-    return CurvePlot("budget-curve", "What a larger budget takes", _drawn(draw, description), lines, description)
+    return ReportCurve("budget-curve", "What a larger budget takes", _drawn(draw, description), lines, description)
 
 
 def _draw_curve(axes: Axes, curve: Mapping[str, Rate], look: Series) -> None:

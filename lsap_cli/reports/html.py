@@ -14,7 +14,7 @@ from lsap_cli.reports import plots
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.grids import grids
-from lsap_cli.reports.run_folder import picture_uri, read_defend_results, read_records, read_run
+from lsap_cli.reports.run_folder import picture_uri, read_defend_results, read_run, run_records
 from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint
 from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import (
@@ -341,7 +341,7 @@ def _video_list(run: Path, rows: Rows) -> list[dict[str, Any]]:  # what the temp
     if not rows.rows:
         return []
     videos: dict[str, dict[str, Any]] = {}  # what the template names
-    for record in read_records(run):
+    for record in run_records(run):
         if (record.defense, printable(record.sampler)) != (NO_DEFENSE, rows.samplers[0]):
             continue
         video = videos.setdefault(record.video, {"name": record.video, "label": None, "predictions": {}})

@@ -65,7 +65,7 @@ def _whole(loaded: Loaded[Whole], run: Path) -> Whole:
     return loaded.value
 
 
-def read_records(run: Path) -> Iterator[Record]:
+def run_records(run: Path) -> Iterator[Record]:
     """The records of a run; none where it has no such file.
 
     Raises:

@@ -27,7 +27,7 @@ def sampled(path: Path) -> Iterator[bytes]:
             yield piece[begin : piece.rfind(b"\n") + 1]
 
 
-class Tail:
+class FileTail:
     """The whole lines of a file that grows, each given once.
 
     A line that has no end yet is kept until it has. A file that became shorter, or was replaced by another, is read

@@ -34,7 +34,7 @@ COUNTED = tuple(kind_name(one) for one in (FileEvent, VideoEvent, SkippedEvent))
 
 
 @dataclass(frozen=True)
-class Verification:
+class VerificationPoint:
     """A fooling rate on verification videos after a step."""
 
     step: int
@@ -67,7 +67,7 @@ class History:
     steps: Thinned[StepEvent] = field(default_factory=Thinned)
     files: Thinned[FileEvent] = field(default_factory=Thinned)
     usage: Thinned[UsageEvent] = field(default_factory=lambda: Thinned[UsageEvent](1024))
-    verifications: list[Verification] = field(default_factory=list)
+    verifications: list[VerificationPoint] = field(default_factory=list)
     stage: StageEvent | None = None
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
     logged: int = 0
@@ -213,7 +213,7 @@ class History:
             return
         while self.verifications and self.verifications[-1].step >= event.step:
             self.verifications.pop()
-        self.verifications.append(Verification(event.step, event.fooled))
+        self.verifications.append(VerificationPoint(event.step, event.fooled))
         if len(self.verifications) > MOST_ITEMS:
             self.verifications = self.verifications[::2]
         rate = event.fooled

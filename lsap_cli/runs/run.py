@@ -13,13 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import msgspec
 from msgspec.structs import replace
 
 from lsap_cli.errors import LsapError
 from lsap_cli.results.base import Result
 from lsap_cli.results.events import EndEvent, Event, StartEvent
-from lsap_cli.results.files import RUN_FILE, encode_line, read_facts_document, write_atomically, write_document
+from lsap_cli.results.files import RUN_FILE, encode_line, read_facts_document, write_document
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.runs.usage import UsageWriter
 
@@ -130,10 +129,6 @@ class Run:
     def write(self, name: str, result: Result) -> None:
         """Writes one document, whole or not at all."""
         write_document(self.folder / name, result)
-
-    def write_json(self, name: str, value: Any) -> None:  # documents that have no class yet
-        """Writes one document, whole or not at all."""
-        write_atomically(self.folder / name, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
 
     def _append(self, event: Event) -> Event:
         """One line of events.jsonl; two threads may do so."""

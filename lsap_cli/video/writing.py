@@ -35,7 +35,7 @@ Change = Callable[[Tensor, int], Tensor]
 NO_FRAME = "it has a video stream but no frame in it can be decoded"
 
 
-class Tail(NamedTuple):
+class AppendedFrames(NamedTuple):
     """Frames that follow a video's own."""
 
     frames: int = 0
@@ -89,7 +89,12 @@ def container_suffix(source: Path, codec: Codec) -> str:
 
 
 def transcode(
-    source: Path, target: Path, codec: Codec, change: Change, threads: Threads = "many", tail: Tail | None = None
+    source: Path,
+    target: Path,
+    codec: Codec,
+    change: Change,
+    threads: Threads = "many",
+    tail: AppendedFrames | None = None,
 ) -> Transcoded:
     """Writes the source's video again with every frame changed; everything else is copied as it is.
 
@@ -111,7 +116,7 @@ def transcode(
         check_stream(container, stream)
         others = CopiedStreams(container, stream)
         others.drop_what_cannot_travel(".mkv" if target.suffix == FOLDER else target.suffix)
-        work = _Transcoding(container, stream, others, change, tail or Tail())
+        work = _Transcoding(container, stream, others, change, tail or AppendedFrames())
         if target.suffix == FOLDER:
             return _write_pictures(work, partial)
         return _write_file(work, partial, target, codec, threads)
@@ -156,7 +161,7 @@ class _Transcoding:
     stream: VideoStream
     others: CopiedStreams
     change: Change
-    tail: Tail
+    tail: AppendedFrames
     lost: set[str] = field(default_factory=set)
     count: int = 0
     last: tuple[Tensor, DecodedFrame, Fraction] | None = None

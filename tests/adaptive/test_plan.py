@@ -10,7 +10,7 @@ from defenses.detectors.consistency import TemporalConsistency
 from defenses.temporal import TemporalMedian
 from lsap_cli.adaptive.judging.adaptive_results import budget_curve
 from lsap_cli.adaptive.planning.attackers import Attacker
-from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, NoiseControl, plan_adaptive
+from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, BudgetNoise, GivenAttack, plan_adaptive
 from lsap_cli.results.rates import rate_of
 from lsap_cli.results.rows import Row
 from perturbations import Budget, Perturbation, parse_binding
@@ -65,7 +65,7 @@ def test_ladders_bring_a_large_budget_with_noise_of_its_own() -> None:
     assert [(point.spec, point.budget.epsilon_text) for point in planned.curve] == [
         (spec, epsilon) for epsilon in ("2/255", "8/255", "64/255") for spec in DEFENSES
     ]
-    noises = {one.name: one.budget.epsilon_text for one in planned.curve_attacks if isinstance(one, NoiseControl)}
+    noises = {one.name: one.budget.epsilon_text for one in planned.curve_attacks if isinstance(one, BudgetNoise)}
     assert noises == {"noise 2/255": "2/255", "noise 64/255": "64/255"}
     large = {one.name: one for one in planned.curve_attacks if isinstance(one, Attacker)}["epsilon 64/255 (jpeg)"]
     assert (large.defense, large.budget) == (planned.defense_ladders[1].base.defense, Budget("linf", Fraction(64, 255)))

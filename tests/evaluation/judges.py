@@ -20,7 +20,7 @@ from lsap_cli.evaluation.sources import PerturbationSource, Unperturbed
 from lsap_cli.video.codecs import H264RgbCodec
 from lsap_cli.video.reading import read_frames
 from perturbations import Budget, Perturbation, parse_binding
-from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Segments, Uniform
+from perturbations.samplers import Dense, RandomFrames, RateSampler, Sampler, Segments, Uniform
 from tests.tiny import make_bytes, make_classifier, write_timed, write_tiny
 
 DEFENSES: dict[str, Defense | None] = {
@@ -37,7 +37,7 @@ DEFENSES: dict[str, Defense | None] = {
 SAMPLERS: dict[str, Sampler] = {
     "uniform": Uniform(),
     "dense": Dense(),
-    "rate": Rate(),
+    "rate": RateSampler(),
     "random": RandomFrames(),
     "segments": Segments(),
 }

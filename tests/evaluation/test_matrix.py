@@ -32,7 +32,7 @@ from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, Threads
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 from lsap_cli.video.writing import transcode
 from perturbations import Budget, Perturbation, parse_binding
-from perturbations.samplers import Dense, RandomFrames, Rate, Sampler, Uniform
+from perturbations.samplers import Dense, RandomFrames, RateSampler, Sampler, Uniform
 from perturbations.seeds import seeded
 from tests.evaluation.judges import (
     DEFENSES,
@@ -92,7 +92,7 @@ def test_defending_what_the_samplers_need_is_defending_the_whole_video(
     """Law 2, to the bytes that the network sees, with an attack before the defense."""
     monkeypatch.setattr(frame_parts, "NATIVE_BYTES", bytes_at_once)
     perturbation = strong_perturbation()
-    fixed: dict[str, Sampler] = {"uniform": Uniform(), "dense": Dense(), "rate": Rate()}
+    fixed: dict[str, Sampler] = {"uniform": Uniform(), "dense": Dense(), "rate": RateSampler()}
     for video in make_videos(tmp_path):
         classifier = make_classifier()
         matrix = make_matrix({"none": Unperturbed(), "r": AddedPerturbation(perturbation)}, DEFENSES)

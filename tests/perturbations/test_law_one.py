@@ -5,11 +5,11 @@ from fractions import Fraction
 import pytest
 import torch
 
-from perturbations.samplers import SAMPLERS, Dense, RandomFrames, Rate, Sampler, Segments, Uniform
+from perturbations.samplers import SAMPLERS, Dense, RandomFrames, RateSampler, Sampler, Segments, Uniform
 from tests.tiny import make_bytes, make_perturbation
 
 EVERY_SAMPLER: list[Sampler] = [
-    Uniform(), Segments(), Dense(1), Dense(2), Dense(7), Rate(), Rate(Fraction(30000, 1001)), RandomFrames(),
+    Uniform(), Segments(), Dense(1), Dense(2), Dense(7), RateSampler(), RateSampler(Fraction(30000, 1001)), RandomFrames(),
 ]  # fmt: skip
 BINDINGS = ["constant", "cyclic:3", "cyclic:16", "relative:4", "relative:16"]
 VIDEO_LENGTHS = [1, 2, 5, 15, 16, 17, 40]

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perturbations.samplers import SAMPLERS, Dense, RandomFrames, Rate, Sampler, Segments, Uniform, lengthened
+from perturbations.samplers import SAMPLERS, Dense, RandomFrames, RateSampler, Sampler, Segments, Uniform, lengthened
 
-FIXED: list[Sampler] = [Uniform(), Dense(1), Dense(2), Rate(), Rate(Fraction(2997, 100))]
+FIXED: list[Sampler] = [Uniform(), Dense(1), Dense(2), RateSampler(), RateSampler(Fraction(2997, 100))]
 DRAWN: list[Sampler] = [Segments(), RandomFrames()]
 
 
@@ -32,7 +32,7 @@ def chosen(sampler: Sampler, times: torch.Tensor, frames: int, views: int = 1) -
     views=st.integers(1, 4),
     seed=st.integers(0, 99),
 )
-@pytest.mark.parametrize("sampler", [*FIXED, *DRAWN, Dense(9), Rate(Fraction(1000))], ids=str)
+@pytest.mark.parametrize("sampler", [*FIXED, *DRAWN, Dense(9), RateSampler(Fraction(1000))], ids=str)
 def test_every_clip_has_its_length_and_stays_in_the_video(
     sampler: Sampler, gaps: list[int], frames: int, views: int, seed: int
 ) -> None:
@@ -130,12 +130,12 @@ def test_dense_draws_from_every_start(frame_count: int, starts: set[int]) -> Non
     ],
 )
 def test_rate_follows_the_frames_own_times(times: list[int], frames: int, expected: list[int]) -> None:
-    assert chosen(Rate(Fraction(5)), torch.tensor(times), frames) == [expected]
+    assert chosen(RateSampler(Fraction(5)), torch.tensor(times), frames) == [expected]
 
 
 def test_rate_takes_the_same_moments_whatever_the_frame_rate() -> None:
     slow, fast = even(100, 40), even(400, 10)
-    sampler = Rate(Fraction(5))
+    sampler = RateSampler(Fraction(5))
     moments = slow[sampler.choose(slow, 8, 1, seeded())[0]]
     assert torch.equal(moments.diff(), torch.full((7,), 200))
     assert torch.equal(fast[sampler.choose(fast, 8, 1, seeded())[0]].diff(), moments.diff())
@@ -143,11 +143,11 @@ def test_rate_takes_the_same_moments_whatever_the_frame_rate() -> None:
 
 def test_rate_views_start_at_odd_parts_of_the_free_time() -> None:
     # 4000 ms, a clip of 400 ms: 3600 ms are free, views start at 900 and 2700
-    assert chosen(Rate(Fraction(5)), even(101), 3, views=2) == [[22, 27, 32], [67, 72, 77]]
+    assert chosen(RateSampler(Fraction(5)), even(101), 3, views=2) == [[22, 27, 32], [67, 72, 77]]
 
 
 def test_rate_draws_reach_both_ends() -> None:
-    sampler, times = Rate(Fraction(5)), even(16, 40)  # 600 ms, 400 of them in a clip
+    sampler, times = RateSampler(Fraction(5)), even(16, 40)  # 600 ms, 400 of them in a clip
     starts = {int(sampler.draw(times, 3, seeded(seed))[0]) for seed in range(100)}
     assert starts == {0, 1, 2, 3, 4, 5}
 
@@ -155,7 +155,7 @@ def test_rate_draws_reach_both_ends() -> None:
 @pytest.mark.parametrize("fps", ["23.976023976023978", "0.1", "59.94005994005994", "1000/7"])
 def test_rate_is_right_however_many_digits_its_number_has(fps: str) -> None:
     times, rate = even(4000, 10), Fraction(fps)
-    clip = times[Rate(rate).choose(times, 64, 1, seeded())[0]]
+    clip = times[RateSampler(rate).choose(times, 64, 1, seeded())[0]]
     if int(63 * 1000 / rate) < int(times[-1]):
         wanted = torch.tensor([float(step * 1000 / rate) for step in range(64)])
         assert float((clip - clip[0] - wanted).abs().max()) <= 11
@@ -200,7 +200,7 @@ def test_a_stride_below_one_is_refused(stride: int) -> None:
 @pytest.mark.parametrize("fps", [Fraction(0), Fraction(-5), Fraction(1001)])
 def test_a_rate_that_no_video_has_is_refused(fps: Fraction) -> None:
     with pytest.raises(ValueError, match=f"fps is {fps}; use a number above 0 and at most 1000"):
-        Rate(fps)
+        RateSampler(fps)
 
 
 def test_the_table_knows_the_samplers_by_the_names_of_the_design() -> None:

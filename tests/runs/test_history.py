@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.runs.following import Tail, sampled
+from lsap_cli.runs.following import FileTail, sampled
 from lsap_cli.runs.history import History
 from lsap_cli.runs.thinning import MOST_ITEMS, Thinned, kind_of
 
@@ -176,7 +176,7 @@ def test_a_first_look_at_a_large_file_has_its_beginning_its_end_and_steps_all_ov
 
 def test_a_tail_gives_each_whole_line_once_and_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    tail = Tail(path)
+    tail = FileTail(path)
     assert list(tail.read()) == []
     assert str(tail.problem) == "events.jsonl is missing"
     path.write_bytes(b"one\ntw")
@@ -191,7 +191,7 @@ def test_a_tail_gives_each_whole_line_once_and_waits_for_the_end_of_a_line(tmp_p
 def test_a_file_that_was_replaced_or_cut_is_read_anew(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"one\ntwo\n")
-    tail = Tail(path)
+    tail = FileTail(path)
     assert list(tail.read()) == [b"one\ntwo\n"]
     path.write_bytes(b"new\n")
     assert list(tail.read()) == [b"new\n"]
@@ -207,6 +207,6 @@ def test_a_file_that_was_replaced_or_cut_is_read_anew(tmp_path: Path) -> None:
 def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     path.write_bytes(b"x" * (10 * 2**20))
-    tail = Tail(path)
+    tail = FileTail(path)
     assert sum(len(block) for block in tail.read()) >= 8 * 2**20
     tail.close()

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from lsap_cli.errors import LsapError
+from lsap_cli.results.documents import ModelCheckResults, ModelFinding
 from lsap_cli.results.events import Event, FileEvent, StepEvent
-from lsap_cli.results.files import write_atomically
+from lsap_cli.results.files import read_results, write_atomically
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import default_folder, versions
+
+FINDINGS = ModelCheckResults(model="demo", findings=(ModelFinding(verdict="PASS", test="output", figure="(2, 6)"),))
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -76,10 +79,10 @@ def test_notes_are_kept_in_the_facts(tmp_path: Path) -> None:
 
 def test_artefacts_are_whole_files(tmp_path: Path) -> None:
     with Run(tmp_path, "defend", {}, []) as run:
-        run.write_json("results.json", {"rows": [1]})
+        run.write("results.json", FINDINGS)
         with pytest.raises(TypeError):
-            run.write_json("results.json", {"rows": object()})
-        assert json.loads((tmp_path / "results.json").read_text()) == {"rows": [1]}
+            run.write("results.json", object())  # type: ignore[arg-type]  # what is no result
+        assert read_results(tmp_path / "results.json").value == FINDINGS
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".lock") == [
         "events.jsonl",
         "results.json",

@@ -10,7 +10,7 @@ from lsap_cli.adaptive.learning.gradient_probe import GradientProbe, probe_gradi
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.learning.progress import measured_progress
 from lsap_cli.adaptive.planning.attackers import Attacker
-from lsap_cli.adaptive.planning.plan import AdaptivePlan, NoiseControl
+from lsap_cli.adaptive.planning.plan import AdaptivePlan, BudgetNoise
 from lsap_cli.results.events import NoteEvent, StageEvent
 from lsap_cli.results.ladders import FitThreshold
 from perturbations import Perturbation
@@ -65,7 +65,7 @@ def learn_attackers(plan: AdaptivePlan, given: Perturbation, learner: AttackerLe
     return LearnedAttacks(perturbations, probes, thresholds)
 
 
-def _noise(control: NoiseControl, given: Perturbation, seed: int) -> Perturbation:
+def _noise(control: BudgetNoise, given: Perturbation, seed: int) -> Perturbation:
     zeros = Perturbation(torch.zeros_like(given.delta), given.binding, control.budget)
     return noise_like(zeros, seed)
 

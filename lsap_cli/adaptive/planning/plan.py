@@ -60,7 +60,7 @@ class AdaptiveRequest:
 
 
 @dataclass(frozen=True)
-class NoiseControl:
+class BudgetNoise:
     """Noise of a budget of its own, drawn in the run."""
 
     name: str
@@ -95,11 +95,11 @@ class AdaptivePlan:
     defense_ladders: tuple[DefenseLadderPlan, ...] = ()
     detector_ladders: tuple[DetectorLadderPlan, ...] = ()
     curve: tuple[PlannedBudget, ...] = ()
-    curve_attacks: tuple[Attacker | NoiseControl, ...] = ()
+    curve_attacks: tuple[Attacker | BudgetNoise, ...] = ()
     restricted: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def learning_order(self) -> list[Attacker | NoiseControl]:
+    def learning_order(self) -> list[Attacker | BudgetNoise]:
         """Everything that is learned or drawn in the run."""
         of_defenses = [one for ladder in self.defense_ladders for one in ladder.attackers]
         of_detectors = [one for ladder in self.detector_ladders for one in ladder.attackers]
@@ -190,12 +190,12 @@ def _with_curve(
     on_ladders = {one.name for one in plan.attackers}
     restricted = dict(plan.restricted)
     points: list[PlannedBudget] = []
-    attacks: list[Attacker | NoiseControl] = []
+    attacks: list[Attacker | BudgetNoise] = []
     for budget in _budgets(request):
         noise = request.given.noise
         if budget != given.budget:
             noise = f"noise {budget.epsilon_text}"
-            attacks.append(NoiseControl(noise, budget))
+            attacks.append(BudgetNoise(noise, budget))
         for base, specs in bases:
             attacker = base
             if budget != given.budget or base.name not in on_ladders:

@@ -10,7 +10,7 @@ from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 from lsap_cli.dashboard.curves import CurveKind, CurveLine, newest_verifications
 from lsap_cli.dashboard.formatting import DASH, figure, name_text
 from lsap_cli.dashboard.widgets.live_text import LiveText
-from lsap_cli.runs.history import History, Verification
+from lsap_cli.runs.history import History, VerificationPoint
 
 SHADES = ("primary", "warning", "success", "error", "secondary")  # theme colors, one for each run that is compared
 
@@ -88,7 +88,7 @@ class CurveView(Vertical):
             text.append(f" {last}  ").append(self.kind.about, style="dim")
         self.query_one(".curve-title", LiveText).put(text)
 
-    def _draw(self, lines: Sequence[CurveLine], checks: Sequence[Sequence[Verification]]) -> None:
+    def _draw(self, lines: Sequence[CurveLine], checks: Sequence[Sequence[VerificationPoint]]) -> None:
         plot = self.query_one(CurvePlot)
         plot.clear()
         if self.kind.bounds:
