@@ -46,7 +46,13 @@ def test_a_frame_shrinks_alone_as_it_does_among_others() -> None:
 
 @pytest.mark.parametrize(
     ("working", "size", "corner"),
-    [((8, 10), (4, 4), (2, 3)), ((4, 4), (4, 4), (0, 0)), ((9, 7), (4, 4), (2, 2)), ((128, 171), (112, 112), (8, 30))],
+    [
+        ((8, 10), (4, 4), (2, 3)),
+        ((4, 4), (4, 4), (0, 0)),
+        ((9, 7), (4, 4), (2, 2)),
+        ((7, 9), (4, 4), (2, 2)),
+        ((128, 171), (112, 112), (8, 30)),
+    ],
 )
 def test_the_crop_is_the_centre(working: tuple[int, int], size: tuple[int, int], corner: tuple[int, int]) -> None:
     frames = make_bytes(1, *working)
