@@ -255,7 +255,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
 
     Attributes:
         out: the perturbation file.
-        attack: its spec.
+        attack: its spec; empty in files of version 0.1 before there were several.
         steps: of learning.
         converged: whether learning ended because nothing was left to win.
         learn_seconds: of learning.
@@ -274,7 +274,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     """
 
     out: str
-    attack: str
+    attack: str = ""
     steps: Count
     converged: bool = False
     learn_seconds: float = 0.0

@@ -10,6 +10,7 @@ from rich.color import Color
 from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.run_reader import read_once
 from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until
 
 HERE = Path(__file__).parent
@@ -26,6 +27,14 @@ SHOTS: dict[str, tuple[tuple[int, int], str | None, tuple[str, ...], str]] = {
 def without_footer(screen: str) -> str:
     """What a screen says but for the last line, whose keys are those of what has the focus by then."""
     return screen.rstrip("\n").rpartition("\n")[0]
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_a_run_folder_of_an_earlier_version_is_read_without_damage(name: str) -> None:
+    run = read_once(HERE / "recorded" / name)
+    assert run.problems == []
+    assert run.results is not None
+    assert run.history.events > 5
 
 
 @pytest.mark.parametrize("name", SHOTS)
