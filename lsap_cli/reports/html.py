@@ -1,6 +1,6 @@
 """The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +25,7 @@ from lsap_cli.results.pictures import FramePictures, Pictures
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
-from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.rows import DefenseGain, Row, Rows, best_defense
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
@@ -80,7 +80,7 @@ def _view(run: Path, about: RunFacts, results: DefendResults) -> dict[str, Any]:
         "protocol": protocol,
         "rows": rows,
         "summary": summary_sentences(results),
-        "figures": list(_key_figures(rows)) if rows.rows else [],
+        "figures": list(_key_figures(rows, results.defense_gains)) if rows.rows else [],
         "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
         "detectors": [_detector(row) for row in results.detectors],
         "roc_plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.roc_plots(results)],
@@ -123,7 +123,7 @@ class _KeyFigure:
     kind: str  # clean, perturbed or defended: its color
 
 
-def _key_figures(rows: Rows) -> Iterator[_KeyFigure]:
+def _key_figures(rows: Rows, gains: Sequence[DefenseGain]) -> Iterator[_KeyFigure]:
     """The first sampler's rates that a reader looks for first."""
     sampler = rows.samplers[0]
     attacked = rows.strongest(sampler)
@@ -132,9 +132,11 @@ def _key_figures(rows: Rows) -> Iterator[_KeyFigure]:
         yield _KeyFigure("Clean accuracy", clean, "no perturbation, no defense", None, "clean")
     if attacked:
         yield from _attack_figures(attacked, rows.find(NOISE, NO_DEFENSE, sampler))
-        best = rows.best_defended(attacked.attack, sampler)
+        helping = best_defense(gains, attacked.attack, sampler)
+        best = rows.find(attacked.attack, helping.defense, sampler) if helping else None
+        best = best or rows.best_defended(attacked.attack, sampler)
         if best:
-            yield from _defense_figures(rows, best)
+            yield from _defense_figures(rows, best, "" if helping else " (not shown to help)")
 
 
 def _attack_figures(attacked: Row, noise: Row | None) -> Iterator[_KeyFigure]:
@@ -149,15 +151,15 @@ def _attack_figures(attacked: Row, noise: Row | None) -> Iterator[_KeyFigure]:
             yield _KeyFigure(name, rate, note, control, "perturbed")
 
 
-def _defense_figures(rows: Rows, best: Row) -> Iterator[_KeyFigure]:
+def _defense_figures(rows: Rows, best: Row, remark: str) -> Iterator[_KeyFigure]:
     if best.accuracy:
         clean = rows.clean_accuracy(best.defense, best.sampler)
-        note = f"{best.defense}, on clean videos:" if clean else best.defense
+        note = f"{best.defense}{remark}, on clean videos:" if clean else best.defense + remark
         yield _KeyFigure("Defended accuracy", best.accuracy, note, clean, "defended")
     elif best.fooling_rate:
         row = rows.find(NO_ATTACK, best.defense, best.sampler)
         alone = row.fooling_rate if row else None
-        note = f"{best.defense}, without an attack:" if alone else best.defense
+        note = f"{best.defense}{remark}, without an attack:" if alone else best.defense + remark
         yield _KeyFigure("Defended fooling rate", best.fooling_rate, note, alone, "defended")
 
 

@@ -1,13 +1,13 @@
 """What a run found, in plain language; computed from its rows, so it cannot disagree with a table of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, GenerateResults
 from lsap_cli.results.ladders import WorstRung
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
-from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.rows import DefenseGain, Row, Rows, best_defense
 from lsap_cli.results.text import printable_result
 
 RowResults = DefendResults | GenerateResults
@@ -41,7 +41,7 @@ def summary_sentences(results: RowResults) -> list[str]:
         _accuracy_sentence(rows, attacked),
         _samplers_sentence(rows, attacked.attack),
         _seeds_sentence(results),
-        _defense_sentence(rows, attacked),
+        _defense_sentence(rows, attacked, results.defense_gains if isinstance(results, DefendResults) else ()),
     ]
     if isinstance(results, DefendResults):
         sentences += [natural_sentence(results), *_ladder_sentences(results), *_detector_sentences(results)]
@@ -118,40 +118,49 @@ def _samplers_sentence(rows: Rows, attack: str) -> str:
     )
 
 
-def _defense_sentence(rows: Rows, attacked: Row) -> str:
-    best = rows.best_defended(attacked.attack, attacked.sampler)
+def _defense_sentence(rows: Rows, attacked: Row, gains: Sequence[DefenseGain]) -> str:
+    """The defense that leaves most, and whether it is shown to help: a paired test, corrected for all defenses."""
+    helping = best_defense(gains, attacked.attack, attacked.sampler)
+    best = rows.find(attacked.attack, helping.defense, attacked.sampler) if helping else None
+    best = best or rows.best_defended(attacked.attack, attacked.sampler)
     if best is None:
         return "No defense was tried."
     defenses = len(rows.defenses) - (NO_DEFENSE in rows.defenses)
+    outcome = _defended_outcome(rows, attacked, best)
+    if not outcome:
+        if defenses > 1:
+            return f"None of the {defenses} defenses does better than no defense."
+        return f"The defense {best.defense} does no better than no defense."
+    cell = (best.attack, best.sampler, best.defense)
+    gain = next((one for one in gains if (one.attack, one.sampler, one.defense) == cell), None)
+    paired = f"against no defense {gain}" if gain else "this run has no paired test"
+    return f"{_finding(defenses, best.defense, helping is not None)}: {outcome}; {paired}."
+
+
+def _defended_outcome(rows: Rows, attacked: Row, best: Row) -> str:
+    """What the best defense leaves, and what it costs; empty where it is no better than none."""
     if best.accuracy and attacked.accuracy:
         if best.accuracy.value <= attacked.accuracy.value:
-            return _no_help(defenses, best.defense)
-        outcome = (
-            f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)}; {_bare(attacked.accuracy)})"
-        )
+            return ""
         clean = rows.clean_accuracy(best.defense, best.sampler)
         cost = f", {_of(clean)} clean ones" if clean else ""
-        return f"{_helper(defenses, best.defense)}: {outcome}{cost}."
-    if best.fooling_rate and attacked.fooling_rate:
-        if best.fooling_rate.value >= attacked.fooling_rate.value:
-            return _no_help(defenses, best.defense)
-        bare = _bare(attacked.fooling_rate)
-        outcome = f"{_of(best.fooling_rate)} predictions changed ({_interval(best.fooling_rate)}; {bare})"
+        bare = _bare(attacked.accuracy)
+        return f"{_of(best.accuracy)} perturbed videos right ({_interval(best.accuracy)}; {bare}){cost}"
+    if best.fooling_rate and attacked.fooling_rate and best.fooling_rate.value < attacked.fooling_rate.value:
         alone = rows.find(NO_ATTACK, best.defense, best.sampler)
         changed = alone.fooling_rate if alone else None
         cost = f"; without any attack it changes {_of(changed)} by itself" if changed else ""
-        return f"{_helper(defenses, best.defense)}: {outcome}{cost}."
+        bare = _bare(attacked.fooling_rate)
+        return f"{_of(best.fooling_rate)} predictions changed ({_interval(best.fooling_rate)}; {bare}){cost}"
     return ""
 
 
-def _helper(defenses: int, best: str) -> str:
-    return f"Of {defenses} defenses, {best} helps most" if defenses > 1 else f"The defense {best} helps"
-
-
-def _no_help(defenses: int, best: str) -> str:
+def _finding(defenses: int, best: str, helps: bool) -> str:
+    if helps:
+        return f"Of {defenses} defenses, {best} helps most" if defenses > 1 else f"The defense {best} helps"
     if defenses > 1:
-        return f"None of the {defenses} defenses does better than no defense."
-    return f"The defense {best} does no better than no defense."
+        return f"No defense is shown to help; of {defenses}, {best} leaves most"
+    return f"The defense {best} is not shown to help"
 
 
 def _of(rate: Rate) -> str:

@@ -6,7 +6,7 @@ from rich.console import Console
 from lsap_cli.reports.tables import format_rate, results_table
 from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol
 from lsap_cli.results.rates import Rate, rate_of
-from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.rows import DefenseGain, Row, Rows
 from lsap_cli.results.spread import GeneratedSeeds
 from lsap_cli.results.summary import summary_sentence
 from lsap_cli.results.text import printable
@@ -27,9 +27,15 @@ def row(attack: str, defense: str = "none", sampler: str = "uniform", **rates: t
     return Row(attack=attack, defense=defense, sampler=sampler, videos=12, **given)  # type: ignore[arg-type]  # rates
 
 
-def summary(*rows: Row, target: str | None = None) -> str:
+def summary(*rows: Row, target: str | None = None, gains: tuple[DefenseGain, ...] = ()) -> str:
     protocol = Protocol(classifier="demo", classes=6, videos=12, labelled=12, frames=16, target=target)
-    return summary_sentence(DefendResults(rows=rows, protocol=protocol))
+    return summary_sentence(DefendResults(rows=rows, protocol=protocol, defense_gains=gains))
+
+
+def gain(defense: str, gained: int, lost: int, adjusted_p: float) -> DefenseGain:
+    return DefenseGain(
+        attack="r", sampler="uniform", defense=defense, gained=gained, lost=lost, of=12, p=0.01, adjusted_p=adjusted_p
+    )
 
 
 def test_a_rate_is_written_with_its_count_and_interval() -> None:
@@ -103,12 +109,14 @@ def test_the_summary_says_what_perturbation_noise_and_accuracy_are() -> None:
         row("r", "a", attacked_accuracy=(4, 12), fooling_rate=(7, 12)),
         row("none", "b", clean_accuracy=(8, 12)),
         row("r", "b", attacked_accuracy=(6, 12), fooling_rate=(6, 12)),
+        gains=(gain("a", 2, 0, 0.5), gain("b", 6, 2, 0.031)),
     )
     assert text == (
         "The perturbation “r” changed the prediction of 10 of 12 videos (fooling rate 0.83, 95 % interval "
         "0.55–0.95); noise of the same size changed 0 of 12 (0.00, 0.00–0.24). The classifier is right about "
         "11 of 12 clean videos and 2 of 12 perturbed ones. Of 2 defenses, b helps most: 6 of 12 perturbed "
-        "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones."
+        "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones; against no defense 6 gained, 2 lost of 12, p = 0.031 "
+        "after Holm."
     )
 
 
@@ -136,7 +144,8 @@ def test_the_summary_of_unlabelled_videos_ranks_defenses_by_fooling_rate() -> No
         row("r", "b", fooling_rate=(5, 12)),
     )
     assert "The videos have no labels" in text
-    assert "Of 2 defenses, a helps most: 3 of 12 predictions changed" in text
+    assert "No defense is shown to help; of 2, a leaves most: 3 of 12 predictions changed" in text
+    assert "this run has no paired test" in text
     assert "without any attack it changes 2 of 12 by itself" in text
 
 
@@ -149,6 +158,12 @@ def test_the_summary_of_a_targeted_run_names_the_target_and_its_success_rate() -
     assert "turned 7 of 11 videos into “yoga” (success rate 0.64" in text
     assert "noise of the same size turned 0 of 11" in text
     assert "It changed the prediction of 9 of 12." in text
+
+
+def test_a_difference_that_chance_explains_is_no_finding() -> None:
+    rows = [row("r", attacked_accuracy=(5, 12)), row("r", "a", attacked_accuracy=(8, 12))]
+    assert "The defense a is not shown to help: 8 of 12" in summary(*rows, gains=(gain("a", 3, 0, 0.25),))
+    assert "The defense a helps: 8 of 12" in summary(*rows, gains=(gain("a", 9, 0, 0.004),))
 
 
 def test_the_summary_says_when_no_defense_helps() -> None:
