@@ -9,6 +9,7 @@ import pytest
 
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.jobs.apply import apply
+from lsap_cli.results.events import SkippedEvent
 from lsap_cli.runs import Run
 from lsap_cli.video.codecs import Ffv1Codec, H264Codec, H264RgbCodec
 from tests.tiny import make_bytes, write_tiny
@@ -55,7 +56,7 @@ def test_damaged_files_are_written_exactly_or_named_and_nothing_crashes_or_hangs
     assert written | named == set(kinds)
     assert not written & named
     assert results.not_exact == ()
-    assert {event["cause"] for event in events if event["kind"] == "skipped"} == {"file"}
+    assert {event.cause for event in events if isinstance(event, SkippedEvent)} == {"file"}
     script.check_folder(tmp_path / "out")
 
 

@@ -127,7 +127,7 @@ def test_resuming_in_another_way_is_refused(call: Caller, settings: dict[str, An
     assert files(call.out) == before
 
 
-@pytest.mark.parametrize("moment", ["check_same_settings", "rewrite_manifest", "is_valid_copy"])
+@pytest.mark.parametrize("moment", ["check_same_recipe", "rewrite_manifest", "is_valid_copy"])
 def test_a_run_that_is_killed_before_its_first_file_can_be_resumed(
     call: Caller, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
