@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
 from tests.dashboard.conftest import play, shown_text, until, until_true
@@ -182,7 +183,8 @@ def test_a_damaged_run_is_shown_as_such_and_breaks_no_screen(runs: Path, name: s
             await pilot.pause()
             assert "cannot be drawn" not in shown_text(app)
         app.open_compare([runs / "second", runs / "tour" / "defend", runs / "other"])
-        await until(pilot, app, "attack · defense · sampler")
+        await until(pilot, app, "Settings that differ")
+        await until_true(pilot, lambda: bool(app.screen.query_one("#figures", DataTable).columns))
 
     play(runs, act)
 
