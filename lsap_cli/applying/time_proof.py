@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from lsap_cli.video.copied_streams import MATROSKA_TICK, StreamSpan, read_spans
 from lsap_cli.video.demuxing import opened, opened_container
 from lsap_cli.video.picture_folders import OTHERS, is_picture_folder
 from lsap_cli.video.reading import Frame
+from lsap_cli.video.stream_packets import MATROSKA_TICK, StreamSpan, read_spans
 from lsap_cli.video.writing import Transcoded
 
 SLACK = Fraction(2, 1_000_000)  # FFmpeg gives a file's length in whole microseconds

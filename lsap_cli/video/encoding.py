@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from defenses.encoding import opening_encoder
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import ColorConverter, Colors
-from lsap_cli.video.copied_streams import MATROSKA_TICK
 from lsap_cli.video.demuxing import DecodedFrame
 from lsap_cli.video.frames import UnreadableVideo
+from lsap_cli.video.stream_packets import MATROSKA_TICK
 from perturbations.samplers import mean_pace
 
 

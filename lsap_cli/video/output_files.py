@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 
-from lsap_cli.video.copied_streams import MUXERS
+from lsap_cli.video.stream_packets import MUXERS
 
 REPRODUCIBLE = {"fflags": "+bitexact"}  # no random numbers in a file: the same video gives the same bytes
 

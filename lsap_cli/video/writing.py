@@ -21,7 +21,7 @@ from torch import Tensor
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import Colors
-from lsap_cli.video.copied_streams import CopiedStreams, StreamSpan, muxer_options
+from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
 from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
 from lsap_cli.video.fidelity import check_frame, check_stream, lost_by_container
@@ -29,6 +29,7 @@ from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
 from lsap_cli.video.matroska import set_pixel_shape
 from lsap_cli.video.output_files import appearing, output_container
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
+from lsap_cli.video.stream_packets import StreamSpan
 from perturbations.samplers import mean_pace
 
 Change = Callable[[Tensor, int], Tensor]

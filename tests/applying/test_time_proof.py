@@ -16,9 +16,9 @@ from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.datasets.base import Video
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, PngCodec
-from lsap_cli.video.copied_streams import read_spans
 from lsap_cli.video.picture_folders import OTHERS, others_start
 from lsap_cli.video.reading import read_frames
+from lsap_cli.video.stream_packets import read_spans
 from lsap_cli.video.writing import Transcoded, container_suffix, transcode
 from tests.tiny import make_bytes, make_perturbation, write_timed
 from tests.video.files import write_with_sound

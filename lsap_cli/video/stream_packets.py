@@ -1,0 +1,116 @@
+"""Packets of sound and subtitles, as they are copied: which, when, and into what stream."""
+
+from __future__ import annotations  # av.Packet takes a type argument in its stubs only
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+from lsap_cli.video.demuxing import OPENING, file_of
+from lsap_cli.video.timestamps import ContinuousClock, HiddenPackets
+
+MUXERS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
+MATROSKA_TICK = Fraction(1, 1000)
+TEXT_OF_MP4 = "mov_text"
+
+
+@dataclass
+class StreamSpan:
+    """When one copied stream begins and ends, in seconds of its file's clock.
+
+    Attributes:
+        kind: audio or subtitle.
+        index: in its file.
+        start: of its first packet.
+        last: when its last packet begins.
+        end: of its last packet.
+        packets: how many there are.
+    """
+
+    kind: str
+    index: int
+    start: Fraction | None = None
+    last: Fraction = Fraction(0)
+    end: Fraction = Fraction(0)
+    packets: int = 0
+
+    def add(self, packet: Packet[Any]) -> None:
+        """Counts one packet that has timestamps."""
+        tick = Fraction(packet.time_base)
+        stamp = (packet.pts if packet.pts is not None else packet.dts or 0) * tick
+        self.start = stamp if self.start is None else min(self.start, stamp)
+        self.last = max(self.last, stamp)
+        self.packets += 1
+        self.end = max(self.end, stamp + (packet.duration or 0) * tick)
+
+
+def read_spans(container: InputContainer) -> list[StreamSpan]:
+    """When each stream of sound and subtitles of an opened file begins and ends, in the order of the streams."""
+    streams = [one for one in container.streams if one.type in ("audio", "subtitle")]
+    spans = {one.index: StreamSpan(one.type, one.index) for one in streams}
+    for index, packet in copied_packets(container, list(spans)):
+        complete_packet(packet, 0)
+        spans[index].add(packet)
+    return list(spans.values())
+
+
+def copied_packets(container: InputContainer, indices: Sequence[int]) -> Iterable[tuple[int, Packet[Any]]]:
+    """The packets of some streams that belong into a copy, by a second opening of the file; up to where it is damaged."""
+    if not indices:
+        return
+    name = container.format.name.split(",")[0] if container.format.name == "mjpeg" else None
+    with av.open(f"file:{file_of(container)}", format=name, metadata_errors="replace", options=OPENING) as again:
+        clock, hidden = ContinuousClock(again), HiddenPackets()
+        try:
+            for packet in again.demux([again.streams[index] for index in indices]):
+                clock.correct(packet)
+                if packet.size and not hidden.hides(packet):
+                    yield packet.stream.index, packet
+        except (av.FFmpegError, OSError):
+            return  # what is damaged is named when the frames are decoded
+
+
+def complete_packet(packet: Packet[Any], following: int) -> None:
+    """Gives timestamps to a packet without: it follows the one before it."""
+    if packet.dts is None:
+        packet.dts = packet.pts if packet.pts is not None else following
+    if packet.pts is None:
+        packet.pts = packet.dts
+
+
+def shift_packet(packet: Packet[Any], seconds: Fraction) -> None:
+    """Moves a packet, to the nearest millisecond: what Matroska holds."""
+    tick = Fraction(packet.time_base)
+    pts, dts, duration = packet.pts or 0, packet.dts or 0, packet.duration or 0
+    packet.pts = round((pts * tick + seconds) / MATROSKA_TICK)
+    packet.dts = min(round((dts * tick + seconds) / MATROSKA_TICK), packet.pts)
+    packet.duration = round(duration * tick / MATROSKA_TICK)
+    packet.time_base = MATROSKA_TICK
+
+
+def codec_name(stream: Stream) -> str:
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
+
+
+def add_like(out: OutputContainer, stream: Stream) -> Stream:
+    return out.add_stream_from_template(stream, opaque=True)
+
+
+def add_plain_text(out: OutputContainer, stream: Stream) -> Stream:
+    target = out.add_mux_stream("subrip")
+    target.time_base = Fraction(stream.time_base or Fraction(1, 1000))
+    return target
+
+
+def as_plain_text(packet: Packet[Any]) -> Packet[Any]:
+    """A packet of 3GPP timed text (TS 26.245: length, text, style boxes) as its text alone."""
+    data = bytes(packet)
+    text = Packet(data[2 : 2 + int.from_bytes(data[:2], "big")])
+    text.pts, text.dts, text.duration, text.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    return text
