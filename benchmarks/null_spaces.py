@@ -3,10 +3,10 @@
     python benchmarks/null_spaces.py [--defense jpeg h264:crf=23 ...] [--motion 0 1 2]
 
 Prints a Markdown table for each motion. A cell is the share of the pattern that is left in the defended video,
-<defended with - defended without, pattern> / <pattern, pattern>: 1 where all of it passes, 0 where nothing does, above 1
-where it is made larger. The video is generated: soft structure at three sizes that moves by `--motion` pixels a frame,
-because a codec that predicts a frame from the one before keeps what moves with the scene, or with its parity. Patterns
-have 8/255 and are gray.
+<defended with - defended without, pattern> / <pattern, pattern>: 1 where all of it passes, 0 where nothing does, above
+1 where it is made larger. The video is generated: soft structure at three sizes that moves by `--motion` pixels a
+frame, because a codec that predicts a frame from the one before keeps what moves with the scene, or with its parity.
+Patterns have 8/255 and are gray.
 """
 
 import argparse

@@ -5,8 +5,8 @@
     defended = DEFENSES["jpeg"](quality=50)(video)  # (N, 3, H, W) or (B, N, 3, H, W), float in [0, 1]
     score = DETECTORS["feature-squeezing"]()(video, classifier, sampler)
 
-`defenses.certify` has randomized smoothing, `defenses.corruptions` natural corruptions, and `defenses.testing` the checks
-that every defense and detector passes, for a package that brings its own.
+`defenses.certify` has randomized smoothing, `defenses.corruptions` natural corruptions, and `defenses.testing` the
+checks that every defense and detector passes, for a package that brings its own.
 """
 
 from defenses.base import Defense, FrameChoice, FrameDefense, RandomDefense

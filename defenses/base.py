@@ -68,7 +68,7 @@ class Defense(ABC):
 
     @property
     def composite(self) -> bool:
-        """Whether it is made of other defenses. Its gradient is theirs, one after the other; declared is the least exact."""
+        """Whether it is made of other defenses. Its gradient is the chain of theirs; the least exact is declared."""
         return False
 
     @property

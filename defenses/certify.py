@@ -137,8 +137,9 @@ class PixelSmoothing(Smoothing):
 class FlickerSmoothing(Smoothing):
     """Noise of one color offset for each of `slots` slots, frame t of the clip having slot t mod slots.
 
-    Its coordinates are the offsets, in pixel units: 3 x slots of them; with one slot, the same offset in every frame. Pony,
-    Naeh and Mannor, CVPR 2021, attack video classifiers with such patterns. The certificate covers no other perturbation.
+    Its coordinates are the offsets, in pixel units: 3 x slots of them; with one slot, the same offset in every frame.
+    Pony, Naeh and Mannor, CVPR 2021, attack video classifiers with such patterns. The certificate covers no other
+    perturbation.
 
     Attributes:
         slots: at least 1.

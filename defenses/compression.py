@@ -1,4 +1,4 @@
-"""Codecs as defenses: what an encoder throws away is gone from the attack, too. PyAV is used here and in lsap_cli/video."""
+"""Codecs as defenses: what an encoder discards is lost to the attack. PyAV is used here and in lsap_cli/video."""
 
 import io
 from abc import abstractmethod
@@ -45,8 +45,8 @@ class Jpeg(FrameDefense):
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     null_space: ClassVar[str] = (
-        "A pattern whose cosines in blocks of 8 x 8 are larger than half a quantizer step: a smooth one, and one of few "
-        "frequencies, such as stripes or a checkerboard of single pixels."
+        "A pattern whose cosines in blocks of 8 x 8 are larger than half a quantizer step: a smooth one, and one of "
+        "few frequencies, such as stripes or a checkerboard of single pixels."
     )
 
     def __post_init__(self) -> None:
@@ -87,8 +87,9 @@ class VideoCodec(Defense):
     passes_low_frequencies: ClassVar[bool] = True
     flat_error: ClassVar[float | None] = 8 / 255
     null_space: ClassVar[str] = (
-        "A pattern whose cosines in a block are larger than half a quantizer step, once the block is predicted: a smooth "
-        "one, and one of few frequencies, such as stripes or a checkerboard of single pixels, best if it moves with the scene."
+        "A pattern whose cosines in a block are larger than half a quantizer step, once the block is predicted: a "
+        "smooth one, and one of few frequencies, such as stripes or a checkerboard of single pixels, best if it "
+        "moves with the scene."
     )
 
     encoder: ClassVar[str]

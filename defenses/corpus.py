@@ -17,9 +17,9 @@ class CorpusDefense(Defense):
 
     `evidence_indices` and `evidence` take one video at a time; `fitted` makes the defense that uses them all.
 
-    Evidence is the bounded part of `residuals`, which are linear in the frames. So an attacker whose pattern is in every
-    video need not look at all of them again when it changes: bound(residuals of the clean video + residuals of the
-    pattern) is the evidence, with its gradient by the pattern.
+    Evidence is the bounded part of `residuals`, which are linear in the frames. So an attacker whose pattern is in
+    every video need not look at all of them again when it changes: bound(residuals of the clean video + residuals of
+    the pattern) is the evidence, with its gradient by the pattern.
     """
 
     @abstractmethod

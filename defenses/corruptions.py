@@ -1,7 +1,8 @@
 """Natural corruptions: what a video meets without an attacker, with which an attack is compared.
 
 A corruption changes a video just as a defense does (`defenses.base`), so it is one, at five settings. Severities follow
-Schiappa et al., CVPR 2023 (video robustness benchmark), and Yi et al., NeurIPS 2021 (Mini Kinetics-C), where they agree.
+Schiappa et al., CVPR 2023 (video robustness benchmark), and Yi et al., NeurIPS 2021 (Mini Kinetics-C), where they
+agree.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,4 +58,4 @@ STRENGTHS: Mapping[str, Sequence[Defense]] = MappingProxyType(
         "freeze": [TemporalFreeze(round(0.015 * step, 3)) for step in range(1, 65)],
     }
 )
-"""Each kind from weak to strong, in all steps of a whole-numbered setting and in small ones of another: to choose from."""
+"""Candidate strengths of each kind, from weak to strong: all values of an integer setting, small steps of another."""

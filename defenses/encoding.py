@@ -12,7 +12,7 @@ from pathlib import Path
 from av.video.reformatter import Interpolation
 
 UNBIASED_CONVERSION = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""How swscale turns RGB into 4:2:0 and back without a change of the mean. Its default rounds down: each trip darkens."""
+"""Flags for RGB to 4:2:0 and back without a change of the mean. swscale's default rounds down: each trip darkens."""
 
 
 @contextmanager

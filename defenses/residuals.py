@@ -100,7 +100,10 @@ def bound(residuals: Tensor) -> Tensor:
 
 
 def _residuals_of_slots(members: Tensor, frames: Tensor, side: int) -> Tensor:
-    """How the mean frames of slots differ, and what they share without what is smooth: members (P, K) of frames (K, ...)."""
+    """Differences of slots' mean frames, plus their common part less its smooth share.
+
+    Members are (P, K), frames (K, ...).
+    """
     small = interpolate(frames, (side, side), mode="bilinear", align_corners=False, antialias=True)
     counts = members.sum(1).view(-1, 1, 1, 1)
     # a product of matrices adds up in a fixed order on a GPU, too

@@ -4,6 +4,6 @@ import signal
 
 from lsap_cli.main import run
 
-# a shell that starts a program in the background makes it, and all that it starts, deaf to Ctrl-C: but a run can be stopped
+# A shell makes a background program, and all its children, ignore Ctrl-C; a run must be stoppable all the same.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 run()

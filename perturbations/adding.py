@@ -3,8 +3,8 @@
 float   frames in [0, 1], differentiable: learning, detectors, notebooks
 8-bit   frames in 0..255 and delta in whole levels: judging and writing
 
-Both take delta at the frames' size (`perturbations.resizing`), add each frame's slot of it, and cut the sum to the range
-of pixels. For delta in whole levels the float form, rounded, gives the bytes of the 8-bit form.
+Both take delta at the frames' size (`perturbations.resizing`), add each frame's slot of it, and cut the sum to the
+range of pixels. For delta in whole levels the float form, rounded, gives the bytes of the 8-bit form.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def gradient_by_pattern(by_sum: Tensor, frames: Tensor, pattern: Tensor, slots: 
 
 
 def where_not_cut(by_sum: Tensor, total: Tensor) -> Tensor:
-    """The gradient by a sum before it is cut to [0, 1]: that by the cut sum where the sum is in range, and 0 elsewhere."""
+    """The gradient by the sum before clipping to [0, 1]: that by the clipped sum in range, 0 elsewhere."""
     limits = torch.finfo(torch.float32)
     # The gradient of clamp, but for 0 and 1 themselves, which are not cut. A mask of bools takes twice as long.
     inside: Tensor = torch.ops.aten.hardtanh_backward(by_sum, total, -limits.tiny, 1 + limits.eps)
@@ -101,7 +101,7 @@ class SlotLevels(NamedTuple):
 
     @classmethod
     def of(cls, levels: Tensor) -> "SlotLevels":
-        """From d, (3, H, W) int16 in [-255, 255]; in memory as decoded frames are, with the colors of a pixel together."""
+        """From d, (3, H, W) int16 in [-255, 255]; channels last in memory, as in decoded frames."""
         d = levels.permute(1, 2, 0).contiguous()
         split = ((-d).clamp(min=0), LEVELS - d.clamp(min=0), d & LEVELS)
         return cls(*(one.to(torch.uint8).permute(2, 0, 1) for one in split))
@@ -133,7 +133,7 @@ def add_bytes(frames: Tensor, slots: Tensor, slot_levels: Callable[[int], SlotLe
 
 
 def round_to_levels(frames: Tensor) -> Tensor:
-    """Float frames in [0, 1] at their nearest 8-bit level, any shape, still float; the gradient is that of the identity."""
+    """Float frames in [0, 1] of any shape at their nearest 8-bit levels; the gradient is the identity's."""
     rounded = (frames.detach() * LEVELS).round() / LEVELS
     return rounded + (frames - frames.detach()) if frames.requires_grad else rounded
 

@@ -96,6 +96,7 @@ def parse_binding(text: str) -> Binding:
         return Binding("constant")
     if not period.isascii() or not period.isdigit():
         raise ValueError(
-            f"the binding '{text}' cannot be read; use constant, cyclic:P, relative:P, append:P or slot:P, as in cyclic:16"
+            f"the binding '{text}' cannot be read; "
+            "use constant, cyclic:P, relative:P, append:P or slot:P, as in cyclic:16"
         )
     return Binding(kind, int(period))  # type: ignore[arg-type]  # Binding checks the kind itself

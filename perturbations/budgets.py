@@ -35,8 +35,8 @@ class Budget:
             raise ValueError(f"the norm '{self.norm}' is unknown; use linf or l2")
         if not isinstance(self.epsilon, Fraction):
             raise ValueError(  # noqa: TRY004 - wrong arguments are one kind of error here
-                f"epsilon is {self.epsilon!r}, but must be an exact fraction: use Budget.parse('{self.norm}', '8/255') or "
-                f"Budget('{self.norm}', Fraction(8, 255))"
+                f"epsilon is {self.epsilon!r}, but must be an exact fraction: use Budget.parse('{self.norm}', '8/255') "
+                f"or Budget('{self.norm}', Fraction(8, 255))"
             )
         if not 0 < self.epsilon <= 1:
             raise ValueError(f"epsilon is {self.epsilon}; it is in pixel units of [0, 1]: use for example 8/255")

@@ -8,6 +8,6 @@ IN_CACHE = 16  # frames of 224 x 224 pixels: about 10 MB as float32, which a pro
 
 
 def cache_sized_parts(frames: Tensor) -> Iterator[slice]:
-    """Parts of frames, (N, ...), that stay in a processor's cache from one operation to the next; on a GPU all of them."""
+    """Chunks of frames (N, ...) that stay in a processor's cache between operations; on a GPU one chunk."""
     size = IN_CACHE if frames.device.type == "cpu" else len(frames)
     return (slice(start, start + size) for start in range(0, len(frames), size))

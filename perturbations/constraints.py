@@ -47,9 +47,9 @@ def constrained_direction(margin: Tensor, violation: ConstraintGradient, tolerat
     The means run over the last steps; they replace an update's momentum, which would scale each step's gradient by
     itself and so lose the share of flagged videos. Where more videos than `tolerated` are flagged, the second part is
     longer and the step lowers their scores first; where fewer are, it lowers the margin. That is the selection between
-    two objectives of Bryniarski et al., 2021 (arXiv 2106.15023), in expectation: they take turns on one input and project
-    one gradient off the other, but a pattern for all videos always meets some that are flagged and some that are not yet
-    misclassified.
+    two objectives of Bryniarski et al., 2021 (arXiv 2106.15023), in expectation: they take turns on one input and
+    project one gradient off the other, but a pattern for all videos always meets some that are flagged and some that
+    are not yet misclassified.
 
     Args:
         margin: m, (P, 3, h, w); zeros where the objective is reached on all clips.

@@ -1,4 +1,4 @@
-"""Controls: patterns of equal size that were not learned, or learned and then shuffled; a learned one must be stronger."""
+"""Controls of equal size: patterns not learned, or learned and then shuffled; learned ones must be stronger."""
 
 import math
 from collections.abc import Callable

@@ -74,8 +74,8 @@ def gradient_at(problem: Problem, batch: Batch, delta: Tensor, loss: ClipLoss, *
                 raise
             torch.cuda.empty_cache()
             problem.warn(
-                f"the GPU's memory is short: from here on {problem.micro_batch.clips} clip(s) go through the network at a "
-                "time"
+                f"the GPU's memory is short: from here on {problem.micro_batch.clips} clip(s) go through the network "
+                "at a time"
             )
 
 

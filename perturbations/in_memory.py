@@ -88,9 +88,9 @@ def clips_problem(
 ) -> Problem:
     """The problem of clips in memory, for `perturbations.learn.learn`.
 
-    A step's batch has every clip once before any comes twice. With a cyclic binding each clip starts at a random slot, as
-    a sampler may start at any frame of a video. Where the binding appends frames, T of the clip's and the appended frames
-    are drawn uniformly.
+    A step's batch has every clip once before any comes twice. With a cyclic binding each clip starts at a random slot,
+    as a sampler may start at any frame of a video. Where the binding appends frames, T of the clip's and the appended
+    frames are drawn uniformly.
 
     Args:
         clips: (N, T, 3, H, W) float32 in [0, 1].
@@ -131,7 +131,8 @@ def count_fooled(network: TorchNetwork, clips: Tensor, perturbation: Perturbatio
 
     Args:
         network: what is attacked.
-        clips: (N, T, 3, H, W) float32 in [0, 1], each taken for a whole video; others than those that it was learned on.
+        clips: (N, T, 3, H, W) float32 in [0, 1], each taken for a whole video; others than those that it was learned
+            on.
         perturbation: of any size; it is resized to the clips. Where it appends frames, T frames are taken at equal
             distances from the longer video.
 

@@ -131,7 +131,8 @@ def frame_features(output: Tensor, clips: int, frames: int) -> Tensor | None:
 def _by_moment(tokens: Tensor, frames: int) -> Tensor:
     """(B, tokens, C) -> (B, T', C), T' being the frames or half of them (tubelets of two).
 
-    Where both divide the tokens, the one that leaves a square of places is meant: 1568 tokens of 16 frames are 8 x 14 x 14.
+    Where both divide the tokens, the one that leaves a square of places is meant: 1568 tokens of 16 frames are 8 x 14 x
+    14.
     """
     fit = [
         (moments, extra)

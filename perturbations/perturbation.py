@@ -57,7 +57,8 @@ class Perturbation:
         size = self.budget.size(self.delta)
         if size > float(self.budget.epsilon) * (1 + 1e-5):
             raise ValueError(
-                f"delta's {self.budget.norm} norm is {size * LEVELS:.4g}/255, over its budget of {self.budget.epsilon_text}"
+                f"delta's {self.budget.norm} norm is {size * LEVELS:.4g}/255, "
+                f"over its budget of {self.budget.epsilon_text}"
             )
 
     def resized(self, height: int, width: int) -> Tensor:
@@ -96,8 +97,8 @@ class Perturbation:
             frame_count: the video's own number of frames; None: it is T.
 
         Returns:
-            The shape and device of the frames, float in [0, 1]. Where the binding appends K frames and no indices are given,
-            there are T + K frames.
+            The shape and device of the frames, float in [0, 1]. Where the binding appends K frames and no indices are
+            given, there are T + K frames.
 
         Raises:
             ValueError: if the frames do not have that shape or dtype, or the indices do not fit them.

@@ -47,7 +47,7 @@ def check_attack(attack: Attack) -> None:
 
 
 def check_interface(attack: Attack) -> None:
-    """It is a frozen dataclass with a source and a binding, and refuses float settings that are negative or not finite."""
+    """It is a frozen dataclass with a source and a binding; negative and non-finite float settings are refused."""
     kind = type(attack)
     parameters = getattr(kind, "__dataclass_params__", None)
     assert parameters is not None, f"{kind.__name__} is no dataclass; its settings must be fields"
@@ -61,7 +61,7 @@ def check_interface(attack: Attack) -> None:
 
 
 def check_budget(attack: Attack) -> None:
-    """Delta is float32 of the problem's shape and within every usable budget after each step, and uses some of the first."""
+    """After each step delta is float32, of the problem's shape, not zero, and within every usable budget."""
     used = 0.0
     for budget in usable_budgets(attack):
         problem = tiny_problem(attack, budget)

@@ -66,7 +66,7 @@ class _Steps:
 
 @dataclass(frozen=True)
 class Momentum(_Steps):
-    """Steps of one size along accumulated gradients (MI-FGSM, Dong et al., CVPR 2018, eq. 6 and 7, and their form for l2).
+    """Steps of one size along accumulated gradients (MI-FGSM, Dong et al., CVPR 2018, eq. 6, 7; also for l2).
 
     Args:
         momentum: how much of the earlier gradients is kept, in [0, 1).

@@ -18,8 +18,8 @@ class TemporalConsistency(Detector):
     """The share of places where the prediction changes twice in a row, as a clip slides over the video.
 
     alpha = #{i: c_i != c_{i+1} and c_{i+1} != c_{i+2}} / (windows - 2), with c_i the label of window i. The scheme of
-    Jia, Wei and Cao, 2019 (arXiv 1909.04837), which LSAP uses: alpha below 0.175 is called benign, from there on sparsely
-    perturbed, from 0.3 on densely. Here alpha is divided by the number of triples.
+    Jia, Wei and Cao, 2019 (arXiv 1909.04837), which LSAP uses: alpha below 0.175 is called benign, from there on
+    sparsely perturbed, from 0.3 on densely. Here alpha is divided by the number of triples.
 
     Its surrogate takes 1 - <p_i, p_{i+1}> for "the label changes", with the probabilities p.
 

@@ -19,9 +19,9 @@ from defenses.settings import bad_setting
 class CorpusResidual(Detector):
     """How much a video's residual looks like the mean residual of the other videos that arrive with it.
 
-    score = <r, m> / (|r| |m|), with r the video's evidence (see `defenses.residuals`) and m the mean of the others'. Clean
-    videos have nothing in common: the score is about 0. Under a universal perturbation m converges to it, as the square
-    root of the number of videos.
+    score = <r, m> / (|r| |m|), with r the video's evidence (see `defenses.residuals`) and m the mean of the others'.
+    Clean videos have nothing in common: the score is about 0. Under a universal perturbation m converges to it, as the
+    square root of the number of videos.
 
     Attributes:
         videos: n, with the one that is scored: 3 to 1000.

@@ -17,8 +17,8 @@ from defenses.spatial import BitDepth, SpatialMedian
 class FeatureSqueezing(Detector):
     """The largest L1 distance between the predicted probabilities of the video and of the squeezed video.
 
-    score = max_i ||p(x) - p(squeeze_i(x))||_1, from 0 to 2. Xu, Evans and Qi, NDSS 2018, with squeezers for images; here
-    any defense squeezes. A random one keeps one draw.
+    score = max_i ||p(x) - p(squeeze_i(x))||_1, from 0 to 2. Xu, Evans and Qi, NDSS 2018, with squeezers for images;
+    here any defense squeezes. A random one keeps one draw.
 
     Attributes:
         squeezers: one or more defenses.

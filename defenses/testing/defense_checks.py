@@ -1,4 +1,4 @@
-"""What every defense promises, a check each. A random defense is checked at a few draws, a fitted one on tiny videos."""
+"""One check for each property of a defense: random ones at a few draws, fitted ones on tiny videos."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -225,7 +225,7 @@ def check_gray_offset(defense: Defense) -> None:
 
 
 def check_null_space(defense: Defense) -> None:
-    """Patterns that are constant in time, or smooth in space, pass just as the two declarations say; at default settings.
+    """The two declarations (constant in time, smooth in space) hold at default settings.
 
     What a fitted defense lets pass depends on what it is fitted on: it is not checked here.
     """

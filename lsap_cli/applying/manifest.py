@@ -72,7 +72,8 @@ def check_same_recipe(folder: Path, entries: Iterable[ManifestEntry], settings: 
             earlier = getattr(entry, key)
             if earlier != value:
                 raise LsapError(
-                    f"--resume: {folder} was begun with {key} {earlier!r}, not {value!r}; give the same, or a new folder"
+                    f"--resume: {folder} was begun with {key} {earlier!r}, not {value!r}; "
+                    "give the same, or a new folder"
                 )
 
 

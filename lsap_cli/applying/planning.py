@@ -132,8 +132,8 @@ def check_disk(copies: Iterable[PlannedCopy], codec: Codec, out: Path) -> None:
     free = shutil.disk_usage(out).free
     if needed > free:
         raise LsapError(
-            f"{out} has {free / 2**20:.0f} MB left and about {needed / 2**20:.0f} MB are needed; free some, use another "
-            "folder, or a lossy codec such as h264:crf=18", 1
+            f"{out} has {free / 2**20:.0f} MB left and about {needed / 2**20:.0f} MB are needed; free some, use "
+            "another folder, or a lossy codec such as h264:crf=18", 1
         )  # fmt: skip
 
 

@@ -87,8 +87,8 @@ def _strengthened(settings: ApplySettings) -> Perturbation:
     perturbation = load_perturbation(Path(settings.perturbation))
     if not perturbation.binding.fits_a_video:
         raise LsapError(
-            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry it; "
-            "generate one with the binding constant, cyclic:P or relative:P"
+            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry "
+            "it; generate one with the binding constant, cyclic:P or relative:P"
         )
     try:
         return scaled(perturbation, settings.strength)

@@ -1,1 +1,4 @@
-"""The dashboard: a Textual application over run folders. It reads them, starts work as processes of their own, and never imports torch."""
+"""The dashboard: a Textual application over run folders.
+
+It reads them, starts work as separate processes, and never imports torch.
+"""

@@ -1,4 +1,4 @@
-"""The pictures of a run folder, read to be played: the slots of a perturbation, and frames before, after, their difference."""
+"""Picture sequences of a run folder: a perturbation's slots; frames before, after and their difference."""
 
 import os
 from collections.abc import Mapping, Sequence

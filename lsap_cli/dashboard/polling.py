@@ -11,7 +11,8 @@ class PollingThread(threading.Thread):
     Args:
         update: reads; whether there is something new.
         notify: posts a message.
-        pause: seconds to wait, given how many seconds of one core the last update took (waiting for a core is not counted).
+        pause: seconds to wait, given how many seconds of one core the last update took (waiting for a core is not
+            counted).
         close: called by the thread when it ends.
     """
 

@@ -25,7 +25,8 @@ class RunReader:
 
     Args:
         folder: of the run.
-        samples_first: the first update of a long run reads parts of its events, so that there is something to show at once.
+        samples_first: the first update of a long run reads parts of its events, so that there is something to show at
+            once.
         yields: reads rarely while the run needs all cores.
 
     Attributes:

@@ -50,10 +50,10 @@ def estimate(
 ) -> Estimate:
     """A figure with the percentile interval of its values in the drawn sets; sets without a value are left out.
 
-    Where all drawn sets have the same value, the bootstrap says nothing about the spread, and the exact binomial interval
-    takes its place (Clopper and Pearson, 1934): if up to a share p of all recordings differed from these, none of n would
-    be among them with a probability of (1 - p)^n >= 0.025, and the figure could lie that far towards either bound. For a
-    share of 1 this is the exact interval of n of n.
+    Where all drawn sets have the same value, the bootstrap says nothing about the spread, and the exact binomial
+    interval takes its place (Clopper and Pearson, 1934): if up to a share p of all recordings differed from these, none
+    of n would be among them with a probability of (1 - p)^n >= 0.025, and the figure could lie that far towards either
+    bound. For a share of 1 this is the exact interval of n of n.
 
     Args:
         value: the figure.

@@ -75,14 +75,15 @@ def require_recordings(
     fit_recordings = LEAST if fit is None else len({video.group for video in fit})
     if fitted and fit_recordings < LEAST:
         raise LsapError(
-            f"'{fitted[0]}' looks for what videos have in common: to learn through it takes at least {LEAST} recordings in "
-            f"--fit, not {fit_recordings}"
+            f"'{fitted[0]}' looks for what videos have in common: to learn through it takes at least {LEAST} "
+            f"recordings in --fit, not {fit_recordings}"
         )
     fitted += [spec for spec, detector in detectors.items() if detector.comparison_videos]
     recordings = len({video.group for video in videos})
     if fitted and recordings < LEAST:
         raise LsapError(
-            f"'{fitted[0]}' looks for what videos have in common: it needs at least {LEAST} recordings, not {recordings}"
+            f"'{fitted[0]}' looks for what videos have in common: "
+            f"it needs at least {LEAST} recordings, not {recordings}"
         )
     if detectors and recordings < 2:
         raise LsapError(f"a detector's threshold comes from other recordings: at least 2 are needed, not {recordings}")

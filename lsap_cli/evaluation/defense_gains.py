@@ -10,8 +10,9 @@ from lsap_cli.results.rows import DefenseGain
 def defense_gains(records: Sequence[Record], attacks: Collection[str]) -> tuple[DefenseGain, ...]:
     """What each defense gains and loses under each attack and sampler.
 
-    A video counts as right where its prediction is one of its labels; without labels, where the prediction is the clean,
-    undefended one. The p of McNemar's test is adjusted for the defenses that one attack and sampler meets (Holm, 1979).
+    A video counts as right where its prediction is one of its labels; without labels, where the prediction is the
+    clean, undefended one. The p of McNemar's test is adjusted for the defenses that one attack and sampler meets (Holm,
+    1979).
 
     Args:
         records: of all videos; every cell has the same videos.

@@ -104,7 +104,7 @@ class Ranking:
         return cls(order, ends, truth)
 
     def figures(self, weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Area under the ROC curve, average precision, and true positives at few false alarms, as scikit-learn has them.
+        """ROC AUC, average precision, and true positive rates at few false alarms, by scikit-learn.
 
         Args:
             weights: (R, n), how often each video is in each set.
@@ -184,7 +184,7 @@ def _f1(truth: NDArray[np.bool_], alarms: NDArray[np.bool_], weights: NDArray[np
 
 
 def clean_threshold(scores: Sequence[float]) -> float:
-    """The threshold that n clean videos give: the score of rank ceil((n + 1) (1 - false alarms)), or the largest one."""
+    """The threshold from n clean scores: that of rank ceil((n + 1) (1 - false alarms)), or the largest."""
     rank = math.ceil((len(scores) + 1) * (1 - FALSE_ALARMS))
     return sorted(scores)[min(rank, len(scores)) - 1]
 

@@ -35,7 +35,8 @@ def equal_name(kind: str) -> str:
 class _Search:
     """One kind's strengths from weak to strong, halved until two neighbors have the wanted norm between them.
 
-    Where a stronger one can change less (sampled frames may be just those that a low frame rate keeps), all are tried at once.
+    Where a stronger one can change less (sampled frames may be just those that a low frame rate keeps), all are tried
+    at once.
     """
 
     strengths: Sequence[Defense]
@@ -133,7 +134,7 @@ def match_corruptions(
 
 
 def _trial(kind: str, place: int) -> str:
-    """The name by which chances are drawn: the same at every strength, so that a stronger corruption only adds to a weaker."""
+    """The seed's name, the same at every strength, so that a stronger corruption only adds to a weaker."""
     return f"{kind} {place}" if kind in UNSTEADY else kind
 
 

@@ -40,7 +40,7 @@ class FinishedVideo(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class JudgedVideos:
-    """Records of all videos that have predictions, in the order of the videos, and the measurements of the whole pass."""
+    """Records of all videos with predictions, in their order, and the measurements of the whole pass."""
 
     records: list[Record]
     measurements: Measurements

@@ -1,4 +1,4 @@
-"""Videos through the matrix of an evaluation, one after the other. `generate` verifies with it, `defend` evaluates with it."""
+"""Judges videos, one by one, in every cell of a matrix: `generate` verifies with it, `defend` evaluates."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -95,7 +95,8 @@ def judge_all(
     Args:
         judge: the judge of the matrix.
         videos: all videos of the evaluation.
-        done: names of videos that were judged before: they are only shown to defenses that are fitted on a set of videos.
+        done: names of videos that were judged before: they are only shown to defenses that are fitted on a set of
+            videos.
     """
     for video in videos:
         with suppress(UnreadableVideo):  # it is named below

@@ -46,7 +46,7 @@ def check_model(evaluation: Evaluation, source: Path | None) -> ModelCheckResult
 
 
 def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAccuracy:
-    """Top-1 and top-5 accuracy on labeled videos, with the first sampler. Unreadable videos are appended to the skipped."""
+    """Top-1 and top-5 accuracy on labeled videos, first sampler; unreadable videos are appended to the skipped."""
     protocol, classifier = evaluation.protocol, evaluation.protocol.classifier
     sampler = protocol.samplers[protocol.first_sampler]
     first: list[bool] = []
@@ -92,7 +92,8 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:  # a JSON object
     expects, geometry = classifier.expects, classifier.geometry
     return {
         "name": classifier.name,
-        "takes": f"{expects.layout} {expects.channels}, {expects.frames} frames of {geometry.size[0]} x {geometry.size[1]}, scale {expects.scale:g}",
+        "takes": f"{expects.layout} {expects.channels}, {expects.frames} frames of "
+        f"{geometry.size[0]} x {geometry.size[1]}, scale {expects.scale:g}",
         "mean": list(map(str, expects.mean)),
         "std": list(map(str, expects.std)),
         "protocol": describe_protocol(classifier),

@@ -33,9 +33,10 @@ def refuse_overlap(
     if not allowed:
         where = " or are among --fit" if fit else ""
         raise LsapError(
-            f"{len(names)} of {len(videos)} videos were seen when the perturbation was learned{where} ({shown}), or share a "
-            "recording with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in every "
-            "output"
+            f"{len(names)} of {len(videos)} videos were seen when the perturbation was learned{where} ({shown}), or "
+            "share a "
+            "recording with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in "
+            "every output"
         )
     run.event(WarningEvent(message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when learning"))
     return names

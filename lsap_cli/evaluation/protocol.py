@@ -27,8 +27,8 @@ class EvaluationProtocol:
         classifier: on its device.
         samplers: by spec, at least one; measurements of one sampler take the first.
         views: clips of each video, whose probabilities are averaged.
-        seed: of random samplers and random defenses. Draws depend on the seed and the video only, so that predictions under
-            different perturbation sources and defenses are paired.
+        seed: of random samplers and random defenses. Draws depend on the seed and the video only, so that predictions
+            under different perturbation sources and defenses are paired.
         device: where clips are classified.
         batch: number of clips that are classified at once.
         draws: number of draws of a random defense for each video.

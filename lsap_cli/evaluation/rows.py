@@ -17,8 +17,9 @@ def make_rows(records: Sequence[Record], target: int | None = None, source_class
     Args:
         records: of all videos; every cell has the same videos.
         target: class number of a targeted attack.
-        source_class: class number that a discriminative attack is about: `success_rate` is then the share of videos predicted
-            as it that no longer are, and `stealth` the share of the others whose prediction stays (Li et al., NDSS 2019).
+        source_class: class number that a discriminative attack is about: `success_rate` is then the share of videos
+            predicted as it that no longer are, and `stealth` the share of the others whose prediction stays (Li et al.,
+            NDSS 2019).
     """
     cells: dict[Cell, list[Record]] = {}
     for record in records:

@@ -91,8 +91,8 @@ def load_seeds(
         for what, mine, its in zip(("budget", "binding", "target"), _kind(perturbation), _kind(other), strict=True):
             if mine != its:
                 raise LsapError(
-                    f"{file} has the {what} {its}, {first} has {mine}: several --perturbation must differ in their seed "
-                    "alone, as those of lsap generate --seeds do"
+                    f"{file} has the {what} {its}, {first} has {mine}: several --perturbation must differ in their "
+                    "seed alone, as those of lsap generate --seeds do"
                 )
         if name in (*taken, *loaded):
             raise LsapError(f"two attacks would be called '{name}'; give {file} another file name")

@@ -24,8 +24,8 @@ def check_perturbation(settings: DefendSettings, perturbation: Perturbation | No
     """Refuses options that the perturbation cannot serve."""
     if perturbation is not None and not perturbation.binding.fits_a_video:
         raise LsapError(
-            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry it, so "
-            "there is nothing to defend; its own rates are in the run of lsap generate"
+            f"{settings.perturbation} is bound to slots after sampling ({perturbation.binding}): no video can carry "
+            "it, so there is nothing to defend; its own rates are in the run of lsap generate"
         )
     if settings.certify and perturbation is None:
         raise LsapError(f"--certify needs a budget, and {settings.perturbed} has no {PERTURBATION_COPY} that says one")

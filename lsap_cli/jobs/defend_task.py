@@ -155,8 +155,8 @@ def _sources(settings: DefendSettings, perturbation: Perturbation | None, run: R
     if perturbation is None:
         run.event(
             WarningEvent(
-                message=f"{settings.perturbed} has no {PERTURBATION_COPY}: there is no noise control, and no check that these videos were not "
-                "learned from",
+                message=f"{settings.perturbed} has no {PERTURBATION_COPY}: there is no noise control, "
+                "and no check that these videos were not learned from",
             )
         )
     else:

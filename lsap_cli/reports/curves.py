@@ -19,7 +19,7 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class ReportCurve:
-    """One plot: the table that it belongs to, its caption, the SVG element, which series is whose, the same in words."""
+    """One plot: its table, its caption, the SVG element, the legend, a description in words."""
 
     grid: str
     caption: str

@@ -13,9 +13,12 @@ from lsap_cli.results.spread import TransferMatrix
 
 MEASURES = ("accuracy", "fooling rate", "success rate")
 COSTS = {
-    "decode": "decoding", "transform": "defenses", "network": "network", "rest": "the rest: perturbing, resizing, rounding",
-    "all": "together",
-}  # fmt: skip
+    "decode": "decoding",
+    "transform": "defenses",
+    "network": "network",
+    "rest": "the rest: perturbing, resizing, rounding",
+    "all": "in all",
+}
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 DETECTOR_RUNGS = ("A0", "A2", "A4", "A5")
 
@@ -75,9 +78,10 @@ def ladder_grid(results: DefendResults) -> Grid:
         "defense", "sampler", "clean", *RUNGS, "worst", "by", "its net fooling", "right under every rung",
     )  # fmt: skip
     note = (
-        "Accuracy under the strongest attacker of each rung (fooling rate without labels). A0 does not know the defense; A1 has "
-        "the identity's gradient; A2 the declared one; A3 expects over draws; A4 stays in what passes; A5 has no gradient. "
-        "The worst of them is the defense's robust accuracy."
+        "Accuracy under the strongest attacker of each rung (fooling rate without labels). A0 does not know the "
+        "defense; A1 has "
+        "the identity's gradient; A2 the declared one; A3 expects over draws; A4 stays in what passes; A5 has no "
+        "gradient. The worst of them is the defense's robust accuracy."
     )
     return Grid("ladder", "The adaptive ladder", note, header, tuple(lines))
 
@@ -104,13 +108,14 @@ def detector_ladder_grid(results: DefendResults) -> Grid:
         for worst in ladder.robust
     ]  # fmt: skip
     header = (
-        "detector", "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS), "holds against the best",
-        "by", "its share found at 5 % false alarms", "holds under every rung",
+        "detector", "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS),
+        "holds against the best", "by", "its share found at 5 % false alarms", "holds under every rung",
     )  # fmt: skip
     note = (
-        "An attack wins a video when the bare model's prediction is what it wanted and the detector does not flag the video, with "
-        "a threshold from other clean videos. A0 does not know the detector; A2 has the gradients of the margin and of the "
-        "score; A4 stays in what the detector cannot see; A5 has no gradient. With the first sampler."
+        "An attack wins a video when the bare model's prediction is what it wanted and the detector does not flag the "
+        "video, with "
+        "a threshold from other clean videos. A0 does not know the detector; A2 has the gradients of the margin and of "
+        "the score; A4 stays in what the detector cannot see; A5 has no gradient. With the first sampler."
     )
     return Grid("detector-ladder", "Detectors against attackers who know them", note, header, tuple(lines))
 
@@ -160,8 +165,10 @@ def seeds_grid(results: DefendResults) -> Grid:
         if spread
     ]  # fmt: skip
     note = (
-        "Several perturbations that differ in their seed alone. The standard deviation is over perturbations, the interval over "
-        "videos (bootstrap over recordings): how far another seed, and how far other videos, would lead. They are not pooled."
+        "Several perturbations that differ in their seed alone. The standard deviation is over perturbations, the "
+        "interval over "
+        "videos (bootstrap over recordings): how far another seed, and how far other videos, would lead. They are "
+        "not pooled."
     )
     header = (
         "defense", "sampler", "rate", "mean over seeds", "standard deviation over seeds", "mean, interval over videos",
@@ -218,8 +225,8 @@ def equal_norm_grid(results: DefendResults) -> Grid:
         for kind, one in (equal.kinds if equal else {}).items()
     ]  # fmt: skip
     note = (
-        "Clean videos under corruptions that change them about as much as the perturbation does: of each kind the strength whose "
-        "measured root mean square (levels of 0–255) is nearest. No defense, first sampler."
+        "Clean videos under corruptions that change them about as much as the perturbation does: of each kind the "
+        "strength whose measured root mean square (levels of 0–255) is nearest. No defense, first sampler."
     )
     header = ("change", "setting", "root mean square", "equal", "accuracy", "accuracy, interval by recording")
     return Grid("equal-norm", "Natural corruptions of equal norm", note, header, tuple(lines))
@@ -235,7 +242,10 @@ def certificate_grid(results: DefendResults) -> Grid:
         )
         for one in results.certificates
     ]  # fmt: skip
-    note = "Cohen et al., ICML 2019: a vote over noisy copies, the bound of Clopper and Pearson, abstention where it is below 0.5."
+    note = (
+        "Cohen et al., ICML 2019: a vote over noisy copies, the bound of Clopper and Pearson, "
+        "abstention where it is below 0.5."
+    )
     header = (
         "smoothing", "accuracy of the vote", "abstained", "right for certain within the budget", "median radius",
         "largest possible", "radius needed",
@@ -254,7 +264,10 @@ def cost_grid(results: DefendResults) -> Grid:
         )
         for part, what in COSTS.items() if cost and whole
     ]  # fmt: skip
-    note = "Of judging all videos under all attacks, behind all defenses, for all samplers. Learning and further tables are not in it."
+    note = (
+        "Of judging all videos under all attacks, behind all defenses, for all samplers. "
+        "Learning and further tables are not in it."
+    )
     return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
 
 

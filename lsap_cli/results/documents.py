@@ -264,9 +264,10 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
         fit_samplers: specs.
         held_out_samplers: specs.
         frame_store: what the decoded videos take.
-        rows: on the verification videos, undefended and behind each `--through`: `none`, `noise` (with `--controls` three
-            more) and `perturbed`, for the model's own sampler, those learned through and those held out; with `--seeds`
-            and `--matrix` a row for each more perturbation. With `--only`, `success_rate` counts videos of that label.
+        rows: on the verification videos, undefended and behind each `--through`: `none`, `noise` (with `--controls`
+            three more) and `perturbed`, for the model's own sampler, those learned through and those held out; with
+            `--seeds` and `--matrix` a row for each more perturbation. With `--only`, `success_rate` counts videos of
+            that label.
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
         doubts: sentences: why the figures should not be believed yet.

@@ -1,6 +1,7 @@
 """Reading and writing results. What a stranger's file holds never raises: what cannot be used is named.
 
-Only regular files of bounded size are opened, without waiting for a writer, so a pipe or a device among them does no harm.
+Only regular files of bounded size are opened, without waiting for a writer, so a pipe or a device among them does no
+harm.
 """
 
 import json
@@ -49,7 +50,7 @@ class Loaded(Generic[Found]):
 
 
 def encode_line(result: Result) -> bytes:
-    """One line of a .jsonl file. Numbers that JSON does not have become null; characters that UTF-8 does not have, escapes."""
+    """One line of a .jsonl file; NaN and infinities become null, characters outside UTF-8 become escapes."""
     return _encode(result) + b"\n"
 
 

@@ -128,8 +128,8 @@ class EvasionRow(Result, frozen=True, kw_only=True):
         fooling_rate: predictions that changed.
         flagged_rate: attacked videos that are flagged.
         false_alarms: clean videos that are flagged.
-        evasion_rate: changed, or predicted as the target, and not flagged; with a target, without the videos that success
-            rates leave out.
+        evasion_rate: changed, or predicted as the target, and not flagged; with a target, without the videos that
+            success rates leave out.
         robust_rate: the others.
         auc: as in `detectors`.
         tpr_at_fpr: as in `detectors`.

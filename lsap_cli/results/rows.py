@@ -127,7 +127,7 @@ class Row(Result, frozen=True, kw_only=True):
 
     @property
     def harm(self) -> float:
-        """How much an attack does, to compare rows by. Success rate is not used: a defense must give the right answer."""
+        """An attack's harm, to compare rows by; success rate is not used: a defense must give the right answer."""
         if self.accuracy:
             return 1.0 - self.accuracy.value
         return self.fooling_rate.value if self.fooling_rate else 0.0

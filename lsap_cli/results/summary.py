@@ -215,8 +215,8 @@ def _seeds_sentence(results: DefendResults | GenerateResults) -> str:
     what = "success rate" if cell.success_rate else "fooling rate"
     over_videos = f"; the interval over videos is {spread.over_videos.interval}" if spread.over_videos else ""
     return (
-        f"Over {len(spread.rates)} seeds of the perturbation the {what} is {spread.mean:.2f} with a standard deviation of "
-        f"{spread.standard_deviation:.2f}{over_videos}."
+        f"Over {len(spread.rates)} seeds of the perturbation the {what} is {spread.mean:.2f} with a standard deviation "
+        f"of {spread.standard_deviation:.2f}{over_videos}."
     )
 
 

@@ -1,8 +1,8 @@
 """The tables of docs/file-formats.md, made from the classes: `python -m lsap_cli.results.tables docs/file-formats.md`.
 
-A line `<!-- fields of rows.Row -->` stands before each table and `<!-- end of fields -->` behind it; what is between them is
-written anew. The meaning of a field is what the class's docstring says of it. With `--check` nothing is written, and the
-exit code is 1 if the file would change.
+A line `<!-- fields of rows.Row -->` stands before each table and `<!-- end of fields -->` behind it; what is between
+them is written anew. The meaning of a field is what the class's docstring says of it. With `--check` nothing is
+written, and the exit code is 1 if the file would change.
 """
 
 import importlib

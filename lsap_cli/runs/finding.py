@@ -15,8 +15,8 @@ MOST_FOLDERS = 20_000  # that are looked into: a folder of videos given by mista
 def find_runs(root: Path) -> Iterator[Path]:
     """Run folders in `root`, and `root` itself if it is one; the parts of a demo follow it.
 
-    A folder is one when it has run.json, events.jsonl or console.txt. Inside of one, only folders right below are looked
-    at. Hidden folders and links to folders are passed over.
+    A folder is one when it has run.json, events.jsonl or console.txt. Inside of one, only folders right below are
+    looked at. Hidden folders and links to folders are passed over.
     """
     looked = 0
     waiting = [(root, 0, False)]

@@ -1,4 +1,4 @@
-"""What a run's events add up to, in bounded memory: a run of a million events takes no more of it than one of ten thousand."""
+"""The state that a run's events add up to, in memory that does not grow with their number."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -87,8 +87,8 @@ class History:
     def feed(self, block: bytes) -> None:
         """Takes in whole lines of events.jsonl, in order.
 
-        Of kinds that come often, only the lines that are kept are decoded, and the last one. In a large block, stretches
-        of one such kind are not even split into lines.
+        Of kinds that come often, only the lines that are kept are decoded, and the last one. In a large block,
+        stretches of one such kind are not even split into lines.
         """
         newest: dict[str, bytes] = {}
         if len(block) > LARGE_BLOCK and (kind := kind_of(line_at(block, len(block) // 2))) in FREQUENT:

@@ -37,8 +37,8 @@ def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool, name: str
     if changes:
         more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         raise LsapError(
-            f"--resume: the run in {folder} began with other inputs: {'; '.join(changes[:SHOWN])}{more}; restore them, or "
-            "start a new run with another --run"
+            f"--resume: the run in {folder} began with other inputs: {'; '.join(changes[:SHOWN])}{more}; restore them, "
+            "or start a new run with another --run"
         )
 
 

@@ -21,8 +21,9 @@ def keep_memory() -> bool:
     glibc maps each such block from the system, which clears it page by page; that took half of the time of many
     transforms (benchmarks/defend_cost.py, with and without --returned).
 
-    Blocks of many sizes leave gaps between used ones which no later block fits, so the heap of a long run would grow and grow.
-    A thread looks at the process's size and, each time that it has grown by 1 GB, gives back all that is free.
+    Blocks of many sizes leave gaps between used ones which no later block fits, so the heap of a long run would grow
+    and grow. A thread looks at the process's size and, each time that it has grown by 1 GB, gives back all that is
+    free.
 
     Returns:
         Whether the C library took it; False for one that is not glibc's.

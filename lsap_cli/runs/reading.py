@@ -1,4 +1,4 @@
-"""Reading run folders: live, finished, copied from elsewhere, half-written or damaged. What a folder holds never raises."""
+"""Reading run folders: live, finished, copied, half-written or damaged. No content of a folder raises."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Long files in bounded memory: what comes often is thinned evenly, and lines that are not kept are not even decoded."""
+"""Long files in bounded memory: frequent events are thinned evenly, and dropped lines are not decoded."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What the run's own process uses, written into its events now and then: memory, processor, and the GPU where there is one."""
+"""The run's use of memory, processor and GPU, written into its events at intervals."""
 
 import os
 import threading

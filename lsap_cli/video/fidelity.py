@@ -42,8 +42,8 @@ def check_stream(container: InputContainer, stream: VideoStream) -> None:
         _check_depth(context.format)
     if int(context.color_trc) in HDR:
         raise UnreadableVideo(
-            f"it has a high dynamic range ({HDR[int(context.color_trc)]}), which 8 bits cannot hold; tone-map it to SDR "
-            "first"
+            f"it has a high dynamic range ({HDR[int(context.color_trc)]}), which 8 bits cannot hold; tone-map it to "
+            "SDR first"
         )
     if stream.metadata.get("alpha_mode", stream.metadata.get("ALPHA_MODE")) == "1":
         raise UnreadableVideo("it has a transparency channel, which would be lost; make it opaque first")

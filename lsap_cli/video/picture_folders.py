@@ -103,7 +103,8 @@ def read_pictures(path: Path) -> Iterator[FolderPicture]:
             first = first or pixels.shape
             if pixels.shape != first:
                 raise UnreadableVideo(
-                    f"its frames change from {first[1]} x {first[0]} to {pixels.shape[1]} x {pixels.shape[0]} on the way"
+                    f"its frames change from {first[1]} x {first[0]} "
+                    f"to {pixels.shape[1]} x {pixels.shape[0]} on the way"
                 )
             yield FolderPicture(pixels, milliseconds, shown if index == len(times) - 1 else None)
     except (ValueError, TypeError, KeyError, OSError, SyntaxError, Image.DecompressionBombError) as error:

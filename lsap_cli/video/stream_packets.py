@@ -61,7 +61,7 @@ def read_spans(container: InputContainer) -> list[StreamSpan]:
 
 
 def copied_packets(container: InputContainer, indices: Sequence[int]) -> Iterable[tuple[int, Packet[Any]]]:
-    """The packets of some streams that belong into a copy, by a second opening of the file; up to where it is damaged."""
+    """Packets of some streams for a copy, by a second opening of the file; up to where it is damaged."""
     if not indices:
         return
     name = container.format.name.split(",")[0] if container.format.name == "mjpeg" else None

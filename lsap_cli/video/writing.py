@@ -74,7 +74,8 @@ def check_available(codec: Codec) -> None:
         av.Codec(codec.encoder, "w")
     except ValueError:
         raise LsapError(
-            f"the codec {codec.name} needs the encoder {codec.encoder}, which PyAV's FFmpeg lacks here; use another codec"
+            f"the codec {codec.name} needs the encoder {codec.encoder}, which PyAV's FFmpeg lacks here; "
+            "use another codec"
         ) from None
 
 
@@ -214,7 +215,7 @@ class _Transcoding:
             yield place, _picture(self.tail.make(pixels, place), quarter_turns(frame.frame) if turned else 0)
 
     def lead(self) -> Fraction:
-        """Whole milliseconds, in seconds, by which others begin before the first frame: Matroska has no time before 0."""
+        """Seconds, in whole milliseconds, by which other streams precede the first frame: Matroska starts at 0."""
         earliest = self.others.earliest
         early = Fraction(0) if earliest is None else max(self.start - earliest, Fraction(0))
         return Fraction(round(early * 1000), 1000)

@@ -19,7 +19,9 @@ CONFIDENCE = 5.0  # logits over the decision boundary at which a clip has no mor
 
 
 class Attack(Protocol):
-    """A method that learns a perturbation. Concrete ones inherit, as frozen dataclasses whose fields are their settings; `ATTACKS` lists them.
+    """A method that learns a perturbation.
+
+    Subclasses are frozen dataclasses whose fields are their settings; `ATTACKS` lists them.
 
     A step draws the batch `problem.draw(state.steps)`, changes `state.delta` and `state.memory`, and nothing else.
     It leaves delta within the budget. What it draws at random depends on `problem.seed` and `state.steps` only.

@@ -1,4 +1,4 @@
-"""Carlini and Wagner's attack over many videos: a small pattern and a large margin, with a change of variable in place of a projection."""
+"""Carlini and Wagner's attack over many videos: small pattern, large margin, variables without a projection."""
 
 from dataclasses import dataclass
 from typing import ClassVar

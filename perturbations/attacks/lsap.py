@@ -41,11 +41,12 @@ class Lsap(Attack):
 
     The margin pushes each clip over its decision boundary. Alone it over-fits few videos; universal perturbations that
     transfer to unseen inputs lead most of them to a few labels (Moosavi-Dezfooli et al., CVPR 2017, section 4). So an
-    untargeted run also pushes all clips to one class: that with the highest running mean logit that is not the clip's own.
-    And it makes layers of the network respond strongly (the loss of GD-UAP, here on perturbed videos), which transfers to
-    any video. The weights of coherence and layer response are set from the norms of the gradients every 100 steps. The
-    budget is relaxed at first and shrinks to epsilon over the first half of the run; what is kept as delta is always
-    within the budget. Where the problem has a constraint, each step follows it, too (`perturbations.constraints`).
+    untargeted run also pushes all clips to one class: that with the highest running mean logit that is not the clip's
+    own. And it makes layers of the network respond strongly (the loss of GD-UAP, here on perturbed videos), which
+    transfers to any video. The weights of coherence and layer response are set from the norms of the gradients every
+    100 steps. The budget is relaxed at first and shrinks to epsilon over the first half of the run; what is kept as
+    delta is always within the budget. Where the problem has a constraint, each step follows it, too
+    (`perturbations.constraints`).
 
     Args:
         update: momentum, apg (LSAP's own), pgd, sgd or adam.

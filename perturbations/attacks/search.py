@@ -1,4 +1,4 @@
-"""Random search in few dimensions: blocks of full size, changed where that lowers the loss. No gradient is asked for."""
+"""Random search without gradients: blocks of full size, changed where that lowers the loss."""
 
 import math
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ FIRST_SHARE = 0.5  # of the blocks that the first proposals change; the last one
 class RandomSearch(Attack):
     """min over s in {-1, 1}^(P x 3 x grid x grid) of E [ margin ], delta = project( epsilon s, block by block ).
 
-    A step draws a batch and a proposal: in a square window of blocks, of one slot or of all, each color gets a new sign.
-    Both are evaluated on the same batch, and the better one stays. Windows shrink as the run goes on. That is the Square
-    Attack with one pattern for all clips. It needs logits only, so it works where gradients are hidden.
+    A step draws a batch and a proposal: in a square window of blocks, of one slot or of all, each color gets a new
+    sign. Both are evaluated on the same batch, and the better one stays. Windows shrink as the run goes on. That is the
+    Square Attack with one pattern for all clips. It needs logits only, so it works where gradients are hidden.
 
     Args:
         grid: blocks along height and width.

@@ -27,8 +27,8 @@ class U3d(Attack):
         N(x, y, t) = sum over octaves l < L of perlin( x 2^l / lx, y 2^l / ly, t 2^l / lt )
         xi = epsilon sin(2 pi phi N)
 
-    f are frame features of the network at hand (the paper: of a surrogate). A step tries one particle on one batch, which
-    is drawn at random phases; all particles of a round see the same batch. What is kept is the best ever tried.
+    f are frame features of the network at hand (the paper: of a surrogate). A step tries one particle on one batch,
+    which is drawn at random phases; all particles of a round see the same batch. What is kept is the best ever tried.
 
     Args:
         swarm: particles.

@@ -16,7 +16,7 @@ from perturbations.state import State, Step
 
 @dataclass(frozen=True)
 class Uap(Attack):
-    """For each clip on which the objective is not reached yet: v <- project( v + dv ), with dv from DeepFool at clip + v.
+    """v <- project(v + dv), dv from DeepFool at clip + v, for each clip not yet fooled.
 
     DeepFool linearizes the network around the clip: class k is reached by a step of size |f_k| / |w_k|*, where
     f_k is the logit of k minus that of the class that is to lose, w_k its gradient by delta, and |.|* the dual norm.

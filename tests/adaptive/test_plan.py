@@ -91,9 +91,10 @@ def test_the_curve_passes_through_the_minimum_of_the_ladder_and_never_rises(samp
     rows = [row(one.attack, right.get(one.attack, 40), sampler=sampler) for one in planned.defense_ladders[1].rungs]
     rows += [row(name, right[name], sampler=sampler) for name in ("epsilon 2/255 (jpeg)", "epsilon 64/255 (jpeg)")]
     rows += [row("epsilon 2/255 (median)", 0, "median", sampler), row("noise", 40, sampler=sampler)]
-    points = budget_curve(planned, [*rows, *(row(attack, 40, "none") for attack in planned.attacks_within(BUDGET, "none")),
-                                    *(row(attack, 40, "median") for attack in planned.attacks_within(BUDGET, "median")),
-                                    row("epsilon 2/255 (no defense)", 40, "none")])  # fmt: skip
+    rows += [row("epsilon 2/255 (no defense)", 40, "none")]
+    for defense in ("none", "median"):
+        rows += [row(attack, 40, defense) for attack in planned.attacks_within(BUDGET, defense)]
+    points = budget_curve(planned, rows)
     curve = {one.epsilon: (one.attack, one.rows[0].attacked_accuracy) for one in points if one.defense == "jpeg"}
     assert curve == {
         "2/255": ("epsilon 2/255 (jpeg)", rate_of(39, 40)),

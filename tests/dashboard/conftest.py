@@ -43,8 +43,10 @@ def commands() -> DashboardCommands:
 
 @pytest.fixture(scope="session")
 def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Finished runs that no test changes: `tour` (a demo's layout with generate, apply and defend in it), `other` (a second
-    generate), `second` (a second defend), `checked` (models check).
+    """Finished runs that no test changes.
+
+    `tour` (a demo's layout with generate, apply and defend in it), `other` (a second generate), `second` (a second
+    defend), `checked` (models check).
     """
     root = tmp_path_factory.mktemp("dashboard") / "runs"
     tour = root / "tour"

@@ -208,7 +208,13 @@ def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(run
         ladder=(DefenseLadder(
             defense="jpeg:quality=75", rungs=(LadderRung(rung="A2", attack="A2 true gradient", rows=(attacked,)),)),
         ),
-        sampler_matrix=(SamplerTransfer(attack="r", fit=("segments",), rates={"uniform": Rate(value=0.75, count=6, of=8, low=0.41, high=0.93)}),),
+        sampler_matrix=(
+            SamplerTransfer(
+                attack="r",
+                fit=("segments",),
+                rates={"uniform": Rate(value=0.75, count=6, of=8, low=0.41, high=0.93)},
+            ),
+        ),
         detectors=(DetectorRow(
             detector="sparse-dense", attack="r", clean_videos=8, attacked_videos=8,
             auc=Estimate(value=0.93, low=0.8, high=0.99),

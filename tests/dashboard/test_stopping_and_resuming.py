@@ -23,19 +23,22 @@ from tests.dashboard.conftest import WIDE, commands, play, shown_text, until
 
 LINES: dict[str, list[str]] = {
     "generate": [
-        "videos", "--model", "demo", "--out", "-new.safetensors", "--norm", "l2", "--epsilon", "4/255", "--from", "one-video",
-        "--sampler", "uniform", "--sampler", "rate:fps=5", "--through", "jpeg:quality=75", "--update", "pgd", "--steps", "7",
-        "--time-budget", "2m", "--seeds", "2", "--matrix", "--controls", "--compile", "--memory", "0.5", "--seed", "3",
+        "videos", "--model", "demo", "--out", "-new.safetensors", "--norm", "l2", "--epsilon", "4/255",
+        "--from", "one-video", "--sampler", "uniform", "--sampler", "rate:fps=5", "--through", "jpeg:quality=75",
+        "--update", "pgd", "--steps", "7", "--time-budget", "2m", "--seeds", "2", "--matrix", "--controls",
+        "--compile", "--memory", "0.5", "--seed", "3",
     ],
     "apply": [
-        "r.safetensors", "my videos", "out", "--codec", "h264:crf=23", "--workers", "2", "--segment", "middle:frames=16",
-        "--strength", "0.5", "--preview", "1", "--timeout", "3m", "--threads", "one",
+        "r.safetensors", "my videos", "out", "--codec", "h264:crf=23", "--workers", "2",
+        "--segment", "middle:frames=16", "--strength", "0.5", "--preview", "1", "--timeout", "3m", "--threads", "one",
     ],
     "defend": [
-        "videos", "--model", "a.toml", "--model", "b.toml", "--perturbation", "r.safetensors", "--perturbation", "s.safetensors",
-        "--defense", "jpeg:quality=50 + temporal-mean", "--detector", "corpus-residual", "--draws", "2", "--corruptions",
+        "videos", "--model", "a.toml", "--model", "b.toml", "--perturbation", "r.safetensors",
+        "--perturbation", "s.safetensors", "--defense", "jpeg:quality=50 + temporal-mean",
+        "--detector", "corpus-residual", "--draws", "2", "--corruptions",
         "--certify", "pixels", "--adaptive", "--fit", "more", "--steps", "9", "--epsilons", "2/255,4/255",
-        "--learning-draws", "1,3", "--target", "yoga", "--views", "2", "--allow-overlap", "--batch", "3", "--device", "cpu",
+        "--learning-draws", "1,3", "--target", "yoga", "--views", "2", "--allow-overlap", "--batch", "3",
+        "--device", "cpu",
     ],
 }  # fmt: skip
 

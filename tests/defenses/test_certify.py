@@ -26,7 +26,7 @@ def test_clopper_and_pearson_worked_out_by_hand() -> None:
 
 
 def test_a_linear_classifiers_certificate_is_its_distance_to_the_border() -> None:
-    """In all pixels the mean moves by |R| / sqrt(elements); the exact radius is the distance, never more is certified."""
+    """The mean over pixels moves by |R| / sqrt(elements); no more than the exact radius is certified."""
     sigma, limit = 0.3, 0.45
     exact = (0.5 - limit) * math.sqrt(CLIP.numel())
     found = PixelSmoothing(sigma, samples=20_000).certify(

@@ -9,7 +9,8 @@ from perturbations.samplers import SAMPLERS, Dense, RandomFrames, RateSampler, S
 from tests.tiny import make_bytes, make_perturbation
 
 EVERY_SAMPLER: list[Sampler] = [
-    Uniform(), Segments(), Dense(1), Dense(2), Dense(7), RateSampler(), RateSampler(Fraction(30000, 1001)), RandomFrames(),
+    Uniform(), Segments(), Dense(1), Dense(2), Dense(7), RateSampler(),
+    RateSampler(Fraction(30000, 1001)), RandomFrames(),
 ]  # fmt: skip
 BINDINGS = ["constant", "cyclic:3", "cyclic:16", "relative:4", "relative:16"]
 VIDEO_LENGTHS = [1, 2, 5, 15, 16, 17, 40]

@@ -29,7 +29,7 @@ def random(*shape: int, seed: int) -> Tensor:
 
 @dataclass
 class TanhNetwork:
-    """tanh of a convolution of each frame; its means over quarters of the frame are the features; their mean decides."""
+    """tanh of a convolution of each frame; features: means over quarters of the frame; logits: their mean."""
 
     dtype: torch.dtype = torch.float32
     looks: int = 0  # how often it was asked

@@ -115,8 +115,8 @@ def test_the_summary_says_what_perturbation_noise_and_accuracy_are() -> None:
         "The perturbation “r” changed the prediction of 10 of 12 videos (fooling rate 0.83, 95 % interval "
         "0.55–0.95); noise of the same size changed 0 of 12 (0.00, 0.00–0.24). The classifier is right about "
         "11 of 12 clean videos and 2 of 12 perturbed ones. Of 2 defenses, b helps most: 6 of 12 perturbed "
-        "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones; against no defense 6 gained, 2 lost of 12, p = 0.031 "
-        "after Holm."
+        "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones; against no defense 6 gained, "
+        "2 lost of 12, p = 0.031 after Holm."
     )
 
 

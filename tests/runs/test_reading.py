@@ -36,7 +36,10 @@ def test_a_finished_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_run_is_live_while_its_process_holds_the_lock_and_killed_when_it_is_gone(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from lsap_cli.runs import Run; Run(Path({str(tmp_path)!r}), 'apply', {{}}, []).__enter__(); print('on', flush=True); input()"
+    code = (
+        "from pathlib import Path; from lsap_cli.runs import Run; "
+        f"Run(Path({str(tmp_path)!r}), 'apply', {{}}, []).__enter__(); print('on', flush=True); input()"
+    )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "on\n"

@@ -50,7 +50,8 @@ def adaptive_results(
 def budget_curve(plan: AdaptivePlan, rows: Sequence[Row]) -> tuple[BudgetPoint, ...]:
     """The points of all budget curves: the attack within each budget that does most harm, and noise of that budget.
 
-    An attack within a small budget is one within a larger budget, too: curves fall, and pass through the ladder's minimum.
+    An attack within a small budget is one within a larger budget, too: curves fall, and pass through the ladder's
+    minimum.
     """
     return tuple(_curve_point(plan, point, rows) for point in plan.curve)
 

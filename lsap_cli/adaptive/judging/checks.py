@@ -1,8 +1,8 @@
 """Reasons to believe a defense's figures, or not: each check is PASS or WARN with the figure behind it.
 
-After the checklist of Carlini et al., "On Evaluating Adversarial Robustness", 2019, and the flags of AutoAttack. A check that
-says that one attack beats another passes only where the difference is shown on the same videos (McNemar's exact test); where
-both harm all videos there is nothing to compare, and no such check.
+After the checklist of Carlini et al., "On Evaluating Adversarial Robustness", 2019, and the flags of AutoAttack. A
+check that says that one attack beats another passes only where the difference is shown on the same videos (McNemar's
+exact test); where both harm all videos there is nothing to compare, and no such check.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -75,8 +75,8 @@ def does_harm(learned: Sequence[AttackOutcomes], nothing: AttackOutcomes) -> Ite
         own.beats(nothing),
         "the attackers of this run do harm",
         own.against(nothing),
-        "Where attackers that start from nothing do no harm, the ladder shows what the given perturbation does, not what "
-        "the defense withstands: give more --steps or more fit videos.",
+        "Where attackers that start from nothing do no harm, the ladder shows what the given perturbation does, not "
+        "what the defense withstands: give more --steps or more fit videos.",
     )
 
 
@@ -90,8 +90,8 @@ def _output(evidence: DefenseEvidence) -> Iterator[Finding]:
         "the defense gives a video",
         f"values from {probe.low:.3g} to {probe.high:.3g}"
         + ("" if probe.shape_kept else ", frames of another number or size, or not finite"),
-        "Its frames must be as many and as large as before, with values in [0, 1]: outside of that range the model sees "
-        "something that it was not made for, and what looks like robustness is damage.",
+        "Its frames must be as many and as large as before, with values in [0, 1]: outside of that range the model "
+        "sees something that it was not made for, and what looks like robustness is damage.",
     )
 
 
@@ -158,8 +158,8 @@ def _white_box(evidence: DefenseEvidence) -> Iterator[Finding]:
         best,
         strongest(evidence.transfer),
         "white-box beats transfer",
-        "Where an attack that does not know the defense does as much, the adaptive ones are not shown to use what they know: "
-        "give more --steps or more fit videos.",
+        "Where an attack that does not know the defense does as much, the adaptive ones are not shown to use what they "
+        "know: give more --steps or more fit videos.",
     )
 
 
@@ -183,8 +183,8 @@ def _converged(evidence: DefenseEvidence) -> Iterator[Finding]:
             evidence.base,
             evidence.doubled,
             "doubling the steps changes nothing",
-            "If more steps do more harm, the attack had not converged: give more --steps. An attack that does no harm by "
-            "itself shows nothing.",
+            "If more steps do more harm, the attack had not converged: give more --steps. An attack that does no harm "
+            "by itself shows nothing.",
         )
     if len(evidence.expectations) > 1:
         (few, fewer), (many, more) = evidence.expectations[-2:]
@@ -193,8 +193,8 @@ def _converged(evidence: DefenseEvidence) -> Iterator[Finding]:
             fewer.renamed(f"{few} draws"),
             more.renamed(f"{many} draws"),
             "more expectation samples change nothing",
-            "If more draws do more harm, the expectation over the defense is too coarse: give more --learning-draws. An "
-            "attack that does no harm by itself shows nothing.",
+            "If more draws do more harm, the expectation over the defense is too coarse: give more --learning-draws. "
+            "An attack that does no harm by itself shows nothing.",
         )
 
 
@@ -228,8 +228,8 @@ def _budget(evidence: DefenseEvidence) -> Iterator[Finding]:
         left.low <= 1 / evidence.classes,
         "a large epsilon reaches chance",
         f"at {evidence.curve[-1][0]} {left} are left, chance is {1 / evidence.classes:.3f}",
-        "With a budget that hides the video nothing can be recognized; accuracy above chance means that the attack fails, "
-        "not that the defense holds.",
+        "With a budget that hides the video nothing can be recognized; accuracy above chance means that the attack "
+        "fails, not that the defense holds.",
     )
 
 

@@ -44,7 +44,7 @@ class AttackOutcomes:
         return paired([other.harmed[one] for one in videos], [self.harmed[one] for one in videos])
 
     def beats(self, other: "AttackOutcomes") -> bool:
-        """Whether this attack is shown to harm more videos; a tie, and a difference that may be chance, are not enough."""
+        """Whether this attack is shown to harm more videos; a tie or a difference by chance is not enough."""
         comparison = self.compared_with(other)
         return comparison.gained > comparison.lost and comparison.p is not None and comparison.p <= SIGNIFICANT
 

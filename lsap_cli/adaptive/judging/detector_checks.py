@@ -37,8 +37,8 @@ def _findings(ladder: DetectorLadderPlan, evidence: DetectorEvidence) -> Iterato
         gradient,
         best([one for one in ladder.rungs if one.rung == "A0"], "without knowledge"),
         "knowing the detector helps",
-        "Where an attack that does not know the detector wins as much, the adaptive ones are not shown to use what they know: "
-        "give more --steps or more fit videos.",
+        "Where an attack that does not know the detector wins as much, the adaptive ones are not shown to use what "
+        "they know: give more --steps or more fit videos.",
     )
     yield from beats(
         gradient,

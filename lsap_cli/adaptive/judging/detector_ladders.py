@@ -1,7 +1,7 @@
 """Ladders of detectors from records and detections: what each attack wins, and the worst of them.
 
-An attack wins a video when the prediction is what it wanted and the video is not flagged. Law 8: a detector's figure is the
-minimum over the ladder.
+An attack wins a video when the prediction is what it wanted and the video is not flagged. Law 8: a detector's figure is
+the minimum over the ladder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class DetectorEvidence:
         return [one for one in self.records if (one.attack, one.defense, one.sampler) == cell]
 
     def wins(self, spec: str, attack: str) -> dict[str, bool]:
-        """By video, whether the attack succeeded without being flagged; without videos that a targeted one cannot win."""
+        """Whether the attack succeeded unflagged, by video; videos that a targeted attack cannot win are left out."""
         return {
             one.video: success and not self.flagged[spec, attack, one.video]
             for one in self.records_of(attack)

@@ -1,7 +1,7 @@
 """What attackers leave in the run folder, each beside the settings that it was learned with.
 
-A resumed run takes a file only where the settings are its own: what differs is named, never mixed into one table. Videos,
-network and the version of lsap are compared for the whole run (`lsap_cli.runs.inputs`).
+A resumed run takes a file only where the settings are its own: what differs is named, never mixed into one table.
+Videos, network and the version of lsap are compared for the whole run (`lsap_cli.runs.inputs`).
 """
 
 import hashlib
@@ -148,8 +148,8 @@ class AttackerFiles:
     def _refused(self, attacker: Attacker, why: str) -> LsapError:
         path = self.perturbation_path(attacker)
         return LsapError(
-            f"--resume: {path} cannot be taken: {why}; remove the files of that name to learn it anew, or start a new run "
-            "with another --run"
+            f"--resume: {path} cannot be taken: {why}; remove the files of that name to learn it anew, or start a new "
+            "run with another --run"
         )
 
 

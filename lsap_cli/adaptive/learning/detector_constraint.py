@@ -1,4 +1,4 @@
-"""The constraint that a detector puts on learning: fit videos with the pattern in them, their scores, a score to stay below."""
+"""A detector as a constraint on learning: scores of perturbed fit videos that must stay below a threshold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ MOST_STEP_VIDEOS = 16  # of as many recordings, for a detector that compares vid
 
 @dataclass(frozen=True)
 class PerturbedFitVideo:
-    """A fit video with a pattern in it (`defenses.detectors.DetectorVideo`); what it returns has gradients by the pattern.
+    """A perturbed fit video (`defenses.detectors.DetectorVideo`), differentiable by the pattern.
 
     As in learning, frames have the network's working size and the pattern is resized by matrices.
 
@@ -115,7 +115,7 @@ class PerturbedFitVideos:
         return self._thresholds[detector]
 
     def step_videos(self, detector: Detector, step: int) -> list[int]:
-        """Numbers of the videos of a step, each of another recording: one, or several for a detector that compares videos."""
+        """Indices of a step's videos, each of another recording: one, or several where the detector compares videos."""
         generator = seeded(self._seed, "watched", step)
         recordings: dict[str, list[int]] = {}
         for number, one in enumerate(self._videos):
@@ -152,7 +152,9 @@ class PerturbedFitVideos:
 
 @dataclass(frozen=True)
 class FitVideoConstraint:
-    """A detector's constraint on fit videos (`perturbations.constraints.Constraint`): a video is flagged while its score is above the aim.
+    """A detector's constraint on fit videos (`perturbations.constraints.Constraint`).
+
+    A video is flagged while its score is above the aim.
 
     Attributes:
         videos: that the detector looks at.

@@ -35,8 +35,8 @@ class LearnedAttacks:
 def learn_attackers(plan: AdaptivePlan, given: Perturbation, learner: AttackerLearner) -> LearnedAttacks:
     """Learns every attack of a plan.
 
-    Thresholds of detectors come first, as too few fit videos are refused there; then the gradient of each defense is tried,
-    and the time of a step taken, so that the run says how long it takes before it begins.
+    Thresholds of detectors come first, as too few fit videos are refused there; then the gradient of each defense is
+    tried, and the time of a step taken, so that the run says how long it takes before it begins.
 
     Args:
         plan: which attacks, in which order.

@@ -1,4 +1,4 @@
-"""The learner of a run: each attacker learns on the fit videos, as `generate` does, through the defense that it knows."""
+"""Learns a run's attackers: on the fit videos, as `generate` does, through the attacked defense."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

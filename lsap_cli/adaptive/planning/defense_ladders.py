@@ -69,8 +69,8 @@ class LadderSettings:
     """What the attackers of all ladders have in common.
 
     Attributes:
-        given: the perturbation that is evaluated. All attackers have its budget, and its binding but for patterns that are
-            constant in time.
+        given: the perturbation that is evaluated. All attackers have its budget, and its binding but for patterns that
+            are constant in time.
         steps: of learning, for each attacker.
         draws: of a random defense for each clip of a step, for A3; rising.
     """

@@ -118,7 +118,7 @@ class AdaptivePlan:
         return None
 
     def attacks_within(self, budget: Budget, spec: str) -> list[str]:
-        """Names of the attacks on a defense whose budget is no larger: the given one, those of its ladder and its curve."""
+        """Names of a defense's attacks with no larger budget: the given one, its ladder's and its curve's."""
         names: list[str] = []
         if self.given is not None and self.given.perturbation.budget.epsilon <= budget.epsilon:
             names = [one.attack for ladder in self.defense_ladders if ladder.spec == spec for one in ladder.rungs]

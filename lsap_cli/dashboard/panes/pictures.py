@@ -1,4 +1,4 @@
-"""What the perturbation looks like and does: its slots in turn, and a video's frames before, after and their difference."""
+"""The perturbation in pictures: its slots in turn; a video's frames before, after and their difference."""
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -114,7 +114,8 @@ class PicturesPane(Vertical):
         hidden = len(film.sides) > 1 and self.size.width < WIDE
         lines = [
             film.notes,
-            f"Space: play or pause   ← →: one by one   ↑ ↓: another{'  v: before / after / difference' if hidden else ''}",
+            "Space: play or pause   ← →: one by one   ↑ ↓: another"
+            + ("  v: before / after / difference" if hidden else ""),
             "; ".join(self._problems),
         ]
         notes.update(Text("\n".join(line for line in lines if line)))

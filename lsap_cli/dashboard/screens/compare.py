@@ -48,9 +48,9 @@ class CompareScreen(Page):
     HELP = """\
 **Settings that differ**: only those; everything else is the same.
 
-**Figures**: cells that the runs have in common: attack, defense, sampler. *p* is McNemar's exact test over the videos that
-both runs judged: how likely so lopsided a difference is, were the two equally good. It is corrected for the number of rows
-(Holm). Without outcomes of each video there is no test; then look whether the intervals overlap.
+**Figures**: cells that the runs have in common: attack, defense, sampler. *p* is McNemar's exact test over the videos
+that both runs judged: how likely so lopsided a difference is, were the two equally good. It is corrected for the number
+of rows (Holm). Without outcomes of each video there is no test; then look whether the intervals overlap.
 
 **Curves**: of runs that learned, over each other.
 """

@@ -58,15 +58,15 @@ videos; the coherence of the pattern over time; the step size; the pace. apply: 
 changed in them. defend: the matrix while it fills up.
 
 **Robustness**: defenses (rows) by attacks (columns). Look at *no defense, no attack* first: a model that is often wrong
-there says little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell; PgDn goes
-on to the checks, the adaptive ladder, the sampler matrix and the ROC.
+there means little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell; PgDn
+goes on to the checks, the adaptive ladder, the sampler matrix and the ROC.
 Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 
 **Look**: the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
 
-*Drawn every {YIELDING_SECONDS:.0f} s*: the run needs all cores of this machine, and drawing would slow it down; curves follow
-later. Keys work at once.
+*Drawn every {YIELDING_SECONDS:.0f} s*: the run needs all cores of this machine, and drawing would slow it down; curves
+follow later. Keys work at once.
 
 **Facts**: settings, versions, files, and what is damaged.
 

@@ -1,4 +1,4 @@
-"""Defenses by attacks as a table of shares: each cell has its rate, count and interval, and a color that says the same."""
+"""Defenses by attacks as a heat map: each cell has its rate, count, interval and a color for the rate."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ def metrics_of(rows: Rows) -> list[str]:
 
 
 class HeatTable(DataTable[Text]):
-    """The matrix of one sampler and metric. Bright is good for the model: right answers kept, predictions not changed."""
+    """The matrix of one sampler and metric; bright is good: right answers kept, predictions not changed."""
 
     @dataclass
     class Opened(Message):

@@ -6,7 +6,7 @@ from textual.widgets import Static
 
 
 class LiveText(Static):
-    """A `Static` that is drawn only when its text is new, and makes the screen lay itself out only when it grows or shrinks.
+    """A `Static` that redraws only for a new text, and asks for a new layout only for a new size.
 
     Laying out a screen costs far more than drawing a line of it, and `Static.update` asks for it every time.
     """
