@@ -25,8 +25,9 @@ def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool, name: str
         LsapError: naming what differs, or that the file is damaged.
     """
     path = folder / name
+    inputs = {_escaped(one): value for one, value in inputs.items()}
     if not resume or not path.exists():
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(dict(inputs)), indent=1) + b"\n")
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(inputs), indent=1) + b"\n")
         return
     try:
         begun = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
@@ -46,6 +47,11 @@ def remove_inputs(folder: Path) -> None:
     """Removes the files of `keep_inputs`, which only an unfinished run needs."""
     for path in folder.glob(f"*{INPUTS_FILE}"):
         path.unlink()
+
+
+def _escaped(name: str) -> str:
+    """A name whose bytes that are not UTF-8 are written as escapes, as in all files of a run."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _difference(name: str, begun: str | None, now: str | None) -> str:

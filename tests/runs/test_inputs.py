@@ -46,3 +46,8 @@ def test_a_finished_run_keeps_no_inputs(tmp_path: Path) -> None:
     keep_inputs(tmp_path, INPUTS, resume=False, name="transfer-inputs.json")
     remove_inputs(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_not_utf8_is_kept_and_compared(tmp_path: Path) -> None:
+    keep_inputs(tmp_path, {"video caf\udce9.mp4": "0"}, resume=False)
+    keep_inputs(tmp_path, {"video caf\udce9.mp4": "0"}, resume=True)
