@@ -1,4 +1,4 @@
-"""Every block of docs/python.md runs, in the page's order, as one notebook."""
+"""Every block of Python in docs/python.md and README runs, in the page's order, as one notebook."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from lsap_cli.demo.videos import LABELS, write_dataset
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
+README = Path(__file__).parents[1] / "README.md"
 QUICKER = {r"steps=\d+": "steps=1", r"torch\.rand\(20, ": "torch.rand(4, ", r"torch\.rand\(12, ": "torch.rand(4, "}
 
 
@@ -47,3 +48,10 @@ def test_every_block_of_the_page_runs(
         "runs/adaptive/results.json",
     ):
         assert (tmp_path / written).exists()
+
+
+def test_the_lines_of_the_readme_learn_add_defend_and_count(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    notebook: dict[str, object] = {"__name__": "notebook"}
+    exec(compile(block, "README.md", "exec"), notebook)
+    assert re.fullmatch(r"\d\.\d\d \(\d+/40, \d\.\d\d–\d\.\d\d\)\n", capsys.readouterr().out)
