@@ -25,7 +25,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_wanted
+from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_indices
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.protocol import EvaluationProtocol
@@ -132,7 +132,7 @@ def run_bare(protocol: EvaluationProtocol, matrix: EvaluationMatrix, video: Vide
     reader = FrameReader(video.path)
     count = len(reader.times)
     chosen = list(protocol.all_clip_indices(video, reader.times).values())
-    wanted = torch.cat([indices.flatten() for indices in chosen]).unique()
+    sampled = torch.cat([indices.flatten() for indices in chosen]).unique()
     defenses = {
         spec: None if one is None else protocol.drawn(one, spec, video) for spec, one in matrix.defenses.items()
     }
@@ -141,26 +141,26 @@ def run_bare(protocol: EvaluationProtocol, matrix: EvaluationMatrix, video: Vide
     for source in matrix.sources.values():
         for defense in defenses.values():
             shrunk = []
-            for part, needed in split_wanted(wanted, list(defenses.values()), count, at_once):
+            for part, needed in split_indices(sampled, list(defenses.values()), count, at_once):
                 native = source.change(reader.frames(needed), needed, count)
-                for piece, _ in split_wanted(part, [defense], count, at_once // FLOAT_SHARE):
+                for piece, _ in split_indices(part, [defense], count, at_once // FLOAT_SHARE):
                     shrunk.append(geometry.shrink(defended(defense, FloatCache(native, needed), piece, count, bare)))
             frames = geometry.crop(torch.cat(shrunk))
-            clips = torch.cat([frames[torch.searchsorted(wanted, indices)] for indices in chosen])
+            clips = torch.cat([frames[torch.searchsorted(sampled, indices)] for indices in chosen])
             for some in clips.split(protocol.batch):
                 ready = some.to(protocol.device).float() / 255
                 with torch.inference_mode(), bare.of("network"):
                     protocol.classifier.score(ready).cpu()
 
 
-def defended(defense: Defense | None, cache: FloatCache, wanted: Tensor, count: int, bare: Cost) -> Tensor:
+def defended(defense: Defense | None, cache: FloatCache, sampled: Tensor, count: int, bare: Cost) -> Tensor:
     """8-bit levels behind a defense; only the defense itself is on the clock."""
     if defense is None:
-        return defended_levels(None, cache, wanted, count)
-    needed = defense.needs(wanted, count)
+        return defended_levels(None, cache, sampled, count)
+    needed = defense.needs(sampled, count)
     ready = cache.floats(needed)
     with bare.of("transform"):
-        made = defense.defend(Clip(ready, needed, count), wanted)
+        made = defense.defend(Clip(ready, needed, count), sampled)
     return (made * 255).round().to(torch.uint8)
 
 

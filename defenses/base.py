@@ -45,7 +45,7 @@ class Defense(ABC):
     @property
     @abstractmethod
     def gradient(self) -> GradientKind:
-        """What autograd through `defend` gives to an attacker who knows the defense.
+        """What autograd through `defend` gives to an attacker that knows the defense.
 
         true: the derivative (almost everywhere). surrogate: that of a smooth stand-in for the same operation.
         straight-through: that of the identity. `defenses.straight_through` puts the identity's in front of any defense.

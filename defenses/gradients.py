@@ -18,7 +18,7 @@ def with_gradient_of(stand_in: Tensor, values: Tensor) -> Tensor:
 
 
 def straight_through(values: Tensor, frames: Tensor) -> Tensor:
-    """Give `values` the gradient of the identity on `frames` (same shape), where one is wanted."""
+    """Give `values` the gradient of the identity on `frames` (same shape), where one is needed."""
     return with_gradient_of(frames, values) if wants_gradient(frames) else values
 
 

@@ -153,7 +153,7 @@ def load(point: EntryPoint, noun: str) -> Any:
 
 
 def origin(point: EntryPoint) -> str:
-    """The package that an entry point belongs to, as a reader knows it."""
+    """The package of an entry point, in words."""
     return "an installed package" if point.dist is None else f"the package {point.dist.name} {point.dist.version}"
 
 

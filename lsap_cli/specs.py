@@ -113,7 +113,7 @@ def describe(table: Mapping[str, type[Any]]) -> list[str]:
 def _described(name: str, table: Mapping[str, type[Any]]) -> str:
     try:
         settings = ",".join(f"{field.name}={_written(field.default)}" for field in _fields(table[name]))
-    except LsapError:  # of an installed package, and broken: the list of the others is wanted all the same
+    except LsapError:  # of an installed package, and broken: the others are listed all the same
         return f"{name} (cannot be used)"
     return f"{name}:{settings}" if settings else name
 
@@ -144,28 +144,28 @@ def _name_of(kind: type[Defense]) -> str:
     return kind.__name__  # a class of one's own that no table lists
 
 
-def _value(text: str, wanted: Any) -> Any:
-    if wanted is bool:
+def _value(text: str, kind: Any) -> Any:
+    if kind is bool:
         if text not in ("true", "false"):
             raise ValueError(text)
         return text == "true"
-    if get_origin(wanted) is Literal:  # the class itself says which words it knows
-        wanted = str
-    if get_origin(wanted) is tuple and Defense in get_args(wanted):
+    if get_origin(kind) is Literal:  # the class itself says the allowed words
+        kind = str
+    if get_origin(kind) is tuple and Defense in get_args(kind):
         if not re.fullmatch(r"\[.+\]", text):
             raise ValueError(text)
         return tuple(build_defense(part.strip()) for part in text[1:-1].split("|"))
-    if isinstance(wanted, types.UnionType):
-        wanted = next(part for part in wanted.__args__ if part is not types.NoneType)
-    if wanted is Fraction and (len(text) > 40 or "e" in text.lower()):
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in kind.__args__ if part is not types.NoneType)
+    if kind is Fraction and (len(text) > 40 or "e" in text.lower()):
         raise ValueError(text)
-    return wanted(text)
+    return kind(text)
 
 
-def _noun(wanted: Any) -> str:
+def _noun(kind: Any) -> str:
     names = {int: "a whole number", float: "a number", Fraction: "a number", bool: "true or false"}
-    is_list = get_origin(wanted) is tuple
-    return "a list of defenses such as [bit-depth:bits=4 | jpeg]" if is_list else names.get(wanted, "valid")
+    is_list = get_origin(kind) is tuple
+    return "a list of defenses such as [bit-depth:bits=4 | jpeg]" if is_list else names.get(kind, "valid")
 
 
 def build_samplers(specs: Sequence[str]) -> dict[str, Sampler]:

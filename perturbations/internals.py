@@ -61,7 +61,7 @@ def feature_layers(module: nn.Module, score: Callable[[Tensor], Tensor], clips: 
     Args:
         module: whose layers are tried.
         score: from clips to logits, through the module.
-        clips: (B, T, 3, h, w) to try it with; B at least 2, so that clips and frames can be told apart.
+        clips: (B, T, 3, h, w) to try it with; B at least 2, so that clips and frames can be distinguished.
     """
     names = [name for name, _ in module.named_modules() if name]
     with torch.no_grad(), outputs_of(module, names) as kept:

@@ -13,7 +13,7 @@ class TorchNetwork:
     Args:
         module: takes clips in [0, 1], float32; resize, channel order and normalization belong into it.
         feature_layer: the layer whose outputs are the frame features of `btc`, `u3d` and coherence, by its name in the
-            module; None: the last one that tells frames apart, searched for when an attack asks for it.
+            module; None: the last one that distinguishes frames, searched for at first use.
 
     Raises:
         ValueError: if the module is in training mode, or has no such layer.
@@ -70,7 +70,7 @@ class TorchNetwork:
         if self._feature_layer in fit:
             return str(self._feature_layer)
         raise ValueError(
-            f"no output of {self._feature_layer or 'any layer'} tells frames apart; "
+            f"no output of {self._feature_layer or 'any layer'} distinguishes frames; "
             + (
                 f"use one of {', '.join(fit[-8:])}"
                 if fit

@@ -1,4 +1,4 @@
-"""What is added to each frame of one video: the perturbation's levels, at the video's size, where they are wanted."""
+"""What is added to each frame of one video: the perturbation's levels, at the video's size."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace

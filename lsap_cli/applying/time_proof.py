@@ -84,7 +84,9 @@ class TimeProof:
         frame, at = self._last
         shown = frame.duration or Fraction(0)
         if facts.pictures_end is not None and abs(facts.pictures_end - at - copied.last_shown) <= half:
-            shown = copied.last_shown  # mp4 says of each frame when the next one is decoded: only its track tells
+            shown = (
+                copied.last_shown
+            )  # a frame's duration in mp4 is the time to the next decoding: only the track has the last frame's end
         if abs(shown - copied.last_shown) > facts.tick + SLACK:  # Matroska's reader cuts what is no whole millisecond
             return [
                 f"the copy's last frame is shown for {float(shown):.4f} s instead of {float(copied.last_shown):.4f} s"

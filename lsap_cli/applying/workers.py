@@ -31,7 +31,7 @@ class FileTask(Protocol[Result]):
     """Work on one file, sent to another process."""
 
     def run(self, report: Report) -> Result:
-        """Does it; tells now and then how far it is."""
+        """Does the task and reports progress at intervals."""
         ...
 
 

@@ -22,7 +22,7 @@ class InstrumentedClassifier:
     Args:
         classifier: on its device.
         layer: the module whose output gives the frame features, by its name in the network; None: the last one that
-            still tells moments in time apart.
+            still distinguishes moments in time.
         precision: fp32, bf16 or fp16 of the network's own arithmetic (autocast); pixels and losses stay fp32.
         compiled: whether `score` goes through torch.compile.
 
@@ -37,7 +37,7 @@ class InstrumentedClassifier:
             raise LsapError(f"--precision {precision} is unknown; use {', '.join(PRECISIONS)}")
         self.classifier = classifier
         self._dtype = PRECISIONS[precision]
-        self._wanted = layer
+        self._given_layer = layer
         self._layer: str | None = None
         self._readers: dict[bool, InternalsReader] = {}
         self._score: Callable[[Tensor], Tensor] = (
@@ -46,7 +46,7 @@ class InstrumentedClassifier:
 
     @property
     def layer(self) -> str:
-        """The name of the layer whose features are looked at; it is searched for when it is first wanted."""
+        """The name of the layer whose features are looked at; it is searched for at first use."""
         if self._layer is None:
             self._layer = self._find()
         return self._layer
@@ -78,15 +78,21 @@ class InstrumentedClassifier:
         clips = torch.full((2, frames, 3, height, width), 0.5, device=device)
         network = self.classifier.network
         names = [name for name, _ in network.named_modules() if name]
-        if self._wanted is not None and self._wanted not in names:
-            raise LsapError(f"--layer '{self._wanted}' is not in the model; the last ones are {', '.join(names[-8:])}")
+        if self._given_layer is not None and self._given_layer not in names:
+            raise LsapError(
+                f"--layer '{self._given_layer}' is not in the model; the last ones are {', '.join(names[-8:])}"
+            )
         fit = feature_layers(network, self.classifier.score, clips)
-        if self._wanted is None and fit:
+        if self._given_layer is None and fit:
             return fit[-1]
-        if self._wanted in fit:
-            return str(self._wanted)
-        told = f"--layer '{self._wanted}' has no moments in time" if self._wanted else "no layer keeps moments in time"
+        if self._given_layer in fit:
+            return str(self._given_layer)
+        problem = (
+            f"--layer '{self._given_layer}' has no moments in time"
+            if self._given_layer
+            else "no layer keeps moments in time"
+        )
         raise LsapError(
-            f"{told} to look at in the model '{self.classifier.name}'; "
+            f"{problem} to look at in the model '{self.classifier.name}'; "
             + (f"use one of {', '.join(fit[-8:])}" if fit else "use an attack and a --coherence that need none")
         )

@@ -27,8 +27,8 @@ def check_classifier(classifier: Classifier, classes: int | None = None) -> None
     with torch.no_grad():
         scores = classifier.score(clips)
         again, alone = classifier.score(clips), classifier.score(clips[1:2])
-    wanted = (len(clips), classes or len(classifier.labels))
-    _require(scores.shape == wanted, f"scores have the shape {tuple(scores.shape)}, not {wanted}")
+    expected = (len(clips), classes or len(classifier.labels))
+    _require(scores.shape == expected, f"scores have the shape {tuple(scores.shape)}, not {expected}")
     _require(bool(scores.isfinite().all()), "scores are not finite")
     _require(torch.equal(clips, before), "the clips were changed")
     _require(torch.equal(torch.random.get_rng_state(), state), "random numbers were drawn: is it in evaluation mode?")

@@ -65,7 +65,7 @@ def model(spec: str) -> str:
     raise LsapError(
         f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
         f"nor a zoo name such as {PREFIX}r3d_18, nor that of an installed package; "
-        "lsap models lists what there is, docs/model-card.md tells how to bring your own"
+        "lsap models lists what there is, docs/model-card.md explains how to add your own"
     )
 
 

@@ -21,7 +21,7 @@ from lsap_cli.commands.options import (
 )
 from lsap_cli.errors import LsapError
 
-LEARN = "Attackers who learn in this run"
+LEARN = "Attackers that learn in this run"
 
 
 def command(
@@ -82,7 +82,7 @@ def command(
         bool,
         typer.Option(
             "--adaptive",
-            help="attack each defense and each detector by attackers who know it, and check them",
+            help="attack each defense and each detector by attackers that know it, and check them",
             rich_help_panel=LEARN,
         ),
     ] = False,

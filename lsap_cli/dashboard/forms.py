@@ -42,7 +42,7 @@ class Form:
 
 @dataclass(frozen=True)
 class DashboardCommands:
-    """What the command line knows and the dashboard needs.
+    """What the dashboard needs of the command line.
 
     Attributes:
         forms: of the commands that can be started.

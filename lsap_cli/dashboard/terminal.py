@@ -9,7 +9,7 @@ import threading
 def end_with(terminal: int) -> None:
     """Ends this process when its terminal is gone, as a hang-up signal would.
 
-    That signal comes only to whom the terminal controls. Without it, reads say at once that there is nothing, and the
+    Only processes that the terminal controls get that signal. Without it, reads return nothing at once, and the
     dashboard would ask again and again. Runs that it started are processes of their own and go on.
 
     Args:

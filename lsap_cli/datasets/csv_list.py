@@ -1,4 +1,4 @@
-"""A CSV list of videos: the columns path and, if wanted, label and also_accepted (labels joined by `|`)."""
+"""A CSV list of videos: the columns path and, optionally, label and also_accepted (labels joined by `|`)."""
 
 import csv
 import os

@@ -32,10 +32,10 @@ def split_by_group(
             "to learn and to verify, at least two recordings are needed"
         )
     random.Random(seed).shuffle(names)
-    wanted = max(1, round(share * len(items)))
+    least = max(1, round(share * len(items)))
     chosen: set[str] = set()
     for name in names[:-1]:
-        if sum(group in chosen for group in groups) >= wanted:
+        if sum(group in chosen for group in groups) >= least:
             break
         chosen.add(name)
     return (

@@ -40,7 +40,7 @@ class MotionStage(nn.Module):
 
 
 class MotionNetwork(nn.Module):
-    """Tells the motions of `lsap_cli.demo.videos` apart.
+    """A classifier of the motions of `lsap_cli.demo.videos`.
 
     Takes normalized clips (B, T, 3, H, W) and gives logits (B, 8) in the order of `LABELS`.
     """

@@ -1,4 +1,4 @@
-"""Short videos whose class is how things move: eight motions that no single frame tells apart.
+"""Short videos of eight motion classes, which no single frame distinguishes.
 
 Every video shows the same kind of scene (textured things, small distractors, haze, a shaking camera, noise).
 In its middle frame the class has no part at all, and a class is its reverse class played backwards.

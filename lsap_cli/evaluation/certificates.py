@@ -90,10 +90,10 @@ def certify_video(
     """
     times = read_frame_times(video.path).times
     indices = protocol.clip_indices(video, protocol.first_sampler, times)[0]
-    wanted = indices.unique()
+    sampled = indices.unique()
     geometry = protocol.classifier.geometry
-    small = geometry.crop(geometry.shrink(read_some_frames(video.path, wanted)))
-    clip = small[torch.searchsorted(wanted, indices)].float() / 255
+    small = geometry.crop(geometry.shrink(read_some_frames(video.path, sampled)))
+    clip = small[torch.searchsorted(sampled, indices)].float() / 255
 
     def classify(clips: Tensor) -> Tensor:
         return protocol.scores(clips.to(protocol.device)).argmax(1)

@@ -64,7 +64,7 @@ def require_recordings(
 
     Args:
         videos: to be judged.
-        fit: that attackers who know the defenses learn from; None: none do.
+        fit: that attackers that know the defenses learn from; None: none do.
         defenses: by spec.
         detectors: by spec.
 

@@ -86,13 +86,13 @@ class DetectorInput:
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
         """The classifier's output for clips of the (defended) video: (B, T) int64 -> (B, classes)."""
-        wanted = clips.unique()
-        needed = wanted if defense is None else defense.needs(wanted, self.video_length)
+        sampled = clips.unique()
+        needed = sampled if defense is None else defense.needs(sampled, self.video_length)
         cache = FloatCache(self._perturbed(needed), needed)
-        defended = defended_levels(defense, cache, wanted, self.video_length)
+        defended = defended_levels(defense, cache, sampled, self.video_length)
         geometry = self._protocol.classifier.geometry
         small = geometry.crop(geometry.shrink(defended))
-        return self._protocol.probabilities(small[torch.searchsorted(wanted, clips)])
+        return self._protocol.probabilities(small[torch.searchsorted(sampled, clips)])
 
     def _perturbed(self, indices: Tensor) -> Tensor:
         """Perturbed frames, (K, 3, H, W) uint8."""

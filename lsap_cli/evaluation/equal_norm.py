@@ -11,7 +11,7 @@ from defenses.corruptions import STRENGTHS, VARIED_SETTINGS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
-from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_wanted
+from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_indices
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.results.rates import rate
 from lsap_cli.results.records import Record
@@ -21,7 +21,7 @@ from lsap_cli.video.reading import FrameReader
 
 MOST = 32  # videos on which a strength is looked for; what it comes to is measured on all
 TINY = 1e-9
-WITHIN = 0.1  # part of the wanted norm by which a kind may miss it and still count as equal
+WITHIN = 0.1  # part of the target norm by which a kind may miss it and still count as equal
 UNSTEADY = ("frame-rate",)  # kinds whose change does not rise steadily with their strength
 EQUAL = "equal norm"
 
@@ -33,14 +33,14 @@ def equal_name(kind: str) -> str:
 
 @dataclass
 class _Search:
-    """One kind's strengths from weak to strong, halved until two neighbors have the wanted norm between them.
+    """One kind's strengths from weak to strong, halved until two neighbors have the target norm between them.
 
     Where a stronger one can change less (sampled frames may be just those that a low frame rate keeps), all are tried
     at once.
     """
 
     strengths: Sequence[Defense]
-    wanted: float
+    target: float
     rises: bool
     tried: dict[int, float] = field(default_factory=dict)  # norm by place
     weaker: int = -1
@@ -58,7 +58,7 @@ class _Search:
 
     def learn(self, place: int, norm: float) -> None:
         self.tried[place] = norm
-        if norm < self.wanted:
+        if norm < self.target:
             self.weaker = max(self.weaker, place)
         else:
             self.stronger = min(self.stronger, place)
@@ -66,7 +66,7 @@ class _Search:
     @property
     def nearest(self) -> Defense:
         """By the ratio of the norms: a corruption that changes nothing is not near to one that changes little."""
-        return self.strengths[min(self.tried, key=lambda place: abs(log((self.tried[place] or TINY) / self.wanted)))]
+        return self.strengths[min(self.tried, key=lambda place: abs(log((self.tried[place] or TINY) / self.target)))]
 
 
 def measured_changes(protocol: EvaluationProtocol, video: Video, defenses: Mapping[str, Defense]) -> dict[str, Changes]:
@@ -77,16 +77,16 @@ def measured_changes(protocol: EvaluationProtocol, video: Video, defenses: Mappi
     """
     reader = FrameReader(video.path)
     count = len(reader.times)
-    wanted = torch.cat(
+    sampled = torch.cat(
         [indices.flatten() for indices in protocol.all_clip_indices(video, reader.times).values()]
     ).unique()
     drawn = {name: protocol.drawn(one, name, video) for name, one in defenses.items()}
     changes = {name: Changes() for name in drawn}
     at_once = frames_at_once(reader.height, reader.width)
-    for part, needed in split_wanted(wanted, [None, *drawn.values()], count, at_once):
+    for part, needed in split_indices(sampled, [None, *drawn.values()], count, at_once):
         cache = FloatCache(reader.frames(needed), needed)
         for name, defense in drawn.items():
-            for piece, _ in split_wanted(part, [defense], count, at_once // FLOAT_SHARE):
+            for piece, _ in split_indices(part, [defense], count, at_once // FLOAT_SHARE):
                 bare = defended_levels(None, cache, piece, count)
                 changes[name].add(bare, defended_levels(defense, cache, piece, count))
     return changes
@@ -104,7 +104,7 @@ def rounds() -> int:
 
 
 def match_corruptions(
-    protocol: EvaluationProtocol, videos: Sequence[Video], wanted: float, on_video: Callable[[Video], None]
+    protocol: EvaluationProtocol, videos: Sequence[Video], target: float, on_video: Callable[[Video], None]
 ) -> dict[str, Defense]:
     """Finds, for each kind, the strength whose change comes nearest to a norm, by measurement.
 
@@ -114,13 +114,13 @@ def match_corruptions(
     Args:
         protocol: whose samplers choose.
         videos: clean ones to measure on; they must be readable.
-        wanted: root mean square, in levels of 0-255, above 0.
+        target: root mean square, in levels of 0-255, above 0.
         on_video: called after each measurement of a video.
 
     Returns:
         The defense of each kind.
     """
-    searches = {kind: _Search(strengths, wanted, kind not in UNSTEADY) for kind, strengths in STRENGTHS.items()}
+    searches = {kind: _Search(strengths, target, kind not in UNSTEADY) for kind, strengths in STRENGTHS.items()}
     while places := [(kind, place) for kind, one in searches.items() for place in one.next]:
         trying = {_trial(kind, place): STRENGTHS[kind][place] for kind, place in places}
         changes = {name: Changes() for name in trying}
@@ -139,7 +139,7 @@ def _trial(kind: str, place: int) -> str:
 
 
 def equal_corruptions(
-    records: Sequence[Record], chosen: Mapping[str, Defense], changes: Mapping[str, Changes], wanted: float
+    records: Sequence[Record], chosen: Mapping[str, Defense], changes: Mapping[str, Changes], target: float
 ) -> dict[str, EqualCorruption]:
     """The corruptions of equal norm, by kind.
 
@@ -147,7 +147,7 @@ def equal_corruptions(
         records: of clean, labeled videos behind `equal_name` of each kind.
         chosen: the corruption of each kind.
         changes: what each of them did, by `equal_name`.
-        wanted: root mean square of the perturbation's change, in levels of 0-255.
+        target: root mean square of the perturbation's change, in levels of 0-255.
     """
     kinds: dict[str, EqualCorruption] = {}
     for kind, defense in chosen.items():
@@ -157,7 +157,7 @@ def equal_corruptions(
         kinds[kind] = EqualCorruption(
             setting=f"{VARIED_SETTINGS[kind]}={getattr(defense, VARIED_SETTINGS[kind]):g}",
             l2_rms=norm,
-            reached=abs(norm - wanted) <= WITHIN * wanted,
+            reached=abs(norm - target) <= WITHIN * target,
             accuracy=rate(right),
             by_recording=mean_by_recording([float(one) for one in right], [one.recording for one in mine]),
         )

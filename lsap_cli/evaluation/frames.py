@@ -41,24 +41,24 @@ class FloatCache:
         return self._cached
 
 
-def defended_levels(defense: Defense | None, cache: FloatCache, wanted: Tensor, frame_count: int) -> Tensor:
+def defended_levels(defense: Defense | None, cache: FloatCache, sampled: Tensor, frame_count: int) -> Tensor:
     """Frames of the defended video, rounded to 8-bit levels.
 
     Args:
         defense: None for no defense.
         cache: of at least the frames that the defense needs.
-        wanted: (K,) int64, rising.
+        sampled: (K,) int64, rising.
         frame_count: number of frames of the whole video.
 
     Returns:
         (K, 3, H, W) uint8, in channels-last order in memory, with which a resize is fastest.
     """
     if defense is None:
-        if len(cache.indices) == len(wanted):  # both are rising, so they are equal
+        if len(cache.indices) == len(sampled):  # both are rising, so they are equal
             return cache.frames
-        return cache.frames.index_select(0, torch.searchsorted(cache.indices, wanted))
-    needed = defense.needs(wanted, frame_count)
-    defended = defense.defend(Clip(cache.floats(needed), needed, frame_count), wanted)
+        return cache.frames.index_select(0, torch.searchsorted(cache.indices, sampled))
+    needed = defense.needs(sampled, frame_count)
+    defended = defense.defend(Clip(cache.floats(needed), needed, frame_count), sampled)
     count, colors, height, width = defended.shape
     levels = torch.empty(count, height, width, colors, dtype=torch.uint8)
     for made, frame in zip(levels, defended, strict=True):  # frame by frame: a frame stays in the cache
@@ -86,22 +86,22 @@ def read_with_appended(reader: FrameReader, indices: Tensor) -> Tensor:
     return torch.cat([frames[: len(inside)], black])
 
 
-def split_wanted(
-    wanted: Tensor, defenses: Sequence[Defense | None], frame_count: int, most: int
+def split_indices(
+    sampled: Tensor, defenses: Sequence[Defense | None], frame_count: int, most: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Splits the wanted frames until each part needs at most `most` source frames.
+    """Splits the sampled frames until each part needs at most `most` source frames.
 
     Frames that both sides of a split need are processed twice. So the split is where the sides share fewest frames, and
     there is none where it would not make a part smaller.
 
     Args:
-        wanted: (K,) int64, rising.
+        sampled: (K,) int64, rising.
         defenses: all that the frames go through, side by side.
         frame_count: number of frames of the whole video.
         most: source frames of a part.
 
     Yields:
-        The wanted indices of a part, and the indices that they need.
+        The sampled indices of a part, and the indices that they need.
     """
 
     def needed(some: Tensor) -> Tensor:
@@ -110,17 +110,17 @@ def split_wanted(
         return together
 
     def sizes(place: int) -> tuple[int, int]:
-        return len(needed(wanted[:place])), len(needed(wanted[place:]))
+        return len(needed(sampled[:place])), len(needed(sampled[place:]))
 
-    whole = needed(wanted)
-    middle = len(wanted) // 2
+    whole = needed(sampled)
+    middle = len(sampled) // 2
     if len(whole) > most and middle:
         place = middle
         if sum(sizes(place)) > len(whole):
-            from_the_middle = sorted(range(1, len(wanted)), key=lambda one: abs(one - middle))
+            from_the_middle = sorted(range(1, len(sampled)), key=lambda one: abs(one - middle))
             place = min(from_the_middle, key=lambda one: sum(sizes(one)))  # the first of equal ones
         if max(sizes(place)) < len(whole):
-            for some in (wanted[:place], wanted[place:]):
-                yield from split_wanted(some, defenses, frame_count, most)
+            for some in (sampled[:place], sampled[place:]):
+                yield from split_indices(some, defenses, frame_count, most)
             return
-    yield wanted, whole
+    yield sampled, whole

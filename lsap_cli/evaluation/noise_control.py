@@ -53,19 +53,19 @@ class NoiseControl:
         """The noise for frames of a size, scaled within the budget."""
         resized, budget = self._noise.resized(height, width), self._noise.budget
         if (height, width) not in self._scales:
-            wanted = _rms(self._perturbation.levels(height, width))
-            self._scales[height, width] = _scale(resized, budget, wanted)
+            target = _rms(self._perturbation.levels(height, width))
+            self._scales[height, width] = _scale(resized, budget, target)
         scaled = budget.project(resized * self._scales[height, width])
         return Perturbation(scaled, self._noise.binding, budget)
 
 
-def _scale(resized: Tensor, budget: Budget, wanted: float) -> float:
-    """The factor by which the noise has the wanted root mean square in whole levels, found by halving."""
+def _scale(resized: Tensor, budget: Budget, target: float) -> float:
+    """The factor by which the noise has the target root mean square in whole levels, found by halving."""
     some = resized.flatten()[:: max(1, resized.numel() // ELEMENTS)]
     low, high = 0.0, LARGEST_SCALE
     for _ in range(HALVINGS):  # the root mean square rises with the factor, until all elements are at the limit
         middle = (low + high) / 2
-        if _rms(budget.quantize(budget.project(some * middle))) < wanted:
+        if _rms(budget.quantize(budget.project(some * middle))) < target:
             low = middle
         else:
             high = middle

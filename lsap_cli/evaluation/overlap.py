@@ -20,7 +20,7 @@ def refuse_overlap(
         perturbations: whose records say what they were learned from.
         fit: videos that attackers of this run learn from.
         allowed: whether to judge such videos all the same.
-        run: is told of them where they are allowed.
+        run: gets a warning where overlaps are allowed.
 
     Raises:
         LsapError: if there are such videos and they are not allowed.

@@ -21,7 +21,7 @@ from lsap_cli.evaluation.frames import (
     defended_levels,
     frames_at_once,
     read_with_appended,
-    split_wanted,
+    split_indices,
 )
 from lsap_cli.evaluation.matrix import Cell, EvaluationMatrix, Measurements, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
@@ -89,12 +89,12 @@ class VideoJudge:
         reader = self._reader(path)
         own, times = len(reader.times), lengthened(reader.times, appended)
         clips = self._protocol.all_clip_indices(self._video, times)
-        wanted = torch.cat([indices.flatten() for indices in clips.values()]).unique()
+        sampled = torch.cat([indices.flatten() for indices in clips.values()]).unique()
         cells = {
             (source, spec): self._work(source, spec) for source in sources for spec in self._matrix.defenses_of(source)
         }
         defenses = [one for work in cells.values() for one in work.variants] + [None] * bool(self._matrix.measured)
-        parts = list(split_wanted(wanted, defenses, len(times), frames_at_once(reader.height, reader.width)))
+        parts = list(split_indices(sampled, defenses, len(times), frames_at_once(reader.height, reader.width)))
         steps = (len(parts) + 1) * len(cells)  # each cell once a part, and once when it is classified
         done = 0
         for part, needed in parts:
@@ -111,7 +111,7 @@ class VideoJudge:
                     done += 1
                     report(done / steps)
         for cell, work in cells.items():
-            labels = self._labels(cell, work, wanted, clips)
+            labels = self._labels(cell, work, sampled, clips)
             done += 1
             report(done / steps)
             yield from self._predictions(cell, labels, work.seconds)
@@ -160,7 +160,7 @@ class VideoJudge:
         height, width = cache.frames.shape[-2:]
         at_once = frames_at_once(height, width) // FLOAT_SHARE
         for shrunk, defense in zip(work.shrunk, work.variants, strict=True):
-            for piece, _ in split_wanted(part, [defense], frame_count, at_once):
+            for piece, _ in split_indices(part, [defense], frame_count, at_once):
                 defended = self._defended(work, defense, cache, piece, frame_count)
                 if spec in self._matrix.measured:
                     bare = defended_levels(None, cache, piece, frame_count)
@@ -168,31 +168,31 @@ class VideoJudge:
                 shrunk.append(self._protocol.classifier.geometry.shrink(defended))
 
     def _defended(
-        self, work: _CellWork, defense: Defense | None, cache: FloatCache, wanted: Tensor, frame_count: int
+        self, work: _CellWork, defense: Defense | None, cache: FloatCache, sampled: Tensor, frame_count: int
     ) -> Tensor:
         """`defended_levels`, on the clock. The float copies are not: several defenses share them."""
         if defense is None:
-            return defended_levels(None, cache, wanted, frame_count)
-        cache.floats(defense.needs(wanted, frame_count))
+            return defended_levels(None, cache, sampled, frame_count)
+        cache.floats(defense.needs(sampled, frame_count))
         start = time.perf_counter()
         with self._cost.of("transform"):
-            made = defended_levels(defense, cache, wanted, frame_count)
+            made = defended_levels(defense, cache, sampled, frame_count)
         work.seconds += time.perf_counter() - start
         return made
 
-    def _labels(self, cell: Cell, work: _CellWork, wanted: Tensor, clips: Mapping[str, Tensor]) -> list[list[int]]:
-        """Class numbers of one cell, draw by draw and sampler by sampler, from the frames at `wanted`."""
+    def _labels(self, cell: Cell, work: _CellWork, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[list[int]]:
+        """Class numbers of one cell, draw by draw and sampler by sampler, from the frames at `sampled`."""
         try:
-            return [self._classify(torch.cat(frames), wanted, clips) for frames in work.shrunk]
+            return [self._classify(torch.cat(frames), sampled, clips) for frames in work.shrunk]
         except NoPrediction as error:
             source, spec = cell
             raise NoPrediction(f"{error}; attack '{source}', defense '{spec}'") from None
 
-    def _classify(self, shrunk: Tensor, wanted: Tensor, clips: Mapping[str, Tensor]) -> list[int]:
+    def _classify(self, shrunk: Tensor, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[int]:
         """One class number a sampler, by the mean of the views' probabilities."""
         frames = self._protocol.classifier.geometry.crop(shrunk).contiguous()
         indices = torch.cat(list(clips.values()))
-        rows = torch.searchsorted(wanted, indices).flatten()
+        rows = torch.searchsorted(sampled, indices).flatten()
         pixels = frames.index_select(0, rows).unflatten(0, indices.shape)  # copies whole frames, not single bytes
         with self._cost.of("network"):
             probabilities = self._protocol.probabilities(pixels)

@@ -62,7 +62,7 @@ def check_defend_settings(settings: DefendSettings) -> None:
         raise LsapError("several perturbations are compared with --perturbation FILE only, not with --perturbed FOLDER")
     learning = settings.learning
     if not learning and settings.fit is not None:
-        raise LsapError("--fit is for attackers who learn in this run: give --adaptive, --epsilons or several --model")
+        raise LsapError("--fit is for attackers that learn in this run: give --adaptive, --epsilons or several --model")
     if len({settings.model, *settings.also}) <= len(settings.also):
         raise LsapError("a transfer matrix is of different models; give each --model once")
     if learning and settings.fit is None:

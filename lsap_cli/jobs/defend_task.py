@@ -78,7 +78,7 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
 
     Args:
         settings: of the command.
-        run: is told of warnings; gets facts about device and classifier.
+        run: gets warnings, and facts about device and classifier.
         skipped: gets videos that have no perturbed file.
         resume: whether to continue with what is in the run folder.
 

@@ -19,7 +19,7 @@ EVALUATION_PER_CLASS = 5
 SEED_OF_FIT = 1001
 SEED_OF_EVALUATION = 2002
 LEARN_SECONDS = 75.0
-BINDING = "cyclic:16"  # eight motions are told apart by time alone: the pattern needs many slots to speak of it
+BINDING = "cyclic:16"  # only motion distinguishes the eight classes: the pattern needs many slots
 SAMPLERS = ("uniform", "dense:stride=2", "random")
 
 

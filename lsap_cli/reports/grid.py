@@ -52,7 +52,7 @@ def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
 
 
 def as_csv(grid: Grid) -> str:
-    """RFC 4180. A cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    """RFC 4180. A cell that a spreadsheet would read as a formula begins with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text)
     for line in (grid.header, *grid.lines):

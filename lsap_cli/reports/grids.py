@@ -112,12 +112,11 @@ def detector_ladder_grid(results: DefendResults) -> Grid:
         "holds against the best", "by", "its share found at 5 % false alarms", "holds under every rung",
     )  # fmt: skip
     note = (
-        "An attack wins a video when the bare model's prediction is what it wanted and the detector does not flag the "
-        "video, with "
-        "a threshold from other clean videos. A0 does not know the detector; A2 has the gradients of the margin and of "
-        "the score; A4 stays in what the detector cannot see; A5 has no gradient. With the first sampler."
+        "An attack wins a video when the bare model's prediction is its aim and the detector, with a threshold from "
+        "other clean videos, does not flag the video. A0 does not know the detector; A2 has the gradients of the "
+        "margin and of the score; A4 stays in the detector's null space; A5 has no gradient. With the first sampler."
     )
-    return Grid("detector-ladder", "Detectors against attackers who know them", note, header, tuple(lines))
+    return Grid("detector-ladder", "Detectors against attackers that know them", note, header, tuple(lines))
 
 
 def _rows_of(ladder: DetectorLadder, rung: str) -> list[EvasionRow]:

@@ -117,7 +117,7 @@ def ladder_table(results: DefendResults) -> Table | None:
     if not results.ladder:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
-    table.title = Text("against attackers who know the defense", style="bold")
+    table.title = Text("against attackers that know the defense", style="bold")
     for heading in ("defense", "clean", "worst", "net fooling", "by"):
         table.add_column(heading, overflow="fold")
     for ladder in printable_result(results).ladder:
@@ -142,7 +142,7 @@ def detector_ladder_table(results: DefendResults) -> Table | None:
     if not found:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
-    table.title = Text("detectors against attackers who know them", style="bold")
+    table.title = Text("detectors against attackers that know them", style="bold")
     for heading in ("detector", "false alarms", "changed", "flagged", "holds", "by"):
         table.add_column(heading, overflow="fold")
     for spec, worst in found:

@@ -92,7 +92,7 @@ class EqualNorm(Result, frozen=True, kw_only=True):
     """Natural corruptions of the perturbation's size.
 
     Attributes:
-        l2_rms: that was wanted, in levels of 0-255.
+        l2_rms: target root mean square, in levels of 0-255.
         within: part of it by which a corruption may miss it.
         perturbation: null where it is not known.
         noise: the control; null where there is none.

@@ -177,7 +177,7 @@ def _interval(rate: Rate) -> str:
 
 
 def _ladder_sentences(results: DefendResults) -> Iterator[str]:
-    """What the ladders and checks come to."""
+    """The sentences of the ladders and checks."""
     ladders = [(one.defense, one.robust[0]) for one in results.ladder if one.robust]
     if not ladders:
         return
@@ -193,7 +193,7 @@ def _ladder_sentences(results: DefendResults) -> Iterator[str]:
 
 
 def _detector_sentences(results: DefendResults) -> Iterator[str]:
-    """What the ladders of the detectors come to."""
+    """The sentences of the detectors' ladders."""
     held = [
         f"{one.detector} {worst.robust_rate.count} of {worst.robust_rate.of} (rung {worst.rung})"
         for one in results.detector_ladder
@@ -201,7 +201,7 @@ def _detector_sentences(results: DefendResults) -> Iterator[str]:
         if worst.robust_rate
     ]
     if held:
-        yield "Videos that the best attacker who knows a detector does not win: " + ", ".join(held) + "."
+        yield "Videos that the best attacker that knows a detector does not win: " + ", ".join(held) + "."
 
 
 def _seeds_sentence(results: DefendResults | GenerateResults) -> str:

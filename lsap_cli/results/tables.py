@@ -25,7 +25,7 @@ ATTRIBUTE = re.compile(r"^(\w+): (.*)$")
 
 def updated(text: str) -> str:
     """A document with every table of fields made anew."""
-    return FIELDS.sub(lambda found: f"{found[1]}\n{_table(found[2])}\n\n{found[3]}", text)
+    return FIELDS.sub(lambda match: f"{match[1]}\n{_table(match[2])}\n\n{match[3]}", text)
 
 
 def meanings(kind: type[Result]) -> dict[str, str]:
@@ -50,7 +50,7 @@ def summary(kind: type[Result]) -> str:
 
 
 def type_words(kind: Any) -> str:  # any annotation
-    """A field's type, as a reader of JSON knows it."""
+    """A field's type in the words of JSON."""
     if get_origin(kind) in (Union, types.UnionType):
         parts = [one for one in get_args(kind) if one is not UnsetType]
         return " or ".join(type_words(one) for one in parts)

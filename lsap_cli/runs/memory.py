@@ -33,8 +33,8 @@ def keep_memory() -> bool:
         mallopt, trim = library.mallopt, library.malloc_trim
     except (AttributeError, OSError, TypeError):
         return False
-    wanted = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGE), (M_TOP_PAD, GROWTH))
-    if not all(mallopt(option, value) == 1 for option, value in wanted):
+    options = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, LARGE), (M_TOP_PAD, GROWTH))
+    if not all(mallopt(option, value) == 1 for option, value in options):
         return False
     if not any(thread.name == _give_back.__name__ for thread in threading.enumerate()):
         threading.Thread(target=_give_back, args=(trim,), name=_give_back.__name__, daemon=True).start()

@@ -221,7 +221,7 @@ class CopiedStreams:
 
 
 def muxer_options(suffix: str, metadata: Mapping[str, str]) -> dict[str, str]:
-    """Options of the muxer that keep metadata: mp4 drops keys that it has no box for unless it is told not to."""
+    """Options of the muxer that keep metadata: mp4 drops keys without a box unless an option forbids it."""
     without_box = {key.lower() for key in metadata} - OF_MP4 - OF_THE_CONTAINER
     return {"movflags": "use_metadata_tags"} if suffix == ".mp4" and without_box else {}
 

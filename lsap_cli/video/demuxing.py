@@ -52,7 +52,7 @@ def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, Video
         stream = _first_video(container, path)
         context = stream.codec_context
         if context is None:
-            raise UnreadableVideo("its video is in a format that no decoder here knows")
+            raise UnreadableVideo("its video is in a format that no decoder here supports")
         if context.width * context.height > MOST_PIXELS:
             raise UnreadableVideo(f"its header claims {context.width} x {context.height} pixels, more than is believed")
         context.options = {"max_pixels": str(MOST_PIXELS)}  # the frames' own headers are believed no more

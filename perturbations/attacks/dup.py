@@ -50,9 +50,9 @@ class Dup(Attack):
         return BINDINGS[self.form]
 
     def start(self, problem: Problem, state: State) -> None:
-        wanted = BINDINGS[self.form].partition(":")[0]
-        if problem.binding.kind != wanted:
-            raise ValueError(f"dup in the form {self.form} needs the binding {wanted}, not {problem.binding}")
+        needed = BINDINGS[self.form].partition(":")[0]
+        if problem.binding.kind != needed:
+            raise ValueError(f"dup in the form {self.form} needs the binding {needed}, not {problem.binding}")
         state.memory["generator"] = _first_weights(problem).to(problem.device)
         state.delta = self._make(problem, 0)(state.memory["generator"])
 

@@ -1,4 +1,4 @@
-"""Model cards in a temporary folder, with a small network whose class tells what it was given."""
+"""Model cards in a temporary folder, with a small network whose class depends on its input's layout."""
 
 import json
 from pathlib import Path

@@ -48,7 +48,7 @@ def run(perturbation: Path, few: World, lsap: Lsap, tmp_path_factory: pytest.Tem
         "--certify", "pixels:samples=12,first=4", "--certify", "flicker:sigma=0.2,samples=60,first=4,slots=4",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
-    assert "against attackers who know the defense" in outcome.out
+    assert "against attackers that know the defense" in outcome.out
     return root / "run"
 
 
@@ -216,7 +216,7 @@ def _table(run: Path) -> Any:
         (["--adaptive", "--fit", "LEARN", "--learning-draws", "2;8"], "--learning-draws '2;8'"),
         (["--adaptive", "--fit", "LEARN", "--learning-draws", "0"], "--learning-draws takes whole numbers"),
         (["--adaptive", "--fit", "LEARN", "--model", "demo"], "give each --model once"),
-        (["--fit", "LEARN"], "--fit is for attackers who learn in this run"),
+        (["--fit", "LEARN"], "--fit is for attackers that learn in this run"),
         (["--resume"], "--resume needs --run DIR"),
     ],
 )

@@ -53,7 +53,7 @@ def test_coherence_is_no_option_of_an_attack_without_it(world: World, lsap: Lsap
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "sentence"),
     [
         (("--attack", "nonsense"), "the attack 'nonsense' is unknown; use one of: lsap"),
         (("--attack", "dup:form=4d"), "form is 4d; use 3d, 2d or circular"),
@@ -75,12 +75,12 @@ def test_coherence_is_no_option_of_an_attack_without_it(world: World, lsap: Lsap
     ],
 )
 def test_a_wrong_option_gets_one_sentence(
-    words: tuple[str, ...], told: str, world: World, lsap: Lsap, tmp_path: Path
+    words: tuple[str, ...], sentence: str, world: World, lsap: Lsap, tmp_path: Path
 ) -> None:
     common = ("--model", "demo", "--steps", 1, "--out", tmp_path / "r.safetensors", "--run", tmp_path / "run")
     outcome = lsap("generate", world.learn, *common, *words)
     assert outcome.code in (1, 2)
-    assert told in " ".join(outcome.err.split())
+    assert sentence in " ".join(outcome.err.split())
     assert "Traceback" not in outcome.err
 
 

@@ -19,7 +19,7 @@ Said = Callable[..., str]
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Said:
-    """What stands on a screen that is no terminal after some events; each one is told at once."""
+    """What stands on a screen that is no terminal after some events; each one is sent at once."""
     monkeypatch.setattr(module, "PLAIN_EVERY_SECONDS", -1.0)
 
     def show(*events: Event) -> str:

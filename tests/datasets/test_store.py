@@ -50,9 +50,9 @@ def test_stored_frames_are_those_that_decoding_and_shrinking_gives(
             assert stored.video == video
             every = torch.arange(len(stored.times))
             assert torch.equal(stored.clip(every), directly(video.path))
-            footage = read_frame_times(video.path)
-            assert torch.equal(stored.times, footage.times)
-            assert stored.size == (footage.height, footage.width)
+            frame_times = read_frame_times(video.path)
+            assert torch.equal(stored.times, frame_times.times)
+            assert stored.size == (frame_times.height, frame_times.width)
 
 
 def test_a_clip_takes_frames_in_any_order_and_again(tmp_path: Path) -> None:

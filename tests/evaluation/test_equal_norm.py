@@ -27,7 +27,7 @@ from perturbations.samplers import Uniform
 from tests.result_objects import make_record
 from tests.tiny import make_classifier, write_tiny
 
-WANTED = 5.0  # levels
+TARGET = 5.0  # levels
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,14 @@ def protocol() -> EvaluationProtocol:
 def test_of_all_strengths_the_nearest_is_found(protocol: EvaluationProtocol, videos: list[Video]) -> None:
     """Compared with its neighbors and strengths from the whole range, measured one by one."""
     measured: list[Video] = []
-    found = match_corruptions(protocol, videos, WANTED, measured.append)
+    found = match_corruptions(protocol, videos, TARGET, measured.append)
     assert len(measured) <= rounds() * len(videos)
 
     def distance(kind: str, place: int) -> float:
         changes = Changes()
         for video in videos:
             changes.merge(measured_changes(protocol, video, {kind: STRENGTHS[kind][place]})[kind])
-        return abs(log(max(changes.l2_rms, 1e-9) / WANTED))
+        return abs(log(max(changes.l2_rms, 1e-9) / TARGET))
 
     for kind in ("noise", "blur", "jpeg", "frame-rate"):
         count, chosen = len(STRENGTHS[kind]), list(STRENGTHS[kind]).index(found[kind])
@@ -101,7 +101,7 @@ def test_a_kind_that_misses_the_norm_is_marked_and_keeps_its_figure() -> None:
         for video in range(4)
     ]
     changes = {equal_name("jpeg"): Changes(1, 5, 27), equal_name("frame-rate"): Changes(1, 9, 81)}
-    kinds = equal_corruptions(records, chosen, changes, WANTED)
+    kinds = equal_corruptions(records, chosen, changes, TARGET)
     jpeg, slow = kinds["jpeg"], kinds["frame-rate"]
     assert (jpeg.setting, jpeg.reached, jpeg.accuracy) == ("quality=43", True, rate_of(3, 4))
     assert (slow.setting, slow.reached, slow.l2_rms) == ("keep=2", False, 9.0)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from defenses.spatial import BitDepth
-from lsap_cli.evaluation.frames import FloatCache, defended_levels, split_wanted
+from lsap_cli.evaluation.frames import FloatCache, defended_levels, split_indices
 from lsap_cli.specs import build_defense
 from tests.tiny import make_bytes
 
@@ -38,19 +38,19 @@ def test_a_defense_that_returns_its_input_changes_no_level() -> None:
 
 def test_no_stretch_is_coded_twice_because_frames_are_held_in_parts() -> None:
     codec = build_defense("h264:crf=28")
-    for wanted in (torch.arange(0, 201, 7), torch.arange(30, 36), torch.arange(190, 201), torch.arange(201)):
+    for sampled in (torch.arange(0, 201, 7), torch.arange(30, 36), torch.arange(190, 201), torch.arange(201)):
         for most in (1, 24, 40):
-            parts = list(split_wanted(wanted, [codec], 201, most))
-            assert torch.equal(torch.cat([part for part, _ in parts]), wanted)
-            assert torch.equal(torch.cat([needed for _, needed in parts]), codec.needs(wanted, 201))
+            parts = list(split_indices(sampled, [codec], 201, most))
+            assert torch.equal(torch.cat([part for part, _ in parts]), sampled)
+            assert torch.equal(torch.cat([needed for _, needed in parts]), codec.needs(sampled, 201))
 
 
 @pytest.mark.parametrize("spec", ["jpeg:quality=75", "temporal-median:window=3", "temporal-interpolation"])
 def test_a_part_needs_no_more_frames_than_the_limit(spec: str) -> None:
-    wanted, defenses = torch.arange(3, 60, 2), [build_defense(spec), None]
+    sampled, defenses = torch.arange(3, 60, 2), [build_defense(spec), None]
     for most in (3, 10):
-        parts = list(split_wanted(wanted, defenses, 61, most))
-        assert torch.equal(torch.cat([part for part, _ in parts]), wanted)
+        parts = list(split_indices(sampled, defenses, 61, most))
+        assert torch.equal(torch.cat([part for part, _ in parts]), sampled)
         for part, needed in parts:
             assert len(needed) <= most
             assert torch.isin(part, needed).all()

@@ -36,10 +36,10 @@ def test_the_noise_has_the_perturbations_measured_size_within_the_budget(norm: N
     control = noise_control(perturbation, 0)
     assert isinstance(control, NoiseControl)
     for size in ((60, 80), (33, 47)):
-        wanted = change_of(AddedPerturbation(perturbation), size).l2_rms
-        assert change_of(AddedPerturbation(noise_like(perturbation, 0)), size).l2_rms < 0.9 * wanted
+        target = change_of(AddedPerturbation(perturbation), size).l2_rms
+        assert change_of(AddedPerturbation(noise_like(perturbation, 0)), size).l2_rms < 0.9 * target
         found = change_of(control, size)
-        assert found.l2_rms == pytest.approx(wanted, rel=0.03)
+        assert found.l2_rms == pytest.approx(target, rel=0.03)
         assert norm != "linf" or found.largest <= 8
 
 

@@ -52,11 +52,11 @@ class Caller:
         self.events: list[Any] = []
 
     def __call__(self, **settings: Any) -> ApplyResults:
-        wanted = ApplySettings(str(self._perturbation), str(self.videos), str(self.out), **settings)
+        asked = ApplySettings(str(self._perturbation), str(self.videos), str(self.out), **settings)
         self.events = []
         number = len(list(self._folder.glob("run*")))
         with Run(self._folder / f"run{number}", "apply", {}, [self.events.append]) as run:
-            return apply(wanted, run)
+            return apply(asked, run)
 
     def kinds(self, kind: str) -> list[str]:
         return sorted(event.path for event in self.events if event.__struct_config__.tag == kind)

@@ -148,9 +148,9 @@ def test_the_gradient_through_the_estimate_is_that_of_the_whole_way() -> None:
                 evidence.append(
                     part.evidence(Clip(stored.clip(numbers).float() / 255 + carried, numbers, len(stored.times)))
                 )
-        needed, wanted = plan.needed[number, : plan.counts[number]], plan.indices[number]
+        needed, indices = plan.needed[number, : plan.counts[number]], plan.indices[number]
         frames = mine.clip(needed).float() / 255 + delta[(needed + phase) % 4]
-        clips.append(part.fitted(evidence).defend(Clip(frames, needed, len(mine.times)), wanted))
+        clips.append(part.fitted(evidence).defend(Clip(frames, needed, len(mine.times)), indices))
     network = InstrumentedClassifier(make_classifier(4, SIZE, 5))
     aims = Untargeted().aims(torch.zeros(3, dtype=torch.int64))
     (expected,) = torch.autograd.grad(margin_loss(network.score(torch.stack(clips)), aims, float("inf")).mean(), delta)

@@ -38,7 +38,7 @@ class Beat:
         beat = (light[:, 1::2] - light[:, ::2]).mean(1).abs()
         return torch.stack([torch.zeros_like(beat) + TOO_LITTLE, beat], dim=1) * 500
 
-    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+    def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
         return NetworkOutput(self.score(clips), clips.flatten(2), [clips])
 
 
@@ -99,6 +99,6 @@ def test_what_is_fitted_through_uniform_alone_does_not_fool_dense_and_fitted_thr
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_bound_to_places_in_the_clip_it_fools_every_sampler_which_no_video_can_do(name: str) -> None:
-    """`slot` knows the sampler's result: that is why it is for comparison only."""
+    """`slot` depends on the sampler's result: it is for comparison only."""
     assert rate(fitted("slot:8", ["uniform"]), "slot:8", name) > 0.8
     assert not parse_binding("slot:8").fits_a_video

@@ -56,12 +56,12 @@ class Unrounded:
     problem: Problem
     batch: Batch
     make: Callable[[Problem], ClipLoss]
-    wanted: Sequence[Internal]
+    internals: Sequence[Internal]
 
     def loss(self, delta: Tensor) -> float:
         pattern = self.batch.path.forward(delta)[self.batch.slots]
         clips = self.batch.through((self.batch.frames + pattern).clamp(0, 1))
-        logits, features, activations = self.problem.network.outputs(clips, *self.wanted)
+        logits, features, activations = self.problem.network.outputs(clips, *self.internals)
         seen = LossInput(clips, logits, self.batch, features, activations)
         return float(self.make(self.problem)(seen).mean())
 
@@ -76,11 +76,11 @@ def test_the_gradient_of_a_linear_network_agrees_with_finite_differences(objecti
 
 
 @pytest.mark.parametrize(
-    ("make", "wanted"), [(cross_entropy, ()), (coherence, ("features",)), (layer_response, ("activations",))]
+    ("make", "internals"), [(cross_entropy, ()), (coherence, ("features",)), (layer_response, ("activations",))]
 )
 @pytest.mark.parametrize("defended", [False, True])
 def test_the_gradient_through_features_activations_and_a_defense_agrees_with_finite_differences(
-    make: Callable[[Problem], ClipLoss], wanted: tuple[Internal, ...], defended: bool
+    make: Callable[[Problem], ClipLoss], internals: tuple[Internal, ...], defended: bool
 ) -> None:
     """With a network that is so smooth that rounding the clips hardly changes its slope."""
     problem = make_problem()
@@ -90,21 +90,21 @@ def test_the_gradient_through_features_activations_and_a_defense_agrees_with_fin
     network = TanhNetwork(dtype=torch.float64)
     network.kernel /= 10
     network.weight /= 10
-    check(replace(problem, network=network), batch, make, wanted, tolerance=0.05)
+    check(replace(problem, network=network), batch, make, internals, tolerance=0.05)
 
 
 def check(
     problem: Problem,
     batch: Batch,
     make: Callable[[Problem], ClipLoss],
-    wanted: Sequence[Internal] = (),
+    internals: Sequence[Internal] = (),
     tolerance: float = 1e-5,
 ) -> None:
     delta = (random(*problem.shape, seed=4).double() - 0.5) * 0.05
-    found = gradient_at(problem, batch, delta, make(problem), *wanted)
-    smooth = Unrounded(problem, batch, make, wanted)
+    found = gradient_at(problem, batch, delta, make(problem), *internals)
+    smooth = Unrounded(problem, batch, make, internals)
     largest = float(found.gradient.abs().max())
-    size = 5e-3 if "features" in wanted else 1e-6  # coherence is measured in float32
+    size = 5e-3 if "features" in internals else 1e-6  # coherence is measured in float32
     assert largest > 0
     for place in range(0, delta.numel(), 29):
         step = torch.zeros_like(delta)
@@ -147,7 +147,7 @@ def test_each_part_gets_its_own_clips_of_the_defense() -> None:
 
 @dataclass
 class OneOfTwo:
-    """One of two processes that run one after the other: the second is told what the first one had to add."""
+    """One of two processes that run one after the other: the second gets what the first one had to add."""
 
     others: list[Tensor]
     mine: list[Tensor]
@@ -176,10 +176,10 @@ class Hungry(TanhNetwork):
 
     most: int = 1
 
-    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+    def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
         if len(clips) > self.most:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return super().outputs(clips, *wanted)
+        return super().outputs(clips, *internals)
 
 
 @pytest.mark.parametrize(("most", "part"), [(3, 3), (2, 2), (1, 1), (4, 3)])

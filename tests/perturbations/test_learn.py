@@ -32,16 +32,16 @@ def test_a_run_begins_once_and_ends_when_progress_says_so() -> None:
     assert state.delta is kept
 
 
-def test_steps_are_told_how_much_of_the_run_is_over() -> None:
-    told: list[float] = []
+def test_steps_get_the_part_of_the_run_that_is_over() -> None:
+    shares: list[float] = []
 
     class Listening(Lsap):
         def step(self, problem, state, done):  # type: ignore[no-untyped-def]  # of the base
-            told.append(done)
+            shares.append(done)
             return super().step(problem, state, done)
 
     run(make_problem(), Listening(), start(), 4, 4)
-    assert told == [0, 0.25, 0.5, 0.75]
+    assert shares == [0, 0.25, 0.5, 0.75]
 
 
 def test_a_step_counts_the_clips_on_which_the_attacker_had_won_before_it() -> None:

@@ -162,7 +162,7 @@ def test_a_module_in_training_mode_or_without_the_layer_is_refused() -> None:
     with pytest.raises(ValueError, match="no layer 'stem'; its last ones are convolution"):
         TorchNetwork(FrameMeans().eval(), feature_layer="stem")
     two_frames = TorchNetwork(FrameMeans().eval())
-    with pytest.raises(ValueError, match="tells frames apart"):
+    with pytest.raises(ValueError, match="distinguishes frames"):
         two_frames.outputs(make_clips(2)[:, :2], "features")
 
 

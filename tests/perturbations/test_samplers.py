@@ -157,8 +157,8 @@ def test_rate_is_right_however_many_digits_its_number_has(fps: str) -> None:
     times, rate = even(4000, 10), Fraction(fps)
     clip = times[RateSampler(rate).choose(times, 64, 1, seeded())[0]]
     if int(63 * 1000 / rate) < int(times[-1]):
-        wanted = torch.tensor([float(step * 1000 / rate) for step in range(64)])
-        assert float((clip - clip[0] - wanted).abs().max()) <= 11
+        expected = torch.tensor([float(step * 1000 / rate) for step in range(64)])
+        assert float((clip - clip[0] - expected).abs().max()) <= 11
     else:
         assert int(clip[0]) == 0
         assert int(clip[-1]) == int(times[-1])

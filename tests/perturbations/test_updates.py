@@ -142,7 +142,7 @@ def test_apg_starts_again_when_it_runs_uphill() -> None:
     before = float(delta)
     delta = update.next(delta, -torch.ones(1), memory, WIDE, 0.0)  # speed carries it down while the slope points up
     assert float(delta) == pytest.approx(before - 0.5 * 0.015 + 0.01, abs=1e-6)
-    assert float(memory["k"]) == 4  # it went up in all, as the gradient wanted: no restart
+    assert float(memory["k"]) == 4  # it went up in all, along the gradient: no restart
     delta = torch.tensor([-0.5])
     memory = {"k": torch.tensor(3.0), "before": torch.tensor([-0.4])}
     delta = update.next(delta, -torch.ones(1), memory, WIDE, 0.0)

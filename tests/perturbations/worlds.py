@@ -41,7 +41,7 @@ class TanhNetwork:
         self.kernel = torch.randn(6, 3, 3, 3, generator=generator).to(self.dtype)
         self.weight = (4 * torch.randn(24, CLASSES, generator=generator)).to(self.dtype)
 
-    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+    def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
         self.looks += 1
         maps = torch.tanh(F.conv2d(clips.flatten(0, 1) - 0.5, self.kernel, padding=1))
         features: Tensor = F.adaptive_avg_pool2d(maps, 2).flatten(1).unflatten(0, clips.shape[:2])
@@ -71,7 +71,7 @@ class LinearNetwork:
         self.seen.append(clips.detach().clone())
         return clips.flatten(1) @ self.weight
 
-    def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+    def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
         return NetworkOutput(self.score(clips), clips.flatten(2), [clips.flatten(0, 1)])
 
 
@@ -96,7 +96,7 @@ def path(seed: int, to: tuple[int, int] = SIZE) -> ResizePath:
     return ResizePath(rows, columns)
 
 
-def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, footage: int = 0) -> Batch:
+def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, video_seed: int = 0) -> Batch:
     """A batch that depends on its number only; some of its pixels are black or white.
 
     Args:
@@ -104,11 +104,11 @@ def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, foot
         network: what it sees in the clean clips is their class.
         binding: from which slots are made, as of a video of FRAMES frames.
         clips: B.
-        footage: other numbers give other videos, with the same slots and the same way to the network.
+        video_seed: other numbers give other videos, with the same slots and the same way to the network.
     """
     generator = seeded("batch", step)
-    scenes = torch.rand(clips, 1, 3, *SIZE, generator=seeded("scenes", step, footage))
-    noise = torch.rand(clips, FRAMES, 3, *SIZE, generator=seeded("noise", step, footage))
+    scenes = torch.rand(clips, 1, 3, *SIZE, generator=seeded("scenes", step, video_seed))
+    noise = torch.rand(clips, FRAMES, 3, *SIZE, generator=seeded("noise", step, video_seed))
     frames = ((0.9 * scenes + 0.5 * noise - 0.2).clamp(0, 1) * 255).round() / 255
     indices = torch.arange(FRAMES) + binding.appended
     slots = binding.slots(indices.expand(clips, -1), FRAMES)
@@ -129,7 +129,7 @@ def make_problem(
     network: Network | None = None,
     objective: Objective | None = None,
     seed: int = 0,
-    footage: int = 0,
+    video_seed: int = 0,
     group: SumOverProcesses | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Problem:
@@ -137,7 +137,7 @@ def make_problem(
     bound, looked_at = parse_binding(binding), network or TanhNetwork()
     return Problem(
         network=looked_at,
-        draw=lambda step: draw(step, looked_at, bound, footage=footage),
+        draw=lambda step: draw(step, looked_at, bound, video_seed=video_seed),
         objective=objective or Untargeted(),
         budget=Budget(norm, Fraction(levels, 255)),
         binding=bound,

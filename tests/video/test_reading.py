@@ -47,10 +47,10 @@ def test_frame_rates_without_whole_milliseconds_are_rounded_to_the_nearest(tmp_p
 @pytest.mark.parametrize("frame_count", [1, 2, 31])
 def test_one_look_at_a_file_agrees_with_decoding_it(tmp_path: Path, frame_count: int) -> None:
     path = write_tiny(tmp_path / "a.mkv", make_bytes(frame_count, 17, 23))
-    footage, frames = read_frame_times(path), list(read_frames(path))
-    assert footage.times.tolist() == [frame.milliseconds for frame in frames]
-    assert (3, footage.height, footage.width) == tuple(frames[0].pixels.shape) == (3, 17, 23)
-    assert footage.times.dtype == torch.int64
+    frame_times, frames = read_frame_times(path), list(read_frames(path))
+    assert frame_times.times.tolist() == [frame.milliseconds for frame in frames]
+    assert (3, frame_times.height, frame_times.width) == tuple(frames[0].pixels.shape) == (3, 17, 23)
+    assert frame_times.times.dtype == torch.int64
 
 
 @pytest.mark.parametrize("most", [2**20, 5000, 0], ids=["held", "some would fit", "none held"])
@@ -59,14 +59,14 @@ def test_a_reel_has_the_frames_of_the_file_whether_it_holds_them_or_not(tmp_path
         write_tiny(tmp_path / name, make_bytes(30, 32, 48), codec=H264Codec()) for name in ("a.mp4", "b.mp4")
     )
     for file in (upright, turn_clockwise(turned, 1)):
-        reel, footage, whole = FrameReader(file, most), read_frame_times(file), decoded(file)
-        assert torch.equal(reel.times, footage.times)
-        assert (reel.height, reel.width) == (footage.height, footage.width) == tuple(whole.shape[2:])
+        reader, frame_times, whole = FrameReader(file, most), read_frame_times(file), decoded(file)
+        assert torch.equal(reader.times, frame_times.times)
+        assert (reader.height, reader.width) == (frame_times.height, frame_times.width) == tuple(whole.shape[2:])
         for numbers in ([0], [29], [3, 17, 18, 29]):
-            assert torch.equal(reel.frames(torch.tensor(numbers)), whole[numbers])
+            assert torch.equal(reader.frames(torch.tensor(numbers)), whole[numbers])
         if most == 2**20:  # held: the file is needed no more
             file.rename(file.with_suffix(".away"))
-            assert torch.equal(reel.frames(torch.arange(30)), whole)
+            assert torch.equal(reader.frames(torch.arange(30)), whole)
             file.with_suffix(".away").rename(file)
 
 
@@ -97,8 +97,8 @@ def test_a_rotation_in_the_file_is_applied(tmp_path: Path, quarters: int) -> Non
     upright = torch.rot90(frames, -quarters, dims=(2, 3))
     assert torch.equal(decoded(path), upright)
     assert torch.equal(read_some_frames(path, torch.tensor([0, 2])), upright[[0, 2]])
-    footage = read_frame_times(path)
-    assert (footage.height, footage.width) == tuple(upright.shape[2:])
+    frame_times = read_frame_times(path)
+    assert (frame_times.height, frame_times.width) == tuple(upright.shape[2:])
 
 
 @pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv"])

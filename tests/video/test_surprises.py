@@ -46,10 +46,10 @@ def write_gray(path: Path, encoder: str, rate: int, frames: int, form: str | Non
 
 def jpeg(index: int, exif: bool = False) -> bytes:
     file = io.BytesIO()
-    told = Image.Exif()
-    told[0x010E] = "a description"
+    exif_tags = Image.Exif()
+    exif_tags[0x010E] = "a description"
     picture = Image.fromarray(np.full((48, 64, 3), 20 * index, dtype=np.uint8))
-    picture.save(file, "JPEG", **({"exif": told} if exif else {}))
+    picture.save(file, "JPEG", **({"exif": exif_tags} if exif else {}))
     return file.getvalue()
 
 

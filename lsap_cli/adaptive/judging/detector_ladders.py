@@ -1,6 +1,6 @@
 """Ladders of detectors from records and detections: what each attack wins, and the worst of them.
 
-An attack wins a video when the prediction is what it wanted and the video is not flagged. Law 8: a detector's figure is
+An attack wins a video when the prediction is its aim and the video is not flagged. Law 8: a detector's figure is
 the minimum over the ladder.
 """
 
@@ -119,7 +119,7 @@ def _worst(
 
 
 def _succeeds(record: Record, target: int | None) -> bool | None:
-    """Whether a prediction is what the attacker wanted; None where there is nothing to win, as for success rates."""
+    """Whether a prediction is the attacker's aim; None where there is nothing to win, as for success rates."""
     if target is None:
         return record.changed
     return hits_target(record, target)

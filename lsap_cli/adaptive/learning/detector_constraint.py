@@ -60,14 +60,14 @@ class PerturbedFitVideo:
         return Clip(add_float(clean, self.pattern, slots, rounded=True), indices, self.video_length)
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
-        wanted = clips.unique()
+        sampled = clips.unique()
         if defense is None:
-            defended = self.read(wanted).frames
+            defended = self.read(sampled).frames
         else:
-            clip = self.read(defense.needs(wanted, self.video_length))
-            defended = round_to_levels(defense.defend(clip, wanted))
+            clip = self.read(defense.needs(sampled, self.video_length))
+            defended = round_to_levels(defense.defend(clip, sampled))
         cropped = self.classifier.geometry.crop(defended)
-        chosen = cropped[torch.searchsorted(wanted, clips).to(cropped.device)]
+        chosen = cropped[torch.searchsorted(sampled, clips).to(cropped.device)]
         # Activations are not kept but computed again for the gradient, which few videos need.
         parts = [checkpoint(self.network.score, part, use_reentrant=False) for part in chosen.split(CHUNK)]
         return torch.cat(parts).softmax(1)

@@ -156,8 +156,8 @@ Mark runs with Space, then compare them with `c`.
         return next((one for one in self.runs if one.snapshot.folder == folder), None)
 
     def _shown(self) -> list[RunSummary]:
-        wanted = self.query_one("#filter", Input).value.lower().split()
-        shown = [one for one in self.runs if all(word in _searched(one) for word in wanted)]
+        words = self.query_one("#filter", Input).value.lower().split()
+        shown = [one for one in self.runs if all(word in _searched(one) for word in words)]
         if self.sort == "name":
             return sorted(shown, key=lambda one: one.snapshot.folder.as_posix())
         if self.sort == "state":

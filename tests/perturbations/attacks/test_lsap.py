@@ -72,10 +72,10 @@ def test_the_coherence_gain_gets_the_weight_that_was_asked_for() -> None:
 
 def test_coherence_needs_a_layer_with_three_moments_and_says_so_before_learning() -> None:
     class Short(TanhNetwork):
-        def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
-            sight = super().outputs(clips, *wanted)
-            assert sight.features is not None
-            return sight._replace(features=sight.features[:, :2])
+        def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
+            output = super().outputs(clips, *internals)
+            assert output.features is not None
+            return output._replace(features=output.features[:, :2])
 
     problem = make_problem(network=Short())
     with pytest.raises(ValueError, match="the features have 2 moments in time, and coherence needs at least 3"):
@@ -178,19 +178,19 @@ def seen_strength(problem: Problem, batch: Batch, delta: Tensor) -> float:
 
 def test_an_untargeted_run_on_a_network_without_layers_says_so_and_a_targeted_one_looks_at_none() -> None:
     class Closed(TanhNetwork):
-        def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
-            return super().outputs(clips, *wanted)._replace(activations=[])
+        def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
+            return super().outputs(clips, *internals)._replace(activations=[])
 
-    told: list[str] = []
-    problem = make_problem(network=Closed(), warn=told.append)
+    warnings: list[str] = []
+    problem = make_problem(network=Closed(), warn=warnings.append)
     state = zeros(problem)
     run(problem, Lsap(), state, 2, 4)
-    assert told == ["the network has no layers that can be looked into: learning goes on without exciting them"]
+    assert warnings == ["the network has no layers that can be looked into: learning goes on without exciting them"]
     assert state.delta.any()
     with pytest.raises(ValueError, match="gd-uap excites layers, and this network has none"):
         GdUap().start(problem, zeros(problem))
     run(replace(problem, objective=Targeted(1)), Lsap(), zeros(problem), 2, 4)
-    assert len(told) == 1
+    assert len(warnings) == 1
 
 
 def test_the_budget_begins_wide_and_is_narrowed_over_the_first_half() -> None:

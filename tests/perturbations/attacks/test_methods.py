@@ -164,7 +164,7 @@ def test_cw_shrinks_a_pattern_that_gains_nothing() -> None:
     """A network that is blind to delta has no margin to give, and only the size is left in the objective."""
 
     class Blind(TanhNetwork):
-        def outputs(self, clips: Tensor, *wanted: Internal) -> NetworkOutput:
+        def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
             return NetworkOutput(super().outputs(clips.detach()).logits + 0 * clips.mean())
 
     problem = make_problem(network=Blind())
@@ -308,7 +308,7 @@ def test_u3d_asks_for_no_gradient_and_its_colors_are_alike() -> None:
 
 
 def test_gd_uap_never_looks_at_frames() -> None:
-    first, second = (make_problem(footage=footage) for footage in (0, 1))
+    first, second = (make_problem(video_seed=video_seed) for video_seed in (0, 1))
     assert not torch.equal(first.draw(0).frames, second.draw(0).frames)
     states = [zeros(first), zeros(second)]
     for problem, state in zip((first, second), states, strict=True):
@@ -318,8 +318,8 @@ def test_gd_uap_never_looks_at_frames() -> None:
 
 def test_fgsm_does_look_at_frames() -> None:
     states = [zeros(make_problem()), zeros(make_problem())]
-    for footage, state in enumerate(states):
-        run(make_problem(footage=footage), Fgsm(), state, 1, 1)
+    for video_seed, state in enumerate(states):
+        run(make_problem(video_seed=video_seed), Fgsm(), state, 1, 1)
     assert not torch.equal(states[0].delta, states[1].delta)
 
 
