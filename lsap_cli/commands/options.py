@@ -17,6 +17,7 @@ from lsap_cli.results.base import Result
 from lsap_cli.results.files import encode_document
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import default_folder
+from lsap_cli.runs.stop_signals import StopSignal, stopped_by_signals
 
 Model = Annotated[
     str, typer.Option("--model", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
@@ -40,17 +41,18 @@ def running(
     """
     where = folder or default_folder(command.replace(" ", "-"))
     try:
-        with ExitStack() as stack:
+        with stopped_by_signals(), ExitStack() as stack:
             if os.environ.get("RANK", "0") != "0":
                 where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsap-process-"))) / "run"
                 quiet, resume = True, False
             screen = stack.enter_context(Screen(quiet))
             yield stack.enter_context(Run(where, command, settings, [screen.show], resume)), screen
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         where_again = {"apply": "; go on with --resume"}
         with_run = f"; go on with --resume --run {where}" if command in ("generate", "defend") else ""
         again = where_again.get(command, with_run)
-        raise LsapError(f"stopped; what was finished is kept{again}", exit_code=1) from None
+        code = stop.exit_code if isinstance(stop, StopSignal) else 1
+        raise LsapError(f"stopped; what was finished is kept{again}", code) from None
 
 
 def print_json(document: Result | dict[str, Any]) -> None:  # some lists have no class

@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
+from lsap_cli.results.files import read_facts_document
 from perturbations import Perturbation
 from tests.commands.conftest import SCRIPT, Lsap
 from tests.learning.tiny_world import write_world
@@ -59,3 +61,26 @@ def test_a_run_that_was_killed_after_it_wrote_its_file_is_resumed_without_overwr
     resumed = lsap(*words, "--resume")
     assert resumed.code == 0, resumed.err
     assert Path(world.out).read_bytes() == written
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_asked_to_end_says_so_and_can_be_resumed(
+    number: signal.Signals, lsap: Lsap, tmp_path: Path
+) -> None:
+    world = write_world(tmp_path)
+    words = [
+        "generate", world.videos, "--model", world.model, "--steps", "100000", "--device", "cpu",
+        "--out", str(tmp_path / "r.safetensors"), "--run", str(tmp_path / "run"),
+    ]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (tmp_path / "run" / "state.safetensors").exists():
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert f"go on with --resume --run {tmp_path / 'run'}" in " ".join(error.split())
+    facts = read_facts_document(tmp_path / "run").value
+    assert facts is not None
+    assert facts.status == "interrupted"
+    assert not list(tmp_path.rglob("*.partial"))
