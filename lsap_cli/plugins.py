@@ -168,10 +168,10 @@ def names_in_source(module: str, variable: str) -> tuple[str, ...]:
         LookupError: if the module has no such variable, or its keys are not written out.
     """
     package, *rest = module.split(".")
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    module_spec = importlib.util.find_spec(package)
+    if module_spec is None or not module_spec.submodule_search_locations:
         raise LookupError(f"there is no package {package}")
-    base = Path(found.submodule_search_locations[0]).joinpath(*rest)
+    base = Path(module_spec.submodule_search_locations[0]).joinpath(*rest)
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         targets = (

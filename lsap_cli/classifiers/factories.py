@@ -60,10 +60,10 @@ def _callable(card: Path, factory: str) -> Callable[..., Any]:
         raise LsapError(
             f"the model card {card}: {place} cannot be imported: {type(error).__name__}: {error_text(error)}"
         ) from error
-    found = getattr(module, name, None)
-    if not callable(found):
+    build = getattr(module, name, None)
+    if not callable(build):
         raise LsapError(f"the model card {card}: {place} has no callable '{name}'")
-    return found  # type: ignore[no-any-return]  # getattr's result, known to be callable
+    return build  # type: ignore[no-any-return]  # getattr's result, known to be callable
 
 
 def _module_from_file(path: Path) -> Any:

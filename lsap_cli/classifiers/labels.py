@@ -39,14 +39,14 @@ class LabelIndex:
         Raises:
             LsapError: if the text fits the labels of several classes equally well; the sentence names them.
         """
-        found = self._exact.get(text) or self._slugs.get(slug(text)) or []
-        if len(found) > 1:
-            fitting = " and ".join(f"'{self._labels[index]}' (class {index})" for index in found[:3])
+        matches = self._exact.get(text) or self._slugs.get(slug(text)) or []
+        if len(matches) > 1:
+            fitting = " and ".join(f"'{self._labels[index]}' (class {index})" for index in matches[:3])
             raise LsapError(
-                f"{where} '{text}' fits {len(found)} labels of the model: {fitting}; "
+                f"{where} '{text}' fits {len(matches)} labels of the model: {fitting}; "
                 "write one of them exactly, or give the classes different labels"
             )
-        return found[0] if found else None
+        return matches[0] if matches else None
 
     def close_to(self, text: str) -> list[str]:
         """Up to three labels that are written almost like a text."""

@@ -83,9 +83,9 @@ def load_into(network: nn.Module, state: Mapping[str, Any], weights: str) -> Non
             if isinstance(value, Tensor) and key in shapes and shapes[key] != tuple(value.shape)
         ],
     }
-    said = [f"{what} {_some(keys)}" for what, keys in problems.items() if keys]
-    if said:
-        raise LsapError(f"the weights {weights} do not fit the network {type(network).__name__}: {'; '.join(said)}")
+    parts = [f"{what} {_some(keys)}" for what, keys in problems.items() if keys]
+    if parts:
+        raise LsapError(f"the weights {weights} do not fit the network {type(network).__name__}: {'; '.join(parts)}")
     network.load_state_dict(state)
 
 

@@ -152,13 +152,13 @@ class Screen:
         self._advance(event.progress or 0.0, 1.0, text)
 
     def _show_verification(self, event: VerificationEvent) -> None:
-        found = None if isinstance(event.by_sampler, UnsetType) else SamplerRange.of_rates(event.by_sampler)
-        if found is None:
+        fooling = None if isinstance(event.by_sampler, UnsetType) else SamplerRange.of_rates(event.by_sampler)
+        if fooling is None:
             return
-        self._short = f"fooling {found.lowest.value:.2f} ({found.lowest.interval})"
+        self._short = f"fooling {fooling.lowest.value:.2f} ({fooling.lowest.interval})"
         self._say(
-            f"[dim]step {event.step}: fooling rate on {found.lowest.of} unseen videos and unseen samplers "
-            f"{_safe(str(found))}[/]"
+            f"[dim]step {event.step}: fooling rate on {fooling.lowest.of} unseen videos and unseen samplers "
+            f"{_safe(str(fooling))}[/]"
         )
 
     def _count(self, what: str, path: str) -> None:

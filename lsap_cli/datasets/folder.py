@@ -18,8 +18,8 @@ class VideoFolder:
         classes: dict[str, int | None] = {}
         videos: list[Video] = []
         unknown: dict[str, None] = {}
-        found = walk_media(source)
-        for path in found.media:
+        walk = walk_media(source)
+        for path in walk.media:
             name = path.relative_to(source).as_posix()
             folders = PurePosixPath(name).parts[:-1]
             for folder in folders:
@@ -30,8 +30,8 @@ class VideoFolder:
                 unknown[folders[0]] = None
             videos.append(Video(path, name, tuple(known[:1])))
         warnings = unknown_labels_warning([*unknown], f"{source}: sub-folder", "those videos have no label")
-        omitted = tuple(path.relative_to(source).as_posix() for path in found.outside_links)
-        warnings += [f"{path} cannot be looked at and is left out ({reason})" for path, reason in found.unreadable]
+        omitted = tuple(path.relative_to(source).as_posix() for path in walk.outside_links)
+        warnings += [f"{path} cannot be looked at and is left out ({reason})" for path, reason in walk.unreadable]
         return VideoSet(videos, warnings + _omitted_warning(source, omitted), omitted)
 
 

@@ -27,7 +27,7 @@ def list_videos(source: Path, labels: Sequence[str]) -> VideoSet:
     kind = next((one for one in FORMATS if one.fits(source)), None)
     if kind is None:
         raise LsapError(f"{source} does not exist; give a folder of videos or a CSV list")
-    found = kind.read(source, LabelIndex(labels))
-    if not found.videos:
+    video_set = kind.read(source, LabelIndex(labels))
+    if not video_set.videos:
         raise LsapError(f"{source} holds no video; give a folder of videos (sub-folders named by label) or a CSV list")
-    return found
+    return video_set

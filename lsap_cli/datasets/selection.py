@@ -13,10 +13,10 @@ Skipped = list[dict[str, str]]
 
 def videos_of_run(source: Path, classifier: Classifier, run: Run) -> VideoSet:
     """The videos of a set; its warnings become events of the run."""
-    found = list_videos(source, classifier.labels)
-    for warning in found.warnings:
+    video_set = list_videos(source, classifier.labels)
+    for warning in video_set.warnings:
         run.event(WarningEvent(message=warning))
-    return found
+    return video_set
 
 
 def skip(run: Run, skipped: Skipped, video: Video, reason: object) -> None:

@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     indices = Uniform().choose(TIMES, CLIP_FRAMES, 1, torch.Generator())[0]
     right = predict(network, videos, indices) == labels
     for number, label in enumerate(LABELS):
-        mine = right[labels == number]
-        print(f"{label:18} {int(mine.sum())}/{len(mine)}")
+        own = right[labels == number]
+        print(f"{label:18} {int(own.sum())}/{len(own)}")
     print(f"{'all':18} {int(right.sum())}/{len(right)}")
 
 

@@ -55,14 +55,14 @@ def corrupt(
     corrupting = replace(evaluation, protocol=protocol)
     judged = judge_videos(corrupting, matrix, labeled, "corruptions.jsonl", must_be_readable=True)
     changes = judged.measurements.changes
-    found = natural_robustness(judged.records, sampler, changes)
-    if found is None or perturbation is None:
-        return found
+    natural = natural_robustness(judged.records, sampler, changes)
+    if natural is None or perturbation is None:
+        return natural
     kinds = equal_corruptions(judged.records, equal, changes, perturbation.l2_rms)
     equal_norm = EqualNorm(
         l2_rms=perturbation.l2_rms, within=WITHIN, perturbation=perturbation, noise=noise, kinds=kinds
     )
-    return msgspec.structs.replace(found, equal_norm=equal_norm)
+    return msgspec.structs.replace(natural, equal_norm=equal_norm)
 
 
 def _of_equal_norm(evaluation: Evaluation, videos: Sequence[Video], norm: float) -> dict[str, Defense]:

@@ -43,11 +43,13 @@ def natural_robustness(
     Returns:
         Without `equal_norm`; None without labeled videos.
     """
-    mine = [one for one in records if one.sampler == sampler and one.attack == NO_ATTACK and one.correct is not None]
-    clean = [one for one in mine if one.defense == NO_DEFENSE]
+    selected = [
+        one for one in records if one.sampler == sampler and one.attack == NO_ATTACK and one.correct is not None
+    ]
+    clean = [one for one in selected if one.defense == NO_DEFENSE]
     if not clean:
         return None
-    right: Mapping[str, dict[str, bool]] = _by_name(mine)
+    right: Mapping[str, dict[str, bool]] = _by_name(selected)
     kinds = {
         kind: [right[name_of(kind, severity)] for severity in range(1, len(severities) + 1)]
         for kind, severities in CORRUPTIONS.items()

@@ -35,13 +35,13 @@ def detector_rows(
     rows: list[DetectorRow] = []
     flagged: dict[tuple[str, str, str], bool] = {}
     for spec, detector in detectors.items():
-        mine = [one for one in scores if one.detector == spec]
-        thresholds = _thresholds([one for one in mine if one.attack == clean])
+        selected = [one for one in scores if one.detector == spec]
+        thresholds = _thresholds([one for one in selected if one.attack == clean])
         if not thresholds:
             continue
-        flagged |= {(spec, one.attack, one.video): one.score > thresholds[one.recording] for one in mine}
-        for attack in dict.fromkeys(one.attack for one in mine if one.attack != clean):
-            cell = [one for one in mine if one.attack in (clean, attack)]
+        flagged |= {(spec, one.attack, one.video): one.score > thresholds[one.recording] for one in selected}
+        for attack in dict.fromkeys(one.attack for one in selected if one.attack != clean):
+            cell = [one for one in selected if one.attack in (clean, attack)]
             rows.append(_row(spec, attack, cell, clean, flagged, detector.published_thresholds, thresholds))
     return rows, flagged
 
@@ -117,14 +117,14 @@ class Ranking:
         with np.errstate(divide="ignore", invalid="ignore"):
             true_rates, false_rates = hits / hits[:, -1:], alarms / alarms[:, -1:]
             precision = np.nan_to_num(hits / (hits + alarms))
-        found = {
+        figures = {
             "auc": np.trapezoid(true_rates, false_rates, axis=1),
             "average_precision": (np.diff(true_rates, axis=1) * precision[:, 1:]).sum(1),
         }
         for limit in SHOWN_FALSE_ALARMS:
-            found[f"{limit:g}"] = np.where(false_rates <= limit, true_rates, 0).max(1)
+            figures[f"{limit:g}"] = np.where(false_rates <= limit, true_rates, 0).max(1)
         empty = (hits[:, -1] == 0) | (alarms[:, -1] == 0)
-        return {name: np.where(empty, math.nan, values) for name, values in found.items()}
+        return {name: np.where(empty, math.nan, values) for name, values in figures.items()}
 
     def _counts(self, weights: NDArray[np.int64], kind: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Videos of a kind at or above each threshold, from none to all: (R, thresholds + 1)."""

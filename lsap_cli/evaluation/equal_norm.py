@@ -151,14 +151,14 @@ def equal_corruptions(
     """
     kinds: dict[str, EqualCorruption] = {}
     for kind, defense in chosen.items():
-        mine = [one for one in records if one.defense == equal_name(kind)]
-        right = [bool(one.correct) for one in mine]
+        selected = [one for one in records if one.defense == equal_name(kind)]
+        right = [bool(one.correct) for one in selected]
         norm = changes[equal_name(kind)].l2_rms
         kinds[kind] = EqualCorruption(
             setting=f"{VARIED_SETTINGS[kind]}={getattr(defense, VARIED_SETTINGS[kind]):g}",
             l2_rms=norm,
             reached=abs(norm - target) <= WITHIN * target,
             accuracy=rate(right),
-            by_recording=mean_by_recording([float(one) for one in right], [one.recording for one in mine]),
+            by_recording=mean_by_recording([float(one) for one in right], [one.recording for one in selected]),
         )
     return kinds

@@ -76,14 +76,14 @@ def judge_videos(
             if isinstance(outcome, UnreadableVideo | NoPrediction):
                 skip(run, evaluation.skipped, video, outcome)
                 continue
-            mine = make_records(video, outcome, names)
-            records += mine
-            lines.writelines(map(encode_line, mine))
+            video_records = make_records(video, outcome, names)
+            records += video_records
+            lines.writelines(map(encode_line, video_records))
             lines.flush()
             entry = FinishedVideo(video.name, measurements.changes, measurements.cost)
             finished.write(msgspec.json.encode(entry) + b"\n")
             finished.flush()
-            run.event(VideoEvent(path=video.name, judged=len(mine)))
+            run.event(VideoEvent(path=video.name, judged=len(video_records)))
     order = {video.name: number for number, video in enumerate(videos)}
     return JudgedVideos(sorted(records, key=lambda record: order[record.video]), measurements)
 

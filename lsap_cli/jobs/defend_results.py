@@ -24,15 +24,15 @@ def table_rows(rows: Sequence[Row], task: DefendTask, plan: AdaptivePlan) -> tup
 
     The rows of other budgets are in the budget curve.
     """
-    found: list[Row] = []
+    marked: list[Row] = []
     for row in rows:
         if row.attack in task.sources:
-            found.append(row)
+            marked.append(row)
         elif row.attack in task.seeds:
-            found.append(msgspec.structs.replace(row, seed_of=task.name))
+            marked.append(msgspec.structs.replace(row, seed_of=task.name))
         elif rung := plan.rung(row.attack, row.defense):
-            found.append(msgspec.structs.replace(row, rung=rung))
-    return tuple(found)
+            marked.append(msgspec.structs.replace(row, rung=rung))
+    return tuple(marked)
 
 
 def sampler_matrix(task: DefendTask, plan: AdaptivePlan, rows: Sequence[Row]) -> tuple[SamplerTransfer, ...]:

@@ -61,9 +61,9 @@ def comparison_grid(runs: Sequence[tuple[str, DefendResults]]) -> Grid:
     for defense, sampler in cells:
         line = [defense, sampler]
         for _, rows, results in tables:
-            found = [rows.find(attack, defense, sampler) for attack in (NO_ATTACK, NOISE)]
+            baselines = [rows.find(attack, defense, sampler) for attack in (NO_ATTACK, NOISE)]
             attacked = [one for name in rows.perturbations if (one := rows.find(name, defense, sampler))]
-            line += [_shown(one) for one in (*found, attacked[0] if attacked else None)]
+            line += [_shown(one) for one in (*baselines, attacked[0] if attacked else None)]
             line.append(_worst(results, defense, sampler))
         lines.append(tuple(line))
     note = (

@@ -50,8 +50,8 @@ def _robust_plot(results: DefendResults) -> ReportCurve | None:
         return None
     names = [f"{name}, {time:.0f} ms" if time is not None else name for name, _, _, time in points]
     looks = [PERTURBED[number % len(PERTURBED)] for number in range(len(points))]
-    said = "; ".join(f"{name}: clean {clean}, robust {robust}" for name, clean, robust, _ in points)
-    description = f"Clean accuracy against robust accuracy. {said}"
+    values = "; ".join(f"{name}: clean {clean}, robust {robust}" for name, clean, robust, _ in points)
+    description = f"Clean accuracy against robust accuracy. {values}"
 
     def draw(axes: Axes) -> None:
         axes.set_xlim(-0.02, 1.02)
@@ -84,10 +84,10 @@ def _budget_plot(results: DefendResults) -> ReportCurve | None:
     if not curves or max(map(len, curves.values())) < 2:
         return None
     looks = [PERTURBED[number % len(PERTURBED)] for number in range(len(curves))]
-    said = "; ".join(
+    values = "; ".join(
         f"{name}: " + ", ".join(f"{e} {rate}" for e, rate in curve.items()) for name, curve in curves.items()
     )
-    description = f"{measure.capitalize()} against epsilon. {said}"
+    description = f"{measure.capitalize()} against epsilon. {values}"
 
     def draw(axes: Axes) -> None:
         every = sorted({_levels(epsilon) for curve in curves.values() for epsilon in curve})

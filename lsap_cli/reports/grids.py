@@ -42,8 +42,8 @@ def grids(results: DefendResults) -> list[Grid]:
         certificate_grid,
         cost_grid,
     )
-    found = [make(results) for make in makers]
-    return [grid for grid in found if grid.lines]
+    tables = [make(results) for make in makers]
+    return [grid for grid in tables if grid.lines]
 
 
 def rates_grid(results: DefendResults) -> Grid:
@@ -109,7 +109,7 @@ def detector_ladder_grid(results: DefendResults) -> Grid:
     ]  # fmt: skip
     header = (
         "detector", "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS),
-        "holds against the best", "by", "its share found at 5 % false alarms", "holds under every rung",
+        "holds against the best", "by", "its share flagged at 5 % false alarms", "holds under every rung",
     )  # fmt: skip
     note = (
         "An attack wins a video when the bare model's prediction is its aim and the detector, with a threshold from "
@@ -143,11 +143,11 @@ def budget_grid(results: DefendResults) -> Grid:
     epsilons = list(dict.fromkeys(point.epsilon for point in points))
     lines = []
     for spec in dict.fromkeys(point.defense for point in points):
-        mine = {point.epsilon: point for point in points if point.defense == spec}
-        knows = any(point.knows_defense for point in mine.values())
-        learned = [_first(mine[epsilon].rows) if epsilon in mine else "–" for epsilon in epsilons]
-        noise = [_first(mine[epsilon].noise) if epsilon in mine else "–" for epsilon in epsilons]
-        lines += [(spec, "learned, knows the defense" if knows else "learned", *learned), (spec, "noise", *noise)]
+        own = {point.epsilon: point for point in points if point.defense == spec}
+        adaptive = any(point.knows_defense for point in own.values())
+        learned = [_first(own[epsilon].rows) if epsilon in own else "–" for epsilon in epsilons]
+        noise = [_first(own[epsilon].noise) if epsilon in own else "–" for epsilon in epsilons]
+        lines += [(spec, "learned, adaptive" if adaptive else "learned", *learned), (spec, "noise", *noise)]
     note = "Accuracy (fooling rate without labels) at each epsilon, with the first sampler."
     return Grid("budget-curve", "Budget curve", note, ("defense", "attack", *epsilons), tuple(lines))
 

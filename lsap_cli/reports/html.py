@@ -179,9 +179,9 @@ class _SamplerTable:
 def _table(rows: Rows, sampler: str) -> _SamplerTable:
     groups = []
     for defense in rows.defenses:
-        found = [rows.find(attack, defense, sampler) for attack in rows.attacks]
+        cells = [rows.find(attack, defense, sampler) for attack in rows.attacks]
         lines = [
-            _Line(row, _line_name(row, rows), plots.series_of(row.attack, rows.perturbations)) for row in found if row
+            _Line(row, _line_name(row, rows), plots.series_of(row.attack, rows.perturbations)) for row in cells if row
         ]
         if lines:
             groups.append(("no defense" if defense == NO_DEFENSE else defense, lines))

@@ -146,8 +146,8 @@ def _fooling_rate(row: Row) -> Rate | None:
 def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rate | None]) -> RatePlot | None:
     shown: list[tuple[str, list[tuple[str, Rate]]]] = []  # defense, then attack and rate
     for defense in rows.defenses:
-        found = ((attack, rows.find(attack, defense, sampler)) for attack in rows.attacks)
-        rates = [(attack, value) for attack, row in found if row and (value := rate(row))]
+        cells = ((attack, rows.find(attack, defense, sampler)) for attack in rows.attacks)
+        rates = [(attack, value) for attack, row in cells if row and (value := rate(row))]
         # Undefended and unattacked, a fooling rate is 0 by definition.
         trivial = measure == "fooling rate" and defense == NO_DEFENSE
         rates = [(attack, value) for attack, value in rates if not (trivial and attack == NO_ATTACK)]

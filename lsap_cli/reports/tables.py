@@ -88,9 +88,9 @@ def _add_block(table: Table, rows: Rows, columns: list[_Column], sampler: str, p
         table.add_section()
         table.add_row(heading)
     for defense in rows.defenses:
-        found = [(rows.find(attack or perturbation, defense, sampler), rate) for _, attack, rate in columns]
-        if any(row for row, _ in found):
-            cells = [_cell(rate(row) if row else None, gap) for row, rate in found]
+        pairs = [(rows.find(attack or perturbation, defense, sampler), rate) for _, attack, rate in columns]
+        if any(row for row, _ in pairs):
+            cells = [_cell(rate(row) if row else None, gap) for row, rate in pairs]
             table.add_row(_defense_cell(defense), *cells)
 
 
@@ -138,14 +138,14 @@ def detector_ladder_table(results: DefendResults) -> Table | None:
     Args:
         results: of `defend` or `generate`.
     """
-    found = [(one.detector, worst) for one in printable_result(results).detector_ladder for worst in one.robust]
-    if not found:
+    pairs = [(one.detector, worst) for one in printable_result(results).detector_ladder for worst in one.robust]
+    if not pairs:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
     table.title = Text("detectors against attackers that know them", style="bold")
     for heading in ("detector", "false alarms", "changed", "flagged", "holds", "by"):
         table.add_column(heading, overflow="fold")
-    for spec, worst in found:
+    for spec, worst in pairs:
         rates = (worst.false_alarms, worst.fooling_rate, worst.flagged_rate, worst.robust_rate)
         by = worst.attack.partition(" (")[0]
         table.add_row(_defense_cell(spec), *(_cell(rate, " ") for rate in rates), by)

@@ -207,16 +207,16 @@ def counted_rows(cells: Mapping[Cell, CellCounts]) -> list[Row]:
 
 def _counted_row(cell: Cell, cells: Mapping[Cell, CellCounts]) -> Row:
     attack, defense, sampler = cell
-    mine, clean = cells[cell], cells.get((NO_ATTACK, defense, sampler))
+    own, clean = cells[cell], cells.get((NO_ATTACK, defense, sampler))
     is_reference = (attack, defense) == (NO_ATTACK, NO_DEFENSE)
     return Row(
         attack=attack,
         defense=defense,
         sampler=sampler,
-        videos=mine.videos,
+        videos=own.videos,
         clean_accuracy=None if clean is None else rate_of(clean.correct, clean.labelled),
-        attacked_accuracy=rate_of(mine.correct, mine.labelled),
-        fooling_rate=None if is_reference else rate_of(mine.changed, mine.videos),
+        attacked_accuracy=rate_of(own.correct, own.labelled),
+        fooling_rate=None if is_reference else rate_of(own.changed, own.videos),
     )
 
 

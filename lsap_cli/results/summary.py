@@ -105,8 +105,8 @@ def _accuracy_sentence(rows: Rows, attacked: Row) -> str:
 def _samplers_sentence(rows: Rows, attack: str) -> str:
     if len(rows.samplers) < 2:
         return ""
-    found = [rows.find(attack, NO_DEFENSE, sampler) for sampler in rows.samplers]
-    rates = [(row.fooling_rate, row.sampler) for row in found if row and row.fooling_rate]
+    bare = [rows.find(attack, NO_DEFENSE, sampler) for sampler in rows.samplers]
+    rates = [(row.fooling_rate, row.sampler) for row in bare if row and row.fooling_rate]
     if len(rates) < 2:
         return ""
     low, high = min(rates, key=lambda r: r[0].value), max(rates, key=lambda r: r[0].value)
@@ -238,14 +238,15 @@ def natural_sentence(results: DefendResults) -> str:
         return ""
     equal = natural.equal_norm
     reached = {kind: one.accuracy for kind, one in equal.kinds.items() if one.reached and one.accuracy}
-    mine = equal.perturbation.accuracy if equal.perturbation else None
+    perturbed = equal.perturbation.accuracy if equal.perturbation else None
     size = f"{equal.l2_rms:.1f} levels of root mean square"
-    if not reached or not mine:
+    if not reached or not perturbed:
         return f"No natural corruption could be made as large as the perturbation ({size})."
     worst = min(reached, key=lambda kind: reached[kind].value)
     return (
         f"Of {len(reached)} kinds of natural corruption as large as the perturbation ({size}), {worst} does most harm: "
-        f"{reached[worst].count} of {reached[worst].of} stay right, {mine.count} of {mine.of} under the perturbation."
+        f"{reached[worst].count} of {reached[worst].of} stay right, "
+        f"{perturbed.count} of {perturbed.of} under the perturbation."
     )
 
 

@@ -30,7 +30,7 @@ def updated(text: str) -> str:
 
 def meanings(kind: type[Result]) -> dict[str, str]:
     """What the docstring of a class says of each field, those of its bases among them."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for one in reversed(kind.__mro__):
         _, _, attributes = (one.__doc__ or "").partition("Attributes:\n")
         name = ""
@@ -38,10 +38,10 @@ def meanings(kind: type[Result]) -> dict[str, str]:
             begun = ATTRIBUTE.match(line)
             if begun:
                 name = begun[1]
-                found[name] = begun[2]
+                texts[name] = begun[2]
             elif line and name:
-                found[name] += f" {line}"
-    return found
+                texts[name] += f" {line}"
+    return texts
 
 
 def summary(kind: type[Result]) -> str:
@@ -89,18 +89,18 @@ def _field_lines(kind: type[Result]) -> Iterator[str]:
     tag = kind.__struct_config__
     if tag.tag_field:
         yield f"| `{tag.tag_field}` | text | `{tag.tag}` |"
-    said = meanings(kind)
+    texts = meanings(kind)
     for field in msgspec.structs.fields(kind):
-        yield f"| `{field.encode_name}` | {_cell(type_words(field.type))} | {_cell(said[field.name])} |"
+        yield f"| `{field.encode_name}` | {_cell(type_words(field.type))} | {_cell(texts[field.name])} |"
 
 
 def _event_lines() -> Iterator[str]:
     yield "| kind | when | fields |"
     yield "|---|---|---|"
     for kind in get_args(Event):
-        said = meanings(kind)
+        texts = meanings(kind)
         names = [field.name for field in msgspec.structs.fields(kind) if field.name != "time"]
-        fields = "; ".join(f"`{name}`: {said[name].rstrip('.')}" for name in names)
+        fields = "; ".join(f"`{name}`: {texts[name].rstrip('.')}" for name in names)
         yield f"| `{kind.__struct_config__.tag}` | {_cell(summary(kind))} | {_cell(fields)} |"
 
 

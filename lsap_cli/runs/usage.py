@@ -81,12 +81,12 @@ class _Gpu:
         try:
             for number in range(library.nvmlDeviceGetCount()):
                 handle = library.nvmlDeviceGetHandleByIndex(number)
-                mine = [one for one in library.nvmlDeviceGetComputeRunningProcesses(handle) if one.pid == os.getpid()]
-                if mine:
+                own = [one for one in library.nvmlDeviceGetComputeRunningProcesses(handle) if one.pid == os.getpid()]
+                if own:
                     return _GpuUsage(
                         gpu=number,
                         gpu_percent=library.nvmlDeviceGetUtilizationRates(handle).gpu,
-                        gpu_memory_bytes=mine[0].usedGpuMemory or library.nvmlDeviceGetMemoryInfo(handle).used,
+                        gpu_memory_bytes=own[0].usedGpuMemory or library.nvmlDeviceGetMemoryInfo(handle).used,
                     )
         except library.NVMLError:
             return _GpuUsage()

@@ -88,17 +88,17 @@ def tracks_with_packets(path: Path, indices: Sequence[int]) -> list[int]:
     Raises:
         UnreadableVideo: if the file cannot be opened.
     """
-    found: set[int] = set()
+    present: set[int] = set()
     with opened_container(path) as container:
         try:
             for packet in container.demux([container.streams[index] for index in indices]):
                 if packet.size:
-                    found.add(packet.stream.index)
-                if len(found) == len(indices):
+                    present.add(packet.stream.index)
+                if len(present) == len(indices):
                     break
         except av.FFmpegError:
             pass  # what is damaged is named when the frames are decoded
-    return [index for index in indices if index in found]
+    return [index for index in indices if index in present]
 
 
 def decoded_file(path: Path, threads: Threads) -> Iterator[DecodedFrame]:

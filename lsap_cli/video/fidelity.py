@@ -63,10 +63,10 @@ def check_frame(frame: VideoFrame) -> set[str]:
         raise UnreadableVideo("it is interlaced, and its fields would be lost; deinterlace it first")
     if frame.format.name.startswith(TRANSPARENT) and is_transparent(frame):
         raise UnreadableVideo("it has transparent pixels, which would be lost; make it opaque first")
-    said = side_data(frame)
-    if SideDataType.DISPLAYMATRIX in said:
-        _check_matrix(said[SideDataType.DISPLAYMATRIX])
-    return {sentence for kind, sentence in LOST.items() if kind in said}
+    present = side_data(frame)
+    if SideDataType.DISPLAYMATRIX in present:
+        _check_matrix(present[SideDataType.DISPLAYMATRIX])
+    return {sentence for kind, sentence in LOST.items() if kind in present}
 
 
 def lost_by_container(container: InputContainer) -> list[str]:

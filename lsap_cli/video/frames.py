@@ -100,10 +100,10 @@ def side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
     """
     with frame_border(frame):
         try:
-            found = frame.side_data
+            entries = frame.side_data
         except ValueError:  # a kind that PyAV has no name for (Exif, view identifiers): the others are read without it
-            found = _without_unnamed_side_data(frame).side_data
-        return {one.type: bytes(one) for one in found}  # type: ignore[attr-defined,arg-type]  # PyAV's stub is wrong
+            entries = _without_unnamed_side_data(frame).side_data
+        return {one.type: bytes(one) for one in entries}  # type: ignore[attr-defined,arg-type]  # PyAV's stub is wrong
 
 
 def is_transparent(frame: VideoFrame) -> bool:

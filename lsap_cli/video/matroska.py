@@ -65,14 +65,16 @@ def shown_differently(path: Path) -> list[str]:
     sentences: list[str] = []
     try:
         for video in _videos(head):
-            said = {one.kind: int.from_bytes(head[one.body : one.end], "big") for one in video}
-            cropped = [f"{said[kind]} at the {side}" for kind, side in CROPS.items() if said.get(kind)]
+            values = {one.kind: int.from_bytes(head[one.body : one.end], "big") for one in video}
+            cropped = [f"{values[kind]} at the {side}" for kind, side in CROPS.items() if values.get(kind)]
             if cropped:
                 sentences.append(
                     f"its pictures are to be cropped when shown ({', '.join(cropped)}), the copy's are not"
                 )
-            if said.get(STEREO_MODE):
-                sentences.append(f"its pictures are stereoscopic (mode {said[STEREO_MODE]}), the copy does not say so")
+            if values.get(STEREO_MODE):
+                sentences.append(
+                    f"its pictures are stereoscopic (mode {values[STEREO_MODE]}), the copy does not say so"
+                )
     except OSError:
         return []  # it is not laid out as expected: FFmpeg, which reads it, says what it can
     return sentences

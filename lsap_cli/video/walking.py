@@ -34,9 +34,9 @@ def walk_media(root: Path) -> FolderWalk:
     """Everything below a folder that may be a video.
 
     Hidden files and folders are passed over, links that lead out of the folder are not followed. What cannot be looked
-    at (no permission, a path that is too long) is named, and the rest is found.
+    at (no permission, a path that is too long) is named, and the rest is listed.
     """
-    found = FolderWalk()
+    walk = FolderWalk()
     real_root = root.resolve()
     waiting = [root]
     while waiting:
@@ -45,25 +45,25 @@ def walk_media(root: Path) -> FolderWalk:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if not entry.name.startswith("."):
-                        _sort_in(found, entry, folder, real_root, waiting)
+                        _sort_in(walk, entry, folder, real_root, waiting)
         except OSError as error:
-            found.unreadable.append((folder, error.strerror or str(error)))
-    found.media.sort(key=lambda path: path.relative_to(root).as_posix())
-    found.outside_links.sort(key=lambda path: path.relative_to(root).as_posix())
-    found.unreadable.sort(key=lambda place: place[0].as_posix())
-    return found
+            walk.unreadable.append((folder, error.strerror or str(error)))
+    walk.media.sort(key=lambda path: path.relative_to(root).as_posix())
+    walk.outside_links.sort(key=lambda path: path.relative_to(root).as_posix())
+    walk.unreadable.sort(key=lambda place: place[0].as_posix())
+    return walk
 
 
-def _sort_in(found: FolderWalk, entry: os.DirEntry[str], folder: Path, real_root: Path, waiting: list[Path]) -> None:
+def _sort_in(walk: FolderWalk, entry: os.DirEntry[str], folder: Path, real_root: Path, waiting: list[Path]) -> None:
     path = folder / entry.name
     is_media = path.suffix.lower() in MEDIA_SUFFIXES
     try:
         if entry.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root):
             if path.is_dir() or is_media:
-                found.outside_links.append(path)
+                walk.outside_links.append(path)
         elif entry.is_dir(follow_symlinks=False):
             waiting.append(path)
         elif is_media and path.is_file():
-            found.media.append(path)
+            walk.media.append(path)
     except OSError as error:
-        found.unreadable.append((path, error.strerror or str(error)))
+        walk.unreadable.append((path, error.strerror or str(error)))

@@ -92,12 +92,12 @@ class AttackerFiles:
             learned = Perturbation.load(path)
         except ValueError as error:
             raise self._refused(attacker, str(error)) from None
-        for what, mine, its in (
+        for what, expected, stored in (
             ("budget", _budget_text(attacker.budget), _budget_text(learned.budget)),
             ("binding", str(attacker.binding), str(learned.binding)),
         ):
-            if mine != its:
-                raise self._refused(attacker, f"its {what} is {its}, that of this run is {mine}")
+            if expected != stored:
+                raise self._refused(attacker, f"its {what} is {stored}, that of this run is {expected}")
         return learned
 
     def finish(self, attacker: Attacker, learned: Perturbation) -> None:

@@ -190,10 +190,10 @@ class FitVideoConstraint:
         numbers = self.videos.step_videos(self.detector, step)
         evidence = [self.detector.evidence(self.videos.perturbed(one, delta, self.binding)) for one in numbers]
         scores = []
-        for place, mine in enumerate(evidence):
+        for place, own in enumerate(evidence):
             others = evidence[:place] + evidence[place + 1 :] if self.detector.comparison_videos else []
-            if float(self.detector.score(mine.detach(), [one.detach() for one in others])) > self.aim:
-                scores.append(self.detector.differentiable_score(mine, others))
+            if float(self.detector.score(own.detach(), [one.detach() for one in others])) > self.aim:
+                scores.append(self.detector.differentiable_score(own, others))
         return scores, len(numbers)
 
 
