@@ -148,7 +148,7 @@ class Defense(ABC):
 
 
 class FrameDefense(Defense):
-    """A defense that treats every frame by itself and all frames alike: it only says how."""
+    """A defense that treats every frame by itself and all frames alike: subclasses define one method."""
 
     depends_on: ClassVar[FrameDependence] = "itself"
 
@@ -173,7 +173,7 @@ class FrameDefense(Defense):
 
 
 class FrameChoice(Defense):
-    """A defense whose every frame is one of the video's frames, as it is: it only says which.
+    """A defense that replaces each frame by an unchanged frame of the video; subclasses choose which.
 
     Linear, so its gradient is exact.
     """
@@ -225,5 +225,5 @@ def widest_dependence(defenses: Iterable[Defense]) -> FrameDependence:
 
 
 def least_exact_gradient(defenses: Iterable[Defense]) -> GradientKind:
-    """The gradient of several defenses together."""
+    """The gradient kind of a chain of defenses."""
     return max((one.gradient for one in defenses), key=_LEAST_EXACT_LAST.index)

@@ -17,7 +17,7 @@ from defenses.corpus import CorpusDefense
 
 @dataclass(frozen=True)
 class Chain(Defense):
-    """The first defense sees the video, each other one what the one before it made.
+    """The first defense gets the video, each later one the output of the one before it.
 
     What it declares follows from its members: it is deterministic, passes a pattern or has an exact gradient if
     all of them do.

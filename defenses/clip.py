@@ -1,4 +1,4 @@
-"""Frames of a video together with the indices that they have in it: what a defense takes."""
+"""Frames of a video with their indices in it: the input of a defense."""
 
 from dataclasses import dataclass
 from typing import Self

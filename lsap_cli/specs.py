@@ -149,7 +149,7 @@ def _value(text: str, kind: Any) -> Any:
         if text not in ("true", "false"):
             raise ValueError(text)
         return text == "true"
-    if get_origin(kind) is Literal:  # the class itself says the allowed words
+    if get_origin(kind) is Literal:  # the class itself checks the allowed words
         kind = str
     if get_origin(kind) is tuple and Defense in get_args(kind):
         if not re.fullmatch(r"\[.+\]", text):

@@ -34,7 +34,7 @@ def checked(data: Mapping[str, Any], kind: type[Checked], what: str) -> Checked:
 
 
 def _sentence(error: str, data: Mapping[str, Any], kind: type[msgspec.Struct]) -> str:
-    """Msgspec's message, said with the field's value and description."""
+    """Msgspec's message, with the field's value and description."""
     match = PLACE.search(error)
     cause = PLACE.sub("", error)
     path = WORD.findall(match.group("path")) if match else []
@@ -63,7 +63,7 @@ def _about_field(name: str, tables: list[str], value: Any, kind: type[msgspec.St
 
 
 def _description(kind: type[msgspec.Struct], name: str) -> str:
-    """What a field's type says in its `Meta.description`; a field that is a struct is a table."""
+    """The `Meta.description` of a field's type; a field that is a struct is a table."""
     field = next(one for one in msgspec.structs.fields(kind) if one.name == name)
     texts = [one.description for one in get_args(field.type)[1:] if isinstance(one, msgspec.Meta) and one.description]
     return texts[0] if texts else f"a table [{name}]"

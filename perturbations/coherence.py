@@ -1,4 +1,4 @@
-"""LSAP's temporal coherence: how evenly the frames of a clip differ from each other, as the network sees them.
+"""LSAP's temporal coherence: how evenly the frame features of a clip differ from each other.
 
 With unit features u_t of the frames and distances d_ij = |u_i - u_j|, p = softmax over all pairs i < j of
 -d_ij / temperature, and the coherence is the entropy -sum p log p. LSAP keeps it, so that a detector that looks for

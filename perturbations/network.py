@@ -1,4 +1,4 @@
-"""The attacked network, as far as an attack may see it."""
+"""The attacked network: the interface that attacks use."""
 
 from typing import Literal, NamedTuple, Protocol
 

@@ -62,7 +62,7 @@ class Targeted:
 
 @dataclass(frozen=True)
 class Discriminative:
-    """Videos that are taken for one class are to lose it, all others are to keep theirs (Li et al., NDSS 2019).
+    """Videos predicted as one class are to lose it, all others are to keep theirs (Li et al., NDSS 2019).
 
     Args:
         source: number of the class that is attacked.

@@ -38,7 +38,7 @@ class Detector(ABC):
 
     @property
     def blind_period(self) -> int | None:
-        """Frames after which a pattern may repeat that the detector cannot see; None: it looks for no period."""
+        """A period, in frames, of patterns in the detector's null space; None: it assumes no period."""
         return None
 
     @property
@@ -49,7 +49,7 @@ class Detector(ABC):
     @property
     @abstractmethod
     def null_space(self) -> str:
-        """One sentence: which perturbations it cannot see."""
+        """One sentence: the perturbations that it cannot detect."""
 
     @abstractmethod
     def evidence(self, video: DetectorVideo) -> Tensor:

@@ -1,4 +1,4 @@
-"""Feature squeezing: a perturbed video is taken for something else once it is squeezed, a clean one is not."""
+"""Feature squeezing: squeezing changes the prediction of a perturbed video, not of a clean one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ def check_defense(defense: Defense) -> None:
 
 
 def check_declarations(defense: Defense) -> None:
-    """A frozen dataclass that says in a sentence what passes, and whether anything is drawn."""
+    """A frozen dataclass with a sentence on its null space, and a declaration of its randomness."""
     require(is_dataclass(defense), "a defense is a frozen dataclass whose fields are its settings")
     for setting in fields(defense):  # type: ignore[arg-type]  # it is a dataclass, see above
         try:
@@ -113,7 +113,7 @@ def check_shape_and_range(defense: Defense) -> None:
 
 
 def check_flat_videos(defense: Defense) -> None:
-    """Black and white videos stay in range, and as near to themselves as `flat_error` says."""
+    """Black and white videos stay in range and within `flat_error` of themselves."""
     defense = fit_on_tiny_videos(defense)
     for level in (0.0, 1.0):
         video = torch.full((5, 3, 37, 53), level)

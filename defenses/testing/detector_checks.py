@@ -21,7 +21,7 @@ def check_detector(detector: Detector) -> None:
 
 
 def check_detector_declarations(detector: Detector) -> None:
-    """A frozen dataclass that says in a sentence what it cannot detect."""
+    """A frozen dataclass with a sentence on what it cannot detect."""
     require(is_dataclass(detector), "a detector is a frozen dataclass whose fields are its settings")
     require(detector.null_space.endswith("."), f"null_space must be a sentence; it is {detector.null_space!r}")
     require(detector.comparison_videos >= 0, "comparison_videos is a count")

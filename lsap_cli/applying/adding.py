@@ -108,7 +108,7 @@ class Levels:
         return slot
 
     def _levels(self, index: int, height: int, width: int) -> Tensor:
-        """(3, height, width) int16 of one slot. An l2 budget is one of all slots, so these are made together."""
+        """(3, height, width) int16 of one slot. An l2 budget spans all slots, so all are made at once."""
         if self.perturbation.budget.norm == "linf":
             delta = self.perturbation.delta[index : index + 1]
             return replace(self.perturbation, delta=delta, binding=Binding("constant")).levels(height, width)[0]

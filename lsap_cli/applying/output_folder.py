@@ -41,7 +41,7 @@ class OutputFolder:
 
     @property
     def perturbation(self) -> Path:
-        """The copy of what is added, which also says it to `lsap defend --perturbed`."""
+        """The copy of the added perturbation, which `lsap defend --perturbed` reads."""
         return self.root / PERTURBATION_COPY
 
     def begin(self) -> dict[str, ManifestEntry]:

@@ -69,7 +69,7 @@ def keep_copies(context: ApplyContext, videos: Sequence[Video]) -> list[Video]:
 
 
 def plan_copies(context: ApplyContext, videos: Sequence[Video], missing: Sequence[Video]) -> list[PlannedCopy]:
-    """Looks at the header of every video that has no copy, and says where its copy goes.
+    """Reads the header of every video without a copy, and plans where its copy goes.
 
     Args:
         context: of this call.

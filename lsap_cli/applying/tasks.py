@@ -32,10 +32,10 @@ ANIMATION_WIDTH = 960  # pixels, of three pictures side by side
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What one look at a source's header says."""
+    """The facts of a source's header."""
 
     suffix: str  # of the file to write
-    pixels: int  # of all frames together, as the header claims; 0 where it does not say
+    pixels: int  # of all frames, as the header claims; 0 where it is missing
     frames: int
     source_bytes: int
 

@@ -15,7 +15,7 @@ SLACK = Fraction(2, 1_000_000)  # FFmpeg gives a file's length in whole microsec
 
 @dataclass(frozen=True)
 class _CopyFacts:
-    """What a written file says of its times, in seconds.
+    """The times of a written file, in seconds.
 
     Attributes:
         tick: of the timestamps of its pictures.

@@ -1,4 +1,4 @@
-"""Model cards: a TOML file that says how to build a network and what it wants. See docs/model-card.md."""
+"""Model cards: a TOML file that describes how to build a network and its input. See docs/model-card.md."""
 
 import tomllib
 from pathlib import Path

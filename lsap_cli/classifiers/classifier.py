@@ -1,4 +1,4 @@
-"""The one form in which lsap sees a network: pixel clips in, logits out. All else is inside."""
+"""The one form of a network in lsap: pixel clips in, logits out; preprocessing is inside."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

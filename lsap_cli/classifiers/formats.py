@@ -1,4 +1,4 @@
-"""What a network takes and gives, as a model card says it: the tables [input], [output] and [sampling]."""
+"""Input and output of a network: the tables [input], [output] and [sampling] of a model card."""
 
 import math
 from typing import Annotated, Literal

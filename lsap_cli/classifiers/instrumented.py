@@ -71,7 +71,7 @@ class InstrumentedClassifier:
         return nullcontext() if self._dtype is None else torch.autocast(clips.device.type, self._dtype)
 
     def _find(self) -> str:
-        """Tries the network on gray clips and sees which outputs have time in them."""
+        """Runs the network on gray clips to determine which outputs have a time axis."""
         frames, (height, width) = self.classifier.frames, self.classifier.geometry.size
         parameter = next(self.classifier.parameters(), None)
         device = None if parameter is None else parameter.device

@@ -44,7 +44,7 @@ def load_state(path: Path) -> Mapping[str, Tensor]:
 
 
 def check_file(path: Path) -> None:
-    """Opens weights as what their name says they are, before anybody else's code sees them.
+    """Opens weights in the format of their suffix, before any other code reads them.
 
     Raises:
         LsapError: if they are not that, or could run code.

@@ -44,7 +44,7 @@ def command(
     settings = DemoSettings(epsilon, learning, device, seed)
     with running("demo", run, asdict(settings), quiet) as (work, screen):
         screen.say(
-            f"watch it: lsap dashboard {work.folder}   (in another terminal; or begin with lsap demo --dashboard)"
+            f"follow it: lsap dashboard {work.folder}   (in another terminal; or begin with lsap demo --dashboard)"
         )
         results = demo(settings, work, screen.show)
         write_report(work.folder / "defend")

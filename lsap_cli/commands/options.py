@@ -27,7 +27,7 @@ Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same r
 RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="say nothing but errors")]
-OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="watch the run in the dashboard")]
+OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
 Batch = Annotated[int, typer.Option(min=1, help="clips that are classified at a time")]
 
 

@@ -118,7 +118,7 @@ class Screen:
             self._console.print(markup, soft_wrap=not self._live)
 
     def result(self, *parts: RenderableType, as_json: bool = False) -> None:
-        """What a command found: on stdout, or beside its talk where stdout belongs to a JSON document."""
+        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document."""
         if as_json and self._quiet:
             return
         console = self._console if as_json else Console(highlight=False)

@@ -60,7 +60,7 @@ def merged_groups(videos: Sequence[Video], hashes: Sequence[str]) -> list[str]:
 
 
 def overlap(videos: Iterable[Video], record: Mapping[str, Any]) -> list[str]:
-    """Names of the videos that a perturbation has seen: same content or same recording.
+    """Names of the videos that a perturbation was learned from: same content or same recording.
 
     Args:
         videos: to be evaluated on; files that are not there are passed over.

@@ -130,7 +130,7 @@ def _draw_motion(label: str, generator: torch.Generator) -> _Motion:
 
 
 def _draw_shake(times: Tensor, generator: torch.Generator) -> Tensor:
-    """Draws the camera's offsets: (frames, 2) x and y, a few sines of about unit amplitude together."""
+    """Draws the camera's offsets: (frames, 2) x and y, a sum of a few sines of about unit amplitude."""
     frequencies = 0.1 + 0.8 * torch.rand(2, 3, generator=generator)  # radians per frame
     phases = 2 * math.pi * torch.rand(2, 3, generator=generator)
     return torch.sin(times[:, None, None] * frequencies + phases).sum(-1) / math.sqrt(3)

@@ -19,7 +19,7 @@ LEAST = 3  # recordings, so that each video has two others
 
 @dataclass
 class Corpus:
-    """The evidence of videos that arrive together, all of them under the same attack.
+    """The evidence of a set of videos under the same attack.
 
     Attributes:
         seed: of the choice among more than `MOST_CORPUS_VIDEOS` others.

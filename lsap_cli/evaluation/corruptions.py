@@ -33,7 +33,7 @@ def natural_robustness(
     """The mPC and rPC of Mini Kinetics-C (Yi et al., NeurIPS 2021) and what they are made of.
 
     mPC is the mean accuracy over kinds and severities; rPC is mPC / clean accuracy. Intervals are the bootstrap's over
-    recordings, of both accuracies together.
+    recordings, of both accuracies at once.
 
     Args:
         records: of clean videos, undefended and behind `corruption_names`.

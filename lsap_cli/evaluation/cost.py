@@ -13,7 +13,7 @@ Part = Literal["decode", "transform", "network", "all"]
 
 @dataclass
 class Cost:
-    """Seconds by part, on the wall and of the processor (all threads of this process together); `all` is the whole."""
+    """Seconds by part, on the wall and of the processor (all threads of this process); `all` is the whole."""
 
     seconds: dict[str, float] = field(default_factory=dict)
     processor_seconds: dict[str, float] = field(default_factory=dict)

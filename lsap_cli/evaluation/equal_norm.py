@@ -19,7 +19,7 @@ from lsap_cli.results.robustness import EqualCorruption
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.reading import FrameReader
 
-MOST = 32  # videos on which a strength is looked for; what it comes to is measured on all
+MOST = 32  # videos for the search of a strength; its norm is then measured on all
 TINY = 1e-9
 WITHIN = 0.1  # part of the target norm by which a kind may miss it and still count as equal
 UNSTEADY = ("frame-rate",)  # kinds whose change does not rise steadily with their strength

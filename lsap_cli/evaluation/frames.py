@@ -106,8 +106,8 @@ def split_indices(
 
     def needed(some: Tensor) -> Tensor:
         needs = [some if defense is None else defense.needs(some, frame_count) for defense in defenses]
-        together: Tensor = torch.cat(needs).unique()
-        return together
+        union: Tensor = torch.cat(needs).unique()
+        return union
 
     def sizes(place: int) -> tuple[int, int]:
         return len(needed(sampled[:place])), len(needed(sampled[place:]))

@@ -105,7 +105,7 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:  # a JSON object
 
 
 def _exchanged_channels(accuracy: ModelAccuracy) -> list[ModelFinding]:
-    """A warning where more videos are right with red and blue exchanged than as the card says."""
+    """A warning where more videos are right with red and blue exchanged than in the card's order."""
     own, exchanged = accuracy.top1, accuracy.top1_red_and_blue_exchanged
     if own is None or exchanged is None or exchanged.count <= own.count:
         return []

@@ -50,7 +50,7 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
 
 
 def warn_of_output_kind(classifier: Classifier, device: torch.device, seed: int, run: Run) -> None:
-    """Warns where the network gives probabilities and its card says logits, or the reverse.
+    """Warns where the network gives probabilities and its card declares logits, or the reverse.
 
     Args:
         classifier: on its device.
@@ -107,7 +107,7 @@ def _determinism(classifier: Classifier, clips: Tensor, logits: Tensor) -> Model
 
 
 def _output_kind(classifier: Classifier, logits: Tensor) -> ModelFinding:
-    """Whether the output is what the card says: logits or probabilities."""
+    """Whether the output is what the card declares: logits or probabilities."""
     if classifier.gives.kind == "probabilities":
         sums = logits.exp().sum(1)
         off = float((sums - 1).abs().max())

@@ -1,4 +1,4 @@
-"""Law 5: videos that were seen when a perturbation was learned are not judged, unless that is allowed and said."""
+"""Law 5: videos that a perturbation was learned from are not judged, unless an option allows it."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from perturbations import Perturbation
 def refuse_overlap(
     videos: Sequence[Video], perturbations: Sequence[Perturbation], fit: Sequence[Video], allowed: bool, run: Run
 ) -> list[str]:
-    """The names of judged videos that were seen when learning, by content hash or recording group.
+    """The names of judged videos that were used for learning, by content hash or recording group.
 
     Args:
         videos: to be judged.
@@ -33,10 +33,10 @@ def refuse_overlap(
     if not allowed:
         where = " or are among --fit" if fit else ""
         raise LsapError(
-            f"{len(names)} of {len(videos)} videos were seen when the perturbation was learned{where} ({shown}), or "
+            f"{len(names)} of {len(videos)} videos were used to learn the perturbation{where} ({shown}), or "
             "share a "
             "recording with one that was; use other videos, or --allow-overlap to evaluate all the same and say so in "
             "every output"
         )
-    run.event(WarningEvent(message=f"--allow-overlap: {len(names)} of {len(videos)} videos were seen when learning"))
+    run.event(WarningEvent(message=f"--allow-overlap: {len(names)} of {len(videos)} videos were used for learning"))
     return names

@@ -16,7 +16,7 @@ from perturbations.seeds import seeded
 
 
 class NoPrediction(Exception):  # an outcome of a video, as UnreadableVideo is
-    """A video that the network gives no prediction for; the message says why."""
+    """A video without a prediction; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class EvaluationProtocol:
 
 
 def own_protocol(classifier: Classifier, seed: int, device: torch.device) -> EvaluationProtocol:
-    """The protocol that the classifier's card says: its sampler and its views."""
+    """The protocol of the classifier's card: its sampler and its views."""
     samplers = {classifier.sampler_spec: classifier.sampler}
     return EvaluationProtocol(classifier, samplers, classifier.views, seed, device)
 

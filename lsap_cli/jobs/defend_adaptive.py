@@ -80,7 +80,7 @@ def overlap_check(task: DefendTask) -> tuple[Check, ...]:
 def detect_planned(
     task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks, videos: Sequence[Video]
 ) -> Detections:
-    """Scores of the detectors for the sources of the task, and for attacks that know a detector."""
+    """Detector scores for the sources of the task and for adaptive attacks."""
     by_attack = detectors_by_attack(plan.detector_ladders)
     restricted = {name: specs for name, specs in by_attack.items() if name not in task.sources}
     sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in restricted}}

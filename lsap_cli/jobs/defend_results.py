@@ -44,7 +44,7 @@ def sampler_matrix(task: DefendTask, plan: AdaptivePlan, rows: Sequence[Row]) ->
 
 
 def declared_defenses(defenses: Mapping[str, Defense | None]) -> dict[str, DeclaredDefense]:
-    """What each defense says of itself, by spec."""
+    """What each defense declares, by spec."""
     return {
         spec: DeclaredDefense(
             deterministic=defense.deterministic,

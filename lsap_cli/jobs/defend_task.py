@@ -50,7 +50,7 @@ class DefendTask:
         detectors: by spec.
         smoothings: by spec.
         target: class number of a targeted attack.
-        overlapping: names of judged videos that were seen when learning.
+        overlapping: names of judged videos that were used for learning.
     """
 
     evaluation: Evaluation

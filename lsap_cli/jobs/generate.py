@@ -54,7 +54,7 @@ def generate(
         started: when the time budget began, by `time.monotonic`; None: now.
 
     Returns:
-        The results document; None in all but the first of several processes that learn together.
+        The results document; None in all but the first process of a group.
 
     Raises:
         LsapError: for anything that the user can mend.

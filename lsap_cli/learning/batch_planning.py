@@ -146,7 +146,7 @@ def _plan_clips(
     phase = drawn_phase if binding.kind == "cyclic" else 0
     for defense in defenses:
         needed = indices
-        if defense is not None and defense.depends_on != "stretch":  # a codec sees the clip as a short video of its own
+        if defense is not None and defense.depends_on != "stretch":  # a codec gets the clip as a short video
             needed = defense.needs(indices, count + binding.appended)
         slots = binding.slots(needed, count)
         if phase:

@@ -18,7 +18,7 @@ from perturbations.seeds import seeded
 
 @dataclass(frozen=True)
 class FittedDefense:
-    """Fit videos, as a defense sees them that is fitted on them: each one clean, and how it would carry a pattern.
+    """Fit videos as input of a fitted defense: clean evidence, and the contribution of a pattern.
 
     Attributes:
         part: that is fitted.

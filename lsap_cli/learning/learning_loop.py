@@ -51,7 +51,7 @@ class LearningLog:
 
 @dataclass
 class LearningDiagnostics:
-    """What is noticed while learning goes on.
+    """Diagnostics of a learning run.
 
     Attributes:
         losses: of the verifications, in logits.

@@ -13,7 +13,7 @@ from perturbations.augment import Augmentation
 
 
 def learning_record(learning: LearningRun, variant: LearningVariant, steps: int) -> Mapping[str, Any]:  # Any: JSON
-    """What a perturbation file says about how the perturbation was learned."""
+    """The metadata of a perturbation file: how it was learned."""
     settings, task = learning.settings, learning.task
     labels = task.classifier.labels
     return {

@@ -1,4 +1,4 @@
-"""Several processes, on one machine or several, that learn one perturbation together, as `torchrun` starts them."""
+"""A group of processes, on one machine or several, that learn one perturbation, as `torchrun` starts them."""
 
 import os
 from collections.abc import Iterator

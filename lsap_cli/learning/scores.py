@@ -27,7 +27,7 @@ def require_finite(scores: Tensor, names: Sequence[str]) -> None:
 
 
 def not_finite(where: str) -> LsapError:
-    """The sentence for scores that are NaN or infinite; `where` says for what, or when."""
+    """The sentence for scores that are NaN or infinite; `where` names the input or the moment."""
     return LsapError(
         f"the model gives scores that are not finite (NaN or infinity) {where}: they are no predictions, and "
         "nothing can be learned from them; lsap models check tests the model, and --precision fp32 cannot overflow as "

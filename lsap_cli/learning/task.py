@@ -54,7 +54,7 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
     """Builds what the settings name, and loads the model.
 
     Raises:
-        LsapError: for settings that do not exist or do not go together.
+        LsapError: for settings that do not exist or cannot be combined.
     """
     attack = build_attack(settings.attack)
     try:

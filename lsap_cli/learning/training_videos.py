@@ -43,7 +43,7 @@ class TrainingVideos:
         return [one.video for one in self.fit] == [one.video for one in self.verify]
 
     def record(self) -> list[dict[str, str]]:
-        """What a perturbation file says about the videos behind it."""
+        """The metadata of a perturbation file on its fit videos."""
         roles = [(self.fit, "fit"), (() if self.same_video else self.verify, "verification")]
         return [
             {"name": one.video.name, "sha256": self.hashes[one.video.name], "group": one.video.group, "role": role}

@@ -45,7 +45,7 @@ class LearningRun:
         settings: as the user gave them.
         task: the objects that they name.
         videos: decoded and split.
-        group: the processes that learn together.
+        group: the processes that share the learning.
         run: gets events and states.
         resume: whether to go on from the states in the run's folder.
     """

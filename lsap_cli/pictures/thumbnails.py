@@ -12,11 +12,11 @@ from lsap_cli.results.files import read_document, write_document
 from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, SlotPictures
 
 MOST_SLOTS = 32
-FILM_FRAMES = 16  # in a row: a pattern that changes with time is seen at every one of its slots
+FILM_FRAMES = 16  # consecutive, so that each slot of a pattern is shown
 
 
 def draw_slots(folder: Path, delta: npt.ArrayLike, binding: str, step: int | None = None) -> None:
-    """Writes each slot of a perturbation as a small PNG, and says so in look.json.
+    """Writes each slot of a perturbation as a small PNG, listed in look.json.
 
     Args:
         folder: the run folder.

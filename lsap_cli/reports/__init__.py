@@ -1,1 +1,1 @@
-"""What a finished run says: terminal tables, plots, pictures and HTML pages, read from run folders only."""
+"""Reports of finished runs: terminal tables, plots and HTML pages, from run folders only."""

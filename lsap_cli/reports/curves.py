@@ -1,4 +1,4 @@
-"""Plots of what attackers that know a defense leave: clean against robust accuracy, and accuracy against the budget."""
+"""Plots of adaptive attacks: clean against robust accuracy, and accuracy against the budget."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

@@ -14,7 +14,7 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a run found. Keys of the JSON are the fields; unknown keys are passed over when it is read.
+    """A result of a run. Keys of the JSON are the fields; unknown keys are ignored when it is read.
 
     A field whose type has `UnsetType` is left out of the JSON where it does not apply; other fields are null there.
     """

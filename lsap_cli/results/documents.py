@@ -131,7 +131,7 @@ class Protocol(Result, frozen=True, kw_only=True):
         learning_draws: of random defenses while learning; null likewise.
         perturbed_by: `folder` or `perturbation`.
         overlap_allowed: whether law 5 was waived.
-        overlap: names of videos that were seen while learning.
+        overlap: names of videos that were used for learning.
     """
 
     classifier: str

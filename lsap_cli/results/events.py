@@ -145,7 +145,7 @@ class FramesEvent(RunEvent, frozen=True, kw_only=True, tag="frames"):
         files_done: how many.
         files: how many there are.
         progress: 0 to 1, of all files.
-        frames_per_second: of all files together.
+        frames_per_second: of all files in all.
         seconds_left: null where it is not known.
     """
 
@@ -173,7 +173,7 @@ class JudgingEvent(RunEvent, frozen=True, kw_only=True, tag="judging"):
 
 
 class WarningEvent(RunEvent, frozen=True, kw_only=True, tag="warning"):
-    """Something that a person should know.
+    """A warning for the user.
 
     Attributes:
         message: a sentence.
@@ -340,7 +340,7 @@ class EndEvent(RunEvent, frozen=True, kw_only=True, tag="end"):
 
 
 class OtherEvent(Result, frozen=True, kw_only=True):
-    """An event of a kind that this version does not know.
+    """An event of a kind that is unknown to this version.
 
     Attributes:
         kind: its name.

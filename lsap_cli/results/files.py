@@ -65,7 +65,7 @@ def write_document(path: Path, result: Result) -> None:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Writes a file so that a reader sees the old one or the new one, never a part."""
+    """Writes a file atomically: a reader gets the old one or the new one, never a part."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
@@ -92,7 +92,7 @@ def read_facts_document(folder: Path) -> Loaded[RunFacts]:
 
 
 def read_results(path: Path) -> Loaded[RunResults]:
-    """A results.json of any command; its schema says of which."""
+    """A results.json of any command, by its schema."""
     content, problem = _read_bytes(path)
     if content is None:
         return Loaded(None, () if problem is None else (problem,))

@@ -1,4 +1,4 @@
-"""What a run found, in plain language; computed from its rows, so it cannot disagree with a table of them."""
+"""Results of a run in plain language, computed from the same rows as the tables."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ RowResults = DefendResults | GenerateResults
 
 
 def summary_sentence(results: RowResults) -> str:
-    """What the run found, in plain language; computed from the rows, so it cannot disagree with the table.
+    """Results of the run in plain language, computed from the same rows as the tables.
 
     It speaks of the first sampler, and says how far the others differ.
 

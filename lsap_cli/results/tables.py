@@ -29,7 +29,7 @@ def updated(text: str) -> str:
 
 
 def meanings(kind: type[Result]) -> dict[str, str]:
-    """What the docstring of a class says of each field, those of its bases among them."""
+    """The meaning of each field in a class's docstring, including its bases'."""
     texts: dict[str, str] = {}
     for one in reversed(kind.__mro__):
         _, _, attributes = (one.__doc__ or "").partition("Attributes:\n")

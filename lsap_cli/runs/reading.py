@@ -28,7 +28,7 @@ LIVE: tuple[RunState, ...] = ("starting", "running")
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """What run.json says at a moment, and whether it can be believed.
+    """The content of run.json at a moment, and its reliability.
 
     Attributes:
         folder: of the run.
@@ -73,7 +73,7 @@ class RunSnapshot:
 
     @property
     def is_of_this_host(self) -> bool:
-        """Whether the run says that it was made on this machine."""
+        """Whether the run was made on this machine, by its own record."""
         return self.facts is not None and self.facts.host == platform.node()
 
     @property

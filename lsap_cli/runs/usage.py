@@ -69,7 +69,7 @@ class _Gpu:
             pynvml.nvmlInit()
         except (
             Exception
-        ):  # the extra is not installed, or no driver: whatever the library raises, there is no GPU to watch
+        ):  # the extra is not installed, or no driver: whatever the library raises, there is no GPU to measure
             self._library = None
         else:
             self._library = pynvml

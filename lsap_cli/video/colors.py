@@ -1,4 +1,4 @@
-"""Colors of a video: which matrix and range its bytes are in, so that a copy means the same and says the same."""
+"""Colors of a video: matrix and range of its bytes, which a copy keeps and declares."""
 
 from __future__ import annotations
 

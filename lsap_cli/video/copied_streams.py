@@ -33,7 +33,7 @@ from lsap_cli.video.stream_trials import NO_PACKET, refusal, try_streams
 
 MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac", "mov_text"})  # what players take in it
 
-# Metadata that is written anew with every file, or that is said of the very file it came from.
+# Metadata that is written anew with every file, or that describes the source file only.
 STALE = """major_brand minor_version compatible_brands encoder duration bps number_of_frames number_of_bytes vendor_id
     _statistics_tags _statistics_writing_app _statistics_writing_date_utc"""
 OF_THE_CONTAINER = frozenset(STALE.split())

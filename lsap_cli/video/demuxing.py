@@ -61,7 +61,7 @@ def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, Video
 
 
 def frame_rate(container: InputContainer, stream: VideoStream) -> Fraction:
-    """Frames a second: the container's average, or what the stream itself says where there is none to be believed.
+    """Frames a second: the container's average, or the stream's own rate where that is not plausible.
 
     A raw stream has no timestamps, and its average is 25 whatever it says; that of a DV file is its clock's rate.
     """

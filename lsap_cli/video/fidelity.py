@@ -70,7 +70,7 @@ def check_frame(frame: VideoFrame) -> set[str]:
 
 
 def lost_by_container(container: InputContainer) -> list[str]:
-    """Sentences on what the file says of its pictures and a copy does not."""
+    """Sentences on side data that a copy does not keep."""
     if "matroska" not in container.format.name:
         return []
     return shown_differently(file_of(container))

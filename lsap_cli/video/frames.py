@@ -36,7 +36,7 @@ LAST_SIDE_DATA = 63  # of AVFrameSideDataType: beyond the last that FFmpeg has
 
 
 class UnreadableVideo(Exception):
-    """A file that cannot be used as a video; the message says why, without the file's name."""
+    """A file that cannot be used as a video; the message is the reason, without the file's name."""
 
 
 class FrameConverter:
@@ -64,7 +64,7 @@ class FrameConverter:
 
 @contextmanager
 def frame_border(frame: VideoFrame) -> Iterator[None]:
-    """Turns what FFmpeg says about a frame into the reason why its video cannot be used."""
+    """Turns FFmpeg's error about a frame into the reason why its video cannot be used."""
     try:
         yield
     except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
@@ -93,7 +93,7 @@ def bits_per_channel(frame: VideoFrame) -> int:
 
 
 def side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
-    """What a frame says beside its pixels, by kind.
+    """The side data of a frame, by kind.
 
     Raises:
         UnreadableVideo: if it cannot be read.
@@ -117,7 +117,7 @@ def is_transparent(frame: VideoFrame) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """What FFmpeg or the system says, without the file's name."""
+    """The message of FFmpeg or the system, without the file's name."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

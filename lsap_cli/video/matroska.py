@@ -76,7 +76,7 @@ def shown_differently(path: Path) -> list[str]:
                     f"its pictures are stereoscopic (mode {values[STEREO_MODE]}), the copy does not say so"
                 )
     except OSError:
-        return []  # it is not laid out as expected: FFmpeg, which reads it, says what it can
+        return []  # it is not laid out as expected: FFmpeg, which reads it, reports what it can
     return sentences
 
 

@@ -52,14 +52,14 @@ class FrameTimes(NamedTuple):
 
 
 class VideoHeader(NamedTuple):
-    """What the container says of its first video stream."""
+    """The container's facts on its first video stream."""
 
     codec: str
     pixel_format: str
     width: int  # as stored, before rotation
     height: int
     rate: Fraction  # frames a second
-    frames: int  # as the header claims, or from duration and rate; 0 where it says neither
+    frames: int  # as the header claims, or from duration and rate; 0 where both are missing
 
 
 def read_header(path: Path) -> VideoHeader:

@@ -11,13 +11,13 @@ from av.packet import Packet
 MAY_START_AGAIN = 0x200  # AVFMT_TS_DISCONT: transport and program streams, whose clock can be set
 BACKWARD_SECONDS = Fraction(1, 10)  # FFmpeg's own limits: a clock that steps back by more, or forward, was set
 FORWARD_SECONDS = Fraction(10)
-LEAD_IN_SECONDS = Fraction(1, 10)  # that decoders of sound need before the first sample that is heard
+LEAD_IN_SECONDS = Fraction(1, 10)  # that audio decoders need before the first audible sample
 
 
 class ContinuousClock:
     """Lets each stream's timestamps go on where the clock of its file starts again.
 
-    All streams of a file share its clock, so that the same shift is given to each: what was shown together stays so.
+    All streams of a file share its clock, so that the same shift is given to each: what was simultaneous stays so.
 
     Args:
         container: the file that packets come from.

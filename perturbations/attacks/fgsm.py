@@ -1,4 +1,4 @@
-"""FGSM over many videos: one step of the whole budget, along the gradient at zero that all batches have together."""
+"""FGSM over many videos: one step of the whole budget, along the gradient at zero, summed over all batches."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Law 5: videos that were seen when learning are refused by name, or allowed and said."""
+"""Law 5: videos that were used for learning are refused by name, or allowed with a warning."""
 
 from pathlib import Path
 

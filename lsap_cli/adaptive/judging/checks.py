@@ -19,7 +19,7 @@ ROUNDING = 1e-3  # by which a defense may leave [0, 1]
 
 
 class Finding(NamedTuple):
-    """What a check comes to."""
+    """The outcome of a check."""
 
     passed: bool
     name: str
@@ -49,7 +49,7 @@ def disjoint_check(fit: int, evaluated: int, shared: Sequence[str]) -> Check:
         not shared,
         "fit and evaluation videos are disjoint",
         f"{len(shared)} of {evaluated} videos are among the {fit} that were learned from",
-        "By content and by recording; a pattern fits the videos that it has seen.",
+        "By content and by recording; a pattern over-fits the videos that it was learned from.",
     )
     return as_check("all", finding)
 

@@ -134,7 +134,7 @@ class AttackerFiles:
             return None
         if not path.exists():
             if any(self.path(attacker, ending).exists() for ending in (".safetensors", ".state")):
-                raise self._refused(attacker, f"there is no {path.name} that says what it was learned with")
+                raise self._refused(attacker, f"there is no {path.name} with the settings that it was learned with")
             return None
         try:
             return msgspec.json.decode(path.read_bytes(), type=LearnedWith)

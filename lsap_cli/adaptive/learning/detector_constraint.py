@@ -140,7 +140,7 @@ class PerturbedFitVideos:
             ]
 
     def _path(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> ResizePath:
-        """Delta's way to the whole frame at the working size: a detector sees it before the crop."""
+        """Delta resized to the whole frame at the working size: a detector gets frames before the crop."""
         key = delta_size, video_size
         if key not in self._paths:
             geometry = self._classifier.geometry

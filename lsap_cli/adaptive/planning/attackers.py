@@ -1,4 +1,4 @@
-"""Adaptive attackers as values: the method, what an attacker knows, its budget, binding and number of steps.
+"""Adaptive attackers as values: method, attacked defense or detector, budget, binding, number of steps.
 
 Nothing is learned here; `lsap_cli.adaptive.learning` turns an attacker into a perturbation.
 """
@@ -60,7 +60,7 @@ class Attacker:
 
 
 class DeclaresNullSpace(Protocol):
-    """What a defense or a detector declares about patterns that it lets through or cannot see."""
+    """The null space that a defense or a detector declares."""
 
     @property
     def passes_constant_in_time(self) -> bool: ...

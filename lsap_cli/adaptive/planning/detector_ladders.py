@@ -92,7 +92,7 @@ def detectors_by_attack(ladders: Sequence[DetectorLadderPlan]) -> dict[str, list
 
 
 def _unseen_patterns(base: Attacker, detector: Detector, condition: str) -> list[Attacker]:
-    """As for a defense, and the period at which the detector sees nothing."""
+    """As for a defense, and the detector's blind period."""
     attackers = null_space_attackers(base, detector, condition)
     if detector.blind_period is not None:
         cycle = Binding("cyclic", detector.blind_period)
