@@ -81,7 +81,7 @@ def judge_videos(
             lines.writelines(map(encode_line, video_records))
             lines.flush()
             entry = FinishedVideo(video.name, measurements.changes, measurements.cost)
-            finished.write(msgspec.json.encode(entry) + b"\n")
+            finished.write(encode_line(entry))
             finished.flush()
             run.event(VideoEvent(path=video.name, judged=len(video_records)))
     order = {video.name: number for number, video in enumerate(videos)}

@@ -49,12 +49,12 @@ class Loaded(Generic[Found]):
     problems: tuple[str, ...] = ()
 
 
-def encode_line(result: Result) -> bytes:
+def encode_line(result: msgspec.Struct) -> bytes:
     """One line of a .jsonl file; NaN and infinities become null, characters outside UTF-8 become escapes."""
     return _encode(result) + b"\n"
 
 
-def encode_document(result: Result) -> bytes:
+def encode_document(result: msgspec.Struct) -> bytes:
     """A .json file, indented."""
     return msgspec.json.format(_encode(result), indent=1) + b"\n"
 
@@ -163,7 +163,7 @@ def read_regular(path: Path, most_bytes: int = LARGEST_DOCUMENT) -> bytes:
         return file.read(most_bytes + 1)
 
 
-def _encode(result: Result) -> bytes:
+def _encode(result: msgspec.Struct) -> bytes:
     try:
         return msgspec.json.encode(result)
     except UnicodeEncodeError:  # a file name that is not UTF-8

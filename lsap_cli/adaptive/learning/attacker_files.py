@@ -16,7 +16,7 @@ from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.classifiers.labels import slug
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
-from lsap_cli.results.files import write_atomically
+from lsap_cli.results.files import encode_document, write_atomically
 from perturbations import Budget, Perturbation
 
 FOLDER = "attackers"
@@ -142,8 +142,7 @@ class AttackerFiles:
             raise self._refused(attacker, f"{path.name} is damaged: {error}") from None
 
     def _write(self, attacker: Attacker, learned_with: LearnedWith) -> None:
-        content = msgspec.json.format(msgspec.json.encode(learned_with), indent=1)
-        write_atomically(self.path(attacker, ".settings.json"), content)
+        write_atomically(self.path(attacker, ".settings.json"), encode_document(learned_with))
 
     def _refused(self, attacker: Attacker, why: str) -> LsapError:
         path = self.perturbation_path(attacker)

@@ -10,7 +10,7 @@ from defenses import Clip, Defense
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.results.events import StageEvent
-from lsap_cli.results.files import write_atomically
+from lsap_cli.results.files import encode_document, write_atomically
 from perturbations import Binding
 from perturbations.attacks.base import objective_loss, small_noise
 from perturbations.gradients import ClipLoss, LossInput, gradient_at
@@ -59,7 +59,7 @@ def probe_gradient(attacker: Attacker, learner: AttackerLearner) -> GradientProb
     learner.run.event(StageEvent(name=f"trying the gradient: {attacker.name}", steps=BATCHES, seconds=None))
     with learner.problem(attacker) as problem:
         probe = _probe(attacker, problem, learner)
-    write_atomically(path, msgspec.json.encode(probe))
+    write_atomically(path, encode_document(probe))
     return probe
 
 
