@@ -177,7 +177,7 @@ def test_a_wrong_name_is_refused_with_the_parts_of_packages_among_those_that_wor
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("gone", "the attack 'gone' of the package strangers-parts 1.2 cannot be loaded: ModuleNotFoundError"),
         ("fgsm", "the attack 'fgsm' is given by lsap itself and by the package strangers-parts 1.2; uninstall one"),
@@ -186,11 +186,11 @@ def test_a_wrong_name_is_refused_with_the_parts_of_packages_among_those_that_wor
     ids=["broken", "clash", "no attack"],
 )
 def test_a_part_that_cannot_be_used_is_refused_in_one_sentence_and_the_others_work(
-    attacks: plugins.PartTable[Attack], name: str, said: str
+    attacks: plugins.PartTable[Attack], name: str, message: str
 ) -> None:
     with pytest.raises(LsapError) as caught:
         build(name, attacks, "attack")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.exit_code == 2
     assert build("twice-fgsm", attacks, "attack") != build("lsap", attacks, "attack")
 

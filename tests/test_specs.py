@@ -64,7 +64,7 @@ def test_descriptions_show_the_default_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("", "the sampler '' is unknown; use one of: uniform, segments, dense:stride=2"),
         ("evenly", "the sampler 'evenly' is unknown"),
@@ -81,10 +81,10 @@ def test_descriptions_show_the_default_settings() -> None:
         ("uniform:frames=3", "has no setting 'frames=3'; write it as uniform"),
     ],
 )
-def test_a_wrong_spec_is_said_with_what_would_work(spec: str, said: str) -> None:
+def test_a_wrong_spec_is_said_with_what_would_work(spec: str, message: str) -> None:
     with pytest.raises(LsapError) as caught:
         build(spec, SAMPLERS, "sampler")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert caught.value.exit_code == 2
 
 
@@ -106,7 +106,7 @@ def test_one_defense_is_no_chain_and_a_plus_inside_of_a_number_is_no_link() -> N
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("jpeg + ", "the defense '' is unknown; use one of"),
         ("jpeg + jpg", "the defense 'jpg' is unknown; use one of: temporal-mean:window=3"),
@@ -115,10 +115,10 @@ def test_one_defense_is_no_chain_and_a_plus_inside_of_a_number_is_no_link() -> N
         ("random-noise:seed=3", "has no setting 'seed=3'; write it as random-noise:sigma=0.04"),
     ],
 )
-def test_a_wrong_chain_is_said_with_its_part(spec: str, said: str) -> None:
+def test_a_wrong_chain_is_said_with_its_part(spec: str, message: str) -> None:
     with pytest.raises(LsapError) as caught:
         build_defense(spec)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_squeezers_stand_in_brackets() -> None:
@@ -129,7 +129,7 @@ def test_squeezers_stand_in_brackets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("feature-squeezing:squeezers=jpeg", "squeezers is 'jpeg', which is not a list of defenses such as [bit-depth"),
         ("feature-squeezing:squeezers=[]", "which is not a list of defenses"),
@@ -142,10 +142,10 @@ def test_squeezers_stand_in_brackets() -> None:
         ("corpus-residual:videos=2", "videos is 2; it must be a whole number from 3 to 1000"),
     ],
 )
-def test_a_wrong_detector_is_said_with_what_would_work(spec: str, said: str) -> None:
+def test_a_wrong_detector_is_said_with_what_would_work(spec: str, message: str) -> None:
     with pytest.raises(LsapError) as caught:
         build_detector(spec)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("value", ["True", "1", "yes", ""])

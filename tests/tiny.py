@@ -40,7 +40,7 @@ def make_perturbation(
 
 
 def write_tiny(path: Path, frames: Tensor, fps: Fraction = Fraction(25), codec: Codec | None = None) -> Path:
-    """Writes frames (N, 3, H, W) uint8 as a video, lossless where nothing else is said."""
+    """Writes frames (N, 3, H, W) uint8 as a video, lossless by default."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_video(path, frames, fps, codec or Ffv1Codec())
     return path

@@ -31,16 +31,16 @@ class CertifiedClip:
 
     def line(self, names: Sequence[str]) -> CertifiedVideo:
         """The line of certificates.jsonl."""
-        found = self.certificate
+        certificate = self.certificate
         return CertifiedVideo(
             smoothing=self.smoothing,
             video=self.video,
             label=names[self.labels[0]] if self.labels else None,
             also_accepted=tuple(names[label] for label in self.labels[1:]),
-            prediction=None if found.label is None else names[found.label],
-            radius=found.radius,
-            lower=found.lower,
-            needed=found.needed,
+            prediction=None if certificate.label is None else names[certificate.label],
+            radius=certificate.radius,
+            lower=certificate.lower,
+            needed=certificate.needed,
         )
 
 
@@ -69,12 +69,12 @@ def certify(
     with (run.folder / "certificates.jsonl").open("wb") as lines:
         for video in videos:
             try:
-                mine = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
+                video_certificates = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
             except NoPrediction as error:
                 skip(run, evaluation.skipped, video, error)
                 continue
-            certified += mine
-            lines.writelines(encode_line(one.line(names)) for one in mine)
+            certified += video_certificates
+            lines.writelines(encode_line(one.line(names)) for one in video_certificates)
             run.event(VideoEvent(path=video.name))
     return certificate_rows(certified)
 
@@ -108,20 +108,20 @@ def certificate_rows(certified: Sequence[CertifiedClip]) -> list[CertificateRow]
     """One row for each smoothing; it is vacuous where even noisy copies that all agree could not cover the budget."""
     rows = []
     for spec in dict.fromkeys(one.smoothing for one in certified):
-        mine = [one for one in certified if one.smoothing == spec]
-        labeled = [one for one in mine if one.labels]
-        needed, most = mine[0].certificate.needed, mine[0].most
+        selected = [one for one in certified if one.smoothing == spec]
+        labeled = [one for one in selected if one.labels]
+        needed, most = selected[0].certificate.needed, selected[0].most
         rows.append(
             CertificateRow(
                 smoothing=spec,
-                videos=len(mine),
-                abstained=rate([one.certificate.label is None for one in mine]),
+                videos=len(selected),
+                abstained=rate([one.certificate.label is None for one in selected]),
                 smoothed_accuracy=rate([one.certificate.label in one.labels for one in labeled]),
                 certified_accuracy=rate(
                     [one.certificate.label in one.labels and one.certificate.covers for one in labeled]
                 ),
                 needed_radius=needed,
-                median_radius=median(one.certificate.radius for one in mine),
+                median_radius=median(one.certificate.radius for one in selected),
                 largest_radius=most,
                 vacuous=most < needed,
             )

@@ -27,7 +27,7 @@ from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_
 
 @dataclass(frozen=True)
 class Detections:
-    """What the detectors found.
+    """Results of the detectors.
 
     Attributes:
         rows: one for each detector and perturbation source that it scored.

@@ -54,13 +54,13 @@ def _spread(cell: dict[str, list[Record]], attacks: Sequence[str], outcome: Outc
     recordings: dict[str, str] = {}
     for name in attacks:
         for one in cell[name]:
-            found = outcome(one)
-            if found is not None:
-                counted[name][one.video] = found
+            value = outcome(one)
+            if value is not None:
+                counted[name][one.video] = value
                 recordings[one.video] = one.recording
     if not recordings:
         return None
-    rates = {name: rate(list(mine.values())) for name, mine in counted.items()}
+    rates = {name: rate(list(outcomes.values())) for name, outcomes in counted.items()}
     values = [one.value for one in rates.values() if one]
     shares = [mean(counted[name][video] for name in attacks) for video in recordings]
     return RateOverSeeds(
@@ -88,10 +88,10 @@ def load_seeds(
     loaded: dict[str, Perturbation] = {}
     for file in files:
         other, name = load_perturbation(Path(file)), Path(file).stem
-        for what, mine, its in zip(("budget", "binding", "target"), _kind(perturbation), _kind(other), strict=True):
-            if mine != its:
+        for what, expected, its in zip(("budget", "binding", "target"), _kind(perturbation), _kind(other), strict=True):
+            if expected != its:
                 raise LsapError(
-                    f"{file} has the {what} {its}, {first} has {mine}: several --perturbation must differ in their "
+                    f"{file} has the {what} {its}, {first} has {expected}: several --perturbation must differ in their "
                     "seed alone, as those of lsap generate --seeds do"
                 )
         if name in (*taken, *loaded):

@@ -188,7 +188,7 @@ class JudgingCost(Result, frozen=True, kw_only=True):
 
 
 class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.results/1"):
-    """What `defend` found.
+    """Results of `defend`.
 
     Attributes:
         rows: one for each attack, defense and sampler.
@@ -362,7 +362,7 @@ class ModelAccuracy(Result, frozen=True, kw_only=True):
 
 
 class ModelCheckResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.check/1"):
-    """What `models check` found.
+    """Results of `models check`.
 
     Attributes:
         model: its name.

@@ -32,12 +32,12 @@ def test_every_task_ends_in_a_result_or_a_reason_and_the_others_go_on(pool: Work
     assert "No space left on device" in failed["full"].reason
     assert "KeyError" in failed["fault"].reason
     assert "8 GiB of memory" in failed["memory"].reason
-    assert outcomes[Trial("slow")] == 0  # longer than patience, but it said so
+    assert outcomes[Trial("slow")] == 0  # longer than patience, but it reported progress
 
 
 def test_progress_is_heard_before_the_outcome(pool: WorkerPool) -> None:
     steps = list(pool.work([Trial("slow")]))
     assert isinstance(steps[-1], WorkOutcome)
-    heard = [step.done for step in steps[:-1] if isinstance(step, WorkProgress)]
-    assert heard == sorted(heard)
-    assert len(heard) > 5
+    shares = [step.done for step in steps[:-1] if isinstance(step, WorkProgress)]
+    assert shares == sorted(shares)
+    assert len(shares) > 5

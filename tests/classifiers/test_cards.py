@@ -302,7 +302,7 @@ def test_a_wrong_field_is_named_with_its_card(tmp_path: Path, field: str, value:
 
 
 @pytest.mark.parametrize(
-    ("factory", "said"),
+    ("factory", "message"),
     [
         ("factory.py:gone", "no callable 'gone'"),
         ("factory.py:number", "no callable 'number'"),
@@ -315,17 +315,17 @@ def test_a_wrong_field_is_named_with_its_card(tmp_path: Path, field: str, value:
         ("factory.py:not_a_network", "its factory gave a int, not a torch module"),
     ],
 )
-def test_a_factory_that_fails_is_named_with_its_card(tmp_path: Path, factory: str, said: str) -> None:
+def test_a_factory_that_fails_is_named_with_its_card(tmp_path: Path, factory: str, message: str) -> None:
     card = write_card(tmp_path, factory=factory)
     (tmp_path / "syntax.py").write_text("def build(:\n")
     (tmp_path / "exits.py").write_text("import sys\nsys.exit(4)\n")
     with pytest.raises(LsapError, match=r"model\.toml") as caught:
         load_card(card)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp_path: Path) -> None:
-    said: list[tuple[str, Any, str]] = [
+    message: list[tuple[str, Any, str]] = [
         ("input__frames", 0, "has frames in [input] = 0; it must be a whole number from 1"),
         ("input__layout", None, "lacks layout in [input]; it is BTCHW or BCTHW"),
         ("input__size", [224], "has size in [input] = [224]; it must be [height, width]"),
@@ -337,7 +337,7 @@ def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp
         ("colour", "red", "has an unknown field 'colour'; known: factory, labels, input, name, weights"),
         ("name", "", "name is empty"),
     ]
-    for field, value, sentence in said:
+    for field, value, sentence in message:
         path = write_card(tmp_path, **{field: value})
         with pytest.raises(LsapError) as caught:
             load_card(path)

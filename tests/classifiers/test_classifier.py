@@ -49,7 +49,7 @@ def test_an_exported_network_is_used_in_the_one_mode_that_it_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (InputFormat("TCHW", 4, (6, 6)), "layout = 'TCHW'; it must be BTCHW or BCTHW"),  # type: ignore[arg-type]
         (InputFormat("BTCHW", 0, (6, 6)), "frames = 0; it must be a whole number from 1"),
@@ -59,12 +59,12 @@ def test_an_exported_network_is_used_in_the_one_mode_that_it_has() -> None:
     ],
     ids=["layout", "frames", "kind", "views", "sampler"],
 )
-def test_a_wrong_format_is_refused_at_once(wrong: msgspec.Struct, said: str) -> None:
+def test_a_wrong_format_is_refused_at_once(wrong: msgspec.Struct, message: str) -> None:
     formats: dict[str, msgspec.Struct] = {"expects": InputFormat("BTCHW", 4, (6, 6))}
     field = {InputFormat: "expects", OutputFormat: "gives", SamplingFormat: "sampling"}[type(wrong)]
     with pytest.raises(LsapError) as caught:
         Classifier(Mixed(), "mixed", LABELS, **formats | {field: wrong})  # type: ignore[arg-type]
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_model_without_labels_is_refused() -> None:
@@ -102,7 +102,7 @@ class NotFinite(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("network", "said"),
+    ("network", "message"),
     [
         (Drops(), "random numbers were drawn"),
         (AmongOthers(), "a clip alone gives other scores"),
@@ -111,8 +111,8 @@ class NotFinite(nn.Module):
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, nn.Module) else "",
 )
-def test_the_contract_of_models_finds_what_an_attack_cannot_work_with(network: nn.Module, said: str) -> None:
-    with pytest.raises(AssertionError, match=said):
+def test_the_contract_of_models_finds_what_an_attack_cannot_work_with(network: nn.Module, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
         check_classifier(Classifier(network, "bad", LABELS, InputFormat("BTCHW", 4, (6, 6))))
 
 

@@ -94,7 +94,7 @@ def test_the_way_through_a_larger_video_is_a_low_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "resize", "said"),
+    ("size", "resize", "message"),
     [
         ((0, 4), (4, 4), "at least 1 pixel"),
         ((4, 4), 0, "at least 1 pixel"),
@@ -102,6 +102,6 @@ def test_the_way_through_a_larger_video_is_a_low_pass() -> None:
         ((4, 4), (9, 3), "smaller than size"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(size: tuple[int, int], resize: int | tuple[int, int], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_sizes_that_do_not_fit_are_refused(size: tuple[int, int], resize: int | tuple[int, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Geometry(size, resize)

@@ -222,7 +222,7 @@ def test_a_layer_can_be_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "layer", "said"),
+    ("network", "layer", "message"),
     [
         (Volume3d(), "head", "--layer 'head' is not in the model; the last ones are stem, deep, pool, fc"),
         (Volume3d(), "fc", "--layer 'fc' has no moments in time to look at in the model 'toy'; use one of stem, deep"),
@@ -234,11 +234,11 @@ def test_a_layer_can_be_named() -> None:
     ],
 )
 def test_a_layer_that_cannot_be_looked_at_is_refused_with_what_would_work(
-    network: nn.Module, layer: str | None, said: str
+    network: nn.Module, layer: str | None, message: str
 ) -> None:
     with pytest.raises(LsapError) as caught:
         _ = looking(network, layer).layer
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_precision_that_does_not_exist_is_refused() -> None:

@@ -72,7 +72,7 @@ def test_weights_can_be_a_file(tmp_path: Path, stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("torchvision:resnet18", "torchvision's are torchvision:r3d_18"),
         ("torchvision:", "torchvision's are"),
@@ -80,8 +80,8 @@ def test_weights_can_be_a_file(tmp_path: Path, stub: Stub) -> None:
         ("torchvision:r3d_18:weights=gone.pth", "gone.pth is not a file"),
     ],
 )
-def test_a_spec_that_is_wrong_is_said_with_what_would_work(stub: Stub, spec: str, said: str) -> None:
-    with pytest.raises(LsapError, match=said):
+def test_a_spec_that_is_wrong_is_said_with_what_would_work(stub: Stub, spec: str, message: str) -> None:
+    with pytest.raises(LsapError, match=message):
         load_zoo(spec)
 
 

@@ -218,7 +218,7 @@ def test_a_video_that_is_listed_twice_is_refused_by_name(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"file,label\na.mp4,tai chi\n", "has no column 'path'"),
         (b"", "has no column 'path'"),
@@ -228,11 +228,11 @@ def test_a_video_that_is_listed_twice_is_refused_by_name(tmp_path: Path) -> None
     ],
     ids=["column", "empty", "bytes", "quote", "no rows"],
 )
-def test_a_list_that_is_none_is_refused_by_name(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_list_that_is_none_is_refused_by_name(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "clips.csv").write_bytes(content)
     with pytest.raises(LsapError, match=r"clips\.csv") as caught:
         list_videos(tmp_path / "clips.csv", LABELS)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_nothing_there_is_said_with_what_would_work(tmp_path: Path) -> None:

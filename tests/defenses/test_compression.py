@@ -186,7 +186,7 @@ def test_the_stand_ins_gradient_is_small_where_the_codec_erases_and_whole_where_
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: H264(crf=52), "crf is 52; it must be a whole number from 0 .best. to 51"),
         (lambda: Vp9(crf=-1), "crf is -1; it must be a whole number from 0 .best. to 63"),
@@ -194,8 +194,8 @@ def test_the_stand_ins_gradient_is_small_where_the_codec_erases_and_whole_where_
         (lambda: H265(stretch=0), "stretch is 0; it must be from 1 to 300 frames"),
     ],
 )
-def test_settings_that_no_encoder_takes_are_refused_by_name(make: Callable[[], VideoCodec], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_that_no_encoder_takes_are_refused_by_name(make: Callable[[], VideoCodec], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()
 
 

@@ -46,13 +46,15 @@ def test_every_kind_of_a_barrage_works_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "said"),
+    ("kind", "settings", "message"),
     [
         (RandomNoise, {"sigma": 0.0}, "sigma is 0.0; it must be above 0 and at most 1"),
         (ResizePad, {"smallest": 1.0}, "smallest is 1.0; it must be above 0 and below 1"),
         (Barrage, {"count": 11}, "count is 11; it must be a whole number from 2 to 10"),
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(kind: type[Defense], settings: dict[str, float], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_out_of_range_are_refused_by_name(
+    kind: type[Defense], settings: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         kind(**settings)

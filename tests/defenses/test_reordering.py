@@ -59,7 +59,7 @@ def test_a_lower_frame_rate_holds_the_kept_frames() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "said"),
+    ("kind", "settings", "message"),
     [
         (TemporalShuffle, {"block": 1}, "block is 1; it must be a whole number of at least 2"),
         (TemporalDrop, {"share": 1.0}, "share is 1.0; it must be above 0 and below 1"),
@@ -68,6 +68,8 @@ def test_a_lower_frame_rate_holds_the_kept_frames() -> None:
         (FrameRate, {"keep": 1}, "keep is 1; it must be a whole number of at least 2"),
     ],
 )
-def test_settings_out_of_range_are_refused_by_name(kind: type[Defense], settings: dict[str, float], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_out_of_range_are_refused_by_name(
+    kind: type[Defense], settings: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         kind(**settings)

@@ -79,7 +79,7 @@ def test_total_variation_makes_its_energy_small_and_more_steps_make_it_smaller()
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "said"),
+    ("kind", "settings", "message"),
     [
         (BitDepth, {"bits": 8}, "bits is 8; it must be a whole number from 1 to 7"),
         (SpatialMedian, {"window": 4}, "window is 4; it must be an odd number of at least 3"),
@@ -91,7 +91,7 @@ def test_total_variation_makes_its_energy_small_and_more_steps_make_it_smaller()
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(
-    kind: type[FrameDefense], settings: dict[str, float], said: str
+    kind: type[FrameDefense], settings: dict[str, float], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         kind(**settings)

@@ -136,9 +136,9 @@ def test_without_an_estimate_or_from_one_video_there_is_no_subtraction() -> None
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [({"period": 0}, "period is 0"), ({"strength": 0.0}, "strength is 0.0"), ({"side": 8}, "side is 8")],
 )
-def test_settings_out_of_range_are_refused_by_name(settings: dict[str, float], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_out_of_range_are_refused_by_name(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         PerturbationSubtraction(**settings)  # type: ignore[arg-type]  # wrong on purpose

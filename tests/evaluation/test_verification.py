@@ -1,4 +1,4 @@
-"""What is said of a verification: over videos, the samplers beside each other."""
+"""The warnings of a verification: over videos, the samplers beside each other."""
 
 import pytest
 

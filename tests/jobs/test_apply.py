@@ -156,8 +156,8 @@ def test_two_runs_into_one_folder_refuse_each_other(call: Caller) -> None:
 def test_folders_that_hold_other_things_are_refused(call: Caller, videos: Path) -> None:
     call.out.mkdir()
     (call.out / "mine.txt").write_text("mine")
-    for resume, said in ((False, "is not empty"), (True, "is not one that lsap apply began")):
-        with pytest.raises(LsapError, match=said):
+    for resume, message in ((False, "is not empty"), (True, "is not one that lsap apply began")):
+        with pytest.raises(LsapError, match=message):
             call(resume=resume)
     assert [path.name for path in call.out.iterdir()] == ["mine.txt"]
     call.out = videos / "inside"

@@ -184,15 +184,15 @@ class Hungry(TanhNetwork):
 
 @pytest.mark.parametrize(("most", "part"), [(3, 3), (2, 2), (1, 1), (4, 3)])
 def test_where_memory_is_short_the_part_is_halved_and_the_user_is_told(most: int, part: int) -> None:
-    said: list[str] = []
+    message: list[str] = []
     plain = make_problem()
     batch = plain.draw(0)
-    problem = make_problem(network=Hungry(most=most), warn=said.append)
+    problem = make_problem(network=Hungry(most=most), warn=message.append)
     short = gradient_at(problem, batch, plain.zeros(), objective_loss(problem))
     whole = gradient_at(plain, batch, plain.zeros(), objective_loss(plain))
     torch.testing.assert_close(short.gradient, whole.gradient, rtol=1e-4, atol=1e-6)
     assert problem.micro_batch.clips == part
-    assert said[-1] == f"the GPU's memory is short: from here on {part} clip(s) go through the network at a time"
+    assert message[-1] == f"the GPU's memory is short: from here on {part} clip(s) go through the network at a time"
 
 
 def test_one_clip_that_does_not_fit_is_an_error() -> None:

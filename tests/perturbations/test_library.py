@@ -131,7 +131,7 @@ GOOD = {"clips": make_clips(3), "network": TorchNetwork(FrameMeans().eval()), "a
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         (
             {"clips": make_clips(3)[0]},
@@ -151,8 +151,8 @@ GOOD = {"clips": make_clips(3), "network": TorchNetwork(FrameMeans().eval()), "a
         ),
     ],
 )
-def test_wrong_arguments_of_learning_are_refused_with_a_sentence(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_arguments_of_learning_are_refused_with_a_sentence(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         learn_perturbation(**{**GOOD, **wrong})
 
 
@@ -167,7 +167,7 @@ def test_a_module_in_training_mode_or_without_the_layer_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "arguments", "said"),
+    ("frames", "arguments", "message"),
     [
         (make_bytes(3), (), "the frames are torch.uint8; give floats in"),
         (torch.zeros(3, 4, 4), (), r"the shape \(3, 4, 4\); give \(frames, 3, height, width\)"),
@@ -179,8 +179,8 @@ def test_a_module_in_training_mode_or_without_the_layer_is_refused() -> None:
         ),
     ],
 )
-def test_wrong_frames_are_refused_with_a_sentence(frames: Tensor, arguments: tuple[Any, ...], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_frames_are_refused_with_a_sentence(frames: Tensor, arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make_perturbation().add(frames, *arguments)
 
 

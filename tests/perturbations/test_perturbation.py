@@ -118,7 +118,7 @@ def test_the_good_file_that_the_damages_start_from_is_read(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "message"),
     [
         ("format", None, "not a perturbation file"),
         ("format", "lsap.perturbation/2", "not a perturbation file"),
@@ -142,7 +142,7 @@ def test_the_good_file_that_the_damages_start_from_is_read(tmp_path: Path) -> No
         ("record", "[" * 100_000, "damaged"),
     ],
 )
-def test_damaged_metadata_is_named(tmp_path: Path, key: str, value: str | None, said: str) -> None:
+def test_damaged_metadata_is_named(tmp_path: Path, key: str, value: str | None, message: str) -> None:
     tensors, metadata = good_file()
     del metadata[key]
     if value is not None:
@@ -150,7 +150,7 @@ def test_damaged_metadata_is_named(tmp_path: Path, key: str, value: str | None, 
     save_file(tensors, tmp_path / "r.safetensors", metadata=metadata)
     with pytest.raises(ValueError, match=r"r\.safetensors") as caught:
         Perturbation.load(tmp_path / "r.safetensors")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def with_one(value: float) -> torch.Tensor:
@@ -160,7 +160,7 @@ def with_one(value: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("tensors", "said"),
+    ("tensors", "message"),
     [
         ({}, "delta"),
         ({"pattern": torch.zeros(2, 3, 4, 5)}, "delta"),
@@ -178,11 +178,11 @@ def with_one(value: float) -> torch.Tensor:
         ({"delta": with_one(9 / 255)}, "9/255, over its budget of 8/255"),
     ],
 )
-def test_a_damaged_delta_is_named(tmp_path: Path, tensors: dict[str, torch.Tensor], said: str) -> None:
+def test_a_damaged_delta_is_named(tmp_path: Path, tensors: dict[str, torch.Tensor], message: str) -> None:
     save_file(tensors, tmp_path / "r.safetensors", metadata=good_file()[1])
     with pytest.raises(ValueError, match=r"r\.safetensors") as caught:
         Perturbation.load(tmp_path / "r.safetensors")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,9 @@ def _success(records: Sequence[Record], cell: Cell, target: str) -> Rate | None:
 
 
 def _dominant_label(records: Sequence[Record], cell: Cell) -> DominantLabel | None:
-    mine = [one for one in records if one.cell == cell]
-    for label, count in Counter(one.prediction for one in mine if one.changed).most_common(1):
-        share = rate_of(count, len(mine))
+    own = [one for one in records if one.cell == cell]
+    for label, count in Counter(one.prediction for one in own if one.changed).most_common(1):
+        share = rate_of(count, len(own))
         return DominantLabel(label=label, share=share) if share else None
     return None
 

@@ -138,9 +138,9 @@ def test_the_ladder_shows_the_strongest_attacker_of_each_rung_and_the_minimum() 
 def test_warnings_come_first_and_the_summary_counts_them() -> None:
     results = adaptive_results()
     assert [line.split()[0] for line in check_lines(results)] == ["WARN", "PASS"]
-    said = " ".join(summary_sentences(results))
-    assert "jpeg:quality=75 1 of 4 (rung A2)" in said
-    assert "1 of 2 checks warn" in said
+    text = " ".join(summary_sentences(results))
+    assert "jpeg:quality=75 1 of 4 (rung A2)" in text
+    assert "1 of 2 checks warn" in text
 
 
 def test_clean_against_robust_accuracy_and_the_budget_curve_are_drawn() -> None:

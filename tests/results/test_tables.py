@@ -37,8 +37,8 @@ def test_every_class_that_is_in_a_file_has_a_table() -> None:
 
 @pytest.mark.parametrize("kind", sorted(every_class(), key=str))
 def test_every_field_is_described(kind: type[Result]) -> None:
-    said = meanings(kind)
-    assert [field.name for field in msgspec.structs.fields(kind) if not said.get(field.name)] == []
+    texts = meanings(kind)
+    assert [field.name for field in msgspec.structs.fields(kind) if not texts.get(field.name)] == []
 
 
 def test_a_table_that_differs_is_found_and_written_anew(tmp_path: Path) -> None:

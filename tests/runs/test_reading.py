@@ -142,16 +142,16 @@ def test_runs_are_found_with_their_parts_and_nothing_else(tmp_path: Path) -> Non
 
 
 def test_usage_is_reported_until_it_is_closed() -> None:
-    heard: list[UsageEvent] = []
-    usage = UsageWriter(heard.append, every_seconds=0.01)
+    events: list[UsageEvent] = []
+    usage = UsageWriter(events.append, every_seconds=0.01)
     usage.start()
     deadline = time.monotonic() + 10
-    while len(heard) < 3 and time.monotonic() < deadline:
+    while len(events) < 3 and time.monotonic() < deadline:
         sum(range(10_000))
     usage.close()
-    count = len(heard)
+    count = len(events)
     assert count >= 3
-    assert all((one.memory_bytes or 0) > 2**20 for one in heard)
-    assert any((one.cpu_percent or 0) > 1 for one in heard)
+    assert all((one.memory_bytes or 0) > 2**20 for one in events)
+    assert any((one.cpu_percent or 0) > 1 for one in events)
     time.sleep(0.05)
-    assert len(heard) == count
+    assert len(events) == count

@@ -49,16 +49,16 @@ def test_a_run_that_is_stopped_is_interrupted(tmp_path: Path) -> None:
     assert facts(tmp_path)["status"] == "interrupted"
 
 
-def test_events_are_on_disk_as_they_happen_and_then_told(tmp_path: Path) -> None:
-    heard: list[tuple[str, int]] = []
+def test_events_are_on_disk_before_listeners_get_them(tmp_path: Path) -> None:
+    order: list[tuple[str, int]] = []
 
     def listen(event: Event) -> None:
-        heard.append((type(event).__name__, len(events(tmp_path))))
+        order.append((type(event).__name__, len(events(tmp_path))))
 
     with Run(tmp_path, "generate", {}, [listen, listen]) as run:
         run.event(StepEvent(number=1, loss=0.5, member="ä\n"))
     kinds = [("StartEvent", 1), ("StepEvent", 2), ("EndEvent", 3)]
-    assert heard == [one for one in kinds for _ in range(2)]
+    assert order == [one for one in kinds for _ in range(2)]
     step = events(tmp_path)[1]
     assert {key: step[key] for key in ("kind", "number", "loss", "member")} == {
         "kind": "step",

@@ -78,9 +78,9 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_would_be_lost_is_refused_in_one_sentence(tmp_path: Path, case: str) -> None:
-    make, said = REFUSED[case]
+    make, message = REFUSED[case]
     source = make(tmp_path)
-    with pytest.raises(UnreadableVideo, match=said):
+    with pytest.raises(UnreadableVideo, match=message):
         transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
     assert not (tmp_path / "copy.mkv").exists()
 

@@ -167,7 +167,7 @@ def test_deep_gray_is_read_as_the_gray_that_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "said"),
+    ("times", "message"),
     [
         ("[0, 40, NaN]", "which cannot be"),
         ("[0, 40, Infinity]", "which cannot be"),
@@ -178,12 +178,12 @@ def test_deep_gray_is_read_as_the_gray_that_it_is(tmp_path: Path) -> None:
         ("{}" * 3, "damaged"),
     ],
 )
-def test_a_frame_folder_with_times_that_cannot_be_is_named(tmp_path: Path, times: str, said: str) -> None:
+def test_a_frame_folder_with_times_that_cannot_be_is_named(tmp_path: Path, times: str, message: str) -> None:
     source = write_tiny(tmp_path / "a.mkv", make_bytes(3, 16, 24))
     folder = tmp_path / "a.frames"
     transcode(source, folder, PngCodec(), unchanged)
     (folder / TIMES).write_text(f'{{"schema": "lsap.frames/1", "milliseconds": {times}}}')
-    with pytest.raises(UnreadableVideo, match=said):
+    with pytest.raises(UnreadableVideo, match=message):
         list(read_frames(folder))
 
 

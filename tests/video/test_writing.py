@@ -167,15 +167,15 @@ def test_more_compression_loses_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: H264Codec(crf=52), "crf is 52; use a number from 0"),
         (lambda: H264Codec(crf=-1), "crf is -1"),
         (lambda: H264Codec(preset="quick"), "preset is 'quick'; use one of ultrafast"),
     ],
 )
-def test_settings_outside_of_their_range_are_refused(make: Callable[[], Codec], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_outside_of_their_range_are_refused(make: Callable[[], Codec], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         make()
 
 

@@ -116,7 +116,7 @@ class PerturbedFitVideos:
 
     def step_videos(self, detector: Detector, step: int) -> list[int]:
         """Indices of a step's videos, each of another recording: one, or several where the detector compares videos."""
-        generator = seeded(self._seed, "watched", step)
+        generator = seeded(self._seed, "watched", step)  # the name sets the bits
         recordings: dict[str, list[int]] = {}
         for number, one in enumerate(self._videos):
             recordings.setdefault(one.video.group, []).append(number)

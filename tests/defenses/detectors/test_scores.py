@@ -110,7 +110,7 @@ def test_a_pattern_of_the_period_that_is_declared_blind_shows_less() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "said"),
+    ("kind", "settings", "message"),
     [
         (TemporalConsistency, {"windows": 2}, "windows is 2"),
         (TemporalConsistency, {"stride": 0}, "stride is 0"),
@@ -120,9 +120,9 @@ def test_a_pattern_of_the_period_that_is_declared_blind_shows_less() -> None:
     ],
 )
 def test_settings_out_of_range_are_refused_by_name(
-    kind: type[Detector], settings: dict[str, object], said: str
+    kind: type[Detector], settings: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         kind(**settings)
 
 

@@ -113,7 +113,7 @@ def test_a_target_is_reached_more_often_than_without_the_pattern(name: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "said"),
+    ("name", "settings", "message"),
     [
         ("lsap", {"update": "newton"}, "update is newton; use one of momentum, apg, pgd, sgd, adam"),
         ("lsap", {"coherence": "more"}, "coherence is more; use keep, break or off"),
@@ -127,9 +127,9 @@ def test_a_target_is_reached_more_often_than_without_the_pattern(name: str) -> N
     ],
 )
 def test_settings_that_do_not_exist_are_refused_with_what_would_work(
-    name: str, settings: dict[str, Any], said: str
+    name: str, settings: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         ATTACKS[name](**settings)
 
 
@@ -144,7 +144,7 @@ class Two:
 
 
 @pytest.mark.parametrize(
-    ("name", "binding", "levels", "said"),
+    ("name", "binding", "levels", "message"),
     [
         ("append", "cyclic:4", 255, "append needs the binding append:K, such as append:16, not cyclic:4"),
         ("append", "append:3", 8, "use --norm linf --epsilon 1"),
@@ -152,9 +152,9 @@ class Two:
         ("sparse", "cyclic:3", 8, "sparse is to touch 12 slots, but the binding cyclic:3 has 3"),
     ],
 )
-def test_a_problem_that_a_method_cannot_work_on_is_refused(name: str, binding: str, levels: int, said: str) -> None:
+def test_a_problem_that_a_method_cannot_work_on_is_refused(name: str, binding: str, levels: int, message: str) -> None:
     problem = make_problem(binding, levels=levels)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         make(name).start(problem, start(problem))
 
 
