@@ -1,4 +1,4 @@
-"""Where everything goes, whether it fits, and who may write there."""
+"""The plan of an output folder: paths, free space, permission to write."""
 
 import fcntl
 import os

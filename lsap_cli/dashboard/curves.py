@@ -58,7 +58,7 @@ def _mean_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[Ste
 def _fooling(steps: Sequence[StepEvent]) -> CurveLine:
     """Fooled clips of the batches, pooled over neighboring steps, with the Wilson interval of the pooled count.
 
-    Each point pools at least LEAST_CLIPS, so that the band says something; where batches are small, neighboring points
+    Each point pools at least LEAST_CLIPS, so that the band is informative; where batches are small, neighboring points
     share some of them.
     """
     known = [step for step in steps if step.fooled is not None and step.clips]

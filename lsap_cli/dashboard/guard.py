@@ -1,4 +1,4 @@
-"""What a pane does where something of a strange run cannot be drawn: it says so, and the dashboard goes on."""
+"""A pane that cannot draw a part of a damaged run names that part, and the dashboard goes on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A thread that reads again and again, and says when something is new."""
+"""A thread that reads at intervals, and reports changes."""
 
 import threading
 import time

@@ -65,20 +65,20 @@ def _attack_sentence(rows: Rows, attacked: Row, target: str) -> str:
     """What the perturbation did to the predictions, against noise of the same size."""
     noise = rows.find(NOISE, NO_DEFENSE, attacked.sampler)
     count = len(rows.perturbations)
-    who = f"The perturbation “{attacked.attack}”"
+    subject = f"The perturbation “{attacked.attack}”"
     if count > 1:
-        who = f"“{attacked.attack}”, the strongest of {count} perturbations,"
+        subject = f"“{attacked.attack}”, the strongest of {count} perturbations,"
     if len(rows.samplers) > 1:
-        who = f"With the sampler {attacked.sampler}, {who[0].lower() + who[1:] if count == 1 else who}"
+        subject = f"With the sampler {attacked.sampler}, {subject[0].lower() + subject[1:] if count == 1 else subject}"
     if attacked.success_rate:
         rate, control = attacked.success_rate, noise.success_rate if noise else None
-        did = f"{who} turned {_of(rate)} videos into “{target}” (success rate {_interval(rate)})"
+        did = f"{subject} turned {_of(rate)} videos into “{target}” (success rate {_interval(rate)})"
         also = attacked.fooling_rate
         ending = f" It changed the prediction of {_of(also)}." if also else ""
         return f"{did}; {_control(rate, control, 'turned')}{ending}"
     if attacked.fooling_rate:
         rate, control = attacked.fooling_rate, noise.fooling_rate if noise else None
-        did = f"{who} changed the prediction of {_of(rate)} videos (fooling rate {_interval(rate)})"
+        did = f"{subject} changed the prediction of {_of(rate)} videos (fooling rate {_interval(rate)})"
         return f"{did}; {_control(rate, control, 'changed')}"
     return ""
 

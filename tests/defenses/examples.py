@@ -58,7 +58,7 @@ def make_default(name: str) -> Defense:
 
 
 EVERY_SETTING: dict[str, list[Defense]] = {
-    **{name: [make_default(name), *(STRONGER | OTHER_SETTINGS)[name]] for name in DEFENSES},
+    **{name: [make_default(name), *(STRONGER | OTHER_SETTINGS).get(name, [])] for name in DEFENSES},
     **{name: [defense] for name, defense in COMBINED.items()},
 }
-"""By name; a defense that is added to the table needs an entry above."""
+"""By name; a defense without an entry above is tested with its defaults."""

@@ -34,7 +34,7 @@ def checks_text(checks: Sequence[Check], findings: Sequence[ModelFinding]) -> Te
 
 
 def ladders_text(ladders: Sequence[DefenseLadder], detectors: Sequence[DetectorLadder], sampler: str) -> Text:
-    """Every defense and detector against every attack that knows it; the worst counts."""
+    """Every defense and detector against every adaptive attack; the worst counts."""
     text = _title("Adaptive ladder")
     about = f"  sampler {printable(sampler)}; the attacker knows the defense; {WORST} does most harm, and counts"
     text.append(about, style="dim")

@@ -132,7 +132,7 @@ of rows (Holm). Without outcomes of each video there is no test; then look wheth
             table.add_columns(Text(name), "p (pairs)")
         lines = compared([run.rows for run in runs], records)
         metrics = {cells[-1].plain for _, cells in lines}
-        if len(metrics) == 1:  # said once, above
+        if len(metrics) == 1:  # named once, above
             self.query_one("#of", Static).update(f"Figures: {metrics.pop()}")
             lines = [(label, cells[:-1]) for label, cells in lines]
         else:

@@ -35,7 +35,7 @@ class Dialog(ModalScreen[Answer]):
 
 
 class Question(Dialog[bool]):
-    """Yes or no; no unless yes is said.
+    """Yes or no; no by default.
 
     Args:
         text: the question.

@@ -52,7 +52,7 @@ class RunsScreen(Page):
     HELP = """\
 One line for each run below the folder, newest first; the parts of a demo stand below it.
 
-**state**: live, done, failed, stopped (by a person), killed (it says it runs, but nothing writes), damaged (a file
+**state**: live, done, failed, stopped (by a person), killed (run.json has no end, but nothing writes), damaged (a file
 cannot be read; the rest is shown)
 
 **key figure**: what the model suffers without a defense: *fooled* is the share of videos whose prediction the pattern

@@ -77,7 +77,7 @@ class StartScreen(Page):
 
     HELP = """\
 Fill in what has a star; everything else may stay empty (the gray text is the default). The line below is the command
-that the form makes: it can be copied and typed in any shell. What is wrong is said at once, by the command's own rules.
+that the form makes: it can be copied and typed in any shell. Errors are shown at once, by the command's own rules.
 
 The run is a process of its own. It goes on when the dashboard is closed, and ends with x on its screen.
 """
