@@ -111,6 +111,8 @@ def parse_epsilon(text: str) -> Fraction:
     Raises:
         ValueError: if the text is not a number, or not in (0, 1].
     """
+    if not isinstance(text, str):
+        raise ValueError(f"epsilon is {text!r}; give it as text, such as '8/255'")  # noqa: TRY004 - one kind of error
     try:
         if len(text) > 40 or "e" in text.lower():
             raise ValueError(text)

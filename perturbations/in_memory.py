@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from perturbations.adding import round_to_levels
 from perturbations.attacks import ATTACKS, Attack
@@ -68,6 +68,8 @@ def learn_perturbation(
     if steps < 1:
         raise ValueError(f"steps is {steps}; use a number from 1")
     method = make_attack(attack) if isinstance(attack, str) else attack
+    if isinstance(method, type):
+        raise ValueError(f"attack is the class {method.__name__}; give its name, or an object: {method.__name__}()")  # noqa: TRY004
     problem = clips_problem(clips, network, budget, method.binding if binding is None else binding, seed=seed)
     state = State(problem.zeros())
     for _ in learn(problem, method, state, lambda now: now.steps / steps):
@@ -105,10 +107,14 @@ def clips_problem(
         ValueError: if an argument is malformed.
     """
     _check_clips(clips)
+    if not isinstance(budget, Budget):
+        raise ValueError(f"budget is {budget!r}; use Budget.parse('linf', '8/255')")  # noqa: TRY004 - one kind of error
     bound = parse_binding(binding) if isinstance(binding, str) else binding
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; use a number from 1")
     clean_logits = _logits(network, clips)
+    if clean_logits.shape[1] < 2:
+        raise ValueError("the module gives one score a clip; a classifier gives one for each of at least two classes")
     height, width = clips.shape[-2:]
     size = min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)
     path = ResizePath(resize_matrix(size[0], height), resize_matrix(size[1], width)).to(network.device)
@@ -140,7 +146,7 @@ def count_fooled(network: TorchNetwork, clips: Tensor, perturbation: Perturbatio
         Count and denominator; `lsap_cli.results.rates.rate_of(*fooled)` is the fooling rate with its 95 % interval.
 
     Raises:
-        ValueError: if the clips are malformed.
+        ValueError: if the clips are malformed, or the module's scores of some are not finite.
     """
     _check_clips(clips)
     length = clips.shape[1]
@@ -192,12 +198,22 @@ def _batches(
 
 
 def _logits(network: TorchNetwork, clips: Tensor) -> Tensor:
-    """(N, classes) on the network's device."""
+    """(N, classes) on the network's device, all finite: the largest of NaNs is no prediction."""
+    if isinstance(network, nn.Module):
+        raise ValueError("the network is a torch module; wrap it: TorchNetwork(module.eval())")  # noqa: TRY004
     with torch.no_grad():
-        return torch.cat([network.score(part.to(network.device)) for part in clips.split(CLIPS_AT_A_TIME)])
+        logits = torch.cat([network.score(part.to(network.device)) for part in clips.split(CLIPS_AT_A_TIME)])
+    if not bool(logits.isfinite().all()):
+        unusable = int((~logits.isfinite().all(1)).sum())
+        raise ValueError(f"the module's scores of {unusable} of {len(clips)} clips are not finite (NaN or infinity)")
+    return logits
 
 
 def _check_clips(clips: Tensor) -> None:
+    if not isinstance(clips, Tensor):
+        raise ValueError(  # noqa: TRY004 - one kind of error
+            f"the clips are a {type(clips).__name__}; give a torch tensor (clips, frames, 3, height, width)"
+        )
     if clips.ndim != 5 or clips.shape[2] != 3 or 0 in clips.shape:
         raise ValueError(f"the clips have the shape {tuple(clips.shape)}; give (clips, frames, 3, height, width)")
     if clips.dtype != torch.float32:

@@ -101,10 +101,13 @@ class Perturbation:
             given, there are T + K frames.
 
         Raises:
-            ValueError: if the frames do not have that shape or dtype, or the indices do not fit them.
+            ValueError: if the frames do not have that shape, dtype or range, or the indices do not fit them.
         """
         if not frames.dtype.is_floating_point:
             raise ValueError(f"the frames are {frames.dtype}; give floats in [0, 1], or use add_to_bytes for uint8")
+        low, high = frames.detach().aminmax() if frames.numel() else (0.0, 1.0)
+        if not (low >= 0 and high <= 1):  # NaN, too
+            raise ValueError(f"the frames' values run from {low:g} to {high:g}; give floats in [0, 1]")
         frames, slots = self._with_slots(frames, indices, frame_count)
         pattern = with_empty_slot(self.resized(*frames.shape[-2:]).to(frames))
         return add_float(frames, pattern, slots.to(frames.device).expand(frames.shape[:-3]))
@@ -157,7 +160,7 @@ class Perturbation:
     def __hash__(self) -> int:
         return hash((self.binding, self.budget, self.delta.shape, float(self.delta.sum())))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""
         metadata = {
             "format": FORMAT,
@@ -167,10 +170,10 @@ class Perturbation:
             "epsilon": self.budget.epsilon_text,
             "record": json.dumps(self.record, sort_keys=True),
         }
-        path.write_bytes(_in_fixed_order(save({"delta": self.delta.contiguous()}, metadata=metadata)))
+        Path(path).write_bytes(_in_fixed_order(save({"delta": self.delta.contiguous()}, metadata=metadata)))
 
     @classmethod
-    def load(cls, path: Path) -> "Perturbation":
+    def load(cls, path: Path | str) -> "Perturbation":
         """Reads what `save` wrote.
 
         Raises:
@@ -202,7 +205,7 @@ def _in_fixed_order(file: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + file[8 + length :]
 
 
-def _check_metadata(path: Path, metadata: Mapping[str, str], tensors: list[str]) -> None:
+def _check_metadata(path: Path | str, metadata: Mapping[str, str], tensors: list[str]) -> None:
     if metadata.get("format") != FORMAT:
         raise ValueError(f"{path} is not a perturbation file ({FORMAT}); use one written by lsap generate")
     missing = [key for key in REQUIRED if key not in metadata]

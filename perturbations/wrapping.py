@@ -16,10 +16,12 @@ class TorchNetwork:
             module; None: the last one that distinguishes frames, searched for at first use.
 
     Raises:
-        ValueError: if the module is in training mode, or has no such layer.
+        ValueError: if the module is none, is in training mode, or has no such layer.
     """
 
     def __init__(self, module: nn.Module, feature_layer: str | None = None) -> None:
+        if not isinstance(module, nn.Module):
+            raise ValueError(f"the module is a {type(module).__name__}; give a torch.nn.Module")  # noqa: TRY004
         if module.training:
             raise ValueError("the module is in training mode, in which its outputs vary; call module.eval() first")
         if feature_layer is not None and feature_layer not in dict(module.named_modules()):

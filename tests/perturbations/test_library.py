@@ -46,6 +46,15 @@ class FrameMeans(nn.Module):
         return logits
 
 
+class Broken(FrameMeans):
+    """NaN for all clips but the first of a batch."""
+
+    def forward(self, clips: Tensor) -> Tensor:
+        logits = super().forward(clips)
+        logits[1:] = float("nan")
+        return logits
+
+
 def make_clips(count: int = 12, seed: int = 0) -> Tensor:
     return torch.rand(count, FRAMES, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
@@ -146,6 +155,16 @@ GOOD = {"clips": make_clips(3), "network": TorchNetwork(FrameMeans().eval()), "a
         ({"steps": 0}, "steps is 0; use a number from 1"),
         ({"attack": "append"}, "append shows whole frames"),
         (
+            {"network": TorchNetwork(nn.Sequential(nn.Flatten(), nn.Linear(1152, 1)).eval())},
+            "one score a clip; a classifier gives one for each of at least two classes",
+        ),
+        ({"network": FrameMeans().eval()}, r"wrap it: TorchNetwork\(module.eval\(\)\)"),
+        ({"network": TorchNetwork(Broken().eval())}, r"scores of 2 of 3 clips are not finite \(NaN"),
+        ({"clips": list(make_clips(3))}, "the clips are a list; give a torch tensor"),
+        ({"clips": make_clips(3).numpy()}, "the clips are a ndarray; give a torch tensor"),
+        ({"budget": 8 / 255}, r"budget is 0.03\d+; use Budget.parse\('linf', '8/255'\)"),
+        ({"attack": Ifgsm}, r"attack is the class Ifgsm; give its name, or an object: Ifgsm\(\)"),
+        (
             {"network": TorchNetwork(nn.Sequential(nn.Flatten(0), nn.Linear(3 * 1152, 2)).eval())},
             "it must give .3, classes.",
         ),
@@ -156,9 +175,21 @@ def test_wrong_arguments_of_learning_are_refused_with_a_sentence(wrong: dict[str
         learn_perturbation(**{**GOOD, **wrong})
 
 
+def test_a_network_without_finite_scores_is_not_counted_as_one_that_is_never_fooled() -> None:
+    with pytest.raises(ValueError, match="scores of 2 of 3 clips are not finite"):
+        count_fooled(TorchNetwork(Broken().eval()), make_clips(3), make_perturbation())
+
+
+def test_a_path_may_be_text(tmp_path: Path) -> None:
+    make_perturbation().save(f"{tmp_path}/r.safetensors")
+    assert Perturbation.load(f"{tmp_path}/r.safetensors") == make_perturbation()
+
+
 def test_a_module_in_training_mode_or_without_the_layer_is_refused() -> None:
     with pytest.raises(ValueError, match=r"training mode.*eval"):
         TorchNetwork(FrameMeans())
+    with pytest.raises(ValueError, match=r"the module is a function; give a torch\.nn\.Module"):
+        TorchNetwork(make_clips)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no layer 'stem'; its last ones are convolution"):
         TorchNetwork(FrameMeans().eval(), feature_layer="stem")
     two_frames = TorchNetwork(FrameMeans().eval())
@@ -170,6 +201,8 @@ def test_a_module_in_training_mode_or_without_the_layer_is_refused() -> None:
     ("frames", "arguments", "message"),
     [
         (make_bytes(3), (), "the frames are torch.uint8; give floats in"),
+        (torch.full((1, 3, 4, 4), 200.0), (), r"the frames' values run from 200 to 200; give floats in \[0, 1\]"),
+        (torch.full((1, 3, 4, 4), float("nan")), (), "values run from nan to nan"),
         (torch.zeros(3, 4, 4), (), r"the shape \(3, 4, 4\); give \(frames, 3, height, width\)"),
         (torch.zeros(2, 4, 3, 5), (), "give .frames, 3, height, width."),
         (
@@ -193,6 +226,11 @@ def test_floats_are_refused_where_bytes_are_added() -> None:
 def test_an_epsilon_that_is_no_fraction_is_refused_with_what_would_work(epsilon: Any) -> None:
     with pytest.raises(ValueError, match=r"must be an exact fraction: use Budget.parse\('linf', '8/255'\)"):
         Budget("linf", epsilon)
+
+
+def test_an_epsilon_that_is_no_text_is_refused_by_parse() -> None:
+    with pytest.raises(ValueError, match=r"epsilon is 0.03\d+; give it as text, such as '8/255'"):
+        Budget.parse("linf", 8 / 255)  # type: ignore[arg-type]
 
 
 def test_perturbations_are_equal_by_content() -> None:
