@@ -2,16 +2,17 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import to_builtins
 
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running
-from lsap_cli.commands.screen import Screen
-from lsap_cli.results.documents import ApplyResults
+
+if TYPE_CHECKING:
+    from lsap_cli.commands.screen import Screen
+    from lsap_cli.results.documents import ApplyResults
 
 
 def command(
@@ -68,12 +69,12 @@ def command(
         results = apply(settings, work)
         _say(screen, results, out)
     if as_json:
-        print_json(to_builtins(results))
+        print_json(results)
     if results.skipped or results.not_exact:
         raise typer.Exit(1)
 
 
-def _say(screen: Screen, results: ApplyResults, out: Path) -> None:
+def _say(screen: "Screen", results: "ApplyResults", out: Path) -> None:
     effective = results.effective
     assert effective is not None  # there is a file
     kept = f" ({len(results.resumed)} of them were there already)" if results.resumed else ""

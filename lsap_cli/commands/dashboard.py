@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from lsap_cli.errors import LsapError
-from lsap_cli.runs.run import default_folder
 
 
 def command(
@@ -48,6 +47,7 @@ def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool,
         return False
     from lsap_cli.dashboard.launching import start, without_options
     from lsap_cli.runs.reading import read_snapshot
+    from lsap_cli.runs.run import default_folder
 
     where = folder or default_folder(context.info_name or "run")
     if (where / "run.json").exists() and "--resume" not in sys.argv:

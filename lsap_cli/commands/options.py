@@ -6,18 +6,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lsap_cli.commands import arguments
-from lsap_cli.commands.screen import Screen
 from lsap_cli.errors import LsapError
-from lsap_cli.results.base import Result
-from lsap_cli.results.files import encode_document
-from lsap_cli.runs import Run
-from lsap_cli.runs.run import default_folder
-from lsap_cli.runs.stop_signals import StopSignal, stopped_by_signals
+
+if TYPE_CHECKING:
+    from lsap_cli.commands.screen import Screen
+    from lsap_cli.results.base import Result
+    from lsap_cli.runs import Run
 
 Model = Annotated[
     str, typer.Option("--model", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
@@ -34,11 +33,15 @@ Batch = Annotated[int, typer.Option(min=1, help="clips that are classified at a 
 @contextmanager
 def running(
     command: str, folder: Path | None, settings: dict[str, Any], quiet: bool, resume: bool = False
-) -> Iterator[tuple[Run, Screen]]:
+) -> "Iterator[tuple[Run, Screen]]":
     """A run folder whose events are shown on the terminal while the command works.
 
     Of several processes that torchrun started, the first one has the folder and the screen.
     """
+    from lsap_cli.commands.screen import Screen
+    from lsap_cli.runs.run import Run, default_folder
+    from lsap_cli.runs.stop_signals import StopSignal, stopped_by_signals
+
     where = folder or default_folder(command.replace(" ", "-"))
     try:
         with stopped_by_signals(), ExitStack() as stack:
@@ -55,9 +58,11 @@ def running(
         raise LsapError(f"stopped; what was finished is kept{again}", code) from None
 
 
-def print_json(document: Result | dict[str, Any]) -> None:  # some lists have no class
+def print_json(document: "Result | dict[str, Any]") -> None:  # some lists have no class
     """The command's one JSON document on stdout."""
-    if isinstance(document, Result):
-        print(encode_document(document).decode(), end="")
-    else:
+    from lsap_cli.results.files import encode_document
+
+    if isinstance(document, dict):
         print(json.dumps(document, indent=1))
+    else:
+        print(encode_document(document).decode(), end="")
