@@ -27,7 +27,7 @@ from defenses.settings import bad_setting
 class PerturbationSubtraction(CorpusDefense):
     """y_n = x_n - strength * pattern_(n mod period), where the pattern was estimated from other videos.
 
-    A defense for just this threat: whoever sees many perturbed videos sees the same pattern many times. The estimate
+    A defense against universal perturbations: many perturbed videos contain the same pattern. The estimate
     (see `defenses.residuals`) takes a set of videos that arrive as the one to be defended does; `fitted` makes it.
     Without an estimate, `defend` raises a ValueError.
 

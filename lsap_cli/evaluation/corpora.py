@@ -23,7 +23,7 @@ class Corpus:
 
     Attributes:
         seed: of the choice among more than `MOST_CORPUS_VIDEOS` others.
-        limit: how many others are looked at.
+        limit: largest number of other videos.
     """
 
     seed: int

@@ -93,13 +93,13 @@ def measured_changes(protocol: EvaluationProtocol, video: Video, defenses: Mappi
 
 
 def looked_at(videos: Sequence[Video]) -> list[Video]:
-    """The videos on which strengths are looked for, spread evenly over all."""
+    """The videos for the search of strengths, spread evenly over all."""
     count = min(MOST, len(videos))
     return [videos[number * len(videos) // count] for number in range(count)]
 
 
 def rounds() -> int:
-    """How often at most each video is looked at."""
+    """The largest number of passes over each video."""
     return max(len(strengths).bit_length() for kind, strengths in STRENGTHS.items() if kind not in UNSTEADY)
 
 

@@ -36,7 +36,7 @@ def draw_slots(folder: Path, delta: npt.ArrayLike, binding: str, step: int | Non
 
 
 def draw_films(folder: Path, films: Sequence[FilmPictures]) -> None:
-    """Says in look.json which videos can be looked at.
+    """Lists in look.json the videos with pictures.
 
     Args:
         folder: the run folder.

@@ -28,7 +28,7 @@ class SkippedVideo(Result, frozen=True, kw_only=True):
 
 
 class DeclaredDefense(Result, frozen=True, kw_only=True):
-    """What a defense says of itself, for whoever wants to attack it.
+    """What a defense declares, for adaptive attacks.
 
     Attributes:
         deterministic: whether it draws nothing at random.
@@ -270,7 +270,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
             that label.
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
-        doubts: sentences: why the figures should not be believed yet.
+        doubts: warnings: why the figures are not reliable yet.
         skipped: videos that were left out.
     """
 

@@ -193,7 +193,7 @@ class FitThreshold(Result, frozen=True, kw_only=True):
     Attributes:
         threshold: 5 % false alarms on clean fit videos.
         typical: their median score.
-        videos: how many were looked at.
+        videos: number of videos measured.
         aim: the middle of both: below it an attacker wants to stay.
     """
 

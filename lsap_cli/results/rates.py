@@ -14,7 +14,7 @@ class Rate(Result, frozen=True, kw_only=True):
     Attributes:
         value: count / of.
         count: videos that have the property.
-        of: videos that were looked at; at least 1.
+        of: number of videos measured; at least 1.
         low: lower end of the interval.
         high: upper end.
     """

@@ -16,7 +16,7 @@ RowResults = DefendResults | GenerateResults
 def summary_sentence(results: RowResults) -> str:
     """Results of the run in plain language, computed from the same rows as the tables.
 
-    It speaks of the first sampler, and says how far the others differ.
+    It is about the first sampler, and gives the range of the others.
 
     Args:
         results: of `defend` or `generate`.

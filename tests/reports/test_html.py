@@ -143,11 +143,11 @@ def test_a_missing_noise_control_is_called_out(tmp_path: Path) -> None:
     assert "No noise control" in page.text
 
 
-def test_the_page_says_that_no_attack_knew_the_defenses_unless_one_did(tmp_path: Path) -> None:
+def test_the_page_warns_that_no_attack_is_adaptive_unless_one_is(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
-    assert "No attack was adapted" in report(run)[1].text
+    assert "No attack of this run is adaptive" in report(run)[1].text
     changed(run, "results.json", ladder=[{"defense": "none", "rungs": [], "robust": [], "missing": []}])
-    assert "No attack was adapted" not in report(run)[1].text
+    assert "No attack of this run is adaptive" not in report(run)[1].text
 
 
 def test_pictures_are_embedded_with_the_scale_that_they_were_made_with(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether the attackers of a detector's ladder can be believed."""
+"""Checks of the attacks in a detector's ladder."""
 
 from collections.abc import Iterator, Sequence
 

@@ -22,7 +22,7 @@ RUNG_NAME = 30
 
 
 def checks_text(checks: Sequence[Check], findings: Sequence[ModelFinding]) -> Text:
-    """Checks of a `defend` run, and findings of `models check`, what should not be believed first."""
+    """Checks of a `defend` run, and findings of `models check`, unreliable ones first."""
     lines: list[tuple[str, str, str]] = [(one.status, f"{one.name} ({one.defense})", one.figure) for one in checks]
     lines += [(one.verdict, one.test, one.figure) for one in findings]
     order = list(VERDICT_STYLES)
