@@ -162,7 +162,7 @@ def test_rungs_are_in_the_ladder_and_not_among_the_attacks_that_every_defense_me
     write_document(run / "results.json", adaptive_results())
     page = write_report(run).read_text(encoding="utf-8")
     assert 'id="ladder"' in page
-    assert "No attack was adapted" not in page
+    assert "No attack of this run is adaptive" not in page
     assert page.count("A1 (jpeg)") == 0  # the rates of single rungs are in tables/rates.*
     assert "A1 (jpeg)" in (run / "tables" / "rates.csv").read_text(encoding="utf-8")
 
