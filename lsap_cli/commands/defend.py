@@ -59,8 +59,8 @@ def command(
         list[str] | None,
         typer.Option(
             callback=arguments.defenses,
-            help='{defenses}; with settings and in a row, as in "jpeg:quality=50 + temporal-mean"; repeat for several; '
-            "none for no defense (default: five plain ones)",
+            help='{defenses} (with settings and in a row, as in "jpeg:quality=50 + temporal-mean"); '
+            "repeat for several; none for no defense (default: five plain ones)",
         ),
     ] = None,
     detector: Annotated[

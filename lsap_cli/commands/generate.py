@@ -67,7 +67,7 @@ def command(
         typer.Option(
             "--from",
             callback=arguments.word("--from", *LEARN_FROM),
-            help="any video, one-video, target-class or random-class",
+            help="any, one-video, target-class or random-class: the videos to learn from",
             rich_help_panel=METHOD,
         ),
     ] = DEFAULT.learn_from,

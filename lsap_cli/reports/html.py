@@ -327,13 +327,13 @@ def _flag(key: str) -> str:
 
 def _value(value: object) -> str:
     """A setting as a person would write it."""
-    if value is None or value == [] or value == "":
+    if value is None or value in ([], (), {}, ""):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{printable(k)}: {_value(v)}" for k, v in value.items())
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(_value(item) for item in value)
     return printable(value)
 

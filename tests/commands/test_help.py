@@ -28,3 +28,13 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", ["generate", "apply", "defend"])
+def test_no_word_of_a_help_text_is_cut_in_a_narrow_terminal(
+    command: str, lsap: Lsap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    outcome = lsap(command, "--help")
+    assert max(map(len, outcome.out.splitlines())) == 80
+    assert "…" not in outcome.out

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from textual.widgets import DataTable, OptionList
 
 from lsap_cli.dashboard import run_reader
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.panes.facts import facts_text
 from lsap_cli.dashboard.panes.live import status_lines
 from lsap_cli.dashboard.panes.pictures import PicturesPane
 from lsap_cli.dashboard.panes.robustness import RobustnessPane
@@ -174,7 +176,9 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open(made: Path) -> 
         assert "sampler random" in shown
         assert "clean accuracy, same defense" in shown
         assert "adaptive ladder: none was measured" in shown
-        assert app.screen.query_one("#videos", DataTable).row_count == 8
+        table = app.screen.query_one("#videos", DataTable)
+        assert table.row_count == 8
+        assert [str(one.label) for one in table.columns.values()][:3] == ["video", "outcome", "now"]
         await pilot.press("escape")
         assert isinstance(app.screen, RunScreen)
 
@@ -471,6 +475,16 @@ def test_a_run_is_stopped_from_the_screen_also_where_it_does_not_hear_ctrl_c(
         process.kill()
     facts = json.loads((folder / "run.json").read_text())
     assert facts["status"] == ("interrupted" if state == "■ stopped" else "running")
+
+
+def test_the_facts_of_a_killed_run_have_the_time_until_its_last_event(runs: Path) -> None:
+    path = runs / "second" / "run.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "status": "running", "finished": None}))
+    reader = RunReader(runs / "second")
+    reader.update()
+    assert re.search(r"took +\d+:\d\d\n", facts_text(reader).plain)
+    reader.close()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12), (200, 60)])

@@ -130,6 +130,7 @@ def test_a_waived_overlap_is_said_before_any_number(tmp_path: Path) -> None:
 def test_a_run_without_overlap_has_no_warning(tmp_path: Path) -> None:
     _, page = report(write_run(tmp_path / "run"))
     assert ("div", "class", "warn") not in page.attributes
+    assert "()" not in page.text
 
 
 def test_files_that_exceed_the_budget_are_called_out(tmp_path: Path) -> None:

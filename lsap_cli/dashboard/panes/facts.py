@@ -10,9 +10,10 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from lsap_cli.dashboard.formatting import ORANGE, duration, megabytes
+from lsap_cli.dashboard.formatting import DASH, ORANGE, duration, megabytes
 from lsap_cli.dashboard.launching import command_text
 from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.results.base import given
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_console
@@ -65,12 +66,11 @@ def facts_text(reader: RunReader) -> Text:
 
 def _run(reader: RunReader) -> dict[str, object]:
     snapshot, facts, history = reader.snapshot, reader.snapshot.facts, reader.history
-    known = snapshot.started is not None and snapshot.finished is not None
     return {
         "folder": snapshot.folder,
         "command line": command_text(snapshot),
         "state": snapshot.state,
-        "took": duration(snapshot.finished - snapshot.started if known else None),  # type: ignore[operator]  # both known
+        "took": duration(run_seconds(snapshot)),
         "events": history.events,
         "notes": history.warnings,
         "left out": history.skipped,
@@ -86,6 +86,7 @@ def _section(text: Text, title: str, values: Mapping[str, object]) -> None:
     text.append(f"\n{title}\n", style="bold")
     for name, value in values.items():
         shown = json.dumps(value) if isinstance(value, list | dict) else str(value)
+        shown = DASH if value is None or value in ([], {}, "") else shown
         shown = shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]} … ({len(shown)} characters)"
         text.append(f"  {printable(name):<18}", style="dim").append(f"{printable(shown)}\n")
 

@@ -16,7 +16,7 @@ from lsap_cli.results.pictures import LOOK_FILE
 
 FRAMES_PER_SECOND = 4.0
 WIDE = 100  # columns from which on the sides stand beside each other
-NONE_YET = "This run has no pictures (yet). lsap generate draws the perturbation, lsap defend videos before and after."
+NONE_YET = "This run has no pictures (yet); generate, apply and defend draw some."
 
 
 class PicturesPane(Vertical):

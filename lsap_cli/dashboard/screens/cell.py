@@ -23,7 +23,7 @@ from lsap_cli.results.rows import Row, Rows
 from lsap_cli.results.text import printable
 
 MOST_VIDEOS = 2000
-COLUMNS = ("video", "label", "clean", "now", "outcome")
+COLUMNS = ("video", "outcome", "now", "label", "clean")  # what a narrow screen must show comes first
 
 
 class CellScreen(Dialog[None]):
@@ -85,8 +85,8 @@ def printable_lines(lines: Sequence[str]) -> str:
 
 def record_cells(one: Record) -> list[Text]:
     """A video's row: names are cut in their middle."""
-    names = ((one.video, 32), (one.label or DASH, 18), (one.clean_prediction, 18), (one.prediction, 18))
-    return [*(name_text(name, width) for name, width in names), Text(outcome_words(one))]
+    labels = (one.prediction, one.label or DASH, one.clean_prediction)
+    return [name_text(one.video, 32), Text(outcome_words(one)), *(name_text(label, 18) for label in labels)]
 
 
 def row_lines(row: Row) -> list[str]:
