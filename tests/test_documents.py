@@ -70,6 +70,12 @@ def test_the_table_of_attacks_is_whole_and_in_order() -> None:
     assert first_names(ROOT / "docs" / "attacks.md", "name", "what it does") == [list(ATTACKS)]
 
 
+def test_the_readme_names_every_attack() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    paragraph = readme[readme.index("`generate --attack` takes") :].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z0-9-]+)`", paragraph)) == set(ATTACKS)
+
+
 def test_the_settings_in_the_documents_are_the_defaults() -> None:
     specs = {
         **dict(zip(DEFENSES, describe(DEFENSES), strict=True)),

@@ -32,13 +32,14 @@ from lsap_cli.jobs.defend_adaptive import (
 from lsap_cli.jobs.defend_inputs import defend_inputs
 from lsap_cli.jobs.defend_results import declared_defenses, protocol_facts, sampler_matrix, size_of, table_rows
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.jobs.defend_task import NOISE, DefendTask, make_defend_task
+from lsap_cli.jobs.defend_task import DefendTask, make_defend_task
 from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.documents import DefendResults, SkippedVideo
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.pictures import Pictures
+from lsap_cli.results.records import NOISE
 from lsap_cli.results.robustness import CertificateRow
 from lsap_cli.results.spread import TransferMatrix
 from lsap_cli.runs import Run

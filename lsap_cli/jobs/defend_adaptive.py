@@ -17,8 +17,9 @@ from lsap_cli.evaluation.judging import JudgedVideos
 from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.jobs.defend_checks import epsilon_of
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.jobs.defend_task import NOISE, DefendTask
+from lsap_cli.jobs.defend_task import DefendTask
 from lsap_cli.results.ladders import Check
+from lsap_cli.results.records import NOISE
 from lsap_cli.results.rows import Row
 from perturbations.objectives import Targeted, Untargeted
 

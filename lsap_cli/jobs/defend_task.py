@@ -24,12 +24,10 @@ from lsap_cli.jobs.defend_checks import check_perturbation
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.manifest import PERTURBATION_COPY
-from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense, build_detector, build_samplers, build_smoothing, load_perturbation
 from perturbations import Perturbation
-
-NOISE = "noise"
 
 
 @dataclass(frozen=True)
