@@ -40,13 +40,14 @@ class CsvList:
         root = source.parent
         inside, cells = _InsideCheck(root), _LabelCells(labels)
         videos: dict[str, Video] = {}
-        for line, row in _rows(source):
+        warnings: list[str] = []
+        for line, row in _rows(source, warnings):
             where = f"{source}, line {line}"
             name = inside.name_of(row.path, where)
             if name in videos:
                 raise LsapError(f"{source} lists {name} twice (again in line {line}); list each video once")
             videos[name] = Video(root / name, name, cells.classes(row.label, row.also_accepted, where))
-        return VideoSet([*videos.values()], cells.warnings(f"{source}: label"))
+        return VideoSet([*videos.values()], [*warnings, *cells.warnings(f"{source}: label")])
 
 
 class _LabelCells:
@@ -82,13 +83,14 @@ class _LabelCells:
         ]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, CsvRow]]:
-    """The lines of a list with their numbers, empty ones left out."""
+def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
+    """The lines of a list with their numbers, empty ones left out; `warnings` gets what the first line makes likely."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True, skipinitialspace=True)
             header = next(reader, [])
             places = _columns(path, header)
+            warnings += _no_label_warning(path, header)
             for cells in reader:
                 if len(cells) > len(header):
                     raise LsapError(
@@ -114,6 +116,16 @@ def _columns(path: Path, header: Sequence[str]) -> list[int]:
     if twice:
         raise LsapError(f"{path} names the column '{twice[0]}' twice in its first line; name it once")
     return [names.index(name) if name in names else len(names) for name in fields]
+
+
+def _no_label_warning(path: Path, header: Sequence[str]) -> list[str]:
+    """Of a list with other columns than `path`, none of which is called `label`: perhaps one has another name."""
+    names = [name.strip() for name in header]
+    others = [name for name in names if name and name.lower() not in CsvRow.__struct_fields__]
+    if not others or "label" in map(str.lower, names):
+        return []
+    quoted = ", ".join(f"'{name}'" for name in others)
+    return [f"{path} has no column 'label', and {quoted} {'is' if len(others) == 1 else 'are'} not read: no labels"]
 
 
 class _InsideCheck:

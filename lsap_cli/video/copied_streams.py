@@ -136,8 +136,8 @@ class CopiedStreams:
                 copy = self._samples[one.index] = SampleCopy(out, one)
                 target = copy.target
                 self.remarks.append(
-                    f"stream {one.index} (audio {codec_name(one)}) is stored as samples ({target.name}): {suffix[1:]} "
-                    "files do not hold its format"
+                    f"stream {one.index} (audio {codec_name(one)}) is stored as samples ({target.name}): its "
+                    f"format cannot be copied into {suffix[1:]} files here"
                 )
             else:
                 target = add_like(out, one)

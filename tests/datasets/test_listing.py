@@ -93,6 +93,19 @@ def test_a_list_of_paths_alone_is_an_unlabelled_set(tmp_path: Path) -> None:
     assert listed(write_csv(tmp_path / "clips.csv", ("path",), ("a.mp4",))) == {"a.mp4": ()}
 
 
+@pytest.mark.parametrize(
+    ("header", "warned"),
+    [(("path", "labels"), True), (("class", "path"), True), (("path", "label", "source"), False)],
+)
+def test_a_list_without_a_label_column_but_with_others_is_warned_of(
+    tmp_path: Path, header: tuple[str, ...], warned: bool
+) -> None:
+    touch(tmp_path, "a.mp4")
+    cells = tuple({"path": "a.mp4", "source": "x"}.get(name, "tai chi") for name in header)
+    warnings = list_videos(write_csv(tmp_path / "clips.csv", header, cells), LABELS).warnings
+    assert any("no column 'label'" in warning for warning in warnings) == warned
+
+
 def test_a_list_written_by_a_spreadsheet_is_read(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
     (tmp_path / "clips.csv").write_bytes("path,label\r\na.mp4,tai chi\r\n".encode("utf-8-sig"))
