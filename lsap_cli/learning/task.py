@@ -18,9 +18,9 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.specs import build_attack, build_defense, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
-from perturbations.adding import LEVELS
 from perturbations.attacks import Attack
 from perturbations.attacks.lsap import Lsap
+from perturbations.budgets import LEVELS
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.samplers import Sampler
 
