@@ -1,5 +1,6 @@
 """The `lsap` program: registers the commands, and turns mistakes into one sentence and an exit code."""
 
+import errno
 import importlib.metadata
 import os
 import sys
@@ -10,6 +11,9 @@ import typer
 from lsap_cli.commands import apply, dashboard, defend, demo, generate, models, report
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.errors import LsapError
+from lsap_cli.results.text import printable
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="lsap",
@@ -63,6 +67,8 @@ def run() -> NoReturn:
     except Exception as error:  # the last line of defense: a sentence instead of a traceback
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            _quit(f"the disk is full{_file_of(error)}: free some; a run goes on with --resume", 1)
         _quit(
             f"{type(error).__name__}: {error} (a fault of lsap: run again with --debug and report what it prints)",
             1,
@@ -70,6 +76,10 @@ def run() -> NoReturn:
     sys.exit(0)
 
 
+def _file_of(error: OSError) -> str:
+    return "" if error.filename is None else f" ({os.fsdecode(error.filename)} cannot be written)"
+
+
 def _quit(message: str, code: int) -> NoReturn:
-    print(f"lsap: {' '.join(message.split())}", file=sys.stderr)
+    print(f"lsap: {printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)
