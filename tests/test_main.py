@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from lsap_cli import main
+from lsap_cli.errors import LsapError
 
 
 def ending(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception) -> str:
@@ -19,7 +20,7 @@ def ending(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", [main.LsapError, RuntimeError])
+@pytest.mark.parametrize("kind", [LsapError, RuntimeError])
 def test_escape_sequences_of_names_do_not_reach_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: type[Exception]
 ) -> None:
