@@ -19,6 +19,13 @@ from perturbations.resizing import resize, with_empty_slot
 FORMAT = "lsap.perturbation/1"
 UNITS = "pixels in [0, 1]"
 LARGEST_SIDE = 4096
+RECORD_KINDS: dict[str, tuple[type, ...]] = {
+    "target": (str, type(None)),
+    "only": (str, type(None)),
+    "fit_samplers": (list,),
+    "videos": (list,),
+    "classifier": (dict,),
+}
 REQUIRED = ("format", "units", "binding", "norm", "epsilon", "record")
 
 
@@ -191,10 +198,17 @@ class Perturbation:
             record = json.loads(metadata["record"])
             if not isinstance(record, dict):
                 raise TypeError("record is not an object")
+            _check_record(record)
             budget = Budget(metadata["norm"], parse_epsilon(metadata["epsilon"]))
             return cls(delta, parse_binding(metadata["binding"]), budget, record)
         except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def _check_record(record: Mapping[str, Any]) -> None:
+    for name, kinds in RECORD_KINDS.items():
+        if name in record and not isinstance(record[name], kinds):
+            raise TypeError(f"'{name}' of its record is {type(record[name]).__name__}, not {kinds[0].__name__}")
 
 
 def _in_fixed_order(file: bytes) -> bytes:

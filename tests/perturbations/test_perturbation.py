@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from perturbations import Binding, Budget, Perturbation
+from perturbations import Binding, Budget, Perturbation, parse_binding
 from perturbations.perturbation import LARGEST_SIDE
 from tests.tiny import make_bytes, make_perturbation
 
@@ -84,7 +84,7 @@ def test_the_budget_holds_in_the_written_bytes(norm: str, epsilon: str) -> None:
 @pytest.mark.parametrize("epsilon", ["8/255", "0.03", "1"])
 def test_a_file_gives_back_what_was_saved(tmp_path: Path, norm: str, binding: str, epsilon: str) -> None:
     made = make_perturbation(binding, norm=norm, epsilon=epsilon)
-    record = {"seed": 3, "classifier": "tiny", "videos": [{"name": "ä/b.mp4", "sha256": "00"}], "none": None}
+    record = {"seed": 3, "classifier": {"name": "tiny"}, "videos": [{"name": "ä/b.mp4", "sha256": "00"}], "none": None}
     saved = Perturbation(made.delta, made.binding, made.budget, record)
     saved.save(tmp_path / "r.safetensors")
     loaded = Perturbation.load(tmp_path / "r.safetensors")
@@ -209,3 +209,14 @@ def test_bytes_that_are_no_safetensors_file_are_refused(tmp_path: Path, damage: 
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nothing"):
         Perturbation.load(tmp_path / "nothing.safetensors")
+
+
+@pytest.mark.parametrize(("name", "value"), [("target", [1]), ("videos", "x"), ("classifier", "x"), ("only", 3)])
+def test_a_field_of_a_record_that_is_of_another_kind_is_refused_by_name(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    Perturbation(torch.zeros(1, 3, 4, 4), parse_binding("constant"), LINF, {name: value}).save(
+        tmp_path / "r.safetensors"
+    )
+    with pytest.raises(ValueError, match=name):
+        Perturbation.load(tmp_path / "r.safetensors")
