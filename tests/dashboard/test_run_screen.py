@@ -128,10 +128,10 @@ def test_a_long_run_is_shown_before_all_of_it_is_read(
 
 
 # a tab's key: words that are there when it is drawn
-TABS = {"generate": ("step 24", "fooling rate", "slot", "learning", "Settings"),
-        "apply": ("exactly", "apply measures files", "Look", "applying", "Settings"),
-        "defend": ("evaluating", "95 % interval", "of 4", "evaluating", "Settings"),
-        "checked": ("device", "tests a network", "no pictures", "end", "Settings")}  # fmt: skip
+TABS = {"generate": ("step 24", "fooling rate", "slot", "learning", "command line"),
+        "apply": ("exactly", "apply measures files", "Look", "applying", "command line"),
+        "defend": ("evaluating", "95 % interval", "of 4", "evaluating", "command line"),
+        "checked": ("device", "tests a network", "no pictures", "end", "command line")}  # fmt: skip
 
 
 @pytest.mark.parametrize("folder", ["tour", "tour/generate", "tour/apply", "tour/defend", "checked"])
@@ -494,7 +494,7 @@ def test_no_size_breaks_a_screen(made: Path, size: tuple[int, int]) -> None:
         for key in "12345":
             await pilot.press(key)
         await pilot.resize_terminal(100, 30)
-        assert "cannot be drawn" not in await until(pilot, app, "Settings")
+        assert "cannot be drawn" not in await until(pilot, app, "command line")
 
     play(made, act, size, made / "second")
 

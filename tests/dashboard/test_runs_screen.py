@@ -90,10 +90,15 @@ def test_sorting_by_name_by_state_and_by_length(runs: Path) -> None:
 def test_enter_opens_and_escape_leads_back(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
-        await pilot.press("down", "enter")
+        await pilot.press("down")
+        listed = app.screen
+        assert isinstance(listed, RunsScreen)
+        assert listed.chosen is not None
+        chosen = listed.chosen.snapshot.folder
+        await pilot.press("enter")
         await until(pilot, app, "Robustness")
         assert isinstance(app.screen, RunScreen)
-        assert app.screen.folder == runs / "second"
+        assert app.screen.folder == chosen
         await pilot.press("escape")
         await until(pilot, app, "newest first")
 
@@ -144,12 +149,20 @@ def test_marked_runs_are_compared(runs: Path) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("c")
         await until(pilot, app, "mark two or more runs")
-        await pilot.press("down", "space", "space")
+        await pilot.press("down")
+        marked = []
+        for _ in range(2):
+            listed = app.screen
+            assert isinstance(listed, RunsScreen)
+            assert listed.chosen is not None
+            marked.append(listed.chosen.snapshot.folder)
+            await pilot.press("space")
         await until(pilot, app, "2 marked")
         await pilot.press("c")
         await until(pilot, app, "Settings that differ")
         assert isinstance(app.screen, CompareScreen)
-        assert app.screen.folders == [runs / "second", runs / "other"]
+        assert app.screen.folders == marked
+        assert len(set(marked)) == 2
 
     play(runs, act, WIDE)
 
@@ -186,7 +199,7 @@ def test_a_finished_run_offers_neither_stop_nor_resume(runs: Path) -> None:
         await until_true(pilot, lambda: "x Stop" not in shown_text(app) and "r Resum" not in shown_text(app))
         await pilot.press("x", "r")
         await pilot.press("question_mark")
-        await until(pilot, app, "Everywhere")
+        await until(pilot, app, "One line for each run below the folder")
 
     play(runs, act)
 
