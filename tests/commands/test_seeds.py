@@ -113,7 +113,7 @@ def test_perturbations_that_differ_in_more_than_their_seed_are_refused(
 
 def test_a_stopped_run_goes_on_only_with_the_same_perturbations(tmp_path: Path) -> None:
     begun = DefendSettings(videos="v", model="demo", perturbation="r", seeds=("r-seed1",))
-    facts: dict[str, Any] = {"settings": asdict(begun), "status": "interrupted"}
+    facts: dict[str, Any] = {"command": "defend", "settings": asdict(begun), "status": "interrupted"}
     (tmp_path / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     check_same_settings(tmp_path, asdict(begun))
     with pytest.raises(LsapError, match="began with seeds"):
