@@ -24,9 +24,9 @@ SHOTS: dict[str, tuple[tuple[int, int], str | None, tuple[str, ...], str]] = {
 }
 
 
-def without_footer(screen: str) -> str:
-    """What a screen says but for the last line, whose keys are those of what has the focus by then."""
-    return screen.rstrip("\n").rpartition("\n")[0]
+def without_footer(screen: str, height: int) -> list[str]:
+    """A screen's lines but for the last one, whose keys are those of what has the focus by then, if any has."""
+    return screen.split("\n")[: height - 1]
 
 
 @pytest.mark.parametrize("name", ["first", "second"])
@@ -61,7 +61,7 @@ def test_the_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: pyte
     path = HERE / "snapshots" / f"{name}.txt"
     if os.environ.get("LSAP_UPDATE_SNAPSHOTS"):
         path.write_text(found, encoding="utf-8")
-    assert without_footer(found) == without_footer(path.read_text(encoding="utf-8"))
+    assert without_footer(found, size[1]) == without_footer(path.read_text(encoding="utf-8"), size[1])
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
