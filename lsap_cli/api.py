@@ -65,7 +65,10 @@ def load_clips(source: Path, classifier: Classifier, clips_per_video: int = 1, s
 def _clips(
     store: FrameStore, source: Path, classifier: Classifier, clips_per_video: int, seed: int
 ) -> Iterator[Tensor]:
-    for video, stored in store.load(list_videos(source, classifier.labels).videos):
+    video_set = list_videos(source, classifier.labels)
+    for place in video_set.unreadable:
+        raise LsapError(f"{place.path} cannot be looked at: {place.reason}")
+    for video, stored in store.load(video_set.videos):
         if not isinstance(stored, StoredVideo):
             raise LsapError(f"{video.name} cannot be used: {stored}")
         generator = seeded(seed, "clips", video.name)

@@ -20,6 +20,14 @@ def output_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def readable_hash(path: Path) -> str | None:
+    """The `output_hash` of a file or folder; None where it cannot be read or is something else, such as a pipe."""
+    try:
+        return output_hash(path) if path.is_file() or path.is_dir() else None
+    except OSError:
+        return None
+
+
 def text_hash(text: str) -> str:
     """SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

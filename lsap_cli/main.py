@@ -14,6 +14,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.results.text import printable
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+OF_THE_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EIO)
 
 app = typer.Typer(
     name="lsap",
@@ -69,6 +70,8 @@ def run() -> NoReturn:
             raise
         if isinstance(error, OSError) and error.errno in FULL_DISK:
             _quit(f"the disk is full{_file_of(error)}: free some; a run goes on with --resume", 1)
+        if isinstance(error, OSError) and error.errno in OF_THE_PLACE and error.filename is not None:
+            _quit(f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror})", 1)
         _quit(
             f"{type(error).__name__}: {error} (a fault of lsap: run again with --debug and report what it prints)",
             1,

@@ -33,6 +33,21 @@ class Video:
 
 
 @dataclass(frozen=True)
+class UnreadablePlace:
+    """A file or folder of a set that cannot be looked at: no permission, a path that is too long, a pipe.
+
+    Attributes:
+        path: where it is.
+        name: its path inside the set, with forward slashes.
+        reason: what the system says.
+    """
+
+    path: Path
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class VideoSet:
     """The videos of a source.
 
@@ -40,16 +55,18 @@ class VideoSet:
         videos: in a fixed order.
         warnings: sentences for the user, such as a sub-folder that is no label.
         omitted: names of what is in the source and is no video of the set, such as links that lead out of a folder.
+        unreadable: files and folders of the source that cannot be looked at, and whose videos are therefore left out.
     """
 
     videos: list[Video]
     warnings: list[str] = field(default_factory=list)
     omitted: tuple[str, ...] = ()
+    unreadable: tuple[UnreadablePlace, ...] = ()
 
     @property
     def size(self) -> int:
-        """Number of videos with the omitted ones: what every denominator is compared with."""
-        return len(self.videos) + len(self.omitted)
+        """Number of videos with the omitted ones and the unreadable places: what every denominator is compared with."""
+        return len(self.videos) + len(self.omitted) + len(self.unreadable)
 
 
 class VideoSetFormat(Protocol):

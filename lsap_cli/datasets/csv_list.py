@@ -174,5 +174,5 @@ def _is_link(path: str) -> bool:
     """
     try:
         return stat.S_ISLNK(os.lstat(path).st_mode)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # named when the video is opened
         return False

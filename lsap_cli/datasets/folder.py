@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from lsap_cli.classifiers.labels import LabelIndex
-from lsap_cli.datasets.base import Video, VideoSet, unknown_labels_warning
+from lsap_cli.datasets.base import UnreadablePlace, Video, VideoSet, unknown_labels_warning
 from lsap_cli.video.walking import walk_media
 
 
@@ -31,8 +31,10 @@ class VideoFolder:
             videos.append(Video(path, name, tuple(known[:1])))
         warnings = unknown_labels_warning([*unknown], f"{source}: sub-folder", "those videos have no label")
         omitted = tuple(path.relative_to(source).as_posix() for path in walk.outside_links)
-        warnings += [f"{path} cannot be looked at and is left out ({reason})" for path, reason in walk.unreadable]
-        return VideoSet(videos, warnings + _omitted_warning(source, omitted), omitted)
+        unreadable = tuple(
+            UnreadablePlace(path, path.relative_to(source).as_posix(), reason) for path, reason in walk.unreadable
+        )
+        return VideoSet(videos, warnings + _omitted_warning(source, omitted), omitted, unreadable)
 
 
 class SingleVideo:

@@ -28,6 +28,9 @@ def list_videos(source: Path, labels: Sequence[str]) -> VideoSet:
     if kind is None:
         raise LsapError(f"{source} does not exist; give a folder of videos or a CSV list")
     video_set = kind.read(source, LabelIndex(labels))
+    if not video_set.videos and video_set.unreadable:
+        place = video_set.unreadable[0]
+        raise LsapError(f"{source} holds no video that can be read: {place.path} cannot be looked at ({place.reason})")
     if not video_set.videos:
         raise LsapError(f"{source} holds no video; give a folder of videos (sub-folders named by label) or a CSV list")
     return video_set

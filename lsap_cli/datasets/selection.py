@@ -1,8 +1,8 @@
 """The videos of a set that a run uses; what is left out of it, and why, becomes an event."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video, VideoSet
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.results.events import SkippedEvent, WarningEvent
@@ -11,11 +11,26 @@ from lsap_cli.runs import Run
 Skipped = list[dict[str, str]]
 
 
-def videos_of_run(source: Path, classifier: Classifier, run: Run) -> VideoSet:
-    """The videos of a set; its warnings become events of the run."""
-    video_set = list_videos(source, classifier.labels)
+def videos_of_run(source: Path, labels: Sequence[str], run: Run, skipped: Skipped) -> VideoSet:
+    """The videos of a set; its warnings become events of the run.
+
+    Args:
+        source: a folder, a CSV list or one video file.
+        labels: see `list_videos`.
+        run: gets the events.
+        skipped: the command's list of videos that are left out; places that cannot be looked at are appended to it.
+
+    Raises:
+        LsapError: see `list_videos`.
+    """
+    video_set = list_videos(source, labels)
     for warning in video_set.warnings:
         run.event(WarningEvent(message=warning))
+    for place in video_set.unreadable:
+        reason = f"it cannot be looked at ({place.reason})"
+        if {"path": place.name, "reason": reason} not in skipped:  # a set may be read for several models
+            skipped.append({"path": place.name, "reason": reason})
+            run.event(SkippedEvent(path=place.name, file=str(place.path), reason=reason))
     return video_set
 
 

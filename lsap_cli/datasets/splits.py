@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import content_hash
+from lsap_cli.hashing import readable_hash
 
 Item = TypeVar("Item")
 
@@ -63,7 +63,7 @@ def overlap(videos: Iterable[Video], record: Mapping[str, Any]) -> list[str]:
     """Names of the videos that a perturbation was learned from: same content or same recording.
 
     Args:
-        videos: to be evaluated on; files that are not there are passed over.
+        videos: to be evaluated on; files that cannot be read are passed over.
         record: a perturbation's record, whose `videos` lists what it was fitted and verified on.
 
     Raises:
@@ -77,16 +77,14 @@ def overlap(videos: Iterable[Video], record: Mapping[str, Any]) -> list[str]:
         ) from None
     hashes = {sha256 for _, _, sha256 in seen}
     recordings = {group for name, group, _ in seen if group != name}
-    return [
-        video.name
-        for video in videos
-        if video.group in recordings or (video.path.is_file() and content_hash(video.path) in hashes)
-    ]
+    return [video.name for video in videos if video.group in recordings or readable_hash(video.path) in hashes]
 
 
 def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
     """Names of videos that are, by content or recording, among those that attackers learn from (law 5)."""
     seen: list[Mapping[str, str]] = [
-        {"name": one.name, "group": one.group, "sha256": content_hash(one.path)} for one in fit if one.path.is_file()
+        {"name": one.name, "group": one.group, "sha256": sha256}
+        for one in fit
+        if (sha256 := readable_hash(one.path)) is not None
     ]
     return overlap(videos, {"videos": seen})

@@ -36,7 +36,7 @@ def check_model(evaluation: Evaluation, source: Path | None) -> ModelCheckResult
     findings = list(network_findings(classifier, protocol.device, protocol.seed))
     accuracy: ModelAccuracy | UnsetType = UNSET
     if source is not None and all(one.verdict != "FAIL" for one in findings):
-        videos = videos_of_run(source, classifier, run).videos
+        videos = videos_of_run(source, classifier.labels, run, evaluation.skipped).videos
         run.event(StageEvent(name="classifying", videos=len(videos)))
         accuracy = measure_accuracy(evaluation, videos)
         findings += _exchanged_channels(accuracy)

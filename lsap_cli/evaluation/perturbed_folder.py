@@ -5,7 +5,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import content_hash, output_hash
+from lsap_cli.hashing import readable_hash
 from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry
 from lsap_cli.runs.manifest import output_path, read_manifest
 from lsap_cli.specs import load_perturbation
@@ -38,19 +38,20 @@ class PerturbedFolder:
         )
         for video in videos:
             entry = self._entries.get(video.name)
-            if not video.path.is_file():
-                yield video, "it does not exist"
+            source_hash = readable_hash(video.path)
+            if source_hash is None:
+                yield video, "it does not exist, or cannot be read"
                 continue
             if entry is None:
                 path = by_stem.get(_stem(PurePosixPath(video.name)))
-            elif entry.source_sha256 != content_hash(video.path):
+            elif entry.source_sha256 != source_hash:
                 yield video, f"the copy in {self._root} was made from a file with other content"
                 continue
             else:
                 path = output_path(self._root, entry)
             if path is None or not path.exists():
                 yield video, f"{self._root} has no perturbed copy of it"
-            elif entry is not None and output_hash(path) != entry.output_sha256:
+            elif entry is not None and readable_hash(path) != entry.output_sha256:
                 yield video, f"its copy {path} has changed since lsap apply wrote it: its hash is not the manifest's"
             else:
                 self.files[video.name] = path

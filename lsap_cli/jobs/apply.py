@@ -9,10 +9,10 @@ from lsap_cli.applying.proof import total_proof
 from lsap_cli.applying.settings import ApplySettings, make_recipe
 from lsap_cli.applying.stages import ApplyContext, draw_previews, keep_copies, plan_copies, write_copies
 from lsap_cli.applying.workers import WorkerPool
-from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.selection import Skipped, videos_of_run
 from lsap_cli.errors import LsapError
 from lsap_cli.pictures.thumbnails import draw_slots
-from lsap_cli.results.documents import ApplyResults, BudgetFacts
+from lsap_cli.results.documents import ApplyResults, BudgetFacts, SkippedVideo
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.runs import Run
 
@@ -27,7 +27,8 @@ def apply(settings: ApplySettings, run: Run) -> ApplyResults:
         LsapError: for anything that the user can mend.
     """
     recipe = make_recipe(settings)
-    videos = list_videos(Path(settings.videos), []).videos
+    skipped: Skipped = []
+    videos = videos_of_run(Path(settings.videos), [], run, skipped).videos
     out = Path(settings.out)
     check_folders(Path(settings.videos), out, settings.resume)
     draw_slots(run.folder, recipe.perturbation.delta, str(recipe.perturbation.binding))
@@ -39,14 +40,14 @@ def apply(settings: ApplySettings, run: Run) -> ApplyResults:
         context.folder.save_perturbation(Path(settings.perturbation))
         write_copies(context, plan_copies(context, videos, missing))
         draw_previews(context, videos, settings.preview)
-        results = _results(settings, context)
+        results = _results(settings, context, skipped)
     write_document(run.folder / RESULTS_FILE, results)
     if not results.files:
         raise LsapError(f"none of the {len(videos)} videos in {settings.videos} could be written", 1)
     return results
 
 
-def _results(settings: ApplySettings, context: ApplyContext) -> ApplyResults:
+def _results(settings: ApplySettings, context: ApplyContext, skipped: Skipped) -> ApplyResults:
     recipe, folder = context.recipe, context.folder
     entries = tuple(folder.entries[name] for name in sorted(folder.entries))
     budget, lossless = recipe.perturbation.budget, recipe.codec.lossless
@@ -59,5 +60,5 @@ def _results(settings: ApplySettings, context: ApplyContext) -> ApplyResults:
         lossless=lossless,
         over_budget=tuple(one.output for one in entries if one.over_budget),
         not_exact=tuple(one.output for one in entries if lossless and not one.exact),
-        skipped=tuple(context.left_out),
+        skipped=(*(SkippedVideo(**one) for one in skipped), *context.left_out),
     )

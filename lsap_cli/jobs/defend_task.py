@@ -106,9 +106,9 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     )
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     warn_of_output_kind(classifier, device, settings.seed, run)
-    videos_of_set = videos_of_run(Path(settings.videos), classifier, run)
+    videos_of_set = videos_of_run(Path(settings.videos), classifier.labels, run, skipped)
     videos = videos_of_set.videos
-    fit = videos_of_run(Path(settings.fit), classifier, run).videos if settings.fit else []
+    fit = videos_of_run(Path(settings.fit), classifier.labels, run, skipped).videos if settings.fit else []
     name = _name(settings)
     sources = _sources(settings, perturbation, run)
     if folder:

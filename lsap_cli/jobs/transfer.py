@@ -77,7 +77,8 @@ def transfer(request: TransferRequest, evaluation: Evaluation) -> TransferMatrix
     for number, (spec, of_model) in enumerate(evaluations.items()):
         classifier = of_model.protocol.classifier
         run.event(StageEvent(name=f"transfer to {classifier.name}", videos=len(request.judged)))
-        videos = [one for one in videos_of_run(request.test, classifier, run).videos if one.name in set(request.judged)]
+        tested = videos_of_run(request.test, classifier.labels, run, evaluation.skipped).videos
+        videos = [one for one in tested if one.name in set(request.judged)]
         judged = judge_videos(of_model, matrix, videos, f"transfer-{number}.jsonl", must_be_readable=True)
         cells += [
             TransferCell(learned_on=learned_on.get(row.attack, row.attack), tested_on=spec, row=row)
@@ -98,7 +99,7 @@ def _of_model(evaluation: Evaluation, spec: str, views: int | None) -> Evaluatio
 
 def _learn(request: TransferRequest, name: str, evaluation: Evaluation) -> Perturbation:
     classifier, run = evaluation.protocol.classifier, evaluation.run
-    fit = FitVideos(videos_of_run(request.fit, classifier, run).videos, str(request.fit), [])
+    fit = FitVideos(videos_of_run(request.fit, classifier.labels, run, evaluation.skipped).videos, str(request.fit), [])
     with learning_setup(fit, classifier, Untargeted(), evaluation.protocol.seed, run) as setup:
         attacker = bare_model_attacker(request.given.perturbation, request.steps, name)
         return AttackerLearner(setup, run, evaluation.resume).learn(attacker)

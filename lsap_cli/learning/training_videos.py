@@ -69,7 +69,7 @@ def load_training_videos(
         LsapError: if too few videos are left.
     """
     source = Path(settings.videos)
-    videos = list(videos_of_run(source, task.classifier, run).videos)
+    videos = list(videos_of_run(source, task.classifier.labels, run, skipped).videos)
     random.Random(settings.seed).shuffle(videos)
     if settings.learn_from == "one-video":
         videos = _first_only(videos, run)
@@ -109,13 +109,13 @@ def _decode(
 ) -> list[StoredVideo]:
     run.event(StageEvent(name="decoding", videos=len(videos)))
     usable: list[StoredVideo] = []
-    for video, stored in store.load(videos):
+    for number, (video, stored) in enumerate(store.load(videos), start=1):
         if isinstance(stored, UnreadableVideo):
             skip(run, skipped, video, stored)
             continue
         usable.append(stored)
         run.event(VideoEvent(path=video.name, frames=len(stored.times)))
-        if time.monotonic() > deadline and len(usable) >= ENOUGH_VIDEOS and len(usable) + len(skipped) < len(videos):
+        if time.monotonic() > deadline and len(usable) >= ENOUGH_VIDEOS and number < len(videos):
             message = f"--time-budget leaves time to learn from {len(usable)} of {len(videos)} videos"
             run.event(WarningEvent(message=message))
             break

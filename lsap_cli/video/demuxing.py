@@ -162,7 +162,10 @@ def opened_container(path: Path) -> Iterator[InputContainer]:
         UnreadableVideo: if the file is empty or cannot be opened.
     """
     try:
-        if path.stat().st_size == 0:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise UnreadableVideo("it is a folder" if path.is_dir() else "it is no regular file")
+        if size == 0:
             raise UnreadableVideo("it is empty (0 bytes)")
         str(path).encode("utf-8")
         container = av.open(f"file:{path}", format=_demuxer(path), metadata_errors="replace", options=OPENING)

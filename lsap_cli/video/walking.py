@@ -34,7 +34,7 @@ def walk_media(root: Path) -> FolderWalk:
     """Everything below a folder that may be a video.
 
     Hidden files and folders are passed over, links that lead out of the folder are not followed. What cannot be looked
-    at (no permission, a path that is too long) is named, and the rest is listed.
+    at (no permission, a path that is too long, a pipe) is named, and the rest is listed.
     """
     walk = FolderWalk()
     real_root = root.resolve()
@@ -65,5 +65,7 @@ def _sort_in(walk: FolderWalk, entry: os.DirEntry[str], folder: Path, real_root:
             waiting.append(path)
         elif is_media and path.is_file():
             walk.media.append(path)
+        elif is_media:
+            walk.unreadable.append((path, "no regular file" if path.exists() else "a link that leads nowhere"))
     except OSError as error:
         walk.unreadable.append((path, error.strerror or str(error)))

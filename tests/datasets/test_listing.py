@@ -1,5 +1,6 @@
 import csv
 import hashlib
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -8,8 +9,11 @@ import pytest
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.selection import Skipped, videos_of_run
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import content_hash
+from lsap_cli.hashing import content_hash, readable_hash
+from lsap_cli.results.events import RunEvent, SkippedEvent
+from lsap_cli.runs import Run
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
 
 LABELS = ["massaging person's head", "riding a bike", "tai chi"]
@@ -274,6 +278,11 @@ def test_a_content_hash_is_the_files_sha256(tmp_path: Path) -> None:
     assert content_hash(tmp_path / "a") == hashlib.sha256(b"video" * 50_000).hexdigest()
 
 
+def test_what_cannot_be_read_has_no_hash(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")  # opening it would wait for ever
+    assert [readable_hash(tmp_path / name) for name in ("pipe.mp4", "none.mp4")] == [None, None]
+
+
 def test_links_that_lead_out_of_a_folder_count_as_omitted_and_are_named(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.mp4").touch()
@@ -282,3 +291,22 @@ def test_links_that_lead_out_of_a_folder_count_as_omitted_and_are_named(tmp_path
     found = list_videos(tmp_path / "set", [])
     assert ([video.name for video in found.videos], found.omitted, found.size) == (["a.mp4"], ("b.mp4",), 2)
     assert any("b.mp4 lead out of the folder" in warning for warning in found.warnings)
+
+
+def test_places_that_cannot_be_looked_at_belong_to_the_set_and_are_named_by_a_run(tmp_path: Path) -> None:
+    touch(tmp_path / "set", "a.mp4")
+    os.mkfifo(tmp_path / "set" / "pipe.mp4")
+    events: list[RunEvent] = []
+    skipped: Skipped = []
+    with Run(tmp_path / "run", "apply", {}, [events.append]) as run:
+        for _ in range(2):  # a set is read for each model; a place is named once
+            found = videos_of_run(tmp_path / "set", [], run, skipped)
+    assert ([place.name for place in found.unreadable], found.size) == (["pipe.mp4"], 2)
+    assert skipped == [{"path": "pipe.mp4", "reason": "it cannot be looked at (no regular file)"}]
+    assert [event.path for event in events if isinstance(event, SkippedEvent)] == ["pipe.mp4"]
+
+
+def test_a_set_of_which_nothing_can_be_looked_at_says_why(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(LsapError, match=r"no video that can be read: .*pipe\.mp4 cannot be looked at"):
+        list_videos(tmp_path, [])

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -288,6 +289,16 @@ def test_a_manifest_does_not_lead_out_of_its_folder(call: Caller, videos: Path, 
         list(PerturbedFolder(call.out).match(list_videos(videos, []).videos))
     with pytest.raises(LsapError, match=r"damaged|leads out of"):
         call(resume=True)
+
+
+def test_what_cannot_be_looked_at_is_skipped_and_the_rest_is_written(call: Caller, videos: Path) -> None:
+    os.mkfifo(videos / "sub" / "pipe.mp4")
+    results = call()
+    assert [(one.path, one.reason) for one in results.skipped] == [
+        ("sub/pipe.mp4", "it cannot be looked at (no regular file)")
+    ]
+    assert len(results.files) == len(STRANGE)
+    assert call.kinds("skipped") == ["sub/pipe.mp4"]
 
 
 def test_a_video_that_cannot_be_one_is_no_reason_to_stop(call: Caller, videos: Path) -> None:

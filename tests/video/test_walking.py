@@ -45,10 +45,18 @@ def test_links_within_the_folder_lead_to_files_but_not_into_folders(tmp_path: Pa
 
 
 @pytest.mark.parametrize("target", ["loop.mp4", "nothing.mp4"])
-def test_links_that_lead_nowhere_are_passed_over(tmp_path: Path, target: str) -> None:
+def test_links_that_lead_nowhere_are_named(tmp_path: Path, target: str) -> None:
     touch(tmp_path, "a.mp4")
     (tmp_path / "loop.mp4").symlink_to(tmp_path / target)
     assert found(tmp_path) == ["a.mp4"]
+    assert walk_media(tmp_path).unreadable == [(tmp_path / "loop.mp4", "a link that leads nowhere")]
+
+
+def test_pipes_with_a_videos_name_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert found(tmp_path) == ["a.mp4"]
+    assert walk_media(tmp_path).unreadable == [(tmp_path / "pipe.mp4", "no regular file")]
 
 
 def test_a_folder_that_is_itself_a_link_is_walked(tmp_path: Path) -> None:
