@@ -7,6 +7,7 @@ from __future__ import annotations  # av.Packet takes a type argument in its stu
 
 from collections.abc import Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from av.container import InputContainer, OutputContainer
@@ -14,22 +15,22 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
+from lsap_cli.video.acm_copies import AcmCopy
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.demuxing import is_cover, video_tracks
-from lsap_cli.video.sample_copies import SampleCopy, has_samples
+from lsap_cli.video.matroska import rename_sound
+from lsap_cli.video.sample_copies import has_samples
+from lsap_cli.video.stream_copies import StreamCopy, is_held, make_stream_copy
 from lsap_cli.video.stream_packets import (
     MUXERS,
     TEXT_OF_MP4,
     StreamSpan,
-    add_like,
-    add_plain_text,
-    as_plain_text,
     codec_name,
     complete_packet,
     copied_packets,
     shift_packet,
 )
-from lsap_cli.video.stream_trials import NO_PACKET, refusal, try_streams
+from lsap_cli.video.stream_trials import NO_PACKET, try_streams
 
 MP4 = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac", "mov_text"})  # what players take in it
 
@@ -76,9 +77,8 @@ class CopiedStreams:
         for track in video_tracks(container):
             if track.index != video.index:  # two with pictures are refused before
                 self._leave_out(track, NO_PACKET)
-        self._texts: set[int] = set()
-        self._samples: dict[int, SampleCopy] = {}
-        self._targets: dict[int, Stream] = {}
+        self._copies: dict[int, StreamCopy] = {}
+        self._cover_targets: dict[int, Stream] = {}
         self._next: dict[int, int] = {}
         self._shift = Fraction(0)
 
@@ -127,23 +127,12 @@ class CopiedStreams:
             shift: seconds that are added to each timestamp.
         """
         self._shift = shift
-        for one in self.copied:
-            if codec_name(one) == TEXT_OF_MP4 and suffix != ".mp4":
-                target = add_plain_text(out, one)
-                self._texts.add(one.index)
-                self.remarks.append(f"stream {one.index} (mov_text) is copied as plain text, without its styles")
-            elif refusal(suffix, one) is not None:  # a trial has shown that its samples can be stored
-                copy = self._samples[one.index] = SampleCopy(out, one)
-                target = copy.target
-                self.remarks.append(
-                    f"stream {one.index} (audio {codec_name(one)}) is stored as samples ({target.name}): its "
-                    f"format cannot be copied into {suffix[1:]} files here"
-                )
-            else:
-                target = add_like(out, one)
-            target.metadata.update(_kept(one.metadata))
-            target.disposition = one.disposition
-            self._targets[one.index] = target
+        for one in self.copied:  # a trial has shown that each can be added
+            copy = self._copies[one.index] = make_stream_copy(out, one, suffix)
+            if copy.remark is not None:
+                self.remarks.append(copy.remark)
+            copy.target.metadata.update(_kept(one.metadata))
+            copy.target.disposition = one.disposition
             self.spans[one.index] = StreamSpan(one.type, one.index)
         for one in self._covers:
             self._add_cover(out, one, suffix)
@@ -154,25 +143,29 @@ class CopiedStreams:
 
     def mux(self, out: OutputContainer, packet: Packet[Any]) -> None:
         """Copies one packet."""
-        source = packet.stream
-        target = self._targets.get(source.index)
-        if target is None:
-            return
-        if source.index in self._texts:
-            packet = as_plain_text(packet)
-            if not packet.size:
-                return
-        if source.index in self._samples:
-            for part in self._samples[source.index].packets(packet):
-                self._write(out, part, source.index, target)
-        else:
-            self._write(out, packet, source.index, target)
+        index = packet.stream.index
+        if index in self._copies:
+            copy = self._copies[index]
+            for part in copy.packets(packet):
+                self._write(out, part, index, copy.target)
+        elif index in self._cover_targets:
+            self._write(out, packet, index, self._cover_targets[index])
 
     def finish(self, out: OutputContainer) -> None:
-        """Writes what decoders still hold of sound that is stored as samples."""
-        for index, copy in self._samples.items():
+        """Writes what is still held of the streams."""
+        for index, copy in self._copies.items():
             for part in copy.packets(None):
                 self._write(out, part, index, copy.target)
+
+    def complete(self, path: Path) -> None:
+        """Gives tracks their names that the muxer could not, in the complete file.
+
+        Raises:
+            OSError: if the file is not laid out as the muxer does.
+        """
+        bits = {one.target.index + 1: one.bits for one in self._copies.values() if isinstance(one, AcmCopy)}
+        if bits:
+            rename_sound(path, bits)
 
     def _write(self, out: OutputContainer, packet: Packet[Any], index: int, target: Stream) -> None:
         complete_packet(packet, self._next.get(index, 0))
@@ -193,21 +186,19 @@ class CopiedStreams:
 
     def _fits(self, suffix: str) -> bool:
         held = [
-            one
-            for one in self.copied
-            if has_samples(one) or refusal(".mkv", one) is None or codec_name(one) == TEXT_OF_MP4
+            one for one in self.copied if has_samples(one) or is_held(".mkv", one) or codec_name(one) == TEXT_OF_MP4
         ]
         if suffix == ".mp4":
             return not self._files and all(codec_name(one) in MP4 for one in held)
         if suffix == ".webm":
-            return not (self._files or self._covers) and all(refusal(suffix, one) is None for one in held)
+            return not (self._files or self._covers) and all(is_held(suffix, one) for one in held)
         return True
 
     def _add_cover(self, out: OutputContainer, cover: VideoStream, suffix: str) -> None:
         if suffix == ".mp4":
-            target = add_like(out, cover)
+            target = out.add_stream_from_template(cover, opaque=True)
             target.disposition = cover.disposition
-            self._targets[cover.index] = target
+            self._cover_targets[cover.index] = target
             return
         kind = {"png": "png", "mjpeg": "jpeg"}.get(codec_name(cover), codec_name(cover))
         name = cover.metadata.get("filename", f"cover.{'jpg' if kind == 'jpeg' else kind}")

@@ -1,11 +1,11 @@
-"""Pixels that are not square, in Matroska: its muxer writes no display size through PyAV, so it is added afterwards.
+"""What FFmpeg's Matroska muxer does not write through PyAV, added afterwards: display size, names of sound formats.
 
 The track's description grows by some bytes. They are taken from the empty space that FFmpeg's muxer leaves behind the
 list of positions (SeekHead), so that nothing behind the description moves (RFC 9559; EBML: RFC 8794).
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,8 @@ AS_RATIO = 3  # the display unit where width and height are only a ratio
 SEEK, SEEK_POSITION, CRC = 0x4DBB, 0x53AC, 0xBF
 CROPS = {0x54AA: "bottom", 0x54BB: "top", 0x54CC: "left", 0x54DD: "right"}  # PixelCrop...
 STEREO_MODE = 0x53B8
+NUMBER, CODEC, AUDIO, BIT_DEPTH = 0xD7, 0x86, 0xE1, 0x6264
+ACM = b"A_MS/ACM"  # sound as its description in Microsoft's way says
 MOST_HEADER = 2**24  # bytes before the first cluster
 
 
@@ -58,6 +60,44 @@ def set_pixel_shape(path: Path, shape: Fraction) -> None:
         file.write(head[void.end : tracks.start] + described)
 
 
+def rename_sound(path: Path, bits: Mapping[int, int]) -> None:
+    """Lets tracks of sound be read by their descriptions in Microsoft's way, in a file that FFmpeg's muxer wrote.
+
+    Nothing moves: the longer name of the format is followed by zeros, which EBML allows (RFC 8794, 7.4).
+
+    Args:
+        path: the file, complete.
+        bits: of a sample, by the track's number; 0: not known.
+
+    Raises:
+        OSError: if the file is not laid out as that muxer does.
+    """
+    with path.open("r+b") as file:
+        head = bytearray(file.read(MOST_HEADER))
+        segment = next((one for one in _elements(head, 0, len(head)) if one.kind == SEGMENT), None)
+        tracks = None if segment is None else _parts(head, segment).get(TRACKS)
+        if tracks is None or tracks.end > len(head):
+            raise OSError(f"{path} has no tracks that can be renamed")
+        for entry in _elements(head, tracks.body, tracks.end):
+            parts = {one.kind: one for one in _elements(head, entry.body, entry.end)} if entry.kind == ENTRY else {}
+            number = int.from_bytes(head[parts[NUMBER].body : parts[NUMBER].end], "big") if NUMBER in parts else 0
+            if number not in bits:
+                continue
+            name = parts[CODEC]
+            head[name.body : name.end] = ACM.ljust(name.end - name.body, b"\0")
+            for one in _elements(head, parts[AUDIO].body, parts[AUDIO].end):
+                if one.kind == BIT_DEPTH and bits[number]:
+                    head[one.body : one.end] = bits[number].to_bytes(one.end - one.body, "big")
+        content = [
+            bytes(head[one.start : one.end]) for one in _elements(head, tracks.body, tracks.end) if one.kind != CRC
+        ]
+        described = _with_crc(b"".join(content))
+        if len(described) != tracks.end - tracks.body:
+            raise OSError(f"{path} has no tracks that can be renamed")
+        file.seek(tracks.body)
+        file.write(described)
+
+
 def shown_differently(path: Path) -> list[str]:
     """Sentences on how a player is to show the pictures of a Matroska file other than as they are stored."""
     with path.open("rb") as file:
@@ -93,7 +133,7 @@ def _videos(head: bytes) -> Iterator[list[Element]]:
                     yield list(_elements(head, one.body, one.end))
 
 
-def _parts(head: bytes, segment: Element) -> dict[int, Element]:
+def _parts(head: bytes | bytearray, segment: Element) -> dict[int, Element]:
     """The segment's elements before its first cluster: the first of each kind."""
     parts: dict[int, Element] = {}
     for one in _elements(head, segment.body, min(segment.end, len(head))):
@@ -154,7 +194,7 @@ def _pack(kind: int, content: bytes) -> bytes:
     return kind.to_bytes((kind.bit_length() + 7) // 8, "big") + marked.to_bytes(length, "big") + content
 
 
-def _elements(data: bytes, start: int, end: int) -> Iterator[Element]:
+def _elements(data: bytes | bytearray, start: int, end: int) -> Iterator[Element]:
     while start < end:
         kind, place = _number(data, start, keep_marker=True)
         size, body = _number(data, place, keep_marker=False)
@@ -164,7 +204,7 @@ def _elements(data: bytes, start: int, end: int) -> Iterator[Element]:
         start = stop
 
 
-def _number(data: bytes, place: int, keep_marker: bool) -> tuple[int, int]:
+def _number(data: bytes | bytearray, place: int, keep_marker: bool) -> tuple[int, int]:
     """A number of variable length, and the place behind it."""
     if place >= len(data) or data[place] == 0:
         raise OSError("an element of the Matroska file cannot be read")

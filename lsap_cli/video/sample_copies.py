@@ -14,6 +14,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from lsap_cli.video.stream_packets import codec_name
+
 SAMPLES = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
 
 
@@ -29,9 +31,10 @@ class SampleCopy:
     Args:
         out: the output, whose header is not written yet.
         stream: the source's stream; see `has_samples`.
+        suffix: of the output's file.
     """
 
-    def __init__(self, out: OutputContainer, stream: Stream) -> None:
+    def __init__(self, out: OutputContainer, stream: Stream, suffix: str) -> None:
         context = stream.codec_context
         assert isinstance(context, AudioCodecContext)
         packed = context.format.packed.name
@@ -39,7 +42,12 @@ class SampleCopy:
         assert isinstance(target, AudioStream)
         target.layout, target.format = context.layout.name, packed
         target.time_base = Fraction(1, context.sample_rate)
-        self.target = target
+        self.target: Stream = target
+        self._encoder = target
+        self.remark = (
+            f"stream {stream.index} (audio {codec_name(stream)}) is stored as samples ({target.name}): its format "
+            f"cannot be copied into {suffix[1:]} files here"
+        )
         self._decoder: AudioCodecContext | None = None  # of the opening of the file that packets come from
         self._packer = AudioResampler(packed, context.layout.name, context.sample_rate)
 
@@ -54,4 +62,4 @@ class SampleCopy:
         for frame in self._decoder.decode(packet):
             assert isinstance(frame, AudioFrame)
             for packed in self._packer.resample(frame):
-                yield from self.target.encode(packed)
+                yield from self._encoder.encode(packed)

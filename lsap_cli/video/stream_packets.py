@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
@@ -96,21 +96,3 @@ def shift_packet(packet: Packet[Any], seconds: Fraction) -> None:
 
 def codec_name(stream: Stream) -> str:
     return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "unknown"
-
-
-def add_like(out: OutputContainer, stream: Stream) -> Stream:
-    return out.add_stream_from_template(stream, opaque=True)
-
-
-def add_plain_text(out: OutputContainer, stream: Stream) -> Stream:
-    target = out.add_mux_stream("subrip")
-    target.time_base = Fraction(stream.time_base or Fraction(1, 1000))
-    return target
-
-
-def as_plain_text(packet: Packet[Any]) -> Packet[Any]:
-    """A packet of 3GPP timed text (TS 26.245: length, text, style boxes) as its text alone."""
-    data = bytes(packet)
-    text = Packet(data[2 : 2 + int.from_bytes(data[:2], "big")])
-    text.pts, text.dts, text.duration, text.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
-    return text

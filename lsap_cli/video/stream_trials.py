@@ -13,17 +13,8 @@ from av.packet import Packet
 from av.stream import Stream
 
 from lsap_cli.video.frames import reason_of
-from lsap_cli.video.sample_copies import SampleCopy, has_samples
-from lsap_cli.video.stream_packets import (
-    MUXERS,
-    TEXT_OF_MP4,
-    add_like,
-    add_plain_text,
-    as_plain_text,
-    codec_name,
-    complete_packet,
-    copied_packets,
-)
+from lsap_cli.video.stream_copies import make_stream_copy
+from lsap_cli.video.stream_packets import MUXERS, complete_packet, copied_packets
 
 NO_PACKET = "it holds nothing"
 
@@ -57,44 +48,28 @@ class StreamTrial:
     """One stream, muxed by itself to nowhere; its first failure is kept."""
 
     def __init__(self, suffix: str, stream: Stream) -> None:
-        self._text = codec_name(stream) == TEXT_OF_MP4 and suffix != ".mp4"
         self._out: OutputContainer | None = av.open(_Discarded(), "w", format=MUXERS[suffix])
         self._next = 0
         self._last: int | None = None
         self.first: Fraction | None = None  # seconds
         self.problem: str | None = NO_PACKET
-        self._samples: SampleCopy | None = None
         try:
-            if self._text:
-                self._target = add_plain_text(self._out, stream)
-            elif refusal(suffix, stream) is not None and has_samples(stream):
-                self._samples = SampleCopy(self._out, stream)
-                self._target = self._samples.target
-            else:
-                self._target = add_like(self._out, stream)
+            self._copy = make_stream_copy(self._out, stream, suffix)
         except (ValueError, av.FFmpegError) as error:
-            self.problem = f"{suffix[1:]} files do not hold it ({reason_of(error)})"
-            self._out = None
+            self._fail(f"{suffix[1:]} files do not hold it ({reason_of(error)})")
 
     def mux(self, packet: Packet[Any]) -> None:
         if self._out is None:
             return
         if self.problem == NO_PACKET:
             self.problem = None
-        if self._text:
-            packet = as_plain_text(packet)
-            if not packet.size:
-                return
-        if self._samples is not None:
-            try:
-                parts = list(self._samples.packets(packet))
-            except (ValueError, OSError, av.FFmpegError) as error:
-                self._fail(f"its samples cannot be stored ({reason_of(error)})")
-                return
-            for part in parts:
-                self._write(part)
+        try:
+            parts = list(self._copy.packets(packet))
+        except (ValueError, OSError, av.FFmpegError) as error:
+            self._fail(f"its samples cannot be stored ({reason_of(error)})")
             return
-        self._write(packet)
+        for part in parts:
+            self._write(part)
 
     def _write(self, packet: Packet[Any]) -> None:
         if self._out is None:
@@ -107,7 +82,7 @@ class StreamTrial:
             self._fail("its clock steps back on the way")
             return
         self._last = packet.dts
-        packet.stream = self._target
+        packet.stream = self._copy.target
         try:
             self._out.mux(packet)
         except (ValueError, OSError, av.FFmpegError) as error:
@@ -132,13 +107,3 @@ def try_streams(container: InputContainer, suffix: str, streams: Sequence[Stream
     for trial in trials.values():
         trial.close()
     return trials
-
-
-def refusal(suffix: str, stream: Stream) -> str | None:
-    """Why FFmpeg's muxer does not take a stream as it is; None: it does."""
-    with av.open(_Discarded(), "w", format=MUXERS[suffix]) as out:
-        try:
-            add_like(out, stream)
-        except (ValueError, av.FFmpegError) as error:
-            return reason_of(error)
-    return None

@@ -258,6 +258,7 @@ def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec, t
     shape = stream.sample_aspect_ratio
     if target.suffix != ".mp4" and shape and shape != 1:
         set_pixel_shape(partial, Fraction(shape))
+    others.complete(partial)
     return work.finished()
 
 
@@ -282,6 +283,7 @@ def _write_pictures(work: _Transcoding, partial: Path) -> Transcoded:
                 work.others.mux(out, item)
         if out is not None:
             work.others.finish(out)
+    work.others.complete(folder.others)
     assert work.last is not None
     end, own = work.last[1].milliseconds, folder.count
     for place, picture in work.appended(turned=False):

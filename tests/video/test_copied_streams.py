@@ -132,11 +132,9 @@ def samples(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     return np.concatenate([frame.astype(np.float64).reshape(-1) for frame in frames])
 
 
-@pytest.mark.parametrize("sound", ["pcm_mulaw", "pcm_alaw", "adpcm_ms", "wmav2"])
-def test_sound_that_the_copy_does_not_hold_is_stored_as_its_samples(tmp_path: Path, sound: str) -> None:
-    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(10, 32, 48), "flac", 0.4)
-    source = tmp_path / "source.avi"
-    with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+def write_coded(path: Path, plain: Path, sound: str) -> Path:
+    """The pictures and the sound of a file in other formats."""
+    with av.open(str(plain)) as read, av.open(str(path), "w") as out:
         video = out.add_stream("mpeg4", rate=25)
         video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
         tone = out.add_stream(sound, rate=48000)
@@ -153,11 +151,54 @@ def test_sound_that_the_copy_does_not_hold_is_stored_as_its_samples(tmp_path: Pa
                         out.mux(tone.encode(part))
         out.mux(video.encode(None))
         out.mux(tone.encode(None))
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_flac(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_with_sound(tmp_path_factory.mktemp("plain") / "plain.mkv", make_bytes(10, 32, 48), "flac", 0.4)
+
+
+@pytest.mark.parametrize("sound", ["pcm_mulaw", "pcm_alaw", "adpcm_ms", "adpcm_ima_wav", "wmav2"])
+@pytest.mark.parametrize("codec", [H264RgbCodec(), PngCodec()], ids=lambda codec: codec.name)
+def test_sound_of_windows_is_copied_packet_by_packet(tmp_path: Path, with_flac: Path, sound: str, codec: Codec) -> None:
+    source = write_coded(tmp_path / "source.avi", with_flac, sound)
+    copy, remarks = copied(source, codec)
+    assert (copy.suffix, remarks) == (".frames" if codec.name == "png" else ".mkv", [])
+    written = copy / OTHERS if codec.name == "png" else copy
+    assert sound_of(written) == sound_of(source)
+    assert np.array_equal(samples(written), samples(source))
+
+
+def sound_of(path: Path) -> tuple[str, int, int, list[bytes]]:
+    """A file's first sound: format, rate, channels and packets."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        facts = stream.codec_context.name, stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels
+        return *facts, [bytes(packet) for packet in container.demux(stream) if packet.size]
+
+
+def test_sound_that_the_copy_does_not_hold_is_stored_as_its_samples(tmp_path: Path, with_flac: Path) -> None:
+    source = write_coded(tmp_path / "source.mov", with_flac, "adpcm_ima_qt")
     copy, remarks = copied(source, H264RgbCodec())
     assert copy.suffix == ".mkv"
     assert len(remarks) == 1
-    assert f"stream 1 (audio {sound}) is stored as samples" in remarks[0]
+    assert "stream 1 (audio adpcm_ima_qt) is stored as samples" in remarks[0]
     assert np.array_equal(samples(copy), samples(source))
+
+
+def test_sound_whose_clock_steps_back_is_left_out_by_name_and_the_pictures_are_written(
+    tmp_path: Path, with_flac: Path
+) -> None:
+    source = tmp_path / "source.mkv"
+    data = bytearray(with_flac.read_bytes())
+    *_, late = [payload for payload, _ in sound_packets(with_flac)]
+    place = data.index(late)
+    data[place - 3 : place - 1] = bytes(2)  # of its block: the time within the cluster
+    source.write_bytes(data)
+    copy, remarks = copied(source, Ffv1Codec())
+    assert remarks == ["stream 1 (audio flac) is not copied: its clock steps back on the way"]
+    assert len(list(read_frames(copy))) == 10
 
 
 def test_a_second_video_track_without_a_picture_is_named(tmp_path: Path) -> None:
