@@ -1,4 +1,10 @@
-"""The one exception that stands for a mistake of the user: it becomes one sentence on stderr."""
+"""The one exception that stands for what the user can mend: it becomes one sentence on stderr."""
+
+import errno
+import os
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+OF_THE_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EIO)
 
 
 class LsapError(Exception):
@@ -12,3 +18,23 @@ class LsapError(Exception):
     def __init__(self, message: str, exit_code: int = 2) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+def file_error(error: OSError, next_step: str = "") -> LsapError | None:
+    """The sentence for a file that the system refuses.
+
+    Args:
+        error: of the system.
+        next_step: what works when that is mended, such as `go on with --resume`.
+
+    Returns:
+        None for other errors than those of a full disk or of a place that cannot be used.
+    """
+    name = "" if error.filename is None else os.fsdecode(error.filename)
+    after = f"; {next_step}" if next_step else ""
+    if error.errno in FULL_DISK:
+        which = f" ({name} cannot be written)" if name else ""
+        return LsapError(f"the disk is full{which}: free some{after}", 1)
+    if error.errno in OF_THE_PLACE and name:
+        return LsapError(f"{name} cannot be read or written ({error.strerror}){after}", 1)
+    return None

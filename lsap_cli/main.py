@@ -1,6 +1,5 @@
 """The `lsap` program: registers the commands, and turns mistakes into one sentence and an exit code."""
 
-import errno
 import importlib.metadata
 import os
 import sys
@@ -10,11 +9,8 @@ import typer
 
 from lsap_cli.commands import apply, dashboard, defend, demo, generate, models, report
 from lsap_cli.commands.help import NamingCommand
-from lsap_cli.errors import LsapError
+from lsap_cli.errors import LsapError, file_error
 from lsap_cli.results.text import printable
-
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-OF_THE_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EIO)
 
 app = typer.Typer(
     name="lsap",
@@ -68,19 +64,14 @@ def run() -> NoReturn:
     except Exception as error:  # the last line of defense: a sentence instead of a traceback
         if debug:
             raise
-        if isinstance(error, OSError) and error.errno in FULL_DISK:
-            _quit(f"the disk is full{_file_of(error)}: free some; a run goes on with --resume", 1)
-        if isinstance(error, OSError) and error.errno in OF_THE_PLACE and error.filename is not None:
-            _quit(f"{os.fsdecode(error.filename)} cannot be read or written ({error.strerror})", 1)
+        refused = file_error(error, "a run goes on with --resume") if isinstance(error, OSError) else None
+        if refused is not None:
+            _quit(str(refused), refused.exit_code)
         _quit(
             f"{type(error).__name__}: {error} (a fault of lsap: run again with --debug and report what it prints)",
             1,
         )
     sys.exit(0)
-
-
-def _file_of(error: OSError) -> str:
-    return "" if error.filename is None else f" ({os.fsdecode(error.filename)} cannot be written)"
 
 
 def _quit(message: str, code: int) -> NoReturn:

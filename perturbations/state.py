@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 Memory = dict[str, Tensor]
@@ -47,14 +47,20 @@ class State:
         self.memory = {name: value.to(device) for name, value in self.memory.items()}
 
     def save(self, path: Path) -> None:
-        """Writes the state as one safetensors file, whole or not at all."""
+        """Writes the state as one safetensors file, whole or not at all.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
         partial = path.with_name(f".{path.name}.partial")
         tensors = {"delta": self.delta} | {f"memory.{name}": value for name, value in self.memory.items()}
         metadata = {"steps": str(self.steps), "seconds": repr(self.seconds)}
-        save_file(
-            {name: value.cpu().contiguous().clone() for name, value in tensors.items()}, partial, metadata=metadata
-        )
-        partial.replace(path)
+        held = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
+        try:
+            partial.write_bytes(save(held, metadata))  # safetensors' own writer raises no OSError for a full disk
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> "State":

@@ -29,6 +29,14 @@ def test_escape_sequences_of_names_do_not_reach_the_terminal(
     assert "no\\x1b[31m\\udcff.mp4 is no video" in said
 
 
+def test_a_file_that_cannot_be_written_is_no_fault_of_lsap(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = ending(monkeypatch, capsys, PermissionError(errno.EACCES, "Permission denied", "runs/a/report.html"))
+    assert "runs/a/report.html cannot be read or written (Permission denied)" in said
+    assert "fault of lsap" not in said
+
+
 def test_a_full_disk_is_named_as_such(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     said = ending(monkeypatch, capsys, OSError(errno.ENOSPC, "No space left on device", "runs/a/report.html"))
     assert "the disk is full (runs/a/report.html cannot be written)" in said

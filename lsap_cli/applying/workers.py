@@ -5,7 +5,6 @@ its own process with it, and nothing else. Threads would be lighter, but could n
 """
 
 import contextlib
-import errno
 import os
 import resource
 import signal
@@ -19,6 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 
 from lsap_cli.applying.tasks import Report
+from lsap_cli.errors import FULL_DISK
 from lsap_cli.video.reading import UnreadableVideo
 
 MEMORY_BYTES = 2**33  # that one process may take: a file that needs more is given up on
@@ -67,7 +67,7 @@ class WorkOutcome(Generic[TaskType]):
 def cannot_write(error: OSError) -> WorkFailure:
     """A copy that the file system refuses."""
     reason = error.strerror or str(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL_DISK:
         reason = f"the disk is full: {reason}; free some, and go on with --resume"
     return WorkFailure(f"its copy cannot be written ({reason})", "file")
 

@@ -121,7 +121,7 @@ class Classifier(nn.Module):
                 f"its {len(self.labels)} labels need ({len(clips)}, {len(self.labels)}): check labels and [output]"
             )
         if self.gives.kind == "probabilities":
-            return output.float().clamp(min=SMALLEST_PROBABILITY).log()
+            return _logarithms(output.float())
         return output.float()
 
     def _tensor(self, output: Any) -> Tensor:
@@ -142,6 +142,12 @@ class Classifier(nn.Module):
                 "say in [output] pick which of its attributes or keys holds the scores"
             )
         return output
+
+
+def _logarithms(probabilities: Tensor) -> Tensor:
+    """Of probabilities, with a floor; what is not finite stays so, also -inf, which a floor would hide."""
+    logarithms = probabilities.clamp(min=SMALLEST_PROBABILITY).log()
+    return torch.where(probabilities.isfinite(), logarithms, probabilities)
 
 
 def for_inference(network: nn.Module) -> nn.Module:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.finite_scores import finite_rows, not_finite
 from lsap_cli.errors import LsapError
 from perturbations.internals import InternalsReader, feature_layers
 from perturbations.network import Internal, NetworkOutput
@@ -53,13 +54,17 @@ class InstrumentedClassifier:
 
     def score(self, clips: Tensor) -> Tensor:
         with self._autocast(clips):
-            return self._score(clips).float()
+            logits = self._score(clips).float()
+        _require_predictions(logits)
+        return logits
 
     def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
         if not internals:  # the compiled network has no layers to read
             return NetworkOutput(self.score(clips))
         with self._autocast(clips):
-            return self._reader("features" in internals).outputs(self.classifier.score, clips, internals)
+            output = self._reader("features" in internals).outputs(self.classifier.score, clips, internals)
+        _require_predictions(output.logits)
+        return output
 
     def _reader(self, features: bool) -> InternalsReader:
         """Reads frame features only where they are asked for: a network need not have them."""
@@ -96,3 +101,10 @@ class InstrumentedClassifier:
             f"{problem} to look at in the model '{self.classifier.name}'; "
             + (f"use one of {', '.join(fit[-8:])}" if fit else "use an attack and a --coherence that need none")
         )
+
+
+def _require_predictions(logits: Tensor) -> None:
+    """Nothing can be learned from a class whose score is NaN or infinite, also where the loss does not look at it."""
+    finite = finite_rows(logits.detach())
+    if not bool(finite.all()):
+        raise not_finite(f"for {int((~finite).sum())} of {len(finite)} clips of a batch")

@@ -16,6 +16,7 @@ from lsap_cli.commands.options import (
     Quiet,
     RunFolder,
     Seed,
+    file_errors_explained,
     print_json,
     running,
 )
@@ -160,7 +161,8 @@ def command(
         check_same_settings(run, asdict(settings))
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
         results = defend(settings, work, resume)
-    report = write_report(work.folder)
+    with file_errors_explained(f"lsap report {work.folder} writes it again"):
+        report = write_report(work.folder)
     ladders = [make(results) for make in (ladder_table, detector_ladder_table)]
     tables = [results_table(results)] + [table for table in ladders if table is not None]
     screen.result(*tables, *check_lines(results), summary_sentence(results), as_json=as_json)

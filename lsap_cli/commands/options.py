@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lsap_cli.commands import arguments
-from lsap_cli.errors import LsapError
+from lsap_cli.errors import LsapError, file_error
 
 if TYPE_CHECKING:
     from lsap_cli.commands.screen import Screen
@@ -25,7 +26,7 @@ Device = Annotated[str, typer.Option(callback=arguments.device, help="auto, cpu,
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
 RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="say nothing but errors")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="no progress and no notes on stderr; stdout as ever")]
 OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
 Batch = Annotated[int, typer.Option(min=1, help="clips that are classified at a time")]
 
@@ -44,18 +45,35 @@ def running(
 
     where = folder or default_folder(command.replace(" ", "-"))
     try:
-        with stopped_by_signals(), ExitStack() as stack:
+        with file_errors_explained(_next_step(command, where)), stopped_by_signals(), ExitStack() as stack:
             if os.environ.get("RANK", "0") != "0":
                 where = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lsap-process-"))) / "run"
                 quiet, resume = True, False
             screen = stack.enter_context(Screen(quiet))
             yield stack.enter_context(Run(where, command, settings, [screen.show], resume)), screen
     except KeyboardInterrupt as stop:
-        where_again = {"apply": "; go on with --resume"}
-        with_run = f"; go on with --resume --run {where}" if command in ("generate", "defend") else ""
-        again = where_again.get(command, with_run)
-        code = stop.exit_code if isinstance(stop, StopSignal) else 1
-        raise LsapError(f"stopped; what was finished is kept{again}", code) from None
+        code = stop.exit_code if isinstance(stop, StopSignal) else 128 + signal.SIGINT
+        again = _next_step(command, where)
+        raise LsapError(f"stopped; what was finished is kept{again and f'; {again}'}", code) from None
+
+
+@contextmanager
+def file_errors_explained(next_step: str) -> Iterator[None]:
+    """Turns an error of the system about a file, such as a full disk, into a sentence that ends with the next step."""
+    try:
+        yield
+    except OSError as error:
+        refused = file_error(error, next_step)
+        if refused is None:
+            raise
+        raise refused from error
+
+
+def _next_step(command: str, folder: Path) -> str:
+    """How a command that was stopped goes on; empty for one that begins anew."""
+    if command == "apply":
+        return "go on with --resume"
+    return f"go on with --resume --run {folder}" if command in ("generate", "defend") else ""
 
 
 def print_json(document: "Result | dict[str, Any]") -> None:  # some lists have no class

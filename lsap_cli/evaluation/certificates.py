@@ -12,7 +12,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.results.events import StageEvent, VideoEvent
-from lsap_cli.results.files import encode_line
+from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.rates import rate
 from lsap_cli.results.robustness import CertificateRow, CertifiedVideo
 from lsap_cli.video.reading import read_frame_times, read_some_frames
@@ -66,7 +66,7 @@ def certify(
     run, names = evaluation.run, evaluation.protocol.classifier.labels
     run.event(StageEvent(name="certifying", videos=len(videos), smoothings=tuple(smoothings)))
     certified: list[CertifiedClip] = []
-    with (run.folder / "certificates.jsonl").open("wb") as lines:
+    with LineFile(run.folder / "certificates.jsonl") as lines:
         for video in videos:
             try:
                 video_certificates = list(certify_video(evaluation.protocol, smoothings, video, epsilon))
@@ -74,7 +74,7 @@ def certify(
                 skip(run, evaluation.skipped, video, error)
                 continue
             certified += video_certificates
-            lines.writelines(encode_line(one.line(names)) for one in video_certificates)
+            lines.write(*(one.line(names) for one in video_certificates))
             run.event(VideoEvent(path=video.name))
     return certificate_rows(certified)
 

@@ -20,7 +20,7 @@ from lsap_cli.evaluation.scores import DetectorScore
 from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.results.detectors import Detection, DetectorRow
 from lsap_cli.results.events import StageEvent, VideoEvent
-from lsap_cli.results.files import encode_line
+from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.records import NO_ATTACK
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
 
@@ -131,10 +131,8 @@ def detect(evaluation: Evaluation, matrix: DetectionMatrix, videos: Sequence[Vid
             run.event(VideoEvent(path=video.name))
         finished.add(video.name)
     rows, flagged = detector_rows(scores, matrix.detectors, NO_ATTACK)
-    with (run.folder / "detections.jsonl").open("wb") as lines:
-        for one in scores:
-            alarm = flagged[one.detector, one.attack, one.video]
-            lines.write(encode_line(_line(one, alarm)))
+    with LineFile(run.folder / "detections.jsonl") as lines:
+        lines.write(*(_line(one, flagged[one.detector, one.attack, one.video]) for one in scores))
     return Detections(rows, flagged)
 
 

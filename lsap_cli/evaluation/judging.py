@@ -18,6 +18,7 @@ from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.results.events import JudgingEvent, VideoEvent
 from lsap_cli.results.files import encode_line, write_atomically
+from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.records import Record
 from lsap_cli.runs import Run
 from lsap_cli.video.changes import Changes
@@ -68,7 +69,7 @@ def judge_videos(
     write_atomically(path, b"".join(map(encode_line, records)))
     pace = _ProgressEvents(run)
     judge = MatrixJudge(evaluation.protocol, matrix, pace.video_progressed, measurements)
-    with path.open("ab") as lines, _progress(path).open("ab") as finished:
+    with LineFile(path, append=True) as lines, LineFile(_progress(path), append=True) as finished:
         for video, outcome in judge_all(judge, videos, done):
             pace.next_video()
             if isinstance(outcome, UnreadableVideo) and must_be_readable:
@@ -78,11 +79,8 @@ def judge_videos(
                 continue
             video_records = make_records(video, outcome, names)
             records += video_records
-            lines.writelines(map(encode_line, video_records))
-            lines.flush()
-            entry = FinishedVideo(video.name, measurements.changes, measurements.cost)
-            finished.write(encode_line(entry))
-            finished.flush()
+            lines.write(*video_records)
+            finished.write(FinishedVideo(video.name, measurements.changes, measurements.cost))
             run.event(VideoEvent(path=video.name, judged=len(video_records)))
     order = {video.name: number for number, video in enumerate(videos)}
     return JudgedVideos(sorted(records, key=lambda record: order[record.video]), measurements)

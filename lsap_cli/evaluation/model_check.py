@@ -12,7 +12,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip, videos_of_run
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.network_findings import network_findings
-from lsap_cli.evaluation.protocol import Evaluation
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.documents import ModelAccuracy, ModelCheckResults, ModelFinding, SkippedVideo
 from lsap_cli.results.events import StageEvent, VideoEvent
@@ -64,10 +64,15 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
             indices = sampler.choose(stored.times, classifier.frames, protocol.views, generator)
             views = torch.stack([classifier.geometry.crop(stored.clip(view)) for view in indices])
             clips = views.to(protocol.device).float() / 255
-            best = _ranked_classes(classifier, clips)
+            try:
+                best = _ranked_classes(protocol, clips)
+                best_exchanged = _ranked_classes(protocol, clips.flip(2))
+            except NoPrediction as error:
+                skip(evaluation.run, evaluation.skipped, video, error)
+                continue
             first.append(best[0] in video.labels)
             any_of_five.append(bool(set(best[:5]) & set(video.labels)))
-            exchanged.append(_ranked_classes(classifier, clips.flip(2))[0] in video.labels)
+            exchanged.append(best_exchanged[0] in video.labels)
     return ModelAccuracy(
         top1=rate(first),
         top5=rate(any_of_five),
@@ -113,8 +118,7 @@ def _exchanged_channels(accuracy: ModelAccuracy) -> list[ModelFinding]:
     return [ModelFinding(verdict="WARN", test="channel order", figure=figure)]
 
 
-def _ranked_classes(classifier: Classifier, clips: Tensor) -> list[int]:
+def _ranked_classes(protocol: EvaluationProtocol, clips: Tensor) -> list[int]:
     """Classes of one video, best first, by the mean of its views' probabilities."""
-    with torch.inference_mode():
-        order: list[int] = classifier.score(clips).softmax(1).mean(0).argsort(descending=True).tolist()
+    order: list[int] = protocol.scores(clips).mean(0).argsort(descending=True).tolist()
     return order

@@ -76,17 +76,22 @@ class EvaluationProtocol:
             (B, classes) float32 in [0, 1], on the CPU.
 
         Raises:
-            NoPrediction: if a probability is not a finite number.
+            NoPrediction: if a score of the network is not a finite number, of whichever class.
         """
         return torch.cat([self.scores(part.to(self.device).float().div_(255)) for part in clips.split(self.batch)])
 
     def scores(self, clips: Tensor) -> Tensor:
         """As `probabilities`, of one batch of float clips in [0, 1] on the protocol's device."""
         with torch.inference_mode():
-            probabilities = self.classifier.score(clips).softmax(1).cpu()
-        if not bool(probabilities.isfinite().all()):
+            scores = self.classifier.score(clips)
+            probabilities = scores.softmax(1).cpu()
+        broken = (~scores.isfinite()).any(0)  # before the softmax, which turns -inf of one class into a plain 0
+        if bool(broken.any()):
+            names = [name for name, one in zip(self.classifier.labels, broken.tolist(), strict=True) if one]
+            which = f"of class {names[0]}" if len(names) == 1 else f"of {len(names)} classes"
             raise NoPrediction(
-                "the network's scores for it are not finite (NaN or infinity), as those of half precision can become"
+                f"the network's scores {which} for it are not finite (NaN or infinity), as those of half precision "
+                "(fp16) become by overflow"
             )
         return probabilities
 

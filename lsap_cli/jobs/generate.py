@@ -33,7 +33,8 @@ from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.documents import GenerateResults, SkippedVideo
 from lsap_cli.results.events import StageEvent, WarningEvent
-from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
+from lsap_cli.results.files import RESULTS_FILE, write_document
+from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
@@ -132,8 +133,8 @@ def _write(learning: LearningRun, learned: Sequence[LearnedVariant], verificatio
         record = {**one.perturbation.record, "verification": to_builtins(rows)}
         path = one.variant.path(Path(learning.settings.out), run.folder)
         write_perturbation(replace(one.perturbation, record=record), path)
-    with (run.folder / "records.jsonl").open("wb") as lines:
-        lines.writelines(map(encode_line, verification.records))
+    with LineFile(run.folder / "records.jsonl") as lines:
+        lines.write(*verification.records)
     draw_slots(run.folder, learned[0].perturbation.delta, str(task.binding))
 
 

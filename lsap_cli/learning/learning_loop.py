@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from msgspec.structs import replace
 
+from lsap_cli.classifiers.finite_scores import not_finite
 from lsap_cli.learning.progress_verification import DeltaVerifier, VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
-from lsap_cli.learning.scores import not_finite
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.events import ConvergedEvent, StepEvent, VerificationEvent, WarningEvent
+from lsap_cli.results.files import write_errors_named
 from lsap_cli.results.rates import rate_of
 from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
@@ -47,6 +48,11 @@ class LearningLog:
     def event(self, event: StepEvent | VerificationEvent | ConvergedEvent) -> None:
         """Appends one event, with the name of the perturbation that it is about."""
         self.run.event(event if self.member is None else replace(event, member=self.member))
+
+    def save(self, state: State) -> None:
+        """Writes the state, with which `--resume` goes on."""
+        with write_errors_named(self.state_path):
+            state.save(self.state_path)
 
 
 @dataclass
@@ -112,9 +118,9 @@ def run_learning(
             _verify(verifier, problem, state, diagnostics, log)
             next_check = _next_check(done)
         if time.monotonic() - last_saved > SAVE_EVERY_SECONDS:
-            state.save(log.state_path)
+            log.save(state)
             last_saved = time.monotonic()
-    state.save(log.state_path)
+    log.save(state)
     return diagnostics
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier, in_batches
+from lsap_cli.classifiers.finite_scores import require_finite
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
-from lsap_cli.learning.scores import require_finite
 from lsap_cli.results.events import WarningEvent
 from lsap_cli.runs import Run
 from perturbations import Budget

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from lsap_cli.results.files import write_errors_named
+
 MAX_WIDTH = 480  # pixels
 SMALL_WIDTH = 112  # pixels: of pictures for a terminal, where a character is one pixel wide
 GAP = 4  # pixels between slots, transparent
@@ -117,10 +119,11 @@ def strip_picture(
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a picture as small as its format can without losing anything (PNG or lossless WebP)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix.lower() == ".webp":
-        picture.save(path, lossless=True, method=6)
-    else:
-        picture.save(path, optimize=True)
+    with write_errors_named(path):
+        if path.suffix.lower() == ".webp":
+            picture.save(path, lossless=True, method=6)
+        else:
+            picture.save(path, optimize=True)
 
 
 def _columns(count: int, height: int, width: int) -> int:

@@ -9,7 +9,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar, get_args, get_origin
@@ -67,11 +67,22 @@ def write_document(path: Path, result: Result) -> None:
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Writes a file atomically: a reader gets the old one or the new one, never a part."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with write_errors_named(path):
+        try:
+            partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_errors_named(path: Path) -> Iterator[None]:
+    """Puts a file's name into an OSError of the block: that of a full disk has none, or that of a partial file."""
     try:
-        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def read_document(path: Path, kind: type[Found]) -> Loaded[Found]:

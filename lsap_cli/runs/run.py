@@ -11,14 +11,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from msgspec.structs import replace
 
 from lsap_cli.errors import LsapError
 from lsap_cli.results.base import Result
 from lsap_cli.results.events import EndEvent, Event, StartEvent
-from lsap_cli.results.files import RUN_FILE, encode_line, read_facts_document, write_document
+from lsap_cli.results.files import RUN_FILE, read_facts_document, write_document
+from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.runs.usage import UsageWriter
 
@@ -84,7 +85,7 @@ class Run:
             platform=platform.platform(),
         )
         _end_last_line(folder / EVENTS_FILE)
-        self._events: BinaryIO = (folder / EVENTS_FILE).open("ab")
+        self._events = LineFile(folder / EVENTS_FILE, append=True)
         self._writing = threading.Lock()
         self._usage = UsageWriter(self._append)
 
@@ -98,6 +99,15 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._usage.close()
+        try:
+            self._end(kind, error)
+        except OSError:
+            if kind is None:
+                raise  # else the error that ended the block goes on: it is the one to be named
+        finally:
+            self._lock.close()
+
+    def _end(self, kind: type[BaseException] | None, error: BaseException | None) -> None:
         if kind is None:
             self._facts = replace(self._facts, status="done")
         elif issubclass(kind, KeyboardInterrupt):
@@ -105,10 +115,11 @@ class Run:
         else:
             self._facts = replace(self._facts, status="failed", error=str(error))
         self._facts = replace(self._facts, finished=_now())
-        self.event(EndEvent(status=self._facts.status))
-        self._write_facts()
-        self._events.close()
-        self._lock.close()
+        try:
+            self.event(EndEvent(status=self._facts.status))
+            self._write_facts()
+        finally:
+            self._events.close()
 
     def note(self, device: str, classifier: Mapping[str, str]) -> None:
         """Adds to run.json the device, and the name, the spec and the hashes of the classifier."""
@@ -134,8 +145,7 @@ class Run:
         """One line of events.jsonl; two threads may do so."""
         with self._writing:
             timed = replace(event, time=round(time.time(), 3))
-            self._events.write(encode_line(timed))
-            self._events.flush()
+            self._events.write(timed)
         return timed
 
     def _write_facts(self) -> None:

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -40,7 +41,8 @@ class UsageWriter:
             now, used = time.monotonic(), time.process_time()
             percent = 100 * (used - busy) / (now - wall)
             wall, busy = now, used
-            self._report(UsageEvent(memory_bytes=memory_bytes(), cpu_percent=round(percent, 1), **gpu.read()))
+            with suppress(OSError):  # a full disk: the command's own next event is refused, too, and says so
+                self._report(UsageEvent(memory_bytes=memory_bytes(), cpu_percent=round(percent, 1), **gpu.read()))
         gpu.close()
 
 

@@ -1,14 +1,16 @@
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.formats import InputFormat
+from lsap_cli.classifiers.formats import InputFormat, OutputFormat
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.errors import LsapError
 from perturbations.internals import frame_features, outputs_of
+from perturbations.network import Internal
 from tests.perturbations.worlds import activations_of, features_of
 
 CLIPS, FRAMES, CLASSES = 2, 8, 5
@@ -292,3 +294,22 @@ def test_hooks_are_gone_after_looking() -> None:
     with pytest.raises(RuntimeError, match="on purpose"), outputs_of(network, ["stem"]):
         raise RuntimeError("on purpose")
     assert not network.stem._forward_hooks
+
+
+class WithInfinity(nn.Module):
+    """One class, which few losses look at, has an infinite score."""
+
+    def forward(self, clips: Tensor) -> Tensor:
+        scores = clips.flatten(1)[:, :CLASSES]
+        return torch.cat([scores[:, :-1], torch.full((len(clips), 1), float("-inf"))], 1)
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+@pytest.mark.parametrize("internals", [(), ("activations",)])
+def test_nothing_is_learned_from_scores_of_which_one_class_is_infinite(
+    kind: Literal["logits", "probabilities"], internals: tuple[Internal, ...]
+) -> None:
+    labels, expects = [str(number) for number in range(CLASSES)], InputFormat("BTCHW", FRAMES, (8, 8))
+    classifier = Classifier(WithInfinity(), "infinite", labels, expects, gives=OutputFormat(kind))
+    with pytest.raises(LsapError, match=r"not finite .* for 2 of 2 clips"):
+        InstrumentedClassifier(classifier).outputs(random(CLIPS, FRAMES, 3, 8, 8), *internals)

@@ -63,7 +63,7 @@ def test_a_run_that_was_killed_after_it_wrote_its_file_is_resumed_without_overwr
     assert Path(world.out).read_bytes() == written
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_asked_to_end_says_so_and_can_be_resumed(
     number: signal.Signals, lsap: Lsap, tmp_path: Path
 ) -> None:

@@ -344,18 +344,32 @@ def test_a_perturbed_file_that_cannot_be_compared_is_judged_without_a_norm(
     assert set(judge.measurements.changes) == {"none"}
 
 
-def test_a_video_without_finite_scores_has_no_predictions_and_no_changes(tmp_path: Path) -> None:
-    videos, classifier = make_videos(tmp_path), make_classifier()
+@pytest.mark.parametrize(
+    ("classes", "named"), [(slice(None), "scores of 5 classes"), (2, "scores of class "), (0, "scores of class ")]
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_video_without_finite_scores_has_no_predictions_and_no_changes(
+    tmp_path: Path, classes: int | slice, named: str, value: float
+) -> None:
+    videos, classifier = make_videos(tmp_path)[2:], make_classifier()
     bright = AddedPerturbation(
         Perturbation(torch.ones(1, 3, 8, 8), parse_binding("constant"), Budget("linf", Fraction(1)))
     )
     whole_score = classifier.score
-    classifier.score = lambda clips: whole_score(clips) / (clips < 1).any()  # type: ignore[method-assign]
+
+    def score(clips: Tensor) -> Tensor:
+        scores = whole_score(clips)
+        if not bool((clips < 1).any()):
+            scores[:, classes] = value
+        return scores
+
+    classifier.score = score  # type: ignore[method-assign]
     matrix = make_matrix({"none": Unperturbed(), "bright": bright})
     judge = MatrixJudge(make_protocol(classifier), matrix)
     outcomes = [outcome for _, outcome in judge_all(judge, videos)]
     assert all(isinstance(outcome, NoPrediction) for outcome in outcomes)
     assert "not finite" in str(outcomes[0])
+    assert named in str(outcomes[0])
     assert "attack 'bright', defense 'none'" in str(outcomes[0])
     assert judge.measurements.changes == {}
     clean_only = MatrixJudge(make_protocol(classifier), make_matrix())

@@ -16,7 +16,7 @@ from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.classifiers.labels import slug
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
-from lsap_cli.results.files import encode_document, write_atomically
+from lsap_cli.results.files import encode_document, write_atomically, write_errors_named
 from perturbations import Budget, Perturbation
 
 FOLDER = "attackers"
@@ -104,10 +104,14 @@ class AttackerFiles:
         """Writes a perturbation, whole or not at all."""
         path = self.perturbation_path(attacker)
         partial = path.with_suffix(".partial")
-        learned.save(partial)
-        sha256 = content_hash(partial)
-        self._write(attacker, LearnedWith(settings=self._settings(attacker), perturbation_sha256=sha256))
-        partial.replace(path)
+        try:
+            with write_errors_named(path):
+                learned.save(partial)
+            sha256 = content_hash(partial)
+            self._write(attacker, LearnedWith(settings=self._settings(attacker), perturbation_sha256=sha256))
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _settings(self, attacker: Attacker) -> dict[str, str]:
         start = attacker.start
