@@ -30,6 +30,7 @@ def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
     call = _callable(card, factory)
     if weights is not None:
         check_file(weights)  # a pickle that is more than weights is refused before the factory can open it
+    called = f"a card is code: lsap called {factory}, which must build a network"
     takes_path = weights is not None and _takes_an_argument(call)
     try:
         network = call(weights) if takes_path else call()
@@ -37,10 +38,12 @@ def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
         raise
     except (Exception, SystemExit) as error:  # a stranger's factory can raise anything; the sentence says whose it is
         raise LsapError(
-            f"the model card {card}: its factory failed: {type(error).__name__}: {error_text(error)}"
+            f"the model card {card}: its factory failed: {type(error).__name__}: {error_text(error)} ({called})"
         ) from error
     if not isinstance(network, nn.Module):
-        raise LsapError(f"the model card {card}: its factory gave a {type(network).__name__}, not a torch module")
+        raise LsapError(
+            f"the model card {card}: its factory gave a {type(network).__name__}, not a torch module ({called})"
+        )
     if weights is not None and not takes_path:
         load_into(network, load_state(weights), f"{weights} of the model card {card}")
     return network

@@ -28,16 +28,24 @@ def load_classifier(spec: str) -> Classifier:
         return load_zoo(spec)
     if spec in added_models():
         return _added(spec)
-    path = Path(spec)
-    if path.is_dir():
-        path = path / "model.toml"
-    if path.is_file():
+    path = card_path(spec)
+    if path is not None:
         return load_card(path)
     raise LsapError(
         f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
         f"nor a zoo name such as {PREFIX}r3d_18; "
         "lsap models lists what there is, docs/model-card.md explains how to add your own"
     )
+
+
+def card_path(spec: str) -> Path | None:
+    """The user's own model card that a spec names; None where it names something else."""
+    if spec == DEMO or spec.startswith(PREFIX) or spec in added_models():
+        return None
+    path = Path(spec)
+    if path.is_dir():
+        path = path / "model.toml"
+    return path if path.is_file() else None
 
 
 def _added(name: str) -> Classifier:

@@ -9,6 +9,9 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
+    MOST_CLIPS,
+    MOST_DRAWS,
+    MOST_STEPS,
     Batch,
     Device,
     Json,
@@ -68,7 +71,9 @@ def command(
         list[str] | None,
         typer.Option(callback=arguments.detectors, help="{detectors}; repeat for several (default: none)"),
     ] = None,
-    draws: Annotated[int, typer.Option(min=1, help="how often a random defense is drawn for each video")] = 5,
+    draws: Annotated[
+        int, typer.Option(min=1, max=MOST_DRAWS, help="how often a random defense is drawn for each video")
+    ] = 5,
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="also clean videos under natural corruptions, at five severities")
     ] = False,
@@ -95,7 +100,9 @@ def command(
             rich_help_panel=LEARN,
         ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="learning steps of an attacker", rich_help_panel=LEARN)] = 300,
+    steps: Annotated[
+        int, typer.Option(min=1, max=MOST_STEPS, help="learning steps of an attacker", rich_help_panel=LEARN)
+    ] = 300,
     epsilons: Annotated[
         str | None,
         typer.Option(
@@ -108,7 +115,9 @@ def command(
     target: Annotated[
         str | None, typer.Option(help="label for success rates (default: the perturbation's own)")
     ] = None,
-    views: Annotated[int | None, typer.Option(min=1, help="clips a video (default: the model's own)")] = None,
+    views: Annotated[
+        int | None, typer.Option(min=1, max=MOST_CLIPS, help="clips a video (default: the model's own)")
+    ] = None,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="evaluate on videos that were learned from, and say so")
     ] = False,

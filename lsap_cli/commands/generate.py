@@ -10,6 +10,9 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
+    MOST_CLIPS,
+    MOST_DRAWS,
+    MOST_STEPS,
     Batch,
     Device,
     Json,
@@ -73,7 +76,12 @@ def command(
     ] = DEFAULT.learn_from,
     pool: Annotated[
         int | None,
-        typer.Option(min=1, help="learn from this many fixed clips of each video (LSAP: 40)", rich_help_panel=METHOD),
+        typer.Option(
+            min=1,
+            max=MOST_CLIPS,
+            help="learn from this many fixed clips of each video (LSAP: 40)",
+            rich_help_panel=METHOD,
+        ),
     ] = None,
     sampler: Annotated[
         list[str] | None,
@@ -102,6 +110,7 @@ def command(
         int | None,
         typer.Option(
             min=1,
+            max=MOST_STEPS,
             help="learning steps (default without a time budget: "
             f"{DEFAULT_STEPS}, with --target {DEFAULT_TARGETED_STEPS})",
         ),
@@ -111,7 +120,7 @@ def command(
         typer.Option(callback=arguments.duration_check("--time-budget"), help="for the whole command: 180s, 10m"),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, help="learn this many, report their spread", rich_help_panel=BELIEF)
+        int, typer.Option(min=1, max=MOST_DRAWS, help="learn this many, report their spread", rich_help_panel=BELIEF)
     ] = DEFAULT.seeds,
     matrix: Annotated[
         bool,
@@ -125,7 +134,10 @@ def command(
     ] = False,
     batch: Batch = DEFAULT.batch,
     micro_batch: Annotated[
-        int | None, typer.Option(min=1, help="clips in the network at a time (default: --batch)", rich_help_panel=SPEED)
+        int | None,
+        typer.Option(
+            min=1, max=MOST_CLIPS, help="clips in the network at a time (default: --batch)", rich_help_panel=SPEED
+        ),
     ] = None,
     precision: Annotated[
         str,
@@ -137,7 +149,10 @@ def command(
         bool, typer.Option("--compile", help="send the network through torch.compile", rich_help_panel=SPEED)
     ] = False,
     memory: Annotated[
-        float, typer.Option(min=0.0, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED)
+        float,
+        typer.Option(
+            min=0.0, max=2**20, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED
+        ),
     ] = DEFAULT.memory / 2**30,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,

@@ -1,5 +1,6 @@
 """`lsap models`: list, show, check."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running
-from lsap_cli.known_models import DEMO
+from lsap_cli.results.text import printable
 
 app = typer.Typer(
     help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
@@ -44,6 +45,7 @@ def show(spec: Spec, as_json: Json = False) -> None:
     from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.model_check import describe_model
 
+    _say_that_a_card_is_code(spec)
     facts = describe_model(load_classifier(spec))
     if as_json:
         print_json(facts)
@@ -80,13 +82,13 @@ def check(
     from lsap_cli.reports.tables import check_table
 
     chosen = choose_device(device)
+    if not quiet:
+        _say_that_a_card_is_code(spec)
     classifier = load_classifier(spec).to(chosen)
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
     with running("models check", run, settings, quiet) as (work, screen):
         evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
         document = check_model(evaluation, videos)
-    if "card_sha256" in classifier.source and spec != DEMO:
-        screen.say("a card is code: the factory that it names was run; use only cards that you trust")
     if as_json:
         print_json(document)
     else:
@@ -94,3 +96,14 @@ def check(
     failed = any(one.verdict == "FAIL" for one in document.findings)
     if failed or (document.accuracy and document.accuracy.skipped):
         raise typer.Exit(1)
+
+
+def _say_that_a_card_is_code(spec: str) -> None:
+    """Names, before it runs, the code that a model card names."""
+    from lsap_cli.classifiers.cards import read_card
+    from lsap_cli.classifiers.resolve import card_path
+
+    path = card_path(spec)
+    if path is not None:
+        text = f"a card is code: {path} has {read_card(path).factory} called; use only cards that you trust"
+        print(f"lsap: {printable(text)}", file=sys.stderr)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lsap_cli.results.base import Result
     from lsap_cli.runs import Run
 
+MOST_CLIPS = 4096  # of a batch, a pool or a video
+MOST_STEPS = 10_000_000
+MOST_DRAWS = 1000  # of random defenses, and of seeds
 Model = Annotated[
     str, typer.Option("--model", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
 ]
@@ -28,7 +31,7 @@ RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress and no notes on stderr; stdout as ever")]
 OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
-Batch = Annotated[int, typer.Option(min=1, help="clips that are classified at a time")]
+Batch = Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="clips that are classified at a time")]
 
 
 @contextmanager
@@ -51,6 +54,12 @@ def running(
                 quiet, resume = True, False
             screen = stack.enter_context(Screen(quiet))
             yield stack.enter_context(Run(where, command, settings, [screen.show], resume)), screen
+    except SystemExit as end:  # the code of a model or of a package, which must not look like the command's own end
+        raise LsapError(
+            f"the code of the model, or of a package that it uses, ended the program (sys.exit with {end.code}); "
+            "take that out of it",
+            1,
+        ) from end
     except KeyboardInterrupt as stop:
         code = stop.exit_code if isinstance(stop, StopSignal) else 128 + signal.SIGINT
         again = _next_step(command, where)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.configured_input import configuration_differences
 from lsap_cli.errors import LsapError
 from lsap_cli.results.documents import ModelFinding
 from lsap_cli.results.events import WarningEvent
@@ -35,6 +36,7 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
             "FAIL", "output", f"the network failed on clips of shape {shape}: {type(error).__name__}: {error}"
         )
         return
+    yield from _configuration(classifier)
     finite = bool(logits.isfinite().all())
     yield _finding(
         "PASS" if finite else "FAIL",
@@ -49,8 +51,8 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
     yield _speed(classifier, clips)
 
 
-def warn_of_output_kind(classifier: Classifier, device: torch.device, seed: int, run: Run) -> None:
-    """Warns where the network gives probabilities and its card declares logits, or the reverse.
+def warn_of_wrong_card(classifier: Classifier, device: torch.device, seed: int, run: Run) -> None:
+    """Warns where the network's output is not of the declared kind, or its configuration names another input.
 
     Args:
         classifier: on its device.
@@ -60,9 +62,10 @@ def warn_of_output_kind(classifier: Classifier, device: torch.device, seed: int,
     """
     shape = (CLIPS, classifier.frames, 3, *classifier.geometry.size)
     with torch.inference_mode():
-        finding = _output_kind(classifier, classifier.score(_smooth_clips(shape, seed).to(device)))
-    if finding.verdict != "PASS":
-        run.event(WarningEvent(message=f"{classifier.name}: {finding.figure}"))
+        logits = classifier.score(_smooth_clips(shape, seed).to(device))
+    for finding in (_output_kind(classifier, logits), *_configuration(classifier)):
+        if finding.verdict != "PASS":
+            run.event(WarningEvent(message=f"{classifier.name}: {finding.figure}"))
 
 
 def _smooth_clips(shape: tuple[int, ...], seed: int) -> Tensor:
@@ -119,6 +122,15 @@ def _output_kind(classifier: Classifier, logits: Tensor) -> ModelFinding:
         figure = 'rows are positive and sum to 1: these are probabilities; write kind = "probabilities" in [output]'
         return _finding("WARN", "logits", figure)
     return _finding("PASS", "logits", f"from {float(logits.min()):.2f} to {float(logits.max()):.2f}, no probabilities")
+
+
+def _configuration(classifier: Classifier) -> Iterator[ModelFinding]:
+    """Whether the card's clips are those of the network's own configuration; nothing where it has none."""
+    differences = configuration_differences(classifier.network, classifier.frames, classifier.geometry.size)
+    if differences:
+        yield _finding("WARN", "configuration", f"{'; '.join(differences)}: check frames and size in [input]")
+    elif differences is not None:
+        yield _finding("PASS", "configuration", "the network's own names the same frames and size")
 
 
 def _sensitivity(classifier: Classifier, logits: Tensor, test: str, how: str, changed: Tensor) -> ModelFinding:

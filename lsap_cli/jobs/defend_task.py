@@ -13,7 +13,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.evaluation.corpora import require_recordings
-from lsap_cli.evaluation.network_findings import warn_of_output_kind
+from lsap_cli.evaluation.network_findings import warn_of_wrong_card
 from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.overlap import refuse_overlap
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
@@ -105,7 +105,7 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
         draws=settings.draws,
     )
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
-    warn_of_output_kind(classifier, device, settings.seed, run)
+    warn_of_wrong_card(classifier, device, settings.seed, run)
     videos_of_set = videos_of_run(Path(settings.videos), classifier.labels, run, skipped)
     videos = videos_of_set.videos
     fit = videos_of_run(Path(settings.fit), classifier.labels, run, skipped).videos if settings.fit else []

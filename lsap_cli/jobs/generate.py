@@ -10,7 +10,7 @@ from msgspec import convert, structs, to_builtins
 from lsap_cli.classifiers.threads import keep_threads
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.datasets.store import FrameStore
-from lsap_cli.evaluation.network_findings import warn_of_output_kind
+from lsap_cli.evaluation.network_findings import warn_of_wrong_card
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.verification import (
@@ -65,7 +65,7 @@ def generate(
     keep_threads(run)
     check_writable(Path(settings.out))
     task = make_learning_task(settings, run)
-    warn_of_output_kind(task.classifier, task.device, settings.seed, run)
+    warn_of_wrong_card(task.classifier, task.device, settings.seed, run)
     skipped: Skipped = []
     with (
         process_group(settings.batch, task.device) as group,
