@@ -72,6 +72,17 @@ def frame_rate(container: InputContainer, stream: VideoStream) -> Fraction:
     return Fraction(average or 25)
 
 
+def stated_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Seconds at which the header lets a video end; None: frames say it themselves.
+
+    AVI gives every frame the same duration, and shows one for longer by empty places behind it, which its reader passes
+    over: those behind the last frame are counted in the header only.
+    """
+    if container.format.name != "avi" or stream.duration is None or stream.time_base is None:
+        return None
+    return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
+
+
 def is_cover(stream: VideoStream) -> bool:
     """Whether a video stream is a cover picture."""
     return bool(stream.disposition & stream.disposition.attached_pic)

@@ -4,9 +4,11 @@ from __future__ import annotations  # av.Packet takes a type argument in its stu
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -74,6 +76,9 @@ class VideoEncoder:
         self._converter = ColorConverter(colors)
         self._out, self._video, self._tick = out, video, form.tick
         self._durations: dict[int, int] = {}
+        self._held: Packet[Any] | None = None  # the last one of the encoder's, until it is clear that it is the last
+        self._first_dts: int | None = None
+        self._span: tuple[int, int] | None = None  # ticks: when the first frame appears, when the last one ends
         self._open = False
 
     def describe(self, first: VideoFrame, source: VideoStream) -> None:
@@ -102,6 +107,7 @@ class VideoEncoder:
         frame = self._converter.frame(picture)
         frame.pts, frame.time_base = stamp, self._tick
         self._durations[stamp] = duration
+        self._span = (stamp if self._span is None else self._span[0]), stamp + duration
         if self._open:
             self._mux(frame)
             return
@@ -112,12 +118,33 @@ class VideoEncoder:
     def finish(self) -> None:
         """Writes what the encoder holds back."""
         self._mux(None)
+        if self._held is not None:
+            self._reach_end(self._held)
+            self._out.mux(self._held)
 
     def _mux(self, frame: VideoFrame | None) -> None:
         for packet in self._video.encode(frame):
             if packet.pts is not None:  # encoders do not pass on how long a frame is shown
                 packet.duration = self._durations.pop(packet.pts, packet.duration)
-            self._out.mux(packet)
+            if self._held is not None:
+                self._out.mux(self._held)
+            self._first_dts = packet.dts if self._first_dts is None else self._first_dts
+            self._held = packet
+
+    def _reach_end(self, last: Packet[Any]) -> None:
+        """Lets decoding take as long as showing: readers of mp4 add up the times between packets.
+
+        Where frames are decoded in another order than they are shown, that sum ends with the packet that is decoded
+        last. It may be decoded later, and be the last one for longer, as long as it is shown in time and not beyond the
+        end.
+        """
+        if self._span is None or self._first_dts is None or last.dts is None or last.pts is None:
+            return
+        start, end = self._span
+        dts = max(last.dts, last.pts - (start - self._first_dts))
+        duration = self._first_dts + end - start - dts
+        if duration > 0:
+            last.dts, last.duration = dts, duration
 
 
 class FrameClock:

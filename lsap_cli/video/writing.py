@@ -22,7 +22,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.colors import Colors
 from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
-from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened
+from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened, stated_end
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
 from lsap_cli.video.fidelity import check_frame, check_stream, lost_by_container
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
@@ -168,6 +168,7 @@ class _Transcoding:
     count: int = 0
     last: tuple[Tensor, DecodedFrame, Fraction] | None = None
     start: Fraction = Fraction(0)
+    longest: Fraction = Fraction(0)  # seconds that a frame but the last is shown, at most
 
     @property
     def rate(self) -> Fraction:
@@ -190,7 +191,9 @@ class _Transcoding:
                     waiting.append(item)
                 continue
             if held is not None:
-                yield _Changed(*held, max(item.seconds - held[0].seconds, Fraction(0)))
+                shown = max(item.seconds - held[0].seconds, Fraction(0))
+                self.longest = max(self.longest, shown)
+                yield _Changed(*held, shown)
                 yield from waiting
                 waiting.clear()
             else:
@@ -202,10 +205,24 @@ class _Transcoding:
             self.count += 1
         if held is None:
             raise UnreadableVideo(NO_FRAME)
-        shown = held[0].duration or 1 / self.rate
+        shown = self._last_shown(held[0])
         self.last = pixels, held[0], shown
         yield _Changed(*held, shown)
         yield from waiting
+
+    def _last_shown(self, last: DecodedFrame) -> Fraction:
+        """Seconds that the last frame is shown: up to the header's end, if a frame is shown for so long elsewhere."""
+        shown = last.duration or 1 / self.rate
+        end = stated_end(self.container, self.stream)
+        if end is None or end - last.seconds <= shown:
+            return shown
+        if end - last.seconds <= self.longest:
+            return end - last.seconds
+        self.lost.add(
+            f"its header says that it ends at {float(end):.3f} s; its last frame ends at "
+            f"{float(last.seconds + shown):.3f} s, and so does the copy"
+        )
+        return shown
 
     def appended(self, turned: bool) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """The pictures that follow the source's own, with their places."""

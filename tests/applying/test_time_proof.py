@@ -15,7 +15,7 @@ from lsap_cli.applying.tasks import SourceFacts, prove
 from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.datasets.base import Video
-from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, PngCodec
+from lsap_cli.video.codecs import Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec
 from lsap_cli.video.picture_folders import OTHERS, others_start
 from lsap_cli.video.reading import read_frames
 from lsap_cli.video.stream_packets import read_spans
@@ -73,8 +73,8 @@ def test_sound_that_is_missing_or_early_is_said(tmp_path: Path) -> None:
     assert any("begins 0.0000 s after the first frame" in one for one in differences(source, late, target))
 
 
-def test_a_folder_of_frames_keeps_the_offset_of_its_sound(tmp_path: Path) -> None:
-    """A transport stream's clock begins anywhere; its sound begins before its first picture."""
+def write_transport(tmp_path: Path) -> Path:
+    """A transport stream, whose clock begins anywhere; its sound begins before its first picture."""
     plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(25, 32, 48), "mp2")
     source = tmp_path / "a.ts"
     with av.open(str(plain)) as read, av.open(str(source), "w") as out:
@@ -91,13 +91,64 @@ def test_a_folder_of_frames_keeps_the_offset_of_its_sound(tmp_path: Path) -> Non
                     frame.pts = (frame.pts or 0) + 100
                     out.mux(video.encode(frame.reformat(format="yuv420p")))
         out.mux(video.encode(None))
-    done, target = copied(source, PngCodec())
+    return source
+
+
+@pytest.mark.parametrize("codec", [Ffv1Codec(), H264Codec()], ids=lambda codec: codec.name)
+def test_a_copy_of_a_transport_stream_keeps_the_offset_of_its_sound(tmp_path: Path, codec: Codec) -> None:
+    done, target = copied(source := write_transport(tmp_path), codec)
+    assert done.remarks + differences(source, done, target) == []
+    with av.open(str(target)) as container:
+        (span,) = read_spans(container)
+        start = container.streams.video[0].start_time
+        assert span.start is not None
+        assert float(span.start - (start or 0) * (container.streams.video[0].time_base or 0)) == pytest.approx(
+            -0.1, abs=0.03
+        )
+
+
+def test_a_folder_of_frames_keeps_the_offset_of_its_sound(tmp_path: Path) -> None:
+    done, target = copied(source := write_transport(tmp_path), PngCodec())
     assert differences(source, done, target) == []
     with av.open(str(target / OTHERS)) as others:
         (span,) = read_spans(others)
     assert span.start is not None
     offset = float(span.start - others_start(target))
     assert offset == pytest.approx(-0.1, abs=0.03)
+
+
+def test_a_last_frame_that_is_decoded_early_is_shown_as_long_as_in_the_source(tmp_path: Path) -> None:
+    """x264 decodes frames in another order than they are shown; readers of mp4 add up the times between packets."""
+    source = write_timed(tmp_path / "a.mkv", make_bytes(10), [0, 40, 80, 200, 240, 280, 500, 540, 580, 900], "ffv1")
+    done, target = copied(source, H264Codec())
+    assert differences(source, done, target) == []
+    with av.open(str(target)) as container:
+        assert container.duration == pytest.approx(float(900_000 + done.last_shown * 1_000_000), abs=100)
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert [packet.pts for packet in packets] != sorted(packet.pts or 0 for packet in packets)
+
+
+@pytest.mark.parametrize(("more", "shown"), [(0, 50), (1, 100), (50, 50)])
+def test_empty_places_at_the_end_of_an_avi_belong_to_its_last_frame(tmp_path: Path, more: int, shown: int) -> None:
+    source = tmp_path / "a.avi"
+    with av.open(str(source), "w") as out:
+        video = out.add_stream("mjpeg", rate=20)
+        video.width, video.height, video.pix_fmt = 32, 32, "yuvj420p"
+        for number, pixels in enumerate(make_bytes(4, 32, 32)):
+            frame = VideoFrame.from_ndarray(pixels.permute(1, 2, 0).contiguous().numpy(), format="rgb24")
+            frame.pts, frame.time_base = 2 * number, Fraction(1, 20)  # every second place is empty
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    data = bytearray(source.read_bytes())
+    place = data.index(b"strh") + 8 + 32  # of the header's length in places
+    data[place : place + 4] = (int.from_bytes(data[place : place + 4], "little") + more).to_bytes(4, "little")
+    source.write_bytes(data)
+    done, target = copied(source, Ffv1Codec())
+    assert done.last_shown == Fraction(shown, 1000)
+    assert differences(source, done, target) == []
+    assert [one[:37] for one in done.remarks] == (
+        ["its header says that it ends at 2.850 s"[:37]] if more == 50 else []
+    )
 
 
 def test_a_copy_whose_name_would_be_too_long_is_named(tmp_path: Path) -> None:
