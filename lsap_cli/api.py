@@ -45,7 +45,7 @@ def load_clips(source: Path, classifier: Classifier, clips_per_video: int = 1, s
     """Clips of a folder's videos, as the classifier's own sampler and resize give them.
 
     Args:
-        source: a folder of videos, a CSV list, or one video.
+        source: a folder of videos, a list, or one video.
         classifier: whose sampler, number of frames and size are taken.
         clips_per_video: spread evenly over each video.
         seed: of a sampler that draws.
@@ -67,7 +67,7 @@ def _clips(
 ) -> Iterator[Tensor]:
     video_set = list_videos(source, classifier.labels)
     for place in video_set.unreadable:
-        raise LsapError(f"{place.path} cannot be looked at: {place.reason}")
+        raise LsapError(f"{place.path} {place.reason}")
     for video, stored in store.load(video_set.videos):
         if not isinstance(stored, StoredVideo):
             raise LsapError(f"{video.name} cannot be used: {stored}")

@@ -104,6 +104,9 @@ DETECTORS: "PartTable[Detector]" = PartTable(
 )
 SAMPLERS: "PartTable[Sampler]" = PartTable("sampler", "perturbations.samplers:SAMPLERS")
 SMOOTHINGS: "PartTable[Smoothing]" = PartTable("smoothing", "defenses.certify:SMOOTHINGS")
+SET_FORMATS: "PartTable[Any]" = PartTable(  # its class lies in a higher layer
+    "format of a set", "lsap_cli.datasets.formats:FORMATS", "lsap.datasets", "lsap_cli.datasets.entries:SetFormat"
+)
 MODELS = "lsap.models"
 """The group of entry points that add models: each names a function without arguments that gives a `Classifier`, or the
 path of a model card."""
@@ -117,6 +120,11 @@ def codec_names() -> tuple[str, ...]:
 def binding_names() -> tuple[str, ...]:
     """The kinds of bindings."""
     return names_in_source("perturbations.bindings", "BindingKind")
+
+
+def set_format_names() -> tuple[str, ...]:
+    """The formats of a set of videos."""
+    return (*SET_FORMATS,)
 
 
 def added_models() -> dict[str, list[EntryPoint]]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import content_hash, output_hash
+from lsap_cli.hashing import output_hash
 from lsap_cli.results.files import encode_line, write_atomically
 from lsap_cli.results.manifest import MANIFEST_FILE, ManifestEntry
 from lsap_cli.runs.manifest import output_path
+from lsap_cli.video.media import Media, readable_media_hash
 
 
 def begin_manifest(folder: Path) -> None:
@@ -77,10 +78,10 @@ def check_same_recipe(folder: Path, entries: Iterable[ManifestEntry], settings: 
                 )
 
 
-def is_valid_copy(folder: Path, entry: ManifestEntry, source: Path) -> bool:
+def is_valid_copy(folder: Path, entry: ManifestEntry, source: Media) -> bool:
     """Whether an entry's output is there as it was written, from the source as it is now."""
     try:
         same_output = output_hash(output_path(folder, entry)) == entry.output_sha256
-        return same_output and content_hash(source) == entry.source_sha256
+        return same_output and readable_media_hash(source) == entry.source_sha256
     except OSError:
         return False

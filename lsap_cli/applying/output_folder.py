@@ -59,7 +59,7 @@ class OutputFolder:
         """Takes over each earlier copy that is still as it was written, and gives its source."""
         for video in videos:
             entry = earlier.get(video.name)
-            if entry is not None and is_valid_copy(self.root, entry, video.path):
+            if entry is not None and is_valid_copy(self.root, entry, video.media):
                 self.entries[video.name] = entry
                 self.resumed.append(video.name)
                 yield video

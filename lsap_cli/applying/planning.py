@@ -53,7 +53,7 @@ class OutputNames:
         if video.name in self._kept and PurePosixPath(self._kept[video.name]).suffix == suffix:
             return self._kept[video.name]
         name = PurePosixPath(video.name)
-        target, number = name.with_suffix(suffix), 1
+        target, number = name.with_suffix(suffix) if suffix else name, 1  # a folder of pictures keeps its name
         while _same(str(target)) in self._taken:
             target = name.with_name(name.name + (suffix if number == 1 else f".{number}{suffix}"))
             number += 1

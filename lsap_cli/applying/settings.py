@@ -9,6 +9,7 @@ from lsap_cli.applying.adding import SEGMENTS, Segment, scaled
 from lsap_cli.applying.proof import CopyProof
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
+from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import build, load_perturbation
 from lsap_cli.video.codecs import CODECS, Codec, Threads
 from lsap_cli.video.writing import check_available
@@ -32,6 +33,13 @@ class ApplySettings:
     timeout: float = 120.0
     threads: str = "auto"
     resume: bool = False
+    root: str | None = None  # where a list's relative paths begin
+    fps: float | None = None  # of frame folders
+
+    @property
+    def source(self) -> SetSource:
+        """The set of videos."""
+        return SetSource.parse(self.videos, self.root, self.fps)
 
     @property
     def threads_per_file(self) -> Threads:

@@ -83,7 +83,7 @@ def plan_copies(context: ApplyContext, videos: Sequence[Video], missing: Sequenc
         return []
     context.run.event(StageEvent(name="looking at the files", files=len(missing)))
     facts: dict[str, SourceFacts] = {}
-    inspections = {InspectSource(video.path, context.recipe.codec): video for video in missing}
+    inspections = {InspectSource(video.media, context.recipe.codec): video for video in missing}
     for video, result in _outcomes(context.pool, inspections):
         if isinstance(result, WorkFailure):
             context.leave_out(video, result)
@@ -107,7 +107,7 @@ def write_copies(context: ApplyContext, planned: Sequence[PlannedCopy]) -> None:
     recipe, folder = context.recipe, context.folder
     tasks = {
         WriteCopy(
-            copy.video.path,
+            copy.video.media,
             copy.staged(folder.root),
             recipe.codec,
             folder.perturbation,
@@ -135,7 +135,7 @@ def draw_previews(context: ApplyContext, videos: Sequence[Video], count: int) ->
     run.event(StageEvent(name="drawing previews", files=len(shown)))
     drawings = {video.name: run.folder / "preview" / str(number) for number, video in enumerate(shown)}
     tasks = {
-        DrawPreview(video.path, folder.root / folder.entries[video.name].output, drawings[video.name]): video
+        DrawPreview(video.media, folder.root / folder.entries[video.name].output, drawings[video.name]): video
         for video in shown
     }
     for video, result in _outcomes(context.pool, tasks):

@@ -17,10 +17,13 @@ from torch import Tensor
 from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.time_proof import TimeProof
-from lsap_cli.hashing import content_hash, output_hash
+from lsap_cli.hashing import output_hash
 from lsap_cli.pictures.drawing import draw_frame, save_picture
 from lsap_cli.video.codecs import Codec, Threads
+from lsap_cli.video.media import Media, VideoPart, local_file, media_hash, read_alike
+from lsap_cli.video.picture_sequences import PictureSequence
 from lsap_cli.video.reading import Frame, UnreadableVideo, count_frames, read_frames, read_header
+from lsap_cli.video.sequence_writing import SequenceTail, write_sequence
 from lsap_cli.video.writing import AppendedFrames, container_suffix, transcode
 from perturbations import Perturbation
 
@@ -56,14 +59,22 @@ class FinishedCopy:
 class InspectSource:
     """Looks at a source's header, and refuses what would lose something."""
 
-    source: Path
+    source: Media
     codec: Codec
 
     def run(self, report: Report) -> SourceFacts:
         """Raises `UnreadableVideo` where it cannot be used."""
-        suffix = container_suffix(self.source, self.codec)
+        if isinstance(self.source, VideoPart):
+            raise UnreadableVideo(
+                f"it is a part ({self.source.span}) of a longer video, and apply writes whole ones: cut it to a file"
+            )
         header = read_header(self.source)
-        size = self.source.stat().st_size
+        if isinstance(self.source, PictureSequence):
+            size = sum(picture.path.stat().st_size for picture in self.source.pictures())
+            return SourceFacts("", header.frames * header.width * header.height, header.frames, size)
+        with local_file(self.source) as path:
+            suffix = container_suffix(path, self.codec)
+            size = path.stat().st_size
         frames = min(header.frames, size)  # a frame takes a byte at least, whatever the header claims
         return SourceFacts(suffix, frames * header.width * header.height, frames, size)
 
@@ -72,7 +83,7 @@ class InspectSource:
 class WriteCopy:
     """Writes one file with the perturbation in it, and decodes it again."""
 
-    source: Path
+    source: Media
     staged: Path  # where it is written; whoever asked moves it into its place
     codec: Codec
     perturbation: Path
@@ -98,13 +109,22 @@ class WriteCopy:
             return adder.perturbed(pixels, index)
 
         tail = AppendedFrames(adder.appended, adder.appended_frame)
-        copied = transcode(self.source, self.staged, self.codec, change, self.threads, tail)
-        times = TimeProof()
-        proof = prove(self.source, self.staged, adder, lambda count: report(copied.frames + count), self.threads, times)
+        source_hash = media_hash(self.source)
+        if isinstance(self.source, PictureSequence):
+            remarks = write_sequence(self.source, self.staged, change, SequenceTail(*tail))
+            proof = prove(self.source, read_alike(self.staged, self.source), adder, report, self.threads)
+        else:
+            with local_file(self.source) as path:
+                copied = transcode(path, self.staged, self.codec, change, self.threads, tail)
+                times = TimeProof()
+                proof = prove(
+                    path, self.staged, adder, lambda count: report(copied.frames + count), self.threads, times
+                )
+                remarks = copied.remarks + times.differences(copied, self.staged, adder.appended)
         return FinishedCopy(
             proof,
-            copied.remarks + times.differences(copied, self.staged, adder.appended),
-            content_hash(self.source),
+            remarks,
+            source_hash,
             output_hash(self.staged),
             round(time.perf_counter() - start, 3),
             _memory(),
@@ -115,17 +135,18 @@ class WriteCopy:
 class DrawPreview:
     """Draws one written file for people: a frame before, after and their difference, and a short animation."""
 
-    source: Path
+    source: Media
     output: Path
     folder: Path
 
     def run(self, report: Report) -> None:
         """Raises `UnreadableVideo` or `OSError`."""
         count = count_frames(self.source, report)
-        start = _most_changed(self.source, self.output, report)
+        output = read_alike(self.output, self.source)
+        start = _most_changed(self.source, output, report)
         first = max(0, min(start - ANIMATED // 2, count - ANIMATED))
         strips: list[Image.Image] = []
-        for index, (before, after) in enumerate(_changed_pairs(self.source, self.output)):
+        for index, (before, after) in enumerate(_changed_pairs(self.source, output)):
             report(index)
             if index < first:
                 continue
@@ -143,8 +164,8 @@ class DrawPreview:
 
 
 def prove(
-    source: Path,
-    target: Path,
+    source: Media,
+    target: Media,
     adder: Adder,
     report: Report,
     threads: Threads = "many",
@@ -181,7 +202,7 @@ def remove(path: Path) -> None:
 
 
 def _pairs(
-    source: Path, target: Path, threads: Threads = "many", appended: int = 0
+    source: Media, target: Media, threads: Threads = "many", appended: int = 0
 ) -> Iterator[tuple[Frame | None, Frame]]:
     """The frames of a source and of what was written from it; appended ones stand beside nothing."""
     written = read_frames(target, threads)
@@ -203,14 +224,14 @@ def _pairs(
         raise UnreadableVideo(f"the written file has more than the {count + appended} frames that were written")
 
 
-def _changed_pairs(source: Path, output: Path) -> Iterator[tuple[Tensor, Tensor]]:
+def _changed_pairs(source: Media, output: Media) -> Iterator[tuple[Tensor, Tensor]]:
     """The pixels of each of the source's own frames, before and after."""
     for before, after in _pairs(source, output, appended=ANY_COUNT):
         if before is not None:
             yield before.pixels, after.pixels
 
 
-def _most_changed(source: Path, output: Path, report: Report) -> int:
+def _most_changed(source: Media, output: Media, report: Report) -> int:
     """The index of the frame that was changed most: with a segment, one inside of it."""
     best, most = 0, -1.0
     for index, (before, after) in enumerate(_changed_pairs(source, output)):

@@ -13,8 +13,14 @@ def slug(text: str) -> str:
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFC", text).lower()).strip("_")
 
 
+def _joined(text: str) -> str:
+    return slug(text).replace("_", "")
+
+
 class LabelIndex:
-    """Class indices by label. An exact label wins; where there is none, the slug decides.
+    """Class indices by label. An exact label wins; where there is none, the slug, then the slug without its `_`.
+
+    So `ApplyEyeMakeup` is the label "apply eye makeup".
 
     Args:
         labels: one a class, in the order of the logits.
@@ -24,10 +30,15 @@ class LabelIndex:
         self._labels = list(labels)
         self._exact: dict[str, list[int]] = {}
         self._slugs: dict[str, list[int]] = {}
+        self._joined: dict[str, list[int]] = {}
         for index, label in enumerate(labels):
             self._exact.setdefault(label, []).append(index)
             if slug(label):
                 self._slugs.setdefault(slug(label), []).append(index)
+                self._joined.setdefault(_joined(label), []).append(index)
+
+    def __len__(self) -> int:
+        return len(self._labels)
 
     def find(self, text: str, where: str) -> int | None:
         """The class that a text names, or None.
@@ -39,7 +50,7 @@ class LabelIndex:
         Raises:
             LsapError: if the text fits the labels of several classes equally well; the sentence names them.
         """
-        matches = self._exact.get(text) or self._slugs.get(slug(text)) or []
+        matches = self._exact.get(text) or self._slugs.get(slug(text)) or self._joined.get(_joined(text)) or []
         if len(matches) > 1:
             fitting = " and ".join(f"'{self._labels[index]}' (class {index})" for index in matches[:3])
             raise LsapError(

@@ -8,7 +8,17 @@ import typer
 
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
-from lsap_cli.commands.options import Json, OpenDashboard, Quiet, RunFolder, print_json, running
+from lsap_cli.commands.options import (
+    Fps,
+    Json,
+    OpenDashboard,
+    Quiet,
+    Root,
+    RunFolder,
+    print_json,
+    running,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from lsap_cli.commands.screen import Screen
@@ -20,7 +30,9 @@ def command(
     perturbation: Annotated[
         Path, typer.Argument(callback=arguments.perturbation, help="a perturbation file from lsap generate")
     ],
-    videos: Annotated[Path, typer.Argument(callback=arguments.source, help="a folder of videos, or a CSV list")],
+    videos: Annotated[
+        Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
+    ],
     out: Annotated[Path, typer.Argument(help="a new folder; the videos' tree is mirrored in it")],
     codec: Annotated[
         str,
@@ -44,6 +56,8 @@ def command(
         ),
     ] = "2m",
     threads: Annotated[str, typer.Option(help="of each file's codec: one, many, or auto (by --workers)")] = "auto",
+    root: Root = None,
+    fps: Fps = None,
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -63,7 +77,19 @@ def command(
     from lsap_cli.jobs.apply import apply
 
     settings = ApplySettings(
-        str(perturbation), str(videos), str(out), codec, workers, segment, strength, preview, patience, threads, resume
+        str(perturbation),
+        str(videos),
+        str(out),
+        codec,
+        workers,
+        segment,
+        strength,
+        preview,
+        patience,
+        threads,
+        resume,
+        text_of(root),
+        fps,
     )
     with running("apply", run, asdict(settings), quiet, resume) as (work, screen):
         results = apply(settings, work)

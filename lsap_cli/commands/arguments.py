@@ -13,6 +13,7 @@ from typing import TypeVar
 from lsap_cli import plugins
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import DEMO, PREFIX, ZOO
+from lsap_cli.set_sources import SetSource, split_source
 
 Value = TypeVar("Value")
 CHAIN = re.compile(r"\s\+\s")
@@ -20,15 +21,37 @@ CLOSED_NORMS = ("linf", "l2")
 
 
 def source(path: Path) -> Path:
-    """A set of videos: a folder, a list or a file that is there."""
-    if not path.exists():
-        raise LsapError(f"{path} does not exist; give a folder of videos or a CSV list")
+    """A set of videos that is there: a folder, a list, a file, or FORMAT:PATH."""
+    split_source(str(path))
     return path
 
 
 def optional_source(path: Path | None) -> Path | None:
     """A set of videos, where one was given."""
     return None if path is None else source(path)
+
+
+def folder_check(flag: str) -> Callable[[Path | None], Path | None]:
+    """A check of folders that must be there."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and not path.is_dir():
+            raise LsapError(f"{flag} {path} is not a folder")
+        return path
+
+    return check
+
+
+def label_file(path: Path | None) -> Path | None:
+    """A file of labels' names, where one was given."""
+    SetSource.parse(".", labels=None if path is None else str(path))
+    return path
+
+
+def fps(pace: float | None) -> float | None:
+    """A pace of pictures, where one was given."""
+    SetSource.parse(".", fps=pace)
+    return pace
 
 
 def perturbed(path: Path | None) -> Path | None:

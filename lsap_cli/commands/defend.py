@@ -14,14 +14,18 @@ from lsap_cli.commands.options import (
     MOST_STEPS,
     Batch,
     Device,
+    Fps,
     Json,
+    LabelNames,
     OpenDashboard,
     Quiet,
+    Root,
     RunFolder,
     Seed,
     file_errors_explained,
     print_json,
     running,
+    text_of,
 )
 from lsap_cli.errors import LsapError
 
@@ -33,7 +37,8 @@ def command(
     videos: Annotated[
         Path,
         typer.Argument(
-            callback=arguments.source, help="clean videos: a folder (sub-folders named by label) or a CSV list"
+            callback=arguments.source,
+            help="clean videos: a folder (sub-folders named by label), a list, or FORMAT:PATH ({sets})",
         ),
     ],
     model: Annotated[
@@ -122,6 +127,9 @@ def command(
         bool, typer.Option("--allow-overlap", help="evaluate on videos that were learned from, and say so")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
+    root: Root = None,
+    fps: Fps = None,
+    labels: LabelNames = None,
     batch: Batch = 8,
     device: Device = "auto",
     seed: Seed = 0,
@@ -142,12 +150,13 @@ def command(
 
     settings = DefendSettings(
         videos=str(videos), model=model[0], also=tuple(model[1:]),
-        perturbation=_text(next(iter(perturbation or ()), None)),
-        seeds=tuple(map(str, (perturbation or ())[1:])), perturbed=_text(perturbed),
+        perturbation=text_of(next(iter(perturbation or ()), None)),
+        seeds=tuple(map(str, (perturbation or ())[1:])), perturbed=text_of(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),
         detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
-        allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=_text(fit), adaptive=adaptive,
-        epsilons=_parts(epsilons), steps=steps, learning_draws=_numbers(learning_draws), certify=tuple(certify or ()),
+        allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=text_of(fit), adaptive=adaptive,
+        epsilons=_parts(epsilons), root=text_of(root), fps=fps, labels=text_of(labels),
+        steps=steps, learning_draws=_numbers(learning_draws), certify=tuple(certify or ()),
     )  # fmt: skip
     check_defend_settings(settings)
 
@@ -191,7 +200,3 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(map(int, text.split(",")))
     except ValueError:
         raise LsapError(f"--learning-draws '{text}' is no list of whole numbers; write it as 2,8") from None
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

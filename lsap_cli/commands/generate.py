@@ -15,14 +15,18 @@ from lsap_cli.commands.options import (
     MOST_STEPS,
     Batch,
     Device,
+    Fps,
     Json,
+    LabelNames,
     Model,
     OpenDashboard,
     Quiet,
+    Root,
     RunFolder,
     Seed,
     print_json,
     running,
+    text_of,
 )
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, GenerateSettings, LearnFrom
@@ -36,7 +40,7 @@ METHOD, BELIEF, SPEED = "Method", "How far to believe it", "Speed and memory"
 def command(
     context: typer.Context,
     videos: Annotated[
-        Path, typer.Argument(callback=arguments.source, help="a folder of videos, or a CSV list (path,label)")
+        Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
     ],
     model: Model,
     out: Annotated[Path, typer.Option(help="the perturbation file to write (.safetensors)")],
@@ -156,6 +160,9 @@ def command(
     ] = DEFAULT.memory / 2**30,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,
+    root: Root = None,
+    fps: Fps = None,
+    labels: LabelNames = None,
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,
@@ -190,6 +197,7 @@ def command(
         pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps, time_budget=budget,
         seeds=seeds, matrix=matrix, controls=controls, layer=layer, batch=batch, micro_batch=micro_batch,
         precision=precision, compiled=compiled, memory=int(memory * 2**30), device=device, seed=seed,
+        root=text_of(root), fps=fps, labels=text_of(labels),
     )  # fmt: skip
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:

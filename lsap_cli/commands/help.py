@@ -18,6 +18,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "detectors": lambda: plugins.DETECTORS,
     "samplers": lambda: plugins.SAMPLERS,
     "smoothings": lambda: plugins.SMOOTHINGS,
+    "sets": plugins.set_format_names,
     "codecs": plugins.codec_names,
     "bindings": plugins.binding_names,
 }

@@ -8,8 +8,21 @@ import typer
 
 from lsap_cli.commands import arguments
 from lsap_cli.commands.help import NamingCommand
-from lsap_cli.commands.options import Device, Json, Quiet, RunFolder, Seed, print_json, running
+from lsap_cli.commands.options import (
+    Device,
+    Fps,
+    Json,
+    LabelNames,
+    Quiet,
+    Root,
+    RunFolder,
+    Seed,
+    print_json,
+    running,
+    text_of,
+)
 from lsap_cli.results.text import printable
+from lsap_cli.set_sources import SetSource
 
 app = typer.Typer(
     help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
@@ -65,6 +78,9 @@ def check(
     videos: Annotated[
         Path | None, typer.Argument(callback=arguments.optional_source, help="labelled videos, for top-1 and top-5")
     ] = None,
+    root: Root = None,
+    fps: Fps = None,
+    labels: LabelNames = None,
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,
@@ -81,6 +97,7 @@ def check(
     from lsap_cli.evaluation.protocol import Evaluation, own_protocol
     from lsap_cli.reports.tables import check_table
 
+    source = None if videos is None else SetSource.parse(videos, text_of(root), fps, text_of(labels))
     chosen = choose_device(device)
     if not quiet:
         _say_that_a_card_is_code(spec)
@@ -88,7 +105,7 @@ def check(
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
     with running("models check", run, settings, quiet) as (work, screen):
         evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
-        document = check_model(evaluation, videos)
+        document = check_model(evaluation, source)
     if as_json:
         print_json(document)
     else:

@@ -31,6 +31,18 @@ RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder 
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="no progress and no notes on stderr; stdout as ever")]
 OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
+Root = Annotated[
+    Path | None,
+    typer.Option(callback=arguments.folder_check("--root"), help="where a list's paths begin (default: its folder)"),
+]
+Fps = Annotated[
+    float | None,
+    typer.Option(callback=arguments.fps, help="pictures a second of frame folders (default: 25, or the format's)"),
+]
+LabelNames = Annotated[
+    Path | None,
+    typer.Option("--labels", callback=arguments.label_file, help="a file with the names of a list's numbers"),
+]
 Batch = Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="clips that are classified at a time")]
 
 
@@ -83,6 +95,11 @@ def _next_step(command: str, folder: Path) -> str:
     if command == "apply":
         return "go on with --resume"
     return f"go on with --resume --run {folder}" if command in ("generate", "defend") else ""
+
+
+def text_of(path: Path | None) -> str | None:
+    """A path as settings hold it."""
+    return None if path is None else str(path)
 
 
 def print_json(document: "Result | dict[str, Any]") -> None:  # some lists have no class

@@ -4,8 +4,10 @@ for video in list_videos(Path("videos"), classifier.labels).videos:
 print(video.name, video.labels)
 """
 
-from lsap_cli.datasets.base import Video, VideoSet, VideoSetFormat
-from lsap_cli.datasets.listing import FORMATS, list_videos
+from lsap_cli.datasets.base import Video, VideoSet
+from lsap_cli.datasets.entries import SetFormat
+from lsap_cli.datasets.formats import FORMATS
+from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 
-__all__ = ["FORMATS", "FrameStore", "StoredVideo", "Video", "VideoSet", "VideoSetFormat", "list_videos"]
+__all__ = ["FORMATS", "FrameStore", "SetFormat", "StoredVideo", "Video", "VideoSet", "list_videos"]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
-from lsap_cli.classifiers.labels import LabelIndex
+from lsap_cli.video.media import ArchivedVideo, Media, VideoPart
+from lsap_cli.video.picture_sequences import PictureSequence
 
 RECORDING = re.compile(r"(v_.+_g\d+)_c\d+", re.IGNORECASE)  # UCF101: cuts of one recording share its group
 
@@ -16,30 +16,43 @@ class Video:
     """One video of a set.
 
     Attributes:
-        path: the file.
+        path: the file, or the folder of pictures, or the archive that it is in.
         name: its path inside the set, with forward slashes: how it is called in every output.
         labels: class indices that count as right, the first being its label; empty: not labelled.
+        recording: what it was cut from, where the set says it; empty: the name tells.
+        inner: what is read of the path, where that is not the whole file.
+        label: what the set calls its label, whether or not the classifier has it.
     """
 
     path: Path
     name: str
     labels: tuple[int, ...] = ()
+    recording: str = ""
+    inner: VideoPart | PictureSequence | ArchivedVideo | None = None
+    label: str = field(default="", compare=False)
+
+    @property
+    def media(self) -> Media:
+        """What its frames are read from."""
+        return self.inner or self.path
 
     @property
     def group(self) -> str:
-        """The recording that it was cut from (`v_*_gNN` of `v_*_gNN_cMM`), or itself."""
+        """The recording that it was cut from: as the set says, by its name (`v_*_gNN` of `v_*_gNN_cMM`), or itself."""
+        if self.recording:
+            return self.recording
         match = RECORDING.match(PurePosixPath(self.name).name)
         return match.group(1).lower() if match else self.name
 
 
 @dataclass(frozen=True)
 class UnreadablePlace:
-    """A file or folder of a set that cannot be looked at: no permission, a path that is too long, a pipe.
+    """What a set has and cannot be used: a file without permission, a pipe, a path that is too long, a line of a list.
 
     Attributes:
-        path: where it is.
-        name: its path inside the set, with forward slashes.
-        reason: what the system says.
+        path: where it is; of a line, the list.
+        name: its path inside the set, with forward slashes; of a line, its number.
+        reason: what is wrong with it, behind "it": "cannot be looked at (no regular file)".
     """
 
     path: Path
@@ -54,40 +67,31 @@ class VideoSet:
     Attributes:
         videos: in a fixed order.
         warnings: sentences for the user, such as a sub-folder that is no label.
-        omitted: names of what is in the source and is no video of the set, such as links that lead out of a folder.
-        unreadable: files and folders of the source that cannot be looked at, and whose videos are therefore left out.
+        unreadable: what is in the source and cannot be used: places that cannot be looked at, lines of a list.
+        notes: sentences on what the source was taken for.
+        format: the name of its format.
     """
 
     videos: list[Video]
     warnings: list[str] = field(default_factory=list)
-    omitted: tuple[str, ...] = ()
     unreadable: tuple[UnreadablePlace, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    format: str = ""
 
     @property
     def size(self) -> int:
-        """Number of videos with the omitted ones and the unreadable places: what every denominator is compared with."""
-        return len(self.videos) + len(self.omitted) + len(self.unreadable)
-
-
-class VideoSetFormat(Protocol):
-    """One way to give a set of videos; `lsap_cli.datasets.listing.FORMATS` lists them."""
-
-    def fits(self, source: Path) -> bool:
-        """Whether a source is of this format."""
-        ...
-
-    def read(self, source: Path, labels: LabelIndex) -> VideoSet:
-        """The videos of a source that fits.
-
-        Raises:
-            LsapError: if it is malformed, or reaches outside of its folder.
-        """
-        ...
+        """Number of videos with the unreadable places: what every denominator is compared with."""
+        return len(self.videos) + len(self.unreadable)
 
 
 def unknown_labels_warning(names: Sequence[str], what: str, consequence: str) -> list[str]:
     """A warning about names that match no label of the classifier, or nothing where there are none."""
     if not names:
         return []
-    shown = ", ".join(f"'{name}'" for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return [f"{what}{'s' if len(names) > 1 else ''} {shown} match no label of the classifier: {consequence}"]
+    return [f"{what}{'s' if len(names) > 1 else ''} {few(names)} match no label of the classifier: {consequence}"]
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first few of some names in quotes, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(f"'{name}'" for name in names[:most]) + more

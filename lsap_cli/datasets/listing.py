@@ -1,36 +1,165 @@
-"""Which videos to use, and what they show: the formats of a set, and the one function that reads any of them."""
+"""Which videos to use, and what they show: one function that reads a set of any format."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
 
 from lsap_cli.classifiers.labels import LabelIndex
-from lsap_cli.datasets.base import VideoSet, VideoSetFormat
-from lsap_cli.datasets.csv_list import CsvList
-from lsap_cli.datasets.folder import SingleVideo, VideoFolder
+from lsap_cli.datasets.base import Video, VideoSet
+from lsap_cli.datasets.class_reading import NUMBER, ClassReader, label_names
+from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.label_files import read_label_names
+from lsap_cli.datasets.locating import Located, Locator, split_suffix
 from lsap_cli.errors import LsapError
+from lsap_cli.plugins import SET_FORMATS
+from lsap_cli.set_sources import SetSource
+from lsap_cli.video.media import ArchivedVideo, VideoPart, VideoSpan
+from lsap_cli.video.picture_folders import is_picture_folder
+from lsap_cli.video.picture_sequences import PictureSequence
+from lsap_cli.video.walking import MEDIA_SUFFIXES
 
-FORMATS: tuple[VideoSetFormat, ...] = (VideoFolder(), CsvList(), SingleVideo())
-"""Every format of a set; the first one that fits a source reads it."""
+DEFAULT_FPS = Fraction(25)  # pictures a second of frame folders whose pace nobody says
 
 
-def list_videos(source: Path, labels: Sequence[str]) -> VideoSet:
+def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
     """The videos of a source.
 
     Args:
-        source: a folder (labels from sub-folders' names where they match), a CSV list, or one video file.
+        source: a folder (labels from sub-folders' names where they match), a list, or one video file.
         labels: the classifier's, in the order of its logits; none: every video is without a label.
 
     Raises:
-        LsapError: if there is nothing there, a list is malformed or reaches outside of its folder, or a label is
-            ambiguous.
+        LsapError: if there is nothing there, a list is malformed, or a label is ambiguous.
     """
-    kind = next((one for one in FORMATS if one.fits(source)), None)
-    if kind is None:
-        raise LsapError(f"{source} does not exist; give a folder of videos or a CSV list")
-    video_set = kind.read(source, LabelIndex(labels))
+    source = source if isinstance(source, SetSource) else SetSource.parse(source)
+    kind = _format_of(source)
+    listing = SET_FORMATS[kind]().read(source)
+    if source.labels is not None:
+        listing.names = _names_of_numbers(source.labels, listing)
+    video_set = replace(_looked_up(source, listing, LabelIndex(labels)), format=kind)
     if not video_set.videos and video_set.unreadable:
         place = video_set.unreadable[0]
-        raise LsapError(f"{source} holds no video that can be read: {place.path} cannot be looked at ({place.reason})")
+        raise LsapError(f"{source} holds no video that can be read: {place.path} {place.reason}")
     if not video_set.videos:
         raise LsapError(f"{source} holds no video; give a folder of videos (sub-folders named by label) or a CSV list")
     return video_set
+
+
+def _format_of(source: SetSource) -> str:
+    if source.format is not None:
+        return source.format
+    if not source.path.exists():
+        raise LsapError(f"{source} does not exist; give a folder of videos or a CSV list")
+    fitting = (name for name in SET_FORMATS if _made(name).fits(source.path))
+    return next(fitting, "file")
+
+
+def _made(name: str) -> SetFormat:
+    kind: type[SetFormat] = SET_FORMATS[name]
+    return kind()
+
+
+def _names_of_numbers(path: Path, listing: Listing) -> dict[int, str]:
+    numbers = {int(one) for entry in listing.entries for one in entry.labels[:1] if NUMBER.fullmatch(one)} - {-1}
+    names = read_label_names(path, numbers)
+    unnamed = sorted(numbers - set(names))
+    if unnamed:
+        raise LsapError(f"--labels {path} names no label {unnamed[0]}, which the list uses")
+    listing.notes.append(f"{path} names the list's numbers: {label_names(names)}")
+    return names
+
+
+def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> VideoSet:
+    """Entries as videos: files are found, labels become classes."""
+    reader = ClassReader(listing, labels, str(source.path))
+    locator = Locator(listing.roots or [source.path])
+    pace = _Pace(source, listing)
+    videos: dict[str, Video] = {}
+    renamed: list[str] = []
+    for entry in listing.entries:
+        place = _place(entry, locator)
+        if isinstance(place, str):
+            listing.leave_out(source.path, entry.line, f"is not clear: {place}")
+            continue
+        video = _video(entry, place, reader, pace)
+        if video.name in videos:
+            if listing.strict:
+                raise LsapError(
+                    f"{source.path} lists {video.name} twice (again in line {entry.line}); list each video once"
+                )
+            listing.leave_out(source.path, entry.line, f"names {video.name}, which an earlier line names, too")
+            continue
+        renamed += [entry.paths[0]] if place.other_name else []
+        videos[video.name] = video
+    reader.finish()
+    warnings = [*listing.warnings, *reader.warnings]
+    notes = [*listing.notes, *reader.notes, *pace.notes]
+    if renamed:
+        notes.append(f"{source.path}: {len(renamed)} files are called otherwise than listed, such as {renamed[0]}")
+    if len(labels) and videos and not any(video.labels for video in videos.values()):
+        notes.append(f"{source}: no video has a label of the model, so that every accuracy stays empty")
+    return VideoSet([*videos.values()], warnings, tuple(listing.unreadable), notes)
+
+
+def _place(entry: Entry, locator: Locator) -> Located | str:
+    if entry.archived is not None:
+        return Located(str(entry.archived.path), entry.name)
+    return locator.find(entry.paths)
+
+
+class _Pace:
+    """Pictures a second of frame folders: the entry's own, the user's, the format's, or 25, which is said."""
+
+    def __init__(self, source: SetSource, listing: Listing) -> None:
+        self._where = source.path
+        self._given = source.fps or listing.fps
+        self.notes: list[str] = []
+
+    def of(self, entry: Entry) -> Fraction:
+        pace = entry.fps or self._given
+        if pace is None and not self.notes:
+            self.notes.append(
+                f"{self._where}: frame folders are taken as {DEFAULT_FPS} pictures a second; --fps says it"
+            )
+        return pace or DEFAULT_FPS
+
+
+def _video(entry: Entry, place: Located, reader: ClassReader, pace: _Pace) -> Video:
+    path = Path(place.path)
+    inner: VideoPart | PictureSequence | ArchivedVideo | None = entry.archived
+    name = entry.name or place.name
+    span = entry.span
+    if inner is None and (entry.pictures or _may_be_a_folder(place.path)) and not is_picture_folder(path):
+        first, count = _pictures(entry, pace)
+        inner = PictureSequence(path, pace.of(entry), first, count)
+        span = VideoSpan(Fraction(first), None if count is None else Fraction(first + count), True)
+        span = span if first or entry.span else None
+    elif span is not None and inner is None:
+        inner = VideoPart(path, span)
+    if span is not None:
+        pure = PurePosixPath(name)
+        suffix = pure.suffix if pure.suffix.lower() in MEDIA_SUFFIXES else ""
+        recording, name = name, f"{name.removesuffix(suffix)}_{span}{suffix}"
+    else:
+        recording = ""
+    return Video(path, name, reader.classes(entry), entry.group or recording, inner, reader.written(entry))
+
+
+def _may_be_a_folder(path: str) -> bool:
+    try:
+        return split_suffix(path)[1].lower() not in MEDIA_SUFFIXES and Path(path).is_dir()
+    except OSError:  # no file can have that path: it is named when it is read
+        return False
+
+
+def _pictures(entry: Entry, pace: _Pace) -> tuple[int, int | None]:
+    """How many pictures come before an entry, and how many it has."""
+    if entry.pictures is not None:
+        return entry.pictures
+    if entry.span is None:
+        return 0, None
+    factor = Fraction(1) if entry.span.in_frames else pace.of(entry)
+    first = -(-entry.span.start * factor // 1)  # the first picture that is not before the start
+    end = None if entry.span.end is None else -(-entry.span.end * factor // 1)
+    return int(first), None if end is None else int(end - first)

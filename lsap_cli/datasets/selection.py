@@ -7,27 +7,28 @@ from lsap_cli.datasets.base import Video, VideoSet
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.results.events import SkippedEvent, WarningEvent
 from lsap_cli.runs import Run
+from lsap_cli.set_sources import SetSource
 
 Skipped = list[dict[str, str]]
 
 
-def videos_of_run(source: Path, labels: Sequence[str], run: Run, skipped: Skipped) -> VideoSet:
-    """The videos of a set; its warnings become events of the run.
+def videos_of_run(source: Path | SetSource, labels: Sequence[str], run: Run, skipped: Skipped) -> VideoSet:
+    """The videos of a set; its warnings, and what it was taken for, become events of the run.
 
     Args:
-        source: a folder, a CSV list or one video file.
+        source: a folder, a list or one video file.
         labels: see `list_videos`.
         run: gets the events.
-        skipped: the command's list of videos that are left out; places that cannot be looked at are appended to it.
+        skipped: the command's list of videos that are left out; what cannot be used is appended to it.
 
     Raises:
         LsapError: see `list_videos`.
     """
     video_set = list_videos(source, labels)
-    for warning in video_set.warnings:
+    for warning in (*video_set.notes, *video_set.warnings):
         run.event(WarningEvent(message=warning))
     for place in video_set.unreadable:
-        reason = f"it cannot be looked at ({place.reason})"
+        reason = f"it {place.reason}"
         if {"path": place.name, "reason": reason} not in skipped:  # a set may be read for several models
             skipped.append({"path": place.name, "reason": reason})
             run.event(SkippedEvent(path=place.name, file=str(place.path), reason=reason))

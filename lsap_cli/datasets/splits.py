@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import readable_hash
+from lsap_cli.video.media import readable_media_hash
 
 Item = TypeVar("Item")
 
@@ -77,7 +77,7 @@ def overlap(videos: Iterable[Video], record: Mapping[str, Any]) -> list[str]:
         ) from None
     hashes = {sha256 for _, _, sha256 in seen}
     recordings = {group for name, group, _ in seen if group != name}
-    return [video.name for video in videos if video.group in recordings or readable_hash(video.path) in hashes]
+    return [video.name for video in videos if video.group in recordings or readable_media_hash(video.media) in hashes]
 
 
 def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
@@ -85,6 +85,6 @@ def shared_videos(videos: Sequence[Video], fit: Sequence[Video]) -> list[str]:
     seen: list[Mapping[str, str]] = [
         {"name": one.name, "group": one.group, "sha256": sha256}
         for one in fit
-        if (sha256 := readable_hash(one.path)) is not None
+        if (sha256 := readable_media_hash(one.media)) is not None
     ]
     return overlap(videos, {"videos": seen})

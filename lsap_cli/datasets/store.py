@@ -99,7 +99,7 @@ class FrameStore:
         times: list[int] = []
         size = (0, 0)
         with _VideoSpool(self) as spool:
-            for frame in read_frames(video.path, threads="one"):
+            for frame in read_frames(video.media, threads="one"):
                 small = self._shrink(frame.pixels[None])[0].permute(1, 2, 0)
                 if not times:
                     size = (frame.pixels.shape[1], frame.pixels.shape[2])

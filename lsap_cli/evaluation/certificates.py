@@ -88,11 +88,11 @@ def certify_video(
         UnreadableVideo: if it cannot be read.
         NoPrediction: if the network gives none for a noisy copy of it.
     """
-    times = read_frame_times(video.path).times
+    times = read_frame_times(video.media).times
     indices = protocol.clip_indices(video, protocol.first_sampler, times)[0]
     sampled = indices.unique()
     geometry = protocol.classifier.geometry
-    small = geometry.crop(geometry.shrink(read_some_frames(video.path, sampled)))
+    small = geometry.crop(geometry.shrink(read_some_frames(video.media, sampled)))
     clip = small[torch.searchsorted(sampled, indices)].float() / 255
 
     def classify(clips: Tensor) -> Tensor:

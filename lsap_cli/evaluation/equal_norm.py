@@ -75,7 +75,7 @@ def measured_changes(protocol: EvaluationProtocol, video: Video, defenses: Mappi
     Raises:
         UnreadableVideo: if the video cannot be read.
     """
-    reader = FrameReader(video.path)
+    reader = FrameReader(video.media)
     count = len(reader.times)
     sampled = torch.cat(
         [indices.flatten() for indices in protocol.all_clip_indices(video, reader.times).values()]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from defenses import Clip
 from defenses.fitting import fittable_part
@@ -12,6 +11,7 @@ from lsap_cli.evaluation.frames import read_with_appended
 from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.video_judge import VideoJudge
+from lsap_cli.video.media import Media
 from lsap_cli.video.reading import FrameReader, UnreadableVideo
 
 OnProgress = Callable[[Video, float], None]
@@ -45,7 +45,7 @@ class MatrixJudge:
         Raises:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
         """
-        readers: dict[Path, FrameReader] = {}
+        readers: dict[Media, FrameReader] = {}
         cost = self.measurements.cost
         with cost.of("all"):
             for spec, defense in self._matrix.defenses.items():

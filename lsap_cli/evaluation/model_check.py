@@ -1,7 +1,6 @@
 """`lsap models show` and `lsap models check`: what a classifier is, and whether it can be attacked and trusted."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,12 +17,13 @@ from lsap_cli.results.documents import ModelAccuracy, ModelCheckResults, ModelFi
 from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.rates import rate
+from lsap_cli.set_sources import SetSource
 from lsap_cli.video.reading import UnreadableVideo
 
 MEMORY = 2**30  # bytes of decoded frames; more goes to disk
 
 
-def check_model(evaluation: Evaluation, source: Path | None) -> ModelCheckResults:
+def check_model(evaluation: Evaluation, source: SetSource | None) -> ModelCheckResults:
     """Tests a network on random clips and, where no test fails, on labeled videos; writes results.json.
 
     Args:

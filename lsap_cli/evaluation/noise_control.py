@@ -1,11 +1,10 @@
 """The noise control: as large as the perturbation in the frames, not only in the budget."""
 
-from pathlib import Path
-
 from torch import Tensor
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource
+from lsap_cli.video.media import Media
 from perturbations import Budget, Perturbation
 from perturbations.controls import noise_like
 
@@ -43,8 +42,8 @@ class NoiseControl:
         self._perturbation, self._noise = perturbation, noise
         self._scales: dict[tuple[int, int], float] = {}  # by frame size
 
-    def file_of(self, video: Video) -> Path:
-        return video.path
+    def file_of(self, video: Video) -> Media:
+        return video.media
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         return self.at_size(*frames.shape[-2:]).add_to_bytes(frames, indices, frame_count)

@@ -9,6 +9,7 @@ from lsap_cli.hashing import readable_hash
 from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry
 from lsap_cli.runs.manifest import output_path, read_manifest
 from lsap_cli.specs import load_perturbation
+from lsap_cli.video.media import Media, read_alike, readable_media_hash
 from lsap_cli.video.walking import find_media
 
 
@@ -18,6 +19,7 @@ class PerturbedFolder:
     Attributes:
         perturbation: what was added; None where the folder does not say.
         files: the perturbed file of each video, by the video's name; filled by `match`.
+        media: what its frames are read from, likewise.
 
     Raises:
         LsapError: if there is no such folder, or its manifest is damaged.
@@ -30,6 +32,7 @@ class PerturbedFolder:
         self.perturbation = load_perturbation(root / PERTURBATION_COPY) if (root / PERTURBATION_COPY).exists() else None
         self._entries: dict[str, ManifestEntry] = read_manifest(root)
         self.files: dict[str, Path] = {}
+        self.media: dict[str, Media] = {}
 
     def match(self, videos: Sequence[Video]) -> Iterator[tuple[Video, str]]:
         """Finds each video's file; gives the videos that have none, and why."""
@@ -38,7 +41,7 @@ class PerturbedFolder:
         )
         for video in videos:
             entry = self._entries.get(video.name)
-            source_hash = readable_hash(video.path)
+            source_hash = readable_media_hash(video.media)
             if source_hash is None:
                 yield video, "it does not exist, or cannot be read"
                 continue
@@ -55,6 +58,7 @@ class PerturbedFolder:
                 yield video, f"its copy {path} has changed since lsap apply wrote it: its hash is not the manifest's"
             else:
                 self.files[video.name] = path
+                self.media[video.name] = read_alike(path, video.media)
 
 
 def _stem(path: PurePath) -> str:

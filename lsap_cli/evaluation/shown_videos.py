@@ -23,7 +23,7 @@ def choose_shown(videos: Sequence[Video], source: PerturbationSource, records: S
     return [
         ShownVideo(
             name=video.name,
-            before=video.path,
+            before=video.media,
             after=source.file_of(video),
             change=source.change,
             clean_prediction=undefended[video.name].clean_prediction,

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
 from lsap_cli.datasets.base import Video
+from lsap_cli.video.media import Media
 from perturbations import Perturbation
 
 
@@ -19,7 +19,7 @@ class PerturbationSource(Protocol):
         """Number of frames that follow a video's own frames and are not in the file."""
         ...
 
-    def file_of(self, video: Video) -> Path:
+    def file_of(self, video: Video) -> Media:
         """The file that is decoded."""
         ...
 
@@ -43,8 +43,8 @@ class Unperturbed:
 
     appended = 0
 
-    def file_of(self, video: Video) -> Path:
-        return video.path
+    def file_of(self, video: Video) -> Media:
+        return video.media
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         return frames
@@ -60,8 +60,8 @@ class AddedPerturbation:
     def appended(self) -> int:
         return self.perturbation.binding.appended
 
-    def file_of(self, video: Video) -> Path:
-        return video.path
+    def file_of(self, video: Video) -> Media:
+        return video.media
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
         return self.perturbation.add_to_bytes(frames, indices, frame_count)
@@ -71,11 +71,11 @@ class AddedPerturbation:
 class PerturbedFiles:
     """Perturbed files that exist: the decoded frames are the perturbed ones, appended frames included."""
 
-    files: Mapping[str, Path]  # by the video's name
+    files: Mapping[str, Media]  # by the video's name
 
     appended = 0
 
-    def file_of(self, video: Video) -> Path:
+    def file_of(self, video: Video) -> Media:
         return self.files[video.name]
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:

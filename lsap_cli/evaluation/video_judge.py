@@ -7,7 +7,6 @@ classify.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -26,6 +25,7 @@ from lsap_cli.evaluation.frames import (
 from lsap_cli.evaluation.matrix import Cell, EvaluationMatrix, Measurements, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.video.changes import Changes
+from lsap_cli.video.media import Media
 from lsap_cli.video.reading import FrameReader
 from perturbations.samplers import lengthened
 
@@ -58,7 +58,7 @@ class VideoJudge:
         self.changes: dict[str, Changes] = {}
         self._protocol, self._matrix, self._video = protocol, matrix, video
         self._corpora, self._cost = measurements.corpora, measurements.cost
-        self._readers: dict[Path, FrameReader] = {}
+        self._readers: dict[Media, FrameReader] = {}
 
     def predict(self, on_progress: Callable[[float], None]) -> list[Prediction]:
         """All predictions.
@@ -70,7 +70,7 @@ class VideoJudge:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
             NoPrediction: if the network gives none under some source, defense and sampler.
         """
-        files: dict[tuple[Path, int], list[str]] = {}
+        files: dict[tuple[Media, int], list[str]] = {}
         for name, source in self._matrix.sources.items():
             files.setdefault((source.file_of(self._video), source.appended), []).append(name)
         predictions: list[Prediction] = []
@@ -83,7 +83,7 @@ class VideoJudge:
         return predictions
 
     def _predict_file(
-        self, path: Path, appended: int, sources: Sequence[str], report: Callable[[float], None]
+        self, path: Media, appended: int, sources: Sequence[str], report: Callable[[float], None]
     ) -> Iterator[Prediction]:
         """Predictions for the sources that share one file, which is decoded once, in parts if it is large."""
         reader = self._reader(path)
@@ -116,21 +116,21 @@ class VideoJudge:
             report(done / steps)
             yield from self._predictions(cell, labels, work.seconds)
 
-    def _reader(self, path: Path) -> FrameReader:
+    def _reader(self, path: Media) -> FrameReader:
         """The file's frames, decoded once."""
         if path not in self._readers:
             with self._cost.of("decode"):
                 self._readers[path] = FrameReader(path)
         return self._readers[path]
 
-    def _clean_frames(self, path: Path, native: Tensor, indices: Tensor) -> Tensor | None:
+    def _clean_frames(self, path: Media, native: Tensor, indices: Tensor) -> Tensor | None:
         """The frames of the clean video at the same indices, to measure what a perturbed file changed.
 
         None where they cannot be compared: the file has fewer frames, frames of another size, or appended ones.
         """
-        if path == self._video.path:
+        if path == self._video.media:
             return native
-        reader = self._reader(self._video.path)
+        reader = self._reader(self._video.media)
         same_size = (reader.height, reader.width) == tuple(native.shape[-2:])
         if not same_size or len(reader.times) != len(self._reader(path).times):
             return None

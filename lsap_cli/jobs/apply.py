@@ -28,9 +28,9 @@ def apply(settings: ApplySettings, run: Run) -> ApplyResults:
     """
     recipe = make_recipe(settings)
     skipped: Skipped = []
-    videos = videos_of_run(Path(settings.videos), [], run, skipped).videos
+    videos = videos_of_run(settings.source, [], run, skipped).videos
     out = Path(settings.out)
-    check_folders(Path(settings.videos), out, settings.resume)
+    check_folders(settings.source.path, out, settings.resume)
     draw_slots(run.folder, recipe.perturbation.delta, str(recipe.perturbation.binding))
     with ExitStack() as stack:
         stack.enter_context(alone_in(out))

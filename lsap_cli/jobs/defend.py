@@ -1,7 +1,6 @@
 """`lsap defend`: clean, equal-budget noise and perturbed videos, undefended and behind each defense."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -128,10 +127,11 @@ def _transfer(task: DefendTask, settings: DefendSettings, videos: Sequence[Video
     """The matrix of several models."""
     if not settings.also:
         return None
+    assert settings.fit_source is not None  # as check_defend_settings has seen
     request = TransferRequest(
         models=(settings.model, *settings.also),
-        fit=Path(str(settings.fit)),
-        test=Path(settings.videos),
+        fit=settings.fit_source,
+        test=settings.source,
         judged=[video.name for video in videos],
         given=given_attack(task),
         steps=settings.steps,

@@ -6,10 +6,11 @@ from pathlib import Path
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.weights import tensors_hash
 from lsap_cli.datasets.base import Video
-from lsap_cli.hashing import output_hash, readable_hash, text_hash
+from lsap_cli.hashing import output_hash, text_hash
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask
 from lsap_cli.runs.run import versions
+from lsap_cli.video.media import readable_media_hash
 
 
 def defend_inputs(task: DefendTask, settings: DefendSettings) -> dict[str, str]:
@@ -40,4 +41,4 @@ def classifier_inputs(classifier: Classifier) -> dict[str, str]:
 
 
 def _video_hashes(kind: str, videos: Iterable[Video]) -> dict[str, str]:
-    return {f"{kind} {video.name}": readable_hash(video.path) or "missing" for video in videos}
+    return {f"{kind} {video.name}": readable_media_hash(video.media) or "missing" for video in videos}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from lsap_cli.errors import LsapError
+from lsap_cli.set_sources import SetSource
 
 DEFAULT_DEFENSES = (
     "temporal-mean:window=3",
@@ -40,6 +41,19 @@ class DefendSettings:
     batch: int = 8
     device: str = "auto"
     seed: int = 0
+    root: str | None = None  # where a list's relative paths begin
+    fps: float | None = None  # of frame folders
+    labels: str | None = None  # a file with the names of a list's numbers
+
+    @property
+    def source(self) -> SetSource:
+        """The set of videos that are judged."""
+        return SetSource.parse(self.videos, self.root, self.fps, self.labels)
+
+    @property
+    def fit_source(self) -> SetSource | None:
+        """The set of videos that attackers learn from."""
+        return None if self.fit is None else SetSource.parse(self.fit, self.root, self.fps, self.labels)
 
     @property
     def learning(self) -> list[str]:

@@ -106,15 +106,16 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     )
     run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
     warn_of_wrong_card(classifier, device, settings.seed, run)
-    videos_of_set = videos_of_run(Path(settings.videos), classifier.labels, run, skipped)
+    videos_of_set = videos_of_run(settings.source, classifier.labels, run, skipped)
     videos = videos_of_set.videos
-    fit = videos_of_run(Path(settings.fit), classifier.labels, run, skipped).videos if settings.fit else []
+    fit_source = settings.fit_source
+    fit = videos_of_run(fit_source, classifier.labels, run, skipped).videos if fit_source else []
     name = _name(settings)
     sources = _sources(settings, perturbation, run)
     if folder:
         for video, reason in folder.match(videos):
             skip(run, skipped, video, reason)
-        sources[name] = PerturbedFiles(folder.files)
+        sources[name] = PerturbedFiles(folder.media)
     elif perturbation:
         sources[name] = AddedPerturbation(perturbation)
     seeds = load_seeds(settings.perturbation or "", perturbation, settings.seeds, list(sources)) if perturbation else {}

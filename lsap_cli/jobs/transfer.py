@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learner import AttackerLearner
@@ -21,6 +20,7 @@ from lsap_cli.results.events import StageEvent
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.results.spread import TransferCell, TransferMatrix
 from lsap_cli.runs.inputs import keep_inputs
+from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import build_samplers
 from perturbations import Perturbation
 from perturbations.objectives import Untargeted
@@ -43,8 +43,8 @@ class TransferRequest:
     """
 
     models: Sequence[str]
-    fit: Path
-    test: Path
+    fit: SetSource
+    test: SetSource
     judged: Sequence[str]
     given: GivenAttack
     steps: int

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from lsap_cli.set_sources import SetSource
+
 LearnFrom = Literal["any", "one-video", "target-class", "random-class"]
 
 FITTED_SAMPLERS = ("segments", "dense:stride=1", "dense:stride=4", "rate:fps=8")  # beside the classifier's own
@@ -45,6 +47,14 @@ class GenerateSettings:
     memory: int = FRAME_STORE_BYTES
     device: str = "auto"
     seed: int = 0
+    root: str | None = None  # where a list's relative paths begin
+    fps: float | None = None  # of frame folders
+    labels: str | None = None  # a file with the names of a list's numbers
+
+    @property
+    def source(self) -> SetSource:
+        """The set of videos."""
+        return SetSource.parse(self.videos, self.root, self.fps, self.labels)
 
     @property
     def step_limit(self) -> int | None:

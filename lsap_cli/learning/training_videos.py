@@ -4,18 +4,17 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.splits import merged_groups, split_by_group
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
-from lsap_cli.hashing import content_hash
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
 from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
+from lsap_cli.video.media import media_hash
 from lsap_cli.video.reading import UnreadableVideo
 
 VERIFY_SHARE = 0.2
@@ -68,7 +67,7 @@ def load_training_videos(
     Raises:
         LsapError: if too few videos are left.
     """
-    source = Path(settings.videos)
+    source = settings.source
     videos = list(videos_of_run(source, task.classifier.labels, run, skipped).videos)
     random.Random(settings.seed).shuffle(videos)
     if settings.learn_from == "one-video":
@@ -77,7 +76,7 @@ def load_training_videos(
     if not usable:
         raise LsapError(f"none of the {len(videos)} videos in {source} can be used; {_reasons(skipped)}", 1)
     names = [stored.video.name for stored in usable]
-    hashes = [content_hash(stored.video.path) for stored in usable]
+    hashes = [media_hash(stored.video.media) for stored in usable]
     if settings.learn_from == "one-video":
         run.event(
             WarningEvent(message="one video: what verifies are other clips of the very video that is learned from")

@@ -10,6 +10,7 @@ from torch import Tensor
 from lsap_cli.pictures.drawing import draw_frame, perturbation_picture, save_picture
 from lsap_cli.pictures.thumbnails import FILM_FRAMES, draw_film, draw_films, draw_slots
 from lsap_cli.results.pictures import FilmPictures, FramePictures, Pictures
+from lsap_cli.video.media import Media
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
 from perturbations import Perturbation
 
@@ -30,8 +31,8 @@ class ShownVideo:
     """
 
     name: str
-    before: Path
-    after: Path
+    before: Media
+    after: Media
     change: FrameChange
     clean_prediction: str
     attacked_prediction: str

@@ -72,7 +72,10 @@ class PictureFolder:
 
 def is_picture_folder(path: Path) -> bool:
     """Whether a complete folder of frames lies there."""
-    return path.is_dir() and (path / TIMES).is_file()
+    try:
+        return path.is_dir() and (path / TIMES).is_file()
+    except OSError:  # no file can have that path, or it cannot be looked at
+        return False
 
 
 def others_start(path: Path) -> Fraction:

@@ -16,7 +16,9 @@ from torch import Tensor
 from lsap_cli.video.codecs import Threads
 from lsap_cli.video.demuxing import DecodedFrame, decoded_file, frame_rate, opened
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, upright_size
+from lsap_cli.video.media import Media, VideoPart, local_file
 from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
+from lsap_cli.video.picture_sequences import PictureSequence
 
 __all__ = [
     "Frame",
@@ -62,13 +64,17 @@ class VideoHeader(NamedTuple):
     frames: int  # as the header claims, or from duration and rate; 0 where both are missing
 
 
-def read_header(path: Path) -> VideoHeader:
+def read_header(media: Media) -> VideoHeader:
     """The first video stream's description.
 
     Raises:
         UnreadableVideo: if the file is empty, cannot be opened or has no video stream.
     """
-    with opened(path, "one") as (container, stream):
+    if isinstance(media, PictureSequence):
+        (height, width), pictures = media.size(), media.pictures()
+        codec = pictures[0].path.suffix.removeprefix(".").lower()
+        return VideoHeader(codec, "rgb24", width, height, media.fps, len(pictures))
+    with local_file(media) as path, opened(path, "one") as (container, stream):
         context = stream.codec_context
         rate = frame_rate(container, stream)
         seconds = (container.duration or 0) / 1_000_000
@@ -76,19 +82,19 @@ def read_header(path: Path) -> VideoHeader:
         return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, rate, frames)
 
 
-def read_frames(path: Path, threads: Threads = "many") -> Iterator[Frame]:
+def read_frames(media: Media, threads: Threads = "many") -> Iterator[Frame]:
     """All frames of a video in order, decoded as they are asked for: memory does not grow with the length.
 
     Raises:
         UnreadableVideo: if it cannot be opened, holds no frame, or cannot be decoded to its end.
     """
     converter = FrameConverter()
-    for decoded in read_decoded(path, threads):
+    for decoded in read_decoded(media, threads):
         pixels = converter.upright_pixels(decoded.frame)
         yield Frame(pixels, decoded.milliseconds, decoded.seconds, decoded.duration)
 
 
-def read_frame_times(path: Path) -> FrameTimes:
+def read_frame_times(media: Media) -> FrameTimes:
     """One look at all frames, without turning them into pixels: how many, when, how large.
 
     Raises:
@@ -96,7 +102,7 @@ def read_frame_times(path: Path) -> FrameTimes:
     """
     times: list[int] = []
     height = width = 0
-    for decoded in read_decoded(path, "many"):
+    for decoded in read_decoded(media, "many"):
         if not times:
             height, width = upright_size(decoded.frame)
         times.append(decoded.milliseconds)
@@ -118,13 +124,13 @@ class FrameReader:
         UnreadableVideo: see `read_frames`.
     """
 
-    def __init__(self, path: Path, held_bytes: int = HELD_BYTES) -> None:
-        self._path = path
+    def __init__(self, media: Media, held_bytes: int = HELD_BYTES) -> None:
+        self._media = media
         self._held: list[VideoFrame] | None = []
         self.height = self.width = 0
         times: list[int] = []
         size = 0
-        for decoded in read_decoded(path, "many"):
+        for decoded in read_decoded(media, "many"):
             if not times:
                 self.height, self.width = upright_size(decoded.frame)
             times.append(decoded.milliseconds)
@@ -142,28 +148,28 @@ class FrameReader:
             UnreadableVideo: if its colors cannot be converted, or the file has to be read again and has changed.
         """
         if self._held is None:
-            return read_some_frames(self._path, indices)
+            return read_some_frames(self._media, indices)
         converter = FrameConverter()
         return torch.stack([converter.upright_pixels(self._held[index]) for index in indices.tolist()])
 
 
-def count_frames(path: Path, report: Callable[[int], object]) -> int:
+def count_frames(media: Media, report: Callable[[int], object]) -> int:
     """How many frames can be decoded; `report` is called with the count at each.
 
     Raises:
         UnreadableVideo: see `read_frames`.
     """
     count = 0
-    for count, _ in enumerate(read_decoded(path, "many"), start=1):
+    for count, _ in enumerate(read_decoded(media, "many"), start=1):
         report(count)
     return count
 
 
-def read_some_frames(path: Path, indices: Tensor) -> Tensor:
+def read_some_frames(media: Media, indices: Tensor) -> Tensor:
     """Some frames of a video.
 
     Args:
-        path: the video.
+        media: the video.
         indices: (S,) int64, sorted and unique.
 
     Returns:
@@ -175,7 +181,7 @@ def read_some_frames(path: Path, indices: Tensor) -> Tensor:
     chosen = indices.tolist()
     frames: list[Tensor] = []
     converter = FrameConverter()
-    for index, decoded in enumerate(read_decoded(path, "many")):
+    for index, decoded in enumerate(read_decoded(media, "many")):
         if index == chosen[len(frames)]:
             frames.append(converter.upright_pixels(decoded.frame))
             if len(frames) == len(chosen):
@@ -183,18 +189,49 @@ def read_some_frames(path: Path, indices: Tensor) -> Tensor:
     raise UnreadableVideo(f"it ends before frame {chosen[len(frames)]}")
 
 
-def read_decoded(path: Path, threads: Threads = "many") -> Iterator[DecodedFrame]:
-    """All frames as the decoder gives them, of a file or of a folder of frames.
+def read_decoded(media: Media, threads: Threads = "many") -> Iterator[DecodedFrame]:
+    """All frames as the decoder gives them, of a file, a part of one, or a folder of frames.
 
     Raises:
         UnreadableVideo: see `read_frames`.
     """
     count = 0
-    for item in _decoded_pictures(path) if is_picture_folder(path) else decoded_file(path, threads):
+    for item in _decoded(media, threads):
         yield item
         count += 1
+    if count == 0 and isinstance(media, VideoPart):
+        raise UnreadableVideo(f"none of its frames lies in the part {media.span}: it ends before")
     if count == 0:
         raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
+
+
+def _decoded(media: Media, threads: Threads) -> Iterator[DecodedFrame]:
+    if isinstance(media, PictureSequence):
+        yield from _decoded_sequence(media)
+        return
+    if isinstance(media, VideoPart):
+        yield from _decoded_part(media, threads)
+        return
+    with local_file(media) as path:
+        yield from _decoded_pictures(path) if is_picture_folder(path) else decoded_file(path, threads)
+
+
+def _decoded_part(part: VideoPart, threads: Threads) -> Iterator[DecodedFrame]:
+    """The frames of a part, with times from its first one; what comes before is decoded, too: none is missed."""
+    first: int | None = None
+    for index, decoded in enumerate(_decoded(part.path, threads)):
+        if part.span.is_past(index, decoded.milliseconds):
+            return
+        if part.span.holds(index, decoded.milliseconds):
+            first = decoded.milliseconds if first is None else first
+            yield decoded._replace(milliseconds=decoded.milliseconds - first)
+
+
+def _decoded_sequence(sequence: PictureSequence) -> Iterator[DecodedFrame]:
+    shown = 1 / sequence.fps
+    for index, pixels in enumerate(sequence.read()):
+        frame = VideoFrame.from_ndarray(pixels, format="rgb24")
+        yield DecodedFrame(frame, index * shown, sequence.milliseconds(index), shown)
 
 
 def _decoded_pictures(path: Path) -> Iterator[DecodedFrame]:

@@ -1,4 +1,4 @@
-"""Finding the videos of a folder: by suffix, in a fixed order, never outside of it."""
+"""Finding the videos of a folder: by suffix, in a fixed order."""
 
 import os
 from dataclasses import dataclass, field
@@ -16,12 +16,10 @@ class FolderWalk:
 
     Attributes:
         media: files by suffix.
-        outside_links: links to media files or folders that lead out of the folder and are not followed.
         unreadable: files and folders that could not be looked at, and why.
     """
 
     media: list[Path] = field(default_factory=list)
-    outside_links: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
@@ -33,11 +31,12 @@ def find_media(root: Path) -> list[Path]:
 def walk_media(root: Path) -> FolderWalk:
     """Everything below a folder that may be a video.
 
-    Hidden files and folders are passed over, links that lead out of the folder are not followed. What cannot be looked
-    at (no permission, a path that is too long, a pipe) is named, and the rest is listed.
+    Hidden files and folders are passed over. Links to files are followed, as splits are often made of links, and links
+    to folders where they lead out of the folder. What cannot be looked at (no permission, a path that is too long, a
+    pipe, a link that leads nowhere) is named, and the rest is listed.
     """
     walk = FolderWalk()
-    real_root = root.resolve()
+    links = _FolderLinks(root.resolve())
     waiting = [root]
     while waiting:
         folder = waiting.pop()
@@ -45,24 +44,36 @@ def walk_media(root: Path) -> FolderWalk:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if not entry.name.startswith("."):
-                        _sort_in(walk, entry, folder, real_root, waiting)
+                        _sort_in(walk, entry, folder, links, waiting)
         except OSError as error:
             walk.unreadable.append((folder, error.strerror or str(error)))
     walk.media.sort(key=lambda path: path.relative_to(root).as_posix())
-    walk.outside_links.sort(key=lambda path: path.relative_to(root).as_posix())
     walk.unreadable.sort(key=lambda place: place[0].as_posix())
     return walk
 
 
-def _sort_in(walk: FolderWalk, entry: os.DirEntry[str], folder: Path, real_root: Path, waiting: list[Path]) -> None:
+class _FolderLinks:
+    """Decides which links to folders are entered: each target once, and none that holds the walk's own root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._entered: set[Path] = set()
+
+    def enters(self, path: Path) -> bool:
+        target = Path(os.path.realpath(path))
+        if target.is_relative_to(self._root) or self._root.is_relative_to(target) or target in self._entered:
+            return False
+        self._entered.add(target)
+        return True
+
+
+def _sort_in(walk: FolderWalk, entry: os.DirEntry[str], folder: Path, links: _FolderLinks, waiting: list[Path]) -> None:
     path = folder / entry.name
     is_media = path.suffix.lower() in MEDIA_SUFFIXES
     try:
-        if entry.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(real_root):
-            if path.is_dir() or is_media:
-                walk.outside_links.append(path)
-        elif entry.is_dir(follow_symlinks=False):
-            waiting.append(path)
+        if path.is_dir():  # entry.is_dir() raises where links go round
+            if not entry.is_symlink() or links.enters(path):
+                waiting.append(path)
         elif is_media and path.is_file():
             walk.media.append(path)
         elif is_media:

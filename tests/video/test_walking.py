@@ -26,15 +26,16 @@ def test_hidden_files_and_folders_are_passed_over(tmp_path: Path) -> None:
     assert found(tmp_path) == ["f.mp4"]
 
 
-def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
+def test_links_out_of_the_folder_are_followed(tmp_path: Path) -> None:
     outside, inside = tmp_path / "outside", tmp_path / "inside"
-    touch(outside, "secret.mp4", "more/secret.mp4")
+    touch(outside, "one.mp4", "more/two.mp4")
     touch(inside, "a.mp4")
-    (inside / "file.mp4").symlink_to(outside / "secret.mp4")
+    (inside / "file.mp4").symlink_to(outside / "one.mp4")
     (inside / "folder").symlink_to(outside / "more")
-    (inside / "relative.mp4").symlink_to("../outside/secret.mp4")
-    assert found(inside) == ["a.mp4"]
-    assert [path.name for path in walk_media(inside).outside_links] == ["file.mp4", "folder", "relative.mp4"]
+    (inside / "relative.mp4").symlink_to("../outside/one.mp4")
+    (outside / "more" / "loop").symlink_to(outside / "more")
+    (inside / "up").symlink_to(tmp_path)
+    assert found(inside) == ["a.mp4", "file.mp4", "folder/two.mp4", "relative.mp4"]
 
 
 def test_links_within_the_folder_lead_to_files_but_not_into_folders(tmp_path: Path) -> None:

@@ -1,0 +1,193 @@
+"""A CSV list of videos, whose first line names the columns."""
+
+import csv
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.errors import LsapError
+from lsap_cli.set_sources import FASTEST, SetSource
+from lsap_cli.video.media import VideoSpan
+
+SEPARATORS = (",", ";", "\t")
+LARGEST_HEADER = 2**16
+SYNONYMS = {
+    "path": ("file", "filename", "file_name", "filepath", "video", "video_path", "name"),
+    "label": ("class", "class_name", "category", "target", "action", "labels"),
+    "group": ("recording", "patient", "identity", "scene", "subject", "groups"),
+    "start": ("begin", "time_start", "start_time"),
+    "end": ("stop", "time_end", "end_time"),
+    "fps": ("rate", "frame_rate"),
+}
+PLACE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|f|)")
+
+
+class CsvRow(NamedTuple):
+    """One line of a list; its fields are the columns that are read.
+
+    Attributes:
+        path: of the video: below the list's folder or --root, or absolute.
+        label: what the video shows; may be empty.
+        also_accepted: other labels that count as right, joined by `|`.
+        group: the recording, patient, identity or scene; videos of one group are never on both sides of a split.
+        start: of a part of the video: seconds, or a frame's number as in `120f`.
+        end: likewise; the first frame that does not belong to it.
+        fps: pictures a second of a frame folder.
+    """
+
+    path: str
+    label: str = ""
+    also_accepted: str = ""
+    group: str = ""
+    start: str = ""
+    end: str = ""
+    fps: str = ""
+
+
+@dataclass(frozen=True)
+class CsvList(SetFormat):
+    """A header with `path` and, optionally, `label`, `also_accepted`, `group`, `start`, `end`, `fps`."""
+
+    def fits(self, path: Path) -> bool:
+        if path.suffix.lower() not in (".csv", ".tsv", ".txt") or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            header = file.readline(LARGEST_HEADER).decode("utf-8-sig", "replace")
+        if "path" in _names(header, _separator(header)):
+            return True
+        return path.suffix.lower() == ".csv" and _is_a_header(header)
+
+    def read(self, source: SetSource) -> Listing:
+        path = source.path
+        listing = Listing(roots=[source.root or path.parent], strict=True)
+        for line, row in _rows(path, listing.warnings):
+            if not row.path:
+                raise LsapError(f"{path}, line {line}: the path '' names no file; give each line one")
+            where = f"{path}, line {line}"
+            listing.entries.append(
+                Entry(
+                    (row.path,),
+                    line,
+                    (row.label.strip(),) if row.label.strip() else (),
+                    tuple(part for one in row.also_accepted.split("|") if (part := one.strip())),
+                    row.group.strip(),
+                    _span(row, where) if row.start or row.end else None,
+                    fps=_pace(row.fps, where) if row.fps else None,
+                )
+            )
+        return listing
+
+
+def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
+    """The lines of a list with their numbers, empty ones left out; `warnings` gets what the first line makes likely."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            separator = _separator(file.readline(LARGEST_HEADER))
+            file.seek(0)
+            reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=separator)
+            header = next(reader, [])
+            places = _columns(path, header)
+            warnings += _header_warnings(path, header)
+            for cells in reader:
+                if len(cells) > len(header):
+                    raise LsapError(
+                        f"{path}, line {reader.line_num} has {len(cells)} cells, but the first line names "
+                        f"{len(header)} columns; put a cell with a comma in it into quotes, "
+                        f'as in "{", ".join(cells[1:3])}"'
+                    )
+                if cells:
+                    yield reader.line_num, CsvRow(*[cells[at] if at < len(cells) else "" for at in places])
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise LsapError(f"{path} is not a CSV list that can be read: {error}") from None
+    except OSError as error:
+        raise LsapError(f"the list {path} cannot be read ({error.strerror})") from None
+
+
+def _separator(header: str) -> str:
+    """The character between the columns of a first line: the one that sets `path` off; a comma in doubt."""
+    fitting = [one for one in SEPARATORS if "path" in _names(header, one)]
+    return max(fitting or [","], key=header.count)
+
+
+def _names(header: str, separator: str) -> list[str]:
+    return [name.strip().strip('"').strip().lower() for name in header.strip().split(separator)]
+
+
+def _is_a_header(line: str) -> bool:
+    """Whether a first line without `path` names columns: words alone, one of which is like a column's name."""
+    names = [name for separator in SEPARATORS for name in _names(line, separator)]
+    known = {*CsvRow._fields, *(other for others in SYNONYMS.values() for other in others)}
+    return not line.strip() or bool(known & set(names))
+
+
+def _columns(path: Path, header: Sequence[str]) -> list[int]:
+    """Where each field of a row stands; a column that is not there is behind the last cell."""
+    names = [name.strip().lower() for name in header]
+    if "path" not in names:
+        close = [f"; is it '{name}'?" for name in names if name in SYNONYMS["path"]]
+        raise LsapError(
+            f"{path} has no column 'path' in its first line{''.join(close[:1])}; "
+            "write path,label or path,label,also_accepted"
+        )
+    twice = [name for name in CsvRow._fields if names.count(name) > 1]
+    if twice:
+        raise LsapError(f"{path} names the column '{twice[0]}' twice in its first line; name it once")
+    return [names.index(name) if name in names else len(names) for name in CsvRow._fields]
+
+
+def _header_warnings(path: Path, header: Sequence[str]) -> list[str]:
+    """Of columns that are not read, and look like ones that are; and of a list without labels."""
+    names = [name.strip() for name in header]
+    lower = [name.lower() for name in names]
+    others = [name for name in names if name and name.lower() not in CsvRow._fields]
+    warnings = []
+    for name in others:
+        meant = _meant(name.lower())
+        if meant is not None and meant not in lower:
+            warnings.append(f"{path}: the column '{name}' is not read; call it '{meant}' if that is what it holds")
+    if others and "label" not in lower:
+        quoted = ", ".join(f"'{name}'" for name in others)
+        be = "is" if len(others) == 1 else "are"
+        warnings.append(f"{path} has no column 'label', and {quoted} {be} not read: no labels")
+    return warnings
+
+
+def _meant(name: str) -> str | None:
+    """The column that a name is another word for, or a slip of the pen."""
+    for column, synonyms in SYNONYMS.items():
+        if name in synonyms:
+            return column
+    return next(iter(difflib.get_close_matches(name, CsvRow._fields, n=1, cutoff=0.75)), None)
+
+
+def _span(row: CsvRow, where: str) -> VideoSpan:
+    places = [(name, text.strip()) for name, text in (("start", row.start), ("end", row.end)) if text.strip()]
+    numbers: dict[str, Fraction] = {}
+    units = set()
+    for name, text in places:
+        match = PLACE.fullmatch(text)
+        if match is None:
+            raise LsapError(f"{where}: {name} is '{text}'; write seconds, as in 2.5, or a frame's number, as in 60f")
+        numbers[name] = Fraction(match.group(1))
+        units.add("f" if match.group(2) == "f" else "s")
+    if len(units) > 1:
+        raise LsapError(f"{where}: start and end are one in seconds and one in frames; give both alike")
+    span = VideoSpan(numbers.get("start", Fraction(0)), numbers.get("end"), units == {"f"})
+    if span.end is not None and span.end <= span.start:
+        raise LsapError(f"{where}: its part ends at {row.end}, not after its start at {row.start or 0}")
+    return span
+
+
+def _pace(text: str, where: str) -> Fraction:
+    try:
+        pace = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        pace = Fraction(0)
+    if not 0 < pace <= FASTEST or len(text) > 40:
+        raise LsapError(f"{where}: fps is '{text}'; write pictures a second, as in 25 or 30000/1001")
+    return pace

@@ -1,0 +1,53 @@
+"""A folder of frame folders: each video is a folder of numbered pictures."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsap_cli.datasets.class_reading import folders_above
+from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.errors import LsapError
+from lsap_cli.set_sources import SetSource
+from lsap_cli.video.picture_folders import TIMES
+from lsap_cli.video.picture_sequences import numbered_pictures
+from lsap_cli.video.walking import MEDIA_SUFFIXES
+
+FEWEST = 2  # pictures, so that a folder with one picture beside videos is no video
+
+
+@dataclass(frozen=True)
+class FrameFolders(SetFormat):
+    """Folders of numbered pictures (`img_00001.jpg`), at any depth; folders above them are labels."""
+
+    def fits(self, path: Path) -> bool:
+        if not path.is_dir():
+            return False
+        for _, names in _folders(path):
+            if any(Path(name).suffix.lower() in MEDIA_SUFFIXES for name in names):
+                return False
+            if _is_video(names):
+                return True
+        return False
+
+    def read(self, source: SetSource) -> Listing:
+        if not source.path.is_dir():
+            raise LsapError(f"{source.path} is not a folder; frames: takes a folder of folders of pictures")
+        found = sorted(
+            os.path.relpath(folder, source.path) for folder, names in _folders(source.path) if _is_video(names)
+        )
+        if found == ["."]:
+            return Listing([Entry((source.path.resolve().name,))], roots=[source.path.resolve().parent])
+        entries = [Entry((name,), labels=folders_above(name)) for name in found if name != "."]
+        return Listing(entries, noun="sub-folder", roots=[source.path])
+
+
+def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder that is not hidden, and the names of its files, in a fixed order."""
+    for folder, folders, names in os.walk(root, followlinks=False):
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        yield folder, names
+
+
+def _is_video(names: list[str]) -> bool:
+    return TIMES in names or len(numbered_pictures(names)) >= FEWEST

@@ -1,0 +1,58 @@
+"""UCF101's own lists: `testlist01.txt`, `trainlist01.txt`, and `classInd.txt` beside them."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lsap_cli.datasets.base import few
+from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.label_files import read_label_names, read_text
+from lsap_cli.errors import LsapError
+from lsap_cli.set_sources import SetSource
+
+LIST = re.compile(r"(test|train)list\d\d\.txt", re.IGNORECASE)
+LINE = re.compile(r"(?P<path>(?P<folder>[^/]+)/[^/]+?)(?:\s+(?P<number>\d+))?")
+FOLDERS = ("UCF-101", "UCF101", "ucf101", "videos")  # beside the lists, as the set is unpacked
+CLASSES = "classInd.txt"
+
+
+@dataclass(frozen=True)
+class Ucf101(SetFormat):
+    """`testlist01.txt` or `trainlist01.txt` of UCF101: the folder is the label."""
+
+    def fits(self, path: Path) -> bool:
+        return path.is_file() and bool(LIST.fullmatch(path.name))
+
+    def read(self, source: SetSource) -> Listing:
+        if source.path.is_dir():
+            lists = sorted(path.name for path in source.path.iterdir() if LIST.fullmatch(path.name))
+            raise LsapError(f"{source.path} is a folder; give one of its lists: {', '.join(lists) or 'there are none'}")
+        roots = [source.root] if source.root else [source.path.parent, *_unpacked(source.path.parent)]
+        listing = Listing(noun="folder", roots=roots)
+        listing.notes.append(f"{source.path} is read as a list of UCF101")
+        classes = source.path.parent / CLASSES
+        names = read_label_names(classes) if classes.is_file() else {}
+        contradicting: list[str] = []
+        for number, text in enumerate(read_text(source.path).splitlines(), 1):
+            match = LINE.fullmatch(text.strip())
+            if match is None:
+                if text.strip():
+                    listing.leave_out(source.path, number, "is no path of UCF101 (folder/video.avi)")
+                continue
+            folder, written = match["folder"], match["number"]
+            if written and names and names.get(int(written), "").lower() != folder.lower():
+                contradicting.append(f"line {number}")
+            listing.entries.append(Entry((match["path"],), number, (folder,)))
+        if contradicting:
+            listing.warnings.append(
+                f"{source.path}: the numbers in {few(contradicting)} are not those of {CLASSES}; "
+                "the folders' names are taken"
+            )
+        return listing
+
+
+def _unpacked(folder: Path) -> Iterable[Path]:
+    for parent in (folder, folder.parent):
+        yield from (parent / name for name in FOLDERS if (parent / name).is_dir())
+    yield folder.parent

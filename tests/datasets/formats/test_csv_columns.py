@@ -1,0 +1,60 @@
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.datasets.listing import list_videos
+from lsap_cli.errors import LsapError
+from lsap_cli.video.media import VideoPart, VideoSpan
+
+LABELS = ["bin", "lay, low"]
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "list.csv").write_bytes(text.encode("utf-8-sig"))
+    for name in ("a.mp4", "b c.mp4"):
+        (folder / name).touch()
+    return folder / "list.csv"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_cells_are_set_off_by_commas_semicolons_or_tabs_and_may_be_quoted(tmp_path: Path, separator: str) -> None:
+    rows = (("path", "label", "group"), ("a.mp4", '"lay, low"', "one"), ('"b c.mp4"', "bin", "two"))
+    found = list_videos(write(tmp_path, "\n".join(separator.join(row) for row in rows) + "\n"), LABELS)
+    assert [(one.name, one.labels, one.group) for one in found.videos] == [
+        ("a.mp4", (1,), "one"),
+        ("b c.mp4", (0,), "two"),
+    ]
+
+
+def test_parts_of_a_video_are_videos_of_one_group(tmp_path: Path) -> None:
+    found = list_videos(write(tmp_path, "path,start,end\na.mp4,0.5,1.25\na.mp4,10f,20f\na.mp4,3,\n"), LABELS)
+    spans = [
+        VideoSpan(Fraction(1, 2), Fraction(5, 4)),
+        VideoSpan(Fraction(10), Fraction(20), True),
+        VideoSpan(Fraction(3)),
+    ]
+    assert [video.media for video in found.videos] == [VideoPart(tmp_path / "a.mp4", span) for span in spans]
+    assert [video.name for video in found.videos] == ["a_0.5-1.25.mp4", "a_10f-20f.mp4", "a_3-end.mp4"]
+    assert {video.group for video in found.videos} == {"a.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "sentence"), [("2,1", "ends at 1, not after its start"), ("x,1", "start is 'x'"), ("1f,2", "both alike")]
+)
+def test_a_part_that_cannot_be_is_refused_by_its_line(tmp_path: Path, cells: str, sentence: str) -> None:
+    with pytest.raises(LsapError, match=f"line 2.*{sentence}"):
+        list_videos(write(tmp_path, f"path,start,end\na.mp4,{cells}\n"), LABELS)
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"), [("lable", "label"), ("class", "label"), ("patient", "group"), ("begin", "start")]
+)
+def test_a_column_that_looks_like_a_known_one_is_told(tmp_path: Path, column: str, meant: str) -> None:
+    found = list_videos(write(tmp_path, f"path,{column}\na.mp4,bin\n"), LABELS)
+    assert any(f"'{column}' is not read; call it '{meant}'" in warning for warning in found.warnings)
+
+
+def test_a_column_that_is_called_otherwise_than_path_is_suggested(tmp_path: Path) -> None:
+    with pytest.raises(LsapError, match="no column 'path' in its first line; is it 'filename'"):
+        list_videos(write(tmp_path, "filename,label\na.mp4,bin\n"), LABELS)

@@ -1,0 +1,174 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lsap_cli.datasets.base import VideoSet
+from lsap_cli.datasets.listing import list_videos
+from lsap_cli.errors import LsapError
+from lsap_cli.set_sources import SetSource
+from lsap_cli.video.picture_sequences import PictureSequence
+
+LABELS = ["apply eye makeup", "tai chi", "wall pushups"]
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def pictures(folder: Path, *numbers: int, name: str = "img_{:05d}.png") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        Image.new("RGB", (4, 2), (number, 0, 0)).save(folder / name.format(number))
+
+
+def read(
+    path: Path, text: str, root: Path | None = None, fps: float | None = None, names: Path | None = None
+) -> VideoSet:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    return list_videos(
+        SetSource.parse(path, None if root is None else str(root), fps, None if names is None else str(names)), LABELS
+    )
+
+
+def listed(found: VideoSet) -> dict[str, tuple[int, ...]]:
+    return {video.name: video.labels for video in found.videos}
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t", ", ", "  "])
+def test_a_list_is_split_at_its_last_blank_comma_or_tab(tmp_path: Path, separator: str) -> None:
+    touch(tmp_path, "a b.mp4", "sub/c,d.mp4")
+    found = read(tmp_path / "val.txt", f"a b.mp4{separator}0\r\nsub/c,d.mp4{separator}2\r\n")
+    assert listed(found) == {"a b.mp4": (0,), "sub/c,d.mp4": (2,)}
+    assert any("list of lines 'path label'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("numbers", "classes"), [((0, 1), [0, 1]), ((1, 3), [0, 2]), ((-1, 0), [None, 0])])
+def test_labels_count_from_0_or_from_1_as_the_numbers_show(
+    tmp_path: Path, numbers: tuple[int, int], classes: list[int | None]
+) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "val.txt", "".join(f"{name}.mp4 {one}\n" for name, one in zip("ab", numbers, strict=True)))
+    assert [video.labels[0] if video.labels else None for video in found.videos] == classes
+    assert any("count from" in note for note in found.notes)
+
+
+def test_folders_that_are_called_as_classes_show_where_numbers_begin(tmp_path: Path) -> None:
+    touch(tmp_path, "TaiChi/a.mp4")
+    found = read(tmp_path / "val.txt", "TaiChi/a.mp4 2\n")
+    assert listed(found) == {"TaiChi/a.mp4": (1,)}
+    assert any("count from 1 (as the folders' names show" in note for note in found.notes)
+
+
+def test_numbers_that_are_not_the_networks_are_refused_where_folders_show_it(tmp_path: Path) -> None:
+    touch(tmp_path, "tai_chi/a.mp4")
+    with pytest.raises(LsapError, match=r"its numbers are not the network's.*--labels FILE"):
+        read(tmp_path / "val.txt", "tai_chi/a.mp4 7\n")
+
+
+def test_numbers_beyond_the_networks_classes_have_no_label_and_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 3\n")
+    assert listed(found) == {"a.mp4": (0,), "b.mp4": ()}
+    assert any("'3' of them are no class: the network has 3" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("names.txt", "wall pushups\ntai chi\n"),
+        ("classInd.txt", "0 WallPushups\r\n1 TaiChi\r\n"),
+        ("names.csv", "id,name\n0,wall pushups\n1,tai chi\n"),
+        ("names.json", '{"wall pushups": "0", "tai chi": "1"}'),
+        ("id2label.json", '{"0": "wall pushups", "1": "tai chi"}'),
+        ("names.json", '["wall pushups", "tai chi"]'),
+    ],
+)
+def test_a_file_of_names_says_what_numbers_mean(tmp_path: Path, name: str, content: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / name).write_text(content)
+    found = read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 1\n", names=tmp_path / name)
+    assert listed(found) == {"a.mp4": (2,), "b.mp4": (1,)}
+
+
+def test_lines_of_another_shape_are_named_by_their_number_and_the_rest_goes_on(tmp_path: Path) -> None:
+    pictures(tmp_path / "one", 1, 2, 3)
+    pictures(tmp_path / "two", 1, 2, 3)
+    found = read(tmp_path / "val.txt", "one 3 0\n/abs/path/x.mp4 1\ntwo 2 1\n\njunk\n")
+    assert listed(found) == {"one": (0,), "two": (1,)}
+    assert [place.name for place in found.unreadable] == ["val.txt, line 2", "val.txt, line 5"]
+    assert all("another shape than 'folder frames label'" in place.reason for place in found.unreadable)
+    assert found.size == 4
+
+
+def test_a_list_of_frame_folders_says_where_each_starts_and_how_many_frames_it_has(tmp_path: Path) -> None:
+    pictures(tmp_path / "long", *range(1, 9))
+    found = read(tmp_path / "val.txt", "long 0 3 1\nlong 3 5 2\n", fps=5.0)
+    folder = tmp_path / "long"
+    parts = [PictureSequence(folder, Fraction(5), 0, 3), PictureSequence(folder, Fraction(5), 3, 5)]
+    assert [video.media for video in found.videos] == parts
+    assert len({video.group for video in found.videos}) == 1
+    assert len({video.name for video in found.videos}) == 2
+
+
+def test_paths_are_absolute_or_below_root(tmp_path: Path) -> None:
+    touch(tmp_path, "videos/a.mp4", "other/b.mp4")
+    found = read(tmp_path / "lists" / "val.txt", f"a.mp4 0\n{tmp_path}/other/b.mp4 1\n", root=tmp_path / "videos")
+    assert [video.path.is_file() for video in found.videos] == [True, True]
+    assert found.videos[0].name == "a.mp4"
+
+
+def test_a_missing_suffix_is_completed_where_one_file_fits(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4", "b.avi", "C.MP4")
+    found = read(tmp_path / "val.txt", "x/../a 0\nb.webm 0\nc.mp4 1\na.b 1\n".replace("a.b 1\n", ""))
+    assert [video.path.name for video in found.videos] == ["a.mp4", "C.MP4"]
+    assert [place.name for place in found.unreadable] == ["val.txt, line 2"]
+    assert any("called otherwise than listed" in note for note in found.notes)
+
+
+def test_a_label_may_be_a_name(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    assert listed(read(tmp_path / "val.txt", "a.mp4,tai chi\nb.mp4,wall pushups\n")) == {"a.mp4": (1,), "b.mp4": (2,)}
+
+
+def test_ucf101_takes_labels_from_folders_whether_or_not_a_line_has_a_number(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "UCF-101/ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi", "UCF-101/WallPushups/v_WallPushUps_g01_c02.avi"
+    )
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "classInd.txt").write_text("1 ApplyEyeMakeup\r\n2 WallPushups\r\n")
+    lines = ["ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi{}", "WallPushups/v_WallPushUps_g01_c02.avi{}"]
+    for name, numbers in (("testlist01.txt", ("", "")), ("trainlist01.txt", (" 1", " 2"))):
+        text = "\r\n".join(line.format(number) for line, number in zip(lines, numbers, strict=True))
+        found = read(tmp_path / "lists" / name, text + "\r\n")
+        assert [video.labels for video in found.videos] == [(0,), (2,)]
+        assert all(video.path.is_file() for video in found.videos)
+        assert found.format == "ucf101"
+        assert found.warnings == []
+
+
+def test_frame_folders_are_found_and_put_in_natural_order(tmp_path: Path) -> None:
+    pictures(tmp_path / "tai_chi" / "one", 9, 10, 11, name="{}.png")
+    pictures(tmp_path / "wall_pushups" / "two", 0, 1, name="frame_{:010d}.png")
+    pictures(tmp_path / "tai_chi" / "one", 9, 10, name="flow_x_{}.png")
+    found = list_videos(tmp_path, LABELS)
+    assert listed(found) == {"tai_chi/one": (1,), "wall_pushups/two": (2,)}
+    one = found.videos[0].media
+    assert isinstance(one, PictureSequence)
+    assert [picture.path.name for picture in one.pictures()] == ["9.png", "10.png", "11.png"]
+    assert any("25 pictures a second" in note for note in found.notes)
+
+
+def test_a_list_that_is_no_list_is_never_opened_as_a_video(tmp_path: Path) -> None:
+    for name, word in (("notes.txt", "list:PATH"), ("data.json", "ssv2:PATH"), ("x.zip", "unpack")):
+        (tmp_path / name).write_text("some words of a person, and not a list\n")
+        with pytest.raises(LsapError, match=word):
+            list_videos(tmp_path / name, LABELS)
+
+
+def test_a_set_without_labels_says_that_accuracies_stay_empty(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    assert any("every accuracy stays empty" in note for note in list_videos(tmp_path, LABELS).notes)
