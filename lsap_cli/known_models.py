@@ -1,5 +1,8 @@
 """The classifiers that need no file, by name. No torch here: `lsap models` answers at once."""
 
+from dataclasses import dataclass
+from pathlib import PurePath
+
 from lsap_cli.plugins import added_models, origin
 
 ZOO = {
@@ -17,11 +20,44 @@ PREFIX = "torchvision:"
 DEMO = "demo"
 
 
+@dataclass(frozen=True)
+class ModelFormat:
+    """A format of networks. The module of its name in `lsap_cli.classifiers.model_formats` reads it.
+
+    Attributes:
+        suffixes: of its files; none: it has no file of its own.
+        spec: how it is written behind --model.
+        about: what it is.
+        needs_card: whether its files leave preprocessing and labels to a model card.
+    """
+
+    suffixes: tuple[str, ...]
+    spec: str
+    about: str
+    needs_card: bool = True
+
+
+MODEL_FORMATS = {
+    "torchvision": ModelFormat((), "torchvision:NAME", "one of torchvision's video networks", needs_card=False),
+    "hf": ModelFormat((), "hf:FOLDER", "a video classifier of transformers: a folder, or OWNER/NAME", needs_card=False),
+}
+
+
+def format_of(spec: str) -> tuple[str, str] | None:
+    """The format and the place that a spec names: `hf:FOLDER`, `pt2:FILE`, or a file with a format's suffix."""
+    name, colon, place = spec.partition(":")
+    if colon and name in MODEL_FORMATS:
+        return name, place
+    suffix = PurePath(spec).suffix.lower()
+    return next(((one, spec) for one, about in MODEL_FORMATS.items() if suffix in about.suffixes), None)
+
+
 def known_models() -> list[tuple[str, str]]:
     """(spec, what it is) of lsap's own models and of those that installed packages add."""
     about = "Kinetics-400; weights are downloaded once, or given with :weights=FILE"
     return [
         (DEMO, "8 kinds of motion; comes with lsap"),
         *((PREFIX + name, f"{frames} frames, {about}") for name, frames in ZOO.items()),
+        *((one.spec, one.about) for name, one in MODEL_FORMATS.items() if name != PREFIX.removesuffix(":")),
         *((name, "of " + " and of ".join(map(origin, points))) for name, points in added_models().items()),
     ]

@@ -8,11 +8,12 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat
+from lsap_cli.classifiers.formats import ONE_CHANNEL, InputFormat, OutputFormat, SamplingFormat
 from lsap_cli.errors import LsapError
 from lsap_cli.validation import checked
 
 SMALLEST_PROBABILITY = 1e-12
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as OpenCV and Pillow make gray
 
 
 class Classifier(nn.Module):
@@ -24,7 +25,10 @@ class Classifier(nn.Module):
         geometry: resize and crop.
         sampler: how the network's own protocol samples; `sampler_spec` is how it is written.
         views: clips a video whose probabilities are averaged.
+        crops: of each clip, likewise.
         source: where it came from (spec, files and their hashes), for the record.
+        notes: sentences on how its description was read, for whoever shows the model.
+        declared_accuracy: top-1 that its card promises; None: it promises none.
     """
 
     mean: Tensor
@@ -66,12 +70,21 @@ class Classifier(nn.Module):
         self.expects = expects
         self.geometry = expects.geometry
         self.gives = gives
+        self.sampling = sampling
         self.sampler = sampling.build(f"sampler of the model '{name}'")
         self.sampler_spec = sampling.sampler
         self.views = sampling.views
+        self.crops = sampling.crops
         self.source = dict(source or {})
-        self.register_buffer("mean", torch.tensor(expects.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(expects.std).view(3, 1, 1), persistent=False)
+        self.notes: tuple[str, ...] = ()
+        self.declared_accuracy: float | None = None
+        if gives.one_output and len(labels) != 2:
+            raise LsapError(
+                f"the model '{name}': kind in [output] is '{gives.kind}', one number that stands for two classes, and "
+                f"there are {len(labels)} labels; give two, the second being the class that a large number means"
+            )
+        self.register_buffer("mean", torch.tensor(expects.mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(expects.std).view(-1, 1, 1), persistent=False)
         self.training = False  # as its network is; train() of an exported network cannot be called
 
     @property
@@ -104,25 +117,52 @@ class Classifier(nn.Module):
         Raises:
             LsapError: if the network's output is not what its description says.
         """
-        if self.expects.channels == "BGR":
+        scores = self._scores(self._tensor(self.network(self.prepare(clips))), len(clips))
+        kind = self.gives.kind
+        if kind == "logit":
+            return torch.cat([torch.zeros_like(scores), scores], 1)
+        if kind == "probability":
+            scores = torch.cat([1 - scores, scores], 1)
+        return scores if kind == "logits" else _logarithms(scores)
+
+    def prepare(self, clips: Tensor) -> Tensor:
+        """Clips as the network takes them: channels, scale, mean, std, layout.
+
+        Args:
+            clips: (B, T, 3, *geometry.size) float32 in [0, 1], RGB.
+        """
+        expects = self.expects
+        if expects.channels == "BGR":
             clips = clips.flip(2)
-        if self.expects.scale != 1:
-            clips = clips * self.expects.scale
-        if any(self.expects.mean):
+        elif expects.channels == ONE_CHANNEL:
+            clips = (clips * clips.new_tensor(LUMA).view(3, 1, 1)).sum(2, keepdim=True)
+        if expects.scale != 1:
+            clips = clips * expects.scale
+        if any(expects.mean):
             clips = clips - self.mean
-        if self.expects.std != (1.0, 1.0, 1.0):
+        if set(expects.std) != {1.0}:
             clips = clips / self.std
-        if self.expects.layout == "BCTHW":
-            clips = clips.transpose(1, 2)
-        output = self._tensor(self.network(clips))
-        if output.shape != (len(clips), len(self.labels)):
+        if expects.layout == "BCTHW":
+            return clips.transpose(1, 2)
+        return clips.flatten(0, 1) if expects.layout == "NCHW" else clips
+
+    def _scores(self, output: Tensor, clips: int) -> Tensor:
+        """The network's own numbers, one row a clip: (B, classes), or (B, 1) where one number stands for two."""
+        columns = 1 if self.gives.one_output else len(self.labels)
+        rows = clips * self.frames if self.expects.layout == "NCHW" else clips
+        if self.gives.one_output and output.shape == (rows,):
+            output = output[:, None]
+        if output.shape != (rows, columns):
+            what = f"{clips} clips" if rows == clips else f"{rows} frames"
             raise LsapError(
-                f"the model '{self.name}' gave an output of shape {tuple(output.shape)} for {len(clips)} clips; "
-                f"its {len(self.labels)} labels need ({len(clips)}, {len(self.labels)}): check labels and [output]"
+                f"the model '{self.name}' gave an output of shape {tuple(output.shape)} for {what}; its "
+                f"{len(self.labels)} labels{self._as_kind()} need ({rows}, {columns}): check labels and [output]"
             )
-        if self.gives.kind == "probabilities":
-            return _logarithms(output.float())
-        return output.float()
+        scores = output.float()
+        return scores if rows == clips else scores.unflatten(0, (clips, -1)).mean(1)
+
+    def _as_kind(self) -> str:
+        return f" and kind '{self.gives.kind}'" if self.gives.one_output else ""
 
     def _tensor(self, output: Any) -> Tensor:
         """The scores in the network's output, which can be a tensor, a mapping or an object."""

@@ -15,13 +15,17 @@ from lsap_cli.classifiers.weights import check_file, error_text, load_into, load
 from lsap_cli.errors import LsapError
 
 
-def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
+def build_network(
+    card: Path, factory: str, weights: Path | None, key: str | None = None, strip_prefix: str | None = None
+) -> nn.Module:
     """Calls a card's factory: with the weights' path where it takes one, else the weights are loaded for it.
 
     Args:
         card: the card's path.
         factory: "file.py:callable" beside the card, or "package.module:callable".
         weights: the file with the weights, if the card names one.
+        key: under which a checkpoint has the weights; None: where training programs usually put them.
+        strip_prefix: that is taken from the names of the weights; None: what training programs are known to put there.
 
     Raises:
         LsapError: if the factory is not there, fails, ends the program or gives no network; or if the weights do not
@@ -45,7 +49,7 @@ def build_network(card: Path, factory: str, weights: Path | None) -> nn.Module:
             f"the model card {card}: its factory gave a {type(network).__name__}, not a torch module ({called})"
         )
     if weights is not None and not takes_path:
-        load_into(network, load_state(weights), f"{weights} of the model card {card}")
+        load_into(network, load_state(weights, key), f"{weights} of the model card {card}", strip_prefix)
     return network
 
 

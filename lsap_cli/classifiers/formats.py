@@ -6,50 +6,65 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.geometry import CropRounding, Geometry, Interpolation
 from lsap_cli.plugins import SAMPLERS
 from lsap_cli.specs import build
 from perturbations.samplers import Sampler
 
 Side = Annotated[int, Meta(ge=1, le=16_384)]
 Pair = Annotated[tuple[Side, ...], Meta(min_length=2, max_length=2)]
-Triple = tuple[float, float, float]
 Positive = Annotated[float, Meta(gt=0)]
+Channels = Literal["RGB", "BGR", "GRAY"]
+ONE_CHANNEL = "GRAY"
+Kind = Literal["logits", "probabilities", "logit", "probability"]
 
 
 class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a network wants its clips to look like.
 
     Attributes:
-        layout: the order of a clip's dimensions.
+        layout: the order of a clip's dimensions; NCHW: single frames, those of all clips as one batch.
         frames: T, frames of a clip.
         size: (height, width) that the network takes, in pixels.
         resize: (height, width) that frames are brought to before the crop, or the length of the shorter side; None:
             size.
         antialias: whether shrinking averages over all pixels it covers.
-        channels: RGB or BGR.
+        interpolation: of the resize.
+        crop_rounding: of the crop's corner where the margin is odd: half to even, or down.
+        channels: RGB, BGR, or GRAY: one channel, the luma of ITU-R BT.601 (as OpenCV and Pillow make it).
         scale: 1 for pixels in [0, 1], 255 for [0, 255].
-        mean: subtracted after scaling, one number a channel in the network's own order.
+        mean: subtracted after scaling, one number a channel in the network's own order, or one for all.
         std: divided by after that, likewise.
     """
 
-    layout: Annotated[Literal["BTCHW", "BCTHW"], Meta(description="BTCHW or BCTHW")]
+    layout: Annotated[Literal["BTCHW", "BCTHW", "NCHW"], Meta(description="BTCHW, BCTHW or NCHW")]
     frames: Annotated[int, Meta(ge=1, le=16_384, description="a whole number from 1 to 16384")]
     size: Annotated[Pair, Meta(description="[height, width], each from 1 to 16384")]
     resize: Annotated[Pair | Side | None, Meta(description="[height, width] or the shorter side, from 1 to 16384")] = (
         None
     )
     antialias: Annotated[bool, Meta(description="true or false")] = True
-    channels: Annotated[Literal["RGB", "BGR"], Meta(description="RGB or BGR")] = "RGB"
+    interpolation: Annotated[Interpolation, Meta(description="bilinear or bicubic")] = "bilinear"
+    crop_rounding: Annotated[CropRounding, Meta(description="even or down")] = "even"
+    channels: Annotated[Channels, Meta(description="RGB, BGR or GRAY")] = "RGB"
     scale: Annotated[float, Meta(description="1 or 255")] = 1.0
-    mean: Annotated[Triple, Meta(description="three numbers")] = (0.0, 0.0, 0.0)
-    std: Annotated[tuple[Positive, Positive, Positive], Meta(description="three numbers above 0")] = (1.0, 1.0, 1.0)
+    mean: Annotated[tuple[float, ...], Meta(min_length=1, max_length=3, description="three numbers")] = (0.0, 0.0, 0.0)
+    std: Annotated[tuple[Positive, ...], Meta(min_length=1, max_length=3, description="three numbers above 0")] = (
+        1.0,
+        1.0,
+        1.0,
+    )
 
     def __post_init__(self) -> None:
         if self.scale not in (1, 255):
             raise ValueError(f"scale is {self.scale}; it must be 1 or 255")
         if not all(map(math.isfinite, (*self.mean, *self.std))):
             raise ValueError(f"mean is {self.mean} and std is {self.std}; they must be finite numbers")
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if self.channels == ONE_CHANNEL and len(set(numbers)) > 1:
+                raise ValueError(f"{name} is {list(numbers)}; channels is GRAY, which has one channel: give one number")
+            if len(numbers) == 2:
+                raise ValueError(f"{name} is {list(numbers)}; it must be three numbers, or one for all channels")
         _ = self.geometry
 
     @property
@@ -61,19 +76,30 @@ class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         height, width = self.size
         resize = self.size if self.resize is None else self.resize
-        return Geometry((height, width), resize if isinstance(resize, int) else (resize[0], resize[1]), self.antialias)
+        first = resize if isinstance(resize, int) else (resize[0], resize[1])
+        return Geometry((height, width), first, self.antialias, self.interpolation, self.crop_rounding)
 
 
 class OutputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a network's output is.
 
     Attributes:
-        kind: logits or probabilities.
+        kind: of the scores. `logit` and `probability` are one number a clip, of the second of two classes.
         pick: attribute, key or position of the scores in the output, where it is not a tensor.
+        threshold: the probability of the second of two classes from which on a video counts as one of it, in the rates
+            of false negatives and false positives.
+        consensus: what makes one row of a clip out of a row a frame, with layout NCHW.
     """
 
-    kind: Annotated[Literal["logits", "probabilities"], Meta(description="logits or probabilities")] = "logits"
+    kind: Annotated[Kind, Meta(description="logits, probabilities, logit or probability")] = "logits"
     pick: Annotated[str | None, Meta(description="an attribute, a key or a position, as text")] = None
+    threshold: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1")] = 0.5
+    consensus: Annotated[Literal["mean"], Meta(description="mean")] = "mean"
+
+    @property
+    def one_output(self) -> bool:
+        """Whether the network gives one number a clip, which stands for two classes."""
+        return self.kind in ("logit", "probability")
 
 
 class SamplingFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,10 +108,12 @@ class SamplingFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         sampler: as the command line writes it, such as rate:fps=5.
         views: clips of a video, whose probabilities are averaged.
+        crops: of each clip, likewise: 1, the center, or 3 along the longer side of the resized frames.
     """
 
     sampler: Annotated[str, Meta(min_length=1, description="a sampler such as uniform or rate:fps=5")] = "uniform"
     views: Annotated[int, Meta(ge=1, le=10_000, description="a whole number from 1 to 10000")] = 1
+    crops: Annotated[Literal[1, 3], Meta(description="1 or 3")] = 1
 
     def build(self, where: str = "sampler") -> Sampler:
         """The sampler itself.

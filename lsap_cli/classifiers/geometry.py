@@ -5,12 +5,16 @@ the frame store, for evaluation and for a clip handed to a classifier, so that a
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.resizing import ResizePath, resize_matrix
+
+Interpolation = Literal["bilinear", "bicubic"]
+CropRounding = Literal["even", "down"]
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,16 @@ class Geometry:
         size: (height, width) that the network takes.
         resize: (height, width) that frames are brought to first, or one number: the shorter side.
         antialias: whether shrinking averages over all pixels it covers.
+        interpolation: of the resize.
+        crop_rounding: of the crop's corner where the margin is odd: half to even, as torchvision does it, or down, as
+            transformers does it.
     """
 
     size: tuple[int, int]
     resize: tuple[int, int] | int
     antialias: bool = True
+    interpolation: Interpolation = "bilinear"
+    crop_rounding: CropRounding = "even"
 
     def __post_init__(self) -> None:
         smallest = self.resize if isinstance(self.resize, int) else min(self.resize)
@@ -44,11 +53,22 @@ class Geometry:
         return int(self.resize * height / width), self.resize
 
     def shrink(self, frames: Tensor) -> Tensor:
-        """Frames at the working size, with their dtype: (N, 3, H, W) uint8 or float -> (N, 3, h, w)."""
+        """Frames at the working size, with their dtype.
+
+        Args:
+            frames: (N, 3, H, W) uint8, or float in [0, 1].
+
+        Returns:
+            (N, 3, h, w). Floats stay in [0, 1]; those of a bicubic resize are an approximation of the bytes, which
+            are cut to their range between its two passes.
+        """
         size = self.working_size(*frames.shape[2:])
         if frames.shape[2:] == size:
             return frames
-        return self._resized(frames, size)
+        resized = self._resized(frames, size)
+        if self.interpolation == "bicubic" and frames.dtype != torch.uint8:
+            return resized.clamp(0, 1)  # it overshoots at edges
+        return resized
 
     def crop(self, frames: Tensor) -> Tensor:
         """The centre: (..., h, w) at the working size -> (..., *size)."""
@@ -82,7 +102,10 @@ class Geometry:
         return ResizePath(rows, columns)
 
     def _corner(self, height: int, width: int) -> tuple[int, int]:
-        return round((height - self.size[0]) / 2), round((width - self.size[1]) / 2)
+        rows, columns = height - self.size[0], width - self.size[1]
+        if self.crop_rounding == "down":
+            return rows // 2, columns // 2
+        return round(rows / 2), round(columns / 2)
 
     def _along(self, delta: int, video: int, working: int, start: int, length: int) -> Tensor:
         there = resize_matrix(delta, video)
@@ -93,5 +116,6 @@ class Geometry:
     def _resized(self, frames: Tensor, size: tuple[int, int]) -> Tensor:
         if frames.dtype == torch.uint8 and not self.antialias:
             # torch's own resize of bytes rounds twice, upwards; torchvision's presets go through floats.
-            return F.interpolate(frames.float(), size=size, mode="bilinear", align_corners=False).round_().byte()
-        return F.interpolate(frames, size=size, mode="bilinear", align_corners=False, antialias=self.antialias)
+            resized = F.interpolate(frames.float(), size=size, mode=self.interpolation, align_corners=False)
+            return resized.round_().clamp_(0, 255).byte()
+        return F.interpolate(frames, size=size, mode=self.interpolation, align_corners=False, antialias=self.antialias)

@@ -35,19 +35,20 @@ def load_zoo(spec: str) -> Classifier:
         )
     if option and not option.startswith("weights="):
         raise LsapError(f"the model '{spec}': only weights=FILE or weights=none can follow the name")
+    chosen = option.removeprefix("weights=")
+    path = Path(chosen) if chosen not in ("", "none") else None
+    if path is not None and not path.is_file():
+        raise LsapError(f"the model '{spec}': {path} is not a file")
+    given = load_state(path) if path else None  # what is wrong with it is told before the network is built
     weights = get_model_weights(name).DEFAULT
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = get_model(name, weights=None)
     source = {"spec": spec, "torchvision_weights": str(weights)}
-    chosen = option.removeprefix("weights=")
     if chosen == "none":
         source["torchvision_weights"] = "none (untrained)"
     else:
-        path = Path(chosen) if chosen else None
-        if path is not None and not path.is_file():
-            raise LsapError(f"the model '{spec}': {path} is not a file")
-        state = load_state(path) if path else _downloaded(name, weights)
+        state = _downloaded(name, weights) if given is None else given
         load_into(network, state, str(path or f"that torchvision has for {name}"))
         if path:
             source = {"spec": spec, "weights_sha256": sha256(path)}

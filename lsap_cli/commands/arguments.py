@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from lsap_cli import plugins
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import DEMO, PREFIX, ZOO
+from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, ZOO, format_of
 from lsap_cli.set_sources import SetSource, split_source
 
 Value = TypeVar("Value")
@@ -83,6 +83,9 @@ def model(spec: str) -> str:
             )
         return spec
     path = Path(spec)
+    named = format_of(spec)
+    if named is not None and not MODEL_FORMATS[named[0]].needs_card:
+        return spec
     if spec == DEMO or path.is_file() or (path / "model.toml").is_file() or spec in plugins.added_models():
         return spec
     raise LsapError(

@@ -29,6 +29,10 @@ app = typer.Typer(
 )
 Spec = Annotated[str, typer.Argument(callback=arguments.model, help="a model card, or one of: {models}")]
 
+Download = Annotated[
+    bool, typer.Option("--download", help="fetch hf:OWNER/NAME into the local Hugging Face cache, once")
+]
+
 
 @app.callback()
 def list_models(context: typer.Context, as_json: Json = False) -> None:
@@ -50,16 +54,28 @@ def list_models(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command("show", cls=NamingCommand)
-def show(spec: Spec, as_json: Json = False) -> None:
+def show(
+    spec: Spec,
+    as_json: Json = False,
+    card: Annotated[bool, typer.Option("--card", help="print a model card that says the same")] = False,
+    download: Download = False,
+) -> None:
     """Explain one classifier: what it takes, how it samples, its classes.
 
     Example: lsap models show torchvision:r3d_18:weights=r3d_18.pth
     """
-    from lsap_cli.classifiers.resolve import load_classifier
+    from lsap_cli.classifiers.card_text import card_text
+    from lsap_cli.classifiers.resolve import download_model, load_classifier
     from lsap_cli.evaluation.model_check import describe_model
 
     _say_that_a_card_is_code(spec)
-    facts = describe_model(load_classifier(spec))
+    if download:
+        download_model(spec)
+    classifier = load_classifier(spec)
+    if card:
+        print(card_text(spec, classifier), end="")
+        return
+    facts = describe_model(classifier)
     if as_json:
         print_json(facts)
         return
@@ -86,13 +102,14 @@ def check(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    download: Download = False,
 ) -> None:
     """Load a classifier and test what an attack relies on; with videos, its accuracy.
 
     Example: lsap models check model.toml videos/
     """
     from lsap_cli.classifiers.devices import choose_device
-    from lsap_cli.classifiers.resolve import load_classifier
+    from lsap_cli.classifiers.resolve import download_model, load_classifier
     from lsap_cli.evaluation.model_check import check_model
     from lsap_cli.evaluation.protocol import Evaluation, own_protocol
     from lsap_cli.reports.tables import check_table
@@ -101,6 +118,8 @@ def check(
     chosen = choose_device(device)
     if not quiet:
         _say_that_a_card_is_code(spec)
+    if download:
+        download_model(spec)
     classifier = load_classifier(spec).to(chosen)
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
     with running("models check", run, settings, quiet) as (work, screen):

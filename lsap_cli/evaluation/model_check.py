@@ -101,12 +101,25 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:  # a JSON object
         f"{geometry.size[0]} x {geometry.size[1]}, scale {expects.scale:g}",
         "mean": list(map(str, expects.mean)),
         "std": list(map(str, expects.std)),
+        "black to white": describe_range(classifier),
         "protocol": describe_protocol(classifier),
         "gives": classifier.gives.kind + (f" in {classifier.gives.pick}" if classifier.gives.pick else ""),
         "parameters": f"{sum(parameter.numel() for parameter in classifier.network.parameters()):,}",
+        "notes": "; ".join(classifier.notes),
         "source": ", ".join(f"{key} {value}" for key, value in classifier.source.items()),
         "classes": classifier.labels,
     }
+
+
+def describe_range(classifier: Classifier) -> str:
+    """What reaches the network for black and for white pixels, channel by channel."""
+    expects = classifier.expects
+    ends = [
+        [(level * expects.scale - mean) / std for mean, std in zip(expects.mean, expects.std, strict=False)]
+        for level in (0, 1)
+    ]
+    spans = dict.fromkeys(f"{black:.3g} to {white:.3g}" for black, white in zip(*ends, strict=True))
+    return ", ".join(spans)
 
 
 def _exchanged_channels(accuracy: ModelAccuracy) -> list[ModelFinding]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,6 +42,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     root = tmp_path_factory.mktemp("world")
     write_small_videos(root / "learn", 41)
     write_small_videos(root / "test", 42)
+    return World(root / "learn", root / "test")
+
+
+@pytest.fixture(scope="session")
+def few_videos(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Three videos to learn from, three others to judge."""
+    root = tmp_path_factory.mktemp("few")
+    for source, name in ((world.learn, "learn"), (world.test, "test")):
+        for path in sorted(source.rglob("*.mp4"))[:3]:
+            to = root / name / path.relative_to(source)
+            to.parent.mkdir(parents=True)
+            shutil.copy(path, to)
     return World(root / "learn", root / "test")
 
 

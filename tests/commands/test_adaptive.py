@@ -18,15 +18,9 @@ from tests.result_objects import rate_object
 
 
 @pytest.fixture(scope="module")
-def few(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+def few(few_videos: World) -> World:
     """Three videos to learn from, three others to judge."""
-    root = tmp_path_factory.mktemp("few")
-    for source, name in ((world.learn, "learn"), (world.test, "test")):
-        for path in sorted(source.rglob("*.mp4"))[:3]:
-            to = root / name / path.relative_to(source)
-            to.parent.mkdir(parents=True)
-            shutil.copy(path, to)
-    return World(root / "learn", root / "test")
+    return few_videos
 
 
 def words(few: World, perturbation: Path, run: Path) -> list[str]:

@@ -1,0 +1,72 @@
+"""The classes and the frames that a Hugging Face config.json declares; what contradicts itself there is refused."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lsap_cli.errors import LsapError
+
+FRAME_KEYS = ("num_frames", "frames_per_clip")
+
+
+def declared_labels(config: Mapping[str, Any], where: str, given: Sequence[str] | None) -> list[str]:
+    """One label a class.
+
+    Args:
+        config: config.json as it was written: transformers drops or invents names without an error.
+        where: whose it is, for sentences.
+        given: labels of a model card, which take the place of the file's.
+
+    Raises:
+        LsapError: if there are none, or they contradict themselves.
+    """
+    number = config.get("num_labels")
+    if given is not None:
+        if isinstance(number, int) and number != len(given):
+            raise LsapError(f"{where} has num_labels {number} in config.json, and the card has {len(given)} labels")
+        return list(given)
+    names = config.get("id2label")
+    if not isinstance(names, dict) or not names:
+        raise LsapError(
+            f"{where} has no id2label in config.json, so its classes have no names; write a model card with this "
+            "format and labels"
+        )
+    if {*map(str, names)} != {*map(str, range(len(names)))}:
+        raise LsapError(
+            f"{where} has id2label in config.json with the keys {', '.join([*map(str, names)][:4])} …; they must be "
+            f"0 to {len(names) - 1}: the numbers of the scores"
+        )
+    labels = [str(names.get(str(index), names.get(index))) for index in range(len(names))]
+    repeated = sorted({label for label in labels if labels.count(label) > 1})
+    if repeated:
+        raise LsapError(f"{where} has the label '{repeated[0]}' more than once in id2label of config.json")
+    if isinstance(number, int) and number != len(labels):
+        raise LsapError(
+            f"{where} has num_labels {number} and {len(labels)} names in id2label of config.json; correct one of them"
+        )
+    numbers = config.get("label2id")
+    if isinstance(numbers, dict) and any(
+        numbers.get(label, index) not in (index, str(index)) for index, label in enumerate(labels)
+    ):
+        raise LsapError(f"{where} has a label2id in config.json that contradicts its id2label; correct one of them")
+    return labels
+
+
+def declared_frames(config: Any, where: str) -> int:
+    """The frames of a clip, from the configuration's object.
+
+    Raises:
+        LsapError: if it declares none.
+    """
+    for key in FRAME_KEYS:
+        frames = getattr(config, key, None)
+        if isinstance(frames, int):
+            return frames
+    raise LsapError(f"{where} declares no number of frames in config.json ({' or '.join(FRAME_KEYS)})")
+
+
+def declared_size(config: Any) -> tuple[int, int] | None:
+    """(height, width) that the configuration's object declares; None: it declares none."""
+    side = getattr(config, "crop_size", None) or getattr(config, "image_size", None)
+    if isinstance(side, int):
+        return side, side
+    return (int(side[0]), int(side[1])) if isinstance(side, list | tuple) and len(side) == 2 else None
