@@ -23,33 +23,37 @@ from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian
 from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian
+from parts import NamedParts
 
-DEFENSES: dict[str, type[Defense]] = {
-    "temporal-mean": TemporalMean,
-    "temporal-gaussian": TemporalGaussian,
-    "temporal-median": TemporalMedian,
-    "temporal-shuffle": TemporalShuffle,
-    "temporal-drop": TemporalDrop,
-    "temporal-freeze": TemporalFreeze,
-    "temporal-interpolation": TemporalInterpolation,
-    "temporal-resample": TemporalResample,
-    "frame-rate": FrameRate,
-    "jpeg": Jpeg,
-    "h264": H264,
-    "h265": H265,
-    "vp9": Vp9,
-    "av1": Av1,
-    "bit-depth": BitDepth,
-    "spatial-median": SpatialMedian,
-    "spatial-gaussian": SpatialGaussian,
-    "bilateral": Bilateral,
-    "spatial-resample": SpatialResample,
-    "resize-pad": ResizePad,
-    "total-variation": TotalVariation,
-    "random-noise": RandomNoise,
-    "barrage": Barrage,
-    "perturbation-subtraction": PerturbationSubtraction,
-}
+DEFENSES: NamedParts[type[Defense]] = NamedParts(
+    "defense",
+    {
+        "temporal-mean": TemporalMean,
+        "temporal-gaussian": TemporalGaussian,
+        "temporal-median": TemporalMedian,
+        "temporal-shuffle": TemporalShuffle,
+        "temporal-drop": TemporalDrop,
+        "temporal-freeze": TemporalFreeze,
+        "temporal-interpolation": TemporalInterpolation,
+        "temporal-resample": TemporalResample,
+        "frame-rate": FrameRate,
+        "jpeg": Jpeg,
+        "h264": H264,
+        "h265": H265,
+        "vp9": Vp9,
+        "av1": Av1,
+        "bit-depth": BitDepth,
+        "spatial-median": SpatialMedian,
+        "spatial-gaussian": SpatialGaussian,
+        "bilateral": Bilateral,
+        "spatial-resample": SpatialResample,
+        "resize-pad": ResizePad,
+        "total-variation": TotalVariation,
+        "random-noise": RandomNoise,
+        "barrage": Barrage,
+        "perturbation-subtraction": PerturbationSubtraction,
+    },
+)
 """Every defense, by the name that a user writes."""
 
 __all__ = [

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from defenses.clip import Clip, check_indices, check_video, unique_indices
+from parts import check_settings_when_made, require_kind
 
 FrameDependence = Literal["itself", "neighbors", "elsewhere", "stretch"]
 GradientKind = Literal["true", "surrogate", "straight-through"]
@@ -26,7 +27,12 @@ class Defense(ABC):
 
     Concrete defenses are frozen dataclasses whose fields are their settings; `defenses.DEFENSES` lists them.
     `defense(video)` defends a whole video; `defense.defend(clip, indices)` makes only some frames of the result.
+    Settings of a wrong type are refused before the class's own `__post_init__`.
     """
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        check_settings_when_made(cls)
 
     @property
     @abstractmethod
@@ -212,6 +218,7 @@ class RandomDefense(Defense):
 
     @final
     def draw(self, generator: Generator) -> Self:
+        require_kind("the generator is", generator, Generator, "give torch.Generator().manual_seed(0)")
         return replace(self, seed=int(torch.randint(2**31 - 1, (), generator=generator)))
 
     def generator(self) -> Generator:

@@ -16,6 +16,7 @@ from scipy.stats import beta, binomtest, norm
 from torch import Generator, Tensor
 
 from defenses.settings import bad_setting
+from parts import NamedParts, check_settings_when_made
 
 Classify = Callable[[Tensor], Tensor]
 """(B, T, 3, H, W) clips, which can leave [0, 1] -> (B,) int64 labels."""
@@ -59,6 +60,10 @@ class Smoothing(ABC):
     samples: int = 1000
     first: int = 100
     alpha: float = 0.001
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        check_settings_when_made(cls)
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
@@ -160,7 +165,9 @@ class FlickerSmoothing(Smoothing):
         return float(epsilon * (3 * min(self.slots, len(clip))) ** 0.5)
 
 
-SMOOTHINGS: dict[str, type[Smoothing]] = {"pixels": PixelSmoothing, "flicker": FlickerSmoothing}
+SMOOTHINGS: NamedParts[type[Smoothing]] = NamedParts(
+    "smoothing", {"pixels": PixelSmoothing, "flicker": FlickerSmoothing}
+)
 """Every kind of smoothing, by the name that a user writes."""
 
 

@@ -6,6 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from parts import require_kind, require_whole
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -25,8 +27,11 @@ class Clip:
     video_length: int
 
     def __post_init__(self) -> None:
+        require_kind("frames are", self.frames, Tensor, "give a tensor (frames, 3, height, width)")
+        require_kind("the indices are", self.indices, Tensor, "give an int64 tensor of frame numbers")
         if self.frames.ndim != 4 or self.frames.shape[1] != 3:
             raise ValueError(f"frames have the shape {tuple(self.frames.shape)}; give (frames, 3, height, width)")
+        require_whole("video_length", self.video_length, least=0)
         if len(self.frames) != len(self.indices):
             raise ValueError(
                 f"{len(self.frames)} frames were given with {len(self.indices)} frame indices; give one index a frame"
@@ -64,6 +69,9 @@ class Clip:
 
 def check_indices(indices: Tensor, video_length: int) -> None:
     """Refuse frame indices that a video of `video_length` frames does not have."""
+    require_kind("the frame indices are", indices, Tensor, "give an int64 tensor of frame numbers")
+    if indices.dtype != torch.int64:
+        raise ValueError(f"the frame indices are {indices.dtype}; give int64")
     if not indices.numel():
         return
     first, last = int(indices.min()), int(indices.max())
@@ -89,6 +97,7 @@ def check_video(video: Tensor) -> None:
     Raises:
         ValueError: about the shape, the type or the range.
     """
+    require_kind("the video is", video, Tensor, "give a torch tensor of floats in [0, 1], (frames, 3, height, width)")
     shape = tuple(video.shape)
     if video.ndim not in (4, 5) or shape[-3] != 3 or 0 in shape:
         raise ValueError(

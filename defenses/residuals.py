@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate, one_hot
 from defenses.clip import Clip
 from defenses.settings import bad_setting
 from defenses.spatial import blur
+from parts import require_kind
 
 BLUR_SIGMA = 2.0  # pixels: a scene's own structure above that size is taken out
 LARGEST_RESIDUAL = 16 / 255  # beyond this, a residual is an edge of the scene, not a perturbation
@@ -123,6 +124,8 @@ def estimate_pattern(residuals: Sequence[Tensor]) -> Tensor:
     Args:
         residuals: of at least two videos: (P, 3, side, side) each.
     """
+    for one in residuals:
+        require_kind("the evidence of a video is", one, Tensor, "give what evidence(clip) returns")
     if len(residuals) < 2:
         raise ValueError(f"{len(residuals)} videos were given to estimate a pattern from; give at least two")
     stack = torch.stack(list(residuals)).float()

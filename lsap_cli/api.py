@@ -8,6 +8,7 @@ Tensors alone need none of this: see `perturbations` and `defenses`.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from lsap_cli.jobs.generate import generate
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
 from lsap_cli.runs import Listener, Run
+from parts import check_types, require_kind, require_whole
 from perturbations.seeds import seeded
 
 __all__ = [
@@ -41,11 +43,11 @@ FRAME_STORE_BYTES = 2**30
 WORKERS = 2
 
 
-def load_clips(source: Path, classifier: Classifier, clips_per_video: int = 1, seed: int = 0) -> Tensor:
+def load_clips(source: Path | str, classifier: Classifier, clips_per_video: int = 1, seed: int = 0) -> Tensor:
     """Clips of a folder's videos, as the classifier's own sampler and resize give them.
 
     Args:
-        source: a folder of videos, a list, or one video.
+        source: a folder of videos, a list, or one video; a path or its text.
         classifier: whose sampler, number of frames and size are taken.
         clips_per_video: spread evenly over each video.
         seed: of a sampler that draws.
@@ -54,10 +56,13 @@ def load_clips(source: Path, classifier: Classifier, clips_per_video: int = 1, s
         (videos * clips_per_video, T, 3, h, w) float32 in [0, 1], the clips of a video one after the other.
 
     Raises:
-        LsapError: if there is no video, or one cannot be read.
+        LsapError: if an argument is wrong, there is no video, or one cannot be read.
     """
-    if clips_per_video < 1:
-        raise LsapError(f"clips_per_video is {clips_per_video}; use a number from 1")
+    with _as_lsap_errors():
+        source = _path("source", source)
+        require_kind("the classifier is", classifier, Classifier, "use load_classifier('demo') or Classifier(...)")
+        require_whole("clips_per_video", clips_per_video, least=1)
+        require_whole("seed", seed)
     with FrameStore(classifier.geometry.shrink, FRAME_STORE_BYTES, WORKERS) as store:
         return torch.cat([*_clips(store, source, classifier, clips_per_video, seed)])
 
@@ -77,7 +82,7 @@ def _clips(
         yield frames.unflatten(0, indices.shape).float() / 255
 
 
-def run_generate(settings: GenerateSettings, folder: Path, *listeners: Listener) -> GenerateResults:
+def run_generate(settings: GenerateSettings, folder: Path | str, *listeners: Listener) -> GenerateResults:
     """`lsap generate`: learns a perturbation from videos, verifies it on others, and writes its file.
 
     Args:
@@ -88,6 +93,7 @@ def run_generate(settings: GenerateSettings, folder: Path, *listeners: Listener)
     Raises:
         LsapError: for anything that the caller can mend.
     """
+    folder = _checked(settings, GenerateSettings, folder)
     with Run(folder, "generate", asdict(settings), [*listeners]) as run:
         results = generate(settings, run)
     if results is None:
@@ -95,7 +101,7 @@ def run_generate(settings: GenerateSettings, folder: Path, *listeners: Listener)
     return results
 
 
-def run_apply(settings: ApplySettings, folder: Path, *listeners: Listener) -> ApplyResults:
+def run_apply(settings: ApplySettings, folder: Path | str, *listeners: Listener) -> ApplyResults:
     """`lsap apply`: writes every video again with a perturbation in it, and proves what is in the written files.
 
     Args:
@@ -106,11 +112,12 @@ def run_apply(settings: ApplySettings, folder: Path, *listeners: Listener) -> Ap
     Raises:
         LsapError: for anything that the caller can mend.
     """
+    folder = _checked(settings, ApplySettings, folder)
     with Run(folder, "apply", asdict(settings), [*listeners]) as run:
         return apply(settings, run)
 
 
-def run_defend(settings: DefendSettings, folder: Path, *listeners: Listener) -> DefendResults:
+def run_defend(settings: DefendSettings, folder: Path | str, *listeners: Listener) -> DefendResults:
     """`lsap defend`: judges videos clean and perturbed, behind defenses; with `adaptive`, against ladders of attacks.
 
     Args:
@@ -121,6 +128,29 @@ def run_defend(settings: DefendSettings, folder: Path, *listeners: Listener) -> 
     Raises:
         LsapError: for anything that the caller can mend.
     """
+    folder = _checked(settings, DefendSettings, folder)
     check_defend_settings(settings)
     with Run(folder, "defend", asdict(settings), [*listeners]) as run:
         return defend(settings, run)
+
+
+@contextmanager
+def _as_lsap_errors() -> Iterator[None]:
+    """A wrong argument is a mistake that the caller can mend."""
+    try:
+        yield
+    except ValueError as error:
+        raise LsapError(str(error)) from None
+
+
+def _path(name: str, value: Path | str) -> Path:
+    require_kind(f"{name} is", value, (Path, str), "give a path")
+    return Path(value)
+
+
+def _checked(settings: object, kind: type, folder: Path | str) -> Path:
+    """The run's folder, after it and the settings were checked."""
+    with _as_lsap_errors():
+        require_kind("the settings are", settings, kind, f"give {kind.__name__}(...)")
+        check_types(settings)
+        return _path("folder", folder)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lsap_cli.errors import LsapError
+from parts import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
     from defenses import Defense
@@ -70,11 +71,13 @@ class PartTable(Mapping[str, type[Part]], Generic[Part]):
         """The class with a name.
 
         Raises:
-            KeyError: if there is none.
+            UnknownNameError: if there is none.
             LsapError: if several packages use the name, or what the entry point names cannot be imported or is no such
                 part.
         """
         if name not in self.added:
+            if name not in self.own:
+                raise UnknownNameError(unknown_name(self.noun, name, self))
             own: Mapping[str, type[Part]] = getattr(importlib.import_module(self._module), self._variable)
             return own[name]
         point = one_of(name, self.noun, self.added[name], name in self.own)
@@ -187,6 +190,8 @@ def names_in_source(module: str, variable: str) -> tuple[str, ...]:
         )
         if any(isinstance(target, ast.Name) and target.id == variable for target in targets):
             value = node.value  # type: ignore[attr-defined]  # an assignment, as its targets say
+            if isinstance(value, ast.Call) and value.args:  # NamedParts("attack", {...})
+                value = value.args[-1]
             keys = value.keys if isinstance(value, ast.Dict) else getattr(getattr(value, "slice", None), "elts", [])
             names = tuple(str(key.value) for key in keys if isinstance(key, ast.Constant))
             if names and len(names) == len(keys):

@@ -20,6 +20,7 @@ from defenses.certify import Smoothing
 from defenses.detectors import Detector
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import ATTACKS, DEFENSES, DETECTORS, SAMPLERS, SMOOTHINGS
+from parts import kind_in_words, unknown_name
 from perturbations import Perturbation
 from perturbations.attacks import Attack
 from perturbations.samplers import Sampler
@@ -42,7 +43,7 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
     """
     name, _, rest = spec.strip().partition(":")
     if name not in table:
-        raise LsapError(f"the {what} '{spec}' is unknown; use one of: {', '.join(describe(table))}")
+        raise LsapError(unknown_name(what, spec, table, describe(table)))
     kind = table[name]
     hints = get_type_hints(kind)
     settings: dict[str, Any] = {}
@@ -56,7 +57,9 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
         try:
             settings[key] = _value(text, known[key])
         except (ValueError, ZeroDivisionError):
-            raise LsapError(f"the {what} '{spec}': {key} is '{text}', which is not {_noun(known[key])}") from None
+            raise LsapError(
+                f"the {what} '{spec}': {key} is '{text}', which is not {_written_kind(known[key])}"
+            ) from None
     try:
         return kind(**settings)
     except ValueError as error:
@@ -162,10 +165,9 @@ def _value(text: str, kind: Any) -> Any:
     return kind(text)
 
 
-def _noun(kind: Any) -> str:
-    names = {int: "a whole number", float: "a number", Fraction: "a number", bool: "true or false"}
+def _written_kind(kind: Any) -> str:
     is_list = get_origin(kind) is tuple
-    return "a list of defenses such as [bit-depth:bits=4 | jpeg]" if is_list else names.get(kind, "valid")
+    return "a list of defenses such as [bit-depth:bits=4 | jpeg]" if is_list else kind_in_words(kind)
 
 
 def build_samplers(specs: Sequence[str]) -> dict[str, Sampler]:

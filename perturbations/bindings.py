@@ -17,6 +17,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from parts import require_kind, require_whole
+
 BindingKind = Literal["constant", "cyclic", "relative", "append", "slot"]
 NO_SLOT = -1
 
@@ -41,6 +43,7 @@ class Binding:
             raise ValueError(
                 f"the binding '{self.kind}' is unknown; use constant, cyclic:P, relative:P, append:P or slot:P"
             )
+        require_whole("the binding's number of slots", self.period)
         if not 1 <= self.period <= 4096:
             raise ValueError(f"the binding's number of slots is {self.period}; use a number from 1 to 4096")
         if self.kind == "constant" and self.period != 1:
@@ -91,6 +94,7 @@ def parse_binding(text: str) -> Binding:
     Raises:
         ValueError: if the text is not one of these.
     """
+    require_kind("the binding is", text, str, "give text such as 'cyclic:16'")
     kind, _, period = text.partition(":")
     if kind == "constant" and not period:
         return Binding("constant")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from parts import NamedParts, require_kind, require_whole
 from perturbations.perturbation import Perturbation
 from perturbations.seeds import seeded
 
@@ -19,7 +20,11 @@ def noise_like(perturbation: Perturbation, seed: int) -> Perturbation:
     Args:
         perturbation: what the noise stands beside.
         seed: of the noise.
+
+    Raises:
+        ValueError: if an argument is of another kind.
     """
+    _check(perturbation, seed)
     generator = seeded(seed, "noise")
     budget, shape = perturbation.budget, perturbation.delta.shape
     epsilon = float(budget.epsilon)
@@ -35,6 +40,7 @@ def noise_like(perturbation: Perturbation, seed: int) -> Perturbation:
 
 def pixels_permuted(perturbation: Perturbation, seed: int) -> Perturbation:
     """The same values at other places: one permutation of the pixels for all slots and colors."""
+    _check(perturbation, seed)
     slots, colors, height, width = perturbation.delta.shape
     order = torch.randperm(height * width, generator=seeded(seed, "pixels"))
     moved = perturbation.delta.flatten(2)[..., order].view(slots, colors, height, width)
@@ -43,20 +49,30 @@ def pixels_permuted(perturbation: Perturbation, seed: int) -> Perturbation:
 
 def time_permuted(perturbation: Perturbation, seed: int) -> Perturbation:
     """The same slots in another order (with one slot, itself)."""
+    _check(perturbation, seed)
     order = torch.randperm(len(perturbation.delta), generator=seeded(seed, "slots"))
     return replace(perturbation, delta=perturbation.delta[order], record={"control": "time-permuted", "seed": seed})
 
 
 def sign_flipped(perturbation: Perturbation, seed: int) -> Perturbation:
     """The opposite of the pattern (of appended frames, the negative picture)."""
+    _check(perturbation, seed)
     delta, budget = perturbation.delta, perturbation.budget
     delta = budget.project(float(budget.epsilon) - delta) if perturbation.binding.appended else -delta
     return replace(perturbation, delta=delta, record={"control": "sign-flipped", "seed": seed})
 
 
-CONTROLS: dict[str, Callable[[Perturbation, int], Perturbation]] = {
-    "noise": noise_like,
-    "pixel-permuted": pixels_permuted,
-    "time-permuted": time_permuted,
-    "sign-flipped": sign_flipped,
-}
+CONTROLS: NamedParts[Callable[[Perturbation, int], Perturbation]] = NamedParts(
+    "control",
+    {
+        "noise": noise_like,
+        "pixel-permuted": pixels_permuted,
+        "time-permuted": time_permuted,
+        "sign-flipped": sign_flipped,
+    },
+)
+
+
+def _check(perturbation: Perturbation, seed: int) -> None:
+    require_kind("the perturbation is", perturbation, Perturbation, "use Perturbation.load(path)")
+    require_whole("seed", seed)

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from parts import require_kind, require_whole, unknown_name
 from perturbations.adding import round_to_levels
 from perturbations.attacks import ATTACKS, Attack
 from perturbations.bindings import Binding, parse_binding
 from perturbations.budgets import Budget
 from perturbations.learn import learn
-from perturbations.objectives import Objective, Untargeted
+from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.perturbation import Perturbation
 from perturbations.problem import Batch, Problem
 from perturbations.resizing import ResizePath, resize_matrix
@@ -65,17 +66,15 @@ def learn_perturbation(
     Raises:
         ValueError: if an argument is malformed, or the attack cannot work with the budget or the binding.
     """
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; use a number from 1")
+    require_whole("steps", steps, least=1)
     method = make_attack(attack) if isinstance(attack, str) else attack
-    if isinstance(method, type):
-        raise ValueError(f"attack is the class {method.__name__}; give its name, or an object: {method.__name__}()")  # noqa: TRY004
+    check_attack_object(method)
     problem = clips_problem(clips, network, budget, method.binding if binding is None else binding, seed=seed)
     state = State(problem.zeros())
     for _ in learn(problem, method, state, lambda now: now.steps / steps):
         pass
     settings = {name: str(value) for name, value in asdict(method).items()}  # type: ignore[call-overload]  # dataclasses all
-    record = {"attack": type(method).__name__.lower(), "settings": settings, "steps": steps, "seed": seed}
+    record = {"attack": _attack_name(method), "settings": settings, "steps": steps, "seed": seed}
     return Perturbation(state.delta.cpu(), problem.binding, problem.budget, record)
 
 
@@ -110,11 +109,13 @@ def clips_problem(
     if not isinstance(budget, Budget):
         raise ValueError(f"budget is {budget!r}; use Budget.parse('linf', '8/255')")  # noqa: TRY004 - one kind of error
     bound = parse_binding(binding) if isinstance(binding, str) else binding
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; use a number from 1")
+    require_kind("binding is", bound, Binding, "use text such as 'cyclic:4', or parse_binding('cyclic:4')")
+    require_whole("batch_size", batch_size, least=1)
+    require_whole("seed", seed)
     clean_logits = _logits(network, clips)
     if clean_logits.shape[1] < 2:
         raise ValueError("the module gives one score a clip; a classifier gives one for each of at least two classes")
+    _check_objective(objective, clean_logits.shape[1])
     height, width = clips.shape[-2:]
     size = min(height, LARGEST_SIDE), min(width, LARGEST_SIDE)
     path = ResizePath(resize_matrix(size[0], height), resize_matrix(size[1], width)).to(network.device)
@@ -149,6 +150,7 @@ def count_fooled(network: TorchNetwork, clips: Tensor, perturbation: Perturbatio
         ValueError: if the clips are malformed, or the module's scores of some are not finite.
     """
     _check_clips(clips)
+    require_kind("the perturbation is", perturbation, Perturbation, "use Perturbation.load(path)")
     length = clips.shape[1]
     perturbed = round_to_levels(perturbation.add(clips))
     if perturbation.binding.appended:
@@ -164,9 +166,40 @@ def make_attack(name: str) -> Attack:
     Raises:
         ValueError: if there is none with that name.
     """
+    own, colon, _ = name.partition(":")
+    if colon and own in ATTACKS:
+        raise ValueError(f"attack is '{name}'; a name has no settings: give an object, ATTACKS['{own}'](setting=value)")
     if name not in ATTACKS:
-        raise ValueError(f"the attack '{name}' is unknown; use one of {', '.join(ATTACKS)}")
+        raise ValueError(unknown_name("attack", name, ATTACKS))
     return ATTACKS[name]()
+
+
+def _attack_name(attack: Attack) -> str:
+    """The name in the table; of a class that is not in it, the class's own name."""
+    return next((name for name, kind in ATTACKS.items() if kind is type(attack)), type(attack).__name__)
+
+
+def check_attack_object(attack: object) -> None:
+    """Refuses what is no attack: a class instead of an object, or something else."""
+    if isinstance(attack, type):
+        raise ValueError(  # noqa: TRY004 - wrong arguments are one kind of error
+            f"attack is the class {attack.__name__}; give its name, or an object: {attack.__name__}()"
+        )
+    if not callable(getattr(attack, "step", None)):
+        raise ValueError(  # noqa: TRY004 - likewise
+            f"attack is {attack!r}; give a name of ATTACKS, or an object such as ATTACKS['lsap']()"
+        )
+
+
+def _check_objective(objective: Objective | None, classes: int) -> None:
+    if isinstance(objective, type) or not (objective is None or hasattr(objective, "aims")):
+        raise ValueError(f"objective is {objective!r}; give an object such as Targeted(3), or None for untargeted")
+    number = {Targeted: "target", Discriminative: "source"}.get(type(objective))
+    if number and getattr(objective, number) >= classes:
+        raise ValueError(
+            f"{number} is {getattr(objective, number)}, but the network has {classes} classes; use a number from 0 to "
+            f"{classes - 1}"
+        )
 
 
 def _batches(
@@ -201,8 +234,14 @@ def _logits(network: TorchNetwork, clips: Tensor) -> Tensor:
     """(N, classes) on the network's device, all finite: the largest of NaNs is no prediction."""
     if isinstance(network, nn.Module):
         raise ValueError("the network is a torch module; wrap it: TorchNetwork(module.eval())")  # noqa: TRY004
-    with torch.no_grad():
-        logits = torch.cat([network.score(part.to(network.device)) for part in clips.split(CLIPS_AT_A_TIME)])
+    require_kind("the network is", network, TorchNetwork, "wrap a torch module: TorchNetwork(module.eval())")
+    try:
+        with torch.no_grad():
+            logits = torch.cat([network.score(part.to(network.device)) for part in clips.split(CLIPS_AT_A_TIME)])
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # what torch says of shapes that do not fit
+        raise ValueError(f"the module cannot take clips of the shape {tuple(clips.shape)}: {error}") from error
     if not bool(logits.isfinite().all()):
         unusable = int((~logits.isfinite().all(1)).sum())
         raise ValueError(f"the module's scores of {unusable} of {len(clips)} clips are not finite (NaN or infinity)")
@@ -210,10 +249,7 @@ def _logits(network: TorchNetwork, clips: Tensor) -> Tensor:
 
 
 def _check_clips(clips: Tensor) -> None:
-    if not isinstance(clips, Tensor):
-        raise ValueError(  # noqa: TRY004 - one kind of error
-            f"the clips are a {type(clips).__name__}; give a torch tensor (clips, frames, 3, height, width)"
-        )
+    require_kind("the clips are", clips, Tensor, "give a torch tensor (clips, frames, 3, height, width)")
     if clips.ndim != 5 or clips.shape[2] != 3 or 0 in clips.shape:
         raise ValueError(f"the clips have the shape {tuple(clips.shape)}; give (clips, frames, 3, height, width)")
     if clips.dtype != torch.float32:

@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from parts import require_whole
+
 
 class Aims(NamedTuple):
     """The aim for each clip of a batch."""
@@ -52,6 +54,9 @@ class Targeted:
 
     target: int
 
+    def __post_init__(self) -> None:
+        require_whole("target", self.target, least=0)
+
     def aims(self, clean_predictions: Tensor) -> Aims:
         classes = torch.full_like(clean_predictions, self.target)
         return Aims(classes, torch.ones(classes.shape, device=classes.device))
@@ -69,6 +74,9 @@ class Discriminative:
     """
 
     source: int
+
+    def __post_init__(self) -> None:
+        require_whole("source", self.source, least=0)
 
     def aims(self, clean_predictions: Tensor) -> Aims:
         return Aims(clean_predictions, torch.where(clean_predictions == self.source, -1.0, 1.0))

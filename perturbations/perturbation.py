@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from parts import require_kind, require_whole
 from perturbations.adding import SlotLevels, add_bytes, add_float
 from perturbations.bindings import Binding, parse_binding
 from perturbations.budgets import LEVELS, Budget, parse_epsilon
@@ -49,6 +50,10 @@ class Perturbation:
     record: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        require_kind("delta is", self.delta, Tensor, "give a tensor (slots, 3, height, width)")
+        require_kind("the binding is", self.binding, Binding, "use parse_binding('cyclic:4')")
+        require_kind("the budget is", self.budget, Budget, "use Budget.parse('linf', '8/255')")
+        require_kind("the record is", self.record, Mapping, "give a dict of JSON values")
         if self.delta.ndim != 4 or self.delta.shape[1] != 3 or 0 in self.delta.shape:
             raise ValueError(f"delta has the shape {tuple(self.delta.shape)}; it must be (slots, 3, height, width)")
         if max(self.delta.shape[2:]) > LARGEST_SIDE:
@@ -75,6 +80,8 @@ class Perturbation:
         """
         if self.delta.shape[2:] == (height, width):
             return self.delta
+        require_whole("height", height, least=1)
+        require_whole("width", width, least=1)
         return self.budget.project(resize(self.delta, height, width))
 
     def levels(self, height: int, width: int) -> Tensor:
@@ -93,6 +100,7 @@ class Perturbation:
         Returns:
             (T, 3, height, width) float32.
         """
+        require_whole("frame_count", frame_count, least=1)
         return with_empty_slot(self.resized(height, width))[self.binding.slots(indices, frame_count)]
 
     def add(self, frames: Tensor, indices: Tensor | None = None, frame_count: int | None = None) -> Tensor:
@@ -110,6 +118,7 @@ class Perturbation:
         Raises:
             ValueError: if the frames do not have that shape, dtype or range, or the indices do not fit them.
         """
+        require_kind("the frames are", frames, Tensor, "give a tensor (frames, 3, height, width)")
         if not frames.dtype.is_floating_point:
             raise ValueError(f"the frames are {frames.dtype}; give floats in [0, 1], or use add_to_bytes for uint8")
         low, high = frames.detach().aminmax() if frames.numel() else (0.0, 1.0)
@@ -133,6 +142,7 @@ class Perturbation:
         Raises:
             ValueError: as in `add`.
         """
+        require_kind("the frames are", frames, Tensor, "give a tensor (frames, 3, height, width)")
         if frames.dtype != torch.uint8:
             raise ValueError(f"the frames are {frames.dtype}; give uint8, or use add for floats in [0, 1]")
         frames, slots = self._with_slots(frames, indices, frame_count)
@@ -151,11 +161,26 @@ class Perturbation:
                 black = frames.new_zeros(*frames.shape[:-4], self.binding.appended, *frames.shape[-3:])
                 frames = torch.cat([frames, black], -4)
             indices = torch.arange(frames.shape[-4])
-        if indices.shape != frames.shape[-4:-3]:
-            raise ValueError(
-                f"the indices have the shape {tuple(indices.shape)}; give one for each of the {frames.shape[-4]} frames"
-            )
+        self._check_indices(indices, frames.shape[-4], frame_count)
         return frames, self.binding.slots(indices, length if frame_count is None else frame_count)
+
+    def _check_indices(self, indices: Tensor, frames: int, frame_count: int | None) -> None:
+        require_kind("the indices are", indices, Tensor, "give an int64 tensor of frame numbers")
+        if indices.shape != (frames,):
+            raise ValueError(
+                f"the indices have the shape {tuple(indices.shape)}; give one for each of the {frames} frames"
+            )
+        if indices.dtype != torch.int64:
+            raise ValueError(f"the indices are {indices.dtype}; give int64 frame numbers")
+        if frame_count is not None:
+            require_whole("frame_count", frame_count, least=1)
+        first, last = int(indices.min()), int(indices.max())
+        limit = (frames if frame_count is None else frame_count) + self.binding.appended
+        if first < 0 or (last >= limit and (frame_count is not None or self.binding.needs_length)):
+            raise ValueError(
+                f"the indices run from {first} to {last}, but must be in [0, {limit}); frame_count is the number of "
+                "frames of the whole video"
+            )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Perturbation):
@@ -168,14 +193,27 @@ class Perturbation:
         return hash((self.binding, self.budget, self.delta.shape, float(self.delta.sum())))
 
     def save(self, path: Path | str) -> None:
-        """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes."""
+        """Writes one safetensors file: `delta`, and in its metadata everything else. Equal ones give equal bytes.
+
+        Raises:
+            ValueError: if the record holds what JSON cannot.
+            OSError: if the folder does not exist, the path is that of a folder, or it cannot be written.
+        """
+        if not Path(path).parent.is_dir():
+            raise FileNotFoundError(f"{path} cannot be written: the folder {Path(path).parent} does not exist; make it")
+        if Path(path).is_dir():
+            raise IsADirectoryError(f"{path} is a folder; give the name of a file in it")
+        try:
+            record = json.dumps(self.record, sort_keys=True)
+        except TypeError as error:
+            raise ValueError(f"the record cannot be written as JSON ({error}); give JSON values") from None
         metadata = {
             "format": FORMAT,
             "units": UNITS,
             "binding": str(self.binding),
             "norm": self.budget.norm,
             "epsilon": self.budget.epsilon_text,
-            "record": json.dumps(self.record, sort_keys=True),
+            "record": record,
         }
         Path(path).write_bytes(_in_fixed_order(save({"delta": self.delta.contiguous()}, metadata=metadata)))
 
@@ -187,6 +225,10 @@ class Perturbation:
             ValueError: if the file is not a perturbation file, or anything in it is missing or malformed.
             OSError: if it cannot be read.
         """
+        if not Path(path).exists():
+            raise FileNotFoundError(f"the perturbation {path} does not exist; make one with save or lsap generate")
+        if Path(path).is_dir():
+            raise IsADirectoryError(f"the perturbation {path} is a folder; give the name of the file")
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}

@@ -15,6 +15,8 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Generator, Tensor
 
+from parts import NamedParts, check_types, require_kind, require_whole
+
 PHASES = 1000  # how finely a random phase divides one segment
 
 
@@ -47,11 +49,13 @@ class Uniform:
     name: ClassVar[str] = "uniform"
 
     def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames, views)
         parts = 2 * frames * views
         middles = 2 * views * torch.arange(frames) + 2 * torch.arange(views)[:, None] + 1
         return middles * len(times) // parts
 
     def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames)
         phase = _below(PHASES, generator)
         return (torch.arange(frames) * PHASES + phase) * len(times) // (frames * PHASES)
 
@@ -63,9 +67,11 @@ class Segments:
     name: ClassVar[str] = "segments"
 
     def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames, views)
         return torch.stack([self.draw(times, frames, generator) for _ in range(views)])
 
     def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames)
         edges = torch.arange(frames + 1) * len(times) // frames
         lengths = (edges[1:] - edges[:-1]).clamp(min=1)
         phases = torch.randint(0, PHASES, (frames,), generator=generator)
@@ -84,15 +90,18 @@ class Dense:
     stride: int = 2
 
     def __post_init__(self) -> None:
+        check_types(self)
         if self.stride < 1:
             raise ValueError(f"stride is {self.stride}; use a whole number from 1")
 
     def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames, views)
         free = max(len(times) - self._window(frames), 0)
         starts = free * (2 * torch.arange(views) + 1) // (2 * views)
         return (starts[:, None] + torch.arange(frames) * self.stride) % len(times)
 
     def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames)
         free = len(times) - self._window(frames)
         start = _below(free + 1 if free >= 0 else len(times), generator)
         return (start + torch.arange(frames) * self.stride) % len(times)
@@ -116,14 +125,17 @@ class RateSampler:
     fps: Fraction = Fraction(5)
 
     def __post_init__(self) -> None:
+        check_types(self)
         if not 0 < self.fps <= 1000:
             raise ValueError(f"fps is {self.fps}; use a number above 0 and at most 1000")
 
     def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames, views)
         free = self._free(times, frames)
         return torch.stack([self._from(times, frames, free * (2 * view + 1) // (2 * views)) for view in range(views)])
 
     def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames)
         return self._from(times, frames, _below(self._free(times, frames) + 1, generator))
 
     def _free(self, times: Tensor, frames: int) -> int:
@@ -143,21 +155,26 @@ class RandomFrames:
     name: ClassVar[str] = "random"
 
     def choose(self, times: Tensor, frames: int, views: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames, views)
         return torch.stack([self.draw(times, frames, generator) for _ in range(views)])
 
     def draw(self, times: Tensor, frames: int, generator: Generator) -> Tensor:
+        _check_clips_asked(times, frames)
         if len(times) < frames:
             return torch.randint(0, len(times), (frames,), generator=generator).sort().values
         return torch.randperm(len(times), generator=generator)[:frames].sort().values
 
 
-SAMPLERS: dict[str, type[Sampler]] = {
-    "uniform": Uniform,
-    "segments": Segments,
-    "dense": Dense,
-    "rate": RateSampler,
-    "random": RandomFrames,
-}
+SAMPLERS: NamedParts[type[Sampler]] = NamedParts(
+    "sampler",
+    {
+        "uniform": Uniform,
+        "segments": Segments,
+        "dense": Dense,
+        "rate": RateSampler,
+        "random": RandomFrames,
+    },
+)
 """Every sampler, by the name that a user writes."""
 
 
@@ -182,3 +199,14 @@ def mean_pace(last: int, frames: int) -> int:
 
 def _below(bound: int, generator: Generator) -> int:
     return int(torch.randint(0, bound, (), generator=generator))
+
+
+def _check_clips_asked(times: Tensor, frames: int, views: int = 1) -> None:
+    require_kind("times is", times, Tensor, "give an int64 tensor (frames of the video,) of milliseconds")
+    if times.ndim != 1 or not len(times) or times.is_floating_point():
+        raise ValueError(
+            f"times is {times.dtype} of the shape {tuple(times.shape)}; give int64 milliseconds, one for each frame of "
+            "the video, which has at least one"
+        )
+    require_whole("frames", frames, least=1)
+    require_whole("views", views, least=1)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from perturbations.attacks import Attack
 from perturbations.bindings import parse_binding
 from perturbations.budgets import Budget
-from perturbations.in_memory import clips_problem
+from perturbations.in_memory import check_attack_object, clips_problem
 from perturbations.learn import learn
 from perturbations.network import Internal, NetworkOutput
 from perturbations.problem import Problem
@@ -41,7 +41,9 @@ def check_attack(attack: Attack) -> None:
 
     Raises:
         AssertionError: about the first one that does not hold.
+        ValueError: if it is no attack.
     """
+    check_attack_object(attack)
     for check in ATTACK_CHECKS:
         check(attack)
 

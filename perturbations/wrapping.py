@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from parts import require_kind
 from perturbations.internals import InternalsReader, feature_layers
 from perturbations.network import Internal, NetworkOutput
 
@@ -20,8 +21,7 @@ class TorchNetwork:
     """
 
     def __init__(self, module: nn.Module, feature_layer: str | None = None) -> None:
-        if not isinstance(module, nn.Module):
-            raise ValueError(f"the module is a {type(module).__name__}; give a torch.nn.Module")  # noqa: TRY004
+        require_kind("the module is", module, nn.Module, "give a torch.nn.Module")
         if module.training:
             raise ValueError("the module is in training mode, in which its outputs vary; call module.eval() first")
         if feature_layer is not None and feature_layer not in dict(module.named_modules()):
@@ -43,6 +43,7 @@ class TorchNetwork:
         Raises:
             ValueError: if the module gives something else.
         """
+        require_kind("the clips are", clips, Tensor, "give a torch tensor (clips, frames, 3, height, width)")
         logits = self.module(clips)
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(clips):
             shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

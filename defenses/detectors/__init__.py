@@ -5,12 +5,16 @@ from defenses.detectors.consistency import TemporalConsistency
 from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
 from defenses.detectors.video import DetectorVideo, TensorVideo
+from parts import NamedParts
 
-DETECTORS: dict[str, type[Detector]] = {
-    "temporal-consistency": TemporalConsistency,
-    "feature-squeezing": FeatureSqueezing,
-    "corpus-residual": CorpusResidual,
-}
+DETECTORS: NamedParts[type[Detector]] = NamedParts(
+    "detector",
+    {
+        "temporal-consistency": TemporalConsistency,
+        "feature-squeezing": FeatureSqueezing,
+        "corpus-residual": CorpusResidual,
+    },
+)
 """Every detector, by the name that a user writes."""
 
 __all__ = [

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from defenses.base import GradientKind
 from defenses.detectors.video import DetectorVideo, TensorVideo
+from parts import check_settings_when_made, given_kind, require_kind
 
 
 class Detector(ABC):
@@ -17,6 +18,10 @@ class Detector(ABC):
     Concrete detectors are frozen dataclasses; `defenses.DETECTORS` lists them. `detector(video, ...)` scores a video
     in memory; `evidence` and `score` do it for videos that are read frame by frame, and compared with each other.
     """
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        check_settings_when_made(cls)
 
     published_thresholds: ClassVar[Mapping[str, float]] = {}
     """Thresholds that the literature gives, by name: a score above one is a detection."""
@@ -87,6 +92,10 @@ class Detector(ABC):
         Raises:
             ValueError: if an argument is wrong, or one that the detector needs is missing.
         """
+        require_kind("others is", others, Sequence, "give a list of videos")
+        for name, part in (("classifier", classifier), ("sampler", sampler)):
+            if part is not None and not callable(part):
+                raise ValueError(f"the {name} is {given_kind(part)}; give a function, or an object that can be called")
         if classifier is not None and sampler is None:
             raise ValueError(
                 "a classifier was given without a sampler; say which frames it takes, such as "

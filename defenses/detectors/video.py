@@ -9,6 +9,7 @@ from torch import Tensor
 
 from defenses.base import Defense
 from defenses.clip import Clip, check_indices, check_video
+from parts import require_kind
 
 
 class DetectorVideo(Protocol):
@@ -59,6 +60,8 @@ class TensorVideo:
     clips: Tensor
 
     def __post_init__(self) -> None:
+        require_kind("the video is", self.video, Tensor, "give a torch tensor (frames, 3, height, width)")
+        require_kind("clips are", self.clips, Tensor, "give int64 frame indices (clips, frames per clip)")
         if self.video.ndim != 4:
             raise ValueError(f"the video has the shape {tuple(self.video.shape)}; give (frames, 3, height, width)")
         check_video(self.video)

@@ -22,6 +22,7 @@ from defenses.testing.videos import (
     surviving_share,
     unchanged_share,
 )
+from parts import require_kind
 
 INDEX_SETS: dict[int, list[list[int]]] = {
     1: [[0], [0, 0, 0]],
@@ -43,7 +44,9 @@ def check_defense(defense: Defense) -> None:
 
     Raises:
         AssertionError: about the first one that does not hold.
+        ValueError: if it is no defense.
     """
+    require_kind("the defense is", defense, Defense, "give an object of a class on Defense, such as MyDefense()")
     for check in DEFENSE_CHECKS:
         check(defense)
 

@@ -8,6 +8,7 @@ import torch
 from defenses.detectors.base import Detector
 from defenses.testing.requirements import require, require_refusal
 from defenses.testing.videos import make_noise_video, read_tiny, spread_four
+from parts import require_kind
 
 
 def check_detector(detector: Detector) -> None:
@@ -15,7 +16,9 @@ def check_detector(detector: Detector) -> None:
 
     Raises:
         AssertionError: about the first one that does not hold.
+        ValueError: if it is no detector.
     """
+    require_kind("the detector is", detector, Detector, "give an object of a class on Detector, such as MyDetector()")
     for check in DETECTOR_CHECKS:
         check(detector)
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
+from parts import require_kind
 
 
 def check_classifier(classifier: Classifier, classes: int | None = None) -> None:
@@ -18,7 +19,9 @@ def check_classifier(classifier: Classifier, classes: int | None = None) -> None
 
     Raises:
         AssertionError: naming what does not hold.
+        ValueError: if it is no classifier.
     """
+    require_kind("the classifier is", classifier, Classifier, "use load_classifier('demo') or Classifier(...)")
     device = next((parameter.device for parameter in classifier.parameters()), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     shape = (3, classifier.frames, 3, *classifier.geometry.size)

@@ -14,6 +14,7 @@ from lsap_cli import plugins
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, ZOO, format_of
 from lsap_cli.set_sources import SetSource, split_source
+from parts import unknown_name
 
 Value = TypeVar("Value")
 CHAIN = re.compile(r"\s\+\s")
@@ -187,7 +188,7 @@ def named(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str], str]
     def check(spec: str) -> str:
         known = tuple(names())
         if spec.strip().partition(":")[0] not in known:
-            raise LsapError(f"the {noun} '{spec}' is unknown; use one of: {', '.join(known)}")
+            raise LsapError(unknown_name(noun, spec, known))
         return spec
 
     return check

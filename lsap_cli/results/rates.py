@@ -82,7 +82,12 @@ def rate_of(count: int, of: int) -> Rate | None:
     """The rate count / of with its Wilson interval; None where `of` is 0.
 
     The interval's ends are the two p for which a binomial of mean p lies `Z` deviations off (Wilson, 1927).
+
+    Raises:
+        ValueError: if they are no whole numbers, or count is not from 0 to `of`.
     """
+    if not (isinstance(count, int) and isinstance(of, int) and 0 <= count <= of):
+        raise ValueError(f"{count!r} of {of!r} is no share; give two whole numbers, the first one from 0 to the second")
     if of == 0:
         return None
     share = count / of

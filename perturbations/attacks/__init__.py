@@ -1,5 +1,6 @@
 """Methods that learn a perturbation: one file each, one table of names."""
 
+from parts import NamedParts
 from perturbations.attacks.append import Append
 from perturbations.attacks.base import Attack
 from perturbations.attacks.btc import Btc
@@ -16,21 +17,24 @@ from perturbations.attacks.sparse import Sparse
 from perturbations.attacks.u3d import U3d
 from perturbations.attacks.uap import Uap
 
-ATTACKS: dict[str, type[Attack]] = {
-    "lsap": Lsap,
-    "uap": Uap,
-    "sgd-uap": SgdUap,
-    "fgsm": Fgsm,
-    "ifgsm": Ifgsm,
-    "cw": Cw,
-    "dup": Dup,
-    "flicker": Flicker,
-    "u3d": U3d,
-    "btc": Btc,
-    "gd-uap": GdUap,
-    "sparse": Sparse,
-    "append": Append,
-    "random-search": RandomSearch,
-}
+ATTACKS: NamedParts[type[Attack]] = NamedParts(
+    "attack",
+    {
+        "lsap": Lsap,
+        "uap": Uap,
+        "sgd-uap": SgdUap,
+        "fgsm": Fgsm,
+        "ifgsm": Ifgsm,
+        "cw": Cw,
+        "dup": Dup,
+        "flicker": Flicker,
+        "u3d": U3d,
+        "btc": Btc,
+        "gd-uap": GdUap,
+        "sparse": Sparse,
+        "append": Append,
+        "random-search": RandomSearch,
+    },
+)
 
 __all__ = ["ATTACKS", "Attack"]

@@ -7,6 +7,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from parts import check_settings_when_made
 from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at
 from perturbations.losses import margin_loss
 from perturbations.network import Internal
@@ -26,6 +27,10 @@ class Attack(Protocol):
     A step draws the batch `problem.draw(state.steps)`, changes `state.delta` and `state.memory`, and nothing else.
     It leaves delta within the budget. What it draws at random depends on `problem.seed` and `state.steps` only.
     """
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        check_settings_when_made(cls)
 
     source: ClassVar[str]
     """The paper, and what differs from it."""

@@ -1,7 +1,7 @@
 """DUP: a generator network makes the pattern; class-discriminative in the paper, also in 2-D and circular form."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +42,6 @@ class Dup(Attack):
 
     def __post_init__(self) -> None:
         check_settings(self, above_zero=("rate",), from_zero=("lost", "kept"))
-        if self.form not in get_args(Form):
-            raise ValueError(f"form is {self.form}; use 3d, 2d or circular")
 
     @property
     def binding(self) -> str:

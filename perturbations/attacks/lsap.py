@@ -78,8 +78,6 @@ class Lsap(Attack):
         check_settings(self, above_zero=("first_step", "temperature"), from_zero=("weight", "enough", "excite"))
         if self.update not in UPDATES:
             raise ValueError(f"update is {self.update}; use one of {', '.join(UPDATES)}")
-        if self.coherence not in ("keep", "break", "off"):
-            raise ValueError(f"coherence is {self.coherence}; use keep, break or off")
         if not 0 <= self.together <= 1:
             raise ValueError(f"together is {self.together}; use a number from 0 to 1")
         if not 1 <= self.loosen < float("inf"):

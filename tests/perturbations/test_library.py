@@ -150,7 +150,7 @@ GOOD = {"clips": make_clips(3), "network": TorchNetwork(FrameMeans().eval()), "a
         ({"clips": (make_clips(3) * 255).byte()}, "the clips are torch.uint8; give float32 in"),
         ({"clips": make_clips(3) * 255}, "values outside of"),
         ({"clips": make_clips(3) * float("nan")}, "or NaN"),
-        ({"attack": "newton"}, "the attack 'newton' is unknown; use one of lsap, uap"),
+        ({"attack": "newton"}, "the attack 'newton' is unknown; use one of: lsap, uap"),
         ({"binding": "spiral:3"}, "'spiral' is unknown"),
         ({"steps": 0}, "steps is 0; use a number from 1"),
         ({"attack": "append"}, "append shows whole frames"),

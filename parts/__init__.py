@@ -1,0 +1,18 @@
+"""What attacks, defenses, detectors and samplers have in common: tables of names, and settings that are checked."""
+
+from parts.arguments import given_kind, require_kind, require_number, require_whole
+from parts.settings import check_settings_when_made, check_types, kind_in_words
+from parts.tables import NamedParts, UnknownNameError, unknown_name
+
+__all__ = [
+    "NamedParts",
+    "UnknownNameError",
+    "check_settings_when_made",
+    "check_types",
+    "given_kind",
+    "kind_in_words",
+    "require_kind",
+    "require_number",
+    "require_whole",
+    "unknown_name",
+]
