@@ -59,7 +59,7 @@ def load_clips(source: Path | str, classifier: Classifier, clips_per_video: int 
         LsapError: if an argument is wrong, there is no video, or one cannot be read.
     """
     with _as_lsap_errors():
-        source = _path("source", source)
+        require_kind("source is", source, (Path, str), "give a path")
         require_kind("the classifier is", classifier, Classifier, "use load_classifier('demo') or Classifier(...)")
         require_whole("clips_per_video", clips_per_video, least=1)
         require_whole("seed", seed)
@@ -68,7 +68,7 @@ def load_clips(source: Path | str, classifier: Classifier, clips_per_video: int 
 
 
 def _clips(
-    store: FrameStore, source: Path, classifier: Classifier, clips_per_video: int, seed: int
+    store: FrameStore, source: Path | str, classifier: Classifier, clips_per_video: int, seed: int
 ) -> Iterator[Tensor]:
     video_set = list_videos(source, classifier.labels)
     for place in video_set.unreadable:
