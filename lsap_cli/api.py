@@ -26,6 +26,7 @@ from lsap_cli.jobs.generate import generate
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
 from lsap_cli.runs import Listener, Run
+from lsap_cli.set_sources import SetSource
 from parts import check_types, require_kind, require_whole
 from perturbations.seeds import seeded
 
@@ -70,7 +71,7 @@ def load_clips(source: Path | str, classifier: Classifier, clips_per_video: int 
 def _clips(
     store: FrameStore, source: Path | str, classifier: Classifier, clips_per_video: int, seed: int
 ) -> Iterator[Tensor]:
-    video_set = list_videos(source, classifier.labels)
+    video_set = list_videos(SetSource.parse(source), classifier.labels)
     for place in video_set.unreadable:
         raise LsapError(f"{place.path} {place.reason}")
     for video, stored in store.load(video_set.videos):
