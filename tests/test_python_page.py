@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.demo.videos import LABELS, write_dataset
+from lsap_cli.demo.videos import LABELS
+from tests.commands.conftest import write_small_videos
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 README = Path(__file__).parents[1] / "README.md"
@@ -31,7 +32,7 @@ def test_every_block_of_the_page_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, seed in (("fit", 41), ("test", 42)):
-        write_dataset(tmp_path / "videos" / name, 1, seed)
+        write_small_videos(tmp_path / "videos" / name, seed)
         keep_videos(tmp_path / "videos" / name, LABELS[: 3 if name == "fit" else 2])
     monkeypatch.chdir(tmp_path)
     notebook: dict[str, object] = {"__name__": "notebook"}

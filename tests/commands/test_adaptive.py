@@ -26,7 +26,7 @@ def few(few_videos: World) -> World:
 def words(few: World, perturbation: Path, run: Path) -> list[str]:
     return [
         "defend", str(few.test), "--model", "demo", "--perturbation", str(perturbation), "--fit", str(few.learn),
-        "--adaptive", "--steps", "1", "--defense", "temporal-median", "--run", str(run),
+        "--adaptive", "--steps", "1", "--batch", "2", "--defense", "temporal-median", "--run", str(run),
     ]  # fmt: skip
 
 

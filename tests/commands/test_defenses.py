@@ -12,13 +12,13 @@ CHAIN = "jpeg:quality=50 + temporal-median"
 
 
 @pytest.fixture(scope="module")
-def run(perturbation: Path, world: World, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(perturbation: Path, few_videos: World, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("defended") / "run"
     outcome = lsap(
-        "defend", world.test, "--model", "demo", "--perturbation", perturbation, "--defense", CHAIN,
+        "defend", few_videos.test, "--model", "demo", "--perturbation", perturbation, "--defense", CHAIN,
         "--defense", "h264:stretch=8", "--defense", "random-noise:sigma=0.1", "--defense", "perturbation-subtraction",
-        "--detector", "corpus-residual:side=64", "--detector", "temporal-consistency:windows=5", "--draws", 3,
-        "--corruptions", "--certify", "pixels:samples=30,first=5", "--certify", "flicker:sigma=0.1,samples=60,first=5",
+        "--detector", "corpus-residual:side=16", "--detector", "temporal-consistency:windows=5", "--draws", 3,
+        "--corruptions", "--certify", "pixels:samples=12,first=3", "--certify", "flicker:sigma=0.1,samples=60,first=3",
         "--run", folder,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
@@ -126,7 +126,7 @@ def test_what_the_defenses_declare_is_in_the_results_and_detectors_are_in_the_re
     assert declared["h264:stretch=8"]["frames"] == "stretch"
     assert declared["random-noise:sigma=0.1"]["deterministic"] is False
     page = (run / "report.html").read_text(encoding="utf-8")
-    for shown in ('id="detectors"', 'id="natural"', "net fooling", "corpus-residual:side=64"):
+    for shown in ('id="detectors"', 'id="natural"', "net fooling", "corpus-residual:side=16"):
         assert shown in page, shown
 
 

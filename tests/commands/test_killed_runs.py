@@ -14,7 +14,7 @@ from perturbations import Perturbation
 from tests.commands.conftest import SCRIPT, Lsap
 from tests.learning.tiny_world import write_world
 
-STEPS = 300
+STEPS = 200
 
 
 def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(lsap: Lsap, tmp_path: Path) -> None:
@@ -63,6 +63,11 @@ def test_a_run_that_was_killed_after_it_wrote_its_file_is_resumed_without_overwr
     assert Path(world.out).read_bytes() == written
 
 
+def has_stepped(run: Path) -> bool:
+    events = run / "events.jsonl"
+    return events.exists() and '"kind":"step"' in events.read_text().replace(": ", ":")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_asked_to_end_says_so_and_can_be_resumed(
     number: signal.Signals, lsap: Lsap, tmp_path: Path
@@ -74,7 +79,7 @@ def test_a_run_that_is_asked_to_end_says_so_and_can_be_resumed(
     ]  # fmt: skip
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (tmp_path / "run" / "state.safetensors").exists():
+    while time.monotonic() < deadline and not has_stepped(tmp_path / "run"):
         time.sleep(0.01)
     process.send_signal(number)
     _, error = process.communicate(timeout=60)

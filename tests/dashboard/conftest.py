@@ -20,6 +20,7 @@ from lsap_cli.main import app as program
 from lsap_cli.results.events import NoteEvent
 from lsap_cli.runs import Run
 from tests.commands.conftest import World, world
+from tests.once import made_once
 
 __all__ = ["world"]
 
@@ -48,9 +49,13 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     `tour` (a demo's layout with generate, apply and defend in it), `other` (a second generate), `second` (a second
     defend), `checked` (models check).
     """
-    root = tmp_path_factory.mktemp("dashboard") / "runs"
+    return made_once(tmp_path_factory, "dashboard", lambda folder: make_runs(world, folder)) / "runs"
+
+
+def make_runs(world: World, folder: Path) -> None:
+    root = folder / "runs"
     tour = root / "tour"
-    out, other = tour / "perturbation.safetensors", root.parent / "other.safetensors"
+    out, other = tour / "perturbation.safetensors", folder / "other.safetensors"
     learn = ["generate", world.learn, "--model", "demo", "--binding", "cyclic:8", "--batch", 2]
     judge = ["defend", world.test, "--model", "demo", "--defense", "jpeg:quality=75"]
     judge += ["--defense", "temporal-mean:window=3", "--sampler", "uniform", "--sampler", "random"]
@@ -65,7 +70,6 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["models", "check", "demo", world.test, "--run", root / "checked"],
         )
         shutil.copyfile(tour / "defend" / "results.json", tour / "results.json")
-    return root
 
 
 def _call(*lines: list[object]) -> None:
@@ -87,6 +91,7 @@ def runs(made: Path, tmp_path: Path) -> Path:
 def play(root: Path, act: Act, size: tuple[int, int] = SMALL, opened: Path | None = None) -> Dashboard:
     """Runs the dashboard without a terminal and lets `act` use it."""
     app = Dashboard(root, commands(), opened)
+    app.animation_level = "none"
 
     async def session() -> None:
         async with app.run_test(size=size, notifications=True) as pilot:
@@ -118,5 +123,5 @@ async def until_true(
     while time.monotonic() < end:
         if condition():
             return
-        await pilot.pause(0.02)
+        await asyncio.sleep(0.02)
     raise AssertionError(f"it did not come about: {missing()}")

@@ -1,4 +1,4 @@
-"""A damaged or half-written run is shown as such, and never breaks a screen: one test for each kind of damage."""
+"""A damaged or half-written run is shown as such, and never breaks a screen: each kind of damage of each file."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.run_reader import read_once
 from tests.dashboard.conftest import play, shown_text, until, until_true
 
 
@@ -125,40 +126,56 @@ def everything_is_gone(folder: Path) -> None:
         path.unlink()
 
 
-DAMAGES: dict[str, tuple[Callable[[Path], None], str | None]] = {
-    "run.json cut": (cut("run.json"), "run.json is damaged"),
-    "run.json empty": (replace("run.json", b""), "run.json is damaged"),
-    "run.json bytes": (replace("run.json", b"\xff\xfe"), "run.json is not text"),
-    "run.json a list": (replace("run.json", b"[]"), "holds no JSON object"),
-    "run.json without anything": (replace("run.json", b"{}"), "`command` is missing"),
-    "run.json gone": (remove("run.json"), "run.json is missing"),
-    "run.json a folder": (folder_instead("run.json"), "run.json cannot be read"),
-    "events cut": (cut("events.jsonl"), "ends in the middle of a line"),
-    "events noise": (noise_in_the_events, "damaged lines"),
-    "events gone": (remove("events.jsonl"), "events.jsonl is missing"),
-    "events a folder": (folder_instead("events.jsonl"), "events.jsonl is missing"),
-    "run.json a pipe": (pipe_instead("run.json"), "it is no regular file"),
-    "events a pipe": (pipe_instead("events.jsonl"), "events.jsonl is missing"),
-    "results a link that leads out": (link_instead("results.json"), "it is a link that leads out of the folder"),
-    "records a device": (link_instead("records.jsonl", "/dev/zero"), "records.jsonl cannot be read"),
-    "times and numbers far away": (far_away, None),
-    "numbers of 400 digits": (of_400_digits, "cannot be used"),
-    "numbers that are none": (not_a_number, "cannot be used"),
-    "too large": (too_large, "too large to be read here"),
-    "results cut": (cut("results.json"), "results.json is damaged"),
-    "results of another kind": (rows_of_another_kind, "1 of 18 entries of `rows` cannot be used"),
-    "results gone": (remove("results.json"), None),
-    "results else wrong": (everything_else_is_wrong, None),
-    "records cut": (cut("records.jsonl"), None),
-    "records noise": (replace("records.jsonl", b'{"attack": 1}\n\xff\n[]\n'), "records.jsonl has 3 damaged lines"),
-    "records gone": (remove("records.jsonl"), None),
-    "pictures gone": (remove("pictures"), None),
-    "a picture cut": (cut("pictures/slots/00.png"), None),
-    "a picture that is none": (replace("pictures/films/0-after.png", b"GIF89a"), None),
-    "look.json cut": (cut("pictures/look.json"), None),
-    "look.json leads out": (look_with_paths_that_lead_out, None),
-    "all gone but the folder": (everything_is_gone, None),
+# a damage of each file: what is done to it, and the sentence that names it where the file is one that a run must have
+Damage = tuple[str, Callable[[Path], None], str | None]
+# (times and numbers far away are written into run.json, too, which is whole there)
+DAMAGES: dict[str, list[Damage]] = {
+    "run.json": [
+        ("cut", cut("run.json"), "run.json is damaged"),
+        ("empty", replace("run.json", b""), "run.json is damaged"),
+        ("bytes", replace("run.json", b"\xff\xfe"), "run.json is not text"),
+        ("a list", replace("run.json", b"[]"), "holds no JSON object"),
+        ("without anything", replace("run.json", b"{}"), "`command` is missing"),
+        ("whole", lambda _: None, None),
+        ("gone", remove("run.json"), "run.json is missing"),
+        ("a folder", folder_instead("run.json"), "run.json cannot be read"),
+        ("a pipe", pipe_instead("run.json"), "it is no regular file"),
+    ],
+    "events.jsonl": [
+        ("cut", cut("events.jsonl"), "ends in the middle of a line"),
+        ("noise", noise_in_the_events, "damaged lines"),
+        ("gone", remove("events.jsonl"), "events.jsonl is missing"),
+        ("a folder", folder_instead("events.jsonl"), "events.jsonl is missing"),
+        ("a pipe", pipe_instead("events.jsonl"), "events.jsonl is missing"),
+        ("times and numbers far away", far_away, None),
+        ("numbers of 400 digits", of_400_digits, "cannot be used"),
+    ],
+    "results.json": [
+        ("a link that leads out", link_instead("results.json"), "it is a link that leads out of the folder"),
+        ("numbers that are none", not_a_number, "cannot be used"),
+        ("too large", too_large, "too large to be read here"),
+        ("cut", cut("results.json"), "results.json is damaged"),
+        ("of another kind", rows_of_another_kind, "1 of 18 entries of `rows` cannot be used"),
+        ("gone", remove("results.json"), None),
+        ("else wrong", everything_else_is_wrong, None),
+        ("whole", lambda _: None, None),
+    ],
+    "records.jsonl": [
+        ("a device", link_instead("records.jsonl", "/dev/zero"), "records.jsonl cannot be read"),
+        ("cut", cut("records.jsonl"), None),
+        ("noise", replace("records.jsonl", b'{"attack": 1}\n\xff\n[]\n'), "records.jsonl has 3 damaged lines"),
+        ("gone", remove("records.jsonl"), None),
+    ],
+    "pictures": [
+        ("gone", remove("pictures"), None),
+        ("a picture cut", cut("pictures/slots/00.png"), None),
+        ("a picture that is none", replace("pictures/films/0-after.png", b"GIF89a"), None),
+        ("look.json cut", cut("pictures/look.json"), None),
+        ("look.json leads out", look_with_paths_that_lead_out, None),
+    ],
 }
+# Every damage is in one of these runs at least: a screen costs seconds, and one file's damage hides no other file's.
+ROUNDS = max(map(len, DAMAGES.values()))
 
 
 def flat(app: Dashboard) -> str:
@@ -166,27 +183,54 @@ def flat(app: Dashboard) -> str:
     return " ".join(shown_text(app).split())
 
 
-@pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_run_is_shown_as_such_and_breaks_no_screen(runs: Path, name: str) -> None:
-    damage, sentence = DAMAGES[name]
-    damage(runs / "second")
+@pytest.mark.parametrize("file", DAMAGES)
+def test_each_damage_is_named(made: Path, tmp_path: Path, file: str) -> None:
+    for place, (name, damage, sentence) in enumerate(DAMAGES[file]):
+        folder = tmp_path / str(place) / "second"
+        shutil.copytree(made / "second", folder)
+        damage(folder)
+        problems = read_once(folder).problems
+        assert sentence is None or any(sentence in one for one in problems), (name, problems)
+
+
+@pytest.mark.parametrize("at", range(ROUNDS))
+def test_damaged_files_are_told_and_break_no_screen(runs: Path, at: int) -> None:
+    for damages in DAMAGES.values():
+        _, damage, _ = damages[at % len(damages)]
+        damage(runs / "second")
+    problems = read_once(runs / "second").problems
+    told = f"damaged: {problems[0][:60]}" if problems else "1 Live"
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         app.open_run(runs / "second")
         await until(pilot, app, "1 Live")
-        if sentence is not None:
-            await until_true(pilot, lambda: sentence in flat(app), lambda: flat(app))
-            assert "damaged" in flat(app)
-        for key in "12345":
-            await pilot.press(key)
-            await pilot.pause()
-            assert "cannot be drawn" not in shown_text(app)
-        app.open_compare([runs / "second", runs / "tour" / "defend", runs / "other"])
-        await until(pilot, app, "Settings that differ")
-        await until_true(pilot, lambda: bool(app.screen.query_one("#figures", DataTable).columns))
+        await until_true(pilot, lambda: told in flat(app), lambda: flat(app))
+        await every_tab_and_the_comparison(pilot, app, runs)
 
     play(runs, act)
+
+
+def test_a_run_of_which_nothing_is_left_breaks_no_screen(runs: Path) -> None:
+    everything_is_gone(runs / "second")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "fooled")
+        app.open_run(runs / "second")
+        await until(pilot, app, "1 Live")
+        await every_tab_and_the_comparison(pilot, app, runs)
+
+    play(runs, act)
+
+
+async def every_tab_and_the_comparison(pilot: Pilot[None], app: Dashboard, runs: Path) -> None:
+    for key in "12345":
+        await pilot.press(key)
+        await pilot.pause()
+        assert "cannot be drawn" not in shown_text(app)
+    app.open_compare([runs / "second", runs / "tour" / "defend", runs / "other"])
+    await until(pilot, app, "Settings that differ")
+    await until_true(pilot, lambda: bool(app.screen.query_one("#figures", DataTable).columns))
 
 
 def test_a_picture_outside_of_the_run_is_not_opened(runs: Path) -> None:

@@ -24,14 +24,11 @@ from lsap_cli.results.spread import SamplerTransfer
 from lsap_cli.results.text import printable
 from tests.dashboard.conftest import WIDE, play, shown_text, until
 
-# a name: what of it must be on the screens
+# a name: what of it must be on the screens (markup; escape sequences and directions; quoting)
 NAMES = {
-    "[/bold].mp4": "[/bold].mp4",
-    "[background]": "[background]",
-    "[b]a[link=x]": "[b]a[link=x]",
-    "a\x1b[31m\tb": "a\\x1b[31m\\tb",
-    "\u202egpm.4": "\\u202egpm.4",
-    "\\[x] $(y)": "\\[x] $(y)",
+    "[/bold][background].mp4": "[/bold][background].mp4",
+    "\\[x] [b]a[link=x] $(y)": "\\[x] [b]a[link=x] $(y)",
+    "a\x1b[31m\tb\u202egpm.4": "a\\x1b[31m\\tb\\u202egpm.4",
 }
 
 
@@ -101,6 +98,15 @@ def test_a_name_is_shown_as_it_is_on_every_screen(tmp_path: Path, name: str) -> 
         await until(pilot, app, "make no valid command")
         app.open_compare([defend, apply])
         await until(pilot, app, "Settings that differ")
+
+    play(tmp_path, act, WIDE)
+
+
+def test_a_name_in_a_form_is_shown_as_it_is(tmp_path: Path) -> None:
+    name = " ".join(NAMES)
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
         app.open_start("generate")
         await until(pilot, app, "videos is needed")
         row = next(row for row in app.screen.query(FieldRow) if row.field.name == "videos" and row.region.area)

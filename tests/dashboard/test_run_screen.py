@@ -34,7 +34,7 @@ from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import SamplerTransfer
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter
-from tests.dashboard.conftest import WIDE, play, shown_text, until, until_true
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
 
 def clock_of(seconds: float) -> Callable[[], bool]:
@@ -134,15 +134,18 @@ TABS = {"generate": ("step 24", "fooling rate", "slot", "learning", "command lin
         "checked": ("device", "tests a network", "no pictures", "end", "command line")}  # fmt: skip
 
 
-@pytest.mark.parametrize("folder", ["tour", "tour/generate", "tour/apply", "tour/defend", "checked"])
-def test_every_tab_of_every_kind_of_finished_run_opens(made: Path, folder: str) -> None:
+def test_every_tab_of_every_kind_of_finished_run_opens(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "✓ done")
-        for key, words in zip("12345", TABS.get(Path(folder).name, TABS["defend"]), strict=True):
-            await pilot.press(key)
-            assert "cannot be drawn" not in await until(pilot, app, words)
+        await until(pilot, app, "7 runs")
+        for folder in ("tour", "tour/generate", "tour/apply", "tour/defend", "checked"):
+            app.open_run(made / folder)
+            await until(pilot, app, "✓ done")
+            for key, words in zip("12345", TABS.get(Path(folder).name, TABS["defend"]), strict=True):
+                await pilot.press(key)
+                assert "cannot be drawn" not in await until(pilot, app, words)
+            await pilot.press("escape")
 
-    play(made, act, opened=made / folder)
+    play(made, act)
 
 
 def test_apply_shows_its_files_with_what_a_reader_finds_in_them(made: Path) -> None:
@@ -487,16 +490,18 @@ def test_the_facts_of_a_killed_run_have_the_time_until_its_last_event(runs: Path
     reader.close()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12), (200, 60)])
-def test_no_size_breaks_a_screen(made: Path, size: tuple[int, int]) -> None:
+def test_no_size_breaks_a_screen(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "1 Live")
-        for key in "12345":
-            await pilot.press(key)
-        await pilot.resize_terminal(100, 30)
-        assert "cannot be drawn" not in await until(pilot, app, "command line")
+        for size in ((40, 12), (160, 48), (80, 24), (200, 60)):
+            await pilot.resize_terminal(*size)
+            for key in "12345":
+                await pilot.press(key)
+                assert "cannot be drawn" not in shown_text(app)
+            if size[0] >= 80:
+                await until(pilot, app, "command line")
 
-    play(made, act, size, made / "second")
+    play(made, act, SMALL, made / "second")
 
 
 def test_shutting_a_run_screen_ends_its_thread(runs: Path) -> None:

@@ -123,7 +123,11 @@ def test_the_cursor_stays_on_its_run_when_another_one_appears(runs: Path) -> Non
     play(runs, act)
 
 
-def test_a_covered_list_rests_and_shows_what_came_meanwhile_when_it_is_back(runs: Path) -> None:
+def test_a_covered_list_rests_and_shows_what_came_meanwhile_when_it_is_back(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsap_cli.dashboard.run_list.COVERED_LIST_SECONDS", 1.5)
+
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         listed = app.screen

@@ -11,14 +11,14 @@ import pytest
 from lsap_cli.runs.memory import keep_memory
 
 COUNT = """
-import resource, sys, torch
+import resource, sys, numpy
 from lsap_cli.runs.memory import keep_memory
 if sys.argv[1] == "keep":
     assert keep_memory()
 def change_frames():
-    levels = torch.zeros(40, 3, 256, 340, dtype=torch.uint8)
-    numbers = levels.float() / 255
-    (numbers.roll(1, 0) + numbers).mul_(127).round_().to(torch.uint8)
+    levels = numpy.full((40, 3, 256, 340), 7, numpy.uint8)
+    floats = levels.astype(numpy.float32) / 255
+    ((numpy.roll(floats, 1, 0) + floats) * 127).round().astype(numpy.uint8)
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
@@ -29,15 +29,15 @@ print(faults(12), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 GROW = """
-import sys, time, torch
+import sys, time, numpy
 from lsap_cli.runs import memory
 memory.KEPT, memory.EVERY = 2**27, 0.01
 if sys.argv[1] == "keep":
     assert memory.keep_memory() and memory.keep_memory()
 small, most = [], 0
 for count in range(1, 300):  # each block is larger than every gap before it, and something small stays behind it
-    block = torch.ones(2**17 + 2**12 * count)
-    small.append(torch.ones(2**10))
+    block = numpy.ones(2**17 + 2**12 * count, numpy.float32)
+    small.append(numpy.ones(2**10, numpy.float32))
     most = max(most, memory._resident_bytes())
     time.sleep(0.005)
 print(most)
