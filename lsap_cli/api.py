@@ -27,7 +27,9 @@ from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
 from lsap_cli.runs import Listener, Run
 from lsap_cli.set_sources import SetSource
-from parts import check_types, require_kind, require_whole
+from lsap_cli.specs import check_specs
+from parts import check_least, check_types, require_kind, require_whole
+from perturbations import Budget
 from perturbations.seeds import seeded
 
 __all__ = [
@@ -42,6 +44,10 @@ __all__ = [
 
 FRAME_STORE_BYTES = 2**30
 WORKERS = 2
+LEAST = dict.fromkeys(("steps", "pool", "batch", "micro_batch", "draws", "views", "workers"), 1) | dict.fromkeys(
+    ("memory", "seed", "preview"), 0
+)
+"""The smallest value of numbers in settings; the command line asks for the same."""
 
 
 def load_clips(source: Path | str, classifier: Classifier, clips_per_video: int = 1, seed: int = 0) -> Tensor:
@@ -95,6 +101,10 @@ def run_generate(settings: GenerateSettings, folder: Path | str, *listeners: Lis
         LsapError: for anything that the caller can mend.
     """
     folder = _checked(settings, GenerateSettings, folder)
+    with _as_lsap_errors():
+        Budget.parse(settings.norm, settings.epsilon)  # type: ignore[arg-type]  # a wrong norm is refused there
+        check_least(settings, {"seeds": 1})
+    check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     with Run(folder, "generate", asdict(settings), [*listeners]) as run:
         results = generate(settings, run)
     if results is None:
@@ -105,6 +115,9 @@ def run_generate(settings: GenerateSettings, folder: Path | str, *listeners: Lis
 def run_apply(settings: ApplySettings, folder: Path | str, *listeners: Listener) -> ApplyResults:
     """`lsap apply`: writes every video again with a perturbation in it, and proves what is in the written files.
 
+    Files are written by worker processes, which import the calling script: a script calls this below
+    `if __name__ == "__main__":`.
+
     Args:
         settings: the command's options.
         folder: a new run folder.
@@ -114,6 +127,8 @@ def run_apply(settings: ApplySettings, folder: Path | str, *listeners: Listener)
         LsapError: for anything that the caller can mend.
     """
     folder = _checked(settings, ApplySettings, folder)
+    if settings.threads not in ("auto", "one", "many"):
+        raise LsapError(f"threads is '{settings.threads}'; use auto, one or many")
     with Run(folder, "apply", asdict(settings), [*listeners]) as run:
         return apply(settings, run)
 
@@ -131,6 +146,12 @@ def run_defend(settings: DefendSettings, folder: Path | str, *listeners: Listene
     """
     folder = _checked(settings, DefendSettings, folder)
     check_defend_settings(settings)
+    check_specs(
+        samplers=settings.sampler,
+        defenses=settings.defense,
+        detectors=settings.detector,
+        smoothings=settings.certify,
+    )
     with Run(folder, "defend", asdict(settings), [*listeners]) as run:
         return defend(settings, run)
 
@@ -154,4 +175,5 @@ def _checked(settings: object, kind: type, folder: Path | str) -> Path:
     with _as_lsap_errors():
         require_kind("the settings are", settings, kind, f"give {kind.__name__}(...)")
         check_types(settings)
+        check_least(settings, {name: least for name, least in LEAST.items() if hasattr(settings, name)})
         return _path("folder", folder)

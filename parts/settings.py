@@ -2,7 +2,7 @@
 
 import dataclasses
 import types
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from fractions import Fraction
 from functools import cache
 from numbers import Integral, Rational, Real
@@ -53,6 +53,22 @@ def check_types(part: object) -> None:
         if not _fits(value, kind):
             shown = value if get_origin(kind) is Literal else repr(value)
             raise ValueError(f"{name} is {shown}; use {kind_in_words(kind)}")
+
+
+def check_least(part: object, least: Mapping[str, float]) -> None:
+    """Refuses numbers below the smallest that is allowed.
+
+    Args:
+        part: of a dataclass; fields that are None are left to whoever uses it.
+        least: the smallest value of each field, by name.
+
+    Raises:
+        ValueError: naming the first field that is smaller.
+    """
+    for name, smallest in least.items():
+        value = getattr(part, name)
+        if value is not None and not value >= smallest:  # NaN, too
+            raise ValueError(f"{name} is {value}; use a number from {smallest:g}")
 
 
 def kind_in_words(kind: Any) -> str:
