@@ -73,6 +73,6 @@ def test_settings_that_cannot_work_are_refused_before_a_run_folder_is_made(
     ],
 )
 def test_clips_of_a_folder_need_a_folder_and_a_classifier(arguments: dict[str, Any], sentence: str) -> None:
+    given: dict[str, Any] = {"source": ".", "classifier": load_classifier("demo")} | arguments
     with pytest.raises(LsapError, match=sentence):
-        given: dict[str, Any] = {"source": ".", "classifier": load_classifier("demo")} | arguments
         load_clips(**given)
