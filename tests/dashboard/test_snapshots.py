@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.run_reader import read_once
-from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
 HERE = Path(__file__).parent
 # name: size, the run that is opened, keys, words that are there when the screen is complete
@@ -46,22 +46,26 @@ def test_the_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: pyte
     shutil.copytree(HERE / "recorded", root)
     (root / "README.md").unlink()
     monkeypatch.chdir(tmp_path)
-    found = ""
+    path = HERE / "snapshots" / f"{name}.txt"
+    expected = path.read_text(encoding="utf-8")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        nonlocal found
         await until(pilot, app, "1 Live" if opened else "fooled")
         for key in keys:
             await pilot.press(key)
         await until(pilot, app, words)
-        await pilot.pause(1.0)
-        found = shown_text(app) + "\n"
+        if os.environ.get("LSAP_UPDATE_SNAPSHOTS"):
+            await pilot.pause(1.0)  # what is drawn last is not known before
+            path.write_text(shown_text(app) + "\n", encoding="utf-8")
+        else:
+            await until_true(
+                pilot,
+                lambda: without_footer(shown_text(app), size[1]) == without_footer(expected, size[1]),
+                lambda: f"the recorded screen; shown is\n{shown_text(app)}",
+                seconds=20,
+            )
 
     play(Path("runs"), act, size, None if opened is None else Path("runs") / opened)
-    path = HERE / "snapshots" / f"{name}.txt"
-    if os.environ.get("LSAP_UPDATE_SNAPSHOTS"):
-        path.write_text(found, encoding="utf-8")
-    assert without_footer(found, size[1]) == without_footer(path.read_text(encoding="utf-8"), size[1])
 
 
 @pytest.mark.parametrize("theme", ["textual-dark", "textual-light"])
