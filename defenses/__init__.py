@@ -23,7 +23,7 @@ from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian
 from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalGaussian, TemporalMean, TemporalMedian
-from parts import NamedParts
+from lsap_common import NamedParts
 
 DEFENSES: NamedParts[type[Defense]] = NamedParts(
     "defense",

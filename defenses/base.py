@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from defenses.clip import Clip, check_indices, check_video, unique_indices
-from parts import check_settings_when_made, require_kind
+from lsap_common import check_settings_when_made, require_kind
 
 FrameDependence = Literal["itself", "neighbors", "elsewhere", "stretch"]
 GradientKind = Literal["true", "surrogate", "straight-through"]

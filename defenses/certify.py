@@ -16,7 +16,7 @@ from scipy.stats import beta, binomtest, norm
 from torch import Generator, Tensor
 
 from defenses.settings import bad_setting
-from parts import NamedParts, check_settings_when_made
+from lsap_common import NamedParts, check_settings_when_made
 
 Classify = Callable[[Tensor], Tensor]
 """(B, T, 3, H, W) clips, which can leave [0, 1] -> (B,) int64 labels."""

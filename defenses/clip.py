@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from parts import require_kind, require_whole
+from lsap_common import require_kind, require_whole
 
 
 @dataclass(frozen=True, eq=False)

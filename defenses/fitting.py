@@ -9,7 +9,7 @@ from defenses.base import Defense
 from defenses.chain import Chain
 from defenses.corpus import CorpusDefense
 from defenses.straight_through import StraightThrough
-from parts import require_kind
+from lsap_common import require_kind
 
 
 def fittable_part(defense: Defense) -> CorpusDefense | None:

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate, one_hot
 from defenses.clip import Clip
 from defenses.settings import bad_setting
 from defenses.spatial import blur
-from parts import require_kind
+from lsap_common import require_kind
 
 BLUR_SIGMA = 2.0  # pixels: a scene's own structure above that size is taken out
 LARGEST_RESIDUAL = 16 / 255  # beyond this, a residual is an edge of the scene, not a perturbation

@@ -28,7 +28,7 @@ from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResu
 from lsap_cli.runs import Listener, Run
 from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import check_specs
-from parts import check_least, check_types, require_kind, require_whole
+from lsap_common import check_least, check_types, require_kind, require_whole
 from perturbations import Budget
 from perturbations.seeds import seeded
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lsap_cli.errors import LsapError
-from parts import UnknownNameError, unknown_name
+from lsap_common import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
     from defenses import Defense

@@ -20,7 +20,7 @@ from defenses.certify import Smoothing
 from defenses.detectors import Detector
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import ATTACKS, DEFENSES, DETECTORS, SAMPLERS, SMOOTHINGS
-from parts import kind_in_words, unknown_name
+from lsap_common import kind_in_words, unknown_name
 from perturbations import Perturbation
 from perturbations.attacks import Attack
 from perturbations.samplers import Sampler

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from parts import require_kind, require_whole
+from lsap_common import require_kind, require_whole
 
 BindingKind = Literal["constant", "cyclic", "relative", "append", "slot"]
 NO_SLOT = -1

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from parts import NamedParts, require_kind, require_whole
+from lsap_common import NamedParts, require_kind, require_whole
 from perturbations.perturbation import Perturbation
 from perturbations.seeds import seeded
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from parts import require_kind, require_whole, unknown_name
+from lsap_common import require_kind, require_whole, unknown_name
 from perturbations.adding import round_to_levels
 from perturbations.attacks import ATTACKS, Attack
 from perturbations.bindings import Binding, parse_binding

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from parts import require_whole
+from lsap_common import require_whole
 
 
 class Aims(NamedTuple):

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from parts import require_kind, require_whole
+from lsap_common import require_kind, require_whole
 from perturbations.adding import SlotLevels, add_bytes, add_float
 from perturbations.bindings import Binding, parse_binding
 from perturbations.budgets import LEVELS, Budget, parse_epsilon

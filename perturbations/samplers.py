@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Generator, Tensor
 
-from parts import NamedParts, check_types, require_kind, require_whole
+from lsap_common import NamedParts, check_types, require_kind, require_whole
 
 PHASES = 1000  # how finely a random phase divides one segment
 

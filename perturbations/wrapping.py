@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from parts import require_kind
+from lsap_common import require_kind
 from perturbations.internals import InternalsReader, feature_layers
 from perturbations.network import Internal, NetworkOutput
 

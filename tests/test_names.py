@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("lsap_cli", "perturbations", "defenses", "parts")
+PACKAGES = ("lsap_cli", "perturbations", "defenses", "lsap_common")
 ENTRIES = {"command", "main"}  # each file of the command line has one; a module that can be run has the other
 
 

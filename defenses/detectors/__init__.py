@@ -5,7 +5,7 @@ from defenses.detectors.consistency import TemporalConsistency
 from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
 from defenses.detectors.video import DetectorVideo, TensorVideo
-from parts import NamedParts
+from lsap_common import NamedParts
 
 DETECTORS: NamedParts[type[Detector]] = NamedParts(
     "detector",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from defenses.base import GradientKind
 from defenses.detectors.video import DetectorVideo, TensorVideo
-from parts import check_settings_when_made, given_kind, require_kind
+from lsap_common import check_settings_when_made, given_kind, require_kind
 
 
 class Detector(ABC):

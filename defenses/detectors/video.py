@@ -9,7 +9,7 @@ from torch import Tensor
 
 from defenses.base import Defense
 from defenses.clip import Clip, check_indices, check_video
-from parts import require_kind
+from lsap_common import require_kind
 
 
 class DetectorVideo(Protocol):

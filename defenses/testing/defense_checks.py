@@ -22,7 +22,7 @@ from defenses.testing.videos import (
     surviving_share,
     unchanged_share,
 )
-from parts import require_kind
+from lsap_common import require_kind
 
 INDEX_SETS: dict[int, list[list[int]]] = {
     1: [[0], [0, 0, 0]],

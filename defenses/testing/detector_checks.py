@@ -8,7 +8,7 @@ import torch
 from defenses.detectors.base import Detector
 from defenses.testing.requirements import require, require_refusal
 from defenses.testing.videos import make_noise_video, read_tiny, spread_four
-from parts import require_kind
+from lsap_common import require_kind
 
 
 def check_detector(detector: Detector) -> None:

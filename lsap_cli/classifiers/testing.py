@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
-from parts import require_kind
+from lsap_common import require_kind
 
 
 def check_classifier(classifier: Classifier, classes: int | None = None) -> None:

@@ -14,7 +14,7 @@ from lsap_cli import plugins
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, ZOO, format_of
 from lsap_cli.set_sources import SetSource, split_source
-from parts import unknown_name
+from lsap_common import unknown_name
 
 Value = TypeVar("Value")
 CHAIN = re.compile(r"\s\+\s")

@@ -1,6 +1,6 @@
 """Methods that learn a perturbation: one file each, one table of names."""
 
-from parts import NamedParts
+from lsap_common import NamedParts
 from perturbations.attacks.append import Append
 from perturbations.attacks.base import Attack
 from perturbations.attacks.btc import Btc

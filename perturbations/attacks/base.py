@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from parts import check_settings_when_made
+from lsap_common import check_settings_when_made
 from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at
 from perturbations.losses import margin_loss
 from perturbations.network import Internal

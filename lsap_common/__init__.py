@@ -1,8 +1,8 @@
 """What attacks, defenses, detectors and samplers have in common: tables of names, and settings that are checked."""
 
-from parts.arguments import given_kind, require_kind, require_number, require_whole
-from parts.settings import check_least, check_settings_when_made, check_types, kind_in_words
-from parts.tables import NamedParts, UnknownNameError, unknown_name
+from lsap_common.arguments import given_kind, require_kind, require_number, require_whole
+from lsap_common.settings import check_least, check_settings_when_made, check_types, kind_in_words
+from lsap_common.tables import NamedParts, UnknownNameError, unknown_name
 
 __all__ = [
     "NamedParts",

@@ -5,7 +5,7 @@ import pytest
 from defenses import DEFENSES, DETECTORS
 from defenses.certify import SMOOTHINGS
 from lsap_cli import plugins
-from parts import NamedParts, UnknownNameError, unknown_name
+from lsap_common import NamedParts, UnknownNameError, unknown_name
 from perturbations import ATTACKS, CONTROLS, SAMPLERS
 
 

@@ -10,7 +10,7 @@ import pytest
 from defenses import DEFENSES, DETECTORS
 from defenses.certify import SMOOTHINGS
 from defenses.temporal import TemporalMean
-from parts import check_types
+from lsap_common import check_types
 from perturbations import ATTACKS, SAMPLERS
 from perturbations.attacks.ifgsm import Ifgsm
 
