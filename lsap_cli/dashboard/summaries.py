@@ -134,7 +134,7 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
         return printable(snapshot.error or "; ".join(snapshot.problems))
     match results:
         case None:
-            return _figure_so_far(snapshot.folder / EVENTS_FILE)
+            return _figure_so_far(snapshot.folder / EVENTS_FILE, goes_on=snapshot.state == "running")
         case ApplyResults():
             largest = f", max {results.effective.linf:.0f}/255" if results.effective else ""
             return f"{len(results.files)} files{largest}"
@@ -146,15 +146,15 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             return f"{rate[0]} {short_rate(rate[1])}" if rate else ""
 
 
-def _figure_so_far(events: Path) -> str:
-    """Of a run without results: its newest verification, or how far it came."""
+def _figure_so_far(events: Path, goes_on: bool) -> str:
+    """Of a run without results: its newest verification, or how far it came; the time left only where it goes on."""
     progress = ""
     for line in reversed(_last_lines(events)):
         event = decode_event(line)
         if isinstance(event, VerificationEvent) and event.fooled:
             return f"fooled {short_rate(event.fooled)}"
         if not progress and isinstance(event, StepEvent) and event.seconds_left is not None:
-            progress = f"step {event.number}, {duration(event.seconds_left)} left"
+            progress = f"step {event.number}" + (f", {duration(event.seconds_left)} left" if goes_on else "")
         if not progress and isinstance(event, StageEvent):
             progress = printable(event.name)
     return progress
