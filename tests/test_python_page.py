@@ -36,7 +36,7 @@ def test_every_block_of_the_page_runs(
         keep_videos(tmp_path / "videos" / name, LABELS[: 3 if name == "fit" else 2])
     monkeypatch.chdir(tmp_path)
     notebook: dict[str, object] = {"__name__": "notebook"}
-    assert len(blocks(PAGE)) == 7
+    assert len(blocks(PAGE)) == 8
     for block in blocks(PAGE):
         exec(compile(block, "docs/python.md", "exec"), notebook)
     printed = capsys.readouterr().out
