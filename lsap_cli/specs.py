@@ -30,6 +30,14 @@ COMMAS_OUTSIDE_OF_BRACKETS = re.compile(r",(?![^\[]*\])")
 PLUS = re.compile(r"\s\+\s")
 
 
+def below_one_level(epsilon: str) -> str:
+    """The warning about a budget of which rounding leaves nothing."""
+    return (
+        f"epsilon {epsilon} is less than one of the 255 levels of a pixel: in whole levels, as videos hold them, the "
+        "perturbation changes nothing"
+    )
+
+
 def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
     """The object that a spec describes.
 

@@ -56,6 +56,11 @@ class Budget:
         in_levels = self.epsilon * LEVELS
         return f"{in_levels.numerator}/{LEVELS}" if in_levels.denominator == 1 else str(self.epsilon)
 
+    @property
+    def is_below_one_level(self) -> bool:
+        """Whether nothing of it is left in whole levels of 1/255, as videos hold them."""
+        return self.norm == "linf" and self.epsilon * LEVELS < 1
+
     def size(self, delta: Tensor) -> float:
         """The norm of delta (any shape): what must not exceed epsilon."""
         if self.norm == "linf":

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from lsap_cli.classifiers.weights import check_file, error_text, load_into, load_state
@@ -37,7 +38,9 @@ def build_network(
     called = f"a card is code: lsap called {factory}, which must build a network"
     takes_path = weights is not None and _takes_an_argument(call)
     try:
-        network = call(weights) if takes_path else call()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a network without weights is the same in every run, and can be resumed
+            network = call(weights) if takes_path else call()
     except LsapError:
         raise
     except (Exception, SystemExit) as error:  # a stranger's factory can raise anything; the sentence says whose it is

@@ -1,14 +1,25 @@
 """`lsap report`: its command line."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lsap_cli.errors import LsapError, file_error
+
+COMPARISON = "comparison.html"
+
 
 def command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of finished lsap defend runs")],
-    out: Annotated[Path, typer.Option(help="the page that compares several runs")] = Path("comparison.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="the page: of one run, with its tables beside it (default: report.html in the run); of several, "
+            f"their comparison (default: {COMPARISON})"
+        ),
+    ] = None,
 ) -> None:
     """Make a run's HTML report and tables anew from its folder; compare several runs on one page.
 
@@ -17,7 +28,22 @@ def command(
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
 
-    for run in runs:
-        print(write_report(run))
-    if len(runs) > 1:
-        print(write_comparison(runs, out))
+    if len(runs) == 1:
+        try:
+            print(write_report(runs[0], out))
+        except OSError as error:
+            if out is not None:
+                reason = error.strerror or error
+                raise LsapError(f"--out {out} cannot be written ({reason}); give another path", 1) from None
+            raise file_error(error, "write it elsewhere with --out PAGE.html") or error from None
+        return
+    unwritten = 0
+    for run in runs:  # each also gets its own page, which the comparison does not need
+        try:
+            print(write_report(run))
+        except OSError as error:
+            unwritten += 1
+            print(f"lsap: {file_error(error) or error}; the comparison goes on", file=sys.stderr)
+    print(write_comparison(runs, out or Path(COMPARISON)))
+    if unwritten:
+        raise LsapError(f"{unwritten} of {len(runs)} runs have no page of their own, for the reason above", 1)

@@ -5,7 +5,8 @@ from fractions import Fraction
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.results.manifest import PERTURBATION_COPY
-from perturbations import Perturbation, parse_epsilon
+from lsap_cli.specs import below_one_level
+from perturbations import Budget, Perturbation, parse_epsilon
 
 
 def epsilon_of(text: str) -> Fraction:
@@ -37,3 +38,12 @@ def check_perturbation(settings: DefendSettings, perturbation: Perturbation | No
         )
     if settings.learning and perturbation is not None and perturbation.binding.appended:
         raise LsapError(f"{settings.learning[0]} is for patterns that are added to frames, not for appended frames")
+
+
+def level_warnings(settings: DefendSettings, perturbation: Perturbation | None) -> list[str]:
+    """Warnings about budgets of which rounding leaves nothing: the perturbation's own, and those of --epsilons."""
+    if perturbation is None:
+        return []
+    own = perturbation.budget
+    texts = {own.epsilon_text: own} | {text: Budget(own.norm, epsilon_of(text)) for text in settings.epsilons}
+    return [below_one_level(text) for text, budget in texts.items() if budget.is_below_one_level]

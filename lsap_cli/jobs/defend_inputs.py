@@ -9,6 +9,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.hashing import output_hash, text_hash
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask
+from lsap_cli.runs.inputs import PARAMETERS
 from lsap_cli.runs.run import versions
 from lsap_cli.video.media import readable_media_hash
 
@@ -36,7 +37,7 @@ def classifier_inputs(classifier: Classifier) -> dict[str, str]:
     }
     return files | {
         f"labels of {classifier.name}": text_hash("\n".join(classifier.labels)),
-        f"parameters of {classifier.name}": tensors_hash(classifier.network.state_dict()),
+        f"{PARAMETERS}{classifier.name}": tensors_hash(classifier.network.state_dict()),
     }
 
 

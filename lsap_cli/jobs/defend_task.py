@@ -20,7 +20,7 @@ from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.seeds import load_seeds
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
-from lsap_cli.jobs.defend_checks import check_perturbation
+from lsap_cli.jobs.defend_checks import check_perturbation, level_warnings
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings, check_defend_settings
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.manifest import PERTURBATION_COPY
@@ -88,6 +88,8 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     folder = None if settings.perturbed is None else PerturbedFolder(Path(settings.perturbed))
     perturbation = folder.perturbation if folder else load_perturbation(Path(settings.perturbation or ""))
     check_perturbation(settings, perturbation)
+    for message in level_warnings(settings, perturbation):
+        run.event(WarningEvent(message=message))
     defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
     specs = settings.defense or DEFAULT_DEFENSES
     defenses |= {spec: build_defense(spec) for spec in specs if spec.strip() != NO_DEFENSE}

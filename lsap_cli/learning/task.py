@@ -16,11 +16,10 @@ from lsap_cli.learning.process_group import device_of_process
 from lsap_cli.learning.settings import FITTED_SAMPLERS, HELD_OUT_SAMPLERS, GenerateSettings
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.runs import Run
-from lsap_cli.specs import build_attack, build_defense, build_samplers
+from lsap_cli.specs import below_one_level, build_attack, build_defense, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
 from perturbations.attacks import Attack
 from perturbations.attacks.lsap import Lsap
-from perturbations.budgets import LEVELS
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.samplers import Sampler
 
@@ -63,12 +62,8 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
         binding = parse_binding(settings.binding or attack.binding)
     except ValueError as error:
         raise LsapError(str(error)) from None
-    if budget.norm == "linf" and budget.epsilon * LEVELS < 1:
-        message = (
-            f"epsilon {settings.epsilon} is less than one of the 255 levels of a pixel: in whole levels, as "
-            "videos hold them, the perturbation changes nothing"
-        )
-        run.event(WarningEvent(message=message))
+    if budget.is_below_one_level:
+        run.event(WarningEvent(message=below_one_level(settings.epsilon)))
     device = choose_device(device_of_process(settings.device))
     run.event(StageEvent(name="loading the model"))
     classifier = load_classifier(settings.model).to(device)

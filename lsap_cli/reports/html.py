@@ -33,24 +33,26 @@ from lsap_cli.results.text import printable
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
 
 
-def write_report(run: Path) -> Path:
-    """Write `report.html`, and its tables as CSV, Markdown and LaTeX, into the folder of a finished `defend` run.
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write a page about a finished `defend` run, and its tables as CSV, Markdown and LaTeX into `tables/` beside it.
 
     Args:
         run: a run folder with run.json and results.json; records.jsonl and pictures are shown if there.
+        out: the page's path; None: `report.html` in the run folder.
 
     Returns:
         The page's path.
 
     Raises:
         LsapError: the folder does not hold a finished `defend` run, or one of its files is broken.
+        OSError: the page or a table cannot be written.
     """
     about = read_run(run)
     results = read_defend_results(run)
     page = environment().get_template("defend.html").render(_view(run, about, results))
-    path = run / "report.html"
+    path = run / "report.html" if out is None else out
     write_atomically(path, page)
-    write_grids(run, grids(results))
+    write_grids(path.parent, grids(results))
     return path
 
 

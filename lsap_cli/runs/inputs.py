@@ -1,6 +1,6 @@
 """What determines the figures of a run, by content: a stopped run is resumed with the same inputs, or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -9,6 +9,8 @@ from lsap_cli.errors import LsapError
 from lsap_cli.results.files import write_atomically
 
 INPUTS_FILE = "inputs.json"
+PARAMETERS = "parameters of "  # of a network, in the names of inputs
+PLURALS = ("labels of ", PARAMETERS)
 SHOWN = 3  # differences that an error names
 
 
@@ -33,13 +35,14 @@ def keep_inputs(folder: Path, inputs: Mapping[str, str], resume: bool, name: str
         begun = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except msgspec.MsgspecError:
         raise LsapError(f"--resume: {path} is damaged; start a new run with another --run", 1) from None
-    differences = [_difference(one, begun.get(one), inputs.get(one)) for one in sorted({*begun, *inputs})]
-    changes = [one for one in differences if one]
-    if changes:
+    changed = {one for one in {*begun, *inputs} if begun.get(one) != inputs.get(one)}
+    if changed:
+        changes = [_difference(one, begun.get(one), inputs.get(one)) for one in sorted(changed)]
         more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+        what = f"{'; '.join(changes[:SHOWN])}{more}{_hint(changed)}"
         raise LsapError(
-            f"--resume: the run in {folder} began with other inputs: {'; '.join(changes[:SHOWN])}{more}; restore them, "
-            "or start a new run with another --run"
+            f"--resume: the run in {folder} began with other inputs: {what}; restore them, or "
+            "start a new run with another --run"
         )
 
 
@@ -55,11 +58,17 @@ def _escaped(name: str) -> str:
 
 
 def _difference(name: str, begun: str | None, now: str | None) -> str:
-    """What differs in one input, in words; empty where nothing does."""
-    if begun == now:
-        return ""
+    """What differs in one input, in words."""
+    many = name.startswith(PLURALS)
     if begun is None:
-        return f"{name} is new"
+        return f"{name} {'are' if many else 'is'} new"
     if now is None:
-        return f"{name} is gone"
-    return f"{name} has changed"
+        return f"{name} {'are' if many else 'is'} gone"
+    return f"{name} {'have' if many else 'has'} changed"
+
+
+def _hint(changed: Collection[str]) -> str:
+    """The likely cause where a network's parameters are all that differs: its files are the same."""
+    if all(one.startswith(PARAMETERS) for one in changed):
+        return " (its files are the same: what builds it draws numbers at random; seed it, or name weights in its card)"
+    return ""

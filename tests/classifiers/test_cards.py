@@ -166,6 +166,15 @@ def test_two_cards_with_equally_named_neighbors_do_not_share_them(tmp_path: Path
     assert not torch.equal(one, two)
 
 
+def test_a_factory_that_draws_its_weights_draws_the_same_again(tmp_path: Path) -> None:
+    card = write_card(tmp_path)
+    (tmp_path / "factory.py").write_text("from torch import nn\n\ndef build():\n    return nn.Linear(3, 2)\n")
+    before = torch.random.get_rng_state()
+    first, second = (load_card(card).network.state_dict()["weight"] for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 def test_weights_are_loaded_for_a_factory_that_takes_none(tmp_path: Path, suffix: str) -> None:
     weights = {"bias": torch.tensor([0.0, 10.0, 20.0])}

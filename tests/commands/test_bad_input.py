@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Lsap, World
+from tests.reports.fake_run import write_run
 
 OUT = "out.safetensors"
 
@@ -50,6 +51,16 @@ def test_wrong_usage_is_one_sentence_that_names_what_was_wrong(
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_that_cannot_be_written_names_the_page(lsap: Lsap, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "file").touch()
+    outcome = lsap("report", run, "--out", tmp_path / "file" / "page.html")
+    assert (outcome.code, f"--out {tmp_path}/file/page.html cannot be written" in outcome.err) == (1, True)
+    (run / "report.html").mkdir()
+    outcome = lsap("report", run)
+    assert (outcome.code, "write it elsewhere with --out PAGE.html" in " ".join(outcome.err.split())) == (1, True)
 
 
 def test_a_label_that_the_model_lacks_is_named(world: World, lsap: Lsap, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`defend` as a job: what a stopped run leaves, and what it is resumed with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from lsap_cli.demo.videos import write_dataset
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs import defend as job
+from lsap_cli.jobs.defend_checks import level_warnings
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import RESULTS_FILE, read_document
@@ -54,6 +56,13 @@ def test_results_are_written_before_pictures_and_a_stopped_run_ends_as_if_it_had
     assert after.effective == before.effective
     assert after.pictures is not None
     assert {path.name for path in (tmp_path / "run").glob("*inputs*")} == set()
+
+
+def test_budgets_of_which_rounding_leaves_nothing_are_warned_of(settings: DefendSettings) -> None:
+    perturbation = Perturbation.load(str(settings.perturbation))
+    with_curve = replace(settings, epsilons=("4/255", "1/510", "0.003"))
+    messages = level_warnings(with_curve, perturbation)
+    assert [message.split(" is less than one")[0] for message in messages] == ["epsilon 1/510", "epsilon 0.003"]
 
 
 def test_a_run_is_not_resumed_with_another_perturbation_of_the_same_name(

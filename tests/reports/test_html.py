@@ -197,6 +197,15 @@ def test_the_page_is_the_same_when_it_is_written_again(tmp_path: Path) -> None:
     assert [path.name for path in run.iterdir() if "partial" in path.name] == []
 
 
+def test_the_page_and_its_tables_can_be_written_elsewhere(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    before = sorted(path.name for path in run.rglob("*"))
+    page = write_report(run, tmp_path / "page.html")
+    assert "<html" in page.read_text(encoding="utf-8")
+    assert list((tmp_path / "tables").glob("*.csv"))
+    assert sorted(path.name for path in run.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [

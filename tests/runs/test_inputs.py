@@ -28,6 +28,15 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
         assert sentence in str(raised.value)
 
 
+def test_parameters_that_differ_alone_are_explained(tmp_path: Path) -> None:
+    inputs = INPUTS | {"parameters of net": "3", "labels of net": "4"}
+    keep_inputs(tmp_path, inputs, resume=False)
+    with pytest.raises(LsapError, match=r"parameters of net have changed \(its files are the same: .* at random"):
+        keep_inputs(tmp_path, inputs | {"parameters of net": "9"}, resume=True)
+    with pytest.raises(LsapError, match=r"labels of net have changed; parameters of net have changed; restore"):
+        keep_inputs(tmp_path, inputs | {"parameters of net": "9", "labels of net": "9"}, resume=True)
+
+
 def test_a_new_run_replaces_what_an_earlier_one_left(tmp_path: Path) -> None:
     keep_inputs(tmp_path, {"video a.mp4": "9"}, resume=False)
     keep_inputs(tmp_path, INPUTS, resume=False)
