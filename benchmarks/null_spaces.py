@@ -1,16 +1,22 @@
 """How much of each kind of pattern passes each defense.
 
-    python benchmarks/null_spaces.py [--defense jpeg h264:crf=23 ...] [--motion 0 1 2]
+    python benchmarks/null_spaces.py [--defense jpeg h264:crf=23 ...] [--motion 0 1 2] [--clips a.mp4 b.mp4 ...]
 
-Prints a Markdown table for each motion. A cell is the share of the pattern that is left in the defended video,
+Prints a Markdown table for each kind of scene. A cell is the share of the pattern that is left in the defended video,
 <defended with - defended without, pattern> / <pattern, pattern>: 1 where all of it passes, 0 where nothing does, above
-1 where it is made larger. The video is generated: soft structure at three sizes that moves by `--motion` pixels a
-frame, because a codec that predicts a frame from the one before keeps what moves with the scene, or with its parity.
-Patterns have 8/255 and are gray.
+1 where it is made larger.
+
+Scenes are generated (soft structure at three sizes) or, with `--clips`, natural: the clip's first frame, over which the
+camera pans by `--motion` pixels a frame, and the clip as it is (its motion, its noise); a cell is then the mean over
+the clips. Motion matters because a codec that predicts a frame from the one before keeps what moves with the scene, or
+with its parity. Patterns have 8/255 and are gray. Scenes are of 176 x 144, within [0.1, 0.9], so that nothing is
+cut.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,6 +25,7 @@ from torch.nn.functional import interpolate
 from defenses import DEFENSES, Defense
 from defenses.testing.videos import fit_on_tiny_videos
 from lsap_cli.specs import build_defense
+from lsap_cli.video.reading import read_frames
 
 FRAMES, HEIGHT, WIDTH = 32, 144, 176
 EPSILON = 8 / 255
@@ -28,21 +35,74 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--defense", nargs="+", default=[*DEFENSES], metavar="SPEC")
     parser.add_argument("--motion", nargs="+", type=int, default=[0, 1, 2], metavar="PIXELS")
+    parser.add_argument("--clips", nargs="+", type=Path, default=[], metavar="VIDEO")
     options = parser.parse_args()
     torch.set_num_threads(1)
     defenses = {spec: fit_on_tiny_videos(build_defense(spec)) for spec in options.defense}
-    for motion in options.motion:
-        video = make_moving_scene(motion)
-        print(f"\nscene moves by {motion} pixels a frame\n\n| defense | {' | '.join(PATTERNS)} |")
+    for name, scenes in make_scenes(options.motion, options.clips).items():
+        print(f"\n{name}\n\n| defense | {' | '.join(PATTERNS)} |")
         print("|---|" + "---:|" * len(PATTERNS))
         for spec, defense in defenses.items():
-            shares = [passing_share(defense, video, make()) for make in PATTERNS.values()]
-            print(f"| `{spec}` | {' | '.join(f'{share:.2f}' for share in shares)} |", flush=True)
+            shares = torch.tensor([passing_shares(defense, scene) for scene in scenes]).mean(0)
+            print(f"| `{spec}` | {' | '.join(f'{share:.2f}' for share in shares.tolist())} |", flush=True)
 
 
-def passing_share(defense: Defense, video: Tensor, pattern: Tensor) -> float:
-    """The share of a pattern (FRAMES, 1, H, W), added to a video within [0.1, 0.9], that is left behind a defense."""
-    passed = defense(video + pattern) - defense(video)
+def make_scenes(motions: Sequence[int], clips: Sequence[Path]) -> dict[str, list[Tensor]]:
+    """Videos of each kind, by a name for people: (FRAMES, 3, HEIGHT, WIDTH) each."""
+    if not clips:
+        return {f"generated scene, moves by {motion} pixels a frame": [make_moving_scene(motion)] for motion in motions}
+    videos = [read_clip(path) for path in clips]
+    scenes = {
+        f"pan of {motion} pixels a frame over the first frames of {len(videos)} clips": [
+            pan(video[0], motion) for video in videos
+        ]
+        for motion in motions
+    }
+    return scenes | {f"{len(videos)} clips as they are": [fitted(video) for video in videos]}
+
+
+def read_clip(path: Path) -> Tensor:
+    """A clip's first frames: (FRAMES, 3, H, W) within [0.1, 0.9]."""
+    frames = [frame.pixels for frame in islice(read_frames(path, "one"), FRAMES)]
+    if len(frames) < FRAMES:
+        raise SystemExit(f"{path} has {len(frames)} frames; {FRAMES} are needed")
+    return torch.stack(frames) / 255 * 0.8 + 0.1
+
+
+def fitted(video: Tensor) -> Tensor:
+    """A video's middle, in whole levels: (FRAMES, 3, HEIGHT, WIDTH)."""
+    scale = max(HEIGHT / video.shape[2], WIDTH / video.shape[3])
+    size = max(HEIGHT, round(video.shape[2] * scale)), max(WIDTH, round(video.shape[3] * scale))
+    small = interpolate(video, size, mode="bilinear", antialias=True)
+    top, left = (size[0] - HEIGHT) // 2, (size[1] - WIDTH) // 2
+    return small[..., top : top + HEIGHT, left : left + WIDTH].mul(255).round() / 255
+
+
+def pan(picture: Tensor, motion: int) -> Tensor:
+    """A camera that moves over a (3, H, W) picture, which is made large enough: (FRAMES, 3, HEIGHT, WIDTH)."""
+    width = WIDTH + motion * (FRAMES - 1)
+    scale = max(HEIGHT / picture.shape[1], width / picture.shape[2])
+    size = max(HEIGHT, round(picture.shape[1] * scale)), max(width, round(picture.shape[2] * scale))
+    scene = interpolate(picture[None], size, mode="bilinear", antialias=True)[0, :, :HEIGHT].mul(255).round() / 255
+    return torch.stack([scene[..., motion * number : motion * number + WIDTH] for number in range(FRAMES)])
+
+
+def passing_shares(defense: Defense, video: Tensor) -> list[float]:
+    """The share of each pattern that is left behind a defense."""
+    plain = defense(video)
+    return [passing_share(defense, video, plain, make()) for make in PATTERNS.values()]
+
+
+def passing_share(defense: Defense, video: Tensor, plain: Tensor, pattern: Tensor) -> float:
+    """The share of a pattern (FRAMES, 1, H, W), added to a video within [0.1, 0.9], that is left behind a defense.
+
+    Args:
+        defense: with fixed randomness.
+        video: without the pattern.
+        plain: the same, defended.
+        pattern: that is added.
+    """
+    passed = defense(video + pattern) - plain
     return float((passed * pattern).sum() / (3 * pattern.square().sum()))
 
 
