@@ -43,7 +43,7 @@ VARIANTS = [
     "lsap:coherence=keep",
     "lsap:coherence=break",
     "lsap:update=apg,coherence=keep",
-    "lsap:together=0",
+    "lsap:shared_class=0",
     "lsap:excite=0",
     "lsap:loosen=1",
     "lsap:excite=0,loosen=1",

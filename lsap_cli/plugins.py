@@ -130,6 +130,16 @@ def set_format_names() -> tuple[str, ...]:
     return (*SET_FORMATS,)
 
 
+def update_names() -> tuple[str, ...]:
+    """The updates that attacks such as lsap can take."""
+    return names_in_source("perturbations.updates", "UPDATES")
+
+
+def coherence_names() -> tuple[str, ...]:
+    """What attacks such as lsap can do to temporal coherence."""
+    return names_in_source("perturbations.coherence", "Coherence")
+
+
 def added_models() -> dict[str, list[EntryPoint]]:
     """The models of installed packages by name."""
     return _entry_points(MODELS)

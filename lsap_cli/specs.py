@@ -55,9 +55,11 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
     kind = table[name]
     hints = get_type_hints(kind)
     settings: dict[str, Any] = {}
+    old_settings: Mapping[str, str] = getattr(kind, "old_settings", {})
     known = {field.name: hints[field.name] for field in _fields(kind)}
     for part in COMMAS_OUTSIDE_OF_BRACKETS.split(rest) if rest else []:
         key, equals, text = (piece.strip() for piece in part.partition("="))
+        key = old_settings.get(key, key)
         if not equals or key not in known:
             raise LsapError(f"the {what} '{spec}' has no setting '{part}'; write it as {describe({name: kind})[0]}")
         if key in settings:

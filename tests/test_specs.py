@@ -14,6 +14,7 @@ from defenses.temporal import TemporalMedian
 from lsap_cli.errors import LsapError
 from lsap_cli.specs import build, build_defense, build_detector, describe
 from lsap_cli.video.codecs import CODECS, H264Codec
+from perturbations.attacks import ATTACKS
 from perturbations.samplers import SAMPLERS, Dense, RateSampler, Uniform
 
 
@@ -152,6 +153,12 @@ def test_a_wrong_detector_is_said_with_what_would_work(spec: str, message: str) 
 def test_a_truth_is_written_true_or_false(value: str) -> None:
     with pytest.raises(LsapError, match=f"on is '{value}', which is not true or false"):
         build(f"thing:on={value}", THINGS, "thing")
+
+
+def test_a_setting_can_be_written_by_the_name_that_it_had_in_earlier_versions() -> None:
+    assert build("lsap:together=0.3", ATTACKS, "attack") == build("lsap:shared_class=0.3", ATTACKS, "attack")
+    with pytest.raises(LsapError, match="gives shared_class twice"):
+        build("lsap:together=0.3,shared_class=0.4", ATTACKS, "attack")
 
 
 def test_a_setting_that_is_given_twice_is_refused() -> None:

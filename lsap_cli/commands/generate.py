@@ -34,7 +34,7 @@ from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, Ge
 DEFAULT = GenerateSettings  # its class attributes are the defaults
 LEARN_FROM: tuple[str, ...] = get_args(LearnFrom)
 PRECISIONS = ("fp32", "bf16", "fp16")
-METHOD, BELIEF, SPEED = "Method", "How far to believe it", "Speed and memory"
+METHOD, CONTROL, SPEED = "Method", "Controls and repetitions", "Speed and memory"
 
 
 def command(
@@ -48,7 +48,7 @@ def command(
         str,
         typer.Option(
             callback=arguments.attack,
-            help="{attacks}; with settings as in lsap:together=0.3",
+            help="{attacks}; with settings as in lsap:shared_class=0.3",
             rich_help_panel=METHOD,
         ),
     ] = DEFAULT.attack,
@@ -100,11 +100,11 @@ def command(
         ),
     ] = None,
     update: Annotated[
-        str | None, typer.Option(help="the attack's setting update, as in lsap:update=NAME", rich_help_panel=METHOD)
+        str | None, typer.Option(help="update of delta, an attack's setting: {updates}", rich_help_panel=METHOD)
     ] = None,
     coherence: Annotated[
         str | None,
-        typer.Option(help="the attack's setting coherence, as in lsap:coherence=NAME", rich_help_panel=METHOD),
+        typer.Option(help="temporal coherence, an attack's setting: {coherences}", rich_help_panel=METHOD),
     ] = None,
     layer: Annotated[
         str | None,
@@ -124,17 +124,17 @@ def command(
         typer.Option(callback=arguments.duration_check("--time-budget"), help="for the whole command: 180s, 10m"),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(min=1, max=MOST_DRAWS, help="learn this many, report their spread", rich_help_panel=BELIEF)
+        int, typer.Option(min=1, max=MOST_DRAWS, help="learn this many, report their spread", rich_help_panel=CONTROL)
     ] = DEFAULT.seeds,
     matrix: Annotated[
         bool,
         typer.Option(
-            "--matrix", help="also learn through each sampler alone: the sampler matrix", rich_help_panel=BELIEF
+            "--matrix", help="also learn through each sampler alone: the sampler matrix", rich_help_panel=CONTROL
         ),
     ] = False,
     controls: Annotated[
         bool,
-        typer.Option("--controls", help="judge permuted and flipped patterns beside noise", rich_help_panel=BELIEF),
+        typer.Option("--controls", help="judge permuted and flipped patterns beside noise", rich_help_panel=CONTROL),
     ] = False,
     batch: Batch = DEFAULT.batch,
     micro_batch: Annotated[

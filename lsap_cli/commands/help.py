@@ -21,6 +21,8 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "sets": plugins.set_format_names,
     "codecs": plugins.codec_names,
     "bindings": plugins.binding_names,
+    "updates": plugins.update_names,
+    "coherences": plugins.coherence_names,
 }
 PLACE = re.compile(r"\{(" + "|".join(TABLES) + r")\}")
 

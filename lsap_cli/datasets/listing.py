@@ -13,7 +13,7 @@ from lsap_cli.datasets.label_files import read_label_names
 from lsap_cli.datasets.locating import Located, Locator, split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import SET_FORMATS
-from lsap_cli.set_sources import SetSource
+from lsap_cli.set_sources import SETS, SetSource
 from lsap_cli.video.media import ArchivedVideo, VideoPart, VideoSpan
 from lsap_cli.video.picture_folders import is_picture_folder
 from lsap_cli.video.picture_sequences import PictureSequence
@@ -42,7 +42,7 @@ def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
         place = video_set.unreadable[0]
         raise LsapError(f"{source} holds no video that can be read: {place.path} {place.reason}")
     if not video_set.videos:
-        raise LsapError(f"{source} holds no video; give a folder of videos (sub-folders named by label) or a CSV list")
+        raise LsapError(f"{source} holds no video; give {SETS}")
     return video_set
 
 
@@ -50,7 +50,7 @@ def _format_of(source: SetSource) -> str:
     if source.format is not None:
         return source.format
     if not source.path.exists():
-        raise LsapError(f"{source} does not exist; give a folder of videos or a CSV list")
+        raise LsapError(f"{source} does not exist; give {SETS}")
     fitting = (name for name in SET_FORMATS if _made(name).fits(source.path))
     return next(fitting, "file")
 

@@ -53,7 +53,7 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
     any_of_five: list[bool] = []
     exchanged: list[bool] = []
     generator = torch.Generator().manual_seed(0)
-    with FrameStore(classifier.geometry.shrink, MEMORY, max(1, torch.get_num_threads())) as store:
+    with FrameStore(classifier.geometry.shrink, MEMORY) as store:
         for video, stored in store.load(videos):
             if isinstance(stored, UnreadableVideo):
                 skip(evaluation.run, evaluation.skipped, video, stored)

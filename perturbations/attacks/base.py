@@ -1,7 +1,7 @@
 """What all attacks have in common: the interface, the usual step, its report."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
 import torch
@@ -34,6 +34,9 @@ class Attack(Protocol):
 
     source: ClassVar[str]
     """The paper, and what differs from it."""
+
+    old_settings: ClassVar[Mapping[str, str]] = {}
+    """Settings that had another name, old to new: specs of earlier runs stay readable."""
 
     uses_gradients: ClassVar[bool] = True
     """Whether a step without any gradient is worth a warning."""

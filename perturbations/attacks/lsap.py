@@ -1,6 +1,6 @@
 """LSAP: one perturbation for all videos and samplers, with temporal coherence and a choice of updates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar, NamedTuple
@@ -54,7 +54,7 @@ class Lsap(Attack):
         coherence: keep (LSAP), break (BTC-UAP) or off.
         weight: length of the coherence loss's gradient, as a multiple of the margin's.
         temperature: of the coherence.
-        together: weight of the shared class in an untargeted run, in [0, 1].
+        shared_class: weight of the shared class in an untargeted run, in [0, 1].
         enough: confidence in logits: a clip that is over the boundary by this much has no more gradient.
         excite: in an untargeted run, length of the layer response's gradient, as a multiple of the margin's.
         loosen: the budget at the start, as a multiple of epsilon, from 1.
@@ -63,13 +63,14 @@ class Lsap(Attack):
         ValueError: if a setting is out of range.
     """
 
+    old_settings: ClassVar[Mapping[str, str]] = {"together": "shared_class"}
     source: ClassVar[str] = "LSAP (framework and tables of its repository); objective and balance re-derived"
     update: str = "momentum"
     first_step: float = 0.1
     coherence: Coherence = "off"
     weight: float = 0.3
     temperature: float = 0.1
-    together: float = 0.5
+    shared_class: float = 0.5
     enough: float = 15.0
     excite: float = 1.0
     loosen: float = 2.0
@@ -78,8 +79,8 @@ class Lsap(Attack):
         check_settings(self, above_zero=("first_step", "temperature"), from_zero=("weight", "enough", "excite"))
         if self.update not in UPDATES:
             raise ValueError(f"update is {self.update}; use one of {', '.join(UPDATES)}")
-        if not 0 <= self.together <= 1:
-            raise ValueError(f"together is {self.together}; use a number from 0 to 1")
+        if not 0 <= self.shared_class <= 1:
+            raise ValueError(f"shared_class is {self.shared_class}; use a number from 0 to 1")
         if not 1 <= self.loosen < float("inf"):
             raise ValueError(f"loosen is {self.loosen}; use a number from 1")
 
@@ -161,11 +162,11 @@ class Lsap(Attack):
         def loss(given: LossInput) -> Tensor:
             clean = given.batch.clean_predictions
             escape = margin_loss(given.logits, problem.objective.aims(clean), self.enough)
-            if trend is None or self.together == 0 or not isinstance(problem.objective, Untargeted):
+            if trend is None or self.shared_class == 0 or not isinstance(problem.objective, Untargeted):
                 return escape
             shared = trend.argmax().expand_as(clean)
             join = (-margins(given.logits, shared)).clamp(min=-self.enough)
-            weight = self.together * (clean != shared)
+            weight = self.shared_class * (clean != shared)
             return (1 - weight) * escape + weight * join
 
         return loss

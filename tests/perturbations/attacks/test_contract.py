@@ -117,7 +117,7 @@ def test_a_target_is_reached_more_often_than_without_the_pattern(name: str) -> N
     [
         ("lsap", {"update": "newton"}, "update is newton; use one of momentum, apg, pgd, sgd, adam"),
         ("lsap", {"coherence": "more"}, "coherence is more; use keep, break or off"),
-        ("lsap", {"together": 1.5}, "together is 1.5; use a number from 0 to 1"),
+        ("lsap", {"shared_class": 1.5}, "shared_class is 1.5; use a number from 0 to 1"),
         ("lsap", {"temperature": 0.0}, "temperature is 0.0; use a number above 0"),
         ("flicker", {"edge": 0.0}, "edge is 0.0; use a number above 0"),
         ("dup", {"form": "4d"}, "form is 4d; use 3d, 2d or circular"),

@@ -91,10 +91,10 @@ def test_every_update_of_lsap_raises_success(update: str) -> None:
 
 
 def test_an_untargeted_run_leads_clips_to_a_class_that_they_share() -> None:
-    """With together=1 the gradient is that of the way to the class with the highest running mean."""
+    """With shared_class=1 the gradient is that of the way to the class with the highest running mean."""
     problem = make_problem()
     state = zeros(problem)
-    plain = Lsap(excite=0, loosen=1, together=1.0)
+    plain = Lsap(excite=0, loosen=1, shared_class=1.0)
     run(problem, plain, state, 3, 8)
     shared = int(state.memory["trend"].argmax())
     batch, before = problem.draw(state.steps), state.delta
