@@ -40,6 +40,9 @@ class ModelFormat:
 MODEL_FORMATS = {
     "torchvision": ModelFormat((), "torchvision:NAME", "one of torchvision's video networks", needs_card=False),
     "hf": ModelFormat((), "hf:FOLDER", "a video classifier of transformers: a folder, or OWNER/NAME", needs_card=False),
+    "pt2": ModelFormat((".pt2",), "FILE.pt2", "a program of torch.export.save, with a model card beside it"),
+    "torchscript": ModelFormat((".ts", ".pt"), "FILE.ts", "TorchScript (.ts or .pt), with a model card beside it"),
+    "onnx": ModelFormat((".onnx",), "FILE.onnx", "scores by onnxruntime, with a model card beside it"),
 }
 
 

@@ -92,6 +92,11 @@ class Classifier(nn.Module):
         """T, the number of frames of a clip."""
         return self.expects.frames
 
+    @property
+    def gives_gradients(self) -> bool:
+        """Whether scores have gradients by the pixels; a black box gives scores alone."""
+        return bool(getattr(self.network, "gives_gradients", True))
+
     def forward(self, clips: Tensor) -> Tensor:
         """Logits of clips of any size.
 

@@ -81,3 +81,5 @@ class LoadedNetwork:
 
 class BlackBox(nn.Module):
     """A network that gives scores and no gradients."""
+
+    gives_gradients = False
