@@ -97,6 +97,24 @@ class Classifier(nn.Module):
         """Whether scores have gradients by the pixels; a black box gives scores alone."""
         return bool(getattr(self.network, "gives_gradients", True))
 
+    def require_gradients(self, what: str, instead: str) -> None:
+        """Refuses work that follows gradients where there are none: one clip goes through the network.
+
+        Args:
+            what: that follows them.
+            instead: what would work.
+
+        Raises:
+            LsapError: if scores have no gradient by the pixels.
+        """
+        if self.gives_gradients:
+            parameter = next(self.parameters(), self.mean)
+            clip = torch.full((1, self.frames, 3, *self.geometry.size), 0.5, device=parameter.device)
+            with torch.enable_grad():
+                if self.score(clip.requires_grad_()).requires_grad:
+                    return
+        raise LsapError(f"{what} follows gradients, and the model '{self.name}' gives scores without any: {instead}")
+
     def forward(self, clips: Tensor) -> Tensor:
         """Logits of clips of any size.
 

@@ -125,6 +125,8 @@ def check(
     with running("models check", run, settings, quiet) as (work, screen):
         evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
         document = check_model(evaluation, source)
+    for note in classifier.notes:
+        screen.say(note)
     if as_json:
         print_json(document)
     else:
@@ -140,6 +142,7 @@ def _say_that_a_card_is_code(spec: str) -> None:
     from lsap_cli.classifiers.resolve import card_path
 
     path = card_path(spec)
-    if path is not None:
-        text = f"a card is code: {path} has {read_card(path).factory} called; use only cards that you trust"
+    factory = None if path is None else read_card(path).factory
+    if factory is not None:
+        text = f"a card is code: {path} has {factory} called; use only cards that you trust"
         print(f"lsap: {printable(text)}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """`lsap models show` and `lsap models check`: what a classifier is, and whether it can be attacked and trusted."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip, videos_of_run
 from lsap_cli.datasets.store import FrameStore
-from lsap_cli.evaluation.network_findings import network_findings
+from lsap_cli.evaluation.network_findings import describe_range, network_findings
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.documents import ModelAccuracy, ModelCheckResults, ModelFinding, SkippedVideo
@@ -20,6 +21,7 @@ from lsap_cli.results.rates import rate
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.reading import UnreadableVideo
 
+SILENCE = 5.0  # seconds, after which a test that is done is told
 MEMORY = 2**30  # bytes of decoded frames; more goes to disk
 
 
@@ -33,13 +35,19 @@ def check_model(evaluation: Evaluation, source: SetSource | None) -> ModelCheckR
     protocol, run = evaluation.protocol, evaluation.run
     classifier = protocol.classifier
     run.event(StageEvent(name="testing the network"))
-    findings = list(network_findings(classifier, protocol.device, protocol.seed))
+    findings: list[ModelFinding] = []
+    begun = time.monotonic()
+    for finding in network_findings(classifier, protocol.device, protocol.seed):
+        findings.append(finding)
+        if time.monotonic() - begun > SILENCE:
+            run.event(StageEvent(name=f"testing the network ({finding.test}: {finding.verdict})"))
+            begun = time.monotonic()
     accuracy: ModelAccuracy | UnsetType = UNSET
     if source is not None and all(one.verdict != "FAIL" for one in findings):
         videos = videos_of_run(source, classifier.labels, run, evaluation.skipped).videos
         run.event(StageEvent(name="classifying", videos=len(videos)))
         accuracy = measure_accuracy(evaluation, videos)
-        findings += _exchanged_channels(accuracy)
+        findings += _exchanged_channels(accuracy) + _declared_accuracy(classifier, accuracy)
     results = ModelCheckResults(model=classifier.name, findings=tuple(findings), accuracy=accuracy)
     write_document(run.folder / RESULTS_FILE, results)
     return results
@@ -111,17 +119,6 @@ def describe_model(classifier: Classifier) -> dict[str, Any]:  # a JSON object
     }
 
 
-def describe_range(classifier: Classifier) -> str:
-    """What reaches the network for black and for white pixels, channel by channel."""
-    expects = classifier.expects
-    ends = [
-        [(level * expects.scale - mean) / std for mean, std in zip(expects.mean, expects.std, strict=False)]
-        for level in (0, 1)
-    ]
-    spans = dict.fromkeys(f"{black:.3g} to {white:.3g}" for black, white in zip(*ends, strict=True))
-    return ", ".join(spans)
-
-
 def _exchanged_channels(accuracy: ModelAccuracy) -> list[ModelFinding]:
     """A warning where more videos are right with red and blue exchanged than in the card's order."""
     own, exchanged = accuracy.top1, accuracy.top1_red_and_blue_exchanged
@@ -129,6 +126,18 @@ def _exchanged_channels(accuracy: ModelAccuracy) -> list[ModelFinding]:
         return []
     figure = f"{exchanged.count} of {own.of} right with red and blue exchanged, {own.count} as the card says"
     return [ModelFinding(verdict="WARN", test="channel order", figure=figure)]
+
+
+def _declared_accuracy(classifier: Classifier, accuracy: ModelAccuracy) -> list[ModelFinding]:
+    """The measured top-1 beside the one that the card declares; a warning where its interval leaves that out."""
+    declared, top1 = classifier.declared_accuracy, accuracy.top1
+    if declared is None or top1 is None:
+        return []
+    fits = top1.low <= declared <= top1.high
+    figure = f"top-1 is {top1}, and the card declares {declared:g}"
+    if not fits:
+        figure += ": preprocessing, labels or weights may differ from those of that figure"
+    return [ModelFinding(verdict="PASS" if fits else "WARN", test="accuracy", figure=figure)]
 
 
 def _ranked_classes(protocol: EvaluationProtocol, clips: Tensor) -> list[int]:

@@ -19,7 +19,8 @@ from lsap_cli.runs import Run
 Verdict = Literal["PASS", "WARN", "FAIL"]
 CLIPS = 2
 ROUNDING = 1e-2  # by which the sums of probabilities may be off
-TIMED = 4
+TIMED = 4  # batches
+LONGEST_TIMED = 5.0  # seconds, after which no further batch is timed
 
 
 def network_findings(classifier: Classifier, device: torch.device, seed: int) -> Iterator[ModelFinding]:
@@ -33,7 +34,10 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
         return
     except Exception as error:  # a stranger's network can raise anything; its words are the finding
         yield _finding(
-            "FAIL", "output", f"the network failed on clips of shape {shape}: {type(error).__name__}: {error}"
+            "FAIL",
+            "output",
+            f"the network failed on clips of shape {tuple(classifier.prepare(clips).shape)} "
+            f"({classifier.expects.layout}): {type(error).__name__}: {error}",
         )
         return
     yield from _configuration(classifier)
@@ -43,11 +47,19 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
         "output",
         f"{tuple(logits.shape)} for {CLIPS} clips, {'finite' if finite else 'not finite'}",
     )
-    yield _gradient_finding(gradient)
+    yield (
+        _gradient_finding(gradient)
+        if classifier.gives_gradients
+        else _finding(
+            "WARN", "gradient", "there is none, only scores: defend judges it, --attack u3d and random-search attack it"
+        )
+    )
     yield _determinism(classifier, clips, logits)
     yield _output_kind(classifier, logits)
     yield _sensitivity(classifier, logits, "channel order", "with red and blue exchanged", clips.flip(2))
     yield _sensitivity(classifier, logits, "scale", "with pixels 255 times smaller", clips / 255)
+    yield _finding("PASS", "range", f"black to white reaches the network as {describe_range(classifier)}")
+    yield _float_path(classifier, seed)
     yield _speed(classifier, clips)
 
 
@@ -111,12 +123,18 @@ def _determinism(classifier: Classifier, clips: Tensor, logits: Tensor) -> Model
 
 def _output_kind(classifier: Classifier, logits: Tensor) -> ModelFinding:
     """Whether the output is what the card declares: logits or probabilities."""
-    if classifier.gives.kind == "probabilities":
+    if classifier.gives.kind == "logit":
+        numbers = logits[:, 1]
+        return _finding(
+            "PASS", "logit", f"one number a clip, from {float(numbers.min()):.2f} to {float(numbers.max()):.2f}"
+        )
+    if classifier.gives.kind != "logits":
         sums = logits.exp().sum(1)
         off = float((sums - 1).abs().max())
         if off < ROUNDING:
             return _finding("PASS", "probabilities", f"rows sum to 1 within {off:.1e}")
-        figure = f'rows are off 1 by {off:.1e}: these are no probabilities; write kind = "logits" in [output]'
+        other = "logit" if classifier.gives.one_output else "logits"
+        figure = f'rows are off 1 by {off:.1e}: these are no probabilities; write kind = "{other}" in [output]'
         return _finding("WARN", "probabilities", figure)
     if bool((logits >= 0).all()) and float((logits.sum(1) - 1).abs().max()) < ROUNDING / 10:
         figure = 'rows are positive and sum to 1: these are probabilities; write kind = "probabilities" in [output]'
@@ -142,19 +160,44 @@ def _sensitivity(classifier: Classifier, logits: Tensor, test: str, how: str, ch
     return _finding("PASS" if share > 0.05 else "WARN", test, f"{how}, logits move by {share:.2f} of their spread")
 
 
+def describe_range(classifier: Classifier) -> str:
+    """What reaches the network for black and for white pixels, channel by channel."""
+    expects = classifier.expects
+    ends = [
+        [(level * expects.scale - mean) / std for mean, std in zip(expects.mean, expects.std, strict=False)]
+        for level in (0, 1)
+    ]
+    spans = dict.fromkeys(f"{black:.3g} to {white:.3g}" for black, white in zip(*ends, strict=True))
+    return ", ".join(spans)
+
+
+def _float_path(classifier: Classifier, seed: int) -> ModelFinding:
+    """By how much the resize of floats, which attacks follow, differs from that of bytes, which is judged."""
+    geometry = classifier.geometry
+    height, width = (2 * side + 1 for side in geometry.size)
+    frames = (_smooth_clips((1, 2, 3, height, width), seed)[0] * 255).round().byte()
+    levels = geometry.crop(geometry.shrink(frames)).float() / 255
+    off = (geometry.crop(geometry.shrink(frames.float() / 255)) - levels).abs() * 255
+    figure = f"of floats, which attacks follow, is up to {float(off.max()):.2f} levels off that of bytes"
+    return _finding("PASS" if float(off.max()) <= 1 else "WARN", "resize", f"{figure} (mean {float(off.mean()):.2f})")
+
+
 def _speed(classifier: Classifier, clips: Tensor) -> ModelFinding:
-    start = time.perf_counter()
-    for _ in range(TIMED):
+    start, done = time.perf_counter(), 0
+    while done < TIMED and (done == 0 or time.perf_counter() - start < LONGEST_TIMED):
         _gradient(classifier, clips)
-    if clips.is_cuda:
-        torch.cuda.synchronize()
-    pace = TIMED * CLIPS / (time.perf_counter() - start)
+        done += 1
+        if clips.is_cuda:
+            torch.cuda.synchronize()
+    pace = done * CLIPS / (time.perf_counter() - start)
     if clips.is_cuda:
         memory = torch.cuda.max_memory_allocated() / 2**20
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         memory = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-    return _finding("PASS", "speed", f"{pace:.1f} clips/s forward and backward, peak memory {memory:.0f} MB")
+    text = f"{pace:.1f} clips/s" if pace >= 1 else f"{1 / pace:.1f} s a clip"
+    way = "forward and backward" if classifier.gives_gradients else "forward"
+    return _finding("PASS", "speed", f"{text} {way}, peak memory {memory:.0f} MB")
 
 
 def _finding(verdict: Verdict, test: str, figure: str) -> ModelFinding:

@@ -97,6 +97,11 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     smoothings = {spec: build_smoothing(spec) for spec in settings.certify}
     run.event(StageEvent(name="loading the model"))
     classifier = load_classifier(settings.model).to(device)
+    if settings.adaptive:
+        classifier.require_gradients(
+            "--adaptive",
+            "judge it without, under perturbations of generate --attack random-search or u3d, or of a similar network",
+        )
     protocol = EvaluationProtocol(
         classifier,
         build_samplers(settings.sampler or (classifier.sampler_spec,)),

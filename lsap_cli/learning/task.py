@@ -18,7 +18,7 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.specs import below_one_level, build_attack, build_defense, build_samplers
 from perturbations import Binding, Budget, parse_binding, parse_epsilon
-from perturbations.attacks import Attack
+from perturbations.attacks import ATTACKS, Attack
 from perturbations.attacks.lsap import Lsap
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.samplers import Sampler
@@ -67,6 +67,11 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
     device = choose_device(device_of_process(settings.device))
     run.event(StageEvent(name="loading the model"))
     classifier = load_classifier(settings.model).to(device)
+    if attack.uses_gradients:
+        free = " or ".join(f"--attack {name}" for name, kind in ATTACKS.items() if not kind.uses_gradients)
+        classifier.require_gradients(
+            f"--attack {settings.attack}", f"use {free}, or learn on a network that is like it"
+        )
     fitted = build_samplers(settings.sampler or (classifier.sampler_spec, *FITTED_SAMPLERS))
     target, source = _classes(settings, classifier)
     objective = _objective(target, source)

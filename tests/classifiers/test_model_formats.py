@@ -13,6 +13,7 @@ from torch import Tensor
 from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.formats import InputFormat
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.classifiers.model_formats.batches import believed_batch
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.classifiers.testing import check_classifier
@@ -237,3 +238,16 @@ def test_a_card_that_names_two_origins_or_an_unknown_format_is_refused(tmp_path:
         with pytest.raises(LsapError) as caught:
             load_card(tmp_path / "model.toml")
         assert words in str(caught.value)
+
+
+def test_work_that_follows_gradients_is_refused_where_there_are_none(saved: dict[str, Path]) -> None:
+    with pytest.raises(LsapError, match=r"--attack lsap follows gradients, and the model .* use another"):
+        load_classifier(str(saved["network.onnx"])).require_gradients("--attack lsap", "use another")
+    load_classifier(str(saved["fixed.pt2"])).require_gradients("--attack lsap", "use another")
+
+
+def test_the_scores_of_a_black_box_take_the_place_of_features(saved: dict[str, Path]) -> None:
+    network = InstrumentedClassifier(load_classifier(str(saved["network.onnx"])))
+    output = network.outputs(clips(2), "features")
+    assert output.features is not None
+    assert torch.equal(output.features[:, 0], output.logits)

@@ -58,7 +58,8 @@ def test_a_network_whose_output_is_not_finite_fails() -> None:
 def test_the_findings_of_a_sound_network_do_not_fail() -> None:
     findings = {one.test: one.verdict for one in network_findings(make_classifier(), CPU, 0)}
     assert "FAIL" not in findings.values()
-    assert {"output", "gradient", "determinism", "logits", "channel order", "scale", "speed"} == set(findings)
+    tests = {"output", "gradient", "determinism", "logits", "channel order", "scale", "range", "resize", "speed"}
+    assert tests == set(findings)
 
 
 def test_logits_that_are_said_to_be_probabilities_are_warned_of(tmp_path: Path) -> None:
