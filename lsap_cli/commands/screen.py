@@ -8,7 +8,14 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from lsap_cli.results.base import UnsetType
+from lsap_cli.results.event_words import (
+    LEFT_OUT,
+    resumed_words,
+    sampler_range_of,
+    skipped_words,
+    split_words,
+    verification_words,
+)
 from lsap_cli.results.events import (
     Event,
     FileEvent,
@@ -27,7 +34,6 @@ from lsap_cli.results.events import (
     VideoEvent,
     WarningEvent,
 )
-from lsap_cli.results.spread import SamplerRange
 from lsap_cli.results.text import printable
 
 PLAIN_EVERY_SECONDS = 10.0
@@ -91,19 +97,16 @@ class Screen:
                 self._show_frames(event)
             case SkippedEvent():
                 self._done += 1
-                text = f"[red]left out[/] {_safe(event.path)}: {_safe(event.reason)}"
-                self._console.print(text, soft_wrap=not self._live)
+                text = _safe(skipped_words(event)).removeprefix(LEFT_OUT)
+                self._console.print(f"[red]{LEFT_OUT}[/]{text}", soft_wrap=not self._live)
             case WarningEvent():
                 self._say(f"[yellow]note[/] {_safe(event.message)}")
             case NoteEvent():
                 self._say(f"\n[bold]{_safe(event.message)}[/]")
             case SplitEvent():
-                self._say(
-                    f"{event.fit} videos to learn from, {event.verify} to verify on; decoded in "
-                    f"{event.decode_seconds:.0f} s, {(event.memory_bytes + event.disk_bytes) / 2**20:.0f} MB of frames"
-                )
+                self._say(split_words(event))
             case ResumedEvent():
-                self._say(f"resumed after step {event.step}")
+                self._say(resumed_words(event))
             case StepEvent():
                 self._show_step(event)
             case VerificationEvent():
@@ -152,14 +155,11 @@ class Screen:
         self._advance(event.progress or 0.0, 1.0, text)
 
     def _show_verification(self, event: VerificationEvent) -> None:
-        fooling = None if isinstance(event.by_sampler, UnsetType) else SamplerRange.of_rates(event.by_sampler)
+        fooling = sampler_range_of(event)
         if fooling is None:
             return
         self._short = f"fooling {fooling.lowest.value:.2f} ({fooling.lowest.interval})"
-        self._say(
-            f"[dim]step {event.step}: fooling rate on {fooling.lowest.of} unseen videos and unseen samplers "
-            f"{_safe(str(fooling))}[/]"
-        )
+        self._say(f"[dim]{_safe(verification_words(event))}[/]")
 
     def _count(self, what: str, path: str) -> None:
         self._done += 1

@@ -8,6 +8,7 @@ from lsap_cli.dashboard.formatting import duration, short_rate
 from lsap_cli.dashboard.run_reader import file_stamp
 from lsap_cli.results.base import given
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults, ModelCheckResults, RunResults
+from lsap_cli.results.event_words import sampler_range_of
 from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event
 from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, open_regular, read_results
 from lsap_cli.results.rates import Rate
@@ -152,7 +153,8 @@ def _figure_so_far(events: Path, goes_on: bool) -> str:
     for line in reversed(_last_lines(events)):
         event = decode_event(line)
         if isinstance(event, VerificationEvent) and event.fooled:
-            return f"fooled {short_rate(event.fooled)}"
+            fooling = sampler_range_of(event)
+            return f"fooled {short_rate(fooling.lowest if fooling else event.fooled)}"
         if not progress and isinstance(event, StepEvent) and event.seconds_left is not None:
             progress = f"step {event.number}" + (f", {duration(event.seconds_left)} left" if goes_on else "")
         if not progress and isinstance(event, StageEvent):

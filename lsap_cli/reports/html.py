@@ -298,6 +298,7 @@ _PROTOCOL_WORDS = {
     "classifier": "classifier",
     "classes": "classes",
     "videos": "videos measured",
+    "listed": "videos of the set, with those left out",
     "labelled": "of them with a label",
     "frames": "frames in a clip",
     "views": "clips (views) of a video",

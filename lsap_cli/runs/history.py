@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from lsap_cli.results.base import UNSET, given
+from lsap_cli.results.base import UNSET
+from lsap_cli.results.event_words import (
+    file_words,
+    frames_words,
+    resumed_words,
+    skipped_words,
+    split_words,
+    verification_words,
+)
 from lsap_cli.results.events import (
     Event,
     FileEvent,
@@ -13,7 +21,9 @@ from lsap_cli.results.events import (
     JudgingEvent,
     NoteEvent,
     OtherEvent,
+    ResumedEvent,
     SkippedEvent,
+    SplitEvent,
     StageEvent,
     StepEvent,
     UsageEvent,
@@ -168,9 +178,9 @@ class History:
             case FileEvent():
                 self.last_file = event
                 self.files.add(event)
-                self._log(event, _file_words(event))
+                self._log(event, file_words(event))
             case FramesEvent():
-                self.at_work = _frames_words(event)
+                self.at_work = frames_words(event)
             case JudgingEvent():
                 self.share_at_work = min(1.0, max(0.0, event.share))
                 self.at_work = f"{event.path}: {self.share_at_work:.0%} judged"
@@ -186,9 +196,13 @@ class History:
                 self._log(event, event.name)
             case SkippedEvent():
                 self.skipped += 1
-                self._log(event, f"left out {event.path}: {event.reason}")
+                self._log(event, skipped_words(event))
             case VideoEvent():
                 pass
+            case SplitEvent():
+                self._log(event, split_words(event))
+            case ResumedEvent():
+                self._log(event, resumed_words(event))
             case WarningEvent() | NoteEvent():
                 self.warnings += isinstance(event, WarningEvent)
                 self._log(event, event.message)
@@ -216,25 +230,12 @@ class History:
         self.verifications.append(VerificationPoint(event.step, event.fooled))
         if len(self.verifications) > MOST_ITEMS:
             self.verifications = self.verifications[::2]
-        rate = event.fooled
-        self._log(event, f"step {event.step}: fooling rate {rate.value:.2f} ({rate.interval}, n {rate.of})")
+        self._log(event, verification_words(event))
 
     def _log(self, event: AnyEvent, text: str) -> None:
         kind = event.kind if isinstance(event, OtherEvent) else kind_name(type(event))
         self.log.append(LogLine(event.time, kind, text))
         self.logged += 1
-
-
-def _file_words(event: FileEvent) -> str:
-    linf = given(event.linf)
-    return event.path + (f": largest change {linf:.0f}/255" if linf is not None else "")
-
-
-def _frames_words(event: FramesEvent) -> str:
-    if event.frames_per_second is None:
-        return ""
-    pace = f"{event.frames_per_second:.0f} a second"
-    return f"{event.path}: {event.doing} frame {event.frame} of {event.frames}, {pace}"
 
 
 def _field_words(event: AnyEvent) -> str:
