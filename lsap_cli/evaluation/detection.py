@@ -45,16 +45,16 @@ class DetectionMatrix:
     Attributes:
         detectors: by spec.
         sources: perturbation sources by name.
-        restricted: sources that some detectors only score, with the specs of these.
+        detector_subsets: sources that some detectors only score, with the specs of these.
     """
 
     detectors: Mapping[str, Detector]
     sources: Mapping[str, PerturbationSource]
-    restricted: Mapping[str, Collection[str]] = field(default_factory=dict)
+    detector_subsets: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def detectors_of(self, source: str) -> list[str]:
         """The specs of the detectors that score a source."""
-        return [spec for spec in self.detectors if spec in self.restricted.get(source, self.detectors)]
+        return [spec for spec in self.detectors if spec in self.detector_subsets.get(source, self.detectors)]
 
 
 class DetectorInput:

@@ -20,18 +20,18 @@ class EvaluationMatrix:
     Attributes:
         sources: perturbation sources by name.
         defenses: by spec; None stands for no defense.
-        restricted: sources that are judged behind some defenses only, with the specs of these.
+        defense_subsets: sources that are judged behind some defenses only, with the specs of these.
         measured: specs of defenses whose change to the frames is measured.
     """
 
     sources: Mapping[str, PerturbationSource]
     defenses: Mapping[str, Defense | None]
-    restricted: Mapping[str, Collection[str]] = field(default_factory=dict)
+    defense_subsets: Mapping[str, Collection[str]] = field(default_factory=dict)
     measured: Collection[str] = ()
 
     def defenses_of(self, source: str) -> list[str]:
         """The specs of the defenses that a source is judged behind."""
-        return [spec for spec in self.defenses if spec in self.restricted.get(source, self.defenses)]
+        return [spec for spec in self.defenses if spec in self.defense_subsets.get(source, self.defenses)]
 
     def is_random(self, spec: str) -> bool:
         """Whether a defense is drawn for each video."""

@@ -115,7 +115,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
 def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> JudgedVideos:
     """All videos under all sources: those of the task, further seeds, and learned attacks."""
     added = {name: AddedPerturbation(one) for name, one in {**task.seeds, **learned.perturbations}.items()}
-    matrix = EvaluationMatrix({**task.sources, **added}, task.defenses, plan.restricted)
+    matrix = EvaluationMatrix({**task.sources, **added}, task.defenses, plan.defense_subsets)
     task.evaluation.run.event(
         StageEvent(name="evaluating", videos=len(task.videos), attacks=tuple(matrix.sources),
         defenses=tuple(matrix.defenses), samplers=tuple(task.evaluation.protocol.samplers),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lsap_cli.adaptive.judging.adaptive_results import AdaptiveResults, adaptive_results
 from lsap_cli.adaptive.judging.checks import disjoint_check
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
+from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors
 from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
@@ -67,7 +67,7 @@ def judge_adaptive(
     """The ladders of defenses and detectors with their checks."""
     attacks = JudgedAttacks(every_row, judged.records, NOISE, len(task.classifier.labels))
     sampler = task.evaluation.protocol.first_sampler
-    evidence = DetectorEvidence(judged.records, detections.rows, detections.flagged, sampler, task.target, NOISE)
+    evidence = AttacksOnDetectors(judged.records, detections.rows, detections.flagged, sampler, task.target, NOISE)
     return adaptive_results(plan, learned, attacks, evidence)
 
 
@@ -83,6 +83,6 @@ def detect_planned(
 ) -> Detections:
     """Detector scores for the sources of the task and for adaptive attacks."""
     by_attack = detectors_by_attack(plan.detector_ladders)
-    restricted = {name: specs for name, specs in by_attack.items() if name not in task.sources}
-    sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in restricted}}
-    return detect(task.evaluation, DetectionMatrix(task.detectors, sources, restricted), videos)
+    detector_subsets = {name: specs for name, specs in by_attack.items() if name not in task.sources}
+    sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in detector_subsets}}
+    return detect(task.evaluation, DetectionMatrix(task.detectors, sources, detector_subsets), videos)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from defenses import Defense
 from defenses.certify import Smoothing
 from defenses.detectors import Detector
@@ -90,46 +92,26 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
     check_perturbation(settings, perturbation)
     for message in level_warnings(settings, perturbation):
         run.event(WarningEvent(message=message))
-    defenses: dict[str, Defense | None] = {NO_DEFENSE: None}
-    specs = settings.defense or DEFAULT_DEFENSES
-    defenses |= {spec: build_defense(spec) for spec in specs if spec.strip() != NO_DEFENSE}
+    defenses = _defenses(settings)
     detectors = {spec: build_detector(spec) for spec in settings.detector}
     smoothings = {spec: build_smoothing(spec) for spec in settings.certify}
-    run.event(StageEvent(name="loading the model"))
-    classifier = load_classifier(settings.model).to(device)
-    if settings.adaptive:
-        classifier.require_gradients(
-            "--adaptive",
-            "judge it without, under perturbations of generate --attack random-search or u3d, or of a similar network",
-        )
-    protocol = EvaluationProtocol(
-        classifier,
-        build_samplers(settings.sampler or (classifier.sampler_spec,)),
-        views=settings.views or classifier.views,
-        seed=settings.seed,
-        device=device,
-        batch=settings.batch,
-        draws=settings.draws,
-    )
-    run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
-    warn_of_wrong_card(classifier, device, settings.seed, run)
+    protocol = _protocol(settings, device, run)
+    classifier = protocol.classifier
     videos_of_set = videos_of_run(settings.source, classifier.labels, run, skipped)
-    videos = videos_of_set.videos
     fit_source = settings.fit_source
     fit = videos_of_run(fit_source, classifier.labels, run, skipped).videos if fit_source else []
     name = _name(settings)
     sources = _sources(settings, perturbation, run)
     if folder:
-        for video, reason in folder.match(videos):
+        for video, reason in folder.match(videos_of_set.videos):
             skip(run, skipped, video, reason)
         sources[name] = PerturbedFiles(folder.media)
     elif perturbation:
         sources[name] = AddedPerturbation(perturbation)
     seeds = load_seeds(settings.perturbation or "", perturbation, settings.seeds, list(sources)) if perturbation else {}
-    given = [one for one in (perturbation, *seeds.values()) if one]
-    overlapping = refuse_overlap(videos, given, fit, settings.allow_overlap, run)
-    if folder:
-        videos = [video for video in videos if video.name in folder.files]
+    perturbations = [one for one in (perturbation, *seeds.values()) if one]
+    overlapping = refuse_overlap(videos_of_set.videos, perturbations, fit, settings.allow_overlap, run)
+    videos = [video for video in videos_of_set.videos if folder is None or video.name in folder.files]
     require_recordings(videos, fit if settings.adaptive else None, defenses, detectors)
     return DefendTask(
         evaluation=Evaluation(protocol, run, skipped, resume),
@@ -146,6 +128,34 @@ def make_defend_task(settings: DefendSettings, run: Run, skipped: Skipped, resum
         smoothings=smoothings,
         target=_target(settings, perturbation, classifier, run),
         overlapping=overlapping,
+    )
+
+
+def _defenses(settings: DefendSettings) -> dict[str, Defense | None]:
+    """No defense, and those of the settings or the usual ones, by spec."""
+    specs = settings.defense or DEFAULT_DEFENSES
+    return {NO_DEFENSE: None} | {spec: build_defense(spec) for spec in specs if spec.strip() != NO_DEFENSE}
+
+
+def _protocol(settings: DefendSettings, device: torch.device, run: Run) -> EvaluationProtocol:
+    """Classifier, samplers and what else holds for every prediction; the run gets facts and warnings about them."""
+    run.event(StageEvent(name="loading the model"))
+    classifier = load_classifier(settings.model).to(device)
+    if settings.adaptive:
+        classifier.require_gradients(
+            "--adaptive",
+            "judge it without, under perturbations of generate --attack random-search or u3d, or of a similar network",
+        )
+    run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
+    warn_of_wrong_card(classifier, device, settings.seed, run)
+    return EvaluationProtocol(
+        classifier,
+        build_samplers(settings.sampler or (classifier.sampler_spec,)),
+        views=settings.views or classifier.views,
+        seed=settings.seed,
+        device=device,
+        batch=settings.batch,
+        draws=settings.draws,
     )
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from lsap_cli.adaptive.judging.attacks_on_defense import AttacksOnDefense
 from lsap_cli.adaptive.judging.checks import defense_checks, disjoint_check
 from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, outcomes_by_attack
-from lsap_cli.adaptive.judging.defense_evidence import DefenseEvidence
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe
 from lsap_cli.results.ladders import Check
 from lsap_cli.results.rates import rate_of
@@ -36,7 +36,7 @@ def clean_row(right: int, changed: int) -> Row:
 
 
 PROBE = GradientProbe(without_gradient=0, batches=4, along=2.0, by_chance=0.1, low=0.0, high=1.0, shape_kept=True)
-SOUND = DefenseEvidence(
+SOUND = AttacksOnDefense(
     defense="jpeg",
     classes=10,
     clean=clean_row(36, 2),
@@ -60,7 +60,7 @@ def statuses(checks: Sequence[Check]) -> dict[str, str]:
     return {one.name: one.status for one in checks}
 
 
-def warned(evidence: DefenseEvidence) -> set[str]:
+def warned(evidence: AttacksOnDefense) -> set[str]:
     return {one.name for one in defense_checks(evidence) if one.status == "WARN"}
 
 
@@ -71,7 +71,7 @@ def test_a_sound_defense_passes_all_checks() -> None:
     assert all(one.figure and one.sentence and one.defense == "jpeg" for one in checks)
 
 
-def probed(**changed: Any) -> DefenseEvidence:
+def probed(**changed: Any) -> AttacksOnDefense:
     return replace(SOUND, probe=msgspec.structs.replace(PROBE, **changed))
 
 
@@ -102,7 +102,7 @@ def probed(**changed: Any) -> DefenseEvidence:
         ),
     ],
 )
-def test_each_fault_is_warned_of_and_nothing_else_is(broken: DefenseEvidence, names: set[str]) -> None:
+def test_each_fault_is_warned_of_and_nothing_else_is(broken: AttacksOnDefense, names: set[str]) -> None:
     assert warned(broken) == names
 
 
@@ -188,7 +188,7 @@ def test_harm_is_a_wrong_prediction_of_labelled_videos_and_a_changed_one_without
 
 
 def test_what_was_not_measured_is_not_checked() -> None:
-    assert statuses(defense_checks(DefenseEvidence("none", 10, clean_row(36, 0), attack(36)))) == {
+    assert statuses(defense_checks(AttacksOnDefense("none", 10, clean_row(36, 0), attack(36)))) == {
         "clean videos are still recognized": "PASS",
         "the defense keeps most predictions": "PASS",
     }

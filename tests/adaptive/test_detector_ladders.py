@@ -11,7 +11,7 @@ from defenses.detectors.corpus import CorpusResidual
 from defenses.detectors.squeezing import FeatureSqueezing
 from defenses.temporal import TemporalMean
 from lsap_cli.adaptive.judging.detector_checks import detector_checks
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder
+from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors, detector_ladder
 from lsap_cli.adaptive.planning.defense_ladders import LadderSettings
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, detectors_by_attack, plan_detector_ladder
 from lsap_cli.results.detectors import DetectorRow, OperatingPoint
@@ -74,7 +74,7 @@ def detection(attack: str, flagged: int, videos: int) -> DetectorRow:
     )
 
 
-def judged_ladder(judged: DetectorEvidence) -> DetectorLadder:
+def judged_ladder(judged: AttacksOnDetectors) -> DetectorLadder:
     return detector_ladder(plan(TemporalConsistency()), THRESHOLD, judged)
 
 
@@ -83,7 +83,7 @@ def evidence(
     flagged: Mapping[str, Sequence[int]],
     target: int | None = None,
     videos: int = 4,
-) -> DetectorEvidence:
+) -> AttacksOnDetectors:
     """Videos of class 1; the changed ones are taken for class 2, the first video's clean prediction is 3."""
     records = [
         make_record(f"{video}", (1,), (attack, defense, sampler), 2 if video in which else (3 if video == 0 else 1),
@@ -97,7 +97,7 @@ def evidence(
         ("it", attack, f"{video}"): video in flagged.get(attack, ()) for attack in changed for video in range(videos)
     }
     rows = [detection(attack, len(flagged.get(attack, ())), videos) for attack in changed]
-    return DetectorEvidence(records, rows, flags, "uniform", target, "noise")
+    return AttacksOnDetectors(records, rows, flags, "uniform", target, "noise")
 
 
 NAMES = [one.attack for one in plan(TemporalConsistency()).rungs]
@@ -170,7 +170,7 @@ def test_a_targeted_attack_wins_by_its_target_only() -> None:
 
 
 def test_what_no_threshold_could_be_found_for_has_no_rows() -> None:
-    nothing = DetectorEvidence([], [], {}, "uniform", None, "noise")
+    nothing = AttacksOnDetectors([], [], {}, "uniform", None, "noise")
     result = judged_ladder(nothing)
     assert (result.robust, result.noise) == ((), ())
     assert detector_checks(plan(TemporalConsistency()), nothing) == []

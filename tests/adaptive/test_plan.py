@@ -46,11 +46,11 @@ def test_what_is_learned_against_the_bare_model_is_on_the_first_rung_of_every_la
 
 def test_an_attacker_is_judged_behind_the_defense_that_it_knows_and_those_of_detectors_on_the_bare_model() -> None:
     planned = plan((Fraction(2, 255),))
-    assert "r" not in planned.restricted  # behind all
-    assert planned.restricted[LEARNED_HERE] == ["none", "jpeg", "median"]
-    assert planned.restricted["A2 declared gradient (jpeg)"] == ["jpeg"]
-    assert planned.restricted["epsilon 2/255 (jpeg)"] == ["jpeg"]
-    assert {tuple(planned.restricted[one.name]) for one in planned.detector_ladders[0].attackers} == {("none",)}
+    assert "r" not in planned.defense_subsets  # behind all
+    assert planned.defense_subsets[LEARNED_HERE] == ["none", "jpeg", "median"]
+    assert planned.defense_subsets["A2 declared gradient (jpeg)"] == ["jpeg"]
+    assert planned.defense_subsets["epsilon 2/255 (jpeg)"] == ["jpeg"]
+    assert {tuple(planned.defense_subsets[one.name]) for one in planned.detector_ladders[0].attackers} == {("none",)}
 
 
 def test_the_rung_of_an_attack_depends_on_the_defense() -> None:
@@ -75,7 +75,7 @@ def test_budgets_without_ladders_are_learned_against_the_bare_model_and_judged_b
     planned = plan((Fraction(8, 255), Fraction(2, 255)), ladders=False)
     assert [one.name for one in planned.attackers] == ["epsilon 2/255 (no defense)", "epsilon 8/255 (no defense)"]
     assert all(one.defense is None for one in planned.attackers)
-    assert planned.restricted == {}
+    assert planned.defense_subsets == {}
     assert [(one.spec, one.knows_defense) for one in planned.curve] == [(spec, False) for spec in DEFENSES] * 2
 
 

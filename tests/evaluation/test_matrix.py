@@ -126,7 +126,7 @@ def test_a_source_that_is_restricted_to_a_defense_is_judged_behind_that_one_only
     protocol, matrix = make_protocol(make_classifier()), make_matrix(CLEAN_AND_STRONG, DEFENSES)
     spec = list(DEFENSES)[-1]
     sources = {**CLEAN_AND_STRONG, "informed": Unperturbed()}
-    predictions = MatrixJudge(protocol, replace(matrix, sources=sources, restricted={"informed": [spec]})).predict(
+    predictions = MatrixJudge(protocol, replace(matrix, sources=sources, defense_subsets={"informed": [spec]})).predict(
         video
     )
     assert {one.defense for one in predictions if one.source == "informed"} == {spec}

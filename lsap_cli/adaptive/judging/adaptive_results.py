@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lsap_cli.adaptive.judging.attacks_on_defense import attacks_on_defense
 from lsap_cli.adaptive.judging.checks import defense_checks
-from lsap_cli.adaptive.judging.defense_evidence import defense_evidence
 from lsap_cli.adaptive.judging.defense_ladders import defense_ladder, harm_order
 from lsap_cli.adaptive.judging.detector_checks import detector_checks
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence, detector_ladder
+from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors, detector_ladder
 from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, PlannedBudget
@@ -26,7 +26,7 @@ class AdaptiveResults:
 
 
 def adaptive_results(
-    plan: AdaptivePlan, learned: LearnedAttacks, judged: JudgedAttacks, evidence: DetectorEvidence
+    plan: AdaptivePlan, learned: LearnedAttacks, judged: JudgedAttacks, attacks: AttacksOnDetectors
 ) -> AdaptiveResults:
     """The ladders of defenses and detectors, the checks of their attackers, and budget curves.
 
@@ -34,16 +34,16 @@ def adaptive_results(
         plan: which attacks there are.
         learned: probes of gradients, thresholds of detectors.
         judged: attacks on defenses.
-        evidence: attacks on detectors.
+        attacks: attacks on detectors.
     """
     ladders = tuple(defense_ladder(one, judged.rows, judged.records) for one in plan.defense_ladders)
-    of_detectors = tuple(detector_ladder(one, learned.thresholds[one.spec], evidence) for one in plan.detector_ladders)
+    of_detectors = tuple(detector_ladder(one, learned.thresholds[one.spec], attacks) for one in plan.detector_ladders)
     checks = [
         check
         for ladder in plan.defense_ladders
-        for check in defense_checks(defense_evidence(plan, ladder, learned.probes[ladder.spec], judged))
+        for check in defense_checks(attacks_on_defense(plan, ladder, learned.probes[ladder.spec], judged))
     ]
-    checks += [check for ladder in plan.detector_ladders for check in detector_checks(ladder, evidence)]
+    checks += [check for ladder in plan.detector_ladders for check in detector_checks(ladder, attacks)]
     return AdaptiveResults(ladders, of_detectors, tuple(checks), budget_curve(plan, judged.rows))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from lsap_cli.adaptive.judging.attacks_on_defense import AttacksOnDefense
 from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, strongest
-from lsap_cli.adaptive.judging.defense_evidence import DefenseEvidence
 from lsap_cli.results.ladders import Check
 from lsap_cli.results.rates import rate_of
 
@@ -38,9 +38,9 @@ def as_check(subject: str, finding: Finding) -> Check:
     )
 
 
-def defense_checks(evidence: DefenseEvidence) -> list[Check]:
-    """All checks that the evidence allows."""
-    return [as_check(evidence.defense, finding) for check in DEFENSE_CHECKS for finding in check(evidence)]
+def defense_checks(attacks: AttacksOnDefense) -> list[Check]:
+    """All checks that the attacks allow."""
+    return [as_check(attacks.defense, finding) for check in DEFENSE_CHECKS for finding in check(attacks)]
 
 
 def disjoint_check(fit: int, evaluated: int, shared: Sequence[str]) -> Check:
@@ -80,8 +80,8 @@ def does_harm(learned: Sequence[AttackOutcomes], nothing: AttackOutcomes) -> Ite
     )
 
 
-def _output(evidence: DefenseEvidence) -> Iterator[Finding]:
-    probe = evidence.probe
+def _output(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    probe = attacks.probe
     if probe is None:
         return
     inside = probe.low >= -ROUNDING and probe.high <= 1 + ROUNDING
@@ -95,16 +95,16 @@ def _output(evidence: DefenseEvidence) -> Iterator[Finding]:
     )
 
 
-def _clean(evidence: DefenseEvidence) -> Iterator[Finding]:
-    accuracy = evidence.clean.attacked_accuracy
+def _clean(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    accuracy = attacks.clean.attacked_accuracy
     if accuracy:
         yield Finding(
-            accuracy.low > 1 / evidence.classes,
+            accuracy.low > 1 / attacks.classes,
             "clean videos are still recognized",
-            f"clean accuracy {accuracy}, chance {1 / evidence.classes:.3f}",
+            f"clean accuracy {accuracy}, chance {1 / attacks.classes:.3f}",
             "Accuracy at chance means random labels: then no attack can do harm, and nothing is robust.",
         )
-    changed = evidence.clean.fooling_rate
+    changed = attacks.clean.fooling_rate
     if changed:
         yield Finding(
             changed.value < OWN_CHANGES,
@@ -114,8 +114,8 @@ def _clean(evidence: DefenseEvidence) -> Iterator[Finding]:
         )
 
 
-def _gradient(evidence: DefenseEvidence) -> Iterator[Finding]:
-    probe = evidence.probe
+def _gradient(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    probe = attacks.probe
     if probe is None:
         return
     yield Finding(
@@ -133,63 +133,63 @@ def _gradient(evidence: DefenseEvidence) -> Iterator[Finding]:
     )
 
 
-def _learning(evidence: DefenseEvidence) -> Iterator[Finding]:
-    return does_harm(evidence.learned, evidence.no_attack)
+def _learning(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    return does_harm(attacks.learned, attacks.no_attack)
 
 
-def _single_step(evidence: DefenseEvidence) -> Iterator[Finding]:
+def _single_step(attacks: AttacksOnDefense) -> Iterator[Finding]:
     return beats(
-        strongest(evidence.iterative),
-        evidence.single_step,
+        strongest(attacks.iterative),
+        attacks.single_step,
         "iterative beats a single step",
         "Where that is not shown, iterating brought nothing: the attackers are stuck, or had too few --steps.",
     )
 
 
-def _white_box(evidence: DefenseEvidence) -> Iterator[Finding]:
-    best = strongest([*evidence.iterative, *(attack for _, attack in evidence.expectations)])
+def _white_box(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    best = strongest([*attacks.iterative, *(attack for _, attack in attacks.expectations)])
     yield from beats(
         best,
-        evidence.search,
+        attacks.search,
         "white-box beats gradient-free",
         "Where a search without gradients does as much, the gradient may be masked.",
     )
     yield from beats(
         best,
-        strongest(evidence.transfer),
+        strongest(attacks.transfer),
         "white-box beats transfer",
         "Where an attack that does not know the defense does as much, the adaptive ones are not shown to use what they "
         "know: give more --steps or more fit videos.",
     )
 
 
-def _noise(evidence: DefenseEvidence) -> Iterator[Finding]:
-    best = strongest([*evidence.iterative, *evidence.transfer])
-    if best is None or evidence.noise is None:
+def _noise(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    best = strongest([*attacks.iterative, *attacks.transfer])
+    if best is None or attacks.noise is None:
         return
     yield Finding(
-        best.rate.low > evidence.noise.rate.high,
+        best.rate.low > attacks.noise.rate.high,
         "noise does far less",
-        f"the best attacker: {best.rate} of videos, noise of the same size: {evidence.noise.rate}",
+        f"the best attacker: {best.rate} of videos, noise of the same size: {attacks.noise.rate}",
         "Where the intervals meet, the attack is not shown to be more than noise: more steps, more fit videos or more "
         "test videos are needed before the defense can be called robust.",
     )
 
 
-def _converged(evidence: DefenseEvidence) -> Iterator[Finding]:
-    if evidence.base is not None and evidence.doubled is not None:
+def _converged(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    if attacks.base is not None and attacks.doubled is not None:
         yield _no_gain(
-            evidence,
-            evidence.base,
-            evidence.doubled,
+            attacks,
+            attacks.base,
+            attacks.doubled,
             "doubling the steps changes nothing",
             "If more steps do more harm, the attack had not converged: give more --steps. An attack that does no harm "
             "by itself shows nothing.",
         )
-    if len(evidence.expectations) > 1:
-        (few, fewer), (many, more) = evidence.expectations[-2:]
+    if len(attacks.expectations) > 1:
+        (few, fewer), (many, more) = attacks.expectations[-2:]
         yield _no_gain(
-            evidence,
+            attacks,
             fewer.renamed(f"{few} draws"),
             more.renamed(f"{many} draws"),
             "more expectation samples change nothing",
@@ -199,41 +199,41 @@ def _converged(evidence: DefenseEvidence) -> Iterator[Finding]:
 
 
 def _no_gain(
-    evidence: DefenseEvidence, own: AttackOutcomes, longer: AttackOutcomes, name: str, sentence: str
+    attacks: AttacksOnDefense, own: AttackOutcomes, longer: AttackOutcomes, name: str, sentence: str
 ) -> Finding:
     """Passes where an attack does harm, and twice its effort does no more."""
     return Finding(
-        own.beats(evidence.no_attack) and not own.is_weaker_than(longer),
+        own.beats(attacks.no_attack) and not own.is_weaker_than(longer),
         name,
-        f"{own.attack}: {own.rate}, {longer.attack}: {longer.rate}, no attack: {evidence.no_attack.rate}",
+        f"{own.attack}: {own.rate}, {longer.attack}: {longer.rate}, no attack: {attacks.no_attack.rate}",
         sentence,
     )
 
 
-def _budget(evidence: DefenseEvidence) -> Iterator[Finding]:
-    if len(evidence.curve) < 2:
+def _budget(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    if len(attacks.curve) < 2:
         return
-    attacks = [attack for _, attack in evidence.curve]
-    first, last = attacks[0], attacks[-1]
+    points = [attack for _, attack in attacks.curve]
+    first, last = points[0], points[-1]
     if not first.harms_all:
         yield Finding(
-            last.beats(first) and not any(after.is_weaker_than(before) for before, after in pairwise(attacks)),
+            last.beats(first) and not any(after.is_weaker_than(before) for before, after in pairwise(points)),
             "success rises with epsilon",
-            ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in evidence.curve),
+            ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in attacks.curve),
             "Of one attacker, learned anew at each epsilon. One that does no more with a larger budget is stuck.",
         )
     left = rate_of(last.rate.of - last.rate.count, last.rate.of)
     assert left is not None
     yield Finding(
-        left.low <= 1 / evidence.classes,
+        left.low <= 1 / attacks.classes,
         "a large epsilon reaches chance",
-        f"at {evidence.curve[-1][0]} {left} are left, chance is {1 / evidence.classes:.3f}",
+        f"at {attacks.curve[-1][0]} {left} are left, chance is {1 / attacks.classes:.3f}",
         "With a budget that hides the video nothing can be recognized; accuracy above chance means that the attack "
         "fails, not that the defense holds.",
     )
 
 
-DEFENSE_CHECKS: tuple[Callable[[DefenseEvidence], Iterator[Finding]], ...] = (
+DEFENSE_CHECKS: tuple[Callable[[AttacksOnDefense], Iterator[Finding]], ...] = (
     _output,
     _clean,
     _gradient,

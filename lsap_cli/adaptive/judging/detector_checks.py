@@ -4,25 +4,25 @@ from collections.abc import Iterator, Sequence
 
 from lsap_cli.adaptive.judging.checks import Finding, as_check, beats, does_harm
 from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, strongest
-from lsap_cli.adaptive.judging.detector_ladders import DetectorEvidence
+from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan
 from lsap_cli.adaptive.planning.rungs import PlannedRung
 from lsap_cli.results.ladders import Check
 
 
-def detector_checks(ladder: DetectorLadderPlan, evidence: DetectorEvidence) -> list[Check]:
+def detector_checks(ladder: DetectorLadderPlan, attacks: AttacksOnDetectors) -> list[Check]:
     """The checks of a detector's ladder; none where no threshold could be found.
 
     Args:
         ladder: as planned.
-        evidence: predictions and detections.
+        attacks: predictions and detections.
     """
-    return [as_check(ladder.spec, finding) for finding in _findings(ladder, evidence)]
+    return [as_check(ladder.spec, finding) for finding in _findings(ladder, attacks)]
 
 
-def _findings(ladder: DetectorLadderPlan, evidence: DetectorEvidence) -> Iterator[Finding]:
-    won = {one.attack: evidence.wins(ladder.spec, one.attack) for one in ladder.rungs}
-    noise = evidence.wins(ladder.spec, evidence.noise)
+def _findings(ladder: DetectorLadderPlan, attacks: AttacksOnDetectors) -> Iterator[Finding]:
+    won = {one.attack: attacks.wins(ladder.spec, one.attack) for one in ladder.rungs}
+    noise = attacks.wins(ladder.spec, attacks.noise)
     if not noise or not all(won.values()):
         return
 

@@ -19,7 +19,7 @@ from lsap_cli.results.records import NO_DEFENSE, Record
 
 
 @dataclass(frozen=True)
-class DetectorEvidence:
+class AttacksOnDetectors:
     """Predictions and detections of the evaluation videos.
 
     Attributes:
@@ -54,16 +54,16 @@ class DetectorEvidence:
         }
 
 
-def detector_ladder(ladder: DetectorLadderPlan, threshold: FitThreshold, evidence: DetectorEvidence) -> DetectorLadder:
+def detector_ladder(ladder: DetectorLadderPlan, threshold: FitThreshold, attacks: AttacksOnDetectors) -> DetectorLadder:
     """A detector's rungs with what they win, the noise control, and the worst rung.
 
     Args:
         ladder: as planned.
         threshold: on clean fit videos.
-        evidence: predictions and detections.
+        attacks: predictions and detections.
     """
     rungs = tuple(
-        DetectorRung(**rung_fields(one, DETECTOR_DESCRIPTIONS), rows=_rows(ladder.spec, one.attack, evidence))
+        DetectorRung(**rung_fields(one, DETECTOR_DESCRIPTIONS), rows=_rows(ladder.spec, one.attack, attacks))
         for one in ladder.rungs
     )
     return DetectorLadder(
@@ -73,23 +73,23 @@ def detector_ladder(ladder: DetectorLadderPlan, threshold: FitThreshold, evidenc
         fit=threshold,
         rungs=rungs,
         missing=missing_rungs(MISSING_RUNGS),
-        noise=_rows(ladder.spec, evidence.noise, evidence),
-        robust=_worst(ladder, rungs, evidence),
+        noise=_rows(ladder.spec, attacks.noise, attacks),
+        robust=_worst(ladder, rungs, attacks),
     )
 
 
-def _rows(spec: str, attack: str, evidence: DetectorEvidence) -> tuple[EvasionRow, ...]:
+def _rows(spec: str, attack: str, attacks: AttacksOnDetectors) -> tuple[EvasionRow, ...]:
     """What an attack wins against the bare model with a detector beside it: one row, none where it was not measured."""
-    wins = evidence.wins(spec, attack)
-    detection = next((row for row in evidence.rows if (row.detector, row.attack) == (spec, attack)), None)
+    wins = attacks.wins(spec, attack)
+    detection = next((row for row in attacks.rows if (row.detector, row.attack) == (spec, attack)), None)
     if detection is None or not wins:
         return ()
-    records = evidence.records_of(attack)
+    records = attacks.records_of(attack)
     return (
         EvasionRow(
             attack=attack,
             detector=spec,
-            sampler=evidence.sampler,
+            sampler=attacks.sampler,
             videos=len(records),
             fooling_rate=rate([one.changed for one in records]),
             flagged_rate=detection.operating_point.recall,
@@ -103,7 +103,7 @@ def _rows(spec: str, attack: str, evidence: DetectorEvidence) -> tuple[EvasionRo
 
 
 def _worst(
-    ladder: DetectorLadderPlan, rungs: Sequence[DetectorRung], evidence: DetectorEvidence
+    ladder: DetectorLadderPlan, rungs: Sequence[DetectorRung], attacks: AttacksOnDetectors
 ) -> tuple[EvasionRow, ...]:
     """The minimum over the ladder: the rung that wins most videos, and the videos that no rung wins."""
     rows = [(row, rung) for rung in rungs for row in rung.rows]
@@ -112,7 +112,7 @@ def _worst(
     row, rung = max(rows, key=lambda one: one[0].evasion_rate.value if one[0].evasion_rate else 0.0)
     won: dict[str, bool] = {}
     for one in ladder.rungs:
-        for video, wins in evidence.wins(ladder.spec, one.attack).items():
+        for video, wins in attacks.wins(ladder.spec, one.attack).items():
             won[video] = won.get(video, False) or wins
     held = rate([not one for one in won.values()])
     return (msgspec.structs.replace(row, rung=rung.rung, held_under_every_rung=held),)

@@ -88,7 +88,7 @@ class AdaptivePlan:
         detector_ladders: one a detector; empty likewise.
         curve: the points of all budget curves.
         curve_attacks: noise controls and attackers of the curve that are on no ladder, in order.
-        restricted: the specs behind which an attack is judged, for attacks that are not judged behind all defenses.
+        defense_subsets: specs of defenses by attack, for attacks that are judged behind some of them only.
     """
 
     given: GivenAttack | None = None
@@ -96,7 +96,7 @@ class AdaptivePlan:
     detector_ladders: tuple[DetectorLadderPlan, ...] = ()
     curve: tuple[PlannedBudget, ...] = ()
     curve_attacks: tuple[Attacker | BudgetNoise, ...] = ()
-    restricted: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    defense_subsets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def learning_order(self) -> list[Attacker | BudgetNoise]:
@@ -154,12 +154,12 @@ def plan_adaptive(
         plan_detector_ladder(spec, detector, [request.given.name, base.name], request.ladder_settings)
         for spec, detector in detectors.items()
     )
-    restricted = {
+    defense_subsets = {
         attack: specs for attack, specs in defenses_by_attack(defense_ladders).items() if attack != request.given.name
     }
     # Attackers of a detector are judged on the bare model, with the detector beside it.
-    restricted |= {one.name: [NO_DEFENSE] for ladder in detector_ladders for one in ladder.attackers}
-    plan = AdaptivePlan(request.given, defense_ladders, detector_ladders, restricted=restricted)
+    defense_subsets |= {one.name: [NO_DEFENSE] for ladder in detector_ladders for one in ladder.attackers}
+    plan = AdaptivePlan(request.given, defense_ladders, detector_ladders, defense_subsets=defense_subsets)
     first, *others = sorted(defense_ladders, key=lambda ladder: ladder.spec != NO_DEFENSE)
     return _with_curve(plan, request, [(ladder.base, (ladder.spec,)) for ladder in (first, *others)])
 
@@ -188,7 +188,7 @@ def _with_curve(
     """
     given = request.given.perturbation
     on_ladders = {one.name for one in plan.attackers}
-    restricted = dict(plan.restricted)
+    defense_subsets = dict(plan.defense_subsets)
     points: list[PlannedBudget] = []
     attacks: list[Attacker | BudgetNoise] = []
     for budget in _budgets(request):
@@ -203,10 +203,10 @@ def _with_curve(
                 attacker = replace(base, budget=budget, name=f"epsilon {budget.epsilon_text} {condition}")
                 attacks.append(attacker)
                 if request.ladders:
-                    restricted[attacker.name] = list(specs)
+                    defense_subsets[attacker.name] = list(specs)
             knows = base.defense is not None
             points += [PlannedBudget(budget, spec, attacker.name, noise, knows) for spec in specs]
-    return replace(plan, curve=tuple(points), curve_attacks=tuple(attacks), restricted=restricted)
+    return replace(plan, curve=tuple(points), curve_attacks=tuple(attacks), defense_subsets=defense_subsets)
 
 
 def _budgets(request: AdaptiveRequest) -> list[Budget]:

@@ -14,7 +14,7 @@ from lsap_cli.results.rows import Row, Rows
 
 
 @dataclass(frozen=True)
-class DefenseEvidence:
+class AttacksOnDefense:
     """Attacks on one defense with one sampler.
 
     Attributes:
@@ -52,10 +52,10 @@ class DefenseEvidence:
     probe: GradientProbe | None = None
 
 
-def defense_evidence(
+def attacks_on_defense(
     plan: AdaptivePlan, ladder: DefenseLadderPlan, probe: GradientProbe, judged: JudgedAttacks
-) -> DefenseEvidence:
-    """The evidence about a defense, with the first sampler.
+) -> AttacksOnDefense:
+    """The attacks on a defense, with the first sampler.
 
     Args:
         plan: with the budget curve.
@@ -74,7 +74,7 @@ def defense_evidence(
     def only(role: Role, name: str) -> AttackOutcomes | None:
         return next((one.renamed(name) for one in with_role(role)), None)
 
-    return DefenseEvidence(
+    return AttacksOnDefense(
         defense=ladder.spec,
         classes=judged.classes,
         clean=clean,
