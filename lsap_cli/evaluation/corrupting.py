@@ -54,7 +54,7 @@ def corrupt(
     evaluation.run.event(StageEvent(name="corrupting", videos=len(labeled), corruptions=len(corruptions)))
     corrupting = replace(evaluation, protocol=protocol)
     judged = judge_videos(corrupting, matrix, labeled, "corruptions.jsonl", must_be_readable=True)
-    changes = judged.measurements.changes
+    changes = judged.measurements.changes.by_defense
     natural = natural_robustness(judged.records, sampler, changes)
     if natural is None or perturbation is None:
         return natural

@@ -32,11 +32,19 @@ Line = TypeVar("Line")
 
 
 class FinishedVideo(msgspec.Struct, frozen=True):
-    """A video whose records are written, and the measurements of all videos up to it."""
+    """A video whose records are written, and the measurements of all videos up to it.
+
+    Attributes:
+        video: its name.
+        changes: by perturbation source; of an earlier version also by measured defense.
+        cost: of everything so far.
+        defense_changes: by measured defense.
+    """
 
     video: str
     changes: dict[str, Changes]
     cost: Cost
+    defense_changes: dict[str, Changes] = {}
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,8 @@ def judge_videos(
     """
     run, names = evaluation.run, evaluation.protocol.classifier.labels
     path, measurements = run.folder / file, Measurements()
-    records = _judged_before(path, measurements) if evaluation.resume else []
+    records = _judged_before(path, measurements, matrix) if evaluation.resume else []
+    changes = measurements.changes
     done = {record.video for record in records}
     write_atomically(path, b"".join(map(encode_line, records)))
     pace = _ProgressEvents(run)
@@ -80,7 +89,7 @@ def judge_videos(
             video_records = make_records(video, outcome, names)
             records += video_records
             lines.write(*video_records)
-            finished.write(FinishedVideo(video.name, measurements.changes, measurements.cost))
+            finished.write(FinishedVideo(video.name, changes.by_source, measurements.cost, changes.by_defense))
             run.event(VideoEvent(path=video.name, judged=len(video_records)))
     order = {video.name: number for number, video in enumerate(videos)}
     return JudgedVideos(sorted(records, key=lambda record: order[record.video]), measurements)
@@ -114,13 +123,16 @@ def _progress(path: Path) -> Path:
     return path.with_suffix(PROGRESS)
 
 
-def _judged_before(path: Path, measurements: Measurements) -> list[Record]:
+def _judged_before(path: Path, measurements: Measurements, matrix: EvaluationMatrix) -> list[Record]:
     """Records of the finished videos; puts the measurements up to them back."""
     entries = _whole_lines(_progress(path), FinishedVideo)
     if not entries:
         return []
-    measurements.changes |= entries[-1].changes
-    measurements.cost.add_earlier(entries[-1].cost)
+    last = entries[-1]
+    measurements.changes.by_source |= {name: one for name, one in last.changes.items() if name in matrix.sources}
+    of_defenses = last.changes | last.defense_changes
+    measurements.changes.by_defense |= {spec: one for spec, one in of_defenses.items() if spec in matrix.measured}
+    measurements.cost.add_earlier(last.cost)
     done = {one.video for one in entries}
     return [record for record in _whole_lines(path, Record) if record.video in done]
 

@@ -61,20 +61,34 @@ class Prediction:
 
 
 @dataclass
+class FrameChanges:
+    """What was done to frames, in levels.
+
+    Attributes:
+        by_source: by the name of a perturbation source.
+        by_defense: by the spec of a measured defense, beside the bare frames.
+    """
+
+    by_source: dict[str, Changes] = field(default_factory=dict)
+    by_defense: dict[str, Changes] = field(default_factory=dict)
+
+    def merge(self, other: "FrameChanges") -> None:
+        """Adds the changes of more frames."""
+        for mine, added in ((self.by_source, other.by_source), (self.by_defense, other.by_defense)):
+            for name, one in added.items():
+                mine.setdefault(name, Changes()).merge(one)
+
+
+@dataclass
 class Measurements:
     """What accumulates while videos are judged. `MatrixJudge` owns one and changes it with every video.
 
     Attributes:
-        changes: of frames, by the name of a source, or by the spec of a measured defense.
+        changes: of the frames of all videos.
         cost: of everything that was judged.
         corpora: evidence of all videos for defenses that are fitted on the other videos, by source and defense.
     """
 
-    changes: dict[str, Changes] = field(default_factory=dict)
+    changes: FrameChanges = field(default_factory=FrameChanges)
     cost: Cost = field(default_factory=Cost)
     corpora: dict[Cell, Corpus] = field(default_factory=dict)
-
-    def merge_changes(self, changes: Mapping[str, Changes]) -> None:
-        """Adds the changes of one more video."""
-        for name, one in changes.items():
-            self.changes.setdefault(name, Changes()).merge(one)

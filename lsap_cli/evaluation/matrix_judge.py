@@ -83,7 +83,7 @@ class MatrixJudge:
 
         with self.measurements.cost.of("all"):
             predictions = judge.predict(on_progress)
-        self.measurements.merge_changes(judge.changes)  # none of a video that has no predictions
+        self.measurements.changes.merge(judge.changes)  # none of a video that has no predictions
         return predictions
 
 

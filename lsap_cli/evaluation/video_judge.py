@@ -22,7 +22,7 @@ from lsap_cli.evaluation.frames import (
     read_with_appended,
     split_indices,
 )
-from lsap_cli.evaluation.matrix import Cell, EvaluationMatrix, Measurements, Prediction
+from lsap_cli.evaluation.matrix import Cell, EvaluationMatrix, FrameChanges, Measurements, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.media import Media
@@ -49,13 +49,13 @@ class VideoJudge:
         video: which.
 
     Attributes:
-        changes: of the video's frames, by the name of a source or the spec of a measured defense.
+        changes: of the video's frames.
     """
 
     def __init__(
         self, protocol: EvaluationProtocol, matrix: EvaluationMatrix, measurements: Measurements, video: Video
     ) -> None:
-        self.changes: dict[str, Changes] = {}
+        self.changes = FrameChanges()
         self._protocol, self._matrix, self._video = protocol, matrix, video
         self._corpora, self._cost = measurements.corpora, measurements.cost
         self._readers: dict[Media, FrameReader] = {}
@@ -104,7 +104,7 @@ class VideoJudge:
             for source in sources:
                 perturbed = self._matrix.sources[source].change(native, needed, own)
                 if clean is not None:
-                    self.changes.setdefault(source, Changes()).add(clean, perturbed)
+                    self.changes.by_source.setdefault(source, Changes()).add(clean, perturbed)
                 cache = FloatCache(perturbed, needed)
                 for spec in self._by_needed_frames(source):
                     self._defend_part(cells[source, spec], spec, cache, part, len(times))
@@ -164,7 +164,7 @@ class VideoJudge:
                 defended = self._defended(work, defense, cache, piece, frame_count)
                 if spec in self._matrix.measured:
                     bare = defended_levels(None, cache, piece, frame_count)
-                    self.changes.setdefault(spec, Changes()).add(bare, defended)
+                    self.changes.by_defense.setdefault(spec, Changes()).add(bare, defended)
                 shrunk.append(self._protocol.classifier.geometry.shrink(defended))
 
     def _defended(

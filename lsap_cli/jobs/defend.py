@@ -76,7 +76,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     rows = table_rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event(StageEvent(name="further measurements"))
-    changes, sampler = judged.measurements.changes, task.evaluation.protocol.first_sampler
+    changes, sampler = judged.measurements.changes.by_source, task.evaluation.protocol.first_sampler
     effective, effective_noise = (changes[name].norms if name in changes else None for name in (task.name, NOISE))
     if effective is not None and not effective.linf:
         run.event(WarningEvent(message=f"{task.name} changes no frame: nothing of it is left in whole levels of 1/255"))

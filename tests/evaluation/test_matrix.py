@@ -326,7 +326,7 @@ def test_the_change_of_perturbed_files_is_measured_on_the_frames_that_are_judged
     for judge in judges:
         for video in videos:
             judge.predict(video)
-    in_memory, on_disk = (judge.measurements.changes["r"] for judge in judges)
+    in_memory, on_disk = (judge.measurements.changes.by_source["r"] for judge in judges)
     assert in_memory.l2_rms > 1
     assert on_disk == in_memory
 
@@ -341,7 +341,7 @@ def test_a_perturbed_file_that_cannot_be_compared_is_judged_without_a_norm(
         make_protocol(make_classifier()), make_matrix({"none": Unperturbed(), "r": PerturbedFiles(files)})
     )
     assert len(judge.predict(video)) == 2 * len(SAMPLERS)
-    assert set(judge.measurements.changes) == {"none"}
+    assert set(judge.measurements.changes.by_source) == {"none"}
 
 
 @pytest.mark.parametrize(
@@ -371,6 +371,6 @@ def test_a_video_without_finite_scores_has_no_predictions_and_no_changes(
     assert "not finite" in str(outcomes[0])
     assert named in str(outcomes[0])
     assert "attack 'bright', defense 'none'" in str(outcomes[0])
-    assert judge.measurements.changes == {}
+    assert judge.measurements.changes.by_source == {}
     clean_only = MatrixJudge(make_protocol(classifier), make_matrix())
     assert all(isinstance(outcome, list) for _, outcome in judge_all(clean_only, videos))
