@@ -12,8 +12,10 @@ from av.video.stream import VideoStream
 from lsap_cli.video.demuxing import file_of, tracks_with_packets, video_tracks
 from lsap_cli.video.frames import UnreadableVideo, is_transparent, side_data
 from lsap_cli.video.matroska import shown_differently
+from lsap_cli.video.mp4_boxes import cropped_by_aperture
 
 HDR = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
+FLAT = bytes(4)  # of stereoscopic side data: the kind "two dimensions"
 TRANSPARENT = ("bgra", "rgba", "argb", "abgr", "yuva", "gbrap", "ya8", "pal8")
 LOST = {
     SideDataType.A53_CC: "the closed captions inside of its pictures are not copied",
@@ -66,14 +68,25 @@ def check_frame(frame: VideoFrame) -> set[str]:
     present = side_data(frame)
     if SideDataType.DISPLAYMATRIX in present:
         _check_matrix(present[SideDataType.DISPLAYMATRIX])
+    if present.get(SideDataType.STEREO3D, FLAT)[: len(FLAT)] == FLAT:
+        present.pop(SideDataType.STEREO3D, None)
     return {sentence for kind, sentence in LOST.items() if kind in present}
 
 
-def lost_by_container(container: InputContainer) -> list[str]:
-    """Sentences on side data that a copy does not keep."""
-    if "matroska" not in container.format.name:
-        return []
-    return shown_differently(file_of(container))
+def lost_in_copy(container: InputContainer, of_frames: set[str]) -> list[str]:
+    """Sentences on what a copy does not keep of how pictures are to be shown.
+
+    Args:
+        container: the source.
+        of_frames: what `check_frame` gave of its frames.
+    """
+    of_container: list[str] = []
+    if "matroska" in container.format.name:
+        of_container = shown_differently(file_of(container))
+    elif "mp4" in container.format.name:
+        of_container = cropped_by_aperture(file_of(container))
+    twice = {LOST[SideDataType.STEREO3D]} if any("stereoscopic" in one for one in of_container) else set()
+    return of_container + sorted(of_frames - twice)
 
 
 def _check_depth(form: VideoFormat) -> None:

@@ -24,7 +24,7 @@ from lsap_cli.video.colors import Colors
 from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
 from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened, stated_end
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
-from lsap_cli.video.fidelity import check_frame, check_stream, lost_by_container
+from lsap_cli.video.fidelity import check_frame, check_stream, lost_in_copy
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
 from lsap_cli.video.matroska import set_pixel_shape
 from lsap_cli.video.output_files import appearing, output_container
@@ -238,7 +238,7 @@ class _Transcoding:
         return Fraction(round(early * 1000), 1000)
 
     def finished(self, others_start: Fraction = Fraction(0)) -> Transcoded:
-        remarks = [*self.others.remarks, *lost_by_container(self.container), *sorted(self.lost)]
+        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost)]
         assert self.last is not None
         return Transcoded(self.count, remarks, self.last[2], self.start, list(self.others.spans.values()), others_start)
 

@@ -1,6 +1,8 @@
 """Files whose real behavior surprises: read rightly, or named; never the end of a run."""
 
 import io
+import re
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -220,6 +222,54 @@ def test_what_matroska_says_of_showing_is_named(tmp_path: Path) -> None:
     cropped, stereo = shown_differently(tmp_path / "a.mkv")
     assert "4 at the top, 2 at the left" in cropped
     assert "stereoscopic (mode 3)" in stereo
+
+
+def with_clean_aperture(path: Path, width: int, height: int) -> Path:
+    """Puts a clean aperture into the only track of an mp4 whose description is its last part."""
+    data = bytearray(path.read_bytes())
+    box = struct.pack(">I4s8I", 40, b"clap", width, 1, height, 1, 0, 1, 0, 1)
+    entry = data.index(b"avc1", data.index(b"stsd")) - 4
+    (size,) = struct.unpack_from(">I", data, entry)
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"):
+        place = data.rindex(kind, 0, entry + 8) - 4
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(box))
+    data[entry + size : entry + size] = box
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(("width", "height", "named"), [(48, 32, True), (64, 64, False)])
+def test_a_clean_aperture_of_mp4_is_named_where_it_crops(tmp_path: Path, width: int, height: int, named: bool) -> None:
+    source = with_clean_aperture(write_gray(tmp_path / "a.mp4", "libx264", 25, 3), width, height)
+    remarks = transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks
+    assert ["of 64 x 64 are to be cropped to 48 x 32 when shown" in one for one in remarks] == [True] * named
+
+
+def test_closed_captions_inside_of_the_pictures_are_named(tmp_path: Path) -> None:
+    """ATSC A/53 captions in an SEI message of H.264, before each picture."""
+    plain = write_gray(tmp_path / "a.h264", "libx264", 25, 3, "h264").read_bytes()
+    captions = bytes.fromhex("b500314741393403 41ff fc9420 ff".replace(" ", ""))
+    message = b"\0\0\0\1\x06\x04" + bytes([len(captions)]) + captions + b"\x80"
+    source = tmp_path / "b.h264"
+    parts = re.split(rb"(?=\x00\x00\x01[\x65\x41\x61\x01\x21])", plain)
+    source.write_bytes(message.join(parts))
+    remarks = transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks
+    assert remarks == ["the closed captions inside of its pictures are not copied"]
+
+
+def test_matroskas_stereo_mode_is_named_once(tmp_path: Path) -> None:
+    plain = write_gray(tmp_path / "a.mp4", "libx264", 25, 3)
+    for mode, named in (("left_right", 1), ("mono", 0)):
+        source = tmp_path / f"{mode}.mkv"
+        with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+            stream = out.add_stream_from_template(read.streams.video[0], opaque=True)
+            stream.metadata["stereo_mode"] = mode
+            for packet in read.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+        remarks = transcode(source, tmp_path / f"{mode} copy.mkv", Ffv1Codec(), unchanged).remarks
+        assert ["stereoscopic (mode 1)" in one for one in remarks] == [True] * named
 
 
 def test_a_rate_that_an_encoder_does_not_take_is_refused_by_name(tmp_path: Path) -> None:
