@@ -38,20 +38,19 @@ class ClassReader:
         self._listing = listing
         self._found: dict[str, int | None] = {}
         self._unknown: dict[str, bool] = {}  # name -> whether other labels of its entries are known
-        self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[int, ...]] = {}
+        self._read: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[tuple[int, ...], str]] = {}
         self._first = self._first_number(listing)
 
-    def classes(self, entry: Entry) -> tuple[int, ...]:
-        """The classes of an entry, its label's first. Equal labels are read once."""
-        if not len(self._labels):
-            return ()
+    def read(self, entry: Entry) -> tuple[tuple[int, ...], str]:
+        """The classes of an entry, its label's first, and what the set calls its label. Equal labels are read once."""
         key = entry.labels, entry.also_accepted
-        if key not in self._read:
-            self._read[key] = self._classes(entry)
-        return self._read[key]
+        known = self._read.get(key)
+        if known is None:
+            known = self._read[key] = self._classes(entry) if len(self._labels) else (), self._written(entry)
+        return known
 
-    def written(self, entry: Entry) -> str:
-        """What the set calls an entry's label: the name of its number, where there is one."""
+    def _written(self, entry: Entry) -> str:
+        """The name of a label's number, where it has one."""
         for text in entry.labels:
             if not len(self._labels) or self._class_of(text, entry.line) is not None:
                 return self._name_of(text)

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from lsap_cli.datasets.base import UnreadablePlace
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.media import ArchivedVideo, VideoSpan
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One video of a set, as a format reads it.
+class Entry(NamedTuple):
+    """One video of a set, as a format reads it. A tuple: it is made a million times.
 
     Attributes:
         paths: of the file, as written; where several are possible, the likeliest first. Empty with `archived`.

@@ -18,7 +18,7 @@ class Located(NamedTuple):
         other_name: whether it is called otherwise than in the list.
     """
 
-    path: str
+    path: Path
     name: str
     other_name: bool = False
 
@@ -27,6 +27,7 @@ class Located(NamedTuple):
 class _Folder:
     """The names in a folder, read once, so that a list of a million files takes seconds."""
 
+    path: Path
     names: frozenset[str]
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     by_lower: dict[str, list[str]] = field(default_factory=dict)
@@ -55,7 +56,6 @@ class Locator:
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = [os.path.normpath(root.absolute()) for root in roots]
         self._folders: dict[str, _Folder] = {}
-        self.used: dict[str, int] = {}  # number of files below each root
 
     def find(self, written: Sequence[str]) -> Located | str:
         """The file that one of some paths names, or a sentence why it is not clear which one.
@@ -66,33 +66,36 @@ class Locator:
         for root, text in places:
             full = _full(root, text)
             folder, _, name = full.rpartition("/")
-            if name in self._names(folder).names:
+            if name in self._folder(folder).names:
                 return self._located(root, full)
         for root, text in places:
             full = _full(root, text.replace("\\", "/"))
             folder, _, name = full.rpartition("/")
-            alike = [name] if name in self._names(folder).names else self._names(folder).alike(name)
+            names = self._folder(folder)
+            if not names.names:
+                continue
+            alike = [name] if name in names.names else names.alike(name)
             if len(alike) > 1:
                 return f"{text} may be {', '.join(alike[:3])}"
             if alike:
                 return self._located(root, f"{folder}/{alike[0]}", other_name=True)
-        return self._located(self._roots[0], _full(self._roots[0], written[0]), there=False)
+        return self._located(self._roots[0], _full(self._roots[0], written[0]))
 
     def exists(self, text: str) -> bool:
         """Whether a file has exactly that path below one of the roots."""
         return any(
-            name in self._names(folder).names
+            name in self._folder(folder).names
             for root in self._roots
             for folder, _, name in [_full(root, text).rpartition("/")]
         )
 
-    def _located(self, root: str, full: str, other_name: bool = False, there: bool = True) -> Located:
-        inside = full.startswith(root + "/")
-        if there and inside:
-            self.used[root] = self.used.get(root, 0) + 1
-        return Located(full, full[len(root) + 1 :] if inside else full.lstrip("/"), other_name)
+    def _located(self, root: str, full: str, other_name: bool = False) -> Located:
+        folder, _, name = full.rpartition("/")
+        path = self._folder(folder).path / name  # parsing a whole path anew takes three times as long
+        inside = full.startswith(root) and full[len(root) : len(root) + 1] == "/"
+        return Located(path, full[len(root) + 1 :] if inside else full.lstrip("/"), other_name)
 
-    def _names(self, folder: str) -> _Folder:
+    def _folder(self, folder: str) -> _Folder:
         known = self._folders.get(folder)
         if known is None:
             try:
@@ -100,7 +103,7 @@ class Locator:
                     names = frozenset(one.name for one in found)
             except (OSError, ValueError):  # no such folder, or no name of one: its videos are named when they are read
                 names = frozenset()
-            known = self._folders[folder] = _Folder(names)
+            known = self._folders[folder] = _Folder(Path(folder or "/"), names)
         return known
 
 

@@ -147,6 +147,6 @@ def _read(path: Path) -> NDArray[np.uint8]:
                 raise UnreadableVideo(
                     f"its header claims {picture.width} x {picture.height} pixels ({path.name}), more than is believed"
                 )
-            return np.asarray(picture.convert("RGB"))
+            return np.array(picture.convert("RGB"))  # a copy that can be written, as torch asks
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UnreadableVideo(f"its picture {path.name} cannot be read ({error})") from None
