@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lsap_cli.commands import apply, dashboard, defend, demo, generate, models, report
+from lsap_cli.commands import apply, dashboard, datasets, defend, demo, generate, models, report
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.errors import LsapError, file_error
 from lsap_cli.results.text import printable
@@ -42,6 +42,7 @@ app.command("demo")(demo.command)
 app.command("dashboard")(dashboard.command)
 app.command("report")(report.command)
 app.add_typer(models.app, name="models")
+app.add_typer(datasets.app, name="datasets")
 
 
 def run() -> NoReturn:

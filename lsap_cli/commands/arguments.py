@@ -96,6 +96,11 @@ def model(spec: str) -> str:
     )
 
 
+def optional_model(spec: str | None) -> str | None:
+    """The same, where one was given."""
+    return None if spec is None else model(spec)
+
+
 def models(specs: list[str]) -> list[str]:
     """Several of them."""
     return [model(spec) for spec in specs]

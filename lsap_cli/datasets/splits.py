@@ -9,6 +9,13 @@ from lsap_cli.errors import LsapError
 from lsap_cli.video.media import readable_media_hash
 
 Item = TypeVar("Item")
+VERIFY_SHARE = 0.2
+MOST_VERIFIED = 24
+
+
+def verified_share(videos: int) -> float:
+    """The share of some videos that `generate` verifies on."""
+    return min(VERIFY_SHARE, MOST_VERIFIED / videos)
 
 
 def split_by_group(

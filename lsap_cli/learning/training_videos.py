@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
-from lsap_cli.datasets.splits import merged_groups, split_by_group
+from lsap_cli.datasets.splits import MOST_VERIFIED, merged_groups, split_by_group, verified_share
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.settings import GenerateSettings
@@ -17,8 +17,7 @@ from lsap_cli.runs import Run
 from lsap_cli.video.media import media_hash
 from lsap_cli.video.reading import UnreadableVideo
 
-VERIFY_SHARE = 0.2
-MOST_VERIFIED = 24
+ONE_VERIFIED = "one video verifies: a rate of 0 or 1 of it tells nothing; give more recordings"
 ENOUGH_VIDEOS = 10  # to begin with, when time runs out
 
 
@@ -84,6 +83,8 @@ def load_training_videos(
         fit, verify = list(usable), list(usable)
     else:
         fit, verify = _split(usable, hashes, task.target, settings)
+        if len(verify) == 1:
+            run.event(WarningEvent(message=ONE_VERIFIED))
     cost = store.cost
     run.event(
         SplitEvent(fit=len(fit), verify=len(verify), decode_seconds=round(cost.seconds, 2),
@@ -126,8 +127,7 @@ def _split(
 ) -> tuple[list[StoredVideo], list[StoredVideo]]:
     """Fit and verification videos; a class to learn from narrows the first."""
     groups = merged_groups([stored.video for stored in usable], hashes)
-    share = min(VERIFY_SHARE, MOST_VERIFIED / len(usable))
-    fit, verify = split_by_group(usable, groups, share, settings.seed)
+    fit, verify = split_by_group(usable, groups, verified_share(len(usable)), settings.seed)
     if settings.learn_from == "any":
         return fit, verify
     labels = sorted({label for one in fit for label in one.video.labels[:1]})

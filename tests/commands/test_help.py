@@ -8,6 +8,7 @@ import pytest
 from tests.commands.conftest import Lsap
 
 COMMANDS = ["generate", "apply", "defend", "demo", "report", "dashboard", "models check", "models show"]
+COMMANDS += ["datasets show"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -7,6 +7,7 @@ from lsap_cli.datasets.formats.frame_folders import FrameFolders
 from lsap_cli.datasets.formats.path_list import PathList
 from lsap_cli.datasets.formats.single import SingleVideo
 from lsap_cli.datasets.formats.ucf101 import Ucf101
+from lsap_cli.plugins import SET_FORMATS
 
 FORMATS: dict[str, type[SetFormat]] = {
     "ucf101": Ucf101,
@@ -16,3 +17,8 @@ FORMATS: dict[str, type[SetFormat]] = {
     "folder": VideoFolder,
     "file": SingleVideo,
 }
+
+
+def about_formats() -> list[tuple[str, str]]:
+    """(name, what it reads) of every format, those of installed packages included."""
+    return [(name, (SET_FORMATS[name].__doc__ or "").strip().split("\n")[0]) for name in SET_FORMATS]

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.datasets.facts import set_facts
+from lsap_cli.datasets.listing import list_videos
+from lsap_cli.results.sets import SetFacts
+from tests.tiny import make_bytes, write_tiny
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    """Three labels, four videos of three recordings by hard links, and a file that is no video."""
+    first = write_tiny(tmp_path / "one.mkv", make_bytes(6, 16, 24))
+    for name in ("tai_chi/v_a_g01_c01.mkv", "tai_chi/v_a_g01_c02.mkv", "yoga/v_b_g01_c01.mkv", "other/c.mkv"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).hardlink_to(first)
+    (tmp_path / "set" / "yoga" / "broken.mkv").write_bytes(b"no video")
+    return tmp_path / "set"
+
+
+def facts_of(source: Path) -> SetFacts:
+    return set_facts(str(source), list_videos(source, ["tai chi", "yoga"]), 0, has_model=True, deadline=None)
+
+
+def test_a_set_is_counted_by_label_and_recording_and_labels_without_a_class_are_told(videos: Path) -> None:
+    facts = facts_of(videos)
+    assert (facts.format, facts.videos, facts.groups, facts.largest_group) == ("folder", 5, 4, 2)
+    assert [(one.label, one.videos, one.known) for one in facts.classes] == [
+        ("tai_chi", 2, True),
+        ("yoga", 2, True),
+        ("other", 1, False),
+    ]
+
+
+def test_headers_tell_sizes_rates_and_what_would_be_left_out(videos: Path) -> None:
+    facts = facts_of(videos)
+    assert [(one.value, one.videos) for one in facts.sizes] == [("24x16", 4)]
+    assert [one.path for one in facts.left_out] == ["yoga/broken.mkv"]
+    assert facts.looked_at == 5
+
+
+def test_the_split_of_generate_has_no_recording_on_both_sides(videos: Path) -> None:
+    split = facts_of(videos).split
+    assert split is not None
+    assert (split.fit + split.verify, split.fit_groups + split.verify_groups) == (5, 4)
