@@ -29,7 +29,7 @@ import av
 import torch
 from torch import Tensor
 
-from lsap_cli.applying.adding import Adder, Levels
+from lsap_cli.applying.adding import Adder
 from lsap_cli.applying.tasks import prove
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, Codec, H264Codec
@@ -37,6 +37,7 @@ from lsap_cli.video.reading import read_frames
 from lsap_cli.video.walking import find_media
 from lsap_cli.video.writing import container_suffix, transcode, write_video
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
+from perturbations.slot_cache import SlotCache
 
 SIZES = {"320x240": (320, 240), "1280x720": (1280, 720)}
 FRAMES = {"320x240": 120, "1280x720": 40}
@@ -94,7 +95,7 @@ def compare(source: Path, work: Path, perturbation: Perturbation, spec: str, rou
     codec: Codec = build(spec, CODECS, "codec")
     target = work / f"copy{container_suffix(source, codec)}"
     clean = [frame.pixels for frame in read_frames(source)]
-    levels = Levels(perturbation)  # its slots are made once for all files of a size
+    levels = SlotCache(perturbation)  # its slots are made once for all files of a size
     adder = Adder(levels, None, len(clean))
     ready = [adder.perturbed(pixels, number) for number, pixels in enumerate(clean)]
 

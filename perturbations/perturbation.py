@@ -12,14 +12,16 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lsap_common import require_kind, require_whole
-from perturbations.adding import SlotLevels, add_bytes, add_float
+from perturbations.adding import add_float
 from perturbations.bindings import Binding, parse_binding
 from perturbations.budgets import LEVELS, Budget, parse_epsilon
 from perturbations.resizing import resize, with_empty_slot
+from perturbations.slot_cache import SlotCache, add_cached
 
 FORMAT = "lsap.perturbation/1"
 UNITS = "pixels in [0, 1]"
 LARGEST_SIDE = 4096
+EVERY_SLOT = slice(None)
 RECORD_KINDS: dict[str, tuple[type, ...]] = {
     "target": (str, type(None)),
     "only": (str, type(None)),
@@ -73,16 +75,22 @@ class Perturbation:
                 f"over its budget of {self.budget.epsilon_text}"
             )
 
-    def resized(self, height: int, width: int) -> Tensor:
+    def resized(self, height: int, width: int, slots: slice = EVERY_SLOT) -> Tensor:
         """Delta at a frame's size: (P, 3, height, width) float32, bilinear, within the budget.
 
-        Bilinear resizing cannot enlarge linf; for l2 the result is projected again.
+        Bilinear resizing cannot enlarge linf; for l2, whose budget spans all slots, the result is projected again.
+
+        Args:
+            height: of the frame, in pixels.
+            width: likewise.
+            slots: of delta; others than all are for linf only.
         """
-        if self.delta.shape[2:] == (height, width):
-            return self.delta
+        delta = self.delta[slots]
+        if delta.shape[2:] == (height, width):
+            return delta
         require_whole("height", height, least=1)
         require_whole("width", width, least=1)
-        return self.budget.project(resize(self.delta, height, width))
+        return self.budget.project(resize(delta, height, width))
 
     def levels(self, height: int, width: int) -> Tensor:
         """What is added to 8-bit frames of that size: (P, 3, height, width) int16, within the budget."""
@@ -146,10 +154,8 @@ class Perturbation:
         if frames.dtype != torch.uint8:
             raise ValueError(f"the frames are {frames.dtype}; give uint8, or use add for floats in [0, 1]")
         frames, slots = self._with_slots(frames, indices, frame_count)
-        levels = self.levels(*frames.shape[-2:])
-        used = {slot: SlotLevels.of(levels[slot].to(frames.device)) for slot in slots.unique().tolist()}
         every = slots.expand(frames.shape[:-3]).flatten()
-        return add_bytes(frames.flatten(0, -4), every, used.__getitem__).view(frames.shape)
+        return add_cached(frames.flatten(0, -4), every, SlotCache(self)).view(frames.shape)
 
     def _with_slots(self, frames: Tensor, indices: Tensor | None, frame_count: int | None) -> tuple[Tensor, Tensor]:
         """The frames, with those that the binding appends, and the slot of each: (..., T, 3, H, W) and (T,)."""

@@ -1,6 +1,5 @@
 """What is added to each frame of one video: the perturbation's levels, at the video's size."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
@@ -8,10 +7,10 @@ import torch
 from torch import Tensor
 
 from perturbations import Perturbation
-from perturbations.adding import SlotLevels, add_levels
-from perturbations.bindings import NO_SLOT, Binding
+from perturbations.adding import add_levels
+from perturbations.bindings import NO_SLOT
+from perturbations.slot_cache import SlotCache
 
-CACHE_BYTES = 2**29  # of slots at a video's size, kept ready
 MOST_STRENGTH = 100.0
 
 
@@ -85,38 +84,6 @@ def scaled(perturbation: Perturbation, strength: float) -> Perturbation:
     return replace(perturbation, delta=delta, record=dict(perturbation.record) | {"strength": strength})
 
 
-class Levels:
-    """A perturbation in whole levels at the sizes that videos have; each slot is made once while there is room."""
-
-    def __init__(self, perturbation: Perturbation) -> None:
-        self.perturbation = perturbation
-        self._slots: OrderedDict[tuple[int, int, int], SlotLevels] = OrderedDict()
-        self._bytes = 0
-        self._whole: Tensor | None = None
-
-    def slot(self, index: int, height: int, width: int) -> SlotLevels:
-        """One slot for frames of one size."""
-        key = (index, height, width)
-        if key in self._slots:
-            self._slots.move_to_end(key)
-            return self._slots[key]
-        slot = SlotLevels.of(self._levels(index, height, width))
-        self._bytes += slot.nbytes
-        while self._slots and self._bytes > CACHE_BYTES:
-            self._bytes -= self._slots.popitem(last=False)[1].nbytes
-        self._slots[key] = slot
-        return slot
-
-    def _levels(self, index: int, height: int, width: int) -> Tensor:
-        """(3, height, width) int16 of one slot. An l2 budget spans all slots, so all are made at once."""
-        if self.perturbation.budget.norm == "linf":
-            delta = self.perturbation.delta[index : index + 1]
-            return replace(self.perturbation, delta=delta, binding=Binding("constant")).levels(height, width)[0]
-        if self._whole is None or self._whole.shape[2:] != (height, width):
-            self._whole = self.perturbation.levels(height, width)
-        return self._whole[index]
-
-
 class Adder:
     """A perturbation for the frames of one video.
 
@@ -126,7 +93,7 @@ class Adder:
         frame_count: of the video; not looked at unless `needs_length`.
     """
 
-    def __init__(self, levels: Levels, segment: Segment | None, frame_count: int) -> None:
+    def __init__(self, levels: SlotCache, segment: Segment | None, frame_count: int) -> None:
         self._levels, self._count = levels, frame_count
         self._binding = levels.perturbation.binding
         self._bounds = segment.bounds(frame_count) if segment is not None else None

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lsap_cli.applying.adding import Adder, Levels, Segment, needs_length
+from lsap_cli.applying.adding import Adder, Segment, needs_length
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.hashing import output_hash
@@ -26,6 +26,7 @@ from lsap_cli.video.reading import Frame, UnreadableVideo, count_frames, read_fr
 from lsap_cli.video.sequence_writing import SequenceTail, write_sequence
 from lsap_cli.video.writing import AppendedFrames, container_suffix, transcode
 from perturbations import Perturbation
+from perturbations.slot_cache import SlotCache
 
 Report = Callable[[int], None]
 ANY_COUNT = -1  # of appended frames, which are then not looked at
@@ -257,9 +258,9 @@ def _hwc(pixels: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: Path) -> Levels:
+def _loaded(path: Path) -> SlotCache:
     """Once a process: the next file often has the same size."""
-    return Levels(Perturbation.load(path))
+    return SlotCache(Perturbation.load(path))
 
 
 def _memory() -> int:

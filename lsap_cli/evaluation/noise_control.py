@@ -7,10 +7,12 @@ from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource
 from lsap_cli.video.media import Media
 from perturbations import Budget, Perturbation
 from perturbations.controls import noise_like
+from perturbations.slot_cache import SlotCache, add_cached
 
 HALVINGS = 40  # of the interval in which the scale is searched
 LARGEST_SCALE = 2.0**10
 ELEMENTS = 2**20  # of the noise, that the scale is searched on
+MEASURED_ELEMENTS = 2**27  # of resized slots, whose root mean square is compared
 
 
 def noise_control(perturbation: Perturbation, seed: int) -> PerturbationSource:
@@ -41,21 +43,30 @@ class NoiseControl:
     def __init__(self, perturbation: Perturbation, noise: Perturbation) -> None:
         self._perturbation, self._noise = perturbation, noise
         self._scales: dict[tuple[int, int], float] = {}  # by frame size
+        self._cache = SlotCache(noise, self._scaled)
 
     def file_of(self, video: Video) -> Media:
         return video.media
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
-        return self.at_size(*frames.shape[-2:]).add_to_bytes(frames, indices, frame_count)
+        return add_cached(frames, self._noise.binding.slots(indices, frame_count), self._cache)
 
-    def at_size(self, height: int, width: int) -> Perturbation:
-        """The noise for frames of a size, scaled within the budget."""
-        resized, budget = self._noise.resized(height, width), self._noise.budget
+    def _scaled(self, resized: Tensor) -> Tensor:
+        """Slots of the noise at some size, scaled within the budget."""
+        height, width = resized.shape[-2:]
+        budget = self._noise.budget
         if (height, width) not in self._scales:
-            target = _rms(self._perturbation.levels(height, width))
-            self._scales[height, width] = _scale(resized, budget, target)
-        scaled = budget.project(resized * self._scales[height, width])
-        return Perturbation(scaled, self._noise.binding, budget)
+            slots = _measured_slots(self._noise, height, width)
+            target = _rms(budget.quantize(self._perturbation.resized(height, width, slots)))
+            self._scales[height, width] = _scale(self._noise.resized(height, width, slots), budget, target)
+        return budget.project(resized * self._scales[height, width])
+
+
+def _measured_slots(noise: Perturbation, height: int, width: int) -> slice:
+    """The slots that the scale is found on: all, unless a linf perturbation of many would be too large at that size."""
+    if noise.budget.norm != "linf":
+        return slice(None)
+    return slice(max(1, MEASURED_ELEMENTS // (3 * height * width)))
 
 
 def _scale(resized: Tensor, budget: Budget, target: float) -> float:

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 import torch
 
-from lsap_cli.applying.adding import SEGMENTS, Adder, Begin, End, Levels, Middle, Segment, needs_length, scaled
+from lsap_cli.applying.adding import SEGMENTS, Adder, Begin, End, Middle, Segment, needs_length, scaled
 from lsap_cli.specs import build
+from perturbations.slot_cache import SlotCache
 from tests.tiny import make_bytes, make_perturbation
 
 FRAMES = 11
@@ -24,14 +25,14 @@ def test_frame_by_frame_is_what_the_perturbation_says_of_all_frames(
     frames = make_bytes(FRAMES, *size)
     frames[0, :, 0], frames[1, :, 0] = 0, 255
     expected = perturbation.add_to_bytes(frames, torch.arange(FRAMES), FRAMES)
-    assert torch.equal(added(Adder(Levels(perturbation), None, FRAMES), frames), expected)
+    assert torch.equal(added(Adder(SlotCache(perturbation), None, FRAMES), frames), expected)
 
 
 def test_slots_that_do_not_fit_into_the_cache_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     perturbation, frames = make_perturbation("cyclic:4"), make_bytes(FRAMES)
-    expected = added(Adder(Levels(perturbation), None, FRAMES), frames)
-    monkeypatch.setattr("lsap_cli.applying.adding.CACHE_BYTES", 1)
-    assert torch.equal(added(Adder(Levels(perturbation), None, FRAMES), frames), expected)
+    expected = added(Adder(SlotCache(perturbation), None, FRAMES), frames)
+    monkeypatch.setattr("perturbations.slot_cache.CACHE_BYTES", 1)
+    assert torch.equal(added(Adder(SlotCache(perturbation), None, FRAMES), frames), expected)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_a_segment_changes_its_frames_alone_and_as_the_whole_would_be(
     segment: Segment, count: int, changed: list[int]
 ) -> None:
     perturbation, frames = make_perturbation(), make_bytes(count)
-    whole, part = (added(Adder(Levels(perturbation), one, count), frames) for one in (None, segment))
+    whole, part = (added(Adder(SlotCache(perturbation), one, count), frames) for one in (None, segment))
     for number in range(count):
         assert torch.equal(part[number], whole[number] if number in changed else frames[number])
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from av.video.frame import VideoFrame
 
-from lsap_cli.applying.adding import Adder, Levels
+from lsap_cli.applying.adding import Adder
 from lsap_cli.applying.planning import PlannedCopy, name_problem
 from lsap_cli.applying.tasks import SourceFacts, prove
 from lsap_cli.applying.time_proof import TimeProof
@@ -20,10 +20,11 @@ from lsap_cli.video.picture_folders import OTHERS, others_start
 from lsap_cli.video.reading import read_frames
 from lsap_cli.video.stream_packets import read_spans
 from lsap_cli.video.writing import Transcoded, container_suffix, transcode
+from perturbations.slot_cache import SlotCache
 from tests.tiny import make_bytes, make_perturbation, write_timed
 from tests.video.files import write_with_sound
 
-ADDER = Adder(Levels(make_perturbation("constant")), None, 0)
+ADDER = Adder(SlotCache(make_perturbation("constant")), None, 0)
 
 
 def copied(source: Path, codec: Codec) -> tuple[Transcoded, Path]:
