@@ -107,7 +107,7 @@ class Budget:
 
 
 def _to_levels(delta: Tensor) -> Tensor:
-    return (delta * LEVELS + 0.5).floor().to(torch.int16)
+    return (delta * LEVELS).add_(0.5).floor_().to(torch.int16)  # in place: at a video's size each copy is large
 
 
 def parse_epsilon(text: str) -> Fraction:

@@ -2,16 +2,27 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from torch import Tensor
 
 from perturbations.adding import SlotLevels, add_bytes
-
-if TYPE_CHECKING:
-    from perturbations.perturbation import Perturbation
+from perturbations.bindings import Binding
+from perturbations.budgets import Budget
 
 CACHE_BYTES = 2**29  # of slots at a video's size, kept ready
+
+
+class ResizedSlots(Protocol):
+    """What is needed of a perturbation."""
+
+    @property
+    def binding(self) -> Binding: ...
+
+    @property
+    def budget(self) -> Budget: ...
+
+    def resized(self, height: int, width: int, slots: slice) -> Tensor: ...
 
 
 class SlotCache:
@@ -22,7 +33,7 @@ class SlotCache:
         change: of resized slots, (K, 3, H, W) -> the same shape, before they are rounded; None: they are kept.
     """
 
-    def __init__(self, perturbation: "Perturbation", change: Callable[[Tensor], Tensor] | None = None) -> None:
+    def __init__(self, perturbation: ResizedSlots, change: Callable[[Tensor], Tensor] | None = None) -> None:
         self.perturbation = perturbation
         self._change = change
         self._slots: OrderedDict[tuple[int, int, int], SlotLevels] = OrderedDict()
@@ -48,7 +59,7 @@ class SlotCache:
         if budget.norm == "linf":
             return budget.quantize(self._changed(self.perturbation.resized(height, width, slice(index, index + 1))))[0]
         if self._whole is None or self._whole.shape[2:] != (height, width):
-            self._whole = budget.quantize(self._changed(self.perturbation.resized(height, width)))
+            self._whole = budget.quantize(self._changed(self.perturbation.resized(height, width, slice(None))))
         return self._whole[index]
 
     def _changed(self, resized: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from perturbations import Perturbation
 from perturbations.adding import add_levels
 from perturbations.bindings import NO_SLOT
-from perturbations.slot_cache import SlotCache
+from perturbations.slot_cache import ResizedSlots, SlotCache
 
 MOST_STRENGTH = 100.0
 
@@ -117,7 +117,7 @@ class Adder:
         return self.perturbed(torch.zeros_like(like), self._count + place)
 
 
-def needs_length(perturbation: Perturbation, segment: Segment | None) -> bool:
+def needs_length(perturbation: ResizedSlots, segment: Segment | None) -> bool:
     """Whether what is added to a frame depends on how many frames there are."""
     return perturbation.binding.needs_length or (segment is not None and segment.needs_length)
 

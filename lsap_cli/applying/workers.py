@@ -19,6 +19,7 @@ import torch
 
 from lsap_cli.applying.tasks import Report
 from lsap_cli.errors import FULL_DISK
+from lsap_cli.video.memory_limit import memory_limit, set_memory_limit
 from lsap_cli.video.reading import UnreadableVideo
 
 MEMORY_BYTES = 2**33  # that one process may take: a file that needs more is given up on
@@ -110,7 +111,7 @@ class WorkerPool:
                 yield from self._receive()
 
     def _begin(self, task: Any) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._context)
+        worker = self._idle.pop() if self._idle else _Worker(self._context, memory_limit() // self._size)
         worker.begin(task)
         self._busy[worker.pipe] = worker
 
@@ -148,9 +149,9 @@ class WorkerPool:
 class _Worker:
     """One working process, from the side of the one that commands."""
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, memory_bytes: int) -> None:
         self.pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, memory_bytes), daemon=True)
         self._process.start()
         theirs.close()
         self.task: Any = None
@@ -176,10 +177,11 @@ class _Worker:
         self.pipe.close()
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, memory_bytes: int) -> None:
     """The life of a working process: tasks come in, progress and results go out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that commands
     torch.set_num_threads(1)
+    set_memory_limit(memory_bytes)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if soft == resource.RLIM_INFINITY or soft > MEMORY_BYTES:
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, hard))

@@ -11,10 +11,12 @@ from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Fps,
     Json,
+    MemoryLimit,
     OpenDashboard,
     Quiet,
     Root,
     RunFolder,
+    keep_memory_limit,
     print_json,
     running,
     text_of,
@@ -58,6 +60,7 @@ def command(
     threads: Annotated[str, typer.Option(help="of each file's codec: one, many, or auto (by --workers)")] = "auto",
     root: Root = None,
     fps: Fps = None,
+    memory_limit: MemoryLimit = None,
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -91,6 +94,7 @@ def command(
         text_of(root),
         fps,
     )
+    keep_memory_limit(memory_limit)
     with running("apply", run, asdict(settings), quiet, resume) as (work, screen):
         results = apply(settings, work)
         _say(screen, results, out)

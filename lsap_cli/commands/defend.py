@@ -17,12 +17,14 @@ from lsap_cli.commands.options import (
     Fps,
     Json,
     LabelNames,
+    MemoryLimit,
     OpenDashboard,
     Quiet,
     Root,
     RunFolder,
     Seed,
     file_errors_explained,
+    keep_memory_limit,
     print_json,
     running,
     text_of,
@@ -131,6 +133,7 @@ def command(
     fps: Fps = None,
     labels: LabelNames = None,
     batch: Batch = 8,
+    memory_limit: MemoryLimit = None,
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,
@@ -177,6 +180,7 @@ def command(
     )
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
+    keep_memory_limit(memory_limit)
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
         results = defend(settings, work, resume)
     with file_errors_explained(f"lsap report {work.folder} writes it again"):

@@ -18,12 +18,14 @@ from lsap_cli.commands.options import (
     Fps,
     Json,
     LabelNames,
+    MemoryLimit,
     Model,
     OpenDashboard,
     Quiet,
     Root,
     RunFolder,
     Seed,
+    keep_memory_limit,
     print_json,
     running,
     text_of,
@@ -163,6 +165,7 @@ def command(
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,
+    memory_limit: MemoryLimit = None,
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,
@@ -202,6 +205,7 @@ def command(
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
+    keep_memory_limit(memory_limit)
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume, started)
         if results is not None:

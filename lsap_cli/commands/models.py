@@ -13,10 +13,12 @@ from lsap_cli.commands.options import (
     Fps,
     Json,
     LabelNames,
+    MemoryLimit,
     Quiet,
     Root,
     RunFolder,
     Seed,
+    keep_memory_limit,
     print_json,
     running,
     text_of,
@@ -97,6 +99,7 @@ def check(
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,
+    memory_limit: MemoryLimit = None,
     device: Device = "auto",
     seed: Seed = 0,
     run: RunFolder = None,
@@ -122,6 +125,7 @@ def check(
         download_model(spec)
     classifier = load_classifier(spec).to(chosen)
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
+    keep_memory_limit(memory_limit)
     with running("models check", run, settings, quiet) as (work, screen):
         evaluation = Evaluation(own_protocol(classifier, seed, chosen), work, [])
         document = check_model(evaluation, source)

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from lsap_cli.results.base import Result
     from lsap_cli.runs import Run
 
+MemoryLimit = Annotated[
+    float | None,
+    typer.Option(
+        min=0.01,
+        max=2**20,
+        help="GB for the frames of videos; one that needs more is left out (default: half the free)",
+    ),
+]
 MOST_CLIPS = 4096  # of a batch, a pool or a video
 MOST_STEPS = 10_000_000
 MOST_DRAWS = 1000  # of random defenses, and of seeds
@@ -110,3 +118,10 @@ def print_json(document: "Result | dict[str, Any]") -> None:  # some lists have 
         print(json.dumps(document, indent=1))
     else:
         print(encode_document(document).decode(), end="")
+
+
+def keep_memory_limit(gigabytes: float | None) -> None:
+    """Sets the limit of this process; None: half of what is free."""
+    from lsap_cli.video.memory_limit import set_memory_limit
+
+    set_memory_limit(None if gigabytes is None else int(gigabytes * 2**30))

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
 from types import TracebackType
@@ -19,6 +20,7 @@ from torch import Tensor
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.spill_file import SpillFile, disk_errors_explained
 from lsap_cli.results.documents import FrameStoreCost
+from lsap_cli.video.memory_limit import BYTES_PER_PIXEL, memory_limit
 from lsap_cli.video.reading import UnreadableVideo, read_frames
 
 Shrink = Callable[[Tensor], Tensor]
@@ -60,7 +62,7 @@ class FrameStore:
         self._memory_bytes = memory_bytes
         self._workers = workers or min(torch.get_num_threads(), MOST_WORKERS)
         self._spill = SpillFile()
-        self._lock = Lock()
+        self._lock, self._large = Lock(), Lock()
         self._seconds = 0.0
         self._in_memory = 0
         self._on_disk = 0
@@ -98,8 +100,10 @@ class FrameStore:
     def _decode(self, video: Video) -> StoredVideo:
         times: list[int] = []
         size = (0, 0)
-        with _VideoSpool(self) as spool:
+        with _VideoSpool(self) as spool, ExitStack() as alone:
             for frame in read_frames(video.media, threads="one"):
+                if not times and frame.pixels[0].numel() * BYTES_PER_PIXEL * self._workers > memory_limit():
+                    alone.enter_context(self._large)  # several such videos at a time would not fit
                 small = self._shrink(frame.pixels[None])[0].permute(1, 2, 0)
                 if not times:
                     size = (frame.pixels.shape[1], frame.pixels.shape[2])

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from defenses import Clip, Defense
+from lsap_cli.video.memory_limit import memory_limit
 from lsap_cli.video.reading import FrameReader
 from perturbations.adding import to_bytes
 
 NATIVE_BYTES = 2**29  # bytes of one video's 8-bit frames that are held at once
+LIMIT_SHARE = 16  # of the memory limit, that these frames may take; their copies take the rest
 FLOAT_SHARE = 8  # float frames with the copies and neighbors of defenses take this many times the memory of 8-bit ones
 CONVERTED_AT_ONCE = 4  # frames; few enough to stay in the processor's cache
 
@@ -68,7 +70,8 @@ def defended_levels(defense: Defense | None, cache: FloatCache, sampled: Tensor,
 
 def frames_at_once(height: int, width: int) -> int:
     """How many 8-bit frames of a size are held at once."""
-    return max(1, NATIVE_BYTES // (height * width * 3))
+    held = min(NATIVE_BYTES, memory_limit() // LIMIT_SHARE)
+    return max(1, held // (height * width * 3))
 
 
 def read_with_appended(reader: FrameReader, indices: Tensor) -> Tensor:

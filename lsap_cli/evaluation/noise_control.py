@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource
+from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, require_room
 from lsap_cli.video.media import Media
 from perturbations import Budget, Perturbation
 from perturbations.controls import noise_like
@@ -49,6 +49,7 @@ class NoiseControl:
         return video.media
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        require_room(self._noise, frames)
         return add_cached(frames, self._noise.binding.slots(indices, frame_count), self._cache)
 
     def _scaled(self, resized: Tensor) -> Tensor:
@@ -83,4 +84,4 @@ def _scale(resized: Tensor, budget: Budget, target: float) -> float:
 
 
 def _rms(levels: Tensor) -> float:
-    return float(levels.float().square().mean().sqrt())
+    return float(levels.float().square_().mean().sqrt())

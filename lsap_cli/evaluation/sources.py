@@ -8,7 +8,10 @@ from torch import Tensor
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.video.media import Media
+from lsap_cli.video.memory_limit import require_memory
 from perturbations import Perturbation
+
+BYTES_PER_ELEMENT = 16  # of a resized slot: floats, whole levels, and one copy of either
 
 
 class PerturbationSource(Protocol):
@@ -64,7 +67,21 @@ class AddedPerturbation:
         return video.media
 
     def change(self, frames: Tensor, indices: Tensor, frame_count: int) -> Tensor:
+        require_room(self.perturbation, frames)
         return self.perturbation.add_to_bytes(frames, indices, frame_count)
+
+
+def require_room(perturbation: Perturbation, frames: Tensor) -> None:
+    """Refuses a video at whose size a perturbation that is resized as a whole is too large.
+
+    Raises:
+        UnreadableVideo: if it would need more than the memory limit.
+    """
+    if perturbation.budget.norm == "linf":
+        return  # its slots are made one by one
+    slots, (height, width) = len(perturbation.delta), frames.shape[-2:]
+    needed = slots * 3 * height * width * BYTES_PER_ELEMENT
+    require_memory(needed, f"a perturbation of {slots} slots under l2 at {width} x {height} pixels")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from lsap_cli.video.codecs import Threads
-from lsap_cli.video.frames import MOST_PIXELS, UnreadableVideo, reason_of
+from lsap_cli.video.frames import UnreadableVideo, reason_of
+from lsap_cli.video.memory_limit import most_pixels, require_believable_size
 from lsap_cli.video.timestamps import ContinuousClock, HiddenPackets
 
 REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
@@ -53,9 +54,8 @@ def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, Video
         context = stream.codec_context
         if context is None:
             raise UnreadableVideo("its video is in a format that no decoder here supports")
-        if context.width * context.height > MOST_PIXELS:
-            raise UnreadableVideo(f"its header claims {context.width} x {context.height} pixels, more than is believed")
-        context.options = {"max_pixels": str(MOST_PIXELS)}  # the frames' own headers are believed no more
+        require_believable_size(context.width, context.height)
+        context.options = {"max_pixels": str(most_pixels())}  # the frames' own headers are believed no more
         stream.thread_type = "AUTO" if threads == "many" else "NONE"
         yield container, stream
 

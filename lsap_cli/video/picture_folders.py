@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lsap_cli.video.frames import MOST_PIXELS, UnreadableVideo
+from lsap_cli.video.frames import UnreadableVideo
+from lsap_cli.video.memory_limit import require_believable_size
 
 FOLDER = ".frames"  # the suffix of such a folder
 TIMES = "moments.json"
@@ -116,10 +117,7 @@ def read_pictures(path: Path) -> Iterator[FolderPicture]:
 
 def _read_picture(path: Path) -> NDArray[np.uint8]:
     with Image.open(path, formats=["PNG"]) as picture:
-        if picture.width * picture.height > MOST_PIXELS:
-            raise UnreadableVideo(
-                f"its header claims {picture.width} x {picture.height} pixels ({path.name}), more than is believed"
-            )
+        require_believable_size(picture.width, picture.height, path.name)
         return np.asarray(picture.convert("RGB"))
 
 

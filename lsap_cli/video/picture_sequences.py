@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from lsap_cli.hashing import content_hash
-from lsap_cli.video.frames import MOST_PIXELS, UnreadableVideo
+from lsap_cli.video.frames import UnreadableVideo
+from lsap_cli.video.memory_limit import require_believable_size
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
 NUMBER = re.compile(r"(\d+)(?=\D*$)")
@@ -143,10 +144,7 @@ def missing_numbers(numbers: Sequence[int], most: int = 10) -> list[int]:
 def _read(path: Path) -> NDArray[np.uint8]:
     try:
         with Image.open(path, formats=FORMATS) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise UnreadableVideo(
-                    f"its header claims {picture.width} x {picture.height} pixels ({path.name}), more than is believed"
-                )
+            require_believable_size(picture.width, picture.height, path.name)
             return np.array(picture.convert("RGB"))  # a copy that can be written, as torch asks
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UnreadableVideo(f"its picture {path.name} cannot be read ({error})") from None

@@ -17,6 +17,7 @@ from lsap_cli.video.codecs import Threads
 from lsap_cli.video.demuxing import DecodedFrame, decoded_file, frame_rate, opened
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, upright_size
 from lsap_cli.video.media import Media, VideoPart, local_file
+from lsap_cli.video.memory_limit import memory_limit
 from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
 from lsap_cli.video.picture_sequences import PictureSequence
 
@@ -33,6 +34,7 @@ __all__ = [
     "read_some_frames",
 ]
 
+LIMIT_SHARE = 8  # of the memory limit, that they may take
 HELD_BYTES = 2**29  # of a video's decoded frames that are held: about 4600 of 320 x 240, 380 of 1280 x 720
 
 
@@ -135,7 +137,7 @@ class FrameReader:
                 self.height, self.width = upright_size(decoded.frame)
             times.append(decoded.milliseconds)
             size += sum(plane.buffer_size for plane in decoded.frame.planes)
-            if size > held_bytes:
+            if size > min(held_bytes, memory_limit() // LIMIT_SHARE):
                 self._held = None
             if self._held is not None:
                 self._held.append(decoded.frame)

@@ -1,5 +1,6 @@
 import json
 import shlex
+import signal
 import time
 from pathlib import Path
 
@@ -180,7 +181,7 @@ def test_a_stopped_run_is_resumed_and_ends(tmp_path: Path, world: World) -> None
     while not (folder / "state.safetensors").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert stop(folder) == "asked the run to stop; what is finished is kept"
-    assert process.wait(60) == 1
+    assert process.wait(60) == 128 + signal.SIGINT
     facts = read_snapshot(folder)
     assert facts.state == "interrupted"
     assert why_not_resumable(facts) is None

@@ -18,6 +18,7 @@ from perturbations.adding import (
 )
 from perturbations.bindings import NO_SLOT
 from perturbations.resizing import with_empty_slot
+from perturbations.slot_cache import SlotCache, add_cached
 from tests.perturbations.worlds import random
 from tests.tiny import make_bytes, make_perturbation
 
@@ -121,3 +122,15 @@ def test_a_pattern_of_zeros_changes_nothing(binding: str) -> None:
     video, indices = make_bytes(5), torch.arange(5)
     assert torch.equal(nothing.add_to_bytes(video, indices, 5), video)
     assert torch.equal(nothing.add(video / 255, indices, 5), video / 255)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_slots_that_are_made_when_needed_are_those_of_the_whole(norm: str) -> None:
+    perturbation, frames = make_perturbation("cyclic:4", norm=norm), make_bytes(7)
+    slots = torch.tensor([0, 3, NO_SLOT, 1, 0, 2, 3])
+    levels = perturbation.levels(18, 22)
+    expected = torch.stack([
+        frame if slot == NO_SLOT else add_levels(frame, SlotLevels.of(levels[slot]))
+        for frame, slot in zip(frames, slots.tolist(), strict=True)
+    ])  # fmt: skip
+    assert torch.equal(add_cached(frames, slots, SlotCache(perturbation)), expected)

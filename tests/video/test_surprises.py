@@ -194,7 +194,7 @@ def test_a_frame_folder_has_the_limits_of_a_video(tmp_path: Path, monkeypatch: p
     folder = tmp_path / "a.frames"
     transcode(source, folder, PngCodec(), unchanged)
     with monkeypatch.context() as patched:
-        patched.setattr("lsap_cli.video.picture_folders.MOST_PIXELS", 100)
+        patched.setattr("lsap_cli.video.memory_limit.MOST_PIXELS", 100)
         with pytest.raises(UnreadableVideo, match="its header claims 24 x 16 pixels"):
             list(read_frames(folder))
     Image.new("RGB", (8, 8)).save(folder / "000001.png")

@@ -1,0 +1,87 @@
+"""The memory that a command may take for the frames of videos, and the refusal of what would need more.
+
+The limit holds for the process: a command sets it before its work begins. It never changes a result, only how many
+frames are held at once and which videos are refused.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from lsap_cli.video.frames import MOST_PIXELS, UnreadableVideo
+
+BYTES_PER_PIXEL = 100  # of one frame, with those that a decoder holds and the copies of one step
+EDGE_PIXELS = 2**20  # of the whole blocks that a codec stores
+FREE_SHARE = 0.5
+LEAST_DEFAULT = 2**30  # bytes: a busy machine still takes 4K videos
+UNKNOWN_FREE = 2**34  # bytes, where the system does not say what is free
+GROUP = Path("/sys/fs/cgroup")  # of control groups, version 2: the limit of a container
+
+
+class _Limit:
+    """The limit of this process."""
+
+    bytes: int | None = None
+
+
+def set_memory_limit(limit: int | None) -> None:
+    """Sets the limit of this process, in bytes; None: half of what is free now."""
+    _Limit.bytes = max(LEAST_DEFAULT, int(free_memory() * FREE_SHARE)) if limit is None else limit
+
+
+def memory_limit() -> int:
+    """The limit in bytes; half of what is free when it is first asked for, where none was set."""
+    if _Limit.bytes is None:
+        set_memory_limit(None)
+    assert _Limit.bytes is not None
+    return _Limit.bytes
+
+
+def free_memory() -> int:
+    """What the system and the container have left, in bytes."""
+    left = [UNKNOWN_FREE]
+    with suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        left = [int(line.split()[1]) * 2**10 for line in lines if line.startswith("MemAvailable:")] or left
+    with suppress(OSError, ValueError):  # a group without a limit says "max"
+        most, used = ((GROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
+        left.append(max(0, int(most) - int(used)))
+    return min(left)
+
+
+def most_pixels() -> int:
+    """The largest frame that is decoded, with the pixels at its edges that only a decoder has."""
+    return min(MOST_PIXELS, memory_limit() // BYTES_PER_PIXEL + EDGE_PIXELS)
+
+
+def require_believable_size(width: int, height: int, where: str = "") -> None:
+    """Refuses frames before they are decoded.
+
+    Args:
+        width: that a header claims, in pixels.
+        height: likewise.
+        where: the name of the picture, of a folder of them.
+
+    Raises:
+        UnreadableVideo: if they are larger than any video's, or one of them would need more than the limit.
+    """
+    if width * height > MOST_PIXELS:
+        place = f" ({where})" if where else ""
+        raise UnreadableVideo(f"its header claims {width} x {height} pixels{place}, more than is believed")
+    require_memory(width * height * BYTES_PER_PIXEL, f"a frame of {width} x {height} pixels with its copies")
+
+
+def require_memory(needed: int, what: str) -> None:
+    """Refuses what would need more than the limit.
+
+    Args:
+        needed: bytes, an estimate.
+        what: needs them.
+
+    Raises:
+        UnreadableVideo: if that is more.
+    """
+    if needed > memory_limit():
+        raise UnreadableVideo(
+            f"{what} takes about {needed / 2**30:.1f} GB, more than the {memory_limit() / 2**30:.1f} GB that may be "
+            "used; raise --memory-limit or make the video smaller"
+        )
