@@ -17,6 +17,8 @@ IN_RGB = ("rgb24", "bgr0", "gbrp")
 TO_SWSCALE = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}  # AVColorSpace to swscale's own numbers; all others are BT.601 to it
 BT601 = 5
 CALIBRATION_NOISE = 32  # levels
+CALIBRATION_ENDS = 16  # levels from black and white within which shifted values may be cut
+CALIBRATION_SHARE = 0.4  # of a picture's values that must lie between them
 CALIBRATIONS = 3  # rounds after which a frame's mean color is met to a twentieth of a level
 
 
@@ -91,13 +93,20 @@ class ColorConverter:
         return self._converted(picture, self._levels)
 
     def _calibrated(self, picture: NDArray[np.uint8]) -> NDArray[np.uint16]:
-        """The levels with which a picture like this one is read with the mean color that it has."""
-        noise = np.random.default_rng(0).integers(0, CALIBRATION_NOISE, picture.shape, dtype=np.uint8)
-        trial = picture // 2 + (255 - 127 - CALIBRATION_NOISE) // 2 + noise  # also of a black picture, with all shades
+        """The levels with which a picture like this one is read with the mean color that it has.
+
+        What is missing depends on the picture's own colors, so it is measured on the picture itself; on noise in its
+        place where nearly all of it is black or white, and says nothing about other colors (a video that begins in
+        black).
+        """
+        between = (picture >= CALIBRATION_ENDS) & (picture <= 255 - CALIBRATION_ENDS)
+        if between.mean() < CALIBRATION_SHARE:
+            noise = np.random.default_rng(0).integers(0, CALIBRATION_NOISE, picture.shape, dtype=np.uint8)
+            picture = picture // 2 + (255 - 127 - CALIBRATION_NOISE) // 2 + noise  # with all shades
         missing = np.zeros(3)
         for _ in range(CALIBRATIONS):
-            read = self._to_rgb.reformat(self._converted(trial, _shifted_levels(missing)), format="rgb24")
-            missing += trial.mean((0, 1)) - read.to_ndarray().mean((0, 1))
+            read = self._to_rgb.reformat(self._converted(picture, _shifted_levels(missing)), format="rgb24")
+            missing += picture.mean((0, 1)) - read.to_ndarray().mean((0, 1))
         return _shifted_levels(missing)
 
     def _converted(self, picture: NDArray[np.uint8], levels: NDArray[np.uint16]) -> VideoFrame:
