@@ -51,8 +51,9 @@ def first_names(page: Path, *header: str) -> list[list[str]]:
         ("sampler", tuple(SAMPLERS)),
         ("binding", plugins.binding_names()),
         ("codec", tuple(CODECS)),
+        ("format of a set", plugins.set_format_names()),
     ],
-    ids=["samplers", "bindings", "codecs"],
+    ids=["samplers", "bindings", "codecs", "formats"],
 )
 def test_a_table_of_names_is_somewhere_and_is_whole_wherever_it_is(header: str, names: Sequence[str]) -> None:
     found = [table for page in PAGES for table in first_names(page, header)]

@@ -1,12 +1,12 @@
 """UCF101's own lists: `testlist01.txt`, `trainlist01.txt`, and `classInd.txt` beside them."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lsap_cli.datasets.base import few
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.formats.folders_nearby import roots_of
 from lsap_cli.datasets.label_files import read_label_names, read_text
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -28,8 +28,7 @@ class Ucf101(SetFormat):
         if source.path.is_dir():
             lists = sorted(path.name for path in source.path.iterdir() if LIST.fullmatch(path.name))
             raise LsapError(f"{source.path} is a folder; give one of its lists: {', '.join(lists) or 'there are none'}")
-        roots = [source.root] if source.root else [source.path.parent, *_unpacked(source.path.parent)]
-        listing = Listing(noun="folder", roots=roots)
+        listing = Listing(noun="folder", roots=roots_of(source, source.path.parent, FOLDERS))
         listing.notes.append(f"{source.path} is read as a list of UCF101")
         classes = source.path.parent / CLASSES
         names = read_label_names(classes) if classes.is_file() else {}
@@ -50,9 +49,3 @@ class Ucf101(SetFormat):
                 "the folders' names are taken"
             )
         return listing
-
-
-def _unpacked(folder: Path) -> Iterable[Path]:
-    for parent in (folder, folder.parent):
-        yield from (parent / name for name in FOLDERS if (parent / name).is_dir())
-    yield folder.parent
