@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from lsap_cli.dashboard.formatting import figure, one_line
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import RESULTS_FILE, open_regular, read_document, read_results
 from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, Pictures, SlotPictures
@@ -54,13 +54,13 @@ def read_films(folder: Path) -> tuple[list[Film], list[str]]:
 
 def _films(folder: Path, look: Look, problems: list[str]) -> list[Film]:
     films: list[Film] = []
-    perturbation = given(look.perturbation)
+    perturbation = or_none(look.perturbation)
     if perturbation is not None:
         read = [_picture(folder, name, problems) for name in perturbation.slots[:MOST_FRAMES]]
         slots = [picture for picture in read if picture is not None]
         if slots:
             films.append(Film("the perturbation", {"slot": slots}, _slot_notes(perturbation)))
-    for one in given(look.videos) or ():
+    for one in or_none(look.videos) or ():
         films += _video(folder, one, one.frames if 1 <= one.frames <= MOST_FRAMES else 1, problems)
     return films
 
@@ -68,10 +68,10 @@ def _films(folder: Path, look: Look, problems: list[str]) -> list[Film]:
 def _single_frames(folder: Path, pictures: Pictures, problems: list[str]) -> list[Film]:
     """From runs of version 0.1, which drew single frames only."""
     films: list[Film] = []
-    perturbation = given(pictures.perturbation)
+    perturbation = or_none(pictures.perturbation)
     whole = None if perturbation is None else _picture(folder, perturbation, problems)
     if whole is not None:
-        notes = _scale_note(given(pictures.perturbation_scale))
+        notes = _scale_note(or_none(pictures.perturbation_scale))
         films.append(Film("the perturbation, all slots", {"slot": [whole]}, notes))
     for one in pictures.frames:
         films += _video(folder, one, 1, problems)

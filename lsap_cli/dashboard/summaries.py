@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsap_cli.dashboard.formatting import duration, short_rate
 from lsap_cli.dashboard.run_reader import file_stamp
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults, ModelCheckResults, RunResults
 from lsap_cli.results.event_words import sampler_range_of
 from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event
@@ -140,7 +140,7 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             largest = f", max {results.effective.linf:.0f}/255" if results.effective else ""
             return f"{len(results.files)} files{largest}"
         case ModelCheckResults():
-            accuracy = given(results.accuracy)
+            accuracy = or_none(results.accuracy)
             return f"top-1 {short_rate(accuracy.top1)}" if accuracy and accuracy.top1 else ""
         case DefendResults() | GenerateResults():
             rate = key_rate(Rows.of_every_defense(results.rows))

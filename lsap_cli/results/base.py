@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = ["UNSET", "Count", "Result", "UnsetType", "given"]
+__all__ = ["UNSET", "Count", "Result", "UnsetType", "or_none"]
 
 Value = TypeVar("Value")
 
@@ -20,6 +20,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """
 
 
-def given(value: Value | UnsetType | None) -> Value | None:
+def or_none(value: Value | UnsetType | None) -> Value | None:
     """A field's value; None where it is null or absent."""
     return None if isinstance(value, UnsetType) else value

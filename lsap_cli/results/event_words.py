@@ -1,6 +1,6 @@
 """Events in words, the same on the terminal and in the dashboard's log. No markup: names are shown as they are."""
 
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.events import FileEvent, FramesEvent, ResumedEvent, SkippedEvent, SplitEvent, VerificationEvent
 from lsap_cli.results.spread import SamplerRange
 
@@ -9,7 +9,7 @@ LEFT_OUT = "left out"
 
 def sampler_range_of(event: VerificationEvent) -> SamplerRange | None:
     """The worst and the best sampler of a verification; None in files of version 0.1, which have one rate."""
-    rates = given(event.by_sampler)
+    rates = or_none(event.by_sampler)
     return None if rates is None else SamplerRange.of_rates(rates)
 
 
@@ -43,7 +43,7 @@ def resumed_words(event: ResumedEvent) -> str:
 
 def file_words(event: FileEvent) -> str:
     """A written file, and the largest change in it."""
-    linf = given(event.linf)
+    linf = or_none(event.linf)
     return event.path + (f": largest change {linf:.0f}/255" if linf is not None else "")
 
 

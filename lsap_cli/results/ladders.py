@@ -35,8 +35,8 @@ class MissingRung(Result, frozen=True, kw_only=True):
     why: str
 
 
-class LadderRung(Result, frozen=True, kw_only=True):
-    """One attack of a defense's ladder.
+class AttackRung(Result, frozen=True, kw_only=True):
+    """One attack of a ladder.
 
     Attributes:
         rung: `A0` to `A5`.
@@ -53,7 +53,6 @@ class LadderRung(Result, frozen=True, kw_only=True):
         goes_on_from_given: whether it begins at the given perturbation; absent likewise.
         bearable: only on a detector's ladder: the share of flagged fit videos at which lowering their scores counts as
             much as the margin.
-        rows: what came of it, one row a sampler.
     """
 
     rung: str
@@ -69,6 +68,15 @@ class LadderRung(Result, frozen=True, kw_only=True):
     low_frequency: bool | UnsetType = UNSET
     goes_on_from_given: bool | UnsetType = UNSET
     bearable: float | UnsetType = UNSET
+
+
+class LadderRung(AttackRung, frozen=True, kw_only=True):
+    """One attack of a defense's ladder.
+
+    Attributes:
+        rows: what came of it, one row a sampler.
+    """
+
     rows: tuple[Row, ...] = ()
 
 
@@ -151,39 +159,13 @@ class EvasionRow(Result, frozen=True, kw_only=True):
     held_under_every_rung: Rate | UnsetType | None = UNSET
 
 
-class DetectorRung(Result, frozen=True, kw_only=True):
-    """One attack of a detector's ladder; the fields are those of a defense's rung.
+class DetectorRung(AttackRung, frozen=True, kw_only=True):
+    """One attack of a detector's ladder.
 
     Attributes:
-        rung: `A0` to `A5`.
-        attack: its name in the rows.
-        role: what the checks compare it as.
-        says: what the attacker knows.
-        identifiers: of the technique.
-        method: the attack's name; absent where the perturbation was given.
-        epsilon: its budget; absent likewise.
-        binding: absent likewise.
-        steps: of learning; absent likewise.
-        draws: absent likewise.
-        low_frequency: whether the pattern is smooth in space; absent likewise.
-        goes_on_from_given: whether it begins at the given perturbation; absent likewise.
-        bearable: the share of flagged fit videos at which lowering their scores counts as much as the margin.
         rows: one, or none where it was not measured.
     """
 
-    rung: str
-    attack: str
-    role: str = "iterative"
-    says: str = ""
-    identifiers: RungIdentifiers | None = None
-    method: str | UnsetType = UNSET
-    epsilon: str | UnsetType = UNSET
-    binding: str | UnsetType = UNSET
-    steps: Count | UnsetType = UNSET
-    draws: Count | UnsetType = UNSET
-    low_frequency: bool | UnsetType = UNSET
-    goes_on_from_given: bool | UnsetType = UNSET
-    bearable: float | UnsetType = UNSET
     rows: tuple[EvasionRow, ...] = ()
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.files import RUN_FILE, open_regular, read_facts_document
 from lsap_cli.results.run_facts import RunFacts
 
@@ -64,7 +64,7 @@ class RunSnapshot:
     @property
     def error(self) -> str:
         """Why a run failed; empty where it did not."""
-        return (given(self.facts.error) if self.facts else None) or self.last_words
+        return (or_none(self.facts.error) if self.facts else None) or self.last_words
 
     @property
     def pid(self) -> int | None:
@@ -79,13 +79,13 @@ class RunSnapshot:
     @property
     def device(self) -> str:
         """That was used, or asked for while that is not known."""
-        used = given(self.facts.device) if self.facts else None
+        used = or_none(self.facts.device) if self.facts else None
         return used or str(self.settings.get("device") or "")
 
     @property
     def classifier(self) -> str:
         """The model's name, or the spec that was asked for while it is not loaded yet."""
-        classifier = given(self.facts.classifier) if self.facts else None
+        classifier = or_none(self.facts.classifier) if self.facts else None
         name = (classifier or {}).get("name")
         return str(name or self.settings.get("model") or ("demo" if self.command == "demo" else ""))
 

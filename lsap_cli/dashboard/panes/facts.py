@@ -14,7 +14,7 @@ from lsap_cli.dashboard.formatting import DASH, ORANGE, duration, megabytes
 from lsap_cli.dashboard.launching import command_text
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.summaries import run_seconds
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_console
 
@@ -53,7 +53,7 @@ def facts_text(reader: RunReader) -> Text:
     _section(text, "Run", _run(reader))
     _section(text, "Settings", snapshot.settings)
     if snapshot.facts is not None:
-        _section(text, "Classifier", given(snapshot.facts.classifier) or {})
+        _section(text, "Classifier", or_none(snapshot.facts.classifier) or {})
         _section(text, "Versions", snapshot.facts.versions)
     if reader.results is not None:
         for name, value in msgspec.to_builtins(reader.results).items():

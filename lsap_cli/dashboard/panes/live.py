@@ -25,7 +25,7 @@ from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
 from lsap_cli.dashboard.widgets.live_text import LiveText
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.events import FileEvent
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
@@ -201,9 +201,9 @@ def _norms_line(reader: RunReader) -> Text:
     files = reader.history.files.items
     if reader.snapshot.command != "apply" or not files:
         return Text()
-    largest = max((linf for one in files if (linf := given(one.linf)) is not None), default=None)
+    largest = max((linf for one in files if (linf := or_none(one.linf)) is not None), default=None)
     exact = sum(one.exact is True for one in files)
-    cosines = [cosine for one in files if (cosine := given(one.cosine)) is not None and one.exact is not True]
+    cosines = [cosine for one in files if (cosine := or_none(one.cosine)) is not None and one.exact is not True]
     survived = f"else cosine {min(cosines):.2f} or more" if cosines else ""
     return joined([f"largest change {figure(largest, 0)}/255", f"exact in {exact} of {len(files)} files", survived])
 
@@ -215,17 +215,17 @@ def _machine_line(reader: RunReader) -> Text:
         return joined([*parts, "" if snapshot.live else "its use of the machine is not recorded"])
     parts.append(f"memory {megabytes(usage.memory_bytes)}" if usage.memory_bytes is not None else "")
     parts.append(f"processor {usage.cpu_percent:.0f} %" if usage.cpu_percent is not None else "")
-    if (gpu := given(usage.gpu_percent)) is not None:
-        parts.append(f"GPU {gpu:.0f} %, {megabytes(given(usage.gpu_memory_bytes))}")
+    if (gpu := or_none(usage.gpu_percent)) is not None:
+        parts.append(f"GPU {gpu:.0f} %, {megabytes(or_none(usage.gpu_memory_bytes))}")
     return joined(parts)
 
 
 def _file_cells(one: FileEvent) -> list[Text]:
-    exact, cosine, seconds = given(one.exact), given(one.cosine), given(one.seconds)
+    exact, cosine, seconds = or_none(one.exact), or_none(one.cosine), or_none(one.seconds)
     survived = {True: "exactly", False: "not exactly", None: DASH}[exact]
     if exact is not True and cosine is not None:
-        survived = f"{cosine:.2f}, {figure(given(one.energy_kept))}"
-    frames = given(one.frames)
+        survived = f"{cosine:.2f}, {figure(or_none(one.energy_kept))}"
+    frames = or_none(one.frames)
     pace = f"{frames / seconds:.0f}" if frames is not None and seconds else DASH
-    norms = [f"{figure(given(one.linf), 0)}/255", f"{figure(given(one.l2_rms))}/255"]
+    norms = [f"{figure(or_none(one.linf), 0)}/255", f"{figure(or_none(one.l2_rms))}/255"]
     return [name_text(one.path, 24), *map(Text, [pace, *norms, survived])]

@@ -29,7 +29,7 @@ from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.run_reader import RunReader, read_once
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.results.base import given
+from lsap_cli.results.base import or_none
 from lsap_cli.results.files import RUN_FILE
 from lsap_cli.results.rates import holm
 from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED, Cell, Record
@@ -162,7 +162,7 @@ def _facts(run: RunReader) -> dict[str, object]:
     if facts is None:
         return {}
     versions = {f"version of {name}": value for name, value in facts.versions.items()}
-    return {**facts.settings, "device used": given(facts.device), **versions}
+    return {**facts.settings, "device used": or_none(facts.device), **versions}
 
 
 def compared(rows: Sequence[Rows], records: Sequence[RecordsByCell]) -> list[tuple[str, list[Text]]]:
