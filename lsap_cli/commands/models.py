@@ -23,6 +23,7 @@ from lsap_cli.commands.options import (
     running,
     text_of,
 )
+from lsap_cli.errors import LsapError
 from lsap_cli.results.text import printable
 from lsap_cli.set_sources import SetSource
 
@@ -137,6 +138,53 @@ def check(
         screen.result(check_table(document))
     failed = any(one.verdict == "FAIL" for one in document.findings)
     if failed or (document.accuracy and document.accuracy.skipped):
+        raise typer.Exit(1)
+
+
+@app.command("predict", cls=NamingCommand)
+def predict_command(
+    spec: Spec,
+    videos: Annotated[
+        Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
+    ],
+    out: Annotated[Path, typer.Option(help="the table to write (.csv): a line a video")],
+    root: Root = None,
+    fps: Fps = None,
+    labels: LabelNames = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,
+    memory_limit: MemoryLimit = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    run: RunFolder = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write what a classifier says of every video: its five likeliest classes.
+
+    Example: lsap models predict model.toml videos/ --out predictions.csv
+    """
+    if out.exists() and not overwrite:
+        raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
+    from lsap_cli.classifiers.devices import choose_device
+    from lsap_cli.classifiers.resolve import load_classifier
+    from lsap_cli.evaluation.protocol import Evaluation, own_protocol
+    from lsap_cli.jobs.predict import predict_set
+    from lsap_cli.reports.tables import format_rate
+
+    source = SetSource.parse(videos, text_of(root), fps, text_of(labels))
+    chosen = choose_device(device)
+    classifier = load_classifier(spec).to(chosen)
+    settings = {"model": spec, "videos": str(videos), "out": str(out), "device": device, "seed": seed}
+    keep_memory_limit(memory_limit)
+    with running("models predict", run, settings, quiet) as (work, screen):
+        results = predict_set(Evaluation(own_protocol(classifier, seed, chosen), work, []), source, out)
+        screen.say(
+            f"wrote {results.videos} predictions to {out}; "
+            f"top-1 {format_rate(results.top1)}, top-5 {format_rate(results.top5)}"
+        )
+    if as_json:
+        print_json(results)
+    if results.skipped:
         raise typer.Exit(1)
 
 

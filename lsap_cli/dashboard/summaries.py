@@ -7,7 +7,14 @@ from pathlib import Path
 from lsap_cli.dashboard.formatting import duration, short_rate
 from lsap_cli.dashboard.run_reader import file_stamp
 from lsap_cli.results.base import or_none
-from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults, ModelCheckResults, RunResults
+from lsap_cli.results.documents import (
+    ApplyResults,
+    DefendResults,
+    GenerateResults,
+    ModelCheckResults,
+    PredictionResults,
+    RunResults,
+)
 from lsap_cli.results.event_words import sampler_range_of
 from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event
 from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, open_regular, read_results
@@ -142,6 +149,8 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
         case ModelCheckResults():
             accuracy = or_none(results.accuracy)
             return f"top-1 {short_rate(accuracy.top1)}" if accuracy and accuracy.top1 else ""
+        case PredictionResults():
+            return f"top-1 {short_rate(results.top1)}" if results.top1 else f"{results.videos} videos"
         case DefendResults() | GenerateResults():
             rate = key_rate(Rows.of_every_defense(results.rows))
             return f"{rate[0]} {short_rate(rate[1])}" if rate else ""

@@ -375,4 +375,24 @@ class ModelCheckResults(Result, frozen=True, kw_only=True, tag_field="schema", t
     accuracy: ModelAccuracy | UnsetType = UNSET
 
 
-RunResults = DefendResults | GenerateResults | ApplyResults | ModelCheckResults
+class PredictionResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.predictions/1"):
+    """Results of `models predict`.
+
+    Attributes:
+        model: its name.
+        out: the table, a line a video.
+        videos: that were classified.
+        top1: accuracy on labeled videos; null where none is.
+        top5: likewise: videos whose label is among the five likeliest classes.
+        skipped: videos that were left out.
+    """
+
+    model: str
+    out: str
+    videos: Count
+    top1: Rate | None = None
+    top5: Rate | None = None
+    skipped: tuple[SkippedVideo, ...] = ()
+
+
+RunResults = DefendResults | GenerateResults | ApplyResults | ModelCheckResults | PredictionResults

@@ -8,7 +8,7 @@ import pytest
 from tests.commands.conftest import Lsap
 
 COMMANDS = ["generate", "apply", "defend", "demo", "report", "dashboard", "models check", "models show"]
-COMMANDS += ["datasets show"]
+COMMANDS += ["datasets show", "models predict"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
