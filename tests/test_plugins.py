@@ -31,6 +31,7 @@ from defenses.detectors.consistency import TemporalConsistency
 from defenses.temporal import TemporalMean
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
+from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from perturbations.attacks.fgsm import Fgsm
 
 
@@ -60,6 +61,17 @@ def tiny_model() -> Classifier:
 
 class NotAPart:
     """Neither an attack nor a defense."""
+
+
+@dataclass(frozen=True)
+class OneName(SetFormat):
+    """Files whose name is in a file."""
+
+    def fits(self, path):
+        return path.suffix == ".one"
+
+    def read(self, source):
+        return Listing([Entry((source.path.read_text().strip(),))], roots=[source.path.parent])
 '''
 ENTRY_POINTS = """
 [lsap.attacks]
@@ -73,6 +85,9 @@ long-mean = strangers_parts:LongMean
 
 [lsap.detectors]
 slow = strangers_parts:Slow
+
+[lsap.datasets]
+one-name = strangers_parts:OneName
 
 [lsap.models]
 strangers-model = strangers_parts:tiny_model
@@ -206,3 +221,10 @@ def test_an_unknown_name_is_no_part() -> None:
         plugins.ATTACKS["nonsense"]
     assert plugins.ATTACKS["fgsm"] is ATTACKS["fgsm"]
     assert len(plugins.ATTACKS) == len(ATTACKS)
+
+
+def test_a_format_of_a_package_reads_a_set(site: Path, tmp_path: Path) -> None:
+    write_tiny(tmp_path / "a.mkv", make_bytes(3))
+    (tmp_path / "set.one").write_text("a.mkv\n")
+    ended = lsap(site, "datasets", "show", f"one-name:{tmp_path / 'set.one'}", "--json")
+    assert (ended.code, json.loads(ended.out)["format"], json.loads(ended.out)["looked_at"]) == (0, "one-name", 1)

@@ -37,7 +37,7 @@ def _facts_table(facts: SetFacts) -> Table:
     rows = {
         "set": f"{facts.source}, read as {facts.format}",
         "videos": f"{facts.videos}{some}",
-        "groups": f"{facts.groups} recordings; the largest has {facts.largest_group} videos",
+        "groups": f"recordings: {facts.groups}; videos of the largest: {facts.largest_group}",
         "frames": _range(facts.frames),
         "seconds": _range(facts.seconds),
         "sizes": _values(facts.sizes),
@@ -56,8 +56,8 @@ def _split(facts: SetFacts) -> str:
         return "none: at least two recordings are needed"
     warning = "; one video verifies, which tells nothing" if split.verify == 1 else ""
     return (
-        f"{split.fit} videos of {split.fit_groups} recordings to learn from, "
-        f"{split.verify} of {split.verify_groups} to verify on{warning}"
+        f"videos to learn from: {split.fit} (recordings: {split.fit_groups}); "
+        f"to verify on: {split.verify} (recordings: {split.verify_groups}){warning}"
     )
 
 
@@ -71,7 +71,7 @@ def _values(values: Sequence[ValueCount]) -> str:
 
 
 def _class_table(classes: Sequence[ClassCount]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), title=Text(f"{len(classes)} labels"), title_justify="left")
+    table = Table(box=None, padding=(0, 2, 0, 0), title=Text(f"labels: {len(classes)}"), title_justify="left")
     table.add_column("label")
     table.add_column("videos", justify="right")
     with_model = any(one.known is not None for one in classes)

@@ -36,6 +36,8 @@ class Hmdb51(SetFormat):
             folder = path
         else:
             files, folder = [path], path.parent
+        if not path.is_dir() and not FILE.fullmatch(path.name):
+            raise LsapError(f"{path} is no split file of HMDB51 (<class>_test_split1.txt); give one, or their folder")
         if not files:
             raise LsapError(f"{path} has no file <class>_test_split{part[-1]}.txt")
         listing = Listing(noun="class", roots=roots_of(source, folder, FOLDERS))
