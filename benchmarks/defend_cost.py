@@ -129,7 +129,7 @@ def make_matrix(classifier: Classifier) -> EvaluationMatrix:
 
 def run_bare(protocol: EvaluationProtocol, matrix: EvaluationMatrix, video: Video, bare: Cost) -> None:
     """Every transform and every network forward of one video, and nothing else, on the clock."""
-    reader = FrameReader(video.path)
+    reader = FrameReader(video.media)
     count = len(reader.times)
     chosen = list(protocol.all_clip_indices(video, reader.times).values())
     sampled = torch.cat([indices.flatten() for indices in chosen]).unique()

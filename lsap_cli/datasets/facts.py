@@ -32,7 +32,7 @@ def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, dead
     """
     videos = video_set.videos
     groups = Counter(video.group for video in videos)
-    headers, unreadable, gaps = _headers(videos, seed, deadline)
+    headers, unreadable, gaps = _headers(video_set, seed, deadline)
     rates = [float(header.rate) for header in headers]
     lengths = [header.frames / rate for header, rate in zip(headers, rates, strict=True) if rate]
     return SetFacts(
@@ -70,10 +70,10 @@ def _classes(videos: Sequence[Video], has_model: bool) -> tuple[ClassCount, ...]
 
 
 def _headers(
-    videos: Sequence[Video], seed: int, deadline: float | None
+    video_set: VideoSet, seed: int, deadline: float | None
 ) -> tuple[list[VideoHeader], list[SkippedVideo], list[str]]:
     """Headers of as many videos as time allows, drawn at random; those that have none; notes on missing pictures."""
-    order = list(videos)
+    order = list(video_set.videos)
     if deadline is not None:
         random.Random(seed).shuffle(order)
     headers: list[VideoHeader] = []
@@ -84,7 +84,7 @@ def _headers(
             for video, header in zip(block, pool.map(_attempt, (video.media for video in block)), strict=True):
                 if isinstance(header, VideoHeader):
                     headers.append(header)
-                    gaps += _gaps(video)
+                    gaps += _gaps(video) if video_set.format != "frames" else []
                 else:
                     unreadable.append(SkippedVideo(path=video.name, reason=header))
             if deadline is not None and time.monotonic() > deadline:

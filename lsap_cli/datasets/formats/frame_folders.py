@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsap_cli.datasets.base import few
 from lsap_cli.datasets.class_reading import folders_above
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.locating import split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.picture_folders import TIMES
-from lsap_cli.video.picture_sequences import numbered_pictures
+from lsap_cli.video.picture_sequences import missing_numbers, numbered_pictures
 from lsap_cli.video.walking import MEDIA_SUFFIXES
 
 FEWEST = 2  # pictures, so that a folder with one picture beside videos is no video
@@ -23,23 +25,33 @@ class FrameFolders(SetFormat):
     def fits(self, path: Path) -> bool:
         if not path.is_dir():
             return False
+        found = False
         for _, names in _folders(path):
-            if any(Path(name).suffix.lower() in MEDIA_SUFFIXES for name in names):
-                return False
-            if _is_video(names):
-                return True
-        return False
+            if any(split_suffix(name)[1].lower() in MEDIA_SUFFIXES for name in names):
+                return False  # a folder of videos, which may have pictures beside them
+            found = found or _is_video(names)
+        return found
 
     def read(self, source: SetSource) -> Listing:
         if not source.path.is_dir():
             raise LsapError(f"{source.path} is not a folder; frames: takes a folder of folders of pictures")
-        found = sorted(
-            os.path.relpath(folder, source.path) for folder, names in _folders(source.path) if _is_video(names)
-        )
+        found: list[str] = []
+        gaps: list[str] = []
+        for folder, names in _folders(source.path):
+            if _is_video(names):
+                name = os.path.relpath(folder, source.path)
+                found.append(name)
+                missing = missing_numbers([number for number, _ in numbered_pictures(names)])
+                gaps += [f"{name} (such as {missing[0]})"] if missing else []
+        listing = Listing(noun="sub-folder", roots=[source.path])
+        if gaps:
+            listing.warnings.append(f"{source.path}: numbers of pictures are missing in {few(gaps)}; the rest is used")
         if found == ["."]:
-            return Listing([Entry((source.path.resolve().name,))], roots=[source.path.resolve().parent])
-        entries = [Entry((name,), labels=folders_above(name)) for name in found if name != "."]
-        return Listing(entries, noun="sub-folder", roots=[source.path])
+            whole = source.path.resolve()
+            listing.entries, listing.roots = [Entry((whole.name,))], [whole.parent]
+            return listing
+        listing.entries = [Entry((name,), labels=folders_above(name)) for name in sorted(found) if name != "."]
+        return listing
 
 
 def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:

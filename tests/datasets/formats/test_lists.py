@@ -163,6 +163,17 @@ def test_frame_folders_are_found_and_put_in_natural_order(tmp_path: Path) -> Non
     assert any("25 pictures a second" in note for note in found.notes)
 
 
+def test_gaps_in_frame_folders_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path / "tai_chi" / "one", 1, 2, 5)
+    assert any("missing in 'tai_chi/one (such as 3)'" in warning for warning in list_videos(tmp_path, LABELS).warnings)
+
+
+def test_a_folder_of_videos_with_pictures_beside_them_is_one_of_videos(tmp_path: Path) -> None:
+    pictures(tmp_path / "previews", 1, 2)
+    touch(tmp_path, "tai_chi/a.mp4")
+    assert listed(list_videos(tmp_path, LABELS)) == {"tai_chi/a.mp4": (1,)}
+
+
 def test_a_list_that_is_no_list_is_never_opened_as_a_video(tmp_path: Path) -> None:
     for name, word in (("notes.txt", "list:PATH"), ("data.json", "ssv2:PATH"), ("x.zip", "unpack")):
         (tmp_path / name).write_text("some words of a person, and not a list\n")
