@@ -83,8 +83,9 @@ class Classifier(nn.Module):
                 f"the model '{name}': kind in [output] is '{gives.kind}', one number that stands for two classes, and "
                 f"there are {len(labels)} labels; give two, the second being the class that a large number means"
             )
-        self.register_buffer("mean", torch.tensor(expects.mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(expects.std).view(-1, 1, 1), persistent=False)
+        own = 1 if expects.channels == ONE_CHANNEL else 3  # numbers for all channels stand for one
+        self.register_buffer("mean", torch.tensor(expects.mean[:own]).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(expects.std[:own]).view(-1, 1, 1), persistent=False)
         self.training = False  # as its network is; train() of an exported network cannot be called
 
     @property

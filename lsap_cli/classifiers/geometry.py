@@ -75,6 +75,23 @@ class Geometry:
         (top, left), (height, width) = self._corner(*frames.shape[-2:]), self.size
         return frames[..., top : top + height, left : left + width]
 
+    def crops_of(self, frames: Tensor, number: int) -> list[Tensor]:
+        """Several crops of frames at the working size.
+
+        Args:
+            frames: (..., h, w).
+            number: 1, the centre, or 3 along the longer side: its beginning, the centre and its end.
+
+        Returns:
+            (..., *size) each.
+        """
+        if number == 1:
+            return [self.crop(frames)]
+        (top, left), (height, width) = self._corner(*frames.shape[-2:]), self.size
+        rows, columns = frames.shape[-2] - height, frames.shape[-1] - width
+        corners = [(0, left), (top, left), (rows, left)] if rows > columns else [(top, 0), (top, left), (top, columns)]
+        return [frames[..., y : y + height, x : x + width] for y, x in corners]
+
     def path_matrices(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> ResizePath:
         """The way of a perturbation through a video of some size to the network, as one matrix a direction.
 

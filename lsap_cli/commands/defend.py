@@ -170,6 +170,7 @@ def command(
         detector_ladder_table,
         ladder_table,
         results_table,
+        two_class_table,
     )
     from lsap_cli.results.summary import summary_sentence
     from lsap_cli.runs.resuming import check_same_settings
@@ -185,7 +186,7 @@ def command(
         results = defend(settings, work, resume)
     with file_errors_explained(f"lsap report {work.folder} writes it again"):
         report = write_report(work.folder)
-    ladders = [make(results) for make in (ladder_table, detector_ladder_table)]
+    ladders = [make(results) for make in (two_class_table, ladder_table, detector_ladder_table)]
     tables = [results_table(results)] + [table for table in ladders if table is not None]
     screen.result(*tables, *check_lines(results), summary_sentence(results), as_json=as_json)
     screen.say(f"report: {report}")

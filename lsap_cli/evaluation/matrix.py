@@ -50,6 +50,7 @@ class Prediction:
         label: class number.
         milliseconds: that the defense took for this video.
         draws: behind a random defense: the class number of each draw, the first being `label`.
+        positive: with two classes: the probability of the second; else None.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Prediction:
     label: int
     milliseconds: float
     draws: tuple[int, ...] = ()
+    positive: float | None = None
 
 
 @dataclass

@@ -70,7 +70,8 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
             if not video.labels:
                 continue
             indices = sampler.choose(stored.times, classifier.frames, protocol.views, generator)
-            views = torch.stack([classifier.geometry.crop(stored.clip(view)) for view in indices])
+            cropped = [classifier.geometry.crops_of(stored.clip(view), classifier.crops) for view in indices]
+            views = torch.stack([crop for view in cropped for crop in view])
             clips = views.to(protocol.device).float() / 255
             try:
                 best = _ranked_classes(protocol, clips)
@@ -94,6 +95,8 @@ def describe_protocol(classifier: Classifier) -> str:
     """How videos become clips, in words."""
     views = "1 clip" if classifier.views == 1 else f"{classifier.views} clips, probabilities averaged"
     geometry = classifier.geometry
+    if classifier.crops > 1:
+        views += f", {classifier.crops} crops of each"
     return (
         f"{classifier.frames} frames by {classifier.sampler_spec}, {views}; "
         f"resize {geometry.resize}, center crop {geometry.size[0]} x {geometry.size[1]}"

@@ -94,7 +94,8 @@ def _gradient(classifier: Classifier, clips: Tensor) -> tuple[Tensor, Tensor]:
     logits = classifier.score(leaf)
     if not logits.requires_grad:
         return logits, torch.zeros_like(clips)
-    (gradient,) = torch.autograd.grad(logits.max(1).values.sum(), leaf)
+    scores = logits[:, 1] if classifier.gives.one_output else logits.max(1).values  # the other one is a constant 0
+    (gradient,) = torch.autograd.grad(scores.sum(), leaf)
     return logits.detach(), gradient
 
 

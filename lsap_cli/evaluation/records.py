@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.matrix import Prediction
+from lsap_cli.results.base import UNSET
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, Record, RecordClasses
 
 
@@ -31,6 +32,7 @@ def make_records(video: Video, predictions: Sequence[Prediction], names: Sequenc
             changed=one.label != clean[one.sampler],
             recording=video.group,
             draws=tuple(names[label] for label in one.draws) or None,
+            positive_probability=UNSET if one.positive is None else one.positive,
             milliseconds=round(one.milliseconds, 3),
             classes=RecordClasses(
                 labels=video.labels, prediction=one.label, clean_prediction=clean[one.sampler], draws=one.draws

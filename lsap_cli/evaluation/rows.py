@@ -3,15 +3,20 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.records import classes_of, hits_target
+from lsap_cli.evaluation.two_classes import two_class_rates
 from lsap_cli.results.base import UNSET
 from lsap_cli.results.rates import Rate, mcnemar, rate, rate_of
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, Cell, Record
 from lsap_cli.results.rows import ByRecording, DominantLabel, NetFoolingRate, Row
 
 
-def make_rows(records: Sequence[Record], target: int | None = None, source_class: int | None = None) -> list[Row]:
+def make_rows(
+    records: Sequence[Record], target: int | None = None, source_class: int | None = None, threshold: float = 0.5
+) -> list[Row]:
     """Rows in the order in which their cells first appear.
 
     Args:
@@ -20,12 +25,16 @@ def make_rows(records: Sequence[Record], target: int | None = None, source_class
         source_class: class number that a discriminative attack is about: `success_rate` is then the share of videos
             predicted as it that no longer are, and `stealth` the share of the others whose prediction stays (Li et al.,
             NDSS 2019).
+        threshold: of a network with two classes: the probability of the second from which on a video counts as one.
     """
     cells: dict[Cell, list[Record]] = {}
     for record in records:
         cells.setdefault(record.cell, []).append(record)
     return [
-        _row(records, cells[NO_ATTACK, defense, sampler], target, source_class)
+        replace(
+            _row(records, cells[NO_ATTACK, defense, sampler], target, source_class),
+            two_class=two_class_rates(records, threshold),
+        )
         for (_, defense, sampler), records in cells.items()
     ]
 

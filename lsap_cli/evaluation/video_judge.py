@@ -7,6 +7,7 @@ classify.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,6 +38,13 @@ class _CellWork:
     variants: Sequence[Defense | None]
     shrunk: list[list[Tensor]]  # of each variant, part by part: frames of the network's size
     seconds: float = 0.0
+
+
+class _Label(NamedTuple):
+    """The class that a video gets, and with two classes the probability of the second."""
+
+    number: int
+    positive: float | None
 
 
 class VideoJudge:
@@ -180,30 +188,34 @@ class VideoJudge:
         work.seconds += time.perf_counter() - start
         return made
 
-    def _labels(self, cell: Cell, work: _CellWork, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[list[int]]:
-        """Class numbers of one cell, draw by draw and sampler by sampler, from the frames at `sampled`."""
+    def _labels(self, cell: Cell, work: _CellWork, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[list[_Label]]:
+        """The labels of one cell, draw by draw and sampler by sampler, from the frames at `sampled`."""
         try:
             return [self._classify(torch.cat(frames), sampled, clips) for frames in work.shrunk]
         except NoPrediction as error:
             source, spec = cell
             raise NoPrediction(f"{error}; attack '{source}', defense '{spec}'") from None
 
-    def _classify(self, shrunk: Tensor, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[int]:
-        """One class number a sampler, by the mean of the views' probabilities."""
-        frames = self._protocol.classifier.geometry.crop(shrunk).contiguous()
-        indices = torch.cat(list(clips.values()))
+    def _classify(self, shrunk: Tensor, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[_Label]:
+        """One label a sampler, by the mean of the views' and crops' probabilities."""
+        classifier, indices = self._protocol.classifier, torch.cat(list(clips.values()))
         rows = torch.searchsorted(sampled, indices).flatten()
-        pixels = frames.index_select(0, rows).unflatten(0, indices.shape)  # copies whole frames, not single bytes
-        with self._cost.of("network"):
-            probabilities = self._protocol.probabilities(pixels)
+        made = []
+        for cropped in classifier.geometry.crops_of(shrunk, classifier.crops):
+            frames = cropped.contiguous()
+            pixels = frames.index_select(0, rows).unflatten(0, indices.shape)  # copies whole frames, not single bytes
+            with self._cost.of("network"):
+                made.append(self._protocol.probabilities(pixels))
+        probabilities = made[0] if len(made) == 1 else torch.stack(made).mean(0)
         mean = probabilities.view(-1, self._protocol.views, probabilities.shape[1]).mean(1)
-        labels: list[int] = mean.argmax(1).tolist()
-        return labels
+        positive = mean[:, 1].tolist() if mean.shape[1] == 2 else [None] * len(mean)
+        return [_Label(*pair) for pair in zip(mean.argmax(1).tolist(), positive, strict=True)]
 
-    def _predictions(self, cell: Cell, labels: Sequence[Sequence[int]], seconds: float) -> Iterator[Prediction]:
+    def _predictions(self, cell: Cell, labels: Sequence[Sequence[_Label]], seconds: float) -> Iterator[Prediction]:
         """Predictions of one cell from its class numbers."""
         source, spec = cell
         milliseconds = seconds * 1000 / len(labels)
         is_random = self._matrix.is_random(spec)
         for sampler, *drawn in zip(self._protocol.samplers, *labels, strict=True):
-            yield Prediction(source, spec, sampler, drawn[0], milliseconds, tuple(drawn) if is_random else ())
+            draws = tuple(one.number for one in drawn) if is_random else ()
+            yield Prediction(source, spec, sampler, drawn[0].number, milliseconds, draws, drawn[0].positive)

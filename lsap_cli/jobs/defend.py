@@ -72,7 +72,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     videos = [video for video in task.videos if video.name in names]
     if not videos:
         raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
-    every_row = make_rows(judged.records, task.target)
+    every_row = make_rows(judged.records, task.target, threshold=task.classifier.gives.threshold)
     rows = table_rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event(StageEvent(name="further measurements"))

@@ -8,7 +8,7 @@ from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.ladders import DefenseLadder, DetectorLadder, EvasionRow
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
-from lsap_cli.results.rows import NetFoolingRate, Row
+from lsap_cli.results.rows import NetFoolingRate, Row, TwoClassRates
 from lsap_cli.results.spread import TransferMatrix
 
 MEASURES = ("accuracy", "fooling rate", "success rate")
@@ -31,6 +31,7 @@ def grids(results: DefendResults) -> list[Grid]:
     """
     makers = (
         rates_grid,
+        two_class_grid,
         ladder_grid,
         detector_ladder_grid,
         checks_grid,
@@ -61,6 +62,21 @@ def rates_grid(results: DefendResults) -> Grid:
         "success rate",
     )  # fmt: skip
     return Grid("rates", "Every rate", "Rate (count, 95 % interval).", header, tuple(lines))
+
+
+def two_class_grid(results: DefendResults) -> Grid:
+    """AUC and both kinds of errors of a network with two classes."""
+    lines = [
+        (
+            row.attack, row.defense, row.sampler, f"{figures.threshold:g}", _estimate(figures.auc),
+            _rate(figures.false_negatives), _rate(figures.false_positives),
+        )
+        for row in results.rows
+        if isinstance(figures := row.two_class, TwoClassRates)
+    ]  # fmt: skip
+    header = ("attack", "defense", "sampler", "threshold", "AUC", "false negatives", "false positives")
+    caption = "Positive is the second class. AUC with the bootstrap's interval over recordings."
+    return Grid("two-classes", "Two classes", caption, header, tuple(lines))
 
 
 def ladder_grid(results: DefendResults) -> Grid:

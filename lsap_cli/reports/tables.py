@@ -10,7 +10,7 @@ from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, ModelCheckResults
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
-from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.summary import RowResults
 from lsap_cli.results.text import printable_result
 
@@ -106,6 +106,28 @@ def _cell(rate: Rate | None, gap: str) -> Text:
     if rate is None:
         return Text("–", style="dim")
     return Text.assemble((f"{rate.value:.2f}", "bold"), f"{gap}{rate.count}/{rate.of}\n", (rate.interval, "dim"))
+
+
+def two_class_table(results: DefendResults) -> Table | None:
+    """AUC and both kinds of errors with the first sampler; None for networks of more than two classes.
+
+    Args:
+        results: of `defend`.
+    """
+    found = [(row, row.two_class) for row in printable_result(results).rows if isinstance(row.two_class, TwoClassRates)]
+    if not found:
+        return None
+    first = found[0][0].sampler
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    table.title = Text(f"two classes, threshold {found[0][1].threshold:g}", style="bold")
+    for heading in ("attack", "defense", "AUC", "false negatives", "false positives"):
+        table.add_column(heading, overflow="fold")
+    for row, figures in found:
+        if row.sampler == first:
+            auc = "–" if figures.auc is None else f"{figures.auc.value:.2f}\n{figures.auc.interval}"
+            errors = (_cell(one, " ") for one in (figures.false_negatives, figures.false_positives))
+            table.add_row(row.attack, _defense_cell(row.defense), auc, *errors)
+    return table
 
 
 def ladder_table(results: DefendResults) -> Table | None:

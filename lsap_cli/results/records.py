@@ -42,6 +42,7 @@ class Record(Result, frozen=True, kw_only=True):
         changed: whether the two predictions differ.
         recording: that the video was cut from: its own name unless its file is called `v_*_gNN_cMM`.
         draws: behind a random defense: the prediction of each draw, the first being `prediction`; else null.
+        positive_probability: only with two classes: of the second one.
         milliseconds: that the defense took for this video.
         classes: the numbers of the classes that are named here; absent in files of version 0.1.
     """
@@ -58,6 +59,7 @@ class Record(Result, frozen=True, kw_only=True):
     changed: bool
     recording: str = ""
     draws: tuple[str, ...] | None = None
+    positive_probability: float | UnsetType = UNSET
     milliseconds: float | None = None
     classes: RecordClasses | UnsetType = UNSET
 

@@ -62,6 +62,22 @@ class ByRecording(Result, frozen=True, kw_only=True):
     fooling_rate: Estimate | None = None
 
 
+class TwoClassRates(Result, frozen=True, kw_only=True):
+    """What a network of two classes does on labeled videos; positive is the second class.
+
+    Attributes:
+        threshold: the probability of the second class from which on a video counts as positive.
+        auc: area under the ROC curve of that probability; null where one of the classes has no video.
+        false_negatives: share of the positive videos below the threshold; null without such videos.
+        false_positives: share of the negative videos from the threshold on; null without such videos.
+    """
+
+    threshold: float
+    auc: Estimate | None = None
+    false_negatives: Rate | None = None
+    false_positives: Rate | None = None
+
+
 class Row(Result, frozen=True, kw_only=True):
     """What was measured for one attack, defense and sampler.
 
@@ -81,6 +97,7 @@ class Row(Result, frozen=True, kw_only=True):
         success_rate: predictions that are the target; videos labelled as the target, or predicted as it when clean and
             undefended, are left out; null without a target.
         stealth: only with `--only`: videos of other predictions that keep theirs.
+        two_class: only with two classes, on labeled videos: AUC, and both kinds of errors at the threshold.
         dominant_label: null where no video was fooled.
         mcnemar_p: exact two-sided p of McNemar's test, attacked against clean, behind the same defense; null without an
             attack, without labels, or where no outcome differs.
@@ -100,6 +117,7 @@ class Row(Result, frozen=True, kw_only=True):
     fooling_rate: Rate | None = None
     success_rate: Rate | None = None
     stealth: Rate | UnsetType | None = UNSET
+    two_class: TwoClassRates | UnsetType = UNSET
     dominant_label: DominantLabel | None = None
     mcnemar_p: float | None = None
     net_fooling_rate: NetFoolingRate | None = None

@@ -19,7 +19,7 @@ from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.screens.dialogs import Dialog
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.records import Cell, Record
-from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.text import printable
 
 MOST_VIDEOS = 2000
@@ -100,6 +100,13 @@ def row_lines(row: Row) -> list[str]:
     lines = [f"  {name:<30}{rate}" for name, rate in rates if rate is not None]
     if row.mcnemar_p is not None:
         lines.append(f"  {'p, attacked against clean':<30}{row.mcnemar_p:.3g}  (McNemar, exact; not corrected)")
+    if isinstance(row.two_class, TwoClassRates):
+        figures = (
+            ("AUC", row.two_class.auc and f"{row.two_class.auc.value:.2f} ({row.two_class.auc.interval})"),
+            ("false negatives", row.two_class.false_negatives),
+            ("false positives", row.two_class.false_positives),
+        )
+        lines += [f"  {name:<30}{figure}" for name, figure in figures if figure is not None]
     if row.dominant_label:
         lines.append(f"  {'fooled videos mostly become':<30}{row.dominant_label.label}  {row.dominant_label.share}")
     if row.milliseconds_per_video is not None:
