@@ -147,9 +147,7 @@ def test_empty_places_at_the_end_of_an_avi_belong_to_its_last_frame(tmp_path: Pa
     done, target = copied(source, Ffv1Codec())
     assert done.last_shown == Fraction(shown, 1000)
     assert differences(source, done, target) == []
-    assert [one[:37] for one in done.remarks] == (
-        ["its header says that it ends at 2.850 s"[:37]] if more == 50 else []
-    )
+    assert ["its header says that it ends at 2.850 s" in one for one in done.remarks] == [True] * (more == 50)
 
 
 def test_a_copy_whose_name_would_be_too_long_is_named(tmp_path: Path) -> None:
