@@ -20,7 +20,7 @@ from defenses.certify import Smoothing
 from defenses.detectors import Detector
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import ATTACKS, DEFENSES, DETECTORS, SAMPLERS, SMOOTHINGS
-from lsap_common import kind_in_words, unknown_name
+from lsap_common import kind_in_words, parse_fraction, unknown_name
 from perturbations import Perturbation
 from perturbations.attacks import Attack
 from perturbations.samplers import Sampler
@@ -66,7 +66,7 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
             raise LsapError(f"the {what} '{spec}' gives {key} twice; give it once")
         try:
             settings[key] = _value(text, known[key])
-        except (ValueError, ZeroDivisionError):
+        except ValueError:
             raise LsapError(
                 f"the {what} '{spec}': {key} is '{text}', which is not {_written_kind(known[key])}"
             ) from None
@@ -170,9 +170,7 @@ def _value(text: str, kind: Any) -> Any:
         return tuple(build_defense(part.strip()) for part in text[1:-1].split("|"))
     if isinstance(kind, types.UnionType):
         kind = next(part for part in kind.__args__ if part is not types.NoneType)
-    if kind is Fraction and (len(text) > 40 or "e" in text.lower()):
-        raise ValueError(text)
-    return kind(text)
+    return parse_fraction(text) if kind is Fraction else kind(text)
 
 
 def _written_kind(kind: Any) -> str:

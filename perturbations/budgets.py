@@ -11,6 +11,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from lsap_common import parse_fraction
+
 Norm = Literal["linf", "l2"]
 LEVELS = 255
 
@@ -119,10 +121,8 @@ def parse_epsilon(text: str) -> Fraction:
     if not isinstance(text, str):
         raise ValueError(f"epsilon is {text!r}; give it as text, such as '8/255'")  # noqa: TRY004 - one kind of error
     try:
-        if len(text) > 40 or "e" in text.lower():
-            raise ValueError(text)
-        epsilon = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+        epsilon = parse_fraction(text)
+    except ValueError:
         raise ValueError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
     if not 0 < epsilon <= 1:
         hint = f"did you mean {text}/255?" if epsilon > 1 else "use for example 8/255"

@@ -48,7 +48,7 @@ def _without_numbers(lines: list[str]) -> list[str]:
 def _from_json(path: Path, text: str) -> list[str]:
     try:
         data: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LsapError(f"the labels {path} are not JSON ({error})") from None
     if isinstance(data, Mapping) and isinstance(data.get("id2label"), Mapping):
         data = data["id2label"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lsap_cli.errors import LsapError
 
+NUMBER = re.compile(r"[0-9]{1,9}")
 NUMBERED = re.compile(r"(\d{1,9})\s*[\s,;:]\s*(\S.*)")
 NUMBERED_BEHIND = re.compile(r"(.*\S)\s*[\s,;:]\s*(\d{1,9})")
 LARGEST_BYTES = 2**24
@@ -71,9 +72,9 @@ def _from_json(path: Path, numbers: Iterable[int]) -> dict[int, str]:
     if isinstance(document, dict):
         pairs: list[tuple[int, str]] = []
         for key, value in document.items():
-            if str(key).isdecimal() and isinstance(value, str) and not value.isdecimal():
+            if NUMBER.fullmatch(key) and isinstance(value, str) and not NUMBER.fullmatch(value):
                 pairs.append((int(key), value))
-            elif str(value).isdecimal():
+            elif NUMBER.fullmatch(str(value)):
                 pairs.append((int(value), str(key)))
         if pairs and len(pairs) == len(document):
             return _by_number(path, pairs)

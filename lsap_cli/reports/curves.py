@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,6 +12,7 @@ from lsap_cli.reports.plots import FAINT, INK, PERTURBED, Series, svg_of
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
+from lsap_common import parse_fraction
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -74,11 +74,14 @@ def _robust_plot(results: DefendResults) -> ReportCurve | None:
 def _budget_plot(results: DefendResults) -> ReportCurve | None:
     """Accuracy (or the share of unchanged predictions) of each defense at rising budgets."""
     curves: dict[str, dict[str, Rate]] = {}
+    levels: dict[str, float] = {}
     measure = "accuracy"
     for point in results.budget_curve:
         row = next(iter(point.rows), None)
         rate = row and (row.attacked_accuracy or row.fooling_rate)
-        if row and rate:
+        level = levels_of(point.epsilon)
+        if row and rate and level is not None:
+            levels[point.epsilon] = level
             measure = "accuracy" if row.attacked_accuracy else "fooling rate"
             curves.setdefault(_name(point.defense), {})[point.epsilon] = rate
     if not curves or max(map(len, curves.values())) < 2:
@@ -90,7 +93,7 @@ def _budget_plot(results: DefendResults) -> ReportCurve | None:
     description = f"{measure.capitalize()} against epsilon. {values}"
 
     def draw(axes: Axes) -> None:
-        every = sorted({_levels(epsilon) for curve in curves.values() for epsilon in curve})
+        every = sorted({*levels.values()})
         axes.set_xscale("log", base=2)
         axes.set_xlim(every[0] / 1.15, every[-1] * 1.15)
         axes.xaxis.set_ticks(every, labels=[f"{one:g}" for one in every])
@@ -98,16 +101,16 @@ def _budget_plot(results: DefendResults) -> ReportCurve | None:
         axes.set_xlabel("epsilon, in levels of 255", color=INK, fontsize=9)
         axes.set_ylabel(f"{measure} under attack", color=INK, fontsize=9)
         for curve, look in zip(curves.values(), looks, strict=True):
-            _draw_curve(axes, curve, look)
+            _draw_curve(axes, {levels[epsilon]: rate for epsilon, rate in curve.items()}, look)
 
     lines = tuple(zip(curves, looks, strict=True))
     return ReportCurve("budget-curve", "What a larger budget takes", _drawn(draw, description), lines, description)
 
 
-def _draw_curve(axes: Axes, curve: Mapping[str, Rate], look: Series) -> None:
+def _draw_curve(axes: Axes, curve: Mapping[float, Rate], look: Series) -> None:
     rates = list(curve.values())
     axes.errorbar(
-        [_levels(epsilon) for epsilon in curve], [rate.value for rate in rates], yerr=_spread(rates), color=look.color,
+        [*curve], [rate.value for rate in rates], yerr=_spread(rates), color=look.color,
         marker=look.marker, markersize=5, linewidth=1.6, elinewidth=1, clip_on=False, zorder=3,
     )  # fmt: skip
 
@@ -134,8 +137,13 @@ def _spread(rates: Sequence[Rate]) -> list[list[float]]:
     return [[max(0.0, one.value - one.low) for one in rates], [max(0.0, one.high - one.value) for one in rates]]
 
 
-def _levels(epsilon: str) -> float:
-    return float(Fraction(epsilon) * 255)
+def levels_of(epsilon: str) -> float | None:
+    """A budget in levels of 255; None where a results file holds no number above 0 there."""
+    try:
+        levels = float(parse_fraction(epsilon) * 255)
+    except ValueError:
+        return None
+    return levels if levels > 0 else None
 
 
 def _name(defense: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from markupsafe import Markup
 from msgspec import to_builtins
 
 from lsap_cli.reports import plots
-from lsap_cli.reports.curves import curve_plots
+from lsap_cli.reports.curves import curve_plots, levels_of
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.reports.run_folder import picture_uri, read_defend_results, read_run, run_records
@@ -260,10 +259,7 @@ def _themed(svg: str) -> str:
 
 def _budget(protocol: Protocol | None) -> float | None:
     """The budget in pixel levels (0-255), None where it is not given."""
-    try:
-        return float(Fraction(protocol.epsilon)) * 255 if protocol and protocol.epsilon else None
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return None
+    return levels_of(protocol.epsilon) if protocol and protocol.epsilon else None
 
 
 def _over_budget(protocol: Protocol | None, effective: EffectiveNorms | None) -> float | None:

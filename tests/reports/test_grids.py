@@ -157,6 +157,16 @@ def test_clean_against_robust_accuracy_and_the_budget_curve_are_drawn() -> None:
     assert all(plot.svg.startswith("<svg") and "http" not in plot.svg for plot in plots.values())
 
 
+@pytest.mark.parametrize("epsilon", ["1e9", "1/0", "-1", "x"])
+def test_a_budget_that_no_run_has_is_left_out_of_the_curve(epsilon: str) -> None:
+    points = tuple(
+        BudgetPoint(epsilon=one, defense="none", attack="x", knows_defense=True, rows=(row("A2", "x", 1),))
+        for one in ("2/255", "8/255", epsilon)
+    )
+    plots = {plot.grid: plot for plot in curve_plots(replace(adaptive_results(), budget_curve=points))}
+    assert epsilon not in plots["budget-curve"].description
+
+
 def test_rungs_are_in_the_ladder_and_not_among_the_attacks_that_every_defense_met(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     write_document(run / "results.json", adaptive_results())

@@ -142,7 +142,7 @@ def _read_config(folder: Path, where: str) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LsapError(f"{where}: {path} cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LsapError(f"{where}: {path} is not JSON ({error})") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise LsapError(f"{where}: {path} has no model_type; it must be the configuration of a transformers network")

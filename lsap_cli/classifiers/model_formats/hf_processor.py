@@ -95,7 +95,7 @@ def _settings(folder: Path, where: str) -> tuple[str, dict[str, Any]]:
             continue
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise LsapError(f"{where}: {file} cannot be read as JSON ({error})") from None
         if file == FILES[0]:
             settings = settings.get("video_processor") if isinstance(settings, dict) else None

@@ -13,6 +13,7 @@ from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import FASTEST, SetSource
 from lsap_cli.video.media import VideoSpan
+from lsap_common import parse_fraction
 
 SEPARATORS = (",", ";", "\t")
 LARGEST_HEADER = 2**16
@@ -185,9 +186,9 @@ def _span(row: CsvRow, where: str) -> VideoSpan:
 
 def _pace(text: str, where: str) -> Fraction:
     try:
-        pace = Fraction(text.strip())
-    except (ValueError, ZeroDivisionError):
+        pace = parse_fraction(text.strip())
+    except ValueError:
         pace = Fraction(0)
-    if not 0 < pace <= FASTEST or len(text) > 40:
-        raise LsapError(f"{where}: fps is '{text}'; write pictures a second, as in 25 or 30000/1001")
+    if not 0 < pace <= FASTEST:
+        raise LsapError(f"{where}: fps is '{text[:40]}'; write pictures a second, as in 25 or 30000/1001")
     return pace

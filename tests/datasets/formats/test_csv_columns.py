@@ -58,3 +58,9 @@ def test_a_column_that_looks_like_a_known_one_is_told(tmp_path: Path, column: st
 def test_a_column_that_is_called_otherwise_than_path_is_suggested(tmp_path: Path) -> None:
     with pytest.raises(LsapError, match="no column 'path' in its first line; is it 'filename'"):
         list_videos(write(tmp_path, "filename,label\na.mp4,bin\n"), LABELS)
+
+
+@pytest.mark.parametrize("pace", ["1e9", "0", "-5", "nan", "1/0", "99999", "9" * 5000])
+def test_a_pace_that_cannot_be_is_refused_by_its_line(tmp_path: Path, pace: str) -> None:
+    with pytest.raises(LsapError, match=r"line 2: fps is '.{1,40}'; write pictures a second"):
+        list_videos(write(tmp_path, f"path,fps\na.mp4,{pace}\n"), LABELS)

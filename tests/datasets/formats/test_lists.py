@@ -184,3 +184,11 @@ def test_a_list_that_is_no_list_is_never_opened_as_a_video(tmp_path: Path) -> No
 def test_a_set_without_labels_says_that_accuracies_stay_empty(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
     assert any("every accuracy stays empty" in note for note in list_videos(tmp_path, LABELS).notes)
+
+
+def test_numbers_of_labels_that_no_list_can_have_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    names = tmp_path / "names.json"
+    names.write_text('{"' + "9" * 5000 + '": "tai chi"}')
+    with pytest.raises(LsapError, match="holds no names of labels"):
+        read(tmp_path / "val.txt", "a.mp4 0\n", names=names)
