@@ -58,6 +58,11 @@ def build_network(
 
 def _callable(card: Path, factory: str) -> Callable[..., Any]:
     place, colon, name = factory.rpartition(":")
+    if name.endswith(".from_pretrained"):
+        raise LsapError(
+            f"the model card {card}: factory is '{factory}', a method, which is not called; for a network "
+            'of transformers write format = "hf:FOLDER" in its place'
+        )
     if not colon or not name.isidentifier():
         raise LsapError(
             f'the model card {card}: factory is \'{factory}\'; write "file.py:callable" or "package.module:callable"'
