@@ -56,13 +56,13 @@ def load_zoo(spec: str) -> Classifier:
         network,
         name,
         list(weights.meta["categories"]),
-        _input_format(name, weights),
+        preset_input(name, weights),
         sampling=SamplingFormat("dense:stride=2"),
         source=source,
     )
 
 
-def _input_format(name: str, weights: Any) -> InputFormat:
+def preset_input(name: str, weights: Any) -> InputFormat:
     """Resize, crop and colors as in torchvision's preset, which resizes without antialiasing."""
     preset = weights.transforms()
     resize, (height, width) = tuple(preset.resize_size), preset.crop_size
