@@ -11,6 +11,7 @@ from lsap_cli.commands.help import with_names
 from lsap_cli.commands.resuming import RESUMABLE, resume_words
 from lsap_cli.dashboard.forms import DashboardCommands, FieldKind, Form, FormField
 from lsap_cli.errors import LsapError
+from lsap_cli.plugins import set_format_names
 from lsap_cli.runs.reading import RunSnapshot
 
 STARTABLE = ("demo", "generate", "apply", "defend")
@@ -60,6 +61,9 @@ def _from_here(run: RunSnapshot) -> dict[str, Any]:  # any settings
             return [absolute(one) for one in value]
         if isinstance(value, str) and "\0" not in value and len(value) < LONGEST_PATH and (where / value).exists():
             return str(where / value)
+        if isinstance(value, str) and value.partition(":")[0] in set_format_names():
+            name, _, path = value.partition(":")
+            return f"{name}:{where / path}"
         return value
 
     return {name: absolute(value) for name, value in run.settings.items()}

@@ -45,7 +45,8 @@ def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
         place = video_set.unreadable[0]
         raise LsapError(f"{source} holds no video that can be read: {place.path} {place.reason}")
     if not video_set.videos:
-        raise LsapError(f"{source} holds no video; give {SETS}")
+        taken_for = f" ({video_set.notes[0]})" if video_set.notes else ""
+        raise LsapError(f"{source} holds no video{taken_for}; give {SETS}")
     return video_set
 
 
