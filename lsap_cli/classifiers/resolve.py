@@ -38,7 +38,7 @@ def load_classifier(spec: str) -> Classifier:
         raise LsapError(f"the model '{spec}' is a folder with a config.json and no model.toml; did you mean hf:{spec}?")
     raise LsapError(
         f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
-        f"nor a zoo name such as {PREFIX}r3d_18; "
+        f"nor a zoo name such as {PREFIX}r3d_18 or hf:FOLDER; "
         "lsap models lists what there is, docs/model-card.md explains how to add your own"
     )
 

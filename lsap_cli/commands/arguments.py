@@ -90,7 +90,7 @@ def model(spec: str) -> str:
         return spec
     raise LsapError(
         f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
-        f"nor a zoo name such as {PREFIX}r3d_18, nor that of an installed package; "
+        f"nor a zoo name such as {PREFIX}r3d_18 or hf:FOLDER, nor that of an installed package; "
         "lsap models lists what there is, docs/model-card.md explains how to add your own"
     )
 
