@@ -1,5 +1,6 @@
 """Facts about a set of videos from its names and headers: nothing is decoded."""
 
+import os
 import random
 import time
 from collections import Counter
@@ -32,7 +33,7 @@ def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, dead
     """
     videos = video_set.videos
     groups = Counter(video.group for video in videos)
-    headers, unreadable, gaps = _headers(video_set, seed, deadline)
+    headers, unreadable, gaps, looked_at = _headers(video_set, seed, deadline)
     rates = [float(header.rate) for header in headers]
     lengths = [header.frames / rate for header, rate in zip(headers, rates, strict=True) if rate]
     return SetFacts(
@@ -42,7 +43,7 @@ def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, dead
         groups=len(groups),
         largest_group=max(groups.values(), default=0),
         classes=_classes(videos, has_model),
-        looked_at=len(headers) + len(unreadable),
+        looked_at=looked_at,
         frames=_spread([header.frames for header in headers]),
         seconds=_spread(lengths),
         sizes=_counted(f"{header.width}x{header.height}" for header in headers),
@@ -71,8 +72,8 @@ def _classes(videos: Sequence[Video], has_model: bool) -> tuple[ClassCount, ...]
 
 def _headers(
     video_set: VideoSet, seed: int, deadline: float | None
-) -> tuple[list[VideoHeader], list[SkippedVideo], list[str]]:
-    """Headers of as many videos as time allows, drawn at random; those that have none; notes on missing pictures."""
+) -> tuple[list[VideoHeader], list[SkippedVideo], list[str], int]:
+    """Headers of as many videos as time allows; videos without one; notes on missing pictures; how many were read."""
     order = list(video_set.videos)
     if deadline is not None:
         random.Random(seed).shuffle(order)
@@ -89,8 +90,12 @@ def _headers(
                     unreadable.append(SkippedVideo(path=video.name, reason=header))
             if deadline is not None and time.monotonic() > deadline:
                 break
+    looked_at = len(headers) + len(unreadable)
+    for video in order[looked_at:]:  # whether a file is there is looked up for all
+        if not os.path.lexists(video.path):
+            unreadable.append(SkippedVideo(path=video.name, reason="it does not exist"))
     unreadable.sort(key=lambda one: one.path)
-    return headers, unreadable, gaps
+    return headers, unreadable, gaps, looked_at
 
 
 def _blocks(videos: Sequence[Video]) -> Iterator[Sequence[Video]]:

@@ -44,3 +44,11 @@ def test_the_split_of_generate_has_no_recording_on_both_sides(videos: Path) -> N
     split = facts_of(videos).split
     assert split is not None
     assert (split.fit + split.verify, split.fit_groups + split.verify_groups) == (5, 4)
+
+
+def test_files_that_are_missing_are_named_even_where_no_header_is_read(tmp_path: Path) -> None:
+    lines = "".join(f"{number}.mkv 0\n" for number in range(100))
+    (tmp_path / "val.txt").write_text(lines)
+    video_set = list_videos(tmp_path / "val.txt", [])
+    facts = set_facts("val.txt", video_set, 0, has_model=False, deadline=0.0)  # is over
+    assert (facts.looked_at < 100, len(facts.left_out)) == (True, 100)
