@@ -62,24 +62,28 @@ class Locator:
 
         A path counts as it is written; where no such file is there, one whose suffix or whose capitals differ.
         """
-        places = [(root, text) for root in self._roots for text in written]
-        for root, text in places:
-            full = _full(root, text)
-            folder, _, name = full.rpartition("/")
-            if name in self._folder(folder).names:
-                return self._located(root, full)
-        for root, text in places:
-            full = _full(root, text.replace("\\", "/"))
-            folder, _, name = full.rpartition("/")
-            names = self._folder(folder)
-            if not names.names:
-                continue
-            alike = [name] if name in names.names else names.alike(name)
-            if len(alike) > 1:
-                return f"{text} may be {', '.join(alike[:3])}"
-            if alike:
-                return self._located(root, f"{folder}/{alike[0]}", other_name=True)
-        return self._located(self._roots[0], _full(self._roots[0], written[0]))
+        for root in self._roots:
+            for text in written:
+                full = _full(root, text)
+                parent, _, name = full.rpartition("/")
+                folder = self._folder(parent)
+                if name in folder.names:
+                    return _located(root, full, folder, name)
+        for root in self._roots:
+            for text in written:
+                full = _full(root, text.replace("\\", "/"))
+                parent, _, name = full.rpartition("/")
+                folder = self._folder(parent)
+                if not folder.names:
+                    continue
+                alike = [name] if name in folder.names else folder.alike(name)
+                if len(alike) > 1:
+                    return f"{text} may be {', '.join(alike[:3])}"
+                if alike:
+                    return _located(root, f"{parent}/{alike[0]}", folder, alike[0], other_name=True)
+        full = _full(self._roots[0], written[0])
+        parent, _, name = full.rpartition("/")
+        return _located(self._roots[0], full, self._folder(parent), name)
 
     def exists(self, text: str) -> bool:
         """Whether a file has exactly that path below one of the roots."""
@@ -88,12 +92,6 @@ class Locator:
             for root in self._roots
             for folder, _, name in [_full(root, text).rpartition("/")]
         )
-
-    def _located(self, root: str, full: str, other_name: bool = False) -> Located:
-        folder, _, name = full.rpartition("/")
-        path = self._folder(folder).path / name  # parsing a whole path anew takes three times as long
-        inside = full.startswith(root) and full[len(root) : len(root) + 1] == "/"
-        return Located(path, full[len(root) + 1 :] if inside else full.lstrip("/"), other_name)
 
     def _folder(self, folder: str) -> _Folder:
         known = self._folders.get(folder)
@@ -105,6 +103,12 @@ class Locator:
                 names = frozenset()
             known = self._folders[folder] = _Folder(Path(folder or "/"), names)
         return known
+
+
+def _located(root: str, full: str, folder: _Folder, name: str, other_name: bool = False) -> Located:
+    path = folder.path / name  # parsing a whole path anew takes three times as long
+    inside = full.startswith(root) and full[len(root) : len(root) + 1] == "/"
+    return Located(path, full[len(root) + 1 :] if inside else full.lstrip("/"), other_name)
 
 
 def split_suffix(path: str) -> tuple[str, str]:
