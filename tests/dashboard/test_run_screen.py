@@ -128,7 +128,7 @@ def test_a_long_run_is_shown_before_all_of_it_is_read(
 
 
 # a tab's key: words that are there when it is drawn
-TABS = {"generate": ("step 24", "fooling rate", "slot", "learning", "command line"),
+TABS = {"generate": ("step 24", "fooling rate", "slot", "status done", "command line"),
         "apply": ("exactly", "apply measures files", "Look", "applying", "command line"),
         "defend": ("evaluating", "95 % interval", "of 4", "evaluating", "command line"),
         "checked": ("device", "tests a network", "no pictures", "end", "command line")}  # fmt: skip

@@ -163,7 +163,7 @@ def test_a_run_is_not_resumed_with_another_network_or_other_videos(settings: Gen
     video.write_bytes(original)
     factory = Path(settings.model).with_name("factory.py")
     factory.write_text(factory.read_text().replace("manual_seed(0)", "manual_seed(1)"))
-    with pytest.raises(LsapError, match=r"--resume: .* began with other inputs: .*parameters of small has changed"):
+    with pytest.raises(LsapError, match=r"--resume: .* began with other inputs: .*parameters of small have changed"):
         run_in(tmp_path / "run", settings, resume=True)
 
 
