@@ -69,6 +69,6 @@ def show_set_command(
     if as_json:
         print_json(facts)
     else:
-        Console(highlight=False).print(*set_parts(facts), sep="\n")
+        Console(highlight=False, markup=False).print(*set_parts(facts), sep="\n")
     if facts.left_out:
         raise typer.Exit(1)

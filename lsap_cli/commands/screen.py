@@ -121,10 +121,13 @@ class Screen:
             self._console.print(markup, soft_wrap=not self._live)
 
     def result(self, *parts: RenderableType, as_json: bool = False) -> None:
-        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document."""
+        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document.
+
+        Nothing in them is read as markup: names of files, labels and specs stand in sentences and cells.
+        """
         if as_json and self._quiet:
             return
-        console = self._console if as_json else Console(highlight=False)
+        console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, markup=False)
         console.print(*parts, sep="\n")
 
     def _show_stage(self, event: StageEvent) -> None:

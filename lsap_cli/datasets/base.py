@@ -88,7 +88,8 @@ def unknown_labels_warning(names: Sequence[str], what: str, consequence: str) ->
     """A warning about names that match no label of the classifier, or nothing where there are none."""
     if not names:
         return []
-    return [f"{what}{'s' if len(names) > 1 else ''} {few(names)} match no label of the classifier: {consequence}"]
+    subject, verb = (f"{what}s", "match") if len(names) > 1 else (what, "matches")
+    return [f"{subject} {few(names)} {verb} no label of the classifier: {consequence}"]
 
 
 def few(names: Sequence[str], most: int = 3) -> str:

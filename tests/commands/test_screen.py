@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from rich.table import Table
 
 from lsap_cli.commands import screen as module
 from lsap_cli.commands.screen import Screen
@@ -52,3 +53,17 @@ def test_progress_of_apply_names_the_file_the_frame_the_rate_and_the_time_left(s
     )  # fmt: skip
     for words in ("1 of 3 files", "sub/a.mp4", "checking frame 7 of 50", "66 frames/s", "2:05 left", "run/preview/0"):
         assert words in text
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_names_in_results_are_never_read_as_markup(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+    names = ("p[b].safetensors", "[/bold].mp4", "[link=x]", "\\[x]")
+    table = Table()
+    for name in names:
+        table.add_row(name)
+    with Screen(quiet=False) as screen:
+        screen.result(table, *names, as_json=as_json)
+    printed = capsys.readouterr()
+    text, other = (printed.err, printed.out) if as_json else (printed.out, printed.err)
+    assert all(text.count(name) == 2 for name in names), text
+    assert other == ""

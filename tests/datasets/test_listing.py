@@ -157,8 +157,8 @@ def test_a_video_of_an_unknown_label_is_judged_by_what_is_accepted_besides_and_t
     found = list_videos(source, LABELS)
     assert [video.labels for video in found.videos] == [(2,), ()]
     assert [warning.partition(": label ")[2] for warning in found.warnings] == [
-        "'dancing' match no label of the classifier: those videos have no label",
-        "'qigong' match no label of the classifier: those videos are judged by their lines' other labels",
+        "'dancing' matches no label of the classifier: those videos have no label",
+        "'qigong' matches no label of the classifier: those videos are judged by their lines' other labels",
     ]
 
 
