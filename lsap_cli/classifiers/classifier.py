@@ -41,8 +41,8 @@ class Classifier(nn.Module):
         labels: Sequence[str],
         expects: InputFormat,
         *,
-        gives: OutputFormat = OutputFormat(),  # noqa: B008  # both are frozen
-        sampling: SamplingFormat = SamplingFormat(),  # noqa: B008
+        gives: OutputFormat = OutputFormat(),  # noqa: B008  # frozen: no call can change the default
+        sampling: SamplingFormat = SamplingFormat(),  # noqa: B008  # frozen: no call can change the default
         source: Mapping[str, str] | None = None,
     ) -> None:
         """Wraps a network; the network itself is put into evaluation mode, and its parameters need no gradient.

@@ -102,7 +102,7 @@ def check_file(path: Path) -> None:
     try:
         with safe_open(path, framework="pt") as file:
             file.keys()
-    except Exception as error:  # see load_state
+    except Exception as error:  # safetensors has its own kind, the system others; each becomes the same sentence
         raise LsapError(f"the weights {path} cannot be opened as safetensors ({error_text(error)})") from None
 
 

@@ -59,8 +59,7 @@ def show_set_command(
     Example: lsap datasets show videos/ --model model.toml
     """
     deadline = None if whole else time.monotonic() + SECONDS
-    from rich.console import Console
-
+    from lsap_cli.commands.screen import print_parts
     from lsap_cli.jobs.show_set import show_set
     from lsap_cli.reports.set_tables import set_parts
 
@@ -69,6 +68,6 @@ def show_set_command(
     if as_json:
         print_json(facts)
     else:
-        Console(highlight=False, markup=False).print(*set_parts(facts), sep="\n")
+        print_parts(*set_parts(facts))
     if facts.left_out:
         raise typer.Exit(1)

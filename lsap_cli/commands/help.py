@@ -39,5 +39,5 @@ class NamingCommand(TyperCommand):
         for parameter in self.params:
             text = getattr(parameter, "help", None)
             if text:
-                parameter.help = with_names(text)  # type: ignore[attr-defined]  # it has one
+                parameter.help = with_names(text)  # type: ignore[attr-defined]  # options have one, as was just read
         super().format_help(ctx, formatter)

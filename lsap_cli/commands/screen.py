@@ -121,14 +121,9 @@ class Screen:
             self._console.print(markup, soft_wrap=not self._live)
 
     def result(self, *parts: RenderableType, as_json: bool = False) -> None:
-        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document.
-
-        Nothing in them is read as markup: names of files, labels and specs stand in sentences and cells.
-        """
-        if as_json and self._quiet:
-            return
-        console = Console(file=sys.stderr if as_json else sys.stdout, highlight=False, markup=False)
-        console.print(*parts, sep="\n")
+        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document."""
+        if not (as_json and self._quiet):
+            print_parts(*parts, to_stderr=as_json)
 
     def _show_stage(self, event: StageEvent) -> None:
         self._stage, self._done, self._total = event.name, 0, event.total or 0
@@ -177,6 +172,12 @@ class Screen:
         elif not self._live and time.monotonic() - self._last_plain > PLAIN_EVERY_SECONDS:
             self._last_plain = time.monotonic()
             self._say(f"{escape(self._stage)}: {text}")
+
+
+def print_parts(*parts: RenderableType, to_stderr: bool = False) -> None:
+    """Sentences and tables; nothing in them is read as markup: they hold names of files, labels and specs."""
+    file = sys.stderr if to_stderr else sys.stdout
+    Console(file=file, highlight=False, markup=False).print(*parts, sep="\n")
 
 
 def _safe(text: str) -> str:

@@ -55,7 +55,7 @@ class Dashboard(App[None]):
     TITLE = "lsap"
     CSS_PATH = "app.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  # as textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012  # likewise
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (36, "-high")]  # noqa: RUF012  # as textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "theme", "Light/dark", show=False),
         Binding("q", "quit", "Quit"),

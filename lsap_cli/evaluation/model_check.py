@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
@@ -12,6 +11,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip, videos_of_run
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.evaluation.network_findings import describe_range, network_findings
+from lsap_cli.evaluation.predictions import clips_of
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.documents import ModelAccuracy, ModelCheckResults, ModelFinding, SkippedVideo
@@ -56,11 +56,9 @@ def check_model(evaluation: Evaluation, source: SetSource | None) -> ModelCheckR
 def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAccuracy:
     """Top-1 and top-5 accuracy on labeled videos, first sampler; unreadable videos are appended to the skipped."""
     protocol, classifier = evaluation.protocol, evaluation.protocol.classifier
-    sampler = protocol.samplers[protocol.first_sampler]
     first: list[bool] = []
     any_of_five: list[bool] = []
     exchanged: list[bool] = []
-    generator = torch.Generator().manual_seed(0)
     with FrameStore(classifier.geometry.shrink, MEMORY) as store:
         for video, stored in store.load(videos):
             if isinstance(stored, UnreadableVideo):
@@ -69,10 +67,7 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
             evaluation.run.event(VideoEvent(path=video.name))
             if not video.labels:
                 continue
-            indices = sampler.choose(stored.times, classifier.frames, protocol.views, generator)
-            cropped = [classifier.geometry.crops_of(stored.clip(view), classifier.crops) for view in indices]
-            views = torch.stack([crop for view in cropped for crop in view])
-            clips = views.to(protocol.device).float() / 255
+            clips = clips_of(protocol, stored)
             try:
                 best = _ranked_classes(protocol, clips)
                 best_exchanged = _ranked_classes(protocol, clips.flip(2))
@@ -145,5 +140,5 @@ def _declared_accuracy(classifier: Classifier, accuracy: ModelAccuracy) -> list[
 
 def _ranked_classes(protocol: EvaluationProtocol, clips: Tensor) -> list[int]:
     """Classes of one video, best first, by the mean of its views' probabilities."""
-    order: list[int] = protocol.scores(clips).mean(0).argsort(descending=True).tolist()
+    order: list[int] = protocol.probabilities(clips).mean(0).argsort(descending=True).tolist()
     return order

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.datasets.store import FrameStore, StoredVideo
-from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
+from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.results.events import VideoEvent
 from lsap_cli.video.reading import UnreadableVideo
-from perturbations.seeds import seeded
 
 AT_A_TIME = 32  # videos whose frames are held, so that memory does not grow with the set
 MEMORY = 2**29  # bytes of them; more goes to disk
@@ -40,21 +40,23 @@ def predict_videos(evaluation: Evaluation, videos: Sequence[Video], classes: int
                     skip(evaluation.run, evaluation.skipped, video, stored)
                     continue
                 try:
-                    best = _best(evaluation, stored, classes)
+                    mean = evaluation.protocol.probabilities(clips_of(evaluation.protocol, stored)).mean(0)
                 except NoPrediction as error:
                     skip(evaluation.run, evaluation.skipped, video, error)
                     continue
                 evaluation.run.event(VideoEvent(path=video.name))
-                yield VideoPrediction(video, best)
+                values, places = mean.topk(min(classes, len(mean)))
+                yield VideoPrediction(video, list(zip(places.tolist(), values.tolist(), strict=True)))
 
 
-def _best(evaluation: Evaluation, stored: StoredVideo, classes: int) -> list[tuple[int, float]]:
-    """The likeliest classes by the mean of the views' probabilities."""
-    protocol, classifier = evaluation.protocol, evaluation.protocol.classifier
-    sampler = protocol.samplers[protocol.first_sampler]
-    generator = seeded(protocol.seed, "prediction", stored.video.name)
-    indices = sampler.choose(stored.times, classifier.frames, protocol.views, generator)
-    views = torch.stack([classifier.geometry.crop(stored.clip(view)) for view in indices])
-    mean = protocol.probabilities(views).mean(0)
-    values, places = mean.topk(min(classes, len(mean)))
-    return list(zip(places.tolist(), values.tolist(), strict=True))
+def clips_of(protocol: EvaluationProtocol, stored: StoredVideo) -> Tensor:
+    """The clips that stand for a video, those of `defend` with the first sampler: views, and the crops of each.
+
+    Returns:
+        (views * crops, T, 3, h, w) uint8.
+    """
+    classifier = protocol.classifier
+    views = protocol.clip_indices(stored.video, protocol.first_sampler, stored.times)
+    return torch.stack(
+        [crop for view in views for crop in classifier.geometry.crops_of(stored.clip(view), classifier.crops)]
+    )

@@ -77,6 +77,11 @@ def believed_batch(call: Callable[[Tensor], Any], clip: Sequence[int], where: st
     return min(made)
 
 
+def batch_notes(file: str, batch: int | None) -> list[str]:
+    """What is said of a file whose network takes one number of clips only."""
+    return [] if batch is None else [f"{file} takes {batch} clips at a time: others are filled up with copies"]
+
+
 def network_shape(expects: InputFormat) -> tuple[int, ...]:
     """The shape of what one clip becomes, without the batch dimension: of one frame with layout NCHW."""
     channels = 1 if expects.channels == ONE_CHANNEL else 3

@@ -7,7 +7,13 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.model_formats.base import BlackBox, LoadedNetwork, NetworkRequest
-from lsap_cli.classifiers.model_formats.batches import believed_batch, check_shape, in_fixed_batches, network_shape
+from lsap_cli.classifiers.model_formats.batches import (
+    batch_notes,
+    believed_batch,
+    check_shape,
+    in_fixed_batches,
+    network_shape,
+)
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
 
@@ -77,8 +83,7 @@ def load_onnx(request: NetworkRequest) -> LoadedNetwork:
     if network.batch is None:
         network.batch = believed_batch(network, network_shape(expects), where)
     notes = [f"onnxruntime with {threads} threads gives scores and no gradients"]
-    if network.batch is not None:
-        notes.append(f"{path.name} takes {network.batch} clips at a time: others are filled up with copies")
+    notes += batch_notes(path.name, network.batch)
     source = {"weights_sha256": sha256(path), "onnxruntime": f"{runtime.__version__}, {threads} threads"}
     data = path.with_name(path.name + ".data")
     if data.is_file():

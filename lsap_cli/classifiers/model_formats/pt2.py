@@ -7,7 +7,13 @@ import torch
 from torch import Tensor, fx, nn
 
 from lsap_cli.classifiers.model_formats.base import LoadedNetwork, NetworkRequest
-from lsap_cli.classifiers.model_formats.batches import believed_batch, check_shape, in_fixed_batches, network_shape
+from lsap_cli.classifiers.model_formats.batches import (
+    batch_notes,
+    believed_batch,
+    check_shape,
+    in_fixed_batches,
+    network_shape,
+)
 from lsap_cli.classifiers.model_formats.pt2_members import check_members
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
@@ -71,8 +77,7 @@ def load_pt2(request: NetworkRequest) -> LoadedNetwork:
     module = exported.module(check_guards=False)  # guards are code of the file; shapes are compared here
     notes = _for_evaluation(module, path, where)
     batch = shape[0] if isinstance(shape[0], int) else believed_batch(module, network_shape(expects), where)
-    if batch is not None:
-        notes.append(f"{path.name} takes {batch} clips at a time: others are filled up with copies")
+    notes += batch_notes(path.name, batch)
     if has_example:
         notes.append(f"{path.name} holds the example clip that it was exported with, every pixel of it")
     source = {"weights_sha256": sha256(path)}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lsap_cli.classifiers.model_formats.base import LoadedNetwork, NetworkRequest
-from lsap_cli.classifiers.model_formats.batches import believed_batch, in_fixed_batches, network_shape
+from lsap_cli.classifiers.model_formats.batches import batch_notes, believed_batch, in_fixed_batches, network_shape
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
 
@@ -52,8 +52,7 @@ def load_torchscript(request: NetworkRequest) -> LoadedNetwork:
         batch = believed_batch(script, shape, where)
         gives_gradients = _has_gradient(script, torch.zeros(batch or 1, *shape))
     notes = [DEPRECATED]
-    if batch is not None:
-        notes.append(f"{path.name} takes {batch} clips at a time: others are filled up with copies")
+    notes += batch_notes(path.name, batch)
     if not gives_gradients:
         notes.append(f"{path.name} gives no gradients (was it optimized for inference?): scores only")
     network = ScriptedNetwork(script, batch, gives_gradients)

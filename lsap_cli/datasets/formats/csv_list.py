@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.formats.headers import LARGEST as LARGEST_HEADER
+from lsap_cli.datasets.formats.headers import first_line
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import FASTEST, SetSource
 from lsap_cli.video.media import VideoSpan
 from lsap_common import parse_fraction
 
 SEPARATORS = (",", ";", "\t")
-LARGEST_HEADER = 2**16
 SYNONYMS = {
     "path": ("file", "filename", "file_name", "filepath", "video", "video_path", "name"),
     "label": ("class", "class_name", "category", "target", "action", "labels"),
@@ -57,8 +58,7 @@ class CsvList(SetFormat):
     def fits(self, path: Path) -> bool:
         if path.suffix.lower() not in (".csv", ".tsv", ".txt") or not path.is_file():
             return False
-        with path.open("rb") as file:
-            header = file.readline(LARGEST_HEADER).decode("utf-8-sig", "replace")
+        header = first_line(path)
         if "path" in _names(header, _separator(header)):
             return True
         return path.suffix.lower() == ".csv" and _is_a_header(header)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-LARGEST = 2**14  # bytes
+LARGEST = 2**16  # bytes
 
 
 def beginning(path: Path) -> str:

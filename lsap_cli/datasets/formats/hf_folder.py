@@ -80,9 +80,7 @@ def _parquet_rows(path: Path) -> Iterable[Row]:
         raise LsapError(f'{path} is read with pyarrow, which is not here; pip install "lsap[parquet]"') from None
     try:
         table = parquet.ParquetFile(path, page_checksum_verification=True)
-        wanted = [
-            name for name in ("file_name", "video_file_name", "label", "group") if name in table.schema_arrow.names
-        ]
+        wanted = [name for name in COLUMNS if name in table.schema_arrow.names]
         rows: list[Row] = table.read(columns=wanted).to_pylist()
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise LsapError(f"{path} is not Parquet that can be read ({error})") from None

@@ -1,6 +1,7 @@
 """Tar shards as webdataset reads them: `000001.mp4` and `000001.cls` are one sample. They are read in place."""
 
 import json
+import os
 import re
 import tarfile
 from collections import Counter
@@ -18,6 +19,7 @@ from lsap_cli.video.walking import MEDIA_SUFFIXES
 
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_SHARDS = 100_000
+BESIDE_SHARDS = frozenset({".json", ".txt", ".md"})
 LARGEST_LABEL = 2**20  # bytes
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -30,9 +32,7 @@ class WebDataset(SetFormat):
 
     def fits(self, path: Path) -> bool:
         if path.is_dir():
-            names = [one.name for one in path.iterdir() if one.is_file() and not one.name.startswith(".")]
-            suffixes = {split_suffix(name)[1].lower() for name in names}
-            return ".tar" in suffixes and suffixes <= {".tar", ".json", ".txt", ".md"}
+            return _holds_shards(path)
         return path.is_file() and path.suffix.lower() == ".tar"
 
     def read(self, source: SetSource) -> Listing:
@@ -165,6 +165,20 @@ class _Shard:
         with self._path.open("rb") as file:
             file.seek(place[0])
             return file.read(min(place[1], LARGEST_LABEL)).decode("utf-8-sig", "replace")
+
+
+def _holds_shards(folder: Path) -> bool:
+    """Whether a folder's files are shards and what describes them; a folder of a million videos ends at the first."""
+    found = False
+    with os.scandir(folder) as entries:
+        for one in entries:
+            suffix = split_suffix(one.name)[1].lower()
+            if one.name.startswith(".") or not one.is_file():
+                continue
+            if suffix not in BESIDE_SHARDS and suffix != ".tar":
+                return False
+            found = found or suffix == ".tar"
+    return found
 
 
 def _shards(path: Path) -> list[Path]:

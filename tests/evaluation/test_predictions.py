@@ -1,0 +1,55 @@
+"""What `models predict` says of a video is what `defend` says of it without an attack."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
+from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.evaluation.matrix_judge import MatrixJudge
+from lsap_cli.evaluation.model_check import measure_accuracy
+from lsap_cli.evaluation.predictions import clips_of, predict_videos
+from lsap_cli.evaluation.protocol import Evaluation
+from lsap_cli.runs import Run
+from tests.evaluation.judges import SAMPLERS, make_matrix, make_protocol, make_videos
+from tests.tiny import make_classifier
+
+
+def cropping_classifier(crops: Literal[1, 3]) -> Classifier:
+    """Two classes, from crops of frames whose shorter side becomes 8 pixels."""
+    expects = InputFormat("BTCHW", 4, (8, 8), resize=8)
+    sampling = SamplingFormat(crops=crops)
+    return Classifier(make_classifier(classes=2).network, "tiny", ["calm", "fight"], expects, sampling=sampling)
+
+
+@pytest.mark.parametrize("sampler", ["uniform", "random", "segments"])
+@pytest.mark.parametrize("crops", [1, 3])
+def test_predictions_are_those_of_an_evaluation_without_an_attack(
+    tmp_path: Path, sampler: str, crops: Literal[1, 3]
+) -> None:
+    (tmp_path / "videos").mkdir()
+    videos = make_videos(tmp_path / "videos")
+    classifier = cropping_classifier(crops)
+    protocol = make_protocol(classifier, {sampler: SAMPLERS[sampler]}, views=2, seed=3)
+    with Run(tmp_path / "run", "models predict", {}, []) as run:
+        evaluation = Evaluation(protocol, run, [])
+        predicted = {one.video.name: dict(one.classes)[1] for one in predict_videos(evaluation, videos, 2)}
+        accuracy = measure_accuracy(evaluation, videos)
+    judge = MatrixJudge(protocol, make_matrix())
+    judged = {video.name: judge.predict(video)[0] for video in videos}
+    assert predicted == pytest.approx({name: one.positive for name, one in judged.items()}, abs=1e-6)
+    assert len(set(predicted.values())) == len(videos)
+    assert accuracy.top1 is not None
+    assert accuracy.top1.count == sum(one.label == 0 for one in judged.values())
+
+
+def test_a_video_has_its_views_times_its_crops_as_clips(tmp_path: Path) -> None:
+    videos = make_videos(tmp_path)[:1]
+    classifier = cropping_classifier(3)
+    protocol = make_protocol(classifier, views=2)
+    with FrameStore(classifier.geometry.shrink, 2**20) as store:
+        ((_, stored),) = store.load(videos)
+        assert isinstance(stored, StoredVideo)
+        assert clips_of(protocol, stored).shape == (6, classifier.frames, 3, *classifier.geometry.size)
