@@ -94,6 +94,11 @@ class Classifier(nn.Module):
         return self.expects.frames
 
     @property
+    def identity(self) -> dict[str, str]:
+        """Its name and where it is from, with hashes: what a run folder says of it."""
+        return {**self.source, "name": self.name}
+
+    @property
     def gives_gradients(self) -> bool:
         """Whether scores have gradients by the pixels; a black box gives scores alone."""
         return bool(getattr(self.network, "gives_gradients", True))

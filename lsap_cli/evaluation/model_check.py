@@ -34,6 +34,7 @@ def check_model(evaluation: Evaluation, source: SetSource | None) -> ModelCheckR
     """
     protocol, run = evaluation.protocol, evaluation.run
     classifier = protocol.classifier
+    run.note(device=str(protocol.device), classifier=classifier.identity)
     run.event(StageEvent(name="testing the network"))
     findings: list[ModelFinding] = []
     begun = time.monotonic()

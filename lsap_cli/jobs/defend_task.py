@@ -146,7 +146,7 @@ def _protocol(settings: DefendSettings, device: torch.device, run: Run) -> Evalu
             "--adaptive",
             "judge it without, under perturbations of generate --attack random-search or u3d, or of a similar network",
         )
-    run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
+    run.note(device=str(device), classifier=classifier.identity)
     warn_of_wrong_card(classifier, device, settings.seed, run)
     return EvaluationProtocol(
         classifier,

@@ -28,6 +28,7 @@ def predict_set(evaluation: Evaluation, source: SetSource, out: Path) -> Predict
         LsapError: if the set cannot be read.
     """
     run, classifier = evaluation.run, evaluation.protocol.classifier
+    run.note(device=str(evaluation.protocol.device), classifier=classifier.identity)
     videos = videos_of_run(source, classifier.labels, run, evaluation.skipped).videos
     run.event(StageEvent(name="classifying", videos=len(videos)))
     predictions = list(predict_videos(evaluation, videos, CLASSES))

@@ -81,7 +81,7 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
             "--coherence off"
         )
         run.event(WarningEvent(message=message))
-    run.note(device=str(device), classifier=classifier.source | {"name": classifier.name})
+    run.note(device=str(device), classifier=classifier.identity)
     return LearningTask(
         budget=budget,
         binding=binding,

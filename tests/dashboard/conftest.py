@@ -47,7 +47,7 @@ def made(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Finished runs that no test changes.
 
     `tour` (a demo's layout with generate, apply and defend in it), `other` (a second generate), `second` (a second
-    defend), `checked` (models check).
+    defend), `checked` (models check), `predicted` (models predict).
     """
     return made_once(tmp_path_factory, "dashboard", lambda folder: make_runs(world, folder)) / "runs"
 
@@ -68,6 +68,7 @@ def make_runs(world: World, folder: Path) -> None:
             [*learn, "--steps", 6, "--seed", 5, "--out", other, "--run", root / "other"],
             [*judge, "--perturbation", other, "--run", root / "second"],
             ["models", "check", "demo", world.test, "--run", root / "checked"],
+            ["models", "predict", "demo", world.test, "--out", folder / "table.csv", "--run", root / "predicted"],
         )
         shutil.copyfile(tour / "defend" / "results.json", tour / "results.json")
 

@@ -44,11 +44,11 @@ def test_a_wide_screen_shows_model_and_start_too(runs: Path) -> None:
 
 def test_a_run_that_begins_and_one_that_goes_appear_and_vanish_by_themselves(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "7 runs")
+        await until(pilot, app, "8 runs")
         shutil.copytree(runs / "other", runs / "newcomer")
         await until(pilot, app, "newcomer")
         shutil.rmtree(runs / "newcomer")
-        shown = await until(pilot, app, "7 runs")
+        shown = await until(pilot, app, "8 runs")
         assert "newcomer" not in shown
 
     play(runs, act)
@@ -58,10 +58,10 @@ def test_the_filter_keeps_what_matches_and_escape_gives_all_back(runs: Path) -> 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("slash", *"apply")
-        shown = await until(pilot, app, "1 of 7 runs")
+        shown = await until(pilot, app, "1 of 8 runs")
         assert "second" not in shown
         await pilot.press("escape")
-        await until(pilot, app, "7 runs")
+        await until(pilot, app, "8 runs")
         assert app.screen.query_one("#filter", Input).value == ""
 
     play(runs, act)
@@ -80,7 +80,7 @@ def test_sorting_by_name_by_state_and_by_length(runs: Path) -> None:
             await until(pilot, app, f"{name} first")
             orders[screen.sort] = [path.name for path in screen.listed]
             await pilot.press("s")
-        assert orders["name"] == ["checked", "other", "second", "tour", "apply", "defend", "generate"]
+        assert orders["name"] == ["checked", "other", "predicted", "second", "tour", "apply", "defend", "generate"]
         assert orders["state"][-1] == "second"
         assert set(orders) == {"newest", "name", "state", "longest"}
 
@@ -141,7 +141,7 @@ def test_a_covered_list_rests_and_shows_what_came_meanwhile_when_it_is_back(
         assert not listed.is_current
         shutil.copytree(runs / "other", runs / "latecomer")
         await until_true(pilot, lambda: any("latecomer" in one.name for one in listed.runs))
-        assert listed.query_one("#runs", DataTable).row_count == 7
+        assert listed.query_one("#runs", DataTable).row_count == 8
         await pilot.press("escape")
         await until(pilot, app, "latecomer")
 
@@ -229,7 +229,7 @@ def test_names_with_brackets_and_control_characters_are_shown_as_they_are(runs: 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "[red]a")
         table = app.screen.query_one(DataTable)
-        assert table.row_count == 8
+        assert table.row_count == 9
         app.open_run(runs / "[red]a\x1b[31m")
         await until(pilot, app, "[red]a\\x1b[31m")
 

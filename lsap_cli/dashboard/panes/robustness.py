@@ -139,6 +139,13 @@ class RobustnessPane(VerticalScroll):
             )
 
 
+WITHOUT_RATES = {
+    "apply": "apply measures files, not a model: lsap defend does that. Its files and their norms are under Live.",
+    "models check": "models check tests a network, without an attack.",
+    "models predict": "models predict classifies videos as they are, without an attack; --out has the table.",
+}
+
+
 def _missing(name: str, done: bool) -> Text:
     return Text(f"This run has no {name}." if done else f"No {name} yet.", style="dim")
 
@@ -154,8 +161,9 @@ def _summary(reader: RunReader, rows: Rows) -> str:
         return "reading …"
     if command in ("generate", "apply") and live:
         return f"{command} writes its rates when it ends."
-    if command == "apply":
-        return "apply measures files, not a model: lsap defend does that. Its files and their norms are under Live."
-    if command == "models check" and reader.results is not None:
-        return "models check tests a network, without an attack."
-    return "No video is judged yet." if live else "This run has no rates: it ended before it wrote results.json."
+    if reader.results is not None and command in WITHOUT_RATES:
+        return WITHOUT_RATES[command]
+    if live:
+        return "No video is judged yet."
+    why = "it ended before it wrote results.json" if reader.results is None else "none of its videos was judged"
+    return f"This run has no rates: {why}."

@@ -1,0 +1,127 @@
+"""The Robustness tab: the matrix, checks, ladders, detectors."""
+
+import json
+from pathlib import Path
+
+import msgspec
+from textual.pilot import Pilot
+from textual.widgets import DataTable
+
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.panes.robustness import RobustnessPane
+from lsap_cli.dashboard.screens.cell import CellScreen
+from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.results.detectors import DetectorRow, RocCurve
+from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.files import read_results, write_document
+from lsap_cli.results.ladders import Check, DefenseLadder, LadderRung
+from lsap_cli.results.rates import Estimate, Rate, rate_of
+from lsap_cli.results.rows import Row
+from lsap_cli.results.spread import SamplerTransfer
+from tests.dashboard.conftest import WIDE, play, until
+
+
+def test_the_matrix_can_be_read_without_color_and_its_cells_open(made: Path) -> None:
+    rows = json.loads((made / "second" / "results.json").read_text())["rows"]
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        shown = await until(pilot, app, "95 % interval")
+        first = next(row for row in rows if row["sampler"] == "uniform" and row["attack"] == "noise")
+        found = first["attacked_accuracy"]
+        assert f"{found['value']:.2f} {found['count']}/{found['of']}" in shown
+        await pilot.press("s")
+        await until(pilot, app, "sampler random (2 of 2")
+        await pilot.press("m")
+        await until(pilot, app, "fooling rate  sampler random")
+        await pilot.press("right", "right", "right", "enter")
+        shown = await until(pilot, app, "8 videos")
+        assert isinstance(app.screen, CellScreen)
+        assert "sampler random" in shown
+        assert "clean accuracy, same defense" in shown
+        assert "adaptive ladder: none was measured" in shown
+        table = app.screen.query_one("#videos", DataTable)
+        assert table.row_count == 8
+        assert [str(one.label) for one in table.columns.values()][:3] == ["video", "outcome", "now"]
+        await pilot.press("escape")
+        assert isinstance(app.screen, RunScreen)
+
+    play(made, act, opened=made / "second")
+
+
+def test_a_run_says_plainly_what_it_does_not_have(made: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        for words in ("no checks", "no adaptive ladder", "no detectors"):
+            await until(pilot, app, f"This run has {words}")
+
+    play(made, act, WIDE, made / "second")
+
+
+def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(runs: Path) -> None:
+    path = runs / "second" / "results.json"
+    results = read_results(path).value
+    assert isinstance(results, DefendResults)
+    attacked = Row(
+        attack="A2 true gradient",
+        defense="jpeg:quality=75",
+        sampler="uniform",
+        videos=8,
+        attacked_accuracy=rate_of(3, 8),
+    )
+    found = msgspec.structs.replace(
+        results,
+        checks=(Check(name="iterative beats single-step", status="WARN", figure="0.50 against 0.55", sentence="why"),),
+        ladder=(DefenseLadder(
+            defense="jpeg:quality=75", rungs=(LadderRung(rung="A2", attack="A2 true gradient", rows=(attacked,)),)),
+        ),
+        sampler_matrix=(
+            SamplerTransfer(
+                attack="r",
+                fit=("segments",),
+                rates={"uniform": Rate(value=0.75, count=6, of=8, low=0.41, high=0.93)},
+            ),
+        ),
+        detectors=(DetectorRow(
+            detector="sparse-dense", attack="r", clean_videos=8, attacked_videos=8,
+            auc=Estimate(value=0.93, low=0.8, high=0.99),
+            curve=RocCurve(false_positive_rate=(0, 0.1, 1), true_positive_rate=(0, 0.8, 1))),
+        ),
+    )  # fmt: skip
+    write_document(path, found)
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        shown = await until(pilot, app, "iterative beats single-step")
+        for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "accuracy 0.38 (3/8", "segments",
+                      "0.75 0.41–0.93", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
+            assert words in shown, words
+        assert app.screen.query_one("#roc").display
+        app.screen.query_one("#matrix").focus()
+        await pilot.press("down", "enter")
+        await until(pilot, app, "A2 true gradient")
+        assert isinstance(app.screen, CellScreen)
+
+    play(runs, act, WIDE, runs / "second")
+
+
+def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(made: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        shown = await until(pilot, app, "no defense")
+        assert "jpeg:quality=75" in shown
+        pane = app.screen.query_one(RobustnessPane)
+        assert pane.max_scroll_y > 0
+        assert app.screen.query_one("#matrix").has_focus
+        await pilot.press("pagedown")
+        await until(pilot, app, "no adaptive ladder")
+        assert pane.scroll_y > 0
+        await pilot.press("pageup")
+        await until(pilot, app, "no attack")
+        assert pane.scroll_y == 0
+
+    play(made, act, (80, 16), made / "second")
