@@ -10,9 +10,10 @@ from typing import Any
 from typer.core import TyperCommand
 
 from lsap_cli import plugins
+from lsap_cli.known_models import MODEL_FORMATS
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
-    "models": lambda: ("torchvision:NAME", "demo", *plugins.added_models()),
+    "models": lambda: ("demo", *(one.spec for one in MODEL_FORMATS.values()), *plugins.added_models()),
     "attacks": lambda: plugins.ATTACKS,
     "defenses": lambda: plugins.DEFENSES,
     "detectors": lambda: plugins.DETECTORS,

@@ -37,9 +37,11 @@ from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.documents import DefendResults, SkippedVideo
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
+from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.records import NOISE
-from lsap_cli.results.robustness import CertificateRow
+from lsap_cli.results.robustness import CertificateRow, PerturbationSize
+from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import TransferMatrix
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
@@ -76,11 +78,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     rows = table_rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:
         run.event(StageEvent(name="further measurements"))
-    changes, sampler = judged.measurements.changes.by_source, task.evaluation.protocol.first_sampler
-    effective, effective_noise = (changes[name].norms if name in changes else None for name in (task.name, NOISE))
-    if effective is not None and not effective.linf:
-        run.event(WarningEvent(message=f"{task.name} changes no frame: nothing of it is left in whole levels of 1/255"))
-    sizes = [size_of(task.name, effective, rows, sampler), size_of(NOISE, effective_noise, rows, sampler)]
+    effective, effective_noise, sizes = _sizes(task, judged, rows)
     detections = detect_planned(task, plan, learned, videos)
     adaptive = judge_adaptive(task, plan, learned, judged, detections, every_row)
     results = DefendResults(
@@ -110,6 +108,19 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     remove_progress(run.folder)
     remove_inputs(run.folder)
     return results
+
+
+def _sizes(
+    task: DefendTask, judged: JudgedVideos, rows: Sequence[Row]
+) -> tuple[EffectiveNorms | None, EffectiveNorms | None, tuple[PerturbationSize | None, PerturbationSize | None]]:
+    """How large perturbation and noise are in the frames, and both beside their rates; none where nothing is added."""
+    changes, sampler = judged.measurements.changes.by_source, task.evaluation.protocol.first_sampler
+    effective, effective_noise = (changes[name].norms if name in changes else None for name in (task.name, NOISE))
+    if effective is not None and not effective.linf:
+        message = f"{task.name} changes no frame: nothing of it is left in whole levels of 1/255"
+        task.evaluation.run.event(WarningEvent(message=message))
+    sizes = size_of(task.name, effective, rows, sampler), size_of(NOISE, effective_noise, rows, sampler)
+    return effective, effective_noise, sizes
 
 
 def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> JudgedVideos:

@@ -32,7 +32,7 @@ class LogView(RichLog):
             self.clear()
         new = min(history.logged - self._written, len(history.log))
         for line in list(history.log)[len(history.log) - new :] if new else []:
-            self.write(log_text(line))
+            self.write(log_text(line), expand=True)  # the whole width, also where no terminal says its own
         self._written = history.logged
 
 
