@@ -15,7 +15,7 @@ Prints Markdown tables of mean changes in levels (0 to 255) of red, green and bl
 
 import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
@@ -136,11 +136,12 @@ def yuv_planes(pixels: NDArray[np.float64], depth: int) -> NDArray[Any]:  # byte
     for channel, weight in ((2, 1.772), (0, 1.402)):
         chroma = (128 + 224 / 255 * (pixels[channel] - luma) / weight) * step
         planes.append(chroma.reshape(height // 2, 2, width // 2, 2).mean((1, 3)))
-    flat = np.concatenate([plane.ravel() for plane in planes])
-    return np.rint(flat).astype(np.uint16 if depth > 8 else np.uint8).reshape(height * 3 // 2, width)
+    flat = np.rint(np.concatenate([plane.ravel() for plane in planes]))
+    stored: NDArray[Any] = flat.astype(np.uint16 if depth > 8 else np.uint8)
+    return stored.reshape(height * 3 // 2, width)
 
 
-def readers() -> dict[str, Callable[[Path], Tensor]]:
+def readers() -> Mapping[str, Callable[[Path], Tensor]]:
     """Each reader that is installed, by name."""
     others = {"OpenCV": ("cv2", opencv_frames), "decord": ("decord", decord_frames),
               "torchcodec": ("torchcodec.decoders", torchcodec_frames)}  # fmt: skip

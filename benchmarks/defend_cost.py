@@ -16,6 +16,7 @@ import resource
 from pathlib import Path
 
 import torch
+from msgspec import to_builtins
 from torch import Tensor
 
 from defenses import Clip, Defense
@@ -103,7 +104,7 @@ def measure(classifier: Classifier, videos: list[Video]) -> dict[str, object]:
         "samplers": SAMPLERS,
         "attacks": list(matrix.sources),
         "bare": {"seconds": bare.seconds, "processor_seconds": bare.processor_seconds},
-        "matrix": cost.as_json(),
+        "matrix": to_builtins(cost.result()),
         "ratio": {
             kind: whole["all"] / (parts["transform"] + parts["network"]) for kind, (whole, parts) in kinds.items()
         },

@@ -278,7 +278,7 @@ def check_folder(out: Path) -> None:
     """Every file of the manifest is what it says, and no other lies there."""
     entries = read_manifest(out)
     for entry in entries.values():
-        assert output_hash(out / entry.output) == entry.output_sha256, f"{entry['output']} is damaged"
+        assert output_hash(out / entry.output) == entry.output_sha256, f"{entry.output} is damaged"
     listed = {entry.output for entry in entries.values()}
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     own = {"manifest.jsonl", "perturbation.safetensors", ".lock"}
