@@ -4,6 +4,7 @@ import sys
 import pytest
 
 HEAVY = ("torch", "torchvision", "av", "numpy", "matplotlib", "jinja2", "safetensors", "PIL", "textual")
+AT_START = ("msgspec", *HEAVY)  # files of runs need it, and it is quick; help needs nothing
 SHOW = "import sys; print(*[name for name in {heavy} if name in sys.modules])"
 
 
@@ -17,7 +18,7 @@ def loaded_after(code: str, heavy: tuple[str, ...] = HEAVY) -> str:
 
 
 def test_the_commands_are_known_without_anything_heavy() -> None:
-    assert loaded_after("import lsap_cli.main") == ""
+    assert loaded_after("import lsap_cli.main", AT_START) == ""
 
 
 @pytest.mark.parametrize("command", ["", "generate", "apply", "defend", "models", "report", "demo", "dashboard"])
@@ -30,7 +31,7 @@ def test_help_is_built_without_anything_heavy(command: str) -> None:
         "assert result.exit_code == 0, result.output\n"
         "assert 'Usage' in result.output"
     )
-    assert loaded_after(code) == ""
+    assert loaded_after(code, AT_START) == ""
 
 
 def test_run_folders_need_no_torch() -> None:

@@ -117,13 +117,16 @@ def strip_picture(
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a picture as small as its format can without losing anything (PNG or lossless WebP)."""
+    """Writes a picture without losing anything (PNG or lossless WebP).
+
+    PNG is compressed at zlib's level 6: level 9 takes four times as long and saves 2 % of a film's strip.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_errors_named(path):
         if path.suffix.lower() == ".webp":
             picture.save(path, lossless=True, method=6)
         else:
-            picture.save(path, optimize=True)
+            picture.save(path, compress_level=6)
 
 
 def _columns(count: int, height: int, width: int) -> int:

@@ -16,9 +16,9 @@ from lsap_cli.results.files import (
     read_regular,
     read_results,
 )
+from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.records import Record
 from lsap_cli.results.run_facts import RunFacts
-from lsap_cli.results.text import printable_result
 
 LARGEST_PICTURE = 16 * 2**20  # bytes
 RECORDS_FILE = "records.jsonl"

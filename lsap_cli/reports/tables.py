@@ -8,11 +8,11 @@ from rich.text import Text
 
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, ModelCheckResults
+from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.summary import RowResults
-from lsap_cli.results.text import printable_result
 
 
 def format_rate(rate: Rate | None) -> str:

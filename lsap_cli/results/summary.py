@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, GenerateResults
 from lsap_cli.results.ladders import WorstRung
+from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.rows import DefenseGain, Row, Rows, best_defense
-from lsap_cli.results.text import printable_result
 
 RowResults = DefendResults | GenerateResults
 
