@@ -10,8 +10,9 @@ from PIL import Image, UnidentifiedImageError
 from lsap_cli.dashboard.formatting import figure, one_line
 from lsap_cli.results.base import or_none
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.files import RESULTS_FILE, open_regular, read_document, read_results
+from lsap_cli.results.files import RESULTS_FILE, open_regular, read_document
 from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, Pictures, SlotPictures
+from lsap_cli.results.results_file import read_results
 from lsap_cli.results.text import printable
 
 SIDES = ("before", "after", "difference")

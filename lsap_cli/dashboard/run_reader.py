@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 from lsap_cli.results.documents import DefendResults, GenerateResults, RunResults
-from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, decode_lines, read_results
+from lsap_cli.results.files import RESULTS_FILE, RUN_FILE, decode_lines
 from lsap_cli.results.records import Cell, Record
+from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import CellCounts, Rows, counted_rows
-from lsap_cli.runs.following import FileTail, sampled
+from lsap_cli.runs.following import FileTail, file_stamp, sampled
 from lsap_cli.runs.history import History
 from lsap_cli.runs.reading import EVENTS_FILE, RECORDS_FILE, read_snapshot
 
@@ -180,12 +181,3 @@ def read_once(folder: Path) -> RunReader:
     reader.update()
     reader.close()
     return reader
-
-
-def file_stamp(path: Path) -> tuple[int, int] | None:
-    """What changes when a file does; None where it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size

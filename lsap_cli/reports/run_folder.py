@@ -8,16 +8,10 @@ from typing import TypeVar
 from lsap_cli.errors import LsapError
 from lsap_cli.results.base import Result
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.files import (
-    RESULTS_FILE,
-    Loaded,
-    decode_line,
-    read_facts_document,
-    read_regular,
-    read_results,
-)
+from lsap_cli.results.files import RESULTS_FILE, Loaded, decode_line, read_facts_document, read_regular
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.records import Record
+from lsap_cli.results.results_file import read_results
 from lsap_cli.results.run_facts import RunFacts
 
 LARGEST_PICTURE = 16 * 2**20  # bytes

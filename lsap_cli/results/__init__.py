@@ -15,4 +15,5 @@ events.py       events.jsonl: one class a kind
 run_facts.py    run.json
 pictures.py     look.json and the pictures that results.json names
 files.py        reading and writing all of these
+results_file.py reading results.json of any command
 """

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, Generic, TypeVar, get_args, get_origin
 import msgspec
 
 from lsap_cli.results.base import Result
-from lsap_cli.results.documents import RunResults
 from lsap_cli.results.run_facts import RunFacts
 
 Found = TypeVar("Found", bound=Result)
@@ -32,8 +31,6 @@ CANNOT_BE = (
     OverflowError,
     RecursionError,
 )  # a value of another type, or of no size
-_results_decoder = msgspec.json.Decoder(RunResults)
-RESULT_KINDS: dict[str, type[RunResults]] = {str(one.__struct_config__.tag): one for one in RunResults.__args__}
 
 
 @dataclass(frozen=True)
@@ -87,37 +84,37 @@ def write_errors_named(path: Path) -> Iterator[None]:
 
 def read_document(path: Path, kind: type[Found]) -> Loaded[Found]:
     """A .json file of one kind. Parts that are damaged are left out and named."""
+    return read_kind(path, msgspec.json.Decoder(kind), lambda _: kind)
+
+
+def read_kind(
+    path: Path, decoder: msgspec.json.Decoder[Found], kind_of: Callable[[Mapping[str, Any]], type[Found] | None]
+) -> Loaded[Found]:
+    """A .json file of one of several kinds. Parts that are damaged are left out and named.
+
+    Args:
+        path: of the file.
+        decoder: of whole files.
+        kind_of: the kind of a file that is damaged, by the JSON object in it; None: no kind that is known.
+    """
     content, problem = _read_bytes(path)
     if content is None:
         return Loaded(None, () if problem is None else (problem,))
     try:
-        return Loaded(msgspec.json.decode(content, type=kind))
+        return Loaded(decoder.decode(content))
     except (msgspec.MsgspecError, RecursionError, ValueError):
         value, problem = _parse_object(content, path.name)
-    return Loaded(None, (problem or "",)) if value is None else _convert(value, kind, path.name)
+    if value is None:
+        return Loaded(None, (problem or "",))
+    kind = kind_of(value)
+    if kind is None:
+        return Loaded(None, (f"{path.name} has no schema that is known",))
+    return _convert(value, kind, path.name)
 
 
 def read_facts_document(folder: Path) -> Loaded[RunFacts]:
     """run.json of a run folder."""
     return read_document(folder / RUN_FILE, RunFacts)
-
-
-def read_results(path: Path) -> Loaded[RunResults]:
-    """A results.json of any command, by its schema."""
-    content, problem = _read_bytes(path)
-    if content is None:
-        return Loaded(None, () if problem is None else (problem,))
-    try:
-        return Loaded(_results_decoder.decode(content))
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        value, problem = _parse_object(content, path.name)
-    if value is None:
-        return Loaded(None, (problem or "",))
-    schema = value.get("schema")
-    kind = RESULT_KINDS.get(schema) if isinstance(schema, str) else None
-    if kind is None:
-        return Loaded(None, (f"{path.name} has no schema that is known",))
-    return _convert(value, kind, path.name)
 
 
 def decode_line(line: bytes, kind: type[Found]) -> Found | None:

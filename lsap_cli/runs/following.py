@@ -95,3 +95,12 @@ class FileTail:
             self.restarts += 1
         self.close()
         self.offset, self._rest = 0, b""
+
+
+def file_stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when a file does; None where it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size

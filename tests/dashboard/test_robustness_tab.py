@@ -13,9 +13,10 @@ from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.results.detectors import DetectorRow, RocCurve
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.files import read_results, write_document
+from lsap_cli.results.files import write_document
 from lsap_cli.results.ladders import Check, DefenseLadder, LadderRung
 from lsap_cli.results.rates import Estimate, Rate, rate_of
+from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import SamplerTransfer
 from tests.dashboard.conftest import WIDE, play, until

@@ -15,8 +15,9 @@ from lsap_cli.learning import learning_loop
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import GenerateResults
 from lsap_cli.results.events import Event, StageEvent, StepEvent
-from lsap_cli.results.files import RESULTS_FILE, read_results
+from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, PERTURBED
+from lsap_cli.results.results_file import read_results
 from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener

@@ -16,12 +16,12 @@ from lsap_cli.results.files import (
     read_document,
     read_facts_document,
     read_regular,
-    read_results,
     write_document,
 )
 from lsap_cli.results.manifest import ManifestEntry
 from lsap_cli.results.rates import rate_of
 from lsap_cli.results.records import Record
+from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Row
 from lsap_cli.results.run_facts import RunFacts
 

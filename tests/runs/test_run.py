@@ -9,7 +9,8 @@ import pytest
 from lsap_cli.errors import LsapError
 from lsap_cli.results.documents import ModelCheckResults, ModelFinding
 from lsap_cli.results.events import Event, FileEvent, StepEvent
-from lsap_cli.results.files import read_results, write_atomically
+from lsap_cli.results.files import write_atomically
+from lsap_cli.results.results_file import read_results
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import default_folder, versions
 

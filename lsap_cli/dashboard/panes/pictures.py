@@ -9,10 +9,11 @@ from lsap_cli.dashboard.films import SIDES, Film, read_films
 from lsap_cli.dashboard.formatting import joined
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.launching import is_part_of_demo
-from lsap_cli.dashboard.run_reader import RunReader, file_stamp
+from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.picture import PictureView
 from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.pictures import LOOK_FILE
+from lsap_cli.runs.following import file_stamp
 
 FRAMES_PER_SECOND = 4.0
 WIDE = 100  # columns from which on the sides stand beside each other
