@@ -26,6 +26,7 @@ class Grid:
         note: what its cells are, in one or two sentences.
         header: of the columns.
         lines: the cells, as text.
+        most_on_page: lines that a page shows; None: all. The files always have all.
     """
 
     name: str
@@ -33,6 +34,20 @@ class Grid:
     note: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
+    most_on_page: int | None = None
+
+    @property
+    def page_lines(self) -> tuple[tuple[str, ...], ...]:
+        """The lines that a page shows."""
+        return self.lines[: self.most_on_page]
+
+    @property
+    def left_out(self) -> str:
+        """Which lines a page does not show, in a sentence; empty where it shows all."""
+        left = len(self.lines) - len(self.page_lines)
+        if not left:
+            return ""
+        return f"{left} further lines of {len(self.lines)} are not shown here: {FOLDER}/{self.name}.csv has all."
 
 
 def write_grids(folder: Path, tables: Sequence[Grid]) -> None:

@@ -10,8 +10,9 @@ from markupsafe import Markup
 from msgspec import to_builtins
 
 from lsap_cli.reports import plots
+from lsap_cli.reports.class_tables import class_grids
 from lsap_cli.reports.curves import curve_plots, levels_of
-from lsap_cli.reports.grid import write_grids
+from lsap_cli.reports.grid import Grid, write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.reports.run_folder import picture_uri, read_defend_results, read_run, run_records
 from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint
@@ -48,10 +49,11 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     """
     about = read_run(run)
     results = read_defend_results(run)
-    page = environment().get_template("defend.html").render(_view(run, about, results))
+    by_class = class_grids(results, run_records(run))
+    page = environment().get_template("defend.html").render(_view(run, about, results, by_class))
     path = run / "report.html" if out is None else out
     write_atomically(path, page)
-    write_grids(path.parent, grids(results))
+    write_grids(path.parent, [*grids(results), *by_class])
     return path
 
 
@@ -71,7 +73,9 @@ def environment() -> Environment:
 # --- what the page shows ---------------------------------------------------------------------------------
 
 
-def _view(run: Path, about: RunFacts, results: DefendResults) -> dict[str, Any]:  # what the template names
+def _view(
+    run: Path, about: RunFacts, results: DefendResults, by_class: Sequence[Grid]
+) -> dict[str, Any]:  # what the template names
     rows = Rows.of_every_defense(results.rows)
     protocol = to_builtins(results.protocol) if results.protocol else {}
     pictures = results.pictures or Pictures()
@@ -99,6 +103,7 @@ def _view(run: Path, about: RunFacts, results: DefendResults) -> dict[str, Any]:
         "has_detector_ladder": bool(results.detector_ladder),
         "curves": [(plot, Markup(_themed(plot.svg))) for plot in curve_plots(results)],
         "grids": [grid for grid in grids(results) if grid.name not in ("rates", "certificates")],
+        "class_grids": by_class,
         "effective": to_builtins(results.effective) if results.effective else {},
         "budget": _budget(results.protocol),
         "over_budget": _over_budget(results.protocol, results.effective),

@@ -5,6 +5,7 @@ Writers build these objects; readers get them back. Reports, the dashboard and s
 rates.py        shares with counts and intervals, paired tests
 records.py      one prediction: a line of records.jsonl
 rows.py         one attack, defense and sampler: a row of results.json
+per_class.py    outcomes by class, and what was taken for what
 ladders.py      adaptive attacks on defenses and detectors, checks, budget curves
 detectors.py    scores and figures of detectors
 robustness.py   certificates, natural corruptions
