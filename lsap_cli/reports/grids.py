@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lsap_cli.reports.grid import Grid
 from lsap_cli.results.base import UnsetType
-from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.documents import DefendResults, Identifier
 from lsap_cli.results.ladders import DefenseLadder, DetectorLadder, EvasionRow
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
@@ -42,6 +42,7 @@ def grids(results: DefendResults) -> list[Grid]:
         equal_norm_grid,
         certificate_grid,
         cost_grid,
+        identifiers_grid,
     )
     tables = [make(results) for make in makers]
     return [grid for grid in tables if grid.lines]
@@ -284,6 +285,25 @@ def cost_grid(results: DefendResults) -> Grid:
         "Learning and further tables are not in it."
     )
     return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
+
+
+def identifiers_grid(results: DefendResults) -> Grid:
+    """Entries of catalogs, standards and law that the run's figures are about."""
+    found = results.identifiers
+    groups: list[tuple[str, str, tuple[Identifier, ...]]] = []
+    if found:
+        groups = [
+            (found.atlas.version, "technique", found.atlas.techniques),
+            (found.atlas.version, "mitigation", found.atlas.mitigations),
+            (found.nist.version, "attack", found.nist.attacks),
+        ]
+        groups += [(one.version, "requirement", one.requirements) for one in (found.aisvs, found.eu_ai_act) if one]
+    lines = [(version, kind, entry.id, entry.name) for version, kind, entries in groups for entry in entries]
+    note = (
+        "What the figures are about, so that they can be filed. No entry says that a requirement is met. Article 15 "
+        "of the regulation binds high-risk AI systems. Names of requirements are summaries."
+    )
+    return Grid("identifiers", "Identifiers", note, ("document", "kind", "identifier", "name"), tuple(lines))
 
 
 def _measure(row: Row) -> Rate | None:

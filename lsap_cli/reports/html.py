@@ -31,6 +31,7 @@ from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
 
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
+ELSEWHERE = ("rates", "certificates", "identifiers")  # tables that the page shows in sections of their own
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
@@ -79,6 +80,7 @@ def _view(
     rows = Rows.of_every_defense(results.rows)
     protocol = to_builtins(results.protocol) if results.protocol else {}
     pictures = results.pictures or Pictures()
+    tables = grids(results)
     return {
         "run": to_builtins(about),
         "run_name": run.resolve().name,
@@ -102,7 +104,8 @@ def _view(
         "has_ladder": bool(results.ladder),
         "has_detector_ladder": bool(results.detector_ladder),
         "curves": [(plot, Markup(_themed(plot.svg))) for plot in curve_plots(results)],
-        "grids": [grid for grid in grids(results) if grid.name not in ("rates", "certificates")],
+        "grids": [grid for grid in tables if grid.name not in ELSEWHERE],
+        "identifiers": next((grid for grid in tables if grid.name == "identifiers"), None),
         "class_grids": by_class,
         "effective": to_builtins(results.effective) if results.effective else {},
         "budget": _budget(results.protocol),

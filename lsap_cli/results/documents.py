@@ -95,16 +95,32 @@ class NistIdentifiers(Result, frozen=True, kw_only=True):
     capability: str = ""
 
 
+class Requirements(Result, frozen=True, kw_only=True):
+    """Requirements of one standard or law that a run's figures are about.
+
+    Attributes:
+        version: of the document.
+        requirements: whose question the run measures; no statement that they are met.
+    """
+
+    version: str
+    requirements: tuple[Identifier, ...] = ()
+
+
 class Identifiers(Result, frozen=True, kw_only=True):
     """Identifiers for what a run does, so that a result can be filed.
 
     Attributes:
         atlas: MITRE ATLAS.
         nist: NIST AI 100-2.
+        aisvs: OWASP AISVS; null in files of version 0.1.
+        eu_ai_act: article 15 of the EU's AI Act; null likewise.
     """
 
     atlas: AtlasIdentifiers
     nist: NistIdentifiers
+    aisvs: Requirements | None = None
+    eu_ai_act: Requirements | None = None
 
 
 class Protocol(Result, frozen=True, kw_only=True):
