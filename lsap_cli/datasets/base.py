@@ -8,7 +8,11 @@ from pathlib import Path, PurePosixPath
 from lsap_cli.video.media import ArchivedVideo, Media, VideoPart
 from lsap_cli.video.picture_sequences import PictureSequence
 
-RECORDING = re.compile(r"(v_.+_g\d+)_c\d+", re.IGNORECASE)  # UCF101: cuts of one recording share its group
+RECORDINGS = (  # names of sets whose cuts of one recording are called after it
+    re.compile(r"(?P<recording>v_.+_g\d+)_c\d+", re.IGNORECASE),  # UCF101
+    re.compile(r"(?P<recording>.+)_[fhlu]_(?:nm|cm)_np\d_(?:ba|fr|le|ri)_(?:bad|goo|med)_\d+"),  # HMDB51
+    re.compile(r"(?P<recording>[\w-]{11})_\d{6}_\d{6}(?!\d)", re.ASCII),  # Kinetics: a YouTube video's identity
+)
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,18 @@ class Video:
 
     @property
     def group(self) -> str:
-        """The recording that it was cut from: as the set says, by its name (`v_*_gNN` of `v_*_gNN_cMM`), or itself."""
-        if self.recording:
-            return self.recording
-        match = RECORDING.match(PurePosixPath(self.name).name)
-        return match.group(1).lower() if match else self.name
+        """The recording that it was cut from: as the set says, as its name says (`recording_in`), or itself."""
+        return self.recording or recording_in(PurePosixPath(self.name).name) or self.name
+
+
+def recording_in(name: str) -> str:
+    """The recording that a file's name says it was cut from; empty: it says none."""
+    for pattern in RECORDINGS:
+        match = pattern.match(name)
+        if match:
+            found = match["recording"]
+            return found.lower() if pattern.flags & re.IGNORECASE else found
+    return ""
 
 
 @dataclass(frozen=True)

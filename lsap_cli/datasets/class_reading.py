@@ -107,7 +107,7 @@ class ClassReader:
             {
                 int(one)
                 for entry in listing.entries
-                for one in entry.labels[:1]
+                for one in (*entry.labels[:1], *entry.also_accepted)
                 if NUMBER.fullmatch(one) and int(one) >= 0
             }
         )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from lsap_cli.classifiers.labels import LabelIndex
-from lsap_cli.datasets.base import Video, VideoSet
+from lsap_cli.datasets.base import Video, VideoSet, recording_in
 from lsap_cli.datasets.class_reading import NUMBER, ClassReader, label_names
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.label_files import read_label_names
@@ -77,7 +77,8 @@ def _made(name: str) -> SetFormat:
 
 
 def _names_of_numbers(path: Path, listing: Listing) -> dict[int, str]:
-    numbers = {int(one) for entry in listing.entries for one in entry.labels[:1] if NUMBER.fullmatch(one)} - {-1}
+    written = (one for entry in listing.entries for one in (*entry.labels[:1], *entry.also_accepted))
+    numbers = {int(one) for one in written if NUMBER.fullmatch(one)} - {-1}
     names = read_label_names(path, numbers)
     unnamed = sorted(numbers - set(names))
     if unnamed:
@@ -155,7 +156,7 @@ def _video(entry: Entry, place: Located, reader: ClassReader, pace: _Pace) -> Vi
     if span is None:
         return Video(path, name, classes, entry.group, inner, label)
     stem, suffix = split_suffix(name) if isinstance(inner, VideoPart) else (name, "")
-    return Video(path, f"{stem}_{span}{suffix}", classes, entry.group or name, inner, label)
+    return Video(path, f"{stem}_{span}{suffix}", classes, entry.group or recording_in(path.name) or name, inner, label)
 
 
 def _sequence(entry: Entry, path: Path, pace: _Pace) -> tuple[PictureSequence | None, VideoSpan | None]:

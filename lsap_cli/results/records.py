@@ -40,7 +40,7 @@ class Record(Result, frozen=True, kw_only=True):
         clean_prediction: on the clean, undefended video with the same sampler.
         correct: whether the prediction is `label` or one of `also_accepted`; null without labels.
         changed: whether the two predictions differ.
-        recording: that the video was cut from: its own name unless its file is called `v_*_gNN_cMM`.
+        recording: that the video was cut from, as its set or its file's name says; its own name otherwise.
         draws: behind a random defense: the prediction of each draw, the first being `prediction`; else null.
         positive_probability: only with two classes: of the second one.
         milliseconds: that the defense took for this video.

@@ -1,16 +1,15 @@
 """Charades: a video shows several actions, each for some time. One label is what takes more than half of that time."""
 
-import csv
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.formats.columns import header_rows
 from lsap_cli.datasets.formats.folders_nearby import roots_of
-from lsap_cli.datasets.formats.headers import first_line
+from lsap_cli.datasets.formats.headers import has_column
 from lsap_cli.datasets.label_files import read_text
-from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
 ACTION = re.compile(r"(?P<code>c\d{3}) (?P<start>[\d.]+) (?P<end>[\d.]+)")
@@ -23,27 +22,32 @@ class Charades(SetFormat):
     """`Charades_v1_test.csv`: videos of which one action takes more than half of the time; the rest is left out."""
 
     def fits(self, path: Path) -> bool:
-        columns = first_line(path).split(",") if path.suffix.lower() == ".csv" else []
-        return "id" in columns and "actions" in columns
+        return path.suffix.lower() == ".csv" and has_column(path, "id") and has_column(path, "actions")
 
     def read(self, source: SetSource) -> Listing:
         listing = Listing(noun="action", roots=roots_of(source, source.path.parent, FOLDERS))
         listing.notes.append(f"{source.path} is read as a list of Charades: a video's label is its longest action")
         names = _names(source.path.parent / CLASSES)
-        rows = csv.DictReader(read_text(source.path).splitlines(keepends=True))
-        if not {"id", "actions"} <= set(rows.fieldnames or ()):
-            raise LsapError(f"{source.path} has no columns 'id' and 'actions', and so is no list of Charades")
-        for row in rows:
-            code, actions = _longest(row["actions"] or "")
+        for line, row in header_rows(source.path, listing, ["actions"], "a list of Charades"):
+            identity, text = row.get("id", ""), row.get("actions", "")
+            code, actions = _longest(text)
             if code is None:
-                what = f"shows {actions} actions, none of which takes more than half of their time"
-                listing.leave_out(source.path, rows.line_num, f"({row['id']}) {what if actions else 'shows no action'}")
+                listing.leave_out(source.path, line, f"({identity}) {_without_label(text, actions)}")
                 continue
             labels = tuple(dict.fromkeys((names.get(code, code), code)))
-            subject = row.get("subject") or ""
+            subject = row.get("subject", "")
             group = f"subject {subject}" if subject else ""
-            listing.entries.append(Entry((f"{row['id']}.mp4",), rows.line_num, labels, group=group))
+            listing.entries.append(Entry((f"{identity}.mp4",), line, labels, group=group))
         return listing
+
+
+def _without_label(text: str, actions: int) -> str:
+    """Why a video has no label."""
+    if actions:
+        return f"shows {actions} actions, none of which takes more than half of their time"
+    if text:
+        return f"has '{text[:40]}' for its actions, and not code, start and end, as in 'c092 11.90 21.20'"
+    return "shows no action"
 
 
 def _longest(text: str) -> tuple[str | None, int]:

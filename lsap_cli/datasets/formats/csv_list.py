@@ -1,7 +1,6 @@
 """A CSV list of videos, whose first line names the columns."""
 
 import csv
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.formats.columns import SYNONYMS, unread_columns
 from lsap_cli.datasets.formats.headers import LARGEST as LARGEST_HEADER
 from lsap_cli.datasets.formats.headers import first_line
 from lsap_cli.errors import LsapError
@@ -18,14 +18,6 @@ from lsap_cli.video.media import VideoSpan
 from lsap_common import parse_fraction
 
 SEPARATORS = (",", ";", "\t")
-SYNONYMS = {
-    "path": ("file", "filename", "file_name", "filepath", "video", "video_path", "name"),
-    "label": ("class", "class_name", "category", "target", "action", "labels"),
-    "group": ("recording", "patient", "identity", "scene", "subject", "groups"),
-    "start": ("begin", "time_start", "start_time"),
-    "end": ("stop", "time_end", "end_time"),
-    "fps": ("rate", "frame_rate"),
-}
 PLACE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|f|)")
 
 
@@ -146,24 +138,12 @@ def _header_warnings(path: Path, header: Sequence[str]) -> list[str]:
     names = [name.strip() for name in header]
     lower = [name.lower() for name in names]
     others = [name for name in names if name and name.lower() not in CsvRow._fields]
-    warnings = []
-    for name in others:
-        meant = _meant(name.lower())
-        if meant is not None and meant not in lower:
-            warnings.append(f"{path}: the column '{name}' is not read; call it '{meant}' if that is what it holds")
+    warnings = unread_columns(path, names, CsvRow._fields)
     if others and "label" not in lower:
         quoted = ", ".join(f"'{name}'" for name in others)
         be = "is" if len(others) == 1 else "are"
         warnings.append(f"{path} has no column 'label', and {quoted} {be} not read: no labels")
     return warnings
-
-
-def _meant(name: str) -> str | None:
-    """The column that a name is another word for, or a slip of the pen."""
-    for column, synonyms in SYNONYMS.items():
-        if name in synonyms:
-            return column
-    return next(iter(difflib.get_close_matches(name, CsvRow._fields, n=1, cutoff=0.75)), None)
 
 
 def _span(row: CsvRow, where: str) -> VideoSpan:

@@ -1,5 +1,6 @@
 """The beginning of a file, to tell what it is."""
 
+import codecs
 from pathlib import Path
 
 LARGEST = 2**16  # bytes
@@ -16,3 +17,15 @@ def beginning(path: Path) -> str:
 def first_line(path: Path) -> str:
     """A file's first line, without blanks around it."""
     return beginning(path).partition("\n")[0].strip()
+
+
+def has_column(path: Path, *names: str) -> bool:
+    """Whether a file's first line, of cells set off by commas, holds one of some names, in lower case."""
+    cells = {cell.strip().strip('"').strip().lower() for cell in first_line(path).split(",")}
+    return not cells.isdisjoint(names)
+
+
+def is_utf16(path: Path) -> bool:
+    """Whether a file begins with a mark of UTF-16, as some programs write text."""
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsap_cli.datasets.base import recording_in
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.folders_nearby import roots_of
 from lsap_cli.datasets.label_files import read_text
@@ -66,4 +67,6 @@ def _add(listing: Listing, file: Path, label: str, use: str) -> None:
             if text.strip():
                 listing.leave_out(file, number, "is no line of HMDB51 (video.avi and 0, 1 or 2)")
         elif match["use"] == use:
-            listing.entries.append(Entry((f"{label}/{match['name']}", match["name"]), number, (label,)))
+            name = match["name"]
+            film = recording_in(name).removesuffix(f"_{label}")  # a film's cuts show several classes
+            listing.entries.append(Entry((f"{label}/{name}", name), number, (label,), group=film))

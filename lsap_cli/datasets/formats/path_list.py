@@ -4,33 +4,40 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from lsap_cli.datasets.class_reading import folders_above
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.formats.columns import names_columns
 from lsap_cli.datasets.label_files import read_text
-from lsap_cli.datasets.locating import Locator
+from lsap_cli.datasets.locating import Locator, split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
+from lsap_cli.video.media import VideoSpan
 from lsap_cli.video.walking import MEDIA_SUFFIXES
 
-LAST_CELL = re.compile(r"(.*\S)\s*[\s,]\s*(\S+)")
+LAST_CELL = re.compile(r"(.*\S)\s*[\s,;]\s*(\S+)")
 INTEGER = re.compile(r"-?[0-9]{1,9}")
 SHAPES = ("path", "path label", "folder frames label", "folder start frames label")
 SUFFIXES = frozenset({".txt", ".csv", ".lst", ".list", ".tsv"})
 LOOKED_AT = 20  # lines, to tell whether a file is such a list
+MOST_NUMBERS = 3  # behind a folder
+FRAME_LIST = "original_vid"  # how SlowFast's lists of single frames begin, with and without their slip of the pen
 
 
 class _Line(NamedTuple):
     number: int
     path: str
     cells: tuple[str, ...]  # the integers at its end; a label's name, if there are none
+    also_accepted: tuple[str, ...] = ()
+    span: VideoSpan | None = None
 
 
 @dataclass(frozen=True)
 class PathList(SetFormat):
-    """Lines `path label`, `folder frames label` or `folder start frames label`, with blanks, commas or tabs."""
+    """Lines `path label`, `folder frames label`, `folder start frames label`, with a blank, `,`, `;` or tab between."""
 
     def fits(self, path: Path) -> bool:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
@@ -38,15 +45,20 @@ class PathList(SetFormat):
         with path.open("rb") as file:
             text = file.read(2**16).decode("utf-8-sig", "replace")
         lines = [line for line in text.splitlines() if line.strip()][:LOOKED_AT]
-        return bool(lines) and 2 * sum(map(_looks_like_one, lines)) > len(lines)
+        return bool(lines) and (text.startswith(FRAME_LIST) or 2 * sum(map(_looks_like_one, lines)) > len(lines))
 
     def read(self, source: SetSource) -> Listing:
         listing = Listing(roots=[source.root or source.path.parent])
-        lines = [
-            _parsed(number, text) for number, text in enumerate(read_text(source.path).splitlines(), 1) if text.strip()
-        ]
+        text = read_text(source.path)
+        if text.startswith(FRAME_LIST):
+            raise LsapError(
+                f"{source.path} lists single frames, as SlowFast does, and not videos; give the folder of their frame "
+                "folders as frames:FOLDER, or a list of lines 'folder frames label'"
+            )
+        lines = [_parsed(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         if not lines:
             raise LsapError(f"{source.path} has no line; a list holds `path label` a line")
+        lines = _videos_with_one_number(lines, source.path, listing.notes)
         integers = _usual_count(lines)
         locator = Locator(listing.roots)
         other: list[_Line] = []
@@ -57,9 +69,16 @@ class PathList(SetFormat):
             else:
                 listing.entries.append(_entry(fitting, integers))
         shape = SHAPES[integers] if integers or not lines[0].cells else "path label"
-        listing.notes.append(f"{source.path} is read as a list of lines '{shape}'")
+        listing.notes.insert(0, f"{source.path} is read as a list of lines '{shape}'")
+        texts = text.splitlines()
         for line in other:
-            listing.leave_out(source.path, line.number, f"is of another shape than '{shape}'")
+            written = texts[line.number - 1].strip()
+            if line is lines[0] and names_columns(written):
+                listing.notes.append(f"{source.path}: its first line, '{written[:80]}', names columns")
+            elif written.startswith("#"):
+                listing.notes.append(f"{source.path}: line {line.number}, '{written[:80]}', is a comment")
+            else:
+                listing.leave_out(source.path, line.number, f"is of another shape than '{shape}'")
         return listing
 
 
@@ -67,24 +86,27 @@ def _looks_like_one(line: str) -> bool:
     """Whether a line ends with an integer behind something that looks like a path."""
     parsed = _parsed(0, line)
     if not parsed.cells:
-        return Path(parsed.path).suffix.lower() in MEDIA_SUFFIXES
+        return _is_video_name(parsed.path)
     integers = all(INTEGER.fullmatch(cell) for cell in parsed.cells)
     return _is_video_name(parsed.path) or (integers and ("/" in parsed.path or len(parsed.cells) > 1))
 
 
 def _is_video_name(path: str) -> bool:
-    return Path(path).suffix.lower() in MEDIA_SUFFIXES
+    return split_suffix(path)[1].lower() in MEDIA_SUFFIXES
 
 
 def _parsed(number: int, text: str) -> _Line:
     """A line's path, and the cells behind it: integers, or a label's name behind a video's."""
-    rest = text.strip()
-    cells: list[str] = []
-    while len(cells) < 3 and (match := LAST_CELL.fullmatch(rest)) and INTEGER.fullmatch(match.group(2)):
-        rest = match.group(1).rstrip(" \t,")
-        cells.insert(0, match.group(2))
-        if _is_video_name(rest):
+    rest, found = text.strip(), list[tuple[str, str]]()  # what stands before each of the integers at the end
+    while (match := LAST_CELL.fullmatch(rest)) and INTEGER.fullmatch(match.group(2)):
+        rest = match.group(1).rstrip(" \t,;")
+        found.append((rest, match.group(2)))
+        if _is_video_name(_unquoted(rest)):
             break
+    else:  # a folder, whose name may end with more integers
+        found = found[:MOST_NUMBERS]
+        rest = found[-1][0] if found else rest
+    cells = [cell for _, cell in reversed(found)]
     if not cells and not _is_video_name(rest) and (named := _named(rest)):
         rest, label = named
         cells = [label]
@@ -93,7 +115,7 @@ def _parsed(number: int, text: str) -> _Line:
 
 def _named(text: str) -> tuple[str, str] | None:
     """The path and the label of a line whose label is a name, which may hold blanks behind a comma or a tab."""
-    for separator in ("\t", ",", " "):
+    for separator in ("\t", ",", ";", " "):
         path, found, label = text.partition(separator) if separator != " " else text.rpartition(" ")
         if found and _is_video_name(_unquoted(path)) and label.strip():
             return path.strip(), _unquoted(label)
@@ -103,6 +125,39 @@ def _named(text: str) -> tuple[str, str] | None:
 def _unquoted(text: str) -> str:
     text = text.strip()
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _videos_with_one_number(lines: Sequence[_Line], path: Path, notes: list[str]) -> list[_Line]:
+    """Lines of video files with one number each, their label; what several numbers were taken for becomes a note.
+
+    Where lines have different counts, their numbers are labels, of which the first is the video's. Where all have two,
+    the first one counts frames, which the file does itself; where all have three, two are its part's start and length.
+    """
+    videos = [line for line in lines if _integers(line) and _is_video_name(line.path)]
+    counts = {len(line.cells) for line in videos}
+    if counts <= {1}:
+        return list(lines)
+    if len(counts) > 1 or max(counts) > MOST_NUMBERS:
+        notes.append(
+            f"{path}: videos have several labels, of which the first is a video's own; the others count as right"
+        )
+    elif counts == {2}:
+        notes.append(f"{path}: the last number of a line is its label, and the one before it, of frames, is not read")
+    else:
+        notes.append(f"{path}: the numbers behind a video are its part's first frame, the part's frames, and its label")
+    labels_alone = len(counts) > 1 or max(counts) > MOST_NUMBERS
+    chosen = {line.number for line in videos}
+    return [_with_one_number(line, labels_alone) if line.number in chosen else line for line in lines]
+
+
+def _with_one_number(line: _Line, labels_alone: bool) -> _Line:
+    if labels_alone:
+        return line._replace(cells=line.cells[:1], also_accepted=line.cells[1:])
+    span = None
+    if len(line.cells) == MOST_NUMBERS:
+        start, count = max(int(line.cells[0]), 0), max(int(line.cells[1]), 1)
+        span = VideoSpan(Fraction(start), Fraction(start + count), in_frames=True)
+    return line._replace(cells=line.cells[-1:], span=span)
 
 
 def _usual_count(lines: Sequence[_Line]) -> int:
@@ -132,4 +187,4 @@ def _entry(line: _Line, integers: int) -> Entry:
     if integers > 1:
         start, count = (0, *map(int, line.cells[:-1]))[-2:]
         pictures = (max(start, 0), max(count, 0))
-    return Entry((line.path,), line.number, labels, pictures=pictures)
+    return Entry((line.path,), line.number, labels, line.also_accepted, span=line.span, pictures=pictures)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.formats.headers import is_utf16
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
@@ -38,6 +39,8 @@ class SingleVideo(SetFormat):
 
     def read(self, source: SetSource) -> Listing:
         suffix = source.path.suffix.lower()
+        if suffix in LISTS and is_utf16(source.path):
+            raise LsapError(f"{source.path} is UTF-16 text, which no list is; save it as UTF-8")
         if suffix in LISTS:
             raise LsapError(
                 f"{source.path} is no video, and its lines are of no list that is known; give {LISTS[suffix]}"

@@ -192,3 +192,91 @@ def test_numbers_of_labels_that_no_list_can_have_are_refused(tmp_path: Path) -> 
     names.write_text('{"' + "9" * 5000 + '": "tai chi"}')
     with pytest.raises(LsapError, match="holds no names of labels"):
         read(tmp_path / "val.txt", "a.mp4 0\n", names=names)
+
+
+def test_a_semicolon_sets_the_label_off_too(tmp_path: Path) -> None:
+    touch(tmp_path, "a;1 2.mp4", "b.mp4")
+    assert listed(read(tmp_path / "val.txt", "a;1 2.mp4;0\nb.mp4; 1\n")) == {"a;1 2.mp4": (0,), "b.mp4": (1,)}
+    assert listed(read(tmp_path / "n.txt", "b.mp4;tai chi\n")) == {"b.mp4": (1,)}
+
+
+def test_numbers_of_varying_count_behind_videos_are_labels(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4", "c.mp4")
+    found = read(tmp_path / "val.txt", "a.mp4 1 3\nb.mp4 1 2 3 3\nc.mp4 2\n")
+    assert listed(found) == {"a.mp4": (0, 2), "b.mp4": (0, 1, 2), "c.mp4": (1,)}
+    assert any("several labels" in note for note in found.notes)
+    assert any("count from 1 (the highest is 3" in note for note in found.notes)
+
+
+def test_a_count_of_frames_between_a_video_and_its_label_is_no_label(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "val.txt", "a.mp4 127 0\nb.mp4 90 2\n")
+    assert listed(found) == {"a.mp4": (0,), "b.mp4": (2,)}
+    assert any("is not read" in note for note in found.notes)
+
+
+def test_three_numbers_behind_a_video_are_a_part_of_it_and_its_label(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    found = read(tmp_path / "val.txt", "a.mp4 30 60 0\na.mp4 90 60 2\n")
+    assert listed(found) == {"a_30f-90f.mp4": (0,), "a_90f-150f.mp4": (2,)}
+    assert {video.group for video in found.videos} == {"a.mp4"}
+
+
+@pytest.mark.parametrize("first", ["path label", "video_path,class", "# made by a script", "#"])
+def test_a_header_and_comments_are_no_videos(tmp_path: Path, first: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "val.lst", f"{first}\na.mp4 0\nb.mp4 1\n")
+    assert listed(found) == {"a.mp4": (0,), "b.mp4": (1,)}
+    assert found.unreadable == ()
+    assert any(first in note for note in found.notes)
+
+
+def test_a_list_of_single_frames_is_refused_with_what_would_work(tmp_path: Path) -> None:
+    lines = 'original_vido_id video_id frame_id path labels\nA 1 0 A/1.jpg ""\nA 1 1 A/2.jpg "75,3"\n'
+    with pytest.raises(LsapError, match=r"lists single frames.*the folder of their frame folders as frames:FOLDER"):
+        read(tmp_path / "val.csv", lines)
+
+
+def test_a_list_in_utf_16_is_refused_by_that(tmp_path: Path) -> None:
+    (tmp_path / "val.txt").write_bytes("a.mp4 0\nb.mp4 1\n".encode("utf-16"))
+    with pytest.raises(LsapError, match="is UTF-16 text, which no list is; save it as UTF-8"):
+        list_videos(tmp_path / "val.txt", LABELS)
+
+
+def test_ucf101_lists_with_ends_of_windows_and_a_name_of_another_spelling_are_read(tmp_path: Path) -> None:
+    touch(tmp_path, "HandstandPushups/v_HandStandPushups_g01_c01.avi")
+    lines = "HandstandPushups/v_HandStandPushups_g01_c01.avi\r\n"
+    found = list_videos(written(tmp_path / "testlist01.txt", lines), ["HandstandPushups", "handstand pushups2"])
+    assert [(video.labels, video.group) for video in found.videos] == [((0,), "v_handstandpushups_g01")]
+
+
+def test_cuts_of_one_film_are_one_recording_of_hmdb51_whatever_they_show(tmp_path: Path) -> None:
+    for label, names in (
+        ("kick", "A_Film_kick_f_cm_np1_ba_med_5.avi"),
+        ("draw_sword", "A_Film_draw_sword_u_nm_np2_le_goo_0.avi"),
+    ):
+        written(tmp_path / f"{label}_test_split1.txt", f"{names} 2 \n")
+    assert [video.group for video in list_videos(tmp_path, ["kick"]).videos] == ["A_Film", "A_Film"]
+
+
+def test_a_row_with_a_cell_too_many_is_named_and_left_out(tmp_path: Path) -> None:
+    lines = "label,youtube_id,time_start,time_end,split\nflipping, not cooking,abc,1,11,val\ntai chi,def,1,11,val\n"
+    found = list_videos(written(tmp_path / "val.csv", lines), LABELS)
+    assert listed(found) == {"tai chi/def_000001_000011.mp4": (1,)}
+    assert [place.name for place in found.unreadable] == ["val.csv, line 2"]
+    assert "has 6 cells" in found.unreadable[0].reason
+
+
+def test_a_list_of_kinetics_may_have_no_labels(tmp_path: Path) -> None:
+    found = list_videos(written(tmp_path / "t.csv", "youtube_id,time_start,time_end,split\n-a,1,11,test\n"), LABELS)
+    assert listed(found) == {"-a_000001_000011.mp4": ()}
+
+
+def test_actions_of_charades_that_are_none_are_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(LsapError, match="has 'stove' for its actions, and not code, start and end"):
+        list_videos(written(tmp_path / "t.csv", "id,subject,actions\nAAAAA,S1,stove\n"), LABELS)
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path

@@ -1,0 +1,83 @@
+"""Columns of a list with a header: other words for known ones, and what a header makes likely."""
+
+import csv
+import difflib
+import re
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from lsap_cli.datasets.entries import Listing
+from lsap_cli.datasets.label_files import read_text
+from lsap_cli.errors import LsapError
+
+SYNONYMS = {
+    "path": ("file", "filename", "file_name", "filepath", "video", "video_path", "name"),
+    "label": ("class", "class_name", "category", "target", "action", "labels"),
+    "group": ("recording", "patient", "identity", "scene", "subject", "groups"),
+    "start": ("begin", "time_start", "start_time"),
+    "end": ("stop", "time_end", "end_time"),
+    "fps": ("rate", "frame_rate"),
+}
+WORDS = frozenset(SYNONYMS) | {word for words in SYNONYMS.values() for word in words} | {"num_frames", "total_frames"}
+
+
+def names_columns(line: str) -> bool:
+    """Whether a line holds column names alone, one of which is known: a header."""
+    words = [word.strip("\"'").lower() for word in re.split(r"[\s,;]+", line.strip())]
+    return all(re.fullmatch(r"[a-z_]+", word) for word in words) and not WORDS.isdisjoint(words)
+
+
+def unread_columns(path: Path, names: Sequence[str], read: Collection[str]) -> list[str]:
+    """Warnings of columns that are not read, and look like ones that are.
+
+    Args:
+        path: the list.
+        names: of its columns.
+        read: names of the columns that its format reads.
+    """
+    lower = [name.lower() for name in names]
+    warnings = []
+    for name in names:
+        meant = _meant(name.lower(), read) if name and name.lower() not in read else None
+        if meant is not None and meant not in lower:
+            warnings.append(f"{path}: the column '{name}' is not read; call it '{meant}' if that is what it holds")
+    return warnings
+
+
+def _meant(name: str, read: Collection[str]) -> str | None:
+    """The column that a name is another word for, or a slip of the pen."""
+    for column, synonyms in SYNONYMS.items():
+        if name in synonyms and column in read:
+            return column
+    return next(iter(difflib.get_close_matches(name, sorted(read), n=1, cutoff=0.75)), None)
+
+
+def header_rows(path: Path, listing: Listing, needed: Sequence[str], kind: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a CSV with a header, by line number; a row with a surplus cell is named and left out.
+
+    Args:
+        path: the list.
+        listing: gets what is left out.
+        needed: columns, without any of which it is none of its kind.
+        kind: of list, for a sentence: "a list of Kinetics".
+
+    Raises:
+        LsapError: if it cannot be read, or lacks the column.
+    """
+    reader = csv.reader(read_text(path).splitlines(keepends=True), skipinitialspace=True)
+    try:
+        names = [name.strip().lower() for name in next(reader, [])]
+        if not set(needed) & set(names):
+            raise LsapError(f"{path} has no column '{needed[0]}', and so is not {kind}")
+        for cells in reader:
+            if any(cells[len(names) :]):
+                listing.leave_out(
+                    path,
+                    reader.line_num,
+                    f"has {len(cells)} cells, and the first line names {len(names)} columns; "
+                    "a cell with a comma in it belongs into quotes",
+                )
+            elif cells:
+                yield reader.line_num, dict(zip(names, cells, strict=False))
+    except csv.Error as error:
+        raise LsapError(f"{path} is not a CSV list that can be read: {error}") from None
