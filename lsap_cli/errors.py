@@ -3,6 +3,7 @@
 import errno
 import os
 
+WRONG_USAGE = 2  # the exit code for what the command line, or a file that it names, has wrong
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 OF_THE_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EIO)
 
@@ -15,7 +16,7 @@ class LsapError(Exception):
         exit_code: 2 for wrong usage (the default), 1 for work that failed.
     """
 
-    def __init__(self, message: str, exit_code: int = 2) -> None:
+    def __init__(self, message: str, exit_code: int = WRONG_USAGE) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 

@@ -1,7 +1,10 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.classifiers.cards import write_card
 
 HEAVY = ("torch", "torchvision", "av", "numpy", "matplotlib", "jinja2", "safetensors", "PIL", "textual")
 AT_START = ("msgspec", *HEAVY)  # files of runs need it, and it is quick; help needs nothing
@@ -32,6 +35,12 @@ def test_help_is_built_without_anything_heavy(command: str) -> None:
         "assert 'Usage' in result.output"
     )
     assert loaded_after(code, AT_START) == ""
+
+
+def test_a_model_card_and_its_files_are_checked_without_torch(tmp_path: Path) -> None:
+    card = write_card(tmp_path, sampling__sampler="uniform", weights="weights.pth")
+    (tmp_path / "weights.pth").touch()
+    assert loaded_after(f"from lsap_cli.commands.arguments import model; model({str(card)!r})") == ""
 
 
 def test_run_folders_need_no_torch() -> None:

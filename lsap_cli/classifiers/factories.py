@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lsap_cli.classifiers.card_fields import factory_parts
 from lsap_cli.classifiers.weights import check_file, error_text, load_into, load_state
 from lsap_cli.errors import LsapError
 
@@ -57,16 +58,7 @@ def build_network(
 
 
 def _callable(card: Path, factory: str) -> Callable[..., Any]:
-    place, colon, name = factory.rpartition(":")
-    if name.endswith(".from_pretrained"):
-        raise LsapError(
-            f"the model card {card}: factory is '{factory}', a method, which is not called; for a network "
-            'of transformers write format = "hf:FOLDER" in its place'
-        )
-    if not colon or not name.isidentifier():
-        raise LsapError(
-            f'the model card {card}: factory is \'{factory}\'; write "file.py:callable" or "package.module:callable"'
-        )
+    place, name = factory_parts(card, factory)
     try:
         module = _module_from_file(card.parent / place) if place.endswith(".py") else importlib.import_module(place)
     except FileNotFoundError:

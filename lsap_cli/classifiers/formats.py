@@ -1,15 +1,19 @@
-"""Input and output of a network: the tables [input], [output] and [sampling] of a model card."""
+"""Input and output of a network: the tables [input], [output] and [sampling] of a model card.
+
+No torch here: a card's fields are checked before it is imported.
+"""
 
 import math
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from lsap_cli.classifiers.geometry import CropRounding, Geometry, Interpolation
-from lsap_cli.plugins import SAMPLERS
-from lsap_cli.specs import build
-from perturbations.samplers import Sampler
+from lsap_cli.classifiers.crops import CropRounding, Interpolation, check_crop
+
+if TYPE_CHECKING:
+    from lsap_cli.classifiers.geometry import Geometry
+    from perturbations.samplers import Sampler
 
 Side = Annotated[int, Meta(ge=1, le=16_384)]
 Pair = Annotated[tuple[Side, ...], Meta(min_length=2, max_length=2)]
@@ -65,19 +69,27 @@ class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(f"{name} is {list(numbers)}; channels is GRAY, which has one channel: give one number")
             if len(numbers) == 2:
                 raise ValueError(f"{name} is {list(numbers)}; it must be three numbers, or one for all channels")
-        _ = self.geometry
+        check_crop(self._crop, self._resize)
 
     @property
-    def geometry(self) -> Geometry:
-        """Resize and crop.
-
-        Raises:
-            ValueError: if size cannot be cropped out of resize.
-        """
+    def _crop(self) -> tuple[int, int]:
         height, width = self.size
-        resize = self.size if self.resize is None else self.resize
-        first = resize if isinstance(resize, int) else (resize[0], resize[1])
-        return Geometry((height, width), first, self.antialias, self.interpolation, self.crop_rounding)
+        return height, width
+
+    @property
+    def _resize(self) -> tuple[int, int] | int:
+        """What frames are brought to before the crop."""
+        if isinstance(self.resize, int):
+            return self.resize
+        height, width = self.resize or self.size
+        return height, width
+
+    @property
+    def geometry(self) -> "Geometry":
+        """Resize and crop."""
+        from lsap_cli.classifiers.geometry import Geometry
+
+        return Geometry(self._crop, self._resize, self.antialias, self.interpolation, self.crop_rounding)
 
 
 class OutputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,10 +127,13 @@ class SamplingFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     views: Annotated[int, Meta(ge=1, le=10_000, description="a whole number from 1 to 10000")] = 1
     crops: Annotated[Literal[1, 3], Meta(description="1 or 3")] = 1
 
-    def build(self, where: str = "sampler") -> Sampler:
+    def build(self, where: str = "sampler") -> "Sampler":
         """The sampler itself.
 
         Raises:
             LsapError: if there is none of that name, or its settings are wrong.
         """
+        from lsap_cli.plugins import SAMPLERS
+        from lsap_cli.specs import build
+
         return build(self.sampler, SAMPLERS, where)

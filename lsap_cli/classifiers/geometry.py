@@ -5,16 +5,13 @@ the frame store, for evaluation and for a clip handed to a classifier, so that a
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lsap_cli.classifiers.crops import CropRounding, Interpolation, check_crop
 from perturbations.resizing import ResizePath, resize_matrix
-
-Interpolation = Literal["bilinear", "bicubic"]
-CropRounding = Literal["even", "down"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +34,7 @@ class Geometry:
     crop_rounding: CropRounding = "even"
 
     def __post_init__(self) -> None:
-        smallest = self.resize if isinstance(self.resize, int) else min(self.resize)
-        sides = (self.resize, self.resize) if isinstance(self.resize, int) else self.resize
-        if min(self.size) < 1 or smallest < 1:
-            raise ValueError(f"size {self.size} and resize {self.resize} must be at least 1 pixel")
-        if sides[0] < self.size[0] or sides[1] < self.size[1]:
-            raise ValueError(f"resize {self.resize} is smaller than size {self.size}, which is cropped out of it")
+        check_crop(self.size, self.resize)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
         """(height, width) after the resize, before the crop, of frames of this size."""

@@ -12,6 +12,7 @@ import torch
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
+from lsap_cli.classifiers.places import zoo_weights
 from lsap_cli.classifiers.weights import load_into, load_state, sha256
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import PREFIX, ZOO
@@ -28,24 +29,14 @@ def load_zoo(spec: str) -> Classifier:
     """
     from torchvision.models import get_model, get_model_weights
 
-    name, _, option = spec.removeprefix(PREFIX).partition(":")
-    if name not in ZOO:
-        raise LsapError(
-            f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in ZOO)}"
-        )
-    if option and not option.startswith("weights="):
-        raise LsapError(f"the model '{spec}': only weights=FILE or weights=none can follow the name")
-    chosen = option.removeprefix("weights=")
-    path = Path(chosen) if chosen not in ("", "none") else None
-    if path is not None and not path.is_file():
-        raise LsapError(f"the model '{spec}': {path} is not a file")
+    name, path, untrained = zoo_weights(spec)
     given = load_state(path) if path else None  # what is wrong with it is told before the network is built
     weights = get_model_weights(name).DEFAULT
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = get_model(name, weights=None)
     source = {"spec": spec, "torchvision_weights": str(weights)}
-    if chosen == "none":
+    if untrained:
         source["torchvision_weights"] = "none (untrained)"
     else:
         state = _downloaded(name, weights) if given is None else given

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from lsap_cli import plugins
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, ZOO, format_of
 from lsap_cli.set_sources import SetSource, split_source
 from lsap_common import parse_fraction, unknown_name
 
@@ -74,25 +73,11 @@ def perturbations(paths: list[Path] | None) -> list[Path] | None:
 
 
 def model(spec: str) -> str:
-    """A model card that is there, or the name of a model."""
-    if spec.startswith(PREFIX):
-        name = spec.removeprefix(PREFIX).partition(":")[0]
-        if name not in ZOO:
-            raise LsapError(
-                f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in ZOO)}"
-            )
-        return spec
-    path = Path(spec)
-    named = format_of(spec)
-    if named is not None and not MODEL_FORMATS[named[0]].needs_card:
-        return spec
-    if spec == DEMO or path.is_file() or (path / "model.toml").is_file() or spec in plugins.added_models():
-        return spec
-    raise LsapError(
-        f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
-        f"nor a zoo name such as {PREFIX}r3d_18 or hf:FOLDER, nor that of an installed package; "
-        "lsap models lists what there is, docs/model-card.md explains how to add your own"
-    )
+    """A model card whose fields and files are right, or the name of a model."""
+    from lsap_cli.classifiers.spec_checks import check_model
+
+    check_model(spec)
+    return spec
 
 
 def optional_model(spec: str | None) -> str | None:

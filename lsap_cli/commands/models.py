@@ -190,8 +190,8 @@ def predict_command(
 
 def _say_that_a_card_is_code(spec: str) -> None:
     """Names, before it runs, the code that a model card names."""
-    from lsap_cli.classifiers.cards import read_card
-    from lsap_cli.classifiers.resolve import card_path
+    from lsap_cli.classifiers.card_fields import read_card
+    from lsap_cli.classifiers.spec_checks import card_path
 
     path = card_path(spec)
     factory = None if path is None else read_card(path).factory

@@ -1,4 +1,7 @@
-"""Writing a run folder: run.json, events.jsonl, results.json, artefacts. See docs/file-formats.md."""
+"""Writing a run folder: run.json, events.jsonl, results.json, artefacts. See docs/file-formats.md.
+
+A run that is refused for wrong usage before it has written anything of its own leaves no folder behind.
+"""
 
 import fcntl
 import importlib.metadata
@@ -15,7 +18,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lsap_cli.errors import LsapError
+from lsap_cli.errors import WRONG_USAGE, LsapError
 from lsap_cli.results.base import Result
 from lsap_cli.results.events import EndEvent, Event, StartEvent
 from lsap_cli.results.files import RUN_FILE, read_facts_document, write_document
@@ -25,6 +28,7 @@ from lsap_cli.runs.usage import UsageWriter
 
 EVENTS_FILE = "events.jsonl"
 LOCK_FILE = ".lock"
+OF_EVERY_RUN = frozenset({RUN_FILE, EVENTS_FILE, LOCK_FILE})
 PACKAGES = ("lsap", "torch", "torchvision", "av", "numpy")
 Listener = Callable[[Event], None]
 
@@ -56,6 +60,7 @@ class Run:
     ) -> None:
         self.folder = folder
         self._listeners = listeners
+        self._made = [one for one in (folder, *folder.parents) if not one.exists()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = (folder / LOCK_FILE).open("a")
@@ -101,6 +106,8 @@ class Run:
         self._usage.close()
         try:
             self._end(kind, error)
+            if isinstance(error, LsapError) and error.exit_code == WRONG_USAGE:
+                self._remove_if_empty()
         except OSError:
             if kind is None:
                 raise  # else the error that ended the block goes on: it is the one to be named
@@ -120,6 +127,17 @@ class Run:
             self._write_facts()
         finally:
             self._events.close()
+
+    def _remove_if_empty(self) -> None:
+        """Removes a folder that holds nothing but how this run was refused, and the folders made for it."""
+        if self.begun is not None or {one.name for one in self.folder.iterdir()} != OF_EVERY_RUN:
+            return
+        for name in OF_EVERY_RUN:
+            (self.folder / name).unlink()
+        for folder in self._made:
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
 
     def note(self, device: str, classifier: Mapping[str, str]) -> None:
         """Adds to run.json the device, and the name, the spec and the hashes of the classifier."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.classifiers.cards import write_card
 from tests.commands.conftest import Lsap, World
 from tests.reports.fake_run import write_run
 
@@ -51,6 +52,44 @@ def test_wrong_usage_is_one_sentence_that_names_what_was_wrong(
     assert "Traceback" not in outcome.err
     assert outcome.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+COMMANDS_WITH_A_MODEL = (
+    ("generate", "{videos}", "--model", "{card}", "--out", OUT),
+    ("defend", "{videos}", "--model", "{card}", "--perturbation", "{perturbation}"),
+    ("models", "check", "{card}", "{videos}"),
+    ("models", "predict", "{card}", "{videos}", "--out", "table.csv"),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS_WITH_A_MODEL)
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"labels": "gone.txt"}, "gone.txt, which is not a file"),
+        ({"weights": "gone.pth"}, "gone.pth, which is not a file"),
+        ({"factory": "gone.py:build"}, "gone.py, which is not there"),
+        ({"sampling__sampler": "denze"}, "'denze'"),
+        ({"input__size": [9, 9]}, "resize (4, 4) is smaller than size (9, 9)"),
+        ({"factory": "factory.py:broken"}, "the factory's own words"),  # known only when the network is built
+        ({"input__layout": "NCHW", "output__kind": "logit"}, "labels"),  # likewise
+    ],
+)
+def test_what_is_wrong_with_a_card_leaves_no_run_folder(
+    words: tuple[str, ...],
+    changes: dict[str, object],
+    named: str,
+    perturbation: Path,
+    world: World,
+    lsap: Lsap,
+    tmp_path: Path,
+) -> None:
+    card, here = write_card(tmp_path / "card", **changes), tmp_path / "here"
+    here.mkdir()
+    filled = [word.format(videos=world.test, card=card, perturbation=perturbation) for word in words]
+    outcome = lsap(*filled, cwd=here)
+    assert (outcome.code, named in outcome.err) == (2, True), outcome.err
+    assert list(here.iterdir()) == []
 
 
 def test_a_report_that_cannot_be_written_names_the_page(lsap: Lsap, tmp_path: Path) -> None:

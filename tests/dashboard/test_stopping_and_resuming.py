@@ -47,8 +47,10 @@ def stopped_run(folder: Path, command: str = "generate", **changes: Any) -> Path
     """A run that was interrupted on this machine, beside its videos."""
     for name in ("videos", "my videos", "more", "v"):
         (folder.parent / name).mkdir(parents=True, exist_ok=True)
-    for name in ("r.safetensors", "s.safetensors", "a.toml", "b.toml", "[b]x.toml"):
+    for name in ("r.safetensors", "s.safetensors"):
         (folder.parent / name).touch()
+    for name in ("a.toml", "b.toml", "[b]x.toml"):
+        (folder.parent / name).write_text('format = "hf:owner/network"')
     settings = {"videos": "videos", "model": "demo", "out": "new.safetensors", "seed": 0}
     facts = {
         "command": command, "status": "interrupted", "started": "2026-01-01T00:00:00+00:00", "host": platform.node(),

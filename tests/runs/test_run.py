@@ -39,9 +39,37 @@ def test_a_run_that_ends_well_is_done(tmp_path: Path) -> None:
 
 def test_a_run_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(LsapError, match="the disk is full"), Run(tmp_path, "apply", {}, []):
-        raise LsapError("the disk is full")
+        raise LsapError("the disk is full", 1)
     assert (facts(tmp_path)["status"], facts(tmp_path)["error"]) == ("failed", "the disk is full")
     assert events(tmp_path)[-1]["status"] == "failed"
+
+
+def refuse(folder: Path, artefact: str = "", resume: bool = False) -> None:
+    """A run that is refused for wrong usage, in a folder where it may have written an artefact."""
+    run = Run(folder, "apply", {}, [], resume)
+    if artefact:
+        (folder / artefact).touch()
+    with pytest.raises(LsapError, match="labels"), run:
+        raise LsapError("the card names labels that are not there")
+
+
+def test_a_run_that_is_refused_before_it_has_done_anything_leaves_no_folder(tmp_path: Path) -> None:
+    refuse(tmp_path / "runs" / "first")
+    assert [*tmp_path.iterdir()] == []  # runs/ was made for it, too
+    refuse(tmp_path)
+    assert [*tmp_path.iterdir()] == []  # a folder that was there stays
+
+
+def test_a_refused_run_keeps_what_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    refuse(tmp_path / "run")
+    assert [one.name for one in tmp_path.iterdir()] == ["other"]
+    refuse(tmp_path / "worked", "inputs.json")
+    assert facts(tmp_path / "worked")["status"] == "failed"
+    with pytest.raises(KeyboardInterrupt), Run(tmp_path / "stopped", "apply", {}, []):
+        raise KeyboardInterrupt
+    refuse(tmp_path / "stopped", resume=True)
+    assert facts(tmp_path / "stopped")["status"] == "failed"
 
 
 def test_a_run_that_is_stopped_is_interrupted(tmp_path: Path) -> None:

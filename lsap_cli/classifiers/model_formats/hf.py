@@ -6,7 +6,6 @@ The folder needs config.json, weights in safetensors, and the preprocessing's fi
 import importlib
 import json
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +18,13 @@ from lsap_cli.classifiers.formats import InputFormat
 from lsap_cli.classifiers.model_formats.base import LoadedNetwork, NetworkRequest
 from lsap_cli.classifiers.model_formats.hf_labels import declared_frames, declared_labels, declared_size
 from lsap_cli.classifiers.model_formats.hf_processor import FolderProcessor, find_processor, read_input
+from lsap_cli.classifiers.places import check_place
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 NEEDED_FILES = ("*.json", "*.safetensors")
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class HuggingFaceNetwork(nn.Module):
@@ -91,8 +90,7 @@ def local_folder(place: str, where: str) -> Path:
     folder = Path(place)
     if folder.is_dir():
         return folder
-    if not REPOSITORY.fullmatch(place):
-        raise LsapError(f"{where}: {folder} is not a folder; give one with config.json, or OWNER/NAME")
+    check_place("hf", place, where)
     hub = _hub(where)
     try:
         return Path(hub.snapshot_download(place, allow_patterns=NEEDED_FILES, local_files_only=True))

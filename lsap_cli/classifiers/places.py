@@ -1,0 +1,51 @@
+"""The files, folders and names behind a format's name, checked without torch."""
+
+import re
+from pathlib import Path
+
+from lsap_cli.errors import LsapError
+from lsap_cli.known_models import MODEL_FORMATS, PREFIX, ZOO
+
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def check_place(name: str, place: str, where: str) -> None:
+    """Refuses a place that cannot be a format's: the file that is not there, the folder that is none.
+
+    Args:
+        name: of the format.
+        place: its file, folder or name.
+        where: who asks, for sentences.
+
+    Raises:
+        LsapError: naming the place.
+    """
+    if MODEL_FORMATS[name].suffixes and not Path(place).is_file():
+        raise LsapError(f"{where}: {place} is not a file")
+    if name == "hf" and not Path(place).is_dir() and not REPOSITORY.fullmatch(place):
+        raise LsapError(f"{where}: {Path(place)} is not a folder; give one with config.json, or OWNER/NAME")
+    if name == "torchvision":
+        zoo_weights(PREFIX + place)
+
+
+def zoo_weights(spec: str) -> tuple[str, Path | None, bool]:
+    """The parts of a zoo's spec: `torchvision:NAME`, with `:weights=FILE` or `:weights=none` behind it.
+
+    Returns:
+        The network's name, the file with its weights (None: no file is given), and whether it is to stay untrained.
+
+    Raises:
+        LsapError: if the name is not known, or the file is not there.
+    """
+    name, _, option = spec.removeprefix(PREFIX).partition(":")
+    if name not in ZOO:
+        raise LsapError(
+            f"the model '{spec}' is unknown; torchvision's are {', '.join(PREFIX + known for known in ZOO)}"
+        )
+    if option and not option.startswith("weights="):
+        raise LsapError(f"the model '{spec}': only weights=FILE or weights=none can follow the name")
+    chosen = option.removeprefix("weights=")
+    path = Path(chosen) if chosen not in ("", "none") else None
+    if path is not None and not path.is_file():
+        raise LsapError(f"the model '{spec}': {path} is not a file")
+    return name, path, chosen == "none"

@@ -1,0 +1,57 @@
+"""What can be wrong with the words behind --model, found without torch: names, cards and the files that they name."""
+
+from pathlib import Path
+
+from lsap_cli.classifiers.card_fields import check_card
+from lsap_cli.classifiers.places import check_place
+from lsap_cli.errors import LsapError
+from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, format_of
+from lsap_cli.plugins import added_models
+
+
+def check_model(spec: str) -> None:
+    """Refuses what cannot be loaded, as far as names, cards and files tell; nothing is imported.
+
+    Args:
+        spec: as for `load_classifier`.
+
+    Raises:
+        LsapError: naming what is wrong or missing.
+    """
+    if spec == DEMO or spec in added_models():
+        return
+    card, named = card_path(spec), format_of(spec)
+    if named is not None:
+        check_place(*named, f"the model '{spec}'")
+        if not MODEL_FORMATS[named[0]].needs_card:
+            return
+    if card is not None:
+        check_card(card, named and (named[0], Path(named[1])))
+        return
+    if named is not None:
+        raise LsapError(
+            f"the model '{spec}' needs a model card: {Path(named[1]).with_suffix('.toml')} beside it, with labels and "
+            "[input]; the file itself says neither how frames are resized and normalized nor what its scores mean"
+        )
+    if (Path(spec) / "config.json").is_file():
+        raise LsapError(f"the model '{spec}' is a folder with a config.json and no model.toml; did you mean hf:{spec}?")
+    raise LsapError(
+        f"the model '{spec}' is neither a model card (no such file), nor 'demo', "
+        f"nor a zoo name such as {PREFIX}r3d_18 or hf:FOLDER, nor that of an installed package; "
+        "lsap models lists what there is, docs/model-card.md explains how to add your own"
+    )
+
+
+def card_path(spec: str) -> Path | None:
+    """The user's own model card that a spec names, or that lies beside the file it names; None where there is none."""
+    if spec == DEMO or spec.startswith(PREFIX) or spec in added_models():
+        return None
+    path = Path(spec)
+    named = format_of(spec)
+    if named is not None:
+        path = Path(named[1])
+        beside = (path.with_suffix(".toml"), path.parent / "model.toml")
+        return next((card for card in beside if card.is_file()), None) if MODEL_FORMATS[named[0]].needs_card else None
+    if path.is_dir():
+        path = path / "model.toml"
+    return path if path.is_file() else None
