@@ -65,10 +65,6 @@ class InspectSource:
 
     def run(self, report: Report) -> SourceFacts:
         """Raises `UnreadableVideo` where it cannot be used."""
-        if isinstance(self.source, VideoPart):
-            raise UnreadableVideo(
-                f"it is a part ({self.source.span}) of a longer video, and apply writes whole ones: cut it to a file"
-            )
         header = read_header(self.source)
         if isinstance(self.source, PictureSequence):
             size = sum(picture.path.stat().st_size for picture in self.source.pictures())
@@ -77,6 +73,8 @@ class InspectSource:
             suffix = container_suffix(path, self.codec)
             size = path.stat().st_size
         frames = min(header.frames, size)  # a frame takes a byte at least, whatever the header claims
+        if isinstance(self.source, VideoPart):
+            size = size * frames // max(read_header(self.source.path).frames, frames, 1)
         return SourceFacts(suffix, frames * header.width * header.height, frames, size)
 
 
@@ -115,11 +113,17 @@ class WriteCopy:
             remarks = write_sequence(self.source, self.staged, change, SequenceTail(*tail))
             proof = prove(self.source, read_alike(self.staged, self.source), adder, report, self.threads)
         else:
+            span = self.source.span if isinstance(self.source, VideoPart) else None
             with local_file(self.source) as path:
-                copied = transcode(path, self.staged, self.codec, change, self.threads, tail)
+                copied = transcode(path, self.staged, self.codec, change, self.threads, tail, span)
                 times = TimeProof()
                 proof = prove(
-                    path, self.staged, adder, lambda count: report(copied.frames + count), self.threads, times
+                    path if span is None else self.source,
+                    self.staged,
+                    adder,
+                    lambda count: report(copied.frames + count),
+                    self.threads,
+                    times,
                 )
                 remarks = copied.remarks + times.differences(copied, self.staged, adder.appended)
         return FinishedCopy(

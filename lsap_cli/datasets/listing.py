@@ -151,7 +151,7 @@ def _video(entry: Entry, place: Located, reader: ClassReader, pace: _Pace) -> Vi
     inner: VideoPart | PictureSequence | None = None
     if entry.pictures is not None or _may_be_a_folder(name, path):
         inner, span = _sequence(entry, path, pace)
-    elif span is not None:
+    if inner is None and span is not None:
         inner = VideoPart(path, span)
     if span is None:
         return Video(path, name, classes, entry.group, inner, label)

@@ -19,6 +19,7 @@ from lsap_cli.video.acm_copies import AcmCopy
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.demuxing import is_cover, video_tracks
 from lsap_cli.video.matroska import rename_sound
+from lsap_cli.video.parts import FilePart
 from lsap_cli.video.sample_copies import has_samples
 from lsap_cli.video.stream_copies import StreamCopy, is_held, make_stream_copy
 from lsap_cli.video.stream_packets import (
@@ -43,6 +44,7 @@ OF_THE_CONTAINER = frozenset(STALE.split())
 KNOWN_TO_MP4 = """title artist album_artist composer album date comment genre copyright grouping lyrics description
     synopsis show episode_id network keywords episode_sort season_number media_type track disc creation_time"""
 OF_MP4 = frozenset(KNOWN_TO_MP4.split())
+MOVIE_TICKS = "90000"  # a second, of an mp4's clock
 
 
 class CopiedStreams:
@@ -77,6 +79,7 @@ class CopiedStreams:
         for track in video_tracks(container):
             if track.index != video.index:  # two with pictures are refused before
                 self._leave_out(track, NO_PACKET)
+        self._chapters = container.chapters()
         self._copies: dict[int, StreamCopy] = {}
         self._cover_targets: dict[int, Stream] = {}
         self._next: dict[int, int] = {}
@@ -84,7 +87,7 @@ class CopiedStreams:
 
     def __bool__(self) -> bool:
         """Whether there is anything beside the video's pictures."""
-        return bool(self.copied or self._covers or self._files or self._container.chapters() or self.tags)
+        return bool(self.copied or self._covers or self._files or self._chapters or self.tags)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -118,6 +121,24 @@ class CopiedStreams:
             elif trial.first is not None:
                 self.earliest = trial.first if self.earliest is None else min(self.earliest, trial.first)
 
+    def keep_part(self, part: FilePart) -> None:
+        """Keeps what belongs to a part of the file, whose times begin at 0; names what cannot be cut.
+
+        Sound is cut at its packets: it begins and ends up to one packet after the pictures.
+        """
+        self.earliest = None  # none of the packets that begin in the part precedes its first frame
+        for one in list(self.copied):
+            cut = part.cut[one.index] if one.type == "subtitle" else 0
+            if cut:
+                named = f"stream {one.index} ({one.type} {codec_name(one)})"
+                self.remarks.append(f"{cut} of the texts of {named} begin before the part and are not copied")
+            if not part.packets[one.index]:
+                self.copied.remove(one)
+                self._leave_out(one, "none of its packets begins in the part")
+        if self._chapters:
+            self._chapters = []
+            self.remarks.append("its chapters are not copied: they are those of the whole")
+
     def add_to(self, out: OutputContainer, suffix: str, shift: Fraction = Fraction(0)) -> None:
         """Adds a stream for each of them, and the file's metadata, to an output that has nothing but its video yet.
 
@@ -139,7 +160,7 @@ class CopiedStreams:
         for file in self._files:
             out.add_attachment(file.name or "attachment", file.mimetype or "application/octet-stream", file.data)
         out.metadata.update(self.tags)
-        out.set_chapters([chapter | {"id": number + 1} for number, chapter in enumerate(self._container.chapters())])
+        out.set_chapters([chapter | {"id": number + 1} for number, chapter in enumerate(self._chapters)])
 
     def mux(self, out: OutputContainer, packet: Packet[Any]) -> None:
         """Copies one packet."""
@@ -212,9 +233,15 @@ class CopiedStreams:
 
 
 def muxer_options(suffix: str, metadata: Mapping[str, str]) -> dict[str, str]:
-    """Options of the muxer that keep metadata: mp4 drops keys without a box unless an option forbids it."""
+    """Options of the muxer that keep metadata, and when streams begin.
+
+    mp4 drops keys without a box unless an option forbids it, and lets streams begin at a whole millisecond otherwise.
+    """
+    if suffix != ".mp4":
+        return {}
     without_box = {key.lower() for key in metadata} - OF_MP4 - OF_THE_CONTAINER
-    return {"movflags": "use_metadata_tags"} if suffix == ".mp4" and without_box else {}
+    kept = {"movflags": "use_metadata_tags"} if without_box else {}
+    return kept | {"movie_timescale": MOVIE_TICKS}
 
 
 def _kept(metadata: Mapping[str, str]) -> dict[str, str]:

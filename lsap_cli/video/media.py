@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -32,17 +33,29 @@ class VideoSpan:
 
     def __str__(self) -> str:
         unit = "f" if self.in_frames else ""
-        return f"{float(self.start):g}{unit}-" + ("end" if self.end is None else f"{float(self.end):g}{unit}")
+        return f"{_written(self.start)}{unit}-" + ("end" if self.end is None else f"{_written(self.end)}{unit}")
 
     def holds(self, index: int, milliseconds: int) -> bool:
         """Whether a frame belongs to the part."""
         place = Fraction(index) if self.in_frames else Fraction(milliseconds, 1000)
         return place >= self.start and not self.is_past(index, milliseconds)
 
+    def frames_of(self, frames: int, rate: Fraction) -> int:
+        """About how many frames belong to the part of a video with so many, at a rate a second."""
+        factor = 1 if self.in_frames else rate
+        end = frames if self.end is None else min(int(self.end * factor), frames)
+        return max(end - int(self.start * factor), 0)
+
     def is_past(self, index: int, milliseconds: int) -> bool:
         """Whether a frame, and so all that follow it, comes after the part."""
         place = Fraction(index) if self.in_frames else Fraction(milliseconds, 1000)
         return self.end is not None and place >= self.end
+
+
+def _written(number: Fraction) -> str:
+    """A number with all of its decimals, so that two parts never have one name."""
+    text = format(Decimal(number.numerator) / Decimal(number.denominator), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from lsap_cli.video.demuxing import DecodedFrame, decoded_file, frame_rate, open
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, upright_size
 from lsap_cli.video.media import Media, VideoPart, local_file
 from lsap_cli.video.memory_limit import memory_limit
+from lsap_cli.video.parts import PartFrames, nothing_in
 from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
 from lsap_cli.video.picture_sequences import PictureSequence
 
@@ -63,7 +64,7 @@ class VideoHeader(NamedTuple):
     width: int  # as stored, before rotation
     height: int
     rate: Fraction  # frames a second
-    frames: int  # as the header claims, or from duration and rate; 0 where both are missing
+    frames: int  # as the header claims, or from duration and rate; 0 where both are missing; of a part, about how many
 
 
 def read_header(media: Media) -> VideoHeader:
@@ -81,6 +82,8 @@ def read_header(media: Media) -> VideoHeader:
         rate = frame_rate(container, stream)
         seconds = (container.duration or 0) / 1_000_000
         frames = stream.frames or int(max(seconds, 0) * rate)
+        if isinstance(media, VideoPart):
+            frames = media.span.frames_of(frames, rate)
         return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, rate, frames)
 
 
@@ -202,7 +205,7 @@ def read_decoded(media: Media, threads: Threads = "many") -> Iterator[DecodedFra
         yield item
         count += 1
     if count == 0 and isinstance(media, VideoPart):
-        raise UnreadableVideo(f"none of its frames lies in the part {media.span}: it ends before")
+        raise nothing_in(media.span)
     if count == 0:
         raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
 
@@ -220,13 +223,13 @@ def _decoded(media: Media, threads: Threads) -> Iterator[DecodedFrame]:
 
 def _decoded_part(part: VideoPart, threads: Threads) -> Iterator[DecodedFrame]:
     """The frames of a part, with times from its first one; what comes before is decoded, too: none is missed."""
-    first: int | None = None
-    for index, decoded in enumerate(_decoded(part.path, threads)):
-        if part.span.is_past(index, decoded.milliseconds):
+    chosen = PartFrames(part.span)
+    for decoded in _decoded(part.path, threads):
+        taken = chosen.take(decoded)
+        if taken is not None:
+            yield taken
+        elif chosen.ended:
             return
-        if part.span.holds(index, decoded.milliseconds):
-            first = decoded.milliseconds if first is None else first
-            yield decoded._replace(milliseconds=decoded.milliseconds - first)
 
 
 def _decoded_sequence(sequence: PictureSequence) -> Iterator[DecodedFrame]:

@@ -27,7 +27,9 @@ from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
 from lsap_cli.video.fidelity import check_frame, check_stream, lost_in_copy
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
 from lsap_cli.video.matroska import set_pixel_shape
+from lsap_cli.video.media import VideoSpan
 from lsap_cli.video.output_files import appearing, output_container
+from lsap_cli.video.parts import FilePart
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
 from lsap_cli.video.stream_packets import StreamSpan
 from perturbations.samplers import mean_pace
@@ -97,6 +99,7 @@ def transcode(
     change: Change,
     threads: Threads = "many",
     tail: AppendedFrames | None = None,
+    span: VideoSpan | None = None,
 ) -> Transcoded:
     """Writes the source's video again with every frame changed; everything else is copied as it is.
 
@@ -109,6 +112,7 @@ def transcode(
         change: gets a frame (3, H, W) uint8, upright, and its index; gives the frame to write, of that size.
         threads: of decoder and encoder.
         tail: frames that follow the source's own, at its mean pace.
+        span: the part that is written, from 0 on, with the packets of other streams that begin in it; None: the whole.
 
     Raises:
         UnreadableVideo: if the source cannot be read to its end, or would lose something.
@@ -118,7 +122,11 @@ def transcode(
         check_stream(container, stream)
         others = CopiedStreams(container, stream)
         others.drop_what_cannot_travel(".mkv" if target.suffix == FOLDER else target.suffix)
-        work = _Transcoding(container, stream, others, change, tail or AppendedFrames())
+        part = None
+        if span is not None:
+            part = FilePart.of(source, span, threads, container, [one.index for one in others.copied])
+            others.keep_part(part)
+        work = _Transcoding(container, stream, others, change, tail or AppendedFrames(), part)
         if target.suffix == FOLDER:
             return _write_pictures(work, partial)
         return _write_file(work, partial, target, codec, threads)
@@ -164,6 +172,7 @@ class _Transcoding:
     others: CopiedStreams
     change: Change
     tail: AppendedFrames
+    part: FilePart | None = None  # that is read; None: the whole
     lost: set[str] = field(default_factory=set)
     count: int = 0
     last: tuple[Tensor, DecodedFrame, Fraction] | None = None
@@ -183,7 +192,8 @@ class _Transcoding:
         converter = FrameConverter()
         waiting: deque[Packet[Any]] = deque()
         held: tuple[DecodedFrame, NDArray[np.uint8]] | None = None
-        for item in decoded_with_others(self.container, self.stream, self.others.streams):
+        items = decoded_with_others(self.container, self.stream, self.others.streams)
+        for item in items if self.part is None else self.part.items(items):
             if isinstance(item, Packet):
                 if held is None:
                     yield item
@@ -213,6 +223,8 @@ class _Transcoding:
     def _last_shown(self, last: DecodedFrame) -> Fraction:
         """Seconds that the last frame is shown: up to the header's end, if a frame is shown for so long elsewhere."""
         shown = last.duration or 1 / self.rate
+        if self.part is not None:
+            return self.part.last_shown or shown
         end = stated_end(self.container, self.stream)
         if end is None or end - last.seconds <= shown:
             return shown

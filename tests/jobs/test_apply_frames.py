@@ -66,12 +66,26 @@ def test_a_video_of_an_archive_is_written_as_a_file(tmp_path: Path) -> None:
     assert [(entry.output, entry.exact) for entry in results.files] == [("s/a.mkv", True)]
 
 
-def test_a_part_of_a_video_is_left_out_by_name_and_the_rest_is_written(tmp_path: Path) -> None:
-    for name in "ab":
-        write_tiny(tmp_path / f"{name}.mkv", make_bytes(3))
-    (tmp_path / "list.csv").write_text("path,start,end\na.mkv,0f,2f\nb.mkv,,\n")
+def test_parts_of_a_video_are_files_of_their_own_that_resume_keeps_and_defend_finds(tmp_path: Path) -> None:
+    frames = make_bytes(6)
+    write_tiny(tmp_path / "a.mkv", frames)
+    (tmp_path / "list.csv").write_text("path,start,end\na.mkv,0f,2f\na.mkv,0.08,\na.mkv,,\na.mkv,9,10\n")
     results = run_apply(tmp_path / "list.csv", tmp_path)
-    assert [entry.output for entry in results.files] == ["b.mkv"]
-    assert [(one.path, "part (0f-2f) of a longer video" in one.reason) for one in results.skipped] == [
-        ("a_0f-2f.mkv", True)
+    written = {entry.output: (entry.frames, entry.exact, entry.remarks) for entry in results.files}
+    assert written == {
+        "a.mkv": (6, True, ()),
+        "a_0.08-end.mkv": (4, True, ()),
+        "a_0f-2f.mkv": (2, True, ()),
+    }
+    assert [(one.path, "none of its frames lies in the part 9-10" in one.reason) for one in results.skipped] == [
+        ("a_9-10.mkv", True)
     ]
+    assert set(run_apply(tmp_path / "list.csv", tmp_path, resume=True).resumed) == {
+        "a.mkv",
+        "a_0.08-end.mkv",
+        "a_0f-2f.mkv",
+    }
+    folder = PerturbedFolder(tmp_path / "out")
+    videos = list_videos(tmp_path / "list.csv", []).videos
+    assert [video.name for video, _ in folder.match(videos)] == ["a_9-10.mkv"]
+    assert sorted(folder.media) == ["a.mkv", "a_0.08-end.mkv", "a_0f-2f.mkv"]
