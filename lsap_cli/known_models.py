@@ -29,12 +29,14 @@ class ModelFormat:
         spec: how it is written behind --model.
         about: what it is.
         needs_card: whether its files leave preprocessing and labels to a model card.
+        is_service: whether it is no file, but a field of a card that says where requests go.
     """
 
     suffixes: tuple[str, ...]
     spec: str
     about: str
     needs_card: bool = True
+    is_service: bool = False
 
 
 MODEL_FORMATS = {
@@ -43,7 +45,28 @@ MODEL_FORMATS = {
     "pt2": ModelFormat((".pt2",), "FILE.pt2", "a program of torch.export.save, with a model card beside it"),
     "torchscript": ModelFormat((".ts", ".pt"), "FILE.ts", "TorchScript (.ts or .pt), with a model card beside it"),
     "onnx": ModelFormat((".onnx",), "FILE.onnx", "scores by onnxruntime, with a model card beside it"),
+    "command": ModelFormat((), "command = in a card", "a program that answers requests: a black box", is_service=True),
+    "url": ModelFormat((), "url = in a card", "a server on this machine that answers requests", is_service=True),
 }
+
+
+SERVICES = tuple(name for name, one in MODEL_FORMATS.items() if one.is_service)
+"""Formats that are fields of a card, with the table [service]."""
+
+
+def service_of(spec: str) -> str | None:
+    """The service that a spec names, which a card alone can name: `http://...`, `url:...`, `command:...`; or None."""
+    word = spec.partition(":")[0]
+    return "url" if word in ("http", "https") else word if word in SERVICES else None
+
+
+def needs_its_card(spec: str, service: str) -> str:
+    """The sentence for a spec that names a service."""
+    place = spec.removeprefix(f"{service}:")
+    return (
+        f"the model '{spec}' needs a model card: a file such as model.toml with {service} = \"{place}\", labels and "
+        "[input], as docs/model-card.md shows"
+    )
 
 
 def format_of(spec: str) -> tuple[str, str] | None:

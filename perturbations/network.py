@@ -1,5 +1,6 @@
-"""The attacked network: the interface that attacks use."""
+"""The attacked network: the interface that attacks use, and how often they ask it."""
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor
@@ -35,3 +36,35 @@ class Network(Protocol):
     def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
         """The same logits, and the internals that are named."""
         ...
+
+
+@dataclass
+class QueryCounter:
+    """How many clips a network was asked about. Mutable: the network that counts adds to it.
+
+    Attributes:
+        clips: so far; each clip in each pass through the network is one query.
+    """
+
+    clips: int = 0
+
+
+@dataclass(frozen=True)
+class CountedNetwork:
+    """A network that counts queries.
+
+    Attributes:
+        network: that answers.
+        counter: that counts.
+    """
+
+    network: Network
+    counter: QueryCounter
+
+    def score(self, clips: Tensor) -> Tensor:
+        self.counter.clips += len(clips)
+        return self.network.score(clips)
+
+    def outputs(self, clips: Tensor, *internals: Internal) -> NetworkOutput:
+        self.counter.clips += len(clips)
+        return self.network.outputs(clips, *internals)

@@ -34,12 +34,14 @@ class State:
         memory: of the attack.
         steps: done so far.
         seconds: spent on them.
+        queries: clips that the network was asked about for them.
     """
 
     delta: Tensor
     memory: Memory = field(default_factory=dict)
     steps: int = 0
     seconds: float = 0.0
+    queries: int = 0
 
     def move(self, device: torch.device) -> None:
         """Puts delta and the attack's memory on a device."""
@@ -54,7 +56,7 @@ class State:
         """
         partial = path.with_name(f".{path.name}.partial")
         tensors = {"delta": self.delta} | {f"memory.{name}": value for name, value in self.memory.items()}
-        metadata = {"steps": str(self.steps), "seconds": repr(self.seconds)}
+        metadata = {"steps": str(self.steps), "seconds": repr(self.seconds), "queries": str(self.queries)}
         held = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
         try:
             partial.write_bytes(save(held, metadata))  # safetensors' own writer raises no OSError for a full disk
@@ -75,6 +77,7 @@ class State:
                 # Copies are aligned as fresh tensors are: kernels round differently where memory begins elsewhere.
                 tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a dict
             memory = {name.removeprefix("memory."): value for name, value in tensors.items() if name != "delta"}
-            return cls(tensors["delta"], memory, int(metadata["steps"]), float(metadata["seconds"]))
+            steps, seconds = int(metadata["steps"]), float(metadata["seconds"])
+            return cls(tensors["delta"], memory, steps, seconds, int(metadata.get("queries", "0")))
         except (SafetensorError, KeyError, ValueError) as error:
             raise ValueError(f"{path} is not a saved state of lsap generate ({error})") from None

@@ -11,6 +11,7 @@ from defenses.certify import SMOOTHINGS
 from defenses.detectors import DETECTORS
 from lsap_cli import plugins
 from lsap_cli.classifiers import InputFormat, ModelCard, OutputFormat, SamplingFormat
+from lsap_cli.classifiers.formats import ServiceFormat
 from lsap_cli.specs import describe
 from lsap_cli.video.codecs import CODECS
 from perturbations.attacks import ATTACKS
@@ -93,6 +94,6 @@ def test_the_settings_in_the_documents_are_the_defaults() -> None:
 
 def test_the_fields_of_a_model_card_are_those_of_its_classes() -> None:
     found = first_names(ROOT / "docs" / "model-card.md", "field")
-    expected = [ModelCard, InputFormat, SamplingFormat, OutputFormat]
-    tables_of_card = {"input", "sampling", "output"}
+    expected = [ModelCard, InputFormat, SamplingFormat, OutputFormat, ServiceFormat]
+    tables_of_card = {"input", "sampling", "output", "service"}
     assert [set(table) for table in found] == [set(kind.__struct_fields__) - tables_of_card for kind in expected]

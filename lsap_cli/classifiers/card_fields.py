@@ -9,16 +9,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat
+from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat, ServiceFormat
 from lsap_cli.classifiers.label_files import read_labels
 from lsap_cli.classifiers.places import check_place
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import MODEL_FORMATS, format_of
+from lsap_cli.known_models import MODEL_FORMATS, SERVICES, format_of
 from lsap_cli.plugins import SAMPLERS
 from lsap_cli.validation import checked
 from lsap_common import unknown_name
 
-MAKERS = ("factory", "format")
+MAKERS = ("factory", "format", *SERVICES)
 """The fields of a card that say where its network comes from, of which it has one."""
 
 
@@ -28,6 +28,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         factory: what makes the network.
         format: in its place: the format of the network's own files, alone or with their place.
+        command: in its place: a command line that answers requests.
+        url: in its place: an address of this machine that answers requests.
         labels: a file with one class a line, or the classes; None: as the network's own files say.
         input: what the network takes; None: as the network's own files say.
         name: how the model is called in reports; None: as the card's file.
@@ -37,6 +39,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         accuracy: top-1 that the network is known to have, for `lsap models check`.
         sampling: the network's own protocol.
         output: what the network gives.
+        service: how a command or a URL is asked.
     """
 
     factory: Annotated[
@@ -44,6 +47,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description='"file.py:callable" beside the card or "package.module:callable"'),
     ] = None
     format: Annotated[str | None, Meta(description="a format, with its file or folder behind a colon")] = None
+    command: Annotated[str | None, Meta(description='a command line such as "python serve.py"')] = None
+    url: Annotated[str | None, Meta(description="an address such as http://127.0.0.1:8000/predict")] = None
     labels: Annotated[
         str | tuple[str, ...] | None,
         Meta(description="a text file with one class a line, relative to the card, or a list of classes"),
@@ -56,9 +61,10 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accuracy: Annotated[float | None, Meta(description="a share from 0 to 1")] = None
     sampling: SamplingFormat | None = None
     output: OutputFormat | None = None
+    service: ServiceFormat | None = None
 
     def __post_init__(self) -> None:
-        for name in ("factory", "format", "labels", "name", "weights", "weights_key", "strip_prefix"):
+        for name in (*MAKERS, "labels", "name", "weights", "weights_key", "strip_prefix"):
             value = getattr(self, name)
             if value is not None and len(value) == 0:
                 raise ValueError(f"{name} is empty; give one, or leave it out")
@@ -67,6 +73,16 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         made_by = [name for name in MAKERS if getattr(self, name) is not None]
         if len(made_by) > 1:
             raise ValueError(f"{' and '.join(made_by)} say twice where the network comes from; give one of them")
+        if self.service is not None and self.network_format not in SERVICES:
+            raise ValueError("[service] says how a command or a URL is asked, and the card names neither")
+        if self.output is not None and self.output.kind == "label" and self.network_format not in SERVICES:
+            raise ValueError("kind in [output] is 'label', which only a command or a URL may answer")
+
+    @property
+    def network_format(self) -> str | None:
+        """The name of the format that the card names, in whichever field; None: it names none."""
+        named = next((name for name in SERVICES if getattr(self, name) is not None), None)
+        return named or (None if self.format is None else self.format.partition(":")[0])
 
 
 def read_card(path: Path) -> ModelCard:
@@ -160,6 +176,11 @@ def _beside(card: Path, field: str, name: str) -> Path:
 
 def _format(path: Path, card: ModelCard, given: tuple[str, Path] | None) -> tuple[str, str]:
     """The name of a card's format and the place of its files."""
+    for name in SERVICES:
+        service = getattr(card, name)
+        if service is not None:
+            check_place(name, service, f"the model card {path}")
+            return name, service
     if card.format is None:
         if given is not None:
             return given[0], str(given[1])

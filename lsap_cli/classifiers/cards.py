@@ -30,7 +30,7 @@ def load_card(path: Path, given: tuple[str, Path] | None = None) -> Classifier:
     source = {"spec": str(path), "card_sha256": sha256(path)}
     if files.format is not None:
         name, place = files.format
-        request = NetworkRequest(place, files.where, files.labels, card.input, card.output)
+        request = NetworkRequest(place, files.where, files.labels, card.input, card.output, card.service, path)
         return _classifier(_load(name, request), request, card, source)
     if files.weights is not None:
         source["weights_sha256"] = sha256(files.weights)

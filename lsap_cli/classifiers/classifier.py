@@ -173,12 +173,13 @@ class Classifier(nn.Module):
             clips = clips / self.std
         if expects.layout == "BCTHW":
             return clips.transpose(1, 2)
-        return clips.flatten(0, 1) if expects.layout == "NCHW" else clips
+        clips = clips.flatten(0, 1) if expects.single_frames else clips
+        return clips.movedim(-3, -1) if expects.layout.endswith("HWC") else clips
 
     def _scores(self, output: Tensor, clips: int) -> Tensor:
         """The network's own numbers, one row a clip: (B, classes), or (B, 1) where one number stands for two."""
         columns = 1 if self.gives.one_output else len(self.labels)
-        rows = clips * self.frames if self.expects.layout == "NCHW" else clips
+        rows = clips * self.frames if self.expects.single_frames else clips
         if self.gives.one_output and output.shape == (rows,):
             output = output[:, None]
         if output.shape != (rows, columns):

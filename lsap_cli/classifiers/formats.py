@@ -20,14 +20,16 @@ Pair = Annotated[tuple[Side, ...], Meta(min_length=2, max_length=2)]
 Positive = Annotated[float, Meta(gt=0)]
 Channels = Literal["RGB", "BGR", "GRAY"]
 ONE_CHANNEL = "GRAY"
-Kind = Literal["logits", "probabilities", "logit", "probability"]
+Kind = Literal["logits", "probabilities", "logit", "probability", "label"]
+Layout = Literal["BTCHW", "BCTHW", "BTHWC", "NCHW", "NHWC"]
+SINGLE_FRAMES = ("NCHW", "NHWC")
 
 
 class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a network wants its clips to look like.
 
     Attributes:
-        layout: the order of a clip's dimensions; NCHW: single frames, those of all clips as one batch.
+        layout: the order of a clip's dimensions; NCHW and NHWC: single frames, those of all clips as one batch.
         frames: T, frames of a clip.
         size: (height, width) that the network takes, in pixels.
         resize: (height, width) that frames are brought to before the crop, or the length of the shorter side; None:
@@ -41,7 +43,7 @@ class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         std: divided by after that, likewise.
     """
 
-    layout: Annotated[Literal["BTCHW", "BCTHW", "NCHW"], Meta(description="BTCHW, BCTHW or NCHW")]
+    layout: Annotated[Layout, Meta(description="BTCHW, BCTHW, BTHWC, NCHW or NHWC")]
     frames: Annotated[int, Meta(ge=1, le=16_384, description="a whole number from 1 to 16384")]
     size: Annotated[Pair, Meta(description="[height, width], each from 1 to 16384")]
     resize: Annotated[Pair | Side | None, Meta(description="[height, width] or the shorter side, from 1 to 16384")] = (
@@ -72,6 +74,11 @@ class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_crop(self._crop, self._resize)
 
     @property
+    def single_frames(self) -> bool:
+        """Whether the network takes the frames of all clips as one batch of pictures."""
+        return self.layout in SINGLE_FRAMES
+
+    @property
     def _crop(self) -> tuple[int, int]:
         height, width = self.size
         return height, width
@@ -96,14 +103,15 @@ class OutputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a network's output is.
 
     Attributes:
-        kind: of the scores. `logit` and `probability` are one number a clip, of the second of two classes.
+        kind: of the scores. `logit` and `probability` are one number a clip, of the second of two classes. `label`:
+            the class alone, which a command or a URL may answer; it counts as a probability of 1.
         pick: attribute, key or position of the scores in the output, where it is not a tensor.
         threshold: the probability of the second of two classes from which on a video counts as one of it, in the rates
             of false negatives and false positives.
-        consensus: what makes one row of a clip out of a row a frame, with layout NCHW.
+        consensus: what makes one row of a clip out of a row a frame, with layout NCHW or NHWC.
     """
 
-    kind: Annotated[Kind, Meta(description="logits, probabilities, logit or probability")] = "logits"
+    kind: Annotated[Kind, Meta(description="logits, probabilities, logit, probability or label")] = "logits"
     pick: Annotated[str | None, Meta(description="an attribute, a key or a position, as text")] = None
     threshold: Annotated[float, Meta(gt=0, lt=1, description="a number between 0 and 1")] = 0.5
     consensus: Annotated[Literal["mean"], Meta(description="mean")] = "mean"
@@ -137,3 +145,23 @@ class SamplingFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         from lsap_cli.specs import build
 
         return build(self.sampler, SAMPLERS, where)
+
+
+class ServiceFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a command or a URL of this machine is asked: the table [service] of a card.
+
+    Attributes:
+        encoding: of the clips: npz, a NumPy archive with the array `clips`, or raw, its bytes in C order.
+        dtype: of the array; uint8 where the network takes whole levels from 0 to 255.
+        batch: clips of a request, at most.
+        timeout_seconds: for one answer.
+        start_seconds: that a command has for its first answer besides, as it loads its network.
+        retries: of a request that got no answer; a wrong answer is not asked for again.
+    """
+
+    encoding: Annotated[Literal["npz", "raw"], Meta(description="npz or raw")] = "npz"
+    dtype: Annotated[Literal["float32", "uint8"], Meta(description="float32 or uint8")] = "float32"
+    batch: Annotated[int, Meta(ge=1, le=4096, description="a whole number from 1 to 4096")] = 8
+    timeout_seconds: Annotated[float, Meta(gt=0, le=86_400, description="seconds, above 0")] = 60.0
+    start_seconds: Annotated[float, Meta(ge=0, le=86_400, description="seconds")] = 120.0
+    retries: Annotated[int, Meta(ge=0, le=100, description="a whole number from 0 to 100")] = 2

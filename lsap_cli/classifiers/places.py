@@ -1,10 +1,14 @@
 """The files, folders and names behind a format's name, checked without torch."""
 
+import ipaddress
 import re
+import shlex
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import MODEL_FORMATS, PREFIX, ZOO
+from lsap_cli.results.text import printable
 
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -26,6 +30,10 @@ def check_place(name: str, place: str, where: str) -> None:
         raise LsapError(f"{where}: {Path(place)} is not a folder; give one with config.json, or OWNER/NAME")
     if name == "torchvision":
         zoo_weights(PREFIX + place)
+    if name == "url":
+        local_url(place, where)
+    if name == "command":
+        command_words(place, where)
 
 
 def zoo_weights(spec: str) -> tuple[str, Path | None, bool]:
@@ -49,3 +57,53 @@ def zoo_weights(spec: str) -> tuple[str, Path | None, bool]:
     if path is not None and not path.is_file():
         raise LsapError(f"the model '{spec}': {path} is not a file")
     return name, path, chosen == "none"
+
+
+def local_url(text: str, where: str) -> SplitResult:
+    """A URL of this machine.
+
+    Args:
+        text: as the card has it.
+        where: who asks, for sentences.
+
+    Raises:
+        LsapError: if it is none.
+    """
+    wrong = LsapError(
+        f"{where}: url is '{printable(text)}'; it must be http:// and an address of this machine, such as "
+        "http://127.0.0.1:8000/predict"
+    )
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        raise wrong from None
+    if url.scheme != "http" or not url.hostname or url.username or url.fragment or not text.isprintable():
+        raise wrong
+    if url.hostname != "localhost":
+        try:
+            address = ipaddress.ip_address(url.hostname)
+        except ValueError:
+            raise wrong from None
+        if not address.is_loopback:
+            raise wrong
+    return url
+
+
+def command_words(text: str, where: str) -> list[str]:
+    """The program of a command line and its arguments; no shell reads it.
+
+    Args:
+        text: as the card has it.
+        where: who asks, for sentences.
+
+    Raises:
+        LsapError: if it is none.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise LsapError(f"{where}: command is no command line ({error}): {printable(text)}") from None
+    if not words:
+        raise LsapError(f'{where}: command is empty; it is a command line such as "python serve.py"')
+    return words

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lsap_cli.classifiers.cards import classifier_of, load_card
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.spec_checks import card_path, check_model
+from lsap_cli.classifiers.spec_checks import card_path, check_model_spec
 from lsap_cli.classifiers.zoo import load_zoo
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import DEMO, PREFIX, format_of
@@ -22,7 +22,7 @@ def load_classifier(spec: str) -> Classifier:
     Raises:
         LsapError: if it names nothing, or what it names cannot be loaded.
     """
-    check_model(spec)
+    check_model_spec(spec)
     if spec == DEMO and spec not in added_models():
         with importlib.resources.as_file(importlib.resources.files("lsap_cli") / "demo") as folder:
             return load_card(folder / "model.toml")
@@ -33,7 +33,7 @@ def load_classifier(spec: str) -> Classifier:
     card, named = card_path(spec), format_of(spec)
     if card is not None:
         return load_card(card, named and (named[0], Path(named[1])))
-    assert named is not None  # as check_model has seen
+    assert named is not None  # as check_model_spec has seen
     return classifier_of(*named, f"the model '{spec}'", {"spec": spec})
 
 

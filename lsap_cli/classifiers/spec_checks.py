@@ -5,11 +5,11 @@ from pathlib import Path
 from lsap_cli.classifiers.card_fields import check_card
 from lsap_cli.classifiers.places import check_place
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, format_of
+from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, format_of, needs_its_card, service_of
 from lsap_cli.plugins import added_models
 
 
-def check_model(spec: str) -> None:
+def check_model_spec(spec: str) -> None:
     """Refuses what cannot be loaded, as far as names, cards and files tell; nothing is imported.
 
     Args:
@@ -20,6 +20,9 @@ def check_model(spec: str) -> None:
     """
     if spec == DEMO or spec in added_models():
         return
+    service = service_of(spec)
+    if service is not None and not Path(spec).exists():
+        raise LsapError(needs_its_card(spec, service))
     card, named = card_path(spec), format_of(spec)
     if named is not None:
         check_place(*named, f"the model '{spec}'")

@@ -74,9 +74,9 @@ def perturbations(paths: list[Path] | None) -> list[Path] | None:
 
 def model(spec: str) -> str:
     """A model card whose fields and files are right, or the name of a model."""
-    from lsap_cli.classifiers.spec_checks import check_model
+    from lsap_cli.classifiers.spec_checks import check_model_spec
 
-    check_model(spec)
+    check_model_spec(spec)
     return spec
 
 

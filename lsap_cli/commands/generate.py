@@ -121,6 +121,14 @@ def command(
             f"{DEFAULT_STEPS}, with --target {DEFAULT_TARGETED_STEPS})",
         ),
     ] = None,
+    queries: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_STEPS * MOST_CLIPS,
+            help="clips that the attack may ask the network about in its steps: a budget for black boxes",
+        ),
+    ] = None,
     time_budget: Annotated[
         str | None,
         typer.Option(callback=arguments.duration_check("--time-budget"), help="for the whole command: 180s, 10m"),
@@ -197,8 +205,9 @@ def command(
         videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,
         only=only, attack=_with_settings(attack, update=update, coherence=coherence),
         learn_from=learn_from,  # type: ignore[arg-type]  # checked when it was parsed
-        pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps, time_budget=budget,
-        seeds=seeds, matrix=matrix, controls=controls, layer=layer, batch=batch, micro_batch=micro_batch,
+        pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps,
+        queries=queries, time_budget=budget, seeds=seeds, matrix=matrix, controls=controls,
+        layer=layer, batch=batch, micro_batch=micro_batch,
         precision=precision, compiled=compiled, memory=int(memory * 2**30), device=device, seed=seed,
         root=text_of(root), fps=fps, labels=text_of(labels),
     )  # fmt: skip
@@ -210,7 +219,8 @@ def command(
         results = generate(settings, work, resume, started)
         if results is not None:
             screen.result(results_table(results), as_json=as_json)
-            screen.say(f"wrote {out} after {results.steps} steps; the run is in {work.folder}")
+            asked = f" and {results.queries:,} queries" if results.queries else ""
+            screen.say(f"wrote {out} after {results.steps} steps{asked}; the run is in {work.folder}")
     if results is None:
         return
     if as_json:

@@ -13,7 +13,11 @@ from lsap_cli import plugins
 from lsap_cli.known_models import MODEL_FORMATS
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
-    "models": lambda: ("demo", *(one.spec for one in MODEL_FORMATS.values()), *plugins.added_models()),
+    "models": lambda: (
+        "demo",
+        *(one.spec for one in MODEL_FORMATS.values() if not one.is_service),
+        *plugins.added_models(),
+    ),
     "attacks": lambda: plugins.ATTACKS,
     "defenses": lambda: plugins.DEFENSES,
     "detectors": lambda: plugins.DETECTORS,

@@ -194,7 +194,8 @@ def _say_that_a_card_is_code(spec: str) -> None:
     from lsap_cli.classifiers.spec_checks import card_path
 
     path = card_path(spec)
-    factory = None if path is None else read_card(path).factory
-    if factory is not None:
-        text = f"a card is code: {path} has {factory} called; use only cards that you trust"
+    card = None if path is None else read_card(path)
+    if card is not None and (card.factory or card.command):
+        code = f"{card.factory} called" if card.factory else f"the command '{card.command}' run"
+        text = f"a card is code: {path} has {code}; use only cards that you trust"
         print(f"lsap: {printable(text)}", file=sys.stderr)

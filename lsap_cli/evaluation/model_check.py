@@ -80,7 +80,7 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
             exchanged.append(best_exchanged[0] in video.labels)
     return ModelAccuracy(
         top1=rate(first),
-        top5=rate(any_of_five),
+        top5=None if classifier.gives.kind == "label" else rate(any_of_five),
         top1_red_and_blue_exchanged=rate(exchanged),
         protocol=describe_protocol(classifier),
         skipped=tuple(SkippedVideo(**one) for one in evaluation.skipped),

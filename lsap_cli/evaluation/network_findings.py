@@ -13,7 +13,7 @@ from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.configured_input import configuration_differences
 from lsap_cli.errors import LsapError
 from lsap_cli.results.documents import ModelFinding
-from lsap_cli.results.events import WarningEvent
+from lsap_cli.results.events import NoteEvent, WarningEvent
 from lsap_cli.runs import Run
 
 Verdict = Literal["PASS", "WARN", "FAIL"]
@@ -21,6 +21,13 @@ CLIPS = 2
 ROUNDING = 1e-2  # by which the sums of probabilities may be off
 TIMED = 4  # batches
 LONGEST_TIMED = 5.0  # seconds, after which no further batch is timed
+
+
+def note_queries(classifier: Classifier, run: Run) -> None:
+    """Says how much a black box was asked in all, where it counts that."""
+    text = getattr(classifier.network, "queries_note", "")
+    if text:
+        run.event(NoteEvent(message=text))
 
 
 def network_findings(classifier: Classifier, device: torch.device, seed: int) -> Iterator[ModelFinding]:

@@ -15,6 +15,7 @@ from lsap_cli.evaluation.corrupting import corrupt
 from lsap_cli.evaluation.defense_gains import defense_gains
 from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progress
 from lsap_cli.evaluation.matrix import EvaluationMatrix
+from lsap_cli.evaluation.network_findings import note_queries
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.shown_videos import choose_shown
@@ -111,6 +112,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     write_document(run.folder / RESULTS_FILE, results)  # whatever becomes of the pictures
     results = replace(results, pictures=_draw(task, judged, videos))
     write_document(run.folder / RESULTS_FILE, results)
+    note_queries(task.classifier, run)
     remove_progress(run.folder)
     remove_inputs(run.folder)
     return results

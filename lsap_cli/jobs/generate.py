@@ -10,7 +10,7 @@ from msgspec import convert, structs, to_builtins
 from lsap_cli.classifiers.threads import keep_threads
 from lsap_cli.datasets.selection import Skipped
 from lsap_cli.datasets.store import FrameStore
-from lsap_cli.evaluation.network_findings import warn_of_wrong_card
+from lsap_cli.evaluation.network_findings import note_queries, warn_of_wrong_card
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.verification import (
@@ -89,6 +89,7 @@ def generate(
         skipped=convert(skipped, tuple[SkippedVideo, ...]),
     )
     write_document(run.folder / RESULTS_FILE, results)
+    note_queries(task.classifier, run)
     remove_inputs(run.folder)
     return results
 
@@ -148,6 +149,7 @@ def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verificat
         steps=first.steps,
         converged=first.converged,
         learn_seconds=round(first.seconds, 1),
+        queries=first.queries,
         fit_videos=len(videos.fit),
         verification_videos=verification.videos,
         fit_samplers=tuple(task.fitted),

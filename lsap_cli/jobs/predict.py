@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.selection import videos_of_run
+from lsap_cli.evaluation.network_findings import note_queries
 from lsap_cli.evaluation.predictions import VideoPrediction, predict_videos
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.reports.grid import Grid, as_csv
@@ -31,9 +32,10 @@ def predict_set(evaluation: Evaluation, source: SetSource, out: Path) -> Predict
     run.note(device=str(evaluation.protocol.device), classifier=classifier.identity)
     videos = videos_of_run(source, classifier.labels, run, evaluation.skipped).videos
     run.event(StageEvent(name="classifying", videos=len(videos)))
-    predictions = list(predict_videos(evaluation, videos, CLASSES))
-    columns = [f"{name}_{place}" for place in range(1, CLASSES + 1) for name in ("class", "probability")]
-    header = ("video", "label", "correct", *columns[: 2 * min(CLASSES, len(classifier.labels))])
+    classes = 1 if classifier.gives.kind == "label" else min(CLASSES, len(classifier.labels))
+    predictions = list(predict_videos(evaluation, videos, classes))
+    columns = [f"{name}_{place}" for place in range(1, classes + 1) for name in ("class", "probability")]
+    header = ("video", "label", "correct", *columns)
     lines = tuple(_line(prediction, classifier) for prediction in predictions)
     write_atomically(out, as_csv(Grid("predictions", "Predictions", "", header, lines)))
     labelled = [one for one in predictions if one.video.labels]
@@ -42,10 +44,11 @@ def predict_set(evaluation: Evaluation, source: SetSource, out: Path) -> Predict
         out=str(out),
         videos=len(predictions),
         top1=rate([one.classes[0][0] in one.video.labels for one in labelled]),
-        top5=rate([any(place in one.video.labels for place, _ in one.classes) for one in labelled]),
+        top5=rate([any(place in one.video.labels for place, _ in one.classes) for one in labelled if classes > 1]),
         skipped=tuple(SkippedVideo(**one) for one in evaluation.skipped),
     )
     write_document(run.folder / RESULTS_FILE, results)
+    note_queries(classifier, run)
     return results
 
 

@@ -20,6 +20,7 @@ from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
 from perturbations.learn import learn
+from perturbations.network import QueryCounter
 from perturbations.problem import Problem, SumOverProcesses
 from perturbations.state import State, Step
 
@@ -87,6 +88,7 @@ def run_learning(
     schedule: Schedule,
     verifier: DeltaVerifier | None,
     log: LearningLog,
+    queries: QueryCounter | None = None,
 ) -> LearningDiagnostics:
     """Learns until the schedule ends or nothing is left to win, reporting every step, saving the state on the way.
 
@@ -97,6 +99,7 @@ def run_learning(
         schedule: when it ends.
         verifier: measures delta now and then; None where another process does, or none.
         log: where events and the state go.
+        queries: of the problem's network; None: they are not counted.
 
     Raises:
         LsapError: if the network's scores are not finite.
@@ -107,7 +110,7 @@ def run_learning(
     next_check = _next_check(schedule.progress(state))
     last_saved = time.monotonic()
     steps = learn(problem, attack, state, lambda now: 1.0 if diagnostics.converged else schedule.progress(now))
-    for step in _timed(steps, state, problem.group):
+    for step in _timed(_counted(steps, state, queries, problem.group), state, problem.group):
         if not math.isfinite(step.loss):
             raise not_finite(f"in step {step.number}")
         done = schedule.progress(state)
@@ -148,6 +151,21 @@ def _timed(steps: Iterator[Step], state: State, group: SumOverProcesses) -> Iter
         yield step
 
 
+def _counted(
+    steps: Iterator[Step], state: State, queries: QueryCounter | None, group: SumOverProcesses
+) -> Iterator[Step]:
+    """Counts the queries of the steps alone: what verifications ask is no part of the attack."""
+    while True:
+        before = 0 if queries is None else queries.clips
+        step = next(steps, None)
+        if step is None:
+            return
+        if queries is not None:
+            asked = queries.clips - before
+            state.queries += asked if group.processes == 1 else int(group.total(torch.tensor(float(asked))))
+        yield step
+
+
 def _mean_over_processes(seconds: float, group: SumOverProcesses) -> float:
     if group.processes == 1:
         return seconds
@@ -163,7 +181,7 @@ def _report_step(step: Step, state: State, schedule: Schedule, log: LearningLog)
         StepEvent(number=step.number, loss=round(step.loss, 4), fooled=step.fooled, clips=step.clips,
         gradient=step.gradient_size, step_size=step.step_size, coherence=step.coherence,
         seconds=round(state.seconds, 2), progress=round(min(schedule.progress(state), 1.0), 4),
-        seconds_left=round(schedule.seconds_left(state), 1),
+        seconds_left=round(schedule.seconds_left(state), 1), queries=state.queries or None,
     ))  # fmt: skip
 
 

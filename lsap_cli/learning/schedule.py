@@ -1,4 +1,4 @@
-"""When learning ends: after a number of steps, after some seconds, or whichever comes first."""
+"""When learning ends: after a number of steps, some seconds, some queries, or whichever comes first."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,26 @@ class Schedule:
         steps: None: no limit.
         seconds: of learning; None: no limit.
         seconds_after: an estimate of other learning that follows in this run.
+        queries: clips that the network may be asked about; None: no limit.
     """
 
     steps: int | None
     seconds: float | None = None
     seconds_after: float = 0.0
+    queries: int | None = None
 
     def progress(self, state: State) -> float:
         """How much is over, from 0; 1 or more: done."""
         by_steps = state.steps / self.steps if self.steps else 0.0
         by_time = state.seconds / self.seconds if self.seconds else 0.0
-        return max(by_steps, by_time)
+        return max(by_steps, by_time, self._by_queries(state))
+
+    def _by_queries(self, state: State) -> float:
+        """Steps ask about equally many clips: there is none that would go beyond the limit."""
+        if self.queries is None:
+            return 0.0
+        a_step = state.queries / state.steps if state.steps else 0
+        return 1.0 if state.queries + a_step > self.queries else state.queries / self.queries
 
     def seconds_left(self, state: State) -> float:
         """An estimate for all learning of the run, from the pace so far."""

@@ -35,6 +35,7 @@ class GenerateSettings:
     sampler: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
     steps: int | None = None
+    queries: int | None = None
     time_budget: float | None = None
     seeds: int = 1
     matrix: bool = False
@@ -58,7 +59,7 @@ class GenerateSettings:
 
     @property
     def step_limit(self) -> int | None:
-        """Learning steps; None: the time budget alone ends learning."""
-        if self.steps is not None or self.time_budget is not None:
+        """Learning steps; None: the time budget, or that of queries, alone ends learning."""
+        if self.steps is not None or self.time_budget is not None or self.queries is not None:
             return self.steps
         return DEFAULT_STEPS if self.target is None else DEFAULT_TARGETED_STEPS

@@ -1,6 +1,7 @@
 """Learning all variants of a `generate`, one after the other, within the time that is left."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from lsap_cli.results.events import ResumedEvent, StageEvent
 from perturbations import Perturbation
 from perturbations.augment import Augmentation
 from perturbations.controls import CONTROLS
+from perturbations.network import CountedNetwork, QueryCounter
 from perturbations.problem import Problem
 from perturbations.state import State
 
@@ -49,7 +51,8 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
         single = len(variants) == 1
         log = LearningLog(run, run.folder / _state_name(number), None if single else variant.name)
         with BatchSource(batch_settings(learning, variant, clean)) as source:
-            problem = variant_problem(learning, source)
+            problem, queries = variant_problem(learning, source), QueryCounter()
+            problem = replace(problem, network=CountedNetwork(problem.network, queries))
             verification = _progress_verification(learning, problem)
             if schedule is None:
                 seconds_per_clip = 0.0 if verification is None else verification.seconds_per_clip
@@ -59,13 +62,15 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
             name = "learning" if single else f"learning {variant.name} ({number + 1} of {len(variants)})"
             run.event(StageEvent(name=name, steps=schedule.steps, seconds=schedule.seconds))
             try:
-                diagnostics = run_learning(problem, task.attack, state, schedule, verification, log)
+                diagnostics = run_learning(problem, task.attack, state, schedule, verification, log, queries)
             except ValueError as error:
                 raise LsapError(f"--attack {settings.attack}: {error}") from None
         record = learning_record(learning, variant, state.steps)
         perturbation = Perturbation(state.delta.cpu(), task.binding, task.budget, record)
         warnings = tuple(diagnostics.warnings())
-        yield LearnedVariant(variant, perturbation, state.steps, state.seconds, diagnostics.converged, warnings)
+        yield LearnedVariant(
+            variant, perturbation, state.steps, state.seconds, diagnostics.converged, warnings, state.queries
+        )
 
 
 def batch_settings(learning: LearningRun, variant: LearningVariant, clean: Tensor) -> BatchSettings:
@@ -126,8 +131,9 @@ def _schedule(learning: LearningRun, budget: TimeBudget, final_seconds: float, v
     Several processes take what the first one, which alone verifies, has left.
     """
     steps = learning.settings.step_limit
+    queries = learning.settings.queries
     if budget.seconds is None:
-        return Schedule(steps)
+        return Schedule(steps, queries=queries)
     loading = budget.elapsed_seconds
     left = _of_first(budget.seconds - loading - final_seconds, learning.group)
     if left < 1:
@@ -135,7 +141,7 @@ def _schedule(learning: LearningRun, budget: TimeBudget, final_seconds: float, v
             f"--time-budget {budget.seconds:g}s is over before learning can start (loading took {loading:.0f}s); "
             "use a longer one, or fewer videos"
         )
-    return Schedule(steps, left / variants)
+    return Schedule(steps, left / variants, queries=queries)
 
 
 def _of_first(seconds: float, group: ProcessGroup) -> float:

@@ -69,6 +69,7 @@ class LearnedVariant:
         seconds: of learning, in all parts of a resumed run.
         converged: whether learning ended because nothing was left to win.
         warnings: reasons not to take the perturbation for the best one.
+        queries: clips that the attack asked the network about, in all parts of a resumed run.
     """
 
     variant: LearningVariant
@@ -77,6 +78,7 @@ class LearnedVariant:
     seconds: float
     converged: bool
     warnings: tuple[str, ...]
+    queries: int
 
 
 def make_variants(task: LearningTask, settings: GenerateSettings) -> list[LearningVariant]:

@@ -275,6 +275,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
         steps: of learning.
         converged: whether learning ended because nothing was left to win.
         learn_seconds: of learning.
+        queries: clips that the attack asked the network about, in its steps; absent in files of version 0.1.
         fit_videos: how many.
         verification_videos: how many.
         fit_samplers: specs.
@@ -295,6 +296,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     steps: Count
     converged: bool = False
     learn_seconds: float = 0.0
+    queries: Count | UnsetType = UNSET
     fit_videos: Count
     verification_videos: Count
     fit_samplers: tuple[str, ...] = ()

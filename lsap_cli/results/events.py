@@ -236,6 +236,7 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
         seconds: of learning so far.
         progress: 0 to 1.
         seconds_left: as the run estimates.
+        queries: clips that the attack has asked the network about so far.
         member: where several perturbations are learned: which one.
     """
 
@@ -249,6 +250,7 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
     seconds: float | None = None
     progress: float | None = None
     seconds_left: float | None = None
+    queries: int | None = None
     member: str | int | UnsetType = UNSET
 
 

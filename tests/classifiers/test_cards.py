@@ -337,7 +337,7 @@ def test_a_factory_that_fails_is_named_with_its_card(tmp_path: Path, factory: st
 def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp_path: Path) -> None:
     message: list[tuple[str, Any, str]] = [
         ("input__frames", 0, "has frames in [input] = 0; it must be a whole number from 1"),
-        ("input__layout", None, "lacks layout in [input]; it is BTCHW, BCTHW or NCHW"),
+        ("input__layout", None, "lacks layout in [input]; it is BTCHW, BCTHW, BTHWC, NCHW or NHWC"),
         ("input__size", [224], "has size in [input] = [224]; it must be [height, width]"),
         ("input__mean", "abc", "has mean in [input] = 'abc'; it must be three numbers"),
         ("input__fps", 5, "has an unknown field 'fps' in [input]; known: layout, frames, size"),
@@ -345,10 +345,14 @@ def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp
         (
             "output__kind",
             "scores",
-            "has kind in [output] = 'scores'; it must be logits, probabilities, logit or probability",
+            "has kind in [output] = 'scores'; it must be logits, probabilities, logit, probability or label",
         ),
         ("factory", None, 'lacks factory; it is "file.py:callable"'),
-        ("colour", "red", "has an unknown field 'colour'; known: factory, format, labels, input, name, weights"),
+        (
+            "colour",
+            "red",
+            "has an unknown field 'colour'; known: factory, format, command, url, labels, input, name, weights",
+        ),
         ("name", "", "name is empty"),
     ]
     for field, value, sentence in message:

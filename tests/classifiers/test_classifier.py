@@ -51,9 +51,9 @@ def test_an_exported_network_is_used_in_the_one_mode_that_it_has() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (InputFormat("TCHW", 4, (6, 6)), "layout = 'TCHW'; it must be BTCHW, BCTHW or NCHW"),  # type: ignore[arg-type]
+        (InputFormat("TCHW", 4, (6, 6)), "layout = 'TCHW'; it must be BTCHW, BCTHW, BTHWC, NCHW or NHWC"),  # type: ignore[arg-type]
         (InputFormat("BTCHW", 0, (6, 6)), "frames = 0; it must be a whole number from 1"),
-        (OutputFormat("scores"), "kind = 'scores'; it must be logits, probabilities, logit or probability"),  # type: ignore[arg-type]
+        (OutputFormat("scores"), "kind = 'scores'; it must be logits, probabilities, logit, probability or label"),  # type: ignore[arg-type]
         (SamplingFormat(views=0), "views = 0; it must be a whole number from 1"),
         (SamplingFormat("often"), "the sampler of the model 'mixed' 'often' is unknown; use one of: uniform"),
     ],

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.formats import InputFormat, OutputFormat
 from lsap_cli.classifiers.geometry import Geometry
+from lsap_cli.classifiers.model_formats.batches import network_shape
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.network_findings import network_findings
 from tests.tiny import make_bytes
@@ -80,6 +81,16 @@ def test_a_network_of_single_frames_gets_all_frames_and_its_scores_are_averaged(
     torch.testing.assert_close(scores, expected.log() if kind == "probabilities" else expected)
     network: Any = made.network
     torch.testing.assert_close(network.seen, clips().flatten(0, 1))
+
+
+@pytest.mark.parametrize(("layout", "rows"), [("BTHWC", 2), ("NHWC", 4)])
+def test_channels_come_last_where_the_layout_says_so(layout: str, rows: int) -> None:
+    made = classifier(torch.zeros(rows, 2), "logits", layout=layout, mean=(0.1, 0.2, 0.3))
+    made.score(clips())
+    expected = clips().movedim(2, -1) - torch.tensor([0.1, 0.2, 0.3])
+    network: Any = made.network
+    torch.testing.assert_close(network.seen, expected.flatten(0, 1) if layout == "NHWC" else expected)
+    assert tuple(network.seen.shape[1:]) == network_shape(made.expects)
 
 
 @pytest.mark.parametrize("mean", [(0.5,), (0.5, 0.5, 0.5)])

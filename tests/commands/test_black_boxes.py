@@ -1,11 +1,16 @@
 """The commands on a network that gives scores and no gradients."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from lsap_cli.demo.videos import LABELS
+from lsap_cli.results.documents import GenerateResults
+from lsap_cli.results.files import RESULTS_FILE
+from lsap_cli.results.results_file import read_results
 from tests.classifiers.networks import CARD, save_onnx, with_card
+from tests.classifiers.test_services import WELL
 from tests.commands.conftest import Lsap, World
 from tests.tiny import make_perturbation
 
@@ -56,3 +61,28 @@ def test_what_needs_gradients_says_that_there_are_none(
     )
     assert judged.code == 2
     assert "--adaptive follows gradients" in judged.err
+
+
+def test_a_command_is_attacked_within_a_budget_of_queries_and_judged(
+    few_videos: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    (tmp_path / "serve.py").write_text(WELL)
+    labels = ", ".join(f'"{one}"' for one in LABELS[:3])
+    card = tmp_path / "model.toml"
+    card.write_text(f'command = "{sys.executable} serve.py"\n{CARD}'.replace('"a", "b", "c"', labels))
+    learned = lsap(
+        "generate", few_videos.learn, "--model", card, "--attack", "random-search", "--queries", 40, "--batch", 4,
+        "--out", tmp_path / "r.safetensors", "--run", tmp_path / "learn",
+    )  # fmt: skip
+    assert learned.code == 0, learned.err
+    assert "after 5 steps and 40 queries" in learned.err
+    results = read_results(tmp_path / "learn" / RESULTS_FILE).value
+    assert isinstance(results, GenerateResults)
+    assert (results.steps, results.queries) == (5, 40)
+    judged = lsap(
+        "defend", few_videos.test, "--model", card, "--perturbation", tmp_path / "r.safetensors",
+        "--defense", "jpeg", "--sampler", "uniform", "--run", tmp_path / "judged",
+    )  # fmt: skip
+    assert judged.code == 0, judged.err
+    said = " ".join(judged.err.split())
+    assert "was asked about 20 clips in all" in said  # 3 videos in 3 versions, with and without; 2 that try the card

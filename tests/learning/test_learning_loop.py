@@ -1,5 +1,6 @@
 """When learning ends."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from lsap_cli.learning.learning_loop import LearningLog, run_learning
 from lsap_cli.learning.progress_verification import VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.runs import Run
+from perturbations.attacks import Attack
 from perturbations.attacks.ifgsm import Ifgsm
+from perturbations.attacks.search import RandomSearch
+from perturbations.network import CountedNetwork, QueryCounter
 from perturbations.state import State
 from tests.perturbations.worlds import make_problem
 
@@ -66,3 +70,24 @@ def test_learning_ends_when_its_seconds_are_over(tmp_path: Path) -> None:
         run_learning(problem, Ifgsm(), state, Schedule(None, 0.05), None, LearningLog(run, tmp_path / "state"))
     assert state.steps > 0
     assert state.seconds >= 0.05
+
+
+@pytest.mark.parametrize(("attack", "clips_of_a_step"), [(Ifgsm(), 1), (RandomSearch(grid=2), 2)])
+def test_a_budget_of_queries_is_kept_and_goes_on_with_a_resumed_run(
+    tmp_path: Path, attack: Attack, clips_of_a_step: int
+) -> None:
+    queries = QueryCounter()
+    problem = make_problem()
+    problem = replace(problem, network=CountedNetwork(problem.network, queries))
+    batch = len(problem.draw(0).frames)
+    a_step = clips_of_a_step * batch
+    verifier = ScriptedVerifier([0] * 20, [-1.0] * 20)
+    state = State(torch.zeros(problem.shape))
+    with Run(tmp_path / "run", "test", {}, []) as run:
+        log = LearningLog(run, tmp_path / "state.safetensors")
+        run_learning(problem, attack, state, Schedule(None, queries=3 * a_step + 1), verifier, log, queries)
+        assert (state.steps, state.queries) == (3, 3 * a_step)
+        state = State.load(tmp_path / "state.safetensors")
+        assert state.queries == 3 * a_step
+        run_learning(problem, attack, state, Schedule(None, queries=5 * a_step), verifier, log, queries)
+    assert (state.steps, state.queries) == (5, 5 * a_step)

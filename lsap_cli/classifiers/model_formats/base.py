@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat
+from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingFormat, ServiceFormat
 from lsap_cli.errors import LsapError
 
 
@@ -20,6 +20,8 @@ class NetworkRequest:
         labels: one a class; None: as the files say.
         expects: what the network takes; None: as the files say.
         gives: what the network gives; None: as the files say.
+        service: how a command or a URL is asked; None: by the defaults.
+        card: the model card; None: there is none.
     """
 
     place: str
@@ -27,6 +29,8 @@ class NetworkRequest:
     labels: Sequence[str] | None = None
     expects: InputFormat | None = None
     gives: OutputFormat | None = None
+    service: ServiceFormat | None = None
+    card: Path | None = None
 
     @property
     def file(self) -> Path:
@@ -83,3 +87,8 @@ class BlackBox(nn.Module):
     """A network that gives scores and no gradients."""
 
     gives_gradients = False
+
+    @property
+    def queries_note(self) -> str:
+        """How much it was asked, as a sentence; empty where that is no cost."""
+        return ""

@@ -83,13 +83,15 @@ def batch_notes(file: str, batch: int | None) -> list[str]:
 
 
 def network_shape(expects: InputFormat) -> tuple[int, ...]:
-    """The shape of what one clip becomes, without the batch dimension: of one frame with layout NCHW."""
+    """The shape of what one clip becomes, without the batch dimension: of one frame with layout NCHW or NHWC."""
     channels = 1 if expects.channels == ONE_CHANNEL else 3
     frames, size = expects.frames, tuple(expects.size)
     return {
         "BTCHW": (frames, channels, *size),
         "BCTHW": (channels, frames, *size),
+        "BTHWC": (frames, *size, channels),
         "NCHW": (channels, *size),
+        "NHWC": (*size, channels),
     }[expects.layout]
 
 
