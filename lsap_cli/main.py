@@ -40,7 +40,7 @@ app.command("apply", cls=NamingCommand)(apply.command)
 app.command("defend", cls=NamingCommand)(defend.command)
 app.command("demo")(demo.command)
 app.command("dashboard")(dashboard.command)
-app.command("report")(report.command)
+app.command("report", cls=NamingCommand)(report.command)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 

@@ -208,3 +208,13 @@ defenses = all_named("defense", lambda: plugins.DEFENSES, "none")
 detectors = all_named("detector", lambda: plugins.DETECTORS)
 smoothings = all_named("smoothing", lambda: plugins.SMOOTHINGS)
 norm = word("--norm", *CLOSED_NORMS)
+
+
+def target_names() -> list[str]:
+    """Programs and files that a run is exported to."""
+    from lsap_cli.reports.exports.targets import TARGETS
+
+    return list(TARGETS)
+
+
+targets = all_named("target", target_names)

@@ -10,6 +10,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from lsap_cli import plugins
+from lsap_cli.commands import arguments
 from lsap_cli.known_models import MODEL_FORMATS
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
@@ -28,6 +29,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "bindings": plugins.binding_names,
     "updates": plugins.update_names,
     "coherences": plugins.coherence_names,
+    "targets": arguments.target_names,
 }
 PLACE = re.compile(r"\{(" + "|".join(TABLES) + r")\}")
 

@@ -1,30 +1,47 @@
 """`lsap report`: its command line."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lsap_cli.commands import arguments
 from lsap_cli.errors import LsapError, file_error
 
 COMPARISON = "comparison.html"
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="folders of finished lsap defend runs")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="folders of finished lsap defend runs; with --to also of generate and apply"
+        ),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
             help="the page: of one run, with its tables beside it (default: report.html in the run); of several, "
-            f"their comparison (default: {COMPARISON})"
+            f"their comparison (default: {COMPARISON}); with --to, where the export goes"
+        ),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            callback=arguments.targets,
+            help="hand the run to another program instead: {targets}; repeat for several",
         ),
     ] = None,
 ) -> None:
-    """Make a run's HTML report and tables anew from its folder; compare several runs on one page.
+    """Make a run's HTML report and tables anew from its folder; compare several runs on one page; export a run.
 
     Example: lsap report runs/20260101-120000-defend runs/20260102-120000-defend --out comparison.html
     """
+    if to:
+        _export(runs, to, out)
+        return
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
 
@@ -47,3 +64,20 @@ def command(
     print(write_comparison(runs, out or Path(COMPARISON)))
     if unwritten:
         raise LsapError(f"{unwritten} of {len(runs)} runs have no page of their own, for the reason above", 1)
+
+
+def _export(runs: Sequence[Path], targets: Sequence[str], out: Path | None) -> None:
+    """Each run to each target; the place on stdout, what is not in it on stderr."""
+    if out is not None and len(runs) * len(targets) > 1:
+        raise LsapError(f"--out {out} names one place; give one RUN and one --to with it")
+    from lsap_cli.reports.exports.targets import export_to
+
+    for run in runs:
+        for target in targets:
+            try:
+                exported = export_to(target, run, out)
+            except OSError as error:
+                raise file_error(error, "write it elsewhere with --out") or error from None
+            for note in exported.notes:
+                print(f"lsap: {note}", file=sys.stderr)
+            print(exported.place)

@@ -55,7 +55,12 @@ def _class_grid(found: ClassOutcomes, columns: Columns, where: str, results: Def
         for label, outcomes in sorted(by_class.items(), key=lambda item: (-_lost(item[1], last), item[0]))
     ]
     what = "label" if found.labeled else "clean prediction"
-    header = ("class", "videos", *(f"{measure}, {name}" for name in headings.values()), "then most often taken for")
+    header = (
+        "class",
+        "videos",
+        *(f"{measure}, {name}" for name in headings.values()),
+        f"most often taken for, {columns.get(last, last)}",
+    )
     note = (
         f"{where} A video's class is its {what}. Rate (count, 95 % Wilson interval); classes that lose most videos "
         f"come first. {_left_out(found, results)}"

@@ -10,6 +10,7 @@ from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
 from lsap_cli.results.rows import NetFoolingRate, Row, TwoClassRates
 from lsap_cli.results.spread import TransferMatrix
+from lsap_cli.results.summary import RowResults
 
 MEASURES = ("accuracy", "fooling rate", "success rate")
 COSTS = {
@@ -48,7 +49,7 @@ def grids(results: DefendResults) -> list[Grid]:
     return [grid for grid in tables if grid.lines]
 
 
-def rates_grid(results: DefendResults) -> Grid:
+def rates_grid(results: RowResults) -> Grid:
     """Every row."""
     lines = [
         (
@@ -209,7 +210,7 @@ def transfer_grid(results: DefendResults) -> Grid:
     return Grid("transfer", "Transfer between models", note, header, tuple(lines))
 
 
-def sampler_grid(results: DefendResults) -> Grid:
+def sampler_grid(results: RowResults) -> Grid:
     """Fitted samplers x evaluated samplers."""
     matrix = results.sampler_matrix
     samplers = list(dict.fromkeys(spec for row in matrix for spec in row.rates))

@@ -1,13 +1,13 @@
 """The folder of a finished `defend` run, as a report reads it: whole, safe to show, and nothing outside of it."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from lsap_cli.errors import LsapError
 from lsap_cli.results.base import Result
-from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.documents import DefendResults, RunResults
 from lsap_cli.results.files import RESULTS_FILE, Loaded, decode_line, read_facts_document, read_regular
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.records import Record
@@ -20,8 +20,12 @@ PICTURE_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF"
 Whole = TypeVar("Whole", bound=Result)
 
 
-def read_run(run: Path) -> RunFacts:
-    """The run.json of a finished `defend` run; every text in it is safe to show.
+def read_run(run: Path, commands: Sequence[str] = ("defend",)) -> RunFacts:
+    """The run.json of a finished run; every text in it is safe to show.
+
+    Args:
+        run: the folder.
+        commands: of which one made the run.
 
     Raises:
         LsapError: if the folder does not hold one.
@@ -29,9 +33,12 @@ def read_run(run: Path) -> RunFacts:
     loaded = read_facts_document(run)
     if loaded.value is None and not loaded.problems:
         raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
-    about = printable_result(_whole(loaded, run))
-    if about.command != "defend":
-        raise LsapError(f"{run} holds a run of {about.command}; a report needs a run of defend")
+    about = printable_result(_whole(loaded, run, "the command"))
+    if about.command == "demo":
+        parts = ", ".join(str(run / command) for command in commands)
+        raise LsapError(f"{run} holds a demo, which has several runs; give one of {parts}")
+    if about.command not in commands:
+        raise LsapError(f"{run} holds a run of {about.command}; this needs a run of {' or '.join(commands)}")
     if about.status != "done":
         raise LsapError(f"the run in {run} is {about.status}, not done; a report needs a finished run")
     return about
@@ -43,19 +50,28 @@ def read_defend_results(run: Path) -> DefendResults:
     Raises:
         LsapError: if it is missing, damaged, or of another command.
     """
-    loaded = read_results(run / RESULTS_FILE)
-    if loaded.value is None and not loaded.problems:
-        raise LsapError(f"{run} has no results.json; run lsap defend again", exit_code=1)
-    results = _whole(loaded, run)
+    results = read_run_results(run)
     if not isinstance(results, DefendResults):
         raise LsapError(f"{run / RESULTS_FILE} is of another command; a report needs a run of defend")
-    return printable_result(results)
+    return results
 
 
-def _whole(loaded: Loaded[Whole], run: Path) -> Whole:
+def read_run_results(run: Path) -> RunResults:
+    """The results.json of a run; every text in it is safe to show.
+
+    Raises:
+        LsapError: if it is missing or damaged.
+    """
+    loaded = read_results(run / RESULTS_FILE)
+    if loaded.value is None and not loaded.problems:
+        raise LsapError(f"{run} has no results.json; run the command that made it again", exit_code=1)
+    return printable_result(_whole(loaded, run, "the command that made it"))
+
+
+def _whole(loaded: Loaded[Whole], run: Path, command: str) -> Whole:
     """A document without damage: a report must not leave out what it could not read."""
     if loaded.value is None or loaded.problems:
-        raise LsapError(f"{run}: {'; '.join(loaded.problems)}; run lsap defend again", exit_code=1)
+        raise LsapError(f"{run}: {'; '.join(loaded.problems)}; run {command} again", exit_code=1)
     return loaded.value
 
 

@@ -68,6 +68,6 @@ def test_without_labels_classes_are_clean_predictions() -> None:
         "videos",
         "fooling rate, noise",
         "fooling rate, perturbed",
-        "then most often taken for",
+        "most often taken for, perturbed",
     )
     assert pairs.header[:2] == ("class", "taken for")

@@ -1,0 +1,55 @@
+"""The table of targets. Imports next to nothing: every start of the program needs the names."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export left.
+
+    Attributes:
+        place: where it is.
+        notes: sentences on what is not in it.
+    """
+
+    place: str
+    notes: tuple[str, ...] = ()
+
+
+class Export(Protocol):
+    """`export` of a target's module."""
+
+    def __call__(self, run: Path, out: Path | None) -> Exported:
+        """Hands a run over.
+
+        Args:
+            run: the folder.
+            out: what --out named.
+        """
+        ...
+
+
+TARGETS: dict[str, str] = {  # by name, the module whose `export` does the work
+    "tensorboard": "lsap_cli.reports.exports.tensorboard",
+    "mlflow": "lsap_cli.reports.exports.mlflow",
+    "wandb": "lsap_cli.reports.exports.wandb",
+}
+
+
+def export_to(target: str, run: Path, out: Path | None) -> Exported:
+    """Hands a run to a target.
+
+    Args:
+        target: a name of the table.
+        run: the folder.
+        out: where to; None: the target's own default.
+
+    Raises:
+        LsapError: if a package is missing, or the run cannot be exported.
+        OSError: if a file cannot be written.
+    """
+    export: Export = importlib.import_module(TARGETS[target]).export
+    return export(run, out)

@@ -1,0 +1,52 @@
+"""The table of targets, and what is said where a package is missing."""
+
+import importlib
+import inspect
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from lsap_cli.errors import LsapError
+from lsap_cli.reports.exports.packages import optional_package
+from lsap_cli.reports.exports.targets import TARGETS, export_to
+from tests.reports.exports.runs import RUNS
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = ("tensorboard", "mlflow", "wandb", "pyarrow", "torch")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_target_takes_a_run_and_a_place(target: str) -> None:
+    export = importlib.import_module(TARGETS[target]).export
+    assert list(inspect.signature(export).parameters) == ["run", "out"]
+
+
+@pytest.mark.parametrize("target", ["tensorboard", "mlflow", "wandb"])
+def test_a_missing_package_is_one_sentence_with_its_extra(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (target, "torch.utils.tensorboard"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(LsapError, match=rf"pip install 'lsap\[{target}\]'"):
+        export_to(target, RUNS["apply"](tmp_path), None)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert any(requirement.startswith(target) for requirement in extras[target])
+
+
+def test_an_installed_package_is_given() -> None:
+    assert optional_package("json", "wandb").dumps([]) == "[]"
+
+
+def test_help_and_a_plain_report_import_none_of_the_packages(tmp_path: Path) -> None:
+    code = (
+        "import sys; from lsap_cli.main import app; from typer.testing import CliRunner\n"
+        "done = CliRunner().invoke(app, sys.argv[1:]); assert done.exit_code == 0, done.output\n"
+        f"print(*[name for name in {PACKAGES!r} if name in sys.modules])"
+    )
+    run = RUNS["defend"](tmp_path)
+    for words in (["report", "--help"], ["report", str(run)]):
+        done = subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, text=True)
+        assert done.stdout.strip() == ""
