@@ -37,23 +37,6 @@ def load_classifier(spec: str) -> Classifier:
     return classifier_of(*named, f"the model '{spec}'", {"spec": spec})
 
 
-def download_model(spec: str) -> None:
-    """Fetches what a spec names from the Hugging Face Hub into the local cache.
-
-    Args:
-        spec: `hf:OWNER/NAME`.
-
-    Raises:
-        LsapError: if it is another spec, or the download fails.
-    """
-    named = format_of(spec)
-    if named is None or named[0] != "hf" or Path(named[1]).exists():
-        raise LsapError(f"--download fetches hf:OWNER/NAME; '{spec}' is not of that kind")
-    from lsap_cli.classifiers.model_formats.hf import download
-
-    download(named[1])
-
-
 def _added(name: str) -> Classifier:
     """The model that an installed package gives by an entry point: a `Classifier`, or the path of a model card."""
     point = one_of(name, "model", added_models()[name], own=name == DEMO)

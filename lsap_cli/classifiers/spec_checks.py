@@ -45,6 +45,16 @@ def check_model_spec(spec: str) -> None:
     )
 
 
+def hub_repository(spec: str) -> str | None:
+    """OWNER/NAME of the Hugging Face Hub that a spec, or the card that it names, names; None: another model."""
+    if spec == DEMO or spec in added_models():
+        return None
+    card, named = card_path(spec), format_of(spec)
+    if card is not None:
+        named = check_card(card, named and (named[0], Path(named[1]))).format
+    return named[1] if named is not None and named[0] == "hf" and not Path(named[1]).is_dir() else None
+
+
 def card_path(spec: str) -> Path | None:
     """The user's own model card that a spec names, or that lies beside the file it names; None where there is none."""
     if spec == DEMO or spec.startswith(PREFIX) or spec in added_models():

@@ -8,7 +8,7 @@ import typer
 
 from lsap_cli.commands import arguments
 from lsap_cli.commands.help import NamingCommand
-from lsap_cli.commands.options import Fps, Json, LabelNames, Root, Seed, print_json, text_of
+from lsap_cli.commands.options import Download, Fps, Json, LabelNames, Root, Seed, fetch_models, print_json, text_of
 from lsap_cli.set_sources import SetSource
 
 SECONDS = 7.0  # that show takes; the reading of headers ends then
@@ -53,6 +53,7 @@ def show_set_command(
     preview: Annotated[Path | None, typer.Option(help="a picture to draw of some of the videos (.png)")] = None,
     seed: Seed = 0,
     as_json: Json = False,
+    download: Download = False,
 ) -> None:
     """Show what a set of videos holds, what would be left out, and how generate would split it. Nothing is decoded.
 
@@ -64,6 +65,7 @@ def show_set_command(
     from lsap_cli.reports.set_tables import set_parts
 
     source = SetSource.parse(videos, text_of(root), fps, text_of(labels))
+    fetch_models(download, *([] if model is None else [model]))
     facts = show_set(source, model, seed, deadline, preview)
     if as_json:
         print_json(facts)

@@ -14,6 +14,7 @@ from lsap_cli.commands.options import (
     MOST_STEPS,
     Batch,
     Device,
+    Download,
     Fps,
     Json,
     LabelNames,
@@ -23,6 +24,7 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Seed,
+    fetch_models,
     file_errors_explained,
     keep_memory_limit,
     print_json,
@@ -139,6 +141,7 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    download: Download = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Measure a model on clean, noisy and perturbed videos: undefended, and behind each defense.
@@ -181,6 +184,7 @@ def command(
     )
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
+    fetch_models(download, *model, quiet=quiet)
     keep_memory_limit(memory_limit)
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
         results = defend(settings, work, resume)

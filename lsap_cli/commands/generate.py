@@ -15,6 +15,7 @@ from lsap_cli.commands.options import (
     MOST_STEPS,
     Batch,
     Device,
+    Download,
     Fps,
     Json,
     LabelNames,
@@ -25,6 +26,7 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Seed,
+    fetch_models,
     keep_memory_limit,
     print_json,
     running,
@@ -179,6 +181,7 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    download: Download = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Learn one perturbation that makes the model wrong on any video, whichever frames it looks at.
@@ -214,6 +217,7 @@ def command(
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
+    fetch_models(download, model, quiet=quiet)
     keep_memory_limit(memory_limit)
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume, started)

@@ -10,6 +10,7 @@ from lsap_cli.commands import arguments
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.commands.options import (
     Device,
+    Download,
     Fps,
     Json,
     LabelNames,
@@ -18,6 +19,7 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Seed,
+    fetch_models,
     keep_memory_limit,
     print_json,
     running,
@@ -31,10 +33,6 @@ app = typer.Typer(
     help="The classifiers that lsap can use: list them, explain one, check one.", invoke_without_command=True
 )
 Spec = Annotated[str, typer.Argument(callback=arguments.model, help="a model card, or one of: {models}")]
-
-Download = Annotated[
-    bool, typer.Option("--download", help="fetch hf:OWNER/NAME into the local Hugging Face cache, once")
-]
 
 
 @app.callback()
@@ -68,12 +66,11 @@ def show(
     Example: lsap models show torchvision:r3d_18:weights=r3d_18.pth
     """
     from lsap_cli.classifiers.card_text import card_text
-    from lsap_cli.classifiers.resolve import download_model, load_classifier
+    from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.model_check import describe_model
 
     _say_that_a_card_is_code(spec)
-    if download:
-        download_model(spec)
+    fetch_models(download, spec)
     classifier = load_classifier(spec)
     if card:
         print(card_text(spec, classifier), end="")
@@ -113,7 +110,7 @@ def check(
     Example: lsap models check model.toml videos/
     """
     from lsap_cli.classifiers.devices import choose_device
-    from lsap_cli.classifiers.resolve import download_model, load_classifier
+    from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.model_check import check_model
     from lsap_cli.evaluation.protocol import Evaluation, own_protocol
     from lsap_cli.reports.tables import check_table
@@ -122,8 +119,7 @@ def check(
     chosen = choose_device(device)
     if not quiet:
         _say_that_a_card_is_code(spec)
-    if download:
-        download_model(spec)
+    fetch_models(download, spec, quiet=quiet)
     classifier = load_classifier(spec).to(chosen)
     settings = {"model": spec, "videos": None if videos is None else str(videos), "device": device, "seed": seed}
     keep_memory_limit(memory_limit)
@@ -158,6 +154,7 @@ def predict_command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    download: Download = False,
 ) -> None:
     """Write what a classifier says of every video: its five likeliest classes.
 
@@ -173,6 +170,7 @@ def predict_command(
 
     source = SetSource.parse(videos, text_of(root), fps, text_of(labels))
     chosen = choose_device(device)
+    fetch_models(download, spec, quiet=quiet)
     classifier = load_classifier(spec).to(chosen)
     settings = {"model": spec, "videos": str(videos), "out": str(out), "device": device, "seed": seed}
     keep_memory_limit(memory_limit)

@@ -33,6 +33,9 @@ MOST_DRAWS = 1000  # of random defenses, and of seeds
 Model = Annotated[
     str, typer.Option("--model", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
 ]
+Download = Annotated[
+    bool, typer.Option("--download", help="fetch hf:OWNER/NAME into the local Hugging Face cache first, once")
+]
 Device = Annotated[str, typer.Option(callback=arguments.device, help="auto, cpu, cuda or cuda:N")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
 RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]
@@ -52,6 +55,26 @@ LabelNames = Annotated[
     typer.Option("--labels", callback=arguments.label_file, help="a file with the names of a list's numbers"),
 ]
 Batch = Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="clips that are classified at a time")]
+
+
+def fetch_models(download: bool, *specs: str, quiet: bool = False) -> None:
+    """Fetches models of the Hugging Face Hub, where --download was given.
+
+    Raises:
+        LsapError: if none of them is of the Hub, or the download fails.
+    """
+    if not download:
+        return
+    from lsap_cli.classifiers.spec_checks import hub_repository
+
+    places = [place for place in map(hub_repository, specs) if place is not None]
+    if not places:
+        named = f"'{', '.join(specs)}' is not of that kind" if specs else "give it with --model"
+        raise LsapError(f"--download fetches hf:OWNER/NAME; {named}")
+    from lsap_cli.classifiers.model_formats.hf import download as fetch
+
+    for place in places:
+        fetch(place, quiet)
 
 
 @contextmanager

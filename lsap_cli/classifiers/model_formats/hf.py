@@ -96,24 +96,26 @@ def local_folder(place: str, where: str) -> Path:
         return Path(hub.snapshot_download(place, allow_patterns=NEEDED_FILES, local_files_only=True))
     except Exception:  # several kinds, all of which mean that it is not there
         raise LsapError(
-            f"{where}: {place} is neither a folder nor in the local Hugging Face cache; fetch it once with "
-            f"lsap models show hf:{place} --download"
+            f"{where}: {place} is neither a folder nor in the local Hugging Face cache; --download fetches it "
+            f"once, as in lsap models show hf:{place} --download"
         ) from None
 
 
-def download(place: str) -> Path:
+def download(place: str, quiet: bool = False) -> Path:
     """Brings a repository's files into the local Hugging Face cache.
 
     Args:
         place: OWNER/NAME.
+        quiet: whether no progress is shown on stderr.
 
     Raises:
         LsapError: if that fails.
     """
+    hub = _hub(f"the model 'hf:{place}'")
+    if quiet:
+        importlib.import_module("huggingface_hub.utils").disable_progress_bars()
     try:
-        return Path(_hub(f"the model 'hf:{place}'").snapshot_download(place, allow_patterns=NEEDED_FILES))
-    except LsapError:
-        raise
+        return Path(hub.snapshot_download(place, allow_patterns=NEEDED_FILES))
     except Exception as error:  # of the network, of the server, of the disk
         raise LsapError(
             f"hf:{place} cannot be downloaded ({type(error).__name__}: {error_text(error)}); fetch its files elsewhere "
