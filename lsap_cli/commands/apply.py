@@ -105,9 +105,13 @@ def command(
 
 
 def _say(screen: "Screen", results: "ApplyResults", out: Path) -> None:
+    from lsap_cli.results.left_out import left_out_words
+
     effective = results.effective
     assert effective is not None  # there is a file
     kept = f" ({len(results.resumed)} of them were there already)" if results.resumed else ""
+    left_out = left_out_words(len(results.files), results.skipped)
+    kept += f" ({left_out})" if left_out else ""
     screen.say(
         f"wrote {len(results.files)} files to {out}{kept}: largest change {effective.linf:.0f}/255, "
         f"root mean square {effective.l2_rms:.2f}/255, mean {effective.map:.2f}/255, measured in the written files"

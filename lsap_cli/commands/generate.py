@@ -201,6 +201,7 @@ def command(
 
     from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table
+    from lsap_cli.results.left_out import left_out_of
     from lsap_cli.runs.resuming import check_same_settings
     from lsap_cli.specs import check_specs
 
@@ -224,7 +225,11 @@ def command(
         if results is not None:
             screen.result(results_table(results), as_json=as_json)
             asked = f" and {results.queries:,} queries" if results.queries else ""
-            screen.say(f"wrote {out} after {results.steps} steps{asked}; the run is in {work.folder}")
+            left_out = left_out_of(results)
+            screen.say(
+                f"wrote {out} after {results.steps} steps{asked}; "
+                f"{left_out and f'{left_out}; '}the run is in {work.folder}"
+            )
     if results is None:
         return
     if as_json:

@@ -59,6 +59,8 @@ class DashboardCommands:
 def words(form: Form, values: Mapping[str, str]) -> list[str]:
     """The words behind `lsap` for what was filled in; what equals the default is left out.
 
+    Words that have a place of their own follow a `--` where one of them looks like an option.
+
     Args:
         form: of the command.
         values: text by field name; of a switch `true` or empty; of a list separated by spaces, quoted where need be.
@@ -75,6 +77,8 @@ def words(form: Form, values: Mapping[str, str]) -> list[str]:
             places += [value] if value else []
         elif value and value != field.default:
             flags += [field.flag, value]
+    if any(one.startswith("-") for one in places):
+        return [form.command, *flags, "--", *places]
     return [form.command, *places, *flags]
 
 

@@ -20,6 +20,7 @@ from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import (
     write_atomically,
 )
+from lsap_cli.results.left_out import left_out_of
 from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import FramePictures, Pictures
 from lsap_cli.results.rates import Rate
@@ -87,6 +88,7 @@ def _view(
         "protocol": protocol,
         "rows": rows,
         "summary": summary_sentences(results),
+        "left_out": left_out_of(results),
         "figures": list(_key_figures(rows, results.defense_gains)) if rows.rows else [],
         "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
         "detectors": [_detector(row) for row in results.detectors],

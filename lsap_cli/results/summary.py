@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, GenerateResults
 from lsap_cli.results.ladders import WorstRung
+from lsap_cli.results.left_out import left_out_of
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
@@ -33,12 +34,13 @@ def summary_sentences(results: RowResults) -> list[str]:
     sampler = rows.samplers[0]
     attacked = rows.strongest(sampler)
     if attacked is None:
-        return _without_attack(rows, sampler)
+        return [*_without_attack(rows, sampler), *filter(None, [_left_out_sentence(results)])]
     protocol = results.protocol if isinstance(results, DefendResults) else None
     target = protocol.target if protocol else None
     sentences = [
         _attack_sentence(rows, attacked, target or "the target"),
         _accuracy_sentence(rows, attacked),
+        _left_out_sentence(results),
         _samplers_sentence(rows, attacked.attack),
         _seeds_sentence(results),
         _defense_sentence(rows, attacked, results.defense_gains if isinstance(results, DefendResults) else ()),
@@ -100,6 +102,11 @@ def _accuracy_sentence(rows: Rows, attacked: Row) -> str:
         return "" if rows.labelled else "The videos have no labels, so nothing is said about accuracy."
     before, after = _of(clean), _of(attacked.accuracy)
     return f"The classifier is right about {before} clean videos and {after} perturbed ones."
+
+
+def _left_out_sentence(results: RowResults) -> str:
+    words = left_out_of(results)
+    return f"{words}: no rate counts {'it' if ' was ' in words else 'them'}." if words else ""
 
 
 def _samplers_sentence(rows: Rows, attack: str) -> str:

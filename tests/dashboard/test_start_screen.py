@@ -70,6 +70,10 @@ def test_the_words_are_what_the_form_says_and_defaults_are_left_out() -> None:
     [
         ({"videos": ""}, "videos is needed"),
         ({"videos": "/nowhere/at/all"}, "does not exist"),
+        ({"videos": "--help"}, "--help does not exist"),
+        ({"videos": "-x"}, "-x does not exist"),
+        ({"videos": "x" * 300}, "File name too long"),
+        ({"model": "x" * 300}, "File name too long"),
         ({"model": "missing.toml"}, "no such file"),
         ({"steps": "many"}, "--steps"),
         ({"steps": "0"}, "--steps"),

@@ -121,6 +121,14 @@ def test_skipped_files_and_their_reasons_are_listed(tmp_path: Path) -> None:
     assert "moov atom not found" in page.text
 
 
+def test_a_set_that_shrank_is_told_beside_the_number_of_its_videos(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    changed(run, "results.json", protocol=json.loads((run / "results.json").read_text())["protocol"] | {"listed": 15})
+    _, page = report(run)
+    assert "12 videos (3 of 15 videos were left out)" in page.text
+    assert "3 of 15 videos were left out: no rate counts them." in page.text
+
+
 def test_a_waived_overlap_is_said_before_any_number(tmp_path: Path) -> None:
     _, page = report(write_run(tmp_path / "run", overlap=("clip_001.mp4",)))
     assert page.text.index("Not a test on unseen videos") < page.text.index("changed the prediction")

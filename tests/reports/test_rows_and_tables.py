@@ -4,7 +4,8 @@ import pytest
 from rich.console import Console
 
 from lsap_cli.reports.tables import format_rate, results_table
-from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol
+from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol, SkippedVideo
+from lsap_cli.results.left_out import left_out_words
 from lsap_cli.results.rates import Rate, rate_of
 from lsap_cli.results.rows import DefenseGain, Row, Rows
 from lsap_cli.results.spread import GeneratedSeeds
@@ -118,6 +119,15 @@ def test_the_summary_says_what_perturbation_noise_and_accuracy_are() -> None:
         "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones; against no defense 6 gained, "
         "2 lost of 12, p = 0.031 after Holm."
     )
+
+
+@pytest.mark.parametrize(("used", "skipped", "words"), [
+    (12, [], ""),
+    (11, ["a.mp4"], "1 of 12 videos was left out"),
+    (10, ["a.mp4", "b.mp4", "a.mp4"], "2 of 12 videos were left out"),
+])  # fmt: skip
+def test_videos_that_were_left_out_are_counted_once(used: int, skipped: list[str], words: str) -> None:
+    assert left_out_words(used, [SkippedVideo(path=path, reason="") for path in skipped]) == words
 
 
 def test_the_summary_does_not_call_it_an_effect_when_noise_does_as_much() -> None:

@@ -21,7 +21,7 @@ from lsap_cli.results.rows import Rows
 from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
 
-LEGEND = "bright: the model holds · dark: it is fooled · in a cell: rate, count, 95 % interval"
+LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
 
 
 class RobustnessPane(VerticalScroll):

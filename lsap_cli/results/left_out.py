@@ -1,0 +1,34 @@
+"""How much of a set stands behind a denominator: a set that shrank says so beside its rates."""
+
+from collections.abc import Sequence
+
+from lsap_cli.results.documents import DefendResults, GenerateResults, SkippedVideo
+
+
+def left_out_words(used: int, skipped: Sequence[SkippedVideo]) -> str:
+    """`1 of 12 videos was left out`; empty where none was.
+
+    Args:
+        used: videos that were not left out.
+        skipped: as results list them; a video that was refused twice counts once.
+    """
+    count = len({one.path for one in skipped})
+    return _words(count, used + count)
+
+
+def left_out_of(results: DefendResults | GenerateResults) -> str:
+    """The same of a run's results; of `defend`, of the videos that it judges, not of those that attackers learn from.
+
+    Args:
+        results: of `defend` or `generate`.
+    """
+    if isinstance(results, GenerateResults):
+        return left_out_words(results.fit_videos + results.verification_videos, results.skipped)
+    protocol = results.protocol
+    if protocol is None or protocol.listed is None:
+        return ""
+    return _words(protocol.listed - protocol.videos, protocol.listed)
+
+
+def _words(count: int, of: int) -> str:
+    return f"{count} of {of} videos {'was' if count == 1 else 'were'} left out" if count > 0 else ""
