@@ -69,6 +69,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["printable"] = printable
+    environment.filters["longest_word"] = lambda text: max(map(len, text.split()), default=0)
     return environment
 
 
