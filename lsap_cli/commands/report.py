@@ -31,7 +31,7 @@ def command(
         list[str] | None,
         typer.Option(
             callback=arguments.targets,
-            help="hand the run to another program instead: {targets}; repeat for several",
+            help="export the run instead: {targets}; repeat for several",
         ),
     ] = None,
 ) -> None:

@@ -36,6 +36,7 @@ TARGETS: dict[str, str] = {  # by name, the module whose `export` does the work
     "tensorboard": "lsap_cli.reports.exports.tensorboard",
     "mlflow": "lsap_cli.reports.exports.mlflow",
     "wandb": "lsap_cli.reports.exports.wandb",
+    "parquet": "lsap_cli.reports.exports.parquet",
     "pdf": "lsap_cli.reports.exports.pdf",
 }
 

@@ -24,16 +24,19 @@ def test_each_target_takes_a_run_and_a_place(target: str) -> None:
     assert list(inspect.signature(export).parameters) == ["run", "out"]
 
 
-@pytest.mark.parametrize("target", ["tensorboard", "mlflow", "wandb"])
+@pytest.mark.parametrize(
+    ("target", "package"),
+    [("tensorboard", "tensorboard"), ("mlflow", "mlflow"), ("wandb", "wandb"), ("parquet", "pyarrow")],
+)
 def test_a_missing_package_is_one_sentence_with_its_extra(
-    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in (target, "torch.utils.tensorboard"):
+    for name in (package, "torch.utils.tensorboard"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(LsapError, match=rf"pip install 'lsap\[{target}\]'"):
+    with pytest.raises(LsapError, match=rf"needs the package {package} .*pip install 'lsap\[{target}\]'"):
         export_to(target, RUNS["apply"](tmp_path), None)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert any(requirement.startswith(target) for requirement in extras[target])
+    assert any(requirement.startswith(package) for requirement in extras[target])
 
 
 def test_an_installed_package_is_given() -> None:
