@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lsap_cli.video.media import ArchivedVideo, Media, VideoPart
 from lsap_cli.video.picture_sequences import PictureSequence
@@ -43,7 +43,7 @@ class Video:
     @property
     def group(self) -> str:
         """The recording that it was cut from: as the set says, as its name says (`recording_in`), or itself."""
-        return self.recording or recording_in(PurePosixPath(self.name).name) or self.name
+        return self.recording or recording_in(self.name.rpartition("/")[2]) or self.name
 
 
 def recording_in(name: str) -> str:
@@ -81,6 +81,7 @@ class VideoSet:
         unreadable: what is in the source and cannot be used: places that cannot be looked at, lines of a list.
         notes: sentences on what the source was taken for.
         format: the name of its format.
+        missing: names of videos of a list whose files are not there.
     """
 
     videos: list[Video]
@@ -88,6 +89,7 @@ class VideoSet:
     unreadable: tuple[UnreadablePlace, ...] = ()
     notes: list[str] = field(default_factory=list)
     format: str = ""
+    missing: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:

@@ -103,14 +103,8 @@ class ClassReader:
 
     def _first_number(self, listing: Listing) -> int | None:
         """The number of the network's first class in the list; None: its labels are no numbers, or have names."""
-        numbers = sorted(
-            {
-                int(one)
-                for entry in listing.entries
-                for one in (*entry.labels[:1], *entry.also_accepted)
-                if NUMBER.fullmatch(one) and int(one) >= 0
-            }
-        )
+        written = {one for entry in listing.entries for one in (*entry.labels[:1], *entry.also_accepted)}
+        numbers = sorted({int(one) for one in written if NUMBER.fullmatch(one) and int(one) >= 0})
         if not numbers or listing.names or not len(self._labels) or all(self._is_a_label(one) for one in numbers):
             return None
         first, why = self._from_folders(listing)

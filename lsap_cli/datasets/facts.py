@@ -1,15 +1,15 @@
 """Facts about a set of videos from its names and headers: nothing is decoded."""
 
-import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from statistics import median
 
 from lsap_cli.datasets.base import Video, VideoSet
-from lsap_cli.datasets.splits import split_by_group, verified_share
+from lsap_cli.datasets.splits import verified_groups, verified_share
 from lsap_cli.results.documents import SkippedVideo
 from lsap_cli.results.sets import ClassCount, SetFacts, SplitCounts, Spread, ValueCount
 from lsap_cli.video.frames import UnreadableVideo
@@ -53,7 +53,7 @@ def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, dead
             *(SkippedVideo(path=place.name, reason=f"it {place.reason}") for place in video_set.unreadable),
             *unreadable,
         ),
-        split=_split(videos, seed),
+        split=_split(groups, seed),
         notes=(*video_set.notes, *video_set.warnings, *gaps),
     )
 
@@ -74,15 +74,15 @@ def _headers(
     video_set: VideoSet, seed: int, deadline: float | None
 ) -> tuple[list[VideoHeader], list[SkippedVideo], list[str], int]:
     """Headers of as many videos as time allows; videos without one; notes on missing pictures; how many were read."""
-    order = list(video_set.videos)
-    if deadline is not None:
-        random.Random(seed).shuffle(order)
+    order = video_set.videos if deadline is None else _in_random_order(video_set.videos, seed)
+    seen: list[str] = []
     headers: list[VideoHeader] = []
     unreadable: list[SkippedVideo] = []
     gaps: list[str] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for block in _blocks(order):
             for video, header in zip(block, pool.map(_attempt, (video.media for video in block)), strict=True):
+                seen.append(video.name)
                 if isinstance(header, VideoHeader):
                     headers.append(header)
                     gaps += _gaps(video) if video_set.format != "frames" else []
@@ -90,17 +90,26 @@ def _headers(
                     unreadable.append(SkippedVideo(path=video.name, reason=header))
             if deadline is not None and time.monotonic() > deadline:
                 break
-    looked_at = len(headers) + len(unreadable)
-    for video in order[looked_at:]:  # whether a file is there is looked up for all
-        if not os.path.lexists(video.path):
-            unreadable.append(SkippedVideo(path=video.name, reason="it does not exist"))
+    missing = video_set.missing.difference(seen)  # known of all, looked at or not
+    unreadable += [SkippedVideo(path=name, reason="it does not exist") for name in missing]
     unreadable.sort(key=lambda one: one.path)
-    return headers, unreadable, gaps, looked_at
+    return headers, unreadable, gaps, len(seen)
 
 
-def _blocks(videos: Sequence[Video]) -> Iterator[Sequence[Video]]:
-    for start in range(0, len(videos), AT_A_TIME):
-        yield videos[start : start + AT_A_TIME]
+def _in_random_order(videos: Sequence[Video], seed: int) -> Iterator[Video]:
+    """Fisher and Yates's shuffle, made as far as it is asked for."""
+    generator, moved = random.Random(seed), dict[int, int]()
+    for place in range(len(videos)):
+        other = generator.randrange(place, len(videos))
+        chosen = moved.get(other, other)
+        moved[other] = moved.pop(place, place)
+        yield videos[chosen]
+
+
+def _blocks(videos: Iterable[Video]) -> Iterator[list[Video]]:
+    rest = iter(videos)
+    while block := list(islice(rest, AT_A_TIME)):
+        yield block
 
 
 def _attempt(media: Media) -> VideoHeader | str:
@@ -129,17 +138,21 @@ def _counted(values: Iterable[str]) -> tuple[ValueCount, ...]:
     return tuple(ValueCount(value=value, videos=count) for value, count in counts.most_common())
 
 
-def _split(videos: Sequence[Video], seed: int) -> SplitCounts | None:
-    """The split by recording; that files with equal content are one recording is found when they are learned from."""
-    shuffled = list(videos)
-    random.Random(seed).shuffle(shuffled)
-    groups = [video.group for video in shuffled]
-    if len(set(groups)) < 2:
+def _split(groups: Mapping[str, int], seed: int) -> SplitCounts | None:
+    """The split by recording; that files with equal content are one recording is found when they are learned from.
+
+    Args:
+        groups: videos of each recording.
+        seed: of the split.
+    """
+    if len(groups) < 2:
         return None
-    fit, verify = split_by_group(shuffled, groups, verified_share(len(shuffled)), seed)
+    videos = sum(groups.values())
+    chosen = verified_groups(groups, verified_share(videos), seed)
+    verify = sum(groups[name] for name in chosen)
     return SplitCounts(
-        fit=len(fit),
-        fit_groups=len({video.group for video in fit}),
-        verify=len(verify),
-        verify_groups=len({video.group for video in verify}),
+        fit=videos - verify,
+        fit_groups=len(groups) - len(chosen),
+        verify=verify,
+        verify_groups=len(chosen),
     )

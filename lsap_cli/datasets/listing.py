@@ -36,7 +36,7 @@ def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
     """
     source = source if isinstance(source, SetSource) else SetSource.parse(source)
     kind = _format_of(source)
-    with _without_collection():
+    with without_collection():
         listing = SET_FORMATS[kind]().read(source)
         if source.labels is not None:
             listing.names = _names_of_numbers(source.labels, listing)
@@ -51,7 +51,7 @@ def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Stops the search for circles of objects: among a million entries it takes a third of the time."""
     enabled = gc.isenabled()
     gc.disable()
@@ -94,6 +94,7 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
     pace = _Pace(source, listing)
     videos: dict[str, Video] = {}
     renamed: list[str] = []
+    missing: list[str] = []
     for entry in listing.entries:
         place = _place(entry, locator)
         if isinstance(place, str):
@@ -107,7 +108,10 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
                 )
             listing.leave_out(source.path, entry.line, f"names {video.name}, which an earlier line names, too")
             continue
-        renamed += [entry.paths[0]] if place.other_name else []
+        if place.other_name:
+            renamed.append(entry.paths[0])
+        if not place.there:
+            missing.append(video.name)
         videos[video.name] = video
     reader.finish()
     warnings = [*listing.warnings, *reader.warnings]
@@ -116,7 +120,7 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
         notes.append(f"{source.path}: {len(renamed)} files are called otherwise than listed, such as {renamed[0]}")
     if len(labels) and videos and not any(video.labels for video in videos.values()):
         notes.append(f"{source}: no video has a label of the model, so that every accuracy stays empty")
-    return VideoSet([*videos.values()], warnings, tuple(listing.unreadable), notes)
+    return VideoSet([*videos.values()], warnings, tuple(listing.unreadable), notes, missing=frozenset(missing))
 
 
 def _place(entry: Entry, locator: Locator) -> Located | str:

@@ -16,19 +16,28 @@ class Located(NamedTuple):
         path: the file; where none is there, the likeliest place.
         name: its path inside the set.
         other_name: whether it is called otherwise than in the list.
+        there: whether it is there, as far as its folder's names tell; a folder that cannot be read tells nothing.
     """
 
     path: Path
     name: str
     other_name: bool = False
+    there: bool = True
 
 
 @dataclass
 class _Folder:
-    """The names in a folder, read once, so that a list of a million files takes seconds."""
+    """The names in a folder, read once, so that a list of a million files takes seconds.
+
+    Attributes:
+        path: of the folder.
+        names: of what is in it.
+        is_read: whether these are all there are; false for a folder that is there and cannot be read.
+    """
 
     path: Path
     names: frozenset[str]
+    is_read: bool
     by_stem: dict[str, list[str]] = field(default_factory=dict)
     by_lower: dict[str, list[str]] = field(default_factory=dict)
 
@@ -46,6 +55,23 @@ class _Folder:
         return self.by_stem.get(stem) or self.by_lower.get(name.lower()) or []
 
 
+class _Place(NamedTuple):
+    """The folder that the files of a list lie in, as one of the roots has it.
+
+    Attributes:
+        folder: the folder.
+        prefix: its path inside the set, with a slash at the end; empty for the root itself.
+    """
+
+    folder: _Folder
+    prefix: str
+
+    def located(self, name: str, other_name: bool = False) -> Located:
+        folder = self.folder
+        path = folder.path / name  # parsing a whole path anew takes three times as long
+        return Located(path, self.prefix + name, other_name, name in folder.names or not folder.is_read)
+
+
 class Locator:
     """Finds the files of a list.
 
@@ -56,6 +82,7 @@ class Locator:
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = [os.path.normpath(root.absolute()) for root in roots]
         self._folders: dict[str, _Folder] = {}
+        self._places: dict[tuple[str, str], _Place] = {}  # by root and by what a list writes before a file's name
 
     def find(self, written: Sequence[str]) -> Located | str:
         """The file that one of some paths names, or a sentence why it is not clear which one.
@@ -64,59 +91,63 @@ class Locator:
         """
         for root in self._roots:
             for text in written:
-                full = _full(root, text)
-                parent, _, name = full.rpartition("/")
-                folder = self._folder(parent)
-                if name in folder.names:
-                    return _located(root, full, folder, name)
+                place, name = self._split(root, text)
+                if name in place.folder.names:
+                    return place.located(name)
         for root in self._roots:
             for text in written:
-                full = _full(root, text.replace("\\", "/"))
-                parent, _, name = full.rpartition("/")
-                folder = self._folder(parent)
-                if not folder.names:
+                place, name = self._split(root, text.replace("\\", "/"))
+                names = place.folder.names
+                if not names:
                     continue
-                alike = [name] if name in folder.names else folder.alike(name)
+                alike = [name] if name in names else place.folder.alike(name)
                 if len(alike) > 1:
                     return f"{text} may be {', '.join(alike[:3])}"
                 if alike:
-                    return _located(root, f"{parent}/{alike[0]}", folder, alike[0], other_name=True)
-        full = _full(self._roots[0], written[0])
-        parent, _, name = full.rpartition("/")
-        return _located(self._roots[0], full, self._folder(parent), name)
+                    return place.located(alike[0], other_name=True)
+        place, name = self._split(self._roots[0], written[0])
+        return place.located(name)
 
     def exists(self, text: str) -> bool:
         """Whether a file has exactly that path below one of the roots."""
-        return any(
-            name in self._folder(folder).names
-            for root in self._roots
-            for folder, _, name in [_full(root, text).rpartition("/")]
-        )
+        places = (self._split(root, text) for root in self._roots)
+        return any(name in place.folder.names for place, name in places)
+
+    def _split(self, root: str, text: str) -> tuple[_Place, str]:
+        """The folder and the name that a written path has below a root."""
+        before, slash, name = text.rpartition("/")
+        if name in ("", ".", "..") or (slash and not before):
+            full = os.path.normpath(text if text.startswith("/") else f"{root}/{text}")
+            before, _, name = full.rpartition("/")
+            return self._place(root, before), name
+        known = self._places.get((root, before))
+        if known is None:
+            folder = before if before.startswith("/") else f"{root}/{before}"
+            known = self._places[root, before] = self._place(root, os.path.normpath(folder))
+        return known, name
+
+    def _place(self, root: str, folder: str) -> _Place:
+        inside = folder == root or folder.startswith(f"{root.rstrip('/')}/")
+        relative = folder[len(root) :] if inside else folder
+        prefix = relative.strip("/")
+        return _Place(self._folder(folder), f"{prefix}/" if prefix else "")
 
     def _folder(self, folder: str) -> _Folder:
         known = self._folders.get(folder)
         if known is None:
+            names, is_read = frozenset[str](), True
             try:
                 with os.scandir(folder or "/") as found:
                     names = frozenset(one.name for one in found)
-            except (OSError, ValueError):  # no such folder, or no name of one: its videos are named when they are read
-                names = frozenset()
-            known = self._folders[folder] = _Folder(Path(folder or "/"), names)
+            except (FileNotFoundError, NotADirectoryError, ValueError):  # no such folder, or no name of one
+                pass
+            except OSError:  # its videos are named when they are read
+                is_read = False
+            known = self._folders[folder] = _Folder(Path(folder or "/"), names, is_read)
         return known
-
-
-def _located(root: str, full: str, folder: _Folder, name: str, other_name: bool = False) -> Located:
-    path = folder.path / name  # parsing a whole path anew takes three times as long
-    inside = full.startswith(root) and full[len(root) : len(root) + 1] == "/"
-    return Located(path, full[len(root) + 1 :] if inside else full.lstrip("/"), other_name)
 
 
 def split_suffix(path: str) -> tuple[str, str]:
     """A path without its suffix, and the suffix with its dot; five times as fast as pathlib."""
     stem, dot, suffix = path.rpartition(".")
     return (stem, dot + suffix) if stem and "/" not in suffix else (path, "")
-
-
-def _full(root: str, text: str) -> str:
-    full = text if text.startswith("/") else f"{root}/{text}"
-    return os.path.normpath(full) if "/." in full or "//" in full or full.endswith("/") else full

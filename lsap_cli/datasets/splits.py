@@ -1,6 +1,7 @@
 """Law 5: fit, verification and evaluation videos never overlap, by content and by recording."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -32,23 +33,39 @@ def split_by_group(
     Raises:
         LsapError: if there are fewer than two groups.
     """
-    names = sorted(set(groups))
-    if len(names) < 2:
-        raise LsapError(
-            f"{len(items)} usable video(s) of {len(names)} recording(s): "
-            "to learn and to verify, at least two recordings are needed"
-        )
-    random.Random(seed).shuffle(names)
-    least = max(1, round(share * len(items)))
-    chosen: set[str] = set()
-    for name in names[:-1]:
-        if sum(group in chosen for group in groups) >= least:
-            break
-        chosen.add(name)
+    chosen = verified_groups(Counter(groups), share, seed)
     return (
         [item for item, group in zip(items, groups, strict=True) if group not in chosen],
         [item for item, group in zip(items, groups, strict=True) if group in chosen],
     )
+
+
+def verified_groups(sizes: Mapping[str, int], share: float, seed: int) -> set[str]:
+    """The groups that are verified on.
+
+    Args:
+        sizes: items of each group; at least two groups.
+        share: of all items.
+        seed: of the shuffle.
+
+    Raises:
+        LsapError: if there are fewer than two groups.
+    """
+    names, items = sorted(sizes), sum(sizes.values())
+    if len(names) < 2:
+        raise LsapError(
+            f"{items} usable video(s) of {len(names)} recording(s): "
+            "to learn and to verify, at least two recordings are needed"
+        )
+    random.Random(seed).shuffle(names)
+    chosen: set[str] = set()
+    count = 0
+    for name in names[:-1]:
+        if count >= max(1, round(share * items)):
+            break
+        chosen.add(name)
+        count += sizes[name]
+    return chosen
 
 
 def merged_groups(videos: Sequence[Video], hashes: Sequence[str]) -> list[str]:

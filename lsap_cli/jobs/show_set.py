@@ -6,7 +6,7 @@ from pathlib import Path
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import VideoSet
 from lsap_cli.datasets.facts import set_facts
-from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.listing import list_videos, without_collection
 from lsap_cli.pictures.contact_sheet import SheetFrame, draw_contact_sheet
 from lsap_cli.results.sets import SetFacts
 from lsap_cli.set_sources import SetSource
@@ -30,8 +30,9 @@ def show_set(source: SetSource, model: str | None, seed: int, deadline: float | 
         LsapError: if the set or the model cannot be read, or the picture cannot be written.
     """
     labels = [] if model is None else load_classifier(model).labels
-    video_set = list_videos(source, labels)
-    facts = set_facts(str(source), video_set, seed, model is not None, deadline)
+    with without_collection():
+        video_set = list_videos(source, labels)
+        facts = set_facts(str(source), video_set, seed, model is not None, deadline)
     if preview is not None:
         _draw(video_set, seed, preview)
     return facts

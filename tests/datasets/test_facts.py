@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from lsap_cli.datasets.facts import set_facts
+from lsap_cli.datasets import facts as set_facts_module
+from lsap_cli.datasets.facts import AT_A_TIME, set_facts
 from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.splits import split_by_group, verified_share
 from lsap_cli.results.sets import SetFacts
 from tests.tiny import make_bytes, write_tiny
 
@@ -52,3 +54,32 @@ def test_files_that_are_missing_are_named_even_where_no_header_is_read(tmp_path:
     video_set = list_videos(tmp_path / "val.txt", [])
     facts = set_facts("val.txt", video_set, 0, has_model=False, deadline=0.0)  # is over
     assert (facts.looked_at < 100, len(facts.left_out)) == (True, 100)
+
+
+def test_headers_that_time_allows_are_those_of_different_videos_in_an_order_of_the_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+
+    def attempt(media: Path) -> str:
+        looked_at.append(media.name)
+        return "no header"
+
+    monkeypatch.setattr(set_facts_module, "_attempt", attempt)
+    (tmp_path / "val.txt").write_text("".join(f"{number:03d}.mkv 0\n" for number in range(300)))
+    video_set = list_videos(tmp_path / "val.txt", [])
+    for seed in (0, 1):
+        assert set_facts("val.txt", video_set, seed, has_model=False, deadline=0.0).looked_at == AT_A_TIME
+    first, second = looked_at[:AT_A_TIME], looked_at[AT_A_TIME:]
+    assert len({*first}) == len({*second}) == AT_A_TIME
+    assert len({*first, *second}) > AT_A_TIME
+    assert sorted(first)[-1] > "200.mkv"  # of the whole list
+
+
+def test_the_split_that_is_shown_is_that_of_the_videos(videos: Path) -> None:
+    names = [video.group for video in list_videos(videos, []).videos]
+    fit, verify = split_by_group(names, names, verified_share(len(names)), 0)
+    shown = facts_of(videos).split
+    assert shown is not None
+    assert (shown.fit, shown.verify) == (len(fit), len(verify))
+    assert (shown.fit_groups, shown.verify_groups) == (len({*fit}), len({*verify}))

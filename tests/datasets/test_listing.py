@@ -2,6 +2,7 @@ import csv
 import hashlib
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -196,6 +197,42 @@ def test_time_and_memory_of_a_long_list_grow_with_its_length_not_faster(tmp_path
 def test_a_listed_video_that_is_missing_stays_in_the_list_so_that_it_is_named_later(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "clips.csv", ("path", "label"), ("gone.mp4", "tai chi"))
     assert listed(source) == {"gone.mp4": (2,)}
+
+
+def test_a_blank_behind_a_path_is_not_a_part_of_it_unless_a_file_is_called_so(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4 ")
+    rows = (("a.mp4 ", "tai chi"), ("b.mp4 ", "tai chi"), ("gone.mp4\t ", "tai chi"))
+    source = write_csv(tmp_path / "clips.csv", ("path", "label"), *rows)
+    assert {*listed(source)} == {"a.mp4", "b.mp4 ", "gone.mp4"}
+    assert list_videos(source, LABELS).missing == {"gone.mp4"}
+
+
+def test_which_files_of_a_list_are_there_takes_one_look_at_each_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{folder}/{number}.mp4" for folder in ("one", "two", "gone") for number in range(40)]
+    touch(tmp_path, *names[:79])
+    source = write_csv(tmp_path / "clips.csv", ("path",), *((name,) for name in names))
+    scandir, looks = os.scandir, list[str]()
+
+    def look(folder: str) -> Iterator[os.DirEntry[str]]:
+        looks.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", look)
+    assert list_videos(source, []).missing == {*names[79:]}
+    assert sorted(looks) == [f"{tmp_path}/{folder}" for folder in ("gone", "one", "two")]
+
+
+def test_of_a_folder_that_cannot_be_listed_no_file_counts_as_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    source = write_csv(tmp_path / "clips.csv", ("path",), ("a.mp4",))
+    monkeypatch.setattr(os, "scandir", refused)
+    assert not list_videos(source, []).missing
 
 
 @pytest.mark.parametrize(

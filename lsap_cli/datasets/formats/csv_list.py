@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,20 +60,20 @@ class CsvList(SetFormat):
         path = source.path
         listing = Listing(roots=[source.root or path.parent], strict=True)
         for line, row in _rows(path, listing.warnings):
-            if not row.path:
+            name = row.path.rstrip()
+            if not name:
                 raise LsapError(f"{path}, line {line}: the path '' names no file; give each line one")
-            where = f"{path}, line {line}"
-            listing.entries.append(
-                Entry(
-                    (row.path,),
-                    line,
-                    (row.label.strip(),) if row.label.strip() else (),
-                    tuple(part for one in row.also_accepted.split("|") if (part := one.strip())),
-                    row.group.strip(),
-                    _span(row, where) if row.start or row.end else None,
-                    fps=_pace(row.fps, where) if row.fps else None,
-                )
-            )
+            label = row.label.strip()
+            also_accepted: tuple[str, ...] = ()
+            if row.also_accepted:
+                also_accepted = tuple(part for one in row.also_accepted.split("|") if (part := one.strip()))
+            paths = (name,) if name == row.path else (name, row.path)  # a name may end with a blank
+            entry = Entry(paths, line, (label,) if label else (), also_accepted, row.group.strip())
+            if row.start or row.end or row.fps:
+                where = f"{path}, line {line}"
+                span = _span(row, where) if row.start or row.end else None
+                entry = entry._replace(span=span, fps=_pace(row.fps, where) if row.fps else None)
+            listing.entries.append(entry)
         return listing
 
 
@@ -86,6 +87,7 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
             header = next(reader, [])
             places = _columns(path, header)
             warnings += _header_warnings(path, header)
+            picked, room = itemgetter(*places), [""] * (len(header) + 1)
             for cells in reader:
                 if len(cells) > len(header):
                     raise LsapError(
@@ -94,7 +96,7 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
                         f'as in "{", ".join(cells[1:3])}"'
                     )
                 if cells:
-                    yield reader.line_num, CsvRow(*[cells[at] if at < len(cells) else "" for at in places])
+                    yield reader.line_num, CsvRow._make(picked(cells + room[len(cells) :]))
     except (csv.Error, UnicodeDecodeError) as error:
         raise LsapError(f"{path} is not a CSV list that can be read: {error}") from None
     except OSError as error:
