@@ -1,6 +1,6 @@
 import pytest
 
-from lsap_cli.results.rates import mcnemar, rate, rate_of
+from lsap_cli.results.rates import holm, mcnemar, rate, rate_of
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,20 @@ def test_without_a_difference_there_is_no_test() -> None:
 def test_outcomes_that_are_not_paired_are_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
         mcnemar([True, False], [True])
+
+
+@pytest.mark.parametrize(
+    ("p_values", "adjusted"),
+    [
+        ([0.01], [0.01]),
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # 3 x 0.01; 2 x 0.03; the largest is not below the one before
+        ([0.02, 0.02, 0.5], [0.06, 0.06, 0.5]),
+        ([0.03, None, None], [0.09, None, None]),  # a defense that changes no video was tested, too
+        ([0.6, 0.7], [1.0, 1.0]),
+        ([None], [None]),
+    ],
+)
+def test_holm_s_correction_worked_out_by_hand(p_values: list[float | None], adjusted: list[float | None]) -> None:
+    found = holm({str(number): p for number, p in enumerate(p_values)})
+    assert list(found) == [str(number) for number in range(len(p_values))]
+    assert list(found.values()) == [None if one is None else pytest.approx(one) for one in adjusted]
