@@ -122,11 +122,18 @@ def _moved_streams(copied: Transcoded, facts: _CopyFacts) -> list[str]:
             sentences.append(f"stream {source.index} ({source.kind}) has {copy.packets} of {source.packets} packets")
         if source.start is None or copy.start is None:
             continue
-        for word, before, after in (("begins", source.start, copy.start), ("ends", source.last, copy.last)):
+        places = [
+            ("begins", source.start, copy.start, half),
+            ("has its last packet", source.last, copy.last, half),
+        ]
+        if source.end > source.last and copy.end > copy.last:  # a duration that is not known proves nothing
+            places.append(("ends", source.end, copy.end, half + MATROSKA_TICK))  # a duration is rounded, too
+        for word, before, after, most in places:
             offset, found = before - copied.start, after - facts.start
-            if abs(offset - found) > half:
+            if abs(offset - found) > most:
                 sentences.append(
                     f"stream {source.index} ({source.kind}) {word} {float(found):.4f} s after the first frame in the "
                     f"copy instead of {float(offset):.4f} s"
                 )
+                break  # what begins late ends late, too
     return sentences

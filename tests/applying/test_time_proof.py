@@ -162,3 +162,26 @@ def test_a_copy_whose_name_would_be_too_long_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_says_how_to_go_on() -> None:
     failure = cannot_write(OSError(28, "No space left on device"))
     assert "the disk is full: No space left on device; free some, and go on with --resume" in failure.reason
+
+
+def write_shortened_sound(tmp_path: Path) -> Path:
+    """An mp4 whose last packet of sound is played for 3 ms of its 23, as editors cut it."""
+    plain, source = write_with_sound(tmp_path / "plain.mp4", make_bytes(25)), tmp_path / "a.mp4"
+    with av.open(str(plain)) as read, av.open(str(source), "w") as out:
+        targets = {one.index: out.add_stream_from_template(one) for one in (*read.streams.video, *read.streams.audio)}
+        packets = [packet for packet in read.demux() if packet.size]
+        last = max((one for one in packets if one.stream.type == "audio"), key=lambda one: one.pts or 0)
+        last.duration = round(3 / 1000 / float(last.time_base))
+        for packet in packets:
+            packet.stream = targets[packet.stream.index]
+            out.mux(packet)
+    return source
+
+
+def test_a_last_packet_of_sound_that_plays_longer_than_in_the_source_is_said(tmp_path: Path) -> None:
+    done, target = copied(source := write_shortened_sound(tmp_path), H264Codec())
+    assert target.suffix == ".mp4"
+    assert done.remarks + differences(source, done, target) == []
+    done, target = copied(source, Ffv1Codec())  # Matroska does not hold how long a packet of sound is
+    (sentence,) = differences(source, done, target)
+    assert sentence.startswith("stream 1 (audio) ends ")
