@@ -21,7 +21,7 @@ from perturbations.seeds import seeded
 
 @dataclass(frozen=True)
 class CertifiedClip:
-    """What is certain about a clean video's first clip, with the first sampler."""
+    """What is certain about the center crop of a clean video's first clip, with the first sampler."""
 
     smoothing: str
     video: str

@@ -85,14 +85,15 @@ class DetectorInput:
         return Clip(self._perturbed(indices).float() / 255, indices, self.video_length)
 
     def probabilities(self, clips: Tensor, defense: Defense | None = None) -> Tensor:
-        """The classifier's output for clips of the (defended) video: (B, T) int64 -> (B, classes)."""
+        """The classifier's output for clips of the (defended) video, the mean of its crops: (B, T) -> (B, classes)."""
         sampled = clips.unique()
         needed = sampled if defense is None else defense.needs(sampled, self.video_length)
         cache = FloatCache(self._perturbed(needed), needed)
         defended = defended_levels(defense, cache, sampled, self.video_length)
-        geometry = self._protocol.classifier.geometry
-        small = geometry.crop(geometry.shrink(defended))
-        return self._protocol.probabilities(small[torch.searchsorted(sampled, clips)])
+        classifier = self._protocol.classifier
+        crops = classifier.geometry.crops_of(classifier.geometry.shrink(defended), classifier.crops)
+        rows = torch.searchsorted(sampled, clips)
+        return torch.stack([self._protocol.probabilities(small[rows]) for small in crops]).mean(0)
 
     def _perturbed(self, indices: Tensor) -> Tensor:
         """Perturbed frames, (K, 3, H, W) uint8."""

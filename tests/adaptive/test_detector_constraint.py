@@ -76,6 +76,19 @@ def test_probabilities_are_the_classifiers_of_the_defended_cropped_clip() -> Non
         assert torch.allclose(shown.probabilities(clips, defense), expected, atol=1e-6)
 
 
+def test_probabilities_are_the_mean_of_the_protocols_crops() -> None:
+    (stored, *_), added = textured(1), a_perturbation()
+    classifier = cropping()
+    classifier.crops = 3
+    videos = PerturbedFitVideos(classifier, InstrumentedClassifier(classifier), [stored], 0)
+    shown = videos.perturbed(0, added.delta, added.binding)
+    clips = torch.tensor([[0, 2, 4, 6]])
+    frames = shown.read(clips[0]).frames
+    outputs = [classifier.score(crop[None]).softmax(1) for crop in classifier.geometry.crops_of(frames, 3)]
+    assert torch.allclose(shown.probabilities(clips), torch.stack(outputs).mean(0), atol=1e-6)
+    assert not torch.allclose(outputs[0], outputs[2], atol=1e-3)
+
+
 EXAMPLES = [TemporalConsistency(windows=5, stride=1), FeatureSqueezing((TemporalMean(),)), CorpusResidual(side=16)]
 
 

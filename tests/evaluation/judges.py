@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from defenses.compression import H264, Jpeg
 from defenses.resampling import TemporalResample
 from defenses.temporal import TemporalMean, TemporalMedian
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.matrix import EvaluationMatrix, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol
@@ -85,3 +87,10 @@ def strong_perturbation() -> Perturbation:
     direction = (weights[..., second] - weights[..., first]).sign()
     binding, budget = parse_binding("cyclic:2"), Budget("linf", Fraction(64, 255))
     return Perturbation(torch.stack([direction, direction / 2]) * (64 / 255), binding, budget)
+
+
+def cropping_classifier(crops: Literal[1, 3]) -> Classifier:
+    """Two classes, from crops of frames whose shorter side becomes 8 pixels."""
+    expects = InputFormat("BTCHW", 4, (8, 8), resize=8)
+    sampling = SamplingFormat(crops=crops)
+    return Classifier(make_classifier(classes=2).network, "tiny", ["calm", "fight"], expects, sampling=sampling)

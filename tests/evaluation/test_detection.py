@@ -10,7 +10,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.detection import DetectionMatrix, DetectorInput, score_all
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
 from perturbations.samplers import Dense
-from tests.evaluation.judges import make_protocol, make_videos, strong_perturbation, whole
+from tests.evaluation.judges import cropping_classifier, make_protocol, make_videos, strong_perturbation, whole
 from tests.tiny import make_classifier
 
 
@@ -27,6 +27,16 @@ def test_a_detector_gets_the_frames_and_outputs_of_the_whole_video(tmp_path: Pat
     clip = geometry.crop(geometry.shrink(defended))[5:9]
     expected = protocol.probabilities(clip[None])
     assert torch.equal(examined.probabilities(examined.clips, TemporalMean()), expected)
+
+
+def test_a_detector_gets_the_mean_output_of_the_protocols_crops(tmp_path: Path) -> None:
+    video, classifier = make_videos(tmp_path)[0], cropping_classifier(3)
+    protocol = make_protocol(classifier, {"dense": Dense(1)})
+    examined = DetectorInput(protocol, video, Unperturbed())
+    shrunk = classifier.geometry.shrink(whole(video))[examined.clips[0]]
+    outputs = [protocol.probabilities(crop[None]) for crop in classifier.geometry.crops_of(shrunk, 3)]
+    assert torch.equal(examined.probabilities(examined.clips), torch.stack(outputs).mean(0))
+    assert not torch.equal(outputs[0], outputs[1])
 
 
 def test_every_detector_scores_every_video_under_every_source(tmp_path: Path) -> None:

@@ -5,23 +5,13 @@ from typing import Literal
 
 import pytest
 
-from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.model_check import measure_accuracy
 from lsap_cli.evaluation.predictions import clips_of, predict_videos
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.runs import Run
-from tests.evaluation.judges import SAMPLERS, make_matrix, make_protocol, make_videos
-from tests.tiny import make_classifier
-
-
-def cropping_classifier(crops: Literal[1, 3]) -> Classifier:
-    """Two classes, from crops of frames whose shorter side becomes 8 pixels."""
-    expects = InputFormat("BTCHW", 4, (8, 8), resize=8)
-    sampling = SamplingFormat(crops=crops)
-    return Classifier(make_classifier(classes=2).network, "tiny", ["calm", "fight"], expects, sampling=sampling)
+from tests.evaluation.judges import SAMPLERS, cropping_classifier, make_matrix, make_protocol, make_videos
 
 
 @pytest.mark.parametrize("sampler", ["uniform", "random", "segments"])

@@ -66,10 +66,13 @@ class PerturbedFitVideo:
         else:
             clip = self.read(defense.needs(sampled, self.video_length))
             defended = round_to_levels(defense.defend(clip, sampled))
-        cropped = self.classifier.geometry.crop(defended)
-        chosen = cropped[torch.searchsorted(sampled, clips).to(cropped.device)]
+        rows = torch.searchsorted(sampled, clips).to(defended.device)
+        crops = self.classifier.geometry.crops_of(defended, self.classifier.crops)
+        return torch.stack([self._softmax(cropped[rows]) for cropped in crops]).mean(0)
+
+    def _softmax(self, clips: Tensor) -> Tensor:
         # Activations are not kept but computed again for the gradient, which few videos need.
-        parts = [checkpoint(self.network.score, part, use_reentrant=False) for part in chosen.split(CHUNK)]
+        parts = [checkpoint(self.network.score, part, use_reentrant=False) for part in clips.split(CHUNK)]
         return torch.cat(parts).softmax(1)
 
 
