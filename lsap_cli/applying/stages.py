@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 from lsap_cli.applying.output_folder import OutputFolder
 from lsap_cli.applying.pace import CopyPace
 from lsap_cli.applying.planning import OutputNames, PlannedCopy, check_disk, name_problem, needed_bytes
+from lsap_cli.applying.previews import DrawPreview
 from lsap_cli.applying.settings import Recipe
-from lsap_cli.applying.tasks import DrawPreview, FinishedCopy, InspectSource, SourceFacts, WriteCopy
+from lsap_cli.applying.tasks import FinishedCopy, InspectSource, SourceFacts, WriteCopy
 from lsap_cli.applying.workers import FileTask, WorkerPool, WorkFailure, WorkProgress, cannot_write
 from lsap_cli.datasets.base import Video
 from lsap_cli.results.documents import SkippedVideo

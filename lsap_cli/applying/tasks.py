@@ -1,4 +1,4 @@
-"""What the working processes do with one file: look at it, write it and prove it, or draw it."""
+"""What the working processes do with one file: look at it, write it and prove it."""
 
 import resource
 import shutil
@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from lsap_cli.applying.adding import Adder, Segment, needs_length
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.hashing import output_hash
-from lsap_cli.pictures.drawing import draw_frame, save_picture
 from lsap_cli.video.codecs import Codec, Threads
 from lsap_cli.video.media import Media, VideoPart, local_file, media_hash, read_alike
 from lsap_cli.video.picture_sequences import PictureSequence
@@ -30,8 +27,6 @@ from perturbations.slot_cache import SlotCache
 
 Report = Callable[[int], None]
 ANY_COUNT = -1  # of appended frames, which are then not looked at
-ANIMATED = 24  # frames of a preview
-ANIMATION_WIDTH = 960  # pixels, of three pictures side by side
 
 
 @dataclass(frozen=True)
@@ -136,38 +131,6 @@ class WriteCopy:
         )
 
 
-@dataclass(frozen=True)
-class DrawPreview:
-    """Draws one written file for people: a frame before, after and their difference, and a short animation."""
-
-    source: Media
-    output: Path
-    folder: Path
-
-    def run(self, report: Report) -> None:
-        """Raises `UnreadableVideo` or `OSError`."""
-        count = count_frames(self.source, report)
-        output = read_alike(self.output, self.source)
-        start = _most_changed(self.source, output, report)
-        first = max(0, min(start - ANIMATED // 2, count - ANIMATED))
-        strips: list[Image.Image] = []
-        for index, (before, after) in enumerate(_changed_pairs(self.source, output)):
-            report(index)
-            if index < first:
-                continue
-            if index >= first + ANIMATED:
-                break
-            drawn = draw_frame(before.numpy(), after.numpy())
-            strips.append(_side_by_side([drawn.before, drawn.after, drawn.difference]))
-            if index == start:
-                for name, picture in (("before", before), ("after", after)):
-                    save_picture(Image.fromarray(_hwc(picture)), self.folder / f"{name}.png")
-                save_picture(drawn.difference, self.folder / f"difference-x{drawn.factor}.png")
-        strips[0].save(
-            self.folder / "animation.gif", save_all=True, append_images=strips[1:], duration=80, loop=0, optimize=False
-        )
-
-
 def prove(
     source: Media,
     target: Media,
@@ -190,7 +153,7 @@ def prove(
         UnreadableVideo: if the written file does not hold as many frames of the same size.
     """
     proof = ProofSums()
-    for index, (before, after) in enumerate(_pairs(source, target, threads, adder.appended)):
+    for index, (before, after) in enumerate(frame_pairs(source, target, threads, adder.appended)):
         pixels = torch.zeros_like(after.pixels) if before is None else before.pixels  # appended: as added to black
         proof.add(pixels, adder.perturbed(pixels, index), after.pixels)
         if times is not None and before is not None:
@@ -206,7 +169,7 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _pairs(
+def frame_pairs(
     source: Media, target: Media, threads: Threads = "many", appended: int = 0
 ) -> Iterator[tuple[Frame | None, Frame]]:
     """The frames of a source and of what was written from it; appended ones stand beside nothing."""
@@ -227,38 +190,6 @@ def _pairs(
         yield None, other
     if next(written, None) is not None:
         raise UnreadableVideo(f"the written file has more than the {count + appended} frames that were written")
-
-
-def _changed_pairs(source: Media, output: Media) -> Iterator[tuple[Tensor, Tensor]]:
-    """The pixels of each of the source's own frames, before and after."""
-    for before, after in _pairs(source, output, appended=ANY_COUNT):
-        if before is not None:
-            yield before.pixels, after.pixels
-
-
-def _most_changed(source: Media, output: Media, report: Report) -> int:
-    """The index of the frame that was changed most: with a segment, one inside of it."""
-    best, most = 0, -1.0
-    for index, (before, after) in enumerate(_changed_pairs(source, output)):
-        report(index)
-        change = float((after.float() - before.float()).abs().mean())
-        if change > most + 0.05:  # a little more does not make another picture
-            best, most = index, change
-    return best
-
-
-def _side_by_side(pictures: list[Image.Image]) -> Image.Image:
-    width, height = pictures[0].size
-    scale = min(1.0, ANIMATION_WIDTH / (3 * width))
-    cell = (max(1, round(width * scale)), max(1, round(height * scale)))
-    strip = Image.new("RGB", (cell[0] * len(pictures), cell[1]))
-    for column, picture in enumerate(pictures):
-        strip.paste(picture.resize(cell, Image.Resampling.BOX), (column * cell[0], 0))
-    return strip
-
-
-def _hwc(pixels: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
 
 
 @lru_cache(maxsize=1)

@@ -49,7 +49,7 @@ def command(
         str | None, typer.Option(help="change some frames only: begin, middle or end, as in middle:frames=16")
     ] = None,
     strength: Annotated[float, typer.Option(help="multiply the perturbation, within its budget")] = 1.0,
-    preview: Annotated[int, typer.Option(min=0, help="pictures and an animation of so many files, in the run")] = 0,
+    preview: Annotated[int, typer.Option(min=0, help="pictures and a film of so many files, in the run")] = 0,
     timeout: Annotated[
         str,
         typer.Option(

@@ -55,14 +55,14 @@ def perturbation_picture(delta: npt.ArrayLike, full_scale: float | None = None) 
     return grid
 
 
-def draw_frame(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> FrameDrawing:
+def draw_frame(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], factor: int | None = None) -> FrameDrawing:
     """A frame before and after, and their amplified difference; gray means that nothing changed.
-
-    The factor is the largest whole number that keeps 99.5 % of the differences in range; the rest is clipped.
 
     Args:
         before: (3, H, W) uint8.
         after: (3, H, W) uint8, the same frame with the perturbation in it.
+        factor: of the difference; None: the largest whole number that keeps 99.5 % of the differences in range. What
+            is out of range is clipped.
 
     Returns:
         Three RGB pictures of one size, at most 480 pixels wide, and the factor.
@@ -70,12 +70,16 @@ def draw_frame(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> F
     if before.shape != after.shape:
         raise ValueError(f"the frame is {before.shape} before and {after.shape} after; the two must be alike")
     change = after.astype(np.float32) - before.astype(np.float32)
-    usual = float(np.quantile(np.abs(change), 0.995))
-    largest = usual or float(np.abs(change).max())
-    factor = max(1, int((MIDDLE - 1) / largest)) if largest > 0 else 1
+    factor = _fitting_factor(change) if factor is None else factor
     difference = _around_gray(change * factor)
     shrunk = [_shrunk(_picture(image)) for image in (before, after, difference)]
     return FrameDrawing(shrunk[0], shrunk[1], shrunk[2], factor)
+
+
+def _fitting_factor(change: npt.NDArray[np.float32]) -> int:
+    usual = float(np.quantile(np.abs(change), 0.995))
+    largest = usual or float(np.abs(change).max())
+    return max(1, int((MIDDLE - 1) / largest)) if largest > 0 else 1
 
 
 def slot_picture(slot: npt.ArrayLike, full_scale: float) -> Image.Image:

@@ -272,8 +272,8 @@ def test_previews_show_a_changed_frame(call: Caller) -> None:
     call(preview=1, segment="end:frames=1")
     preview = next(Path(event.folder) for event in call.events if event.__struct_config__.tag == "preview")
     names = sorted(path.name for path in preview.iterdir())
-    assert names[:3] == ["after.png", "animation.gif", "before.png"]
-    assert names[3].startswith("difference-x")
+    assert names[:4] == ["after.png", "animation.gif", "before.png", "comparison.mp4"]
+    assert names[4].startswith("difference-x")
     assert (preview / "before.png").read_bytes() != (preview / "after.png").read_bytes()
 
 
