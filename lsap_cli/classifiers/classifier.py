@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lsap_cli.classifiers.formats import ONE_CHANNEL, InputFormat, OutputFormat, SamplingFormat
+from lsap_cli.classifiers.weights import error_text
 from lsap_cli.errors import LsapError
 from lsap_cli.validation import checked
 
@@ -144,9 +145,9 @@ class Classifier(nn.Module):
             (B, classes) float32 logits.
 
         Raises:
-            LsapError: if the network's output is not what its description says.
+            LsapError: if the network fails, or its output is not what its description says.
         """
-        scores = self._scores(self._tensor(self.network(self.prepare(clips))), len(clips))
+        scores = self._scores(self._tensor(self._output(self.prepare(clips))), len(clips))
         kind = self.gives.kind
         if kind == "logit":
             return torch.cat([torch.zeros_like(scores), scores], 1)
@@ -175,6 +176,21 @@ class Classifier(nn.Module):
             return clips.transpose(1, 2)
         clips = clips.flatten(0, 1) if expects.single_frames else clips
         return clips.movedim(-3, -1) if expects.layout.endswith("HWC") else clips
+
+    def _output(self, prepared: Tensor) -> Any:  # a tensor, a mapping or an object
+        """What the network gives; what it raises is its own matter, or its card's, and is told as such."""
+        if torch.compiler.is_compiling():
+            return self.network(prepared)
+        try:
+            return self.network(prepared)
+        except (LsapError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # a stranger's network can raise anything
+            raise LsapError(
+                f"the model '{self.name}' failed on clips of shape {tuple(prepared.shape)} ({self.expects.layout}): "
+                f"{type(error).__name__}: {error_text(error)}; check [input] of its card, or the network's own code",
+                1,
+            ) from error
 
     def _scores(self, output: Tensor, clips: int) -> Tensor:
         """The network's own numbers, one row a clip: (B, classes), or (B, 1) where one number stands for two."""

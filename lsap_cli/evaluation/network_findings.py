@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.configured_input import configuration_differences
+from lsap_cli.classifiers.weights import error_text
 from lsap_cli.errors import LsapError
 from lsap_cli.results.documents import ModelFinding
 from lsap_cli.results.events import NoteEvent, WarningEvent
@@ -39,13 +40,9 @@ def network_findings(classifier: Classifier, device: torch.device, seed: int) ->
     except LsapError as error:
         yield _finding("FAIL", "output", str(error))
         return
-    except Exception as error:  # a stranger's network can raise anything; its words are the finding
-        yield _finding(
-            "FAIL",
-            "output",
-            f"the network failed on clips of shape {tuple(classifier.prepare(clips).shape)} "
-            f"({classifier.expects.layout}): {type(error).__name__}: {error}",
-        )
+    except Exception as error:  # its backward pass can raise anything; its words are the finding
+        text = f"the network failed where its gradient was taken: {type(error).__name__}: {error_text(error)}"
+        yield _finding("FAIL", "output", text)
         return
     yield from _configuration(classifier)
     finite = bool(logits.isfinite().all())

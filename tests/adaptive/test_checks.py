@@ -136,6 +136,8 @@ def test_where_both_attacks_harm_all_videos_nothing_is_compared() -> None:
 def test_a_flat_budget_curve_does_not_rise() -> None:
     flat = replace(SOUND, curve=[("8/255", attack(6)), ("64/255", attack(6))])
     assert "success rises with epsilon" in warned(flat)
+    figure = next(one.figure for one in defense_checks(flat) if one.name == "success rises with epsilon")
+    assert figure == f"{flat.curve[0][1].attack} at 8/255: 34/40, 64/255: 34/40"
 
 
 def test_attackers_that_do_nothing_by_themselves_are_named_and_prove_no_convergence() -> None:

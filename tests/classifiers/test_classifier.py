@@ -118,3 +118,19 @@ def test_the_contract_of_models_finds_what_an_attack_cannot_work_with(network: n
 
 def test_a_good_model_keeps_the_contract() -> None:
     check_classifier(make_classifier())
+
+
+class Failing(nn.Module):
+    """Raises in its forward pass, as a network that is given another size does."""
+
+    def forward(self, clips: Tensor) -> Tensor:
+        raise RuntimeError("mat1 and mat2\x1b[31m cannot be multiplied")
+
+
+def test_what_a_network_raises_is_told_as_its_own_with_the_clips_that_it_was_given() -> None:
+    classifier = Classifier(Failing(), "failing", LABELS, InputFormat("BCTHW", 4, (6, 6)))
+    with pytest.raises(
+        LsapError, match=r"'failing' failed on clips of shape \(2, 3, 4, 6, 6\) .*mat2 cannot be"
+    ) as raised:
+        classifier(torch.rand(2, 4, 3, 6, 6))
+    assert raised.value.exit_code == 1

@@ -219,7 +219,8 @@ def _budget(attacks: AttacksOnDefense) -> Iterator[Finding]:
         yield Finding(
             last.beats(first) and not any(after.is_weaker_than(before) for before, after in pairwise(points)),
             "success rises with epsilon",
-            ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in attacks.curve),
+            f"{first.attack} at "
+            + ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in attacks.curve),
             "Of one attacker, learned anew at each epsilon. One that does no more with a larger budget is stuck.",
         )
     left = rate_of(last.rate.of - last.rate.count, last.rate.of)
