@@ -166,7 +166,7 @@ def predict_command(
     from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.protocol import Evaluation, own_protocol
     from lsap_cli.jobs.predict import predict_set
-    from lsap_cli.reports.tables import format_rate
+    from lsap_cli.reports.tables import accuracy_figures
     from lsap_cli.results.left_out import left_out_words
 
     source = SetSource.parse(videos, text_of(root), fps, text_of(labels))
@@ -178,11 +178,9 @@ def predict_command(
     with running("models predict", run, settings, quiet) as (work, screen):
         results = predict_set(Evaluation(own_protocol(classifier, seed, chosen), work, []), source, out)
         left_out = left_out_words(results.videos, results.skipped)
-        screen.say(
-            f"wrote {results.videos} predictions to {out}; "
-            f"top-1 {format_rate(results.top1)}, top-5 {format_rate(results.top5)}"
-            f"{left_out and f'; {left_out}'}"
-        )
+        figures = accuracy_figures(results.top1, results.top5, results.two_class)
+        text = ", ".join(f"{name} {figure}" for name, figure in figures)
+        screen.say(f"wrote {results.videos} predictions to {out}; {text}{left_out and f'; {left_out}'}")
     if as_json:
         print_json(results)
     if results.skipped:

@@ -1,15 +1,17 @@
 """What a network says of each video of a set, before anything is attacked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
+from lsap_cli.evaluation.two_classes import POSITIVE
 from lsap_cli.results.events import VideoEvent
 from lsap_cli.video.reading import UnreadableVideo
 
@@ -60,3 +62,23 @@ def clips_of(protocol: EvaluationProtocol, stored: StoredVideo) -> Tensor:
     return torch.stack(
         [crop for view in views for crop in classifier.geometry.crops_of(stored.clip(view), classifier.crops)]
     )
+
+
+def says_more_than(classifier: Classifier, classes: int) -> bool:
+    """Whether it says something to look for a label among so many of the likeliest classes."""
+    return classifier.gives.kind != "label" and len(classifier.labels) > classes
+
+
+def scored_video(
+    classifier: Classifier, video: Video, probabilities: Mapping[int, float]
+) -> list[tuple[bool, float, str]]:
+    """A labelled video for `two_class_figures`; none, where the network has other than two classes or no scores.
+
+    Args:
+        classifier: whose probabilities they are.
+        video: which.
+        probabilities: by class.
+    """
+    if len(classifier.labels) != 2 or classifier.gives.kind == "label" or not video.labels:
+        return []
+    return [(video.labels[0] == POSITIVE, probabilities[POSITIVE], video.group)]

@@ -27,8 +27,16 @@ def two_class_rates(records: Sequence[Record], threshold: float) -> TwoClassRate
         for one in records
         if not isinstance(one.positive_probability, UnsetType) and classes_of(one).labels
     ]
-    if not scored:
-        return UNSET
+    return two_class_figures(scored, threshold) if scored else UNSET
+
+
+def two_class_figures(scored: Sequence[tuple[bool, float, str]], threshold: float) -> TwoClassRates:
+    """AUC and both kinds of errors.
+
+    Args:
+        scored: of each labelled video: whether it is positive, the probability of the second class, its recording.
+        threshold: the probability from which on a video counts as positive.
+    """
     return TwoClassRates(
         threshold=threshold,
         auc=_auc(scored),

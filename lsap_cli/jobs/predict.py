@@ -5,9 +5,11 @@ from pathlib import Path
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.selection import videos_of_run
 from lsap_cli.evaluation.network_findings import note_queries
-from lsap_cli.evaluation.predictions import VideoPrediction, predict_videos
+from lsap_cli.evaluation.predictions import VideoPrediction, predict_videos, says_more_than, scored_video
 from lsap_cli.evaluation.protocol import Evaluation
+from lsap_cli.evaluation.two_classes import two_class_figures
 from lsap_cli.reports.grid import Grid, as_csv
+from lsap_cli.results.base import UNSET
 from lsap_cli.results.documents import PredictionResults, SkippedVideo
 from lsap_cli.results.events import StageEvent
 from lsap_cli.results.files import RESULTS_FILE, write_atomically, write_document
@@ -39,12 +41,15 @@ def predict_set(evaluation: Evaluation, source: SetSource, out: Path) -> Predict
     lines = tuple(_line(prediction, classifier) for prediction in predictions)
     write_atomically(out, as_csv(Grid("predictions", "Predictions", "", header, lines)))
     labelled = [one for one in predictions if one.video.labels]
+    scored = [score for one in labelled for score in scored_video(classifier, one.video, dict(one.classes))]
+    among = [any(place in one.video.labels for place, _ in one.classes) for one in labelled]
     results = PredictionResults(
         model=classifier.name,
         out=str(out),
         videos=len(predictions),
         top1=rate([one.classes[0][0] in one.video.labels for one in labelled]),
-        top5=rate([any(place in one.video.labels for place, _ in one.classes) for one in labelled if classes > 1]),
+        top5=rate(among) if says_more_than(classifier, CLASSES) else None,
+        two_class=two_class_figures(scored, classifier.gives.threshold) if scored else UNSET,
         skipped=tuple(SkippedVideo(**one) for one in evaluation.skipped),
     )
     write_document(run.folder / RESULTS_FILE, results)

@@ -20,6 +20,23 @@ def format_rate(rate: Rate | None) -> str:
     return str(rate or "–")
 
 
+def accuracy_figures(
+    top1: Rate | None, top5: Rate | None, two_class: TwoClassRates | UnsetType
+) -> list[tuple[str, str]]:
+    """What a network is right on, by name: top-1, and top-5 or the figures of two classes where they say something."""
+    figures = [("top-1", format_rate(top1))]
+    if top5 is not None:
+        figures.append(("top-5", format_rate(top5)))
+    if isinstance(two_class, TwoClassRates):
+        auc = two_class.auc
+        figures += [
+            ("AUC", "–" if auc is None else f"{auc.value:.2f} ({auc.interval})"),
+            ("false negatives", f"{format_rate(two_class.false_negatives)} at {two_class.threshold:g}"),
+            ("false positives", f"{format_rate(two_class.false_positives)} at {two_class.threshold:g}"),
+        ]
+    return figures
+
+
 def results_table(results: RowResults) -> Table:
     """A block for each sampler (and perturbation), a line for each defense, rates with counts and intervals.
 
@@ -197,7 +214,8 @@ def check_table(document: ModelCheckResults) -> Table:
     for one in document.findings:
         table.add_row(Text(one.verdict, style=colors[one.verdict]), one.test, Text(one.figure))
     if not isinstance(document.accuracy, UnsetType):
-        table.add_row("", "top-1", format_rate(document.accuracy.top1))
-        table.add_row("", "top-5", format_rate(document.accuracy.top5))
+        accuracy = document.accuracy
+        for name, figure in accuracy_figures(accuracy.top1, accuracy.top5, accuracy.two_class):
+            table.add_row("", name, figure)
         table.add_row("", "protocol", document.accuracy.protocol)
     return table

@@ -11,7 +11,7 @@ from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry, ProofTotals
 from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
-from lsap_cli.results.rows import DefenseGain, Row
+from lsap_cli.results.rows import DefenseGain, Row, TwoClassRates
 from lsap_cli.results.spread import GeneratedSeeds, SamplerTransfer, SeedSpread, TransferMatrix
 
 
@@ -366,15 +366,19 @@ class ModelAccuracy(Result, frozen=True, kw_only=True):
 
     Attributes:
         top1: videos whose best class is right.
-        top5: videos one of whose five best classes is.
+        top5: videos one of whose five best classes is; null where the network has no more than five.
+        two_class: AUC and both kinds of errors; absent for networks of other than two classes.
         top1_red_and_blue_exchanged: as top1, with exchanged channels.
+        channels_p: exact two-sided p of McNemar's test between the two; null where no video differs.
         protocol: how videos become clips, in words.
         skipped: videos that were left out.
     """
 
     top1: Rate | None = None
     top5: Rate | None = None
+    two_class: TwoClassRates | UnsetType = UNSET
     top1_red_and_blue_exchanged: Rate | None = None
+    channels_p: float | None = None
     protocol: str = ""
     skipped: tuple[SkippedVideo, ...] = ()
 
@@ -401,7 +405,8 @@ class PredictionResults(Result, frozen=True, kw_only=True, tag_field="schema", t
         out: the table, a line a video.
         videos: that were classified.
         top1: accuracy on labeled videos; null where none is.
-        top5: likewise: videos whose label is among the five likeliest classes.
+        top5: likewise: videos whose label is among the five likeliest classes; null where there are no more than five.
+        two_class: AUC and both kinds of errors; absent for networks of other than two classes.
         skipped: videos that were left out.
     """
 
@@ -410,6 +415,7 @@ class PredictionResults(Result, frozen=True, kw_only=True, tag_field="schema", t
     videos: Count
     top1: Rate | None = None
     top5: Rate | None = None
+    two_class: TwoClassRates | UnsetType = UNSET
     skipped: tuple[SkippedVideo, ...] = ()
 
 
