@@ -12,8 +12,8 @@ from typing import ClassVar, Literal, Self, final
 import torch
 from torch import Generator, Tensor
 
-from defenses.clip import Clip, check_indices, check_video, unique_indices
-from lsap_common import check_settings_when_made, require_kind
+from defenses.clip import Clip, check_clip, check_indices, check_video, unique_indices
+from lsap_common import check_first_argument, check_settings_when_made, require_kind
 
 FrameDependence = Literal["itself", "neighbors", "elsewhere", "stretch"]
 GradientKind = Literal["true", "surrogate", "straight-through"]
@@ -27,12 +27,13 @@ class Defense(ABC):
 
     Concrete defenses are frozen dataclasses whose fields are their settings; `defenses.DEFENSES` lists them.
     `defense(video)` defends a whole video; `defense.defend(clip, indices)` makes only some frames of the result.
-    Settings of a wrong type are refused before the class's own `__post_init__`.
+    Settings of a wrong type are refused before the class's own `__post_init__`, and what is no clip before `defend`.
     """
 
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
         check_settings_when_made(cls)
+        check_first_argument(cls, "defend", check_clip)
 
     @property
     @abstractmethod

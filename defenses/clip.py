@@ -88,6 +88,15 @@ def unique_indices(indices: Tensor) -> Tensor:
     return unique
 
 
+def check_clip(clip: object) -> None:
+    """Refuse what is no clip, such as a tensor of frames, whose places in the video nobody says.
+
+    Raises:
+        ValueError: saying what would work.
+    """
+    require_kind("the clip is", clip, Clip, "give Clip.whole(video), or call the defense itself: defense(video)")
+
+
 def check_video(video: Tensor) -> None:
     """Refuse what is no video, or no batch of videos, that a defense can take.
 

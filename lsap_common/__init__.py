@@ -1,6 +1,6 @@
 """What attacks, defenses, detectors and samplers have in common: tables of names, and settings that are checked."""
 
-from lsap_common.arguments import given_kind, require_kind, require_number, require_whole
+from lsap_common.arguments import check_first_argument, given_kind, require_kind, require_number, require_whole
 from lsap_common.numbers import parse_fraction
 from lsap_common.settings import check_least, check_settings_when_made, check_types, kind_in_words
 from lsap_common.tables import NamedParts, UnknownNameError, unknown_name
@@ -8,6 +8,7 @@ from lsap_common.tables import NamedParts, UnknownNameError, unknown_name
 __all__ = [
     "NamedParts",
     "UnknownNameError",
+    "check_first_argument",
     "check_least",
     "check_settings_when_made",
     "check_types",

@@ -1,6 +1,9 @@
 """Arguments of public functions: what is of another kind or out of range is refused with one sentence."""
 
+import functools
+import inspect
 import math
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
 
@@ -59,6 +62,29 @@ def given_kind(value: object) -> str:
         return f"the class {value.__name__}"
     name = type(value).__name__
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def check_first_argument(kind: type[Any], method: str, check: Callable[[Any], None]) -> None:
+    """Lets a method that a class defines check its first argument before anything else. For `__init_subclass__`.
+
+    Args:
+        kind: the class; nothing is done where it does not define the method itself.
+        method: its name.
+        check: called with the argument; raises for one that the method cannot take.
+    """
+    own: Callable[..., Any] | None = kind.__dict__.get(method)
+    if own is None:
+        return
+
+    first = list(inspect.signature(own).parameters)[1]
+
+    @functools.wraps(own)
+    def checked(self: Any, *given: Any, **named: Any) -> Any:  # as the method itself is called
+        if given or first in named:
+            check(given[0] if given else named[first])
+        return own(self, *given, **named)
+
+    setattr(kind, method, checked)
 
 
 def _is_number(value: object, kind: type) -> bool:

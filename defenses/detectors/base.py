@@ -9,7 +9,7 @@ from torch import Tensor
 
 from defenses.base import GradientKind
 from defenses.detectors.video import DetectorVideo, TensorVideo
-from lsap_common import check_settings_when_made, given_kind, require_kind
+from lsap_common import check_first_argument, check_settings_when_made, given_kind, require_kind
 
 
 class Detector(ABC):
@@ -22,6 +22,7 @@ class Detector(ABC):
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
         check_settings_when_made(cls)
+        check_first_argument(cls, "evidence", _check_detector_video)
 
     published_thresholds: ClassVar[Mapping[str, float]] = {}
     """Thresholds that the literature gives, by name: a score above one is a detection."""
@@ -106,6 +107,14 @@ class Detector(ABC):
         with torch.no_grad():
             own, *more = (self.evidence(_tensor_video(one, classifier, sampler)) for one in (video, *others))
             return float(self.score(own, more))
+
+
+def _check_detector_video(video: object) -> None:
+    if not hasattr(video, "video_length"):
+        raise ValueError(
+            f"the video is {given_kind(video)}; give TensorVideo(video, ...), or call the detector itself: "
+            "detector(video)"
+        )
 
 
 def _tensor_video(

@@ -1,16 +1,34 @@
 """Writing the manifest of a folder that `apply` writes: one line a finished file."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lsap_cli.errors import LsapError
+from lsap_cli.errors import LsapError, file_error
 from lsap_cli.hashing import output_hash
-from lsap_cli.results.files import encode_line, write_atomically
+from lsap_cli.results.files import encode_line, write_atomically, write_errors_named
 from lsap_cli.results.manifest import MANIFEST_FILE, ManifestEntry
 from lsap_cli.runs.manifest import output_path
 from lsap_cli.video.media import Media, readable_media_hash
+
+
+@contextmanager
+def write_errors_explained(path: Path) -> Iterator[None]:
+    """Turns the refusal of a file of the output folder, as of a full disk, into a sentence that says how to go on.
+
+    Raises:
+        LsapError: naming the file.
+    """
+    try:
+        with write_errors_named(path):
+            yield
+    except OSError as error:
+        refused = file_error(error, "go on with --resume")
+        if refused is None:
+            raise
+        raise refused from None
 
 
 def begin_manifest(folder: Path) -> None:
@@ -19,10 +37,8 @@ def begin_manifest(folder: Path) -> None:
     Raises:
         LsapError: if it cannot be written.
     """
-    try:
+    with write_errors_explained(folder / MANIFEST_FILE):
         (folder / MANIFEST_FILE).touch()
-    except OSError as error:
-        raise LsapError(f"{folder / MANIFEST_FILE} cannot be written ({error.strerror})", 1) from None
 
 
 def append_entry(folder: Path, entry: ManifestEntry) -> None:
@@ -51,10 +67,8 @@ def rewrite_manifest(folder: Path, entries: Iterable[ManifestEntry]) -> None:
     """
     path = folder / MANIFEST_FILE
     ordered = sorted(entries, key=lambda entry: entry.source)
-    try:
+    with write_errors_explained(path):
         write_atomically(path, b"".join(map(encode_line, ordered)))
-    except OSError as error:
-        raise LsapError(f"{path} cannot be written ({error.strerror}); go on with --resume", 1) from None
 
 
 def check_same_recipe(folder: Path, entries: Iterable[ManifestEntry], settings: Mapping[str, Any]) -> None:

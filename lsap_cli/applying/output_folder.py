@@ -11,12 +11,12 @@ from lsap_cli.applying.manifest import (
     check_same_recipe,
     is_valid_copy,
     rewrite_manifest,
+    write_errors_explained,
 )
 from lsap_cli.applying.planning import PlannedCopy, place
 from lsap_cli.applying.settings import Recipe
 from lsap_cli.applying.tasks import FinishedCopy, remove
 from lsap_cli.datasets.base import Video
-from lsap_cli.errors import LsapError
 from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry
 from lsap_cli.runs.manifest import read_manifest
 
@@ -74,14 +74,14 @@ class OutputFolder:
             LsapError: if it cannot be written.
         """
         partial = self.root / f".{PERTURBATION_COPY}.partial"
+        whole = source.read_bytes() if self._recipe.fixed["strength"] == 1 else None
         try:
-            if self._recipe.fixed["strength"] == 1:
-                partial.write_bytes(source.read_bytes())
-            else:
-                self._recipe.perturbation.save(partial)
-            partial.replace(self.perturbation)
-        except OSError as error:
-            raise LsapError(f"{self.perturbation} cannot be written ({error.strerror})", 1) from None
+            with write_errors_explained(self.perturbation):
+                if whole is None:
+                    self._recipe.perturbation.save(partial)
+                else:
+                    partial.write_bytes(whole)
+                partial.replace(self.perturbation)
         finally:
             partial.unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
 """A folder of perturbed videos: which file belongs to which video, and what was added."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 from lsap_cli.datasets.base import Video
@@ -10,6 +10,8 @@ from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry
 from lsap_cli.runs.manifest import output_path, read_manifest
 from lsap_cli.specs import load_perturbation
 from lsap_cli.video.media import Media, read_alike, readable_media_hash
+from lsap_cli.video.picture_folders import FOLDER, is_picture_folder
+from lsap_cli.video.picture_sequences import PictureSequence
 from lsap_cli.video.walking import find_media
 
 
@@ -36,9 +38,9 @@ class PerturbedFolder:
 
     def match(self, videos: Sequence[Video]) -> Iterator[tuple[Video, str]]:
         """Finds each video's file; gives the videos that have none, and why."""
-        by_stem = (
-            {} if self._entries else {_stem(path.relative_to(self._root)): path for path in find_media(self._root)}
-        )
+        by_stem: dict[str, list[Path]] = {}
+        for copy in [] if self._entries else find_media(self._root):
+            by_stem.setdefault(_stem(copy.relative_to(self._root)), []).append(copy)
         for video in videos:
             entry = self._entries.get(video.name)
             source_hash = readable_media_hash(video.media)
@@ -46,7 +48,12 @@ class PerturbedFolder:
                 yield video, "it does not exist, or cannot be read"
                 continue
             if entry is None:
-                path = by_stem.get(_stem(PurePosixPath(video.name)))
+                found = self._found(video, by_stem)
+                if len(found) > 1:
+                    names = ", ".join(one.name for one in found)
+                    yield video, f"{self._root} has several copies of it ({names}) and no manifest that says which"
+                    continue
+                path = next(iter(found), None)
             elif entry.source_sha256 != source_hash:
                 yield video, f"the copy in {self._root} was made from a file with other content"
                 continue
@@ -59,6 +66,21 @@ class PerturbedFolder:
             else:
                 self.files[video.name] = path
                 self.media[video.name] = read_alike(path, video.media)
+
+    def _found(self, video: Video, by_stem: Mapping[str, list[Path]]) -> list[Path]:
+        """The copies of a video where no manifest says which: one of its own name, else named after all but a suffix.
+
+        A copy is a file, a folder of frames (`a.frames`), or a folder of pictures of the same name as the video's.
+        """
+        same = self._root / video.name
+        if same in by_stem.get(_stem(PurePosixPath(video.name)), []):
+            return [same]
+        for name in (video.name, _stem(PurePosixPath(video.name))):
+            folder = self._root / f"{name}{FOLDER}"
+            found = [*by_stem.get(name, []), *([folder] if is_picture_folder(folder) else [])]
+            if found:
+                return found
+        return [same] if isinstance(video.media, PictureSequence) and same.is_dir() else []
 
 
 def _stem(path: PurePath) -> str:

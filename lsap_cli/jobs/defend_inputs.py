@@ -1,6 +1,7 @@
 """What determines the figures of a `defend` run, by content: for `--resume`."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lsap_cli.classifiers.classifier import Classifier
@@ -30,15 +31,32 @@ def defend_inputs(task: DefendTask, settings: DefendSettings) -> dict[str, str]:
     )
 
 
-def classifier_inputs(classifier: Classifier) -> dict[str, str]:
-    """Hashes of a network's files, labels, parameters and buffers."""
-    files = {
-        f"{name} of {classifier.name}": text for name, text in classifier.source.items() if name.endswith("sha256")
-    }
+def classifier_inputs(classifier: Classifier, called: str | None = None) -> dict[str, str]:
+    """Hashes of a network's files, labels, parameters and buffers.
+
+    Args:
+        classifier: the network.
+        called: its name in the names of the hashes; None: its own.
+    """
+    name = called or classifier.name
+    files = {f"{what} of {name}": text for what, text in classifier.source.items() if what.endswith("sha256")}
     return files | {
-        f"labels of {classifier.name}": text_hash("\n".join(classifier.labels)),
-        f"{PARAMETERS}{classifier.name}": tensors_hash(classifier.network.state_dict()),
+        f"labels of {name}": text_hash("\n".join(classifier.labels)),
+        f"{PARAMETERS}{name}": tensors_hash(classifier.network.state_dict()),
     }
+
+
+def inputs_of_several(classifiers: Mapping[str, Classifier]) -> dict[str, str]:
+    """The hashes of several networks; those with one name are told apart by how they were given.
+
+    Args:
+        classifiers: by their specs.
+    """
+    counts = Counter(one.name for one in classifiers.values())
+    inputs: dict[str, str] = {}
+    for spec, one in classifiers.items():
+        inputs |= classifier_inputs(one, one.name if counts[one.name] == 1 else f"{one.name} ({spec})")
+    return inputs
 
 
 def _video_hashes(kind: str, videos: Iterable[Video]) -> dict[str, str]:

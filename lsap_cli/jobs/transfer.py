@@ -15,7 +15,7 @@ from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.protocol import Evaluation
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
-from lsap_cli.jobs.defend_inputs import classifier_inputs
+from lsap_cli.jobs.defend_inputs import inputs_of_several
 from lsap_cli.results.events import StageEvent
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.results.spread import TransferCell, TransferMatrix
@@ -60,10 +60,8 @@ def transfer(request: TransferRequest, evaluation: Evaluation) -> TransferMatrix
     """
     given, run = request.given, evaluation.run
     evaluations = {spec: _of_model(evaluation, spec, request.views) for spec in request.models}
-    inputs = [classifier_inputs(one.protocol.classifier) for one in evaluations.values()]
-    keep_inputs(
-        run.folder, {name: text for one in inputs for name, text in one.items()}, evaluation.resume, INPUTS_FILE
-    )
+    inputs = inputs_of_several({spec: one.protocol.classifier for spec, one in evaluations.items()})
+    keep_inputs(run.folder, inputs, evaluation.resume, INPUTS_FILE)
     sources: dict[str, PerturbationSource] = {
         NO_ATTACK: Unperturbed(),
         given.noise: noise_control(given.perturbation, evaluation.protocol.seed),

@@ -41,6 +41,15 @@ def mean_of(clips: torch.Tensor) -> torch.Tensor:
         (lambda: Jpeg().needs(ALL, 3), "frame indices run from 0 to 3, but the video has 3 frames"),
         (lambda: TemporalMean().needs([0], 4), "the frame indices are a list; give an int64 tensor"),
         (lambda: TemporalMean().needs(torch.zeros(1), 4), "the frame indices are torch.float32; give int64"),
+        (
+            lambda: Jpeg().defend(VIDEO, ALL),
+            r"the clip is a Tensor; give Clip.whole\(video\), or call",
+        ),
+        (lambda: TemporalMean().defend(VIDEO), "the clip is a Tensor; give"),
+        (lambda: TemporalMean().defend(clip=VIDEO, indices=ALL), "the clip is a Tensor; give"),
+        (lambda: Chain((Jpeg(), Jpeg())).defend(VIDEO, ALL), "the clip is a Tensor; give"),
+        (lambda: StraightThrough(Jpeg()).defend("video.mp4", ALL), "the clip is a str; give"),
+        (lambda: DETECTORS["feature-squeezing"]().evidence(VIDEO), "the video is a Tensor; give TensorVideo"),
         (lambda: RandomNoise().draw(3), "the generator is an int; give torch.Generator"),
         (
             lambda: Chain(("jpeg", "jpeg")),

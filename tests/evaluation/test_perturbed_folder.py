@@ -1,12 +1,18 @@
 """Which file of a perturbed folder belongs to which video."""
 
+import shutil
+from fractions import Fraction
 from pathlib import Path
+
+from PIL import Image
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.hashing import content_hash
 from lsap_cli.results.files import encode_line
 from lsap_cli.results.manifest import ManifestEntry
+from lsap_cli.video.picture_folders import PictureFolder
+from lsap_cli.video.picture_sequences import PictureSequence
 from tests.tiny import make_bytes, write_tiny
 
 
@@ -59,3 +65,36 @@ def test_without_a_manifest_files_are_found_by_their_stem(tmp_path: Path) -> Non
     assert list(folder.match(videos)) == []
     assert folder.files["sub/b.mkv"] == out / "sub" / "b.mp4"
     assert folder.perturbation is None
+
+
+def test_without_a_manifest_folders_of_frames_and_of_pictures_are_found(tmp_path: Path) -> None:
+    videos = [Video(write_tiny(tmp_path / "videos" / name, make_bytes(3)), name) for name in ("a.mkv", "sub/a.avi.mkv")]
+    pictures = tmp_path / "videos" / "walk"
+    pictures.mkdir()
+    Image.new("RGB", (8, 8)).save(pictures / "1.png")
+    videos.append(Video(pictures, "walk", inner=PictureSequence(pictures, Fraction(25))))
+    out = tmp_path / "out"
+    for name in ("a.frames", "sub/a.avi.mkv.frames"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        folder = PictureFolder(out / name)
+        folder.add(make_bytes(1)[0].permute(1, 2, 0).numpy(), 0)
+        folder.finish(None, 0)
+    shutil.copytree(pictures, out / "walk")
+    folders = PerturbedFolder(out)
+    assert list(folders.match(videos)) == []
+    assert folders.files == {
+        "a.mkv": out / "a.frames",
+        "sub/a.avi.mkv": out / "sub" / "a.avi.mkv.frames",
+        "walk": out / "walk",
+    }
+
+
+def test_without_a_manifest_a_video_with_several_copies_is_left_out_by_name(tmp_path: Path) -> None:
+    out, videos = make_folder(tmp_path, ["a.mkv"])
+    (out / "manifest.jsonl").unlink()
+    (out / "a.mp4").hardlink_to(out / "a.mkv")
+    assert list(PerturbedFolder(out).match(videos)) == []  # one has the video's own name
+    (out / "a.mkv").rename(out / "a.avi")
+    ((video, reason),) = PerturbedFolder(out).match(videos)
+    assert video.name == "a.mkv"
+    assert "several copies of it (a.avi, a.mp4)" in reason

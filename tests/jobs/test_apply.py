@@ -1,5 +1,6 @@
 """Whole folders: what is written, refused, resumed, and what strangers' files cannot do."""
 
+import errno
 import fcntl
 import json
 import os
@@ -21,7 +22,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.perturbed_folder import PerturbedFolder
 from lsap_cli.jobs.apply import apply
 from lsap_cli.results.documents import ApplyResults
-from lsap_cli.results.manifest import ManifestEntry, ProofTotals
+from lsap_cli.results.manifest import MANIFEST_FILE, PERTURBATION_COPY, ManifestEntry, ProofTotals
 from lsap_cli.runs import Run
 from lsap_cli.runs.manifest import read_manifest
 from lsap_cli.video.codecs import Codec, H264Codec
@@ -190,6 +191,29 @@ def test_a_full_disk_leaves_what_is_finished_and_no_torn_line(call: Caller, monk
     assert len(results.skipped) == len(STRANGE) - 2
     assert all("No space left on device" in one.reason for one in results.skipped)
     assert set(files(call.out)) == set(read_manifest(call.out)) == {entry.source for entry in results.files}
+    call(resume=True)
+    assert sorted(files(call.out)) == sorted(STRANGE)
+
+
+@pytest.mark.parametrize("name", [PERTURBATION_COPY, MANIFEST_FILE])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOSPC, r"the disk is full \({path} cannot be written\)"), (errno.EROFS, "{path} cannot")],
+)
+def test_a_file_of_the_folder_that_cannot_be_written_is_named_with_how_to_go_on(
+    call: Caller, monkeypatch: pytest.MonkeyPatch, name: str, number: int, said: str
+) -> None:
+    replace = Path.replace
+
+    def refused(path: Path, target: Path) -> Path:
+        if Path(target).name == name:
+            raise OSError(number, os.strerror(number))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(LsapError, match=said.format(path=call.out / name) + ".*go on with --resume"):
+        call()
+    monkeypatch.undo()
     call(resume=True)
     assert sorted(files(call.out)) == sorted(STRANGE)
 
