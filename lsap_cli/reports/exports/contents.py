@@ -172,6 +172,9 @@ def _files(run: Path, about: RunFacts, results: Tabled, notes: _Notes) -> dict[s
     files = {RESULTS_FILE: run / RESULTS_FILE}
     if (run / "report.html").is_file():
         files["report.html"] = run / "report.html"
+    root = run.resolve()
+    films = [path for path in sorted(run.glob("preview/*/*.mp4")) if path.resolve().is_relative_to(root)]
+    files |= {path.relative_to(run).as_posix(): path for path in films}
     named = _perturbation(about, results)
     if named is None:
         return files

@@ -13,6 +13,7 @@ from lsap_cli.reports.exports.names import metric_name
 from lsap_cli.reports.exports.packages import optional_package
 from lsap_cli.reports.exports.targets import Exported
 from lsap_cli.reports.grid import as_csv
+from lsap_cli.results.manifest import PERTURBATION_COPY
 
 EXPERIMENT = "lsap"  # unless MLFLOW_EXPERIMENT_NAME says another
 MOST_METRICS, MOST_PARAMETERS = 1000, 100  # in one call of MLflow
@@ -80,11 +81,9 @@ def _log(mlflow: Any, client: Any, run_id: str, contents: RunContents) -> None: 
         client.log_text(run_id, as_csv(grid), f"tables/{grid.name}.csv")
     for name, path in contents.pictures.items():
         client.log_artifact(run_id, str(path), Path(name).parent.as_posix())
-    for name, path in contents.files.items():
-        if path.name == name:
-            client.log_artifact(run_id, str(path))
-        else:  # the perturbation has a name of its own, which it keeps
-            client.log_artifact(run_id, str(path), Path(name).stem)
+    for name, path in contents.files.items():  # the perturbation keeps the name that it has
+        folder = "perturbation" if name == PERTURBATION_COPY else Path(name).parent.as_posix()
+        client.log_artifact(run_id, str(path), None if folder == "." else folder)
 
 
 def _metrics(entities: Any, contents: RunContents) -> Iterator[Any]:  # likewise

@@ -75,6 +75,14 @@ def test_pictures_are_the_runs_own(tmp_path: Path) -> None:
     assert set(read_contents(run).pictures) == {"pictures/slots/00.png"}
 
 
+def test_films_of_previews_are_files_of_the_run(tmp_path: Path) -> None:
+    run = RUNS["apply"](tmp_path)
+    film = run / "preview" / "0" / "comparison.mp4"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(b"film")
+    assert read_contents(run).files["preview/0/comparison.mp4"] == film
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"), [({"command": "demo"}, "several runs"), ({"status": "failed"}, "failed")]
 )

@@ -43,6 +43,12 @@ def test_an_installed_package_is_given() -> None:
     assert optional_package("json", "wandb").dumps([]) == "[]"
 
 
+def test_the_dashboard_imports_none_of_the_packages() -> None:
+    code = f"import sys, lsap_cli.dashboard.app; print(*[name for name in {PACKAGES!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == ""
+
+
 def test_help_and_a_plain_report_import_none_of_the_packages(tmp_path: Path) -> None:
     code = (
         "import sys; from lsap_cli.main import app; from typer.testing import CliRunner\n"
