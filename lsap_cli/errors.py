@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 WRONG_USAGE = 2  # the exit code for what the command line, or a file that it names, has wrong
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -39,3 +40,10 @@ def file_error(error: OSError, next_step: str = "") -> LsapError | None:
     if error.errno in OF_THE_PLACE and name:
         return LsapError(f"{name} cannot be read or written ({error.strerror}){after}", 1)
     return None
+
+
+def missing_text(path: Path) -> str:
+    """Why nothing can be opened at a path: it does not exist, or it is a link that leads nowhere."""
+    if not path.is_symlink():
+        return "does not exist"
+    return f"is a link that leads nowhere ({path.readlink()})"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from lsap_cli.errors import LsapError
+from lsap_cli.errors import LsapError, missing_text
 from lsap_cli.plugins import set_format_names
 
 SETS = "a folder of videos, a list of them, or FORMAT:PATH"
@@ -65,7 +65,9 @@ def split_source(text: str) -> tuple[str | None, Path]:
             if not rest:
                 raise LsapError(f"{text} names no file; write {name}:PATH")
             if not _is_there(rest):
-                raise LsapError(f"{rest} does not exist; write {name}:PATH with {SETS.partition(', or ')[0]}")
+                raise LsapError(
+                    f"{rest} {missing_text(Path(rest))}; write {name}:PATH with {SETS.partition(', or ')[0]}"
+                )
             return name, Path(rest)
         if "/" not in name and not _is_there(text):
             raise LsapError(
@@ -73,7 +75,7 @@ def split_source(text: str) -> tuple[str | None, Path]:
                 f"give a folder of videos or a list, or one of {', '.join(f'{one}:PATH' for one in set_format_names())}"
             )
     if not _is_there(text):
-        raise LsapError(f"{text} does not exist; give {SETS}")
+        raise LsapError(f"{text} {missing_text(Path(text))}; give {SETS}")
     return None, Path(text)
 
 

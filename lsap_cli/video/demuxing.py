@@ -17,6 +17,7 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from lsap_cli.errors import missing_text
 from lsap_cli.video.codecs import Threads
 from lsap_cli.video.frames import UnreadableVideo, reason_of
 from lsap_cli.video.memory_limit import most_pixels, require_believable_size
@@ -182,6 +183,8 @@ def opened_container(path: Path) -> Iterator[InputContainer]:
         container = av.open(f"file:{path}", format=_demuxer(path), metadata_errors="replace", options=OPENING)
     except UnicodeEncodeError:
         raise UnreadableVideo("its name is not UTF-8, which FFmpeg cannot open; rename it") from None
+    except FileNotFoundError:
+        raise UnreadableVideo(f"it {missing_text(path)}") from None
     except (av.FFmpegError, OSError, ValueError) as error:
         raise UnreadableVideo(f"it cannot be opened as a video ({reason_of(error)})") from None
     with container:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from lsap_cli.errors import missing_text
 from lsap_cli.hashing import content_hash
 from lsap_cli.video.frames import UnreadableVideo
 from lsap_cli.video.memory_limit import require_believable_size
@@ -56,6 +57,8 @@ class PictureSequence:
         try:
             names = [path.name for path in self.path.iterdir()]
         except OSError as error:
+            if isinstance(error, FileNotFoundError):
+                raise UnreadableVideo(f"it {missing_text(self.path)}") from None
             raise UnreadableVideo(f"its folder cannot be read ({error.strerror or error})") from None
         numbered = numbered_pictures(names)
         if not numbered:

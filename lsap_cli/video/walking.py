@@ -76,7 +76,9 @@ def _sort_in(walk: FolderWalk, entry: os.DirEntry[str], folder: Path, links: _Fo
                 waiting.append(path)
         elif is_media and path.is_file():
             walk.media.append(path)
+        elif not path.exists() and (is_media or not path.suffix):  # without a suffix, it may have led to a folder
+            walk.unreadable.append((path, "a link that leads nowhere"))
         elif is_media:
-            walk.unreadable.append((path, "no regular file" if path.exists() else "a link that leads nowhere"))
+            walk.unreadable.append((path, "no regular file"))
     except OSError as error:
         walk.unreadable.append((path, error.strerror or str(error)))

@@ -18,6 +18,7 @@ SYNONYMS = {
     "end": ("stop", "time_end", "end_time"),
     "fps": ("rate", "frame_rate"),
 }
+NAMES = (*SYNONYMS, "also_accepted")
 WORDS = frozenset(SYNONYMS) | {word for words in SYNONYMS.values() for word in words} | {"num_frames", "total_frames"}
 
 
@@ -38,18 +39,23 @@ def unread_columns(path: Path, names: Sequence[str], read: Collection[str]) -> l
     lower = [name.lower() for name in names]
     warnings = []
     for name in names:
-        meant = _meant(name.lower(), read) if name and name.lower() not in read else None
-        if meant is not None and meant not in lower:
-            warnings.append(f"{path}: the column '{name}' is not read; call it '{meant}' if that is what it holds")
+        meant = [] if not name or name.lower() in read else [one for one in _meant(name.lower()) if one in read]
+        if meant and not set(meant) & set(lower):
+            counts = ", frames as in 60f," if meant[0] in ("start", "end") and "frame" in name.lower() else ""
+            warnings.append(
+                f"{path}: the column '{name}' is not read; call it '{meant[0]}'{counts} if that is what it holds"
+            )
     return warnings
 
 
-def _meant(name: str, read: Collection[str]) -> str | None:
-    """The column that a name is another word for, or a slip of the pen."""
-    for column, synonyms in SYNONYMS.items():
-        if name in synonyms and column in read:
-            return column
-    return next(iter(difflib.get_close_matches(name, sorted(read), n=1, cutoff=0.75)), None)
+def _meant(name: str) -> list[str]:
+    """The columns that a name, or a word in it, is another word for, or a slip of the pen; the likeliest first."""
+    meant = []
+    for part in (name, *re.split(r"[^a-z]+", name)):
+        meant += [column for column, synonyms in SYNONYMS.items() if part == column or part in synonyms]
+    if not meant:
+        meant = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.75)
+    return meant or [column for column in NAMES if sorted(column) == sorted(name)]
 
 
 def header_rows(path: Path, listing: Listing, needed: Sequence[str], kind: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -89,7 +89,7 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
             warnings += _header_warnings(path, header)
             picked, room = itemgetter(*places), [""] * (len(header) + 1)
             for cells in reader:
-                if len(cells) > len(header):
+                if any(cells[len(header) :]):
                     raise LsapError(
                         f"{path}, line {reader.line_num} has {len(cells)} cells, but the first line names "
                         f"{len(header)} columns; put a cell with a comma in it into quotes, "
@@ -106,7 +106,7 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
 def _separator(header: str) -> str:
     """The character between the columns of a first line: the one that sets `path` off; a comma in doubt."""
     fitting = [one for one in SEPARATORS if "path" in _names(header, one)]
-    return max(fitting or [","], key=header.count)
+    return max(fitting or SEPARATORS, key=header.count)
 
 
 def _names(header: str, separator: str) -> list[str]:
@@ -123,6 +123,8 @@ def _is_a_header(line: str) -> bool:
 def _columns(path: Path, header: Sequence[str]) -> list[int]:
     """Where each field of a row stands; a column that is not there is behind the last cell."""
     names = [name.strip().lower() for name in header]
+    if not any(names):
+        raise LsapError(f"{path} is empty; its first line names the columns, as in path,label")
     if "path" not in names:
         close = [f"; is it '{name}'?" for name in names if name in SYNONYMS["path"]]
         raise LsapError(

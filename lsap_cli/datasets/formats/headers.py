@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 
 LARGEST = 2**16  # bytes
+CONTROL_BYTES = frozenset(range(32)) - frozenset(b"\t\n\v\f\r\x1b")
 
 
 def beginning(path: Path) -> str:
@@ -29,3 +30,16 @@ def is_utf16(path: Path) -> bool:
     """Whether a file begins with a mark of UTF-16, as some programs write text."""
     with path.open("rb") as file:
         return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def is_text(path: Path) -> bool:
+    """Whether a file begins as UTF-8 text does, without control characters; an empty one does."""
+    with path.open("rb") as file:
+        start = file.read(LARGEST)
+    if set(start) & CONTROL_BYTES:
+        return False
+    try:
+        start.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"  # cut within a letter
+    return True

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lsap_cli.datasets.class_reading import folders_above
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.columns import names_columns
+from lsap_cli.datasets.formats.headers import is_text
 from lsap_cli.datasets.label_files import read_text
 from lsap_cli.datasets.locating import Locator, split_suffix
 from lsap_cli.errors import LsapError
@@ -21,7 +22,8 @@ from lsap_cli.video.walking import MEDIA_SUFFIXES
 LAST_CELL = re.compile(r"(.*\S)\s*[\s,;]\s*(\S+)")
 INTEGER = re.compile(r"-?[0-9]{1,9}")
 SHAPES = ("path", "path label", "folder frames label", "folder start frames label")
-SUFFIXES = frozenset({".txt", ".csv", ".lst", ".list", ".tsv"})
+OTHERS = frozenset({".json", ".jsonl", ".toml", ".yaml", ".yml", ".xml", ".md", ".py"}) | MEDIA_SUFFIXES
+"""Suffixes of files that are no lists, whatever their lines look like."""
 LOOKED_AT = 20  # lines, to tell whether a file is such a list
 MOST_NUMBERS = 3  # behind a folder
 FRAME_LIST = "original_vid"  # how SlowFast's lists of single frames begin, with and without their slip of the pen
@@ -40,7 +42,7 @@ class PathList(SetFormat):
     """Lines `path label`, `folder frames label`, `folder start frames label`, with a blank, `,`, `;` or tab between."""
 
     def fits(self, path: Path) -> bool:
-        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+        if path.suffix.lower() in OTHERS or not path.is_file() or not is_text(path):
             return False
         with path.open("rb") as file:
             text = file.read(2**16).decode("utf-8-sig", "replace")

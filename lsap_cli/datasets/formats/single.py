@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
-from lsap_cli.datasets.formats.headers import is_utf16
+from lsap_cli.datasets.formats.headers import is_text, is_utf16
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
+from lsap_cli.video.walking import MEDIA_SUFFIXES
 
 LISTS = {
     ".txt": "list:PATH (path label), ucf101:PATH or hmdb51:PATH",
@@ -20,12 +21,22 @@ LISTS = {
     ".zip": "a folder: unpack it first",
     ".gz": "a folder: unpack it first",
     ".tgz": "a folder: unpack it first",
+    ".pkl": "list:PATH or csv:PATH: a pickle runs code, and is not read",
+    ".npz": "a folder of videos: arrays are not read",
+    ".npy": "a folder of videos: arrays are not read",
+    ".h5": "a folder of videos: arrays are not read",
+    ".xlsx": "csv:PATH: save the table as CSV",
+    ".arrow": "hf-folder:PATH, with its metadata as CSV, JSON lines or Parquet",
+    ".pt": "--model PATH, if it is a network",
+    ".pth": "--model PATH, if it is a network",
+    ".onnx": "--model PATH, if it is a network",
     ".xz": "a folder: unpack it first",
     ".7z": "a folder: unpack it first",
     ".rar": "a folder: unpack it first",
     ".toml": "--model PATH, if it is a model card",
     ".safetensors": "a folder of videos: this is a perturbation or a network",
 }
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 @dataclass(frozen=True)
@@ -41,8 +52,13 @@ class SingleVideo(SetFormat):
         suffix = source.path.suffix.lower()
         if suffix in LISTS and is_utf16(source.path):
             raise LsapError(f"{source.path} is UTF-16 text, which no list is; save it as UTF-8")
+        if source.path.stat().st_size == 0:
+            return Listing([Entry((source.path.name,))], roots=[source.path.parent])
+        if suffix in PICTURES:
+            raise LsapError(f"{source.path} is a picture; give the folder of a video's pictures as frames:FOLDER")
+        if suffix not in LISTS and suffix not in MEDIA_SUFFIXES and is_text(source.path):
+            raise LsapError(f"{source.path} is text and no list that is known; give list:PATH (path label) or csv:PATH")
         if suffix in LISTS:
-            raise LsapError(
-                f"{source.path} is no video, and its lines are of no list that is known; give {LISTS[suffix]}"
-            )
+            lines = ", and its lines are of no list that is known" if is_text(source.path) else ""
+            raise LsapError(f"{source.path} is no video{lines}; give {LISTS[suffix]}")
         return Listing([Entry((source.path.name,))], roots=[source.path.parent])

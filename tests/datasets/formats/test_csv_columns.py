@@ -48,7 +48,17 @@ def test_a_part_that_cannot_be_is_refused_by_its_line(tmp_path: Path, cells: str
 
 
 @pytest.mark.parametrize(
-    ("column", "meant"), [("lable", "label"), ("class", "label"), ("patient", "group"), ("begin", "start")]
+    ("column", "meant"),
+    [
+        ("lable", "label"),
+        ("class", "label"),
+        ("class_idx", "label"),
+        ("patient", "group"),
+        ("Subject ID", "group"),
+        ("begin", "start"),
+        ("end_sec", "end"),
+        ("fsp", "fps"),
+    ],
 )
 def test_a_column_that_looks_like_a_known_one_is_told(tmp_path: Path, column: str, meant: str) -> None:
     found = list_videos(write(tmp_path, f"path,{column}\na.mp4,bin\n"), LABELS)
@@ -64,3 +74,22 @@ def test_a_column_that_is_called_otherwise_than_path_is_suggested(tmp_path: Path
 def test_a_pace_that_cannot_be_is_refused_by_its_line(tmp_path: Path, pace: str) -> None:
     with pytest.raises(LsapError, match=r"line 2: fps is '.{1,40}'; write pictures a second"):
         list_videos(write(tmp_path, f"path,fps\na.mp4,{pace}\n"), LABELS)
+
+
+def test_a_column_of_frame_numbers_is_told_with_how_they_are_written(tmp_path: Path) -> None:
+    found = list_videos(write(tmp_path, "path,label,start_frame\na.mp4,bin,60\n"), LABELS)
+    assert any("'start_frame' is not read; call it 'start', frames as in 60f," in one for one in found.warnings)
+
+
+@pytest.mark.parametrize("column", ["duration", "split", "video_id", "label_name", ""])
+def test_a_column_that_is_like_none_or_like_one_that_is_there_is_not_told(tmp_path: Path, column: str) -> None:
+    assert list_videos(write(tmp_path, f"path,label,{column}\na.mp4,bin,1\n"), LABELS).warnings == []
+
+
+def test_empty_cells_behind_the_last_column_are_passed_over(tmp_path: Path) -> None:
+    assert [one.name for one in list_videos(write(tmp_path, "path,label\na.mp4,bin,,\n"), LABELS).videos] == ["a.mp4"]
+
+
+def test_a_list_without_a_line_is_said_to_be_empty(tmp_path: Path) -> None:
+    with pytest.raises(LsapError, match="is empty; its first line names the columns"):
+        list_videos(write(tmp_path, "\n"), LABELS)
