@@ -21,7 +21,7 @@ LONGEST_VALUE = 500  # characters of a parameter that every version of MLflow ta
 Item = TypeVar("Item")
 
 
-def export(run: Path, out: Path | None) -> Exported:
+def export_mlflow(run: Path, out: Path | None) -> Exported:
     """Makes a run of MLflow in the experiment `lsap`.
 
     Args:

@@ -40,7 +40,7 @@ CLASS_COLUMNS: dict[str, str] = {"labels": WHOLES, "prediction": WHOLE, "clean_p
 CLASS_PREFIX = "class_of_"
 
 
-def export(run: Path, out: Path | None) -> Exported:
+def export_parquet(run: Path, out: Path | None) -> Exported:
     """Writes the records, whole or not at all.
 
     Args:

@@ -22,7 +22,7 @@ FLAGS = (
 )  # fmt: skip
 
 
-def export(run: Path, out: Path | None) -> Exported:
+def export_pdf(run: Path, out: Path | None) -> Exported:
     """Makes the report anew and prints it.
 
     Args:

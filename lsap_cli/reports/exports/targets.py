@@ -20,7 +20,7 @@ class Exported:
 
 
 class Export(Protocol):
-    """`export` of a target's module."""
+    """What a target does."""
 
     def __call__(self, run: Path, out: Path | None) -> Exported:
         """Hands a run over.
@@ -32,12 +32,12 @@ class Export(Protocol):
         ...
 
 
-TARGETS: dict[str, str] = {  # by name, the module whose `export` does the work
-    "tensorboard": "lsap_cli.reports.exports.tensorboard",
-    "mlflow": "lsap_cli.reports.exports.mlflow",
-    "wandb": "lsap_cli.reports.exports.wandb",
-    "parquet": "lsap_cli.reports.exports.parquet",
-    "pdf": "lsap_cli.reports.exports.pdf",
+TARGETS: dict[str, str] = {  # by name, the module and its function that does the work
+    "tensorboard": "lsap_cli.reports.exports.tensorboard:export_tensorboard",
+    "mlflow": "lsap_cli.reports.exports.mlflow:export_mlflow",
+    "wandb": "lsap_cli.reports.exports.wandb:export_wandb",
+    "parquet": "lsap_cli.reports.exports.parquet:export_parquet",
+    "pdf": "lsap_cli.reports.exports.pdf:export_pdf",
 }
 
 
@@ -53,5 +53,11 @@ def export_to(target: str, run: Path, out: Path | None) -> Exported:
         LsapError: if a package is missing, or the run cannot be exported.
         OSError: if a file cannot be written.
     """
-    export: Export = importlib.import_module(TARGETS[target]).export
-    return export(run, out)
+    return export_of(target)(run, out)
+
+
+def export_of(target: str) -> Export:
+    """A target's function; its module is imported now."""
+    module, _, name = TARGETS[target].partition(":")
+    export: Export = getattr(importlib.import_module(module), name)
+    return export

@@ -18,7 +18,7 @@ FOLDER = "tensorboard"
 SUFFIX = ".lsap"  # of the event files: an earlier export of the same run is replaced
 
 
-def export(run: Path, out: Path | None) -> Exported:
+def export_tensorboard(run: Path, out: Path | None) -> Exported:
     """Writes event files, and the perturbation file beside them.
 
     Args:

@@ -17,7 +17,7 @@ PROJECT = "lsap"  # unless WANDB_PROJECT says another
 STEP = "step"  # each group of curves has an axis of its own
 
 
-def export(run: Path, out: Path | None) -> Exported:
+def export_wandb(run: Path, out: Path | None) -> Exported:
     """Makes a run in the project `lsap`; with WANDB_MODE=offline no network is needed.
 
     Args:

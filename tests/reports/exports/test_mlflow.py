@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.exports.mlflow import export
+from lsap_cli.reports.exports.mlflow import export_mlflow
 from tests.reports.exports.runs import PERTURBATION, RUNS
 
 mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip install 'lsap[mlflow]'")
@@ -14,7 +14,7 @@ mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed: pip inst
 def test_the_store_has_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/m.db")
-    ids = [export(make(tmp_path / command), None).place.rsplit(" ", 1)[1] for command, make in RUNS.items()]
+    ids = [export_mlflow(make(tmp_path / command), None).place.rsplit(" ", 1)[1] for command, make in RUNS.items()]
     client = mlflow.MlflowClient()
     learned, applied, judged = (client.get_run(one) for one in ids)
     assert learned.info.status == "FINISHED"
@@ -37,9 +37,9 @@ def test_a_store_that_refuses_is_named(uri: str, tmp_path: Path, monkeypatch: py
     (tmp_path / "m.db").write_bytes(b"no database")
     mlflow.set_tracking_uri(uri)
     with pytest.raises(LsapError, match="MLFLOW_TRACKING_URI"):
-        export(RUNS["apply"](tmp_path), None)
+        export_mlflow(RUNS["apply"](tmp_path), None)
 
 
 def test_out_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LsapError, match="MLFLOW_TRACKING_URI"):
-        export(RUNS["apply"](tmp_path), tmp_path / "x")
+        export_mlflow(RUNS["apply"](tmp_path), tmp_path / "x")

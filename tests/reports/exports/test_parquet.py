@@ -31,7 +31,7 @@ def test_the_records_come_back_with_their_numbers(tmp_path: Path) -> None:
         classes=RecordClasses(labels=(3, 4), prediction=7, clean_prediction=3, draws=(7, 3)),
     )  # fmt: skip
     (run / "records.jsonl").write_bytes(b"".join(map(encode_line, [full, replace(record, label=None, correct=None)])))
-    exported = parquet.export(run, None)
+    exported = parquet.export_parquet(run, None)
     table = read_table(exported.place, page_checksum_verification=True)
     first, second = table.to_pylist()
     assert first["class_of_prediction"] == 7
@@ -46,7 +46,7 @@ def test_the_records_come_back_with_their_numbers(tmp_path: Path) -> None:
 def test_all_records_are_there_in_more_than_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROWS", 7)
     run = write_run(tmp_path / "run", videos=5, pictures=False)
-    parquet.export(run, tmp_path / "a.parquet")
+    parquet.export_parquet(run, tmp_path / "a.parquet")
     records = make_results(videos=5)[1]
     table = read_table(tmp_path / "a.parquet")
     assert table.column("prediction").to_pylist() == [one.prediction for one in records]
@@ -58,12 +58,12 @@ def test_a_damaged_record_leaves_no_file(tmp_path: Path) -> None:
     with (run / "records.jsonl").open("ab") as file:
         file.write(b"{broken\n")
     with pytest.raises(LsapError, match="damaged in line"):
-        parquet.export(run, None)
+        parquet.export_parquet(run, None)
     assert not list(run.glob("*.parquet")) + list(run.glob(".*.partial"))
 
 
 def test_runs_without_records_are_refused(tmp_path: Path) -> None:
     with pytest.raises(LsapError, match=r"needs a run of defend or generate"):
-        parquet.export(RUNS["apply"](tmp_path), None)
+        parquet.export_parquet(RUNS["apply"](tmp_path), None)
     with pytest.raises(LsapError, match=r"no records\.jsonl"):
-        parquet.export(RUNS["generate"](tmp_path), None)
+        parquet.export_parquet(RUNS["generate"](tmp_path), None)

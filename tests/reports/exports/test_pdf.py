@@ -25,7 +25,7 @@ def program(folder: Path, script: str) -> None:
 @needs_chromium
 def test_the_page_is_printed(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", pictures=False, defenses=("none", "jpeg:quality=75"))
-    exported = pdf.export(run, None)
+    exported = pdf.export_pdf(run, None)
     content = (run / "report.pdf").read_bytes()
     assert exported.place == str(run / "report.pdf")
     assert content.startswith(b"%PDF")
@@ -37,14 +37,14 @@ def test_the_page_is_printed(tmp_path: Path) -> None:
 def test_without_chromium_the_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LsapError, match="apt install chromium"):
-        pdf.export(write_run(tmp_path / "run", pictures=False), None)
+        pdf.export_pdf(write_run(tmp_path / "run", pictures=False), None)
 
 
 def test_a_program_that_prints_nothing_is_named_with_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "bin", "echo no display >&2; exit 1")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(LsapError, match="printed no PDF; it said: no display"):
-        pdf.export(write_run(tmp_path / "run", pictures=False), None)
+        pdf.export_pdf(write_run(tmp_path / "run", pictures=False), None)
 
 
 def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_program_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(pdf, "PATIENCE", 0.3)
     run = write_run(tmp_path / "run", pictures=False)
     with pytest.raises(LsapError, match="did not print the page"):
-        pdf.export(run, tmp_path / "a.pdf")
+        pdf.export_pdf(run, tmp_path / "a.pdf")
     assert not (tmp_path / "a.pdf").exists()
 
 
@@ -62,5 +62,5 @@ def test_an_earlier_pdf_stays_where_printing_fails(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "a.pdf").write_bytes(b"%PDF earlier")
     with pytest.raises(LsapError, match="it said: nothing"):
-        pdf.export(write_run(tmp_path / "run", pictures=False), tmp_path / "a.pdf")
+        pdf.export_pdf(write_run(tmp_path / "run", pictures=False), tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == b"%PDF earlier"

@@ -1,6 +1,5 @@
 """The table of targets, and what is said where a package is missing."""
 
-import importlib
 import inspect
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.packages import optional_package
-from lsap_cli.reports.exports.targets import TARGETS, export_to
+from lsap_cli.reports.exports.targets import TARGETS, export_of, export_to
 from tests.reports.exports.runs import RUNS
 
 ROOT = Path(__file__).parents[3]
@@ -20,8 +19,7 @@ PACKAGES = ("tensorboard", "mlflow", "wandb", "pyarrow", "torch")
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_each_target_takes_a_run_and_a_place(target: str) -> None:
-    export = importlib.import_module(TARGETS[target]).export
-    assert list(inspect.signature(export).parameters) == ["run", "out"]
+    assert list(inspect.signature(export_of(target)).parameters) == ["run", "out"]
 
 
 @pytest.mark.parametrize(

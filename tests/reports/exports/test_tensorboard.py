@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lsap_cli.reports.exports.tensorboard import export
+from lsap_cli.reports.exports.tensorboard import export_tensorboard
 from tests.reports.exports.runs import PERTURBATION, RUNS
 
 pytest.importorskip("tensorboard", reason="tensorboard is not installed")
@@ -24,7 +24,7 @@ def text_of(found: Any, tag: str) -> str:  # likewise
 
 
 def test_curves_rates_tables_and_pictures_are_in_the_event_file(tmp_path: Path) -> None:
-    exported = export(RUNS["generate"](tmp_path), tmp_path / "logs")
+    exported = export_tensorboard(RUNS["generate"](tmp_path), tmp_path / "logs")
     assert exported.place == str(tmp_path / "logs" / "learned")
     found = read_back(exported.place)
     assert [(one.step, one.value) for one in found.Scalars("learning/loss")] == [(1, 2.5), (2, 1.0)]
@@ -38,7 +38,7 @@ def test_curves_rates_tables_and_pictures_are_in_the_event_file(tmp_path: Path) 
 @pytest.mark.parametrize("command", ["apply", "defend"])
 def test_runs_of_other_commands_are_exported(command: str, tmp_path: Path) -> None:
     run = RUNS[command](tmp_path)
-    exported = export(run, None)
+    exported = export_tensorboard(run, None)
     assert exported.place == str(run / "tensorboard" / run.name)
     assert read_back(exported.place).Tags()["scalars"]
 
@@ -46,7 +46,7 @@ def test_runs_of_other_commands_are_exported(command: str, tmp_path: Path) -> No
 def test_settings_are_in_the_hparams_tab(tmp_path: Path) -> None:
     from tensorboard.plugins.hparams.metadata import parse_session_start_info_plugin_data
 
-    found = read_back(export(RUNS["apply"](tmp_path), None).place)
+    found = read_back(export_tensorboard(RUNS["apply"](tmp_path), None).place)
     content = found.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     values = parse_session_start_info_plugin_data(content).hparams
     assert values["codec"].string_value == "ffv1"
@@ -55,8 +55,8 @@ def test_settings_are_in_the_hparams_tab(tmp_path: Path) -> None:
 
 def test_a_second_export_replaces_the_first(tmp_path: Path) -> None:
     run = RUNS["apply"](tmp_path)
-    folder = Path(export(run, None).place)
+    folder = Path(export_tensorboard(run, None).place)
     (folder / "events.out.tfevents.1.other").write_bytes(b"")  # not of an export
-    export(run, None)
+    export_tensorboard(run, None)
     assert len(list(folder.glob("events.out.tfevents.*.lsap"))) == 1
     assert (folder / "events.out.tfevents.1.other").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.exports.wandb import export
+from lsap_cli.reports.exports.wandb import export_wandb
 from tests.reports.exports.runs import RUNS
 
 pytest.importorskip("wandb", reason="wandb is not installed: pip install 'lsap[wandb]'")
@@ -51,7 +51,7 @@ def key_of(item: Any) -> str:  # likewise
 
 @pytest.mark.usefixtures("offline")
 def test_the_offline_file_has_curves_rates_tables_and_the_perturbation(tmp_path: Path) -> None:
-    exported = export(RUNS["generate"](tmp_path), tmp_path / "out")
+    exported = export_wandb(RUNS["generate"](tmp_path), tmp_path / "out")
     assert Path(exported.place).parent == tmp_path / "out" / "wandb"
     importlib.import_module("wandb").teardown()  # as at the program's end: its service writes the rest of the file
     found = list(records(exported.place))
@@ -79,4 +79,4 @@ def test_without_an_account_the_sentence_says_what_works(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(wandb, "init", refuse)
     with pytest.raises(LsapError, match="WANDB_MODE=offline"):
-        export(RUNS["apply"](tmp_path), None)
+        export_wandb(RUNS["apply"](tmp_path), None)
