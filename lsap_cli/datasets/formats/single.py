@@ -14,7 +14,7 @@ LISTS = {
     ".txt": "list:PATH (path label), ucf101:PATH or hmdb51:PATH",
     ".csv": "csv:PATH, list:PATH, kinetics:PATH, jester:PATH or charades:PATH",
     ".tsv": "csv:PATH or list:PATH",
-    ".json": "ssv2:PATH or diving48:PATH",
+    ".json": "ssv2:PATH, diving48:PATH or kinetics:PATH",
     ".jsonl": "hf-folder:PATH",
     ".parquet": "hf-folder:PATH",
     ".tar": "webdataset:PATH",

@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -270,6 +271,18 @@ def test_a_row_with_a_cell_too_many_is_named_and_left_out(tmp_path: Path) -> Non
 def test_a_list_of_kinetics_may_have_no_labels(tmp_path: Path) -> None:
     found = list_videos(written(tmp_path / "t.csv", "youtube_id,time_start,time_end,split\n-a,1,11,test\n"), LABELS)
     assert listed(found) == {"-a_000001_000011.mp4": ()}
+
+
+def test_the_json_of_kinetics_is_read_as_its_csv(tmp_path: Path) -> None:
+    touch(tmp_path, "val/abc_000001_000011.mp4")
+    videos = {
+        "abc": {"annotations": {"label": "tai chi", "segment": [1.0, 11.0]}, "duration": 10.0, "subset": "validate"},
+        "def": {"annotations": {"segment": [0, 10]}, "subset": "test"},
+        "ghi": {"subset": "test"},
+    }
+    found = list_videos(written(tmp_path / "val.json", json.dumps(videos)), LABELS)
+    assert (found.format, listed(found)) == ("kinetics", {"abc_000001_000011.mp4": (1,), "def_000000_000010.mp4": ()})
+    assert [place.name for place in found.unreadable] == ["val.json, line 3"]
 
 
 def test_actions_of_charades_that_are_none_are_said_to_be_so(tmp_path: Path) -> None:
