@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from lsap_cli.reports.exports.contents import RunContents, read_contents, sha256_of
-from lsap_cli.reports.exports.figures import numbers
+from lsap_cli.reports.exports.figures import headline, numbers
 from lsap_cli.reports.exports.packages import optional_package
 from lsap_cli.reports.exports.targets import Exported
 from lsap_cli.reports.grid import as_markdown
@@ -71,10 +71,10 @@ def _write_texts(writer: Any, contents: RunContents) -> None:  # likewise
 
 
 def _write_settings(writer: Any, contents: RunContents) -> None:  # likewise
-    """Settings and final rates in the tab HPARAMS; `add_hparams` would write them into a folder of its own."""
+    """Settings and undefended rates in the tab HPARAMS; `add_hparams` would write them into a folder of its own."""
     summary = optional_package("torch.utils.tensorboard.summary", "tensorboard")
-    values = {name: figure if isinstance(figure, int | float) else figure.value
-              for name, figure in contents.figures.items()}  # fmt: skip
+    shown = headline(contents.figures) or contents.figures
+    values = {name: numbers(figure)[""] for name, figure in shown.items()}
     for part in summary.hparams({"command": contents.command} | contents.settings, values):
         writer.file_writer.add_summary(part)
 

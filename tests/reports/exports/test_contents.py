@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.contents import read_contents
-from lsap_cli.reports.exports.figures import numbers
+from lsap_cli.reports.exports.figures import headline, numbers
 from lsap_cli.reports.exports.names import LONGEST, UniqueNames, metric_name
 from lsap_cli.results.files import RUN_FILE, read_facts_document, write_document
 from tests.reports.exports.runs import PERTURBATION, RUNS
@@ -31,6 +31,13 @@ def test_rates_come_with_count_and_interval(tmp_path: Path) -> None:
     assert set(rate) == {"", "low", "high", "count", "of"}
     assert rate["of"] == 12
     assert rate[""] == rate["count"] / 12
+
+
+def test_runs_are_compared_by_their_undefended_rates(tmp_path: Path) -> None:
+    figures = read_contents(RUNS["defend"](tmp_path)).figures
+    assert {name.split("/")[2] for name in figures if name.startswith("rates/")} > {"none"}
+    assert {name.split("/")[2] for name in headline(figures)} == {"none"}
+    assert "rates/universal/none/uniform/accuracy" in headline(figures)
 
 
 @pytest.mark.parametrize("command", RUNS)

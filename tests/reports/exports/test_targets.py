@@ -37,6 +37,11 @@ def test_a_missing_package_is_one_sentence_with_its_extra(
     assert any(requirement.startswith(package) for requirement in extras[target])
 
 
+def test_each_target_has_a_row_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")] == list(TARGETS)
+
+
 def test_an_installed_package_is_given() -> None:
     assert optional_package("json", "wandb").dumps([]) == "[]"
 
