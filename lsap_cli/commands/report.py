@@ -68,10 +68,10 @@ def command(
 
 def _export(runs: Sequence[Path], targets: Sequence[str], out: Path | None) -> None:
     """Each run to each target; the place on stdout, what is not in it on stderr."""
-    if out is not None and len(runs) * len(targets) > 1:
-        raise LsapError(f"--out {out} names one place; give one RUN and one --to with it")
-    from lsap_cli.reports.exports.targets import export_to
+    from lsap_cli.reports.exports.targets import ONE_FILE, export_to
 
+    if out is not None and (len(targets) > 1 or (len(runs) > 1 and targets[0] in ONE_FILE)):
+        raise LsapError(f"--out {out} names one place; give one RUN and one --to with it")
     for run in runs:
         for target in targets:
             try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.targets import Exported
 from lsap_cli.reports.html import write_report
+from lsap_cli.reports.run_folder import read_run
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 PAGE = "report.pdf"
@@ -33,6 +34,7 @@ def export_pdf(run: Path, out: Path | None) -> Exported:
         LsapError: if no such program is installed, it fails, or the run cannot be read.
         OSError: if the file cannot be written.
     """
+    read_run(run)  # refused before a program is looked for
     program = _program()
     path = run / PAGE if out is None else out
     # beside the PDF, and with a name that shows: a Chromium from a snap sees neither /tmp nor hidden folders

@@ -1,5 +1,6 @@
 """A run as TensorBoard's event files."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.contents import RunContents, read_contents, sha256_of
 from lsap_cli.reports.exports.figures import headline, numbers
 from lsap_cli.reports.exports.packages import optional_package
@@ -15,7 +17,7 @@ from lsap_cli.reports.grid import as_markdown
 from lsap_cli.results.manifest import PERTURBATION_COPY
 
 FOLDER = "tensorboard"
-SUFFIX = ".lsap"  # of the event files: an earlier export of the same run is replaced
+SUFFIX = ".lsap-"  # of the event files, before a digest of the run: an earlier export of the same run is replaced
 
 
 def export_tensorboard(run: Path, out: Path | None) -> Exported:
@@ -26,16 +28,20 @@ def export_tensorboard(run: Path, out: Path | None) -> Exported:
         out: the folder of logs, which gets a folder of the run's name; None: `tensorboard/` in the run.
 
     Raises:
-        LsapError: if the package is missing, or the run cannot be read.
+        LsapError: if the package is missing, the run cannot be read, or another run of its name was exported there.
         OSError: if they cannot be written.
     """
     board = optional_package("torch.utils.tensorboard", "tensorboard")
     contents = read_contents(run)
     folder = (run / FOLDER if out is None else out) / contents.name
     folder.mkdir(parents=True, exist_ok=True)
-    for earlier in folder.glob(f"events.out.tfevents.*{SUFFIX}"):
-        earlier.unlink()
-    with board.SummaryWriter(str(folder), filename_suffix=SUFFIX) as writer:
+    suffix = SUFFIX + _digest(contents)
+    earlier = list(folder.glob(f"events.out.tfevents.*{SUFFIX}*"))
+    if any(not path.name.endswith(suffix) for path in earlier):
+        raise LsapError(f"{folder} holds an export of another run of that name; give another --out", 1)
+    for path in earlier:
+        path.unlink()
+    with board.SummaryWriter(str(folder), filename_suffix=suffix) as writer:
         _write_scalars(writer, contents)
         _write_texts(writer, contents)
         for name, path in contents.pictures.items():
@@ -46,6 +52,12 @@ def export_tensorboard(run: Path, out: Path | None) -> Exported:
     if perturbation := contents.files.get(PERTURBATION_COPY):
         shutil.copyfile(perturbation, folder / PERTURBATION_COPY)
     return Exported(str(folder), contents.notes)
+
+
+def _digest(contents: RunContents) -> str:
+    """What tells a run from others of its name."""
+    about = (contents.command, contents.started, sorted(contents.settings.items()))
+    return hashlib.sha256(repr(about).encode(errors="replace")).hexdigest()[:8]
 
 
 def _write_scalars(writer: Any, contents: RunContents) -> None:  # tensorboard is no dependency

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.tensorboard import export_tensorboard
 from tests.reports.exports.runs import PERTURBATION, RUNS
 
@@ -58,5 +59,13 @@ def test_a_second_export_replaces_the_first(tmp_path: Path) -> None:
     folder = Path(export_tensorboard(run, None).place)
     (folder / "events.out.tfevents.1.other").write_bytes(b"")  # not of an export
     export_tensorboard(run, None)
-    assert len(list(folder.glob("events.out.tfevents.*.lsap"))) == 1
+    assert len(list(folder.glob("events.out.tfevents.*.lsap-*"))) == 1
     assert (folder / "events.out.tfevents.1.other").exists()
+
+
+def test_another_run_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
+    first, second = RUNS["apply"](tmp_path / "one"), RUNS["generate"](tmp_path / "two").rename(tmp_path / "two/applied")
+    export_tensorboard(first, tmp_path / "logs")
+    with pytest.raises(LsapError, match="another run of that name"):
+        export_tensorboard(second, tmp_path / "logs")
+    assert len(list((tmp_path / "logs" / "applied").glob("events.*"))) == 1
