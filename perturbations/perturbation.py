@@ -26,9 +26,13 @@ RECORD_KINDS: dict[str, tuple[type, ...]] = {
     "target": (str, type(None)),
     "only": (str, type(None)),
     "fit_samplers": (list,),
+    "held_out_samplers": (list,),
     "videos": (list,),
     "classifier": (dict,),
 }
+RECORD_LISTS = ("fit_samplers", "held_out_samplers")  # of texts
+RECORD_TEXTS = (("classifier", "name"),)
+VIDEO_TEXTS = ("name", "group", "sha256")
 REQUIRED = ("format", "units", "binding", "norm", "epsilon", "record")
 
 
@@ -257,6 +261,16 @@ def _check_record(record: Mapping[str, Any]) -> None:
     for name, kinds in RECORD_KINDS.items():
         if name in record and not isinstance(record[name], kinds):
             raise TypeError(f"'{name}' of its record is {type(record[name]).__name__}, not {kinds[0].__name__}")
+    texts = {name: record.get(name, []) for name in RECORD_LISTS}
+    texts |= {f"{name}.{key}": [record[name][key]] for name, key in RECORD_TEXTS if key in record.get(name, {})}
+    for number, video in enumerate(record.get("videos", [])):
+        if not isinstance(video, Mapping):
+            raise TypeError(f"videos[{number}] of its record is {type(video).__name__}, not dict")
+        texts |= {f"videos[{number}].{key}": [video[key]] for key in VIDEO_TEXTS if key in video}
+    for name, values in texts.items():
+        kind = next((type(one).__name__ for one in values if not isinstance(one, str)), None)
+        if kind is not None:
+            raise TypeError(f"'{name}' of its record holds {kind}, not str")
 
 
 def _in_fixed_order(file: bytes) -> bytes:

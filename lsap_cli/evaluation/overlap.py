@@ -25,7 +25,7 @@ def refuse_overlap(
     Raises:
         LsapError: if there are such videos and they are not allowed.
     """
-    if any("videos" not in one.record for one in perturbations):
+    if not all(one.record.get("videos") for one in perturbations):
         message = "a perturbation's record names no videos: whether it was learned from these cannot be checked"
         run.event(WarningEvent(message=message))
     overlapping = {name for one in perturbations for name in overlap(videos, one.record)}

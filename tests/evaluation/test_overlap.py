@@ -1,5 +1,6 @@
 """Law 5: videos that were used for learning are refused by name, or allowed with a warning."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,15 @@ def test_an_allowed_overlap_is_a_warning_and_is_named(tmp_path: Path, videos: li
 
 def test_other_videos_are_no_overlap(tmp_path: Path, videos: list[Video]) -> None:
     assert refused(tmp_path, videos[:2], [learned_from(videos[2])], [], allowed=False) == []
+
+
+@pytest.mark.parametrize("record", [{}, {"videos": []}])
+def test_a_record_without_videos_says_that_overlap_cannot_be_checked(
+    tmp_path: Path, videos: list[Video], record: dict[str, object]
+) -> None:
+    given = replace(learned_from(videos[0]), record=record)
+    events: list[Event] = []
+    with Run(tmp_path / "run", "defend", {}, [events.append]) as run:
+        assert refuse_overlap(videos, [given], [], False, run) == []
+    (warning,) = [one.message for one in events if isinstance(one, WarningEvent)]
+    assert "cannot be checked" in warning

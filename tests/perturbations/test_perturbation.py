@@ -211,7 +211,20 @@ def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
         Perturbation.load(tmp_path / "nothing.safetensors")
 
 
-@pytest.mark.parametrize(("name", "value"), [("target", [1]), ("videos", "x"), ("classifier", "x"), ("only", 3)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("target", [1]),
+        ("videos", "x"),
+        ("videos", ["x"]),
+        ("videos", [{"name": "a", "group": ["a"], "sha256": "0"}]),
+        ("classifier", "x"),
+        ("classifier", {"name": 3}),
+        ("only", 3),
+        ("fit_samplers", [1, {}]),
+        ("held_out_samplers", {"uniform": 1}),
+    ],
+)
 def test_a_field_of_a_record_that_is_of_another_kind_is_refused_by_name(
     tmp_path: Path, name: str, value: object
 ) -> None:
