@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lsap_cli.results.event_words import (
     LEFT_OUT,
+    pace_text,
     resumed_words,
     sampler_range_of,
     skipped_words,
@@ -136,19 +137,21 @@ class Screen:
 
     def _show_frames(self, event: FramesEvent) -> None:
         left = "" if event.seconds_left is None else f"  {_clock(event.seconds_left)} left"
+        pace = f"  {pace_text(event.frames_per_second, 'frame')}" if event.frames_per_second else ""
         text = (
             f"{event.files_done} of {event.files} files  [dim]{escape(printable(event.path)[-40:])}[/]: "
-            f"{event.doing} frame {event.frame} of {event.frames}  {event.frames_per_second or 0:.0f} frames/s{left}"
+            f"{event.doing} frame {event.frame} of {event.frames}{pace}{left}"
         )
         self._advance(event.progress, 1.0, text)
 
     def _show_step(self, event: StepEvent) -> None:
         clips = event.clips or 0
-        pace = event.number * clips / event.seconds if event.seconds else 0.0
+        done = event.number * clips
+        pace = f"  {pace_text(done / event.seconds)}" if done and event.seconds else ""
         loss = "not finite" if event.loss is None else f"{event.loss:.2f}"
         text = (
             f"step {event.number}  loss {loss}  {self._short or f'fooled {event.fooled:.0f}/{clips:.0f}'}"
-            f"  {pace:.0f} clips/s  {_clock(event.seconds_left or 0)} left"
+            f"{pace}  {_clock(event.seconds_left or 0)} left"
         )
         self._advance(event.progress or 0.0, 1.0, text)
 

@@ -14,6 +14,7 @@ from lsap_cli.classifiers.configured_input import configuration_differences
 from lsap_cli.classifiers.weights import error_text
 from lsap_cli.errors import LsapError
 from lsap_cli.results.documents import ModelFinding
+from lsap_cli.results.event_words import pace_text
 from lsap_cli.results.events import NoteEvent, WarningEvent
 from lsap_cli.runs import Run
 
@@ -200,9 +201,8 @@ def _speed(classifier: Classifier, clips: Tensor) -> ModelFinding:
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         memory = peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-    text = f"{pace:.1f} clips/s" if pace >= 1 else f"{1 / pace:.1f} s a clip"
     way = "forward and backward" if classifier.gives_gradients else "forward"
-    return _finding("PASS", "speed", f"{text} {way}, peak memory {memory:.0f} MB")
+    return _finding("PASS", "speed", f"{pace_text(pace)} {way}, peak memory {memory:.0f} MB")
 
 
 def _finding(verdict: Verdict, test: str, figure: str) -> ModelFinding:

@@ -53,3 +53,15 @@ def frames_words(event: FramesEvent) -> str:
         return ""
     pace = f"{event.frames_per_second:.0f} a second"
     return f"{event.path}: {event.doing} frame {event.frame} of {event.frames}, {pace}"
+
+
+def pace_text(pace: float, unit: str = "clip") -> str:
+    """How fast something goes: `12 clips/s`, `1.4 clips/s`, or `3.2 s a clip` where it is slow.
+
+    Args:
+        pace: a second, above 0.
+        unit: what is counted, in the singular.
+    """
+    if pace < 1:
+        return f"{1 / pace:.1f} s a {unit}"
+    return f"{pace:.{0 if pace >= 3 else 1}f} {unit}s/s"

@@ -26,6 +26,7 @@ from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.base import or_none
+from lsap_cli.results.event_words import pace_text
 from lsap_cli.results.events import FileEvent
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
@@ -168,7 +169,7 @@ def _learning_lines(reader: RunReader) -> list[Text]:
         unseen,
         f"coherence {figure(step.coherence)}" if step.coherence is not None else "",
         f"step size {step.step_size * 255:.2f}/255" if step.step_size is not None else "",
-        f"{speed:.0f} clips/s" if speed is not None else "",
+        pace_text(speed) if speed else "",
     ]
     return [joined(first), joined(second)]
 
