@@ -139,10 +139,10 @@ def blocks(side: int) -> Tensor:
     return 1.0 - 2 * ((rows[:, None] + columns) % 2)
 
 
-def stripes(axis: int) -> Tensor:
-    """Stripes of a single pixel, along rows (0) or columns (1)."""
+def stripes(axis: int, side: int = 1) -> Tensor:
+    """Stripes of some pixels, along rows (0) or columns (1)."""
     places = torch.arange(HEIGHT)[:, None] if axis == 0 else torch.arange(WIDTH)[None]
-    return (1.0 - 2 * (places % 2)).expand(HEIGHT, WIDTH)
+    return (1.0 - 2 * (places // side % 2)).expand(HEIGHT, WIDTH)
 
 
 def half_wave() -> Tensor:
@@ -160,6 +160,9 @@ PATTERNS: dict[str, Callable[[], Tensor]] = {
     "half wave, flicker": lambda: flickering(half_wave()),
     "row stripes": lambda: constant_in_time(stripes(0)),
     "column stripes": lambda: constant_in_time(stripes(1)),
+    "row stripes, flicker": lambda: flickering(stripes(0)),
+    "stripes of 3 rows": lambda: constant_in_time(stripes(0, 3)),
+    "stripes of 3 rows, flicker": lambda: flickering(stripes(0, 3)),
     "checkerboard": lambda: constant_in_time(blocks(1)),
     "checkerboard, alternating": lambda: alternating(blocks(1)),
     "blocks of 2": lambda: constant_in_time(blocks(2)),

@@ -69,6 +69,14 @@ class Defense(ABC):
         """A pattern that is smooth in space comes out nearly as it went in, however it changes over time."""
 
     @property
+    def passes_stripes(self) -> bool:
+        """Gray stripes of single pixels, along rows or columns, come out nearly as they went in, also if they flicker.
+
+        Stripes stand for patterns of few frequencies, which a quantizer keeps where it removes fine noise.
+        """
+        return False
+
+    @property
     @abstractmethod
     def null_space(self) -> str:
         """One sentence: which patterns pass through unchanged."""

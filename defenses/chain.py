@@ -55,6 +55,10 @@ class Chain(Defense):
         return all(member.passes_low_frequencies for member in self.members)
 
     @property
+    def passes_stripes(self) -> bool:
+        return all(member.passes_stripes for member in self.members)
+
+    @property
     def null_space(self) -> str:
         return "A pattern that passes one member after the other: " + " Then: ".join(
             member.null_space for member in self.members

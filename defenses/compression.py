@@ -44,6 +44,7 @@ class Jpeg(FrameDefense):
     gradient: ClassVar[GradientKind] = "surrogate"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    passes_stripes: ClassVar[bool] = True
     null_space: ClassVar[str] = (
         "A pattern whose cosines in blocks of 8 x 8 are larger than half a quantizer step: a smooth one, and one of "
         "few frequencies, such as stripes or a checkerboard of single pixels."
@@ -85,6 +86,7 @@ class VideoCodec(Defense):
     gradient: ClassVar[GradientKind] = "surrogate"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    passes_stripes: ClassVar[bool] = True
     flat_error: ClassVar[float | None] = 8 / 255
     null_space: ClassVar[str] = (
         "A pattern whose cosines in a block are larger than half a quantizer step, once the block is predicted: a "

@@ -37,6 +37,7 @@ class RandomNoise(RandomDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = True
+    passes_stripes: ClassVar[bool] = True
     flat_error: ClassVar[float | None] = None
     null_space: ClassVar[str] = "A pattern of any kind passes, below the noise; it is hidden, not removed."
 

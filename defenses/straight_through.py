@@ -44,6 +44,10 @@ class StraightThrough(Defense):
         return self.defense.passes_low_frequencies
 
     @property
+    def passes_stripes(self) -> bool:
+        return self.defense.passes_stripes
+
+    @property
     def null_space(self) -> str:
         return self.defense.null_space
 

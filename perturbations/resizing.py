@@ -32,6 +32,14 @@ class ResizePath(NamedTuple):
         """The same matrices on a device."""
         return ResizePath(self.rows.to(device), self.columns.to(device))
 
+    def after(self, basis: "ResizePath") -> "ResizePath":
+        """This way behind another one: of dense matrices."""
+        return ResizePath(self.rows @ basis.rows, self.columns @ basis.columns)
+
+    def resized(self, delta: Tensor) -> Tensor:
+        """The product rows @ delta @ columns.T: (P, 3, h, w) -> (P, 3, h', w')."""
+        return _both_axes(self.rows, delta.permute(2, 3, 0, 1), self.columns).permute(2, 3, 0, 1).contiguous()
+
     def forward(self, delta: Tensor) -> Tensor:
         """The product rows @ delta @ columns.T with an empty slot at the end: (P, 3, h, w) -> (P + 1, 3, h', w')."""
         resized = _both_axes(self.rows, delta.permute(2, 3, 0, 1), self.columns)

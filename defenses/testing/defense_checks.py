@@ -19,6 +19,7 @@ from defenses.testing.videos import (
     make_generator,
     make_noise_video,
     make_smooth_flicker,
+    make_striped_flicker,
     surviving_share,
     unchanged_share,
 )
@@ -35,7 +36,7 @@ INDEX_SETS: dict[int, list[list[int]]] = {
 FINE_SHARE = 0.95
 """A pattern that is the same in every frame passes if at least this share of it comes out in its place."""
 SMOOTH_SHARE = 0.7
-"""The same for a smooth pattern that flickers."""
+"""The same for a smooth pattern that flickers; and for stripes that do, along rows and columns, in every draw."""
 DRAWS = 4
 
 
@@ -228,7 +229,7 @@ def check_gray_offset(defense: Defense) -> None:
 
 
 def check_null_space(defense: Defense) -> None:
-    """The two declarations (constant in time, smooth in space) hold at default settings.
+    """The three declarations (constant in time, smooth in space, striped) hold at default settings.
 
     What a fitted defense lets pass depends on what it is fitted on: it is not checked here.
     """
@@ -247,6 +248,13 @@ def check_null_space(defense: Defense) -> None:
         defense.passes_low_frequencies == (share > SMOOTH_SHARE),
         f"of a smooth pattern that flickers, {share:.3f} passes unchanged; "
         f"passes_low_frequencies is {defense.passes_low_frequencies}",
+    )
+    stripes = [make_striped_flicker(24, axis) for axis in (0, 1)]
+    share = min(unchanged_share(draw, one) for draw in _draws(defense) for one in stripes)
+    require(
+        defense.passes_stripes == (share > SMOOTH_SHARE),
+        f"of gray stripes of single pixels that flicker, {share:.3f} pass unchanged; "
+        f"passes_stripes is {defense.passes_stripes}",
     )
 
 

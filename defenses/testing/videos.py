@@ -31,8 +31,22 @@ def make_smooth_flicker(frame_count: int, height: int = 32, width: int = 48) -> 
     """Half a wave of 16/255 across the frame, whose sign changes at uneven times."""
     down, across = torch.meshgrid(torch.arange(height) / height, torch.arange(width) / width, indexing="ij")
     wave = 16 / 255 * torch.cos(torch.pi * down) * torch.cos(torch.pi * across)
-    signs = torch.tensor([1, -1, -1, 1, 1, 1, -1, 1, -1, -1, -1, 1]).repeat(frame_count // 12 + 1)[:frame_count]
-    return wave * signs.view(-1, 1, 1, 1).expand(-1, 3, 1, 1)
+    return wave * _uneven_signs(frame_count).expand(-1, 3, 1, 1)
+
+
+def make_striped_flicker(frame_count: int, axis: int, height: int = 32, width: int = 48) -> Tensor:
+    """Gray stripes of single pixels and 8/255, whose sign changes at uneven times.
+
+    Args:
+        frame_count: N.
+        axis: 0: each row is one color; 1: each column.
+        height: of a frame.
+        width: of a frame.
+    """
+    lengths, shape = (height, width), [1, 1, 1, 1]
+    shape[2 + axis] = lengths[axis]
+    stripes = 8 / 255 * (1.0 - 2 * (torch.arange(lengths[axis]) % 2)).view(shape)
+    return (stripes * _uneven_signs(frame_count)).expand(-1, 3, height, width)
 
 
 def surviving_share(defense: Defense, pattern: Tensor) -> float:
@@ -85,6 +99,11 @@ def spread_four(video_length: int) -> Tensor:
 def make_generator(seed: int) -> Generator:
     """A generator of this seed."""
     return Generator().manual_seed(seed)
+
+
+def _uneven_signs(frame_count: int) -> Tensor:
+    signs = torch.tensor([1, -1, -1, 1, 1, 1, -1, 1, -1, -1, -1, 1]).repeat(frame_count // 12 + 1)[:frame_count]
+    return signs.view(-1, 1, 1, 1)
 
 
 def _passed(defense: Defense, pattern: Tensor) -> Tensor:

@@ -53,6 +53,7 @@ def declared_defenses(defenses: Mapping[str, Defense | None]) -> dict[str, Decla
             gradient=defense.gradient,
             passes_constant_in_time=defense.passes_constant_in_time,
             passes_low_frequencies=defense.passes_low_frequencies,
+            passes_stripes=defense.passes_stripes,
             null_space=defense.null_space,
         )
         for spec, defense in defenses.items()

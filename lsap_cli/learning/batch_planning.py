@@ -13,6 +13,7 @@ from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.fitted_defense import FittedDefense
 from perturbations import Binding
 from perturbations.augment import Augmentation, Change
+from perturbations.resizing import ResizePath
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
@@ -37,6 +38,7 @@ class BatchSettings:
         draws: of a random defense for each clip: a batch shows each of its clips this many times, each time behind
             another draw, so that a step sees an expectation over the defense.
         fitted_defense: all videos, for a defense that is fitted on what they have in common; None: there is none.
+        basis: makes delta of what is learned, which is smaller then; None: delta itself is learned.
         pool: number of prepared clips of a video (LSAP's set X1); None: clips are drawn without end.
         process: number of this process, and how many there are: each takes its part of the clips.
     """
@@ -55,8 +57,14 @@ class BatchSettings:
     defenses: Sequence[Defense | None] = (None,)
     draws: int = 1
     fitted_defense: FittedDefense | None = None
+    basis: ResizePath | None = None
     pool: int | None = None
     process: tuple[int, int] = (0, 1)
+
+    @property
+    def learned_size(self) -> tuple[int, int]:
+        """(h, w) of what is learned."""
+        return self.delta_size if self.basis is None else (self.basis.rows.shape[1], self.basis.columns.shape[1])
 
 
 class PlannedClip(NamedTuple):

@@ -86,6 +86,8 @@ class BatchSource:
         if size not in self._paths:
             settings = self.settings
             matrices = settings.geometry.path_matrices(settings.delta_size, size)
+            if settings.basis is not None:
+                matrices = matrices.after(settings.basis)
             self._paths[size] = ResizePath(*(_sparse_on_cpu(one, settings.device) for one in matrices))
         return self._paths[size]
 

@@ -54,7 +54,7 @@ def make_problem(
         objective=objective,
         budget=budget,
         binding=settings.binding,
-        shape=(settings.binding.period, 3, *settings.delta_size),
+        shape=(settings.binding.period, 3, *settings.learned_size),
         frames=settings.frames,
         classes=len(network.classifier.labels),
         seed=settings.seed,

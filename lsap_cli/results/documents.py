@@ -37,6 +37,7 @@ class DeclaredDefense(Result, frozen=True, kw_only=True):
         gradient: what an attacker gets of it.
         passes_constant_in_time: whether patterns that are constant in time pass.
         passes_low_frequencies: whether patterns that are smooth in space pass.
+        passes_stripes: whether gray stripes of single pixels pass.
         null_space: what it declares to let through, in words.
     """
 
@@ -46,6 +47,7 @@ class DeclaredDefense(Result, frozen=True, kw_only=True):
     gradient: str = ""
     passes_constant_in_time: bool = False
     passes_low_frequencies: bool = False
+    passes_stripes: bool = False
     null_space: str = ""
 
 

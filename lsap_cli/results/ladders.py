@@ -50,6 +50,7 @@ class AttackRung(Result, frozen=True, kw_only=True):
         steps: of learning; absent likewise.
         draws: of a random defense for each clip of a step; absent likewise.
         low_frequency: whether the pattern is smooth in space; absent likewise.
+        striped: whether it is stripes of a strength that is smooth in space; absent likewise.
         goes_on_from_given: whether it begins at the given perturbation; absent likewise.
         bearable: only on a detector's ladder: the share of flagged fit videos at which lowering their scores counts as
             much as the margin.
@@ -66,6 +67,7 @@ class AttackRung(Result, frozen=True, kw_only=True):
     steps: Count | UnsetType = UNSET
     draws: Count | UnsetType = UNSET
     low_frequency: bool | UnsetType = UNSET
+    striped: bool | UnsetType = UNSET
     goes_on_from_given: bool | UnsetType = UNSET
     bearable: float | UnsetType = UNSET
 

@@ -8,9 +8,9 @@ import torch
 
 from defenses import Defense
 from defenses.chain import Chain
-from defenses.compression import Jpeg
+from defenses.compression import H264, Jpeg
 from defenses.randomized import Barrage, RandomNoise
-from defenses.spatial import BitDepth
+from defenses.spatial import BitDepth, SpatialMedian
 from defenses.straight_through import StraightThrough
 from defenses.subtraction import PerturbationSubtraction
 from defenses.temporal import TemporalMedian
@@ -41,9 +41,9 @@ def plan(defense: Defense | None, spec: str = "it") -> DefenseLadderPlan:
     [
         (None, ["A0", "A2", "A2", "A5", "A2", "A2"], {"A1", "A3", "A4"}),
         (TemporalMedian(3), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
-        (Jpeg(75), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
+        (Jpeg(75), ["A0", "A1", "A2", "A2", "A4", "A4", "A5", "A2", "A2"], {"A3"}),
         (BitDepth(4), ["A0", "A1", "A1", "A4", "A5", "A1", "A1"], {"A2", "A3"}),
-        (RandomNoise(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A4", "A5", "A2", "A2"], set()),
+        (RandomNoise(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A4", "A4", "A5", "A2", "A2"], set()),
         (Barrage(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A5", "A2", "A2"], set()),
         (PerturbationSubtraction(), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
         (Chain((PerturbationSubtraction(), Jpeg(75))), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
@@ -57,14 +57,17 @@ def test_each_defense_meets_the_rungs_that_it_has(defense: Defense | None, rungs
 
 
 def test_the_null_space_that_a_defense_declares_is_where_a4_looks() -> None:
-    def shapes(defense: Defense) -> list[tuple[str, bool]]:
+    def shapes(defense: Defense) -> list[tuple[str, bool, bool]]:
         found = [one.attacker for one in plan(defense).rungs if one.rung == "A4"]
-        return [(str(one.binding), one.low_frequency) for one in found if one is not None]
+        return [(str(one.binding), one.low_frequency, one.striped) for one in found if one is not None]
 
-    assert shapes(TemporalMedian(3)) == [("constant", False)]
-    assert shapes(Jpeg(75)) == [("cyclic:4", True)]
-    assert shapes(RandomNoise()) == [("constant", False), ("cyclic:4", True)]
-    assert shapes(BitDepth(4)) == [("constant", True)]
+    constant, smooth, striped = ("constant", False, False), ("cyclic:4", True, False), ("cyclic:4", False, True)
+    assert shapes(TemporalMedian(3)) == [constant]
+    assert shapes(Jpeg(75)) == [smooth, striped]
+    assert shapes(RandomNoise()) == [constant, smooth, striped]
+    assert shapes(BitDepth(4)) == [("constant", True, False)]
+    assert shapes(Chain((Jpeg(75), H264(28)))) == [smooth, striped]
+    assert shapes(Chain((Jpeg(75), SpatialMedian(3)))) == [smooth]
 
 
 def test_attackers_differ_in_what_they_know() -> None:

@@ -123,6 +123,7 @@ class AttackerFiles:
             "steps": str(attacker.steps),
             "draws": str(attacker.draws),
             "low frequency": str(attacker.low_frequency),
+            "striped": str(attacker.striped),
             "detector": repr(attacker.detector),
             "tolerated share": str(attacker.tolerated_share),
             "start": "zeros"

@@ -12,6 +12,7 @@ from defenses.fitting import fittable_part
 from lsap_cli.adaptive.learning.attacker_files import attacker_files
 from lsap_cli.adaptive.learning.detector_constraint import FitVideoConstraint, PerturbedFitVideos
 from lsap_cli.adaptive.learning.fit_videos import LearningSetup
+from lsap_cli.adaptive.learning.patterns import pattern_basis, pattern_size, whole_delta
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.errors import LsapError
@@ -28,7 +29,6 @@ from perturbations import Binding, Perturbation
 from perturbations.augment import Augmentation
 from perturbations.problem import Problem
 
-LOW_FREQUENCY_SIZE = 8  # a low-frequency pattern has this part of the network's height and width
 CLIPS = 4  # of a batch, as in generate
 
 
@@ -63,6 +63,7 @@ class AttackerLearner:
         self._network = InstrumentedClassifier(setup.classifier)
         self._clean = clean_predictions(setup.classifier, setup.videos, setup.seed, CLIPS)
         self._detector_videos = PerturbedFitVideos(setup.classifier, self._network, setup.videos, setup.seed)
+        self._network_size = learned_delta_size(setup.classifier.geometry)
         self._fitted: dict[tuple[CorpusDefense, Binding], FittedDefense] = {}
 
     def is_finished(self, attacker: Attacker) -> bool:
@@ -101,7 +102,8 @@ class AttackerLearner:
             except ValueError as error:
                 raise LsapError(f"{attacker.name}: {error}", 1) from None
         record = attacker.record() | {"seed": self.setup.seed, "classifier": {"name": self.setup.classifier.name}}
-        learned = Perturbation(state.delta.cpu(), attacker.binding, attacker.budget, record)
+        delta = whole_delta(state.delta.cpu(), attacker, self._network_size)
+        learned = Perturbation(delta, attacker.binding, attacker.budget, record)
         self.files.finish(attacker, learned)
         log.state_path.unlink()
         return learned
@@ -160,7 +162,8 @@ class AttackerLearner:
             frames=setup.classifier.frames,
             geometry=setup.classifier.geometry,
             binding=attacker.binding,
-            delta_size=self._delta_size(attacker),
+            delta_size=pattern_size(attacker, self._network_size),
+            basis=pattern_basis(attacker, self._network_size),
             augmentation=Augmentation(),
             clips=CLIPS,
             seed=setup.seed,
@@ -169,9 +172,3 @@ class AttackerLearner:
             draws=attacker.draws,
             fitted_defense=self.fitted_defense(attacker.defense, attacker.binding),
         )
-
-    def _delta_size(self, attacker: Attacker) -> tuple[int, int]:
-        height, width = learned_delta_size(self.setup.classifier.geometry)
-        if not attacker.low_frequency:
-            return height, width
-        return max(1, height // LOW_FREQUENCY_SIZE), max(1, width // LOW_FREQUENCY_SIZE)

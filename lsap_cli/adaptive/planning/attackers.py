@@ -28,6 +28,7 @@ class Attacker:
         steps: of learning.
         draws: of a random defense, for each clip of a step.
         low_frequency: whether the pattern is smooth in space.
+        striped: whether it is stripes of a strength that is smooth in space.
         detector: whose score is kept below its threshold; None: none.
         tolerated_share: the share of flagged videos at which lowering their scores weighs as much as the margin.
         start: the perturbation with this binding that learning starts from; None: zeros.
@@ -41,6 +42,7 @@ class Attacker:
     steps: int
     draws: int = 1
     low_frequency: bool = False
+    striped: bool = False
     detector: Detector | None = None
     tolerated_share: float = 1.0
     start: Perturbation | None = field(default=None, compare=False)  # tensors do not compare
@@ -54,6 +56,7 @@ class Attacker:
             "steps": self.steps,
             "draws": self.draws,
             "low_frequency": self.low_frequency,
+            "striped": self.striped,
             "goes_on_from_given": self.start is not None,
             **({} if self.detector is None else {"bearable": self.tolerated_share}),
         }

@@ -4,7 +4,7 @@ A0  learned without knowledge of the defense
 A1  through the defense, with the identity's gradient in its place
 A2  through the defense, with the gradient that it declares
 A3  as A2, with an expectation over the draws of a random defense
-A4  in what the defense declares to let through: constant in time, smooth in space
+A4  in what the defense declares to let through: constant in time, smooth in space, striped
 A5  through the defense, without gradients
 
 Athalye et al., ICML 2018; Tramer et al., NeurIPS 2020.
@@ -109,7 +109,10 @@ def plan_defense_ladder(
     rungs += _expectation_rungs(base, settings.draws, condition)
     if defense is not None:
         drawn_once = replace(base, draws=1 if defense.deterministic else min(settings.draws, default=1))
-        rungs += [learned_rung("A4", one) for one in null_space_attackers(drawn_once, defense, condition)]
+        within = null_space_attackers(drawn_once, defense, condition)
+        if defense.passes_stripes:
+            within.append(replace(drawn_once, name=f"A4 striped ({condition})", striped=True))
+        rungs += [learned_rung("A4", one) for one in within]
     rungs.append(learned_rung("A5", _random_search(base, defense, condition), "search"))
     rungs += _comparison_rungs(base, own_rung, condition)
     return DefenseLadderPlan(spec, defense, tuple(rungs), missing, base)
