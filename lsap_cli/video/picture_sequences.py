@@ -1,6 +1,7 @@
 """Frames as pictures in a folder, one file each: `img_00001.jpg` and on. Times come from a pace that the user gives."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,12 +56,14 @@ class PictureSequence:
                 than belong to it.
         """
         try:
-            names = [path.name for path in self.path.iterdir()]
+            with os.scandir(self.path) as found:
+                entries = list(found)
         except OSError as error:
             if isinstance(error, FileNotFoundError):
                 raise UnreadableVideo(f"it {missing_text(self.path)}") from None
             raise UnreadableVideo(f"its folder cannot be read ({error.strerror or error})") from None
-        numbered = numbered_pictures(names)
+        numbered = numbered_pictures([one.name for one in entries])
+        links = {one.name for one in entries if one.is_symlink()}
         if not numbered:
             raise UnreadableVideo("it is a folder without numbered pictures")
         twice = next((one for one, other in pairwise(numbered) if one[0] == other[0]), None)
@@ -73,7 +76,11 @@ class PictureSequence:
             raise UnreadableVideo(
                 f"its folder has {len(numbered)} pictures, so that {len(chosen)}{wanted} are there after {self.first}"
             )
-        return [NumberedPicture(self.path / name, number) for number, name in chosen]
+        pictures = [NumberedPicture(self.path / name, number) for number, name in chosen]
+        for picture in pictures:
+            if picture.path.name in links and not picture.path.exists():
+                raise UnreadableVideo(f"its picture {picture.path.name} {missing_text(picture.path)}")
+        return pictures
 
     def read(self) -> Iterator[NDArray[np.uint8]]:
         """Each picture, (H, W, 3), in order.

@@ -77,3 +77,10 @@ def test_pictures_of_other_sizes_damaged_ones_and_numbers_that_occur_twice_are_n
     (folder / "11.jpg").touch()
     with pytest.raises(UnreadableVideo, match="two of its pictures have the number 11"):
         list(read_frames(sequence))
+
+
+def test_a_picture_that_is_a_link_to_nowhere_is_named_before_anything_is_decoded(folder: Path) -> None:
+    (folder / "5.png").symlink_to("/nowhere/5.png")
+    with pytest.raises(UnreadableVideo, match=r"its picture 5\.png is a link that leads nowhere \(/nowhere/5\.png\)"):
+        read_header(PictureSequence(folder, Fraction(10)))
+    assert len(PictureSequence(folder, Fraction(10), 0, 2).pictures()) == 2
