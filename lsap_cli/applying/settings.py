@@ -11,7 +11,8 @@ from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
 from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import build, load_perturbation
-from lsap_cli.video.codecs import CODECS, Codec, Threads
+from lsap_cli.video.codecs import CODECS, Codec
+from lsap_cli.video.threads import DecoderThreads
 from lsap_cli.video.writing import check_available
 from perturbations import Perturbation
 
@@ -42,7 +43,7 @@ class ApplySettings:
         return SetSource.parse(self.videos, self.root, self.fps)
 
     @property
-    def threads_per_file(self) -> Threads:
+    def threads_per_file(self) -> DecoderThreads:
         """How many threads each file's decoder and encoder take."""
         if self.threads == "auto":
             return "one" if 2 * self.workers > (os.cpu_count() or 1) else "many"

@@ -24,7 +24,7 @@ from lsap_cli.results.events import (
     WarningEvent,
 )
 from lsap_cli.runs import Run
-from lsap_cli.video.codecs import Threads
+from lsap_cli.video.threads import DecoderThreads
 
 TaskType = TypeVar("TaskType", bound=FileTask[Any])
 Subject = TypeVar("Subject")  # what a task is about
@@ -47,7 +47,7 @@ class ApplyContext:
     pool: WorkerPool
     folder: OutputFolder
     recipe: Recipe
-    threads: Threads
+    threads: DecoderThreads
     left_out: list[SkippedVideo] = field(default_factory=list)
 
     def leave_out(self, video: Video, failure: WorkFailure) -> None:

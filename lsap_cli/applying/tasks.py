@@ -16,11 +16,12 @@ from lsap_cli.applying.adding import Adder, Segment, needs_length
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.hashing import output_hash
-from lsap_cli.video.codecs import Codec, Threads
+from lsap_cli.video.codecs import Codec
 from lsap_cli.video.media import Media, VideoPart, local_file, media_hash, read_alike
 from lsap_cli.video.picture_sequences import PictureSequence
 from lsap_cli.video.reading import Frame, UnreadableVideo, count_frames, read_frames, read_header
 from lsap_cli.video.sequence_writing import SequenceTail, write_sequence
+from lsap_cli.video.threads import DecoderThreads
 from lsap_cli.video.writing import AppendedFrames, container_suffix, transcode
 from perturbations import Perturbation
 from perturbations.slot_cache import SlotCache
@@ -82,7 +83,7 @@ class WriteCopy:
     codec: Codec
     perturbation: Path
     segment: Segment | None
-    threads: Threads
+    threads: DecoderThreads
 
     def run(self, report: Report) -> FinishedCopy:
         """Raises `UnreadableVideo` or `OSError` where it cannot be written, or is not what was written."""
@@ -136,7 +137,7 @@ def prove(
     target: Media,
     adder: Adder,
     report: Report,
-    threads: Threads = "many",
+    threads: DecoderThreads = "many",
     times: TimeProof | None = None,
 ) -> CopyProof:
     """Decodes a source and a written file side by side and compares every frame.
@@ -170,7 +171,7 @@ def remove(path: Path) -> None:
 
 
 def frame_pairs(
-    source: Media, target: Media, threads: Threads = "many", appended: int = 0
+    source: Media, target: Media, threads: DecoderThreads = "many", appended: int = 0
 ) -> Iterator[tuple[Frame | None, Frame]]:
     """The frames of a source and of what was written from it; appended ones stand beside nothing."""
     written = read_frames(target, threads)

@@ -57,7 +57,7 @@ def command(
             help="a file is given up on after so long without any progress",
         ),
     ] = "2m",
-    threads: Annotated[str, typer.Option(help="of each file's codec: one, many, or auto (by --workers)")] = "auto",
+    threads: Annotated[str, typer.Option(help="of each file's decoder: one, many, or auto (by --workers)")] = "auto",
     root: Root = None,
     fps: Fps = None,
     memory_limit: MemoryLimit = None,

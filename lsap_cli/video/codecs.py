@@ -1,11 +1,12 @@
 """How perturbed videos are encoded: one frozen dataclass a codec, one table of names."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
+
+from lsap_cli.video.threads import ENCODER_THREADS
 
 AUTO = "auto"
 ANY_RATE = 10**9
-Threads = Literal["one", "many"]
 
 
 class Codec(Protocol):
@@ -31,7 +32,7 @@ class Codec(Protocol):
         """
         ...
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         """The encoder's options."""
         ...
 
@@ -54,7 +55,7 @@ class Ffv1Codec:
     def stored_as(self, height: int, width: int) -> str:
         return "bgr0"
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         return {"level": "3", "slices": "4", "slicecrc": "1"}
 
 
@@ -76,7 +77,7 @@ class H264RgbCodec:
     def stored_as(self, height: int, width: int) -> str:
         return "rgb24"
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         return {"qp": "0", "preset": "ultrafast"}
 
 
@@ -98,7 +99,7 @@ class PngCodec:
     def stored_as(self, height: int, width: int) -> str:
         return "rgb24"
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         return {}
 
 
@@ -139,8 +140,9 @@ class H264Codec:
     def stored_as(self, height: int, width: int) -> str:
         return _chosen(self.pixel_format, height, width, "yuv444p")
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
-        return {"crf": str(self.crf), "preset": self.preset}
+    def options(self) -> dict[str, str]:
+        # x264's macroblock tree reads memory that was not set: the same frames gave other bytes.
+        return {"crf": str(self.crf), "preset": self.preset, "x264-params": "mbtree=0"}
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,9 @@ class H265Codec:
             raise ValueError(f"h265 takes no frames of {width} x {height}; use h264, or a lossless codec")
         return _chosen(self.pixel_format, height, width, "yuv444p")
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
-        alone = ":pools=none:frame-threads=1" if threads == "one" else ""
-        return {"crf": str(self.crf), "preset": self.preset, "x265-params": f"log-level=error{alone}"}
+    def options(self) -> dict[str, str]:
+        fixed = f"log-level=error:pools={ENCODER_THREADS}:frame-threads=2"
+        return {"crf": str(self.crf), "preset": self.preset, "x265-params": fixed}
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ class Vp9Codec:
     def stored_as(self, height: int, width: int) -> str:
         return _chosen(self.pixel_format, height, width, "yuv444p")
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
+    def options(self) -> dict[str, str]:
         return {"crf": str(self.crf), "b": "0", "deadline": "good", "cpu-used": str(self.speed)}
 
 
@@ -254,9 +256,8 @@ class Av1Codec:
             raise ValueError(f"av1 takes no frames of {width} x {height}; use h264, or a lossless codec")
         return _chosen(self.pixel_format, height, width, None)
 
-    def options(self, threads: Threads = "many") -> dict[str, str]:
-        alone = {"svtav1-params": "lp=1"} if threads == "one" else {}
-        return {"crf": str(self.crf), "preset": str(self.preset)} | alone
+    def options(self) -> dict[str, str]:
+        return {"crf": str(self.crf), "preset": str(self.preset), "svtav1-params": "lp=2"}
 
 
 CODECS: dict[str, type[Codec]] = {

@@ -18,9 +18,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from lsap_cli.errors import missing_text
-from lsap_cli.video.codecs import Threads
 from lsap_cli.video.frames import UnreadableVideo, reason_of
 from lsap_cli.video.memory_limit import most_pixels, require_believable_size
+from lsap_cli.video.threads import DecoderThreads
 from lsap_cli.video.timestamps import ContinuousClock, HiddenPackets
 
 REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
@@ -44,7 +44,7 @@ class DecodedFrame(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path, threads: Threads) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path, threads: DecoderThreads) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its first video stream that has a picture, closed afterwards.
 
     Raises:
@@ -113,7 +113,7 @@ def tracks_with_packets(path: Path, indices: Sequence[int]) -> list[int]:
     return [index for index in indices if index in present]
 
 
-def decoded_file(path: Path, threads: Threads) -> Iterator[DecodedFrame]:
+def decoded_file(path: Path, threads: DecoderThreads) -> Iterator[DecodedFrame]:
     """All frames of a file, decoded as they are asked for.
 
     Raises:

@@ -14,11 +14,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from defenses.encoding import opening_encoder
-from lsap_cli.video.codecs import Codec, Threads
+from lsap_cli.video.codecs import Codec
 from lsap_cli.video.colors import ColorConverter, Colors
 from lsap_cli.video.demuxing import DecodedFrame
 from lsap_cli.video.frames import UnreadableVideo
 from lsap_cli.video.stream_packets import MATROSKA_TICK
+from lsap_cli.video.threads import ENCODER_THREADS
 from perturbations.samplers import mean_pace
 
 
@@ -31,14 +32,12 @@ class StreamFormat:
         rate: frames a second, for its header.
         tick: seconds, of its timestamps.
         colors: of its frames.
-        threads: of its encoder.
     """
 
     codec: Codec
     rate: Fraction
     tick: Fraction
     colors: Colors
-    threads: Threads
 
 
 class VideoEncoder:
@@ -64,12 +63,12 @@ class VideoEncoder:
                 f"it has {float(form.rate):g} frames a second, and {form.codec.name} takes at most "
                 f"{form.codec.highest_rate}; use another codec"
             )
-        video = out.add_stream(form.codec.encoder, rate=form.rate, options=form.codec.options(form.threads))
+        video = out.add_stream(form.codec.encoder, rate=form.rate, options=form.codec.options())
         assert isinstance(video, VideoStream)
         video.width, video.height = width, height
         video.pix_fmt = pixel_format
         video.codec_context.time_base = video.time_base = form.tick
-        video.codec_context.thread_count = 1 if form.threads == "one" else 0
+        video.codec_context.thread_count = ENCODER_THREADS
         video.thread_type = "AUTO"
         colors = form.colors.stored_as(pixel_format)
         colors.tag_context(video.codec_context)

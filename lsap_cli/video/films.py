@@ -21,7 +21,6 @@ FORM = StreamFormat(
     rate=Fraction(25),  # of the header; each picture has a time of its own
     tick=TICK,
     colors=Colors(BT709, int(ColorRange.MPEG), BT709, BT709),
-    threads="one",  # the same pictures give the same bytes
 )
 Timed = tuple[NDArray[np.uint8], int]
 

@@ -11,11 +11,11 @@ from typing import Any, TypeAlias
 from av.container import InputContainer
 from av.packet import Packet
 
-from lsap_cli.video.codecs import Threads
 from lsap_cli.video.demuxing import DecodedFrame, decoded_file
 from lsap_cli.video.frames import UnreadableVideo
 from lsap_cli.video.media import VideoSpan
 from lsap_cli.video.stream_packets import copied_packets
+from lsap_cli.video.threads import DecoderThreads
 
 Item: TypeAlias = "DecodedFrame | Packet[Any]"
 
@@ -69,7 +69,7 @@ class FilePart:
 
     @classmethod
     def of(
-        cls, path: Path, span: VideoSpan, threads: Threads, container: InputContainer, copied: Iterable[int]
+        cls, path: Path, span: VideoSpan, threads: DecoderThreads, container: InputContainer, copied: Iterable[int]
     ) -> FilePart:
         """Looks at a part.
 

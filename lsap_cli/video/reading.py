@@ -13,7 +13,6 @@ import torch
 from av.video.frame import VideoFrame
 from torch import Tensor
 
-from lsap_cli.video.codecs import Threads
 from lsap_cli.video.demuxing import DecodedFrame, decoded_file, frame_rate, opened
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, upright_size
 from lsap_cli.video.media import Media, VideoPart, local_file
@@ -21,6 +20,7 @@ from lsap_cli.video.memory_limit import memory_limit
 from lsap_cli.video.parts import PartFrames, nothing_in
 from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
 from lsap_cli.video.picture_sequences import PictureSequence
+from lsap_cli.video.threads import DecoderThreads
 
 __all__ = [
     "Frame",
@@ -87,7 +87,7 @@ def read_header(media: Media) -> VideoHeader:
         return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, rate, frames)
 
 
-def read_frames(media: Media, threads: Threads = "many") -> Iterator[Frame]:
+def read_frames(media: Media, threads: DecoderThreads = "many") -> Iterator[Frame]:
     """All frames of a video in order, decoded as they are asked for: memory does not grow with the length.
 
     Raises:
@@ -194,7 +194,7 @@ def read_some_frames(media: Media, indices: Tensor) -> Tensor:
     raise UnreadableVideo(f"it ends before frame {chosen[len(frames)]}")
 
 
-def read_decoded(media: Media, threads: Threads = "many") -> Iterator[DecodedFrame]:
+def read_decoded(media: Media, threads: DecoderThreads = "many") -> Iterator[DecodedFrame]:
     """All frames as the decoder gives them, of a file, a part of one, or a folder of frames.
 
     Raises:
@@ -210,7 +210,7 @@ def read_decoded(media: Media, threads: Threads = "many") -> Iterator[DecodedFra
         raise UnreadableVideo("it has a video stream but no frame in it can be decoded")
 
 
-def _decoded(media: Media, threads: Threads) -> Iterator[DecodedFrame]:
+def _decoded(media: Media, threads: DecoderThreads) -> Iterator[DecodedFrame]:
     if isinstance(media, PictureSequence):
         yield from _decoded_sequence(media)
         return
@@ -221,7 +221,7 @@ def _decoded(media: Media, threads: Threads) -> Iterator[DecodedFrame]:
         yield from _decoded_pictures(path) if is_picture_folder(path) else decoded_file(path, threads)
 
 
-def _decoded_part(part: VideoPart, threads: Threads) -> Iterator[DecodedFrame]:
+def _decoded_part(part: VideoPart, threads: DecoderThreads) -> Iterator[DecodedFrame]:
     """The frames of a part, with times from its first one; what comes before is decoded, too: none is missed."""
     chosen = PartFrames(part.span)
     for decoded in _decoded(part.path, threads):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lsap_cli.errors import LsapError
-from lsap_cli.video.codecs import Codec, Threads
+from lsap_cli.video.codecs import Codec
 from lsap_cli.video.colors import Colors
 from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
 from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened, stated_end
@@ -32,6 +32,7 @@ from lsap_cli.video.output_files import appearing, output_container
 from lsap_cli.video.parts import FilePart
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
 from lsap_cli.video.stream_packets import StreamSpan
+from lsap_cli.video.threads import DecoderThreads
 from perturbations.samplers import mean_pace
 
 Change = Callable[[Tensor, int], Tensor]
@@ -97,7 +98,7 @@ def transcode(
     target: Path,
     codec: Codec,
     change: Change,
-    threads: Threads = "many",
+    threads: DecoderThreads = "many",
     tail: AppendedFrames | None = None,
     span: VideoSpan | None = None,
 ) -> Transcoded:
@@ -110,7 +111,7 @@ def transcode(
         target: what to write: `.mp4`, `.mkv`, `.webm`, or `.frames` for a folder (see `container_suffix`).
         codec: how to encode.
         change: gets a frame (3, H, W) uint8, upright, and its index; gives the frame to write, of that size.
-        threads: of decoder and encoder.
+        threads: of the decoder.
         tail: frames that follow the source's own, at its mean pace.
         span: the part that is written, from 0 on, with the packets of other streams that begin in it; None: the whole.
 
@@ -129,7 +130,7 @@ def transcode(
         work = _Transcoding(container, stream, others, change, tail or AppendedFrames(), part)
         if target.suffix == FOLDER:
             return _write_pictures(work, partial)
-        return _write_file(work, partial, target, codec, threads)
+        return _write_file(work, partial, target, codec)
 
 
 def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Codec) -> None:
@@ -149,7 +150,7 @@ def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Code
         for index, pixels in enumerate(frames):
             picture = _picture(pixels, 0)
             if encoder is None:
-                encoder = VideoEncoder(out, StreamFormat(codec, fps, 1 / fps, Colors(), "many"), picture)
+                encoder = VideoEncoder(out, StreamFormat(codec, fps, 1 / fps, Colors()), picture)
             encoder.write(picture, index, 1)
         if encoder is not None:
             encoder.finish()
@@ -255,7 +256,7 @@ class _Transcoding:
         return Transcoded(self.count, remarks, self.last[2], self.start, list(self.others.spans.values()), others_start)
 
 
-def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec, threads: Threads) -> Transcoded:
+def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec) -> Transcoded:
     others, stream = work.others, work.stream
     with output_container(partial, target, muxer_options(target.suffix, others.tags)) as out:
         encoder: VideoEncoder | None = None
@@ -271,7 +272,7 @@ def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec, t
             if encoder is None:  # tags are kept only when they are set before anything is written
                 clock = FrameClock(target.suffix, time_base, item.source, work.lead(), codec.may_repeat_stamps)
                 colors = Colors.of(item.source.frame)
-                encoder = VideoEncoder(out, StreamFormat(codec, work.rate, clock.tick, colors, threads), item.picture)
+                encoder = VideoEncoder(out, StreamFormat(codec, work.rate, clock.tick, colors), item.picture)
                 encoder.describe(item.source.frame, stream)
                 others.add_to(out, target.suffix, clock.shift)
             encoder.write(item.picture, clock.stamp(item.source), clock.ticks(item.shown))

@@ -28,8 +28,9 @@ from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import NoPrediction
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles, Unperturbed
 from lsap_cli.video import demuxing
-from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec, Threads
+from lsap_cli.video.codecs import Codec, Ffv1Codec, H264RgbCodec
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times
+from lsap_cli.video.threads import DecoderThreads
 from lsap_cli.video.writing import transcode
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.samplers import Dense, RandomFrames, RateSampler, Sampler, Uniform
@@ -194,7 +195,7 @@ def test_a_file_is_decoded_once_for_all_sources_that_share_it(tmp_path: Path, mo
     opened: list[Path] = []
     real = demuxing.opened
 
-    def counting(path: Path, threads: Threads) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
+    def counting(path: Path, threads: DecoderThreads) -> AbstractContextManager[tuple[InputContainer, VideoStream]]:
         opened.append(path)
         return real(path, threads)
 
