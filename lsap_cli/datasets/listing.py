@@ -118,6 +118,8 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
     notes = [*listing.notes, *reader.notes, *pace.notes]
     if renamed:
         notes.append(f"{source.path}: {len(renamed)} files are called otherwise than listed, such as {renamed[0]}")
+    if videos and len(missing) == len(videos):
+        notes.append(f"{source.path}: none of its files is there; --root DIR says where its paths begin")
     if len(labels) and videos and not any(video.labels for video in videos.values()):
         notes.append(f"{source}: no video has a label of the model, so that every accuracy stays empty")
     return VideoSet([*videos.values()], warnings, tuple(listing.unreadable), notes, missing=frozenset(missing))

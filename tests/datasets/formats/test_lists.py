@@ -123,6 +123,15 @@ def test_paths_are_absolute_or_below_root(tmp_path: Path) -> None:
     assert found.videos[0].name == "a.mp4"
 
 
+def test_a_list_none_of_whose_files_is_there_says_what_would_help(tmp_path: Path) -> None:
+    sentence = "none of its files is there; --root DIR says where its paths begin"
+    assert any(sentence in note for note in read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 1\n").notes)
+    touch(tmp_path / "videos", "b.mp4")
+    assert not any(
+        sentence in one for one in read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 1\n", tmp_path / "videos").notes
+    )
+
+
 def test_a_missing_suffix_is_completed_where_one_file_fits(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4", "b.avi", "C.MP4")
     found = read(tmp_path / "val.txt", "x/../a 0\nb.webm 0\nc.mp4 1\na.b 1\n".replace("a.b 1\n", ""))
