@@ -69,7 +69,7 @@ def rate_plots(results: DefendResults) -> list[RatePlot]:
     """
     rows = Rows.of_every_defense(results.rows)
     measure, rate = ("accuracy", _accuracy) if rows.labelled else ("fooling rate", _fooling_rate)
-    plots = [_rate_plot(rows, sampler, measure, rate) for sampler in rows.samplers]
+    plots = [_rate_plot(rows, sampler, measure, rate) for sampler in rows.samplers[:MOST_PLOTS]]
     return [plot for plot in plots if plot]
 
 
@@ -146,13 +146,16 @@ def _fooling_rate(row: Row) -> Rate | None:
 def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rate | None]) -> RatePlot | None:
     shown: list[tuple[str, list[tuple[str, Rate]]]] = []  # defense, then attack and rate
     for defense in rows.defenses:
+        if sum(len(rates) for _, rates in shown) >= MOST_LINES:
+            measure += f" (the first {len(shown)} of {len(rows.defenses)} defenses)"
+            break
         cells = ((attack, rows.find(attack, defense, sampler)) for attack in rows.attacks)
         rates = [(attack, value) for attack, row in cells if row and (value := rate(row))]
         # Undefended and unattacked, a fooling rate is 0 by definition.
         trivial = measure == "fooling rate" and defense == NO_DEFENSE
         rates = [(attack, value) for attack, value in rates if not (trivial and attack == NO_ATTACK)]
         if rates:
-            shown.append((defense, rates))
+            shown.append((defense, rates[:MOST_LINES]))
     if not shown:
         return None
     description = "; ".join(
@@ -165,6 +168,7 @@ def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rat
     return RatePlot(sampler, measure, svg, f"{measure} with the sampler {sampler}. {description}")
 
 
+MOST_PLOTS, MOST_LINES = 20, 200  # of rates; the tables hold all, and a longer plot takes minutes to draw
 _WIDTH, _LEFT, _RIGHT = 390, 8, 104  # points; the rates are written in the right margin
 _LEGEND, _AXIS, _NAME, _LINE, _GAP = 26, 36, 17, 13.5, 12  # points: heights of what is stacked
 

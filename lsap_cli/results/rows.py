@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
@@ -249,20 +250,20 @@ class Rows:
         """The rows of attacks that are judged behind every defense: no rungs of ladders, no further seeds."""
         return cls(tuple(row for row in rows if not row.rung and not row.seed_of))
 
-    @property
+    @cached_property
     def samplers(self) -> list[str]:
         return _in_order(row.sampler for row in self.rows)
 
-    @property
+    @cached_property
     def defenses(self) -> list[str]:
         """Every defense, `none` first when it was measured."""
         return sorted(_in_order(row.defense for row in self.rows), key=lambda name: name != NO_DEFENSE)
 
-    @property
+    @cached_property
     def perturbations(self) -> list[str]:
         return _in_order(row.attack for row in self.rows if row.kind == "perturbed")
 
-    @property
+    @cached_property
     def attacks(self) -> list[str]:
         """Every attack that was measured: `none`, `noise`, then the perturbations."""
         measured = {row.attack for row in self.rows}
@@ -277,15 +278,24 @@ class Rows:
         return any(row.success_rate for row in self.rows)
 
     def find(self, attack: str, defense: str, sampler: str) -> Row | None:
-        return next((row for row in self.rows if row.cell == (attack, defense, sampler)), None)
+        return self._by_cell.get((attack, defense, sampler))
 
     def clean_accuracy(self, defense: str, sampler: str) -> Rate | None:
         """Accuracy on clean videos behind a defense, from whichever row has it."""
         row = self.find(NO_ATTACK, defense, sampler)
         if row and row.accuracy:
             return row.accuracy
-        group = (row for row in self.rows if (row.defense, row.sampler) == (defense, sampler))
-        return next((row.clean_accuracy for row in group if row.clean_accuracy), None)
+        return self._clean_accuracies.get((defense, sampler))
+
+    @cached_property
+    def _by_cell(self) -> dict[Cell, Row]:
+        """The first row of each cell: looked up for every cell of a table."""
+        return {row.cell: row for row in reversed(self.rows)}
+
+    @cached_property
+    def _clean_accuracies(self) -> dict[tuple[str, str], Rate]:
+        """By defense and sampler, from the first row that has it."""
+        return {(row.defense, row.sampler): row.clean_accuracy for row in reversed(self.rows) if row.clean_accuracy}
 
     def strongest(self, sampler: str) -> Row | None:
         """The undefended row of the perturbation that does most harm with this sampler."""

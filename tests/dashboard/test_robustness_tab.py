@@ -11,6 +11,7 @@ from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.robustness import RobustnessPane
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.dashboard.widgets.heat import MOST_DEFENSES
 from lsap_cli.results.detectors import DetectorRow, RocCurve
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import write_document
@@ -126,3 +127,20 @@ def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(made: Pa
         assert pane.scroll_y == 0
 
     play(made, act, (80, 16), made / "second")
+
+
+def test_a_matrix_larger_than_any_screen_is_cut_and_says_so(runs: Path) -> None:
+    path = runs / "second" / "results.json"
+    results = read_results(path).value
+    assert isinstance(results, DefendResults)
+    row = next(one for one in results.rows if one.kind == "perturbed")
+    rows = tuple(msgspec.structs.replace(row, defense=f"jpeg:quality={number}") for number in range(MOST_DEFENSES + 9))
+    write_document(path, msgspec.structs.replace(results, rows=rows))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Robustness")
+        await pilot.press("2")
+        await until(pilot, app, f"the first {MOST_DEFENSES} of {MOST_DEFENSES + 9} defenses")
+        assert app.screen.query_one("#matrix", DataTable).row_count == MOST_DEFENSES
+
+    play(runs, act, WIDE, runs / "second")

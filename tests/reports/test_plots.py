@@ -1,7 +1,11 @@
 import xml.etree.ElementTree as ElementTree
 
-from lsap_cli.reports.plots import rate_plots, series_of
+from msgspec.structs import replace
+
+from lsap_cli.reports.plots import MOST_LINES, rate_plots, series_of
 from lsap_cli.results.documents import DefendResults
+from lsap_cli.results.rates import rate_of
+from lsap_cli.results.rows import Row
 from tests.reports.fake_run import make_results
 from tests.result_objects import known
 
@@ -28,6 +32,16 @@ def test_accuracy_is_plotted_with_labels_and_the_fooling_rate_without() -> None:
     labelled, unlabelled = make_results()[0], make_results(labelled=False)[0]
     assert rate_plots(labelled)[0].measure == "accuracy"
     assert rate_plots(unlabelled)[0].measure == "fooling rate"
+
+
+def test_a_plot_shows_as_many_defenses_as_can_be_drawn_and_says_how_many_there_are() -> None:
+    half = rate_of(6, 12)
+    row = Row(attack="one", defense="none", sampler="uniform", videos=12, fooling_rate=half)
+    rows = tuple(replace(row, defense=f"jpeg:quality={number}") for number in range(1, 1 + MOST_LINES + 50))
+    (plot,) = rate_plots(DefendResults(rows=rows))
+    assert plot.measure == f"fooling rate (the first {MOST_LINES} of {MOST_LINES + 50} defenses)"
+    texts = "".join(ElementTree.fromstring(plot.svg).itertext())
+    assert texts.count("(6/12)") == MOST_LINES
 
 
 def test_a_run_without_rows_has_no_plots() -> None:

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from lsap_cli.reports.tables import format_rate, results_table
@@ -61,6 +62,15 @@ def test_control_direction_and_surrogate_characters_are_shown_as_escapes() -> No
 def test_the_undefended_row_comes_first_whatever_the_order() -> None:
     rows = Rows.of_every_defense([row("none", "jpeg:quality=75"), row("none")])
     assert rows.defenses == ["none", "jpeg:quality=75"]
+
+
+def test_names_and_cells_of_rows_are_looked_up_once() -> None:
+    rows = Rows(make_results()[0].rows)
+    assert rows.samplers is rows.samplers
+    assert rows.defenses is rows.defenses
+    assert rows.attacks is rows.attacks
+    twice = Rows((*rows.rows, *(replace(row, videos=0) for row in rows.rows)))
+    assert all(twice.find(*row.cell) is row for row in rows.rows)  # the first one counts
 
 
 @pytest.mark.parametrize(

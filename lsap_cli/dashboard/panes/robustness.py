@@ -14,7 +14,7 @@ from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.curve import SHADES, CurvePlot
-from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of, rate_of_row
+from lsap_cli.dashboard.widgets.heat import MOST_ATTACKS, MOST_DEFENSES, HeatTable, metrics_of, rate_of_row
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults, GenerateResults, ModelCheckResults, RunResults
 from lsap_cli.results.rows import Rows
@@ -57,7 +57,7 @@ class RobustnessPane(VerticalScroll):
         self.query_one("#summary", Static).update(_summary(reader, self.rows))
         if has_rows:
             self.query_one(HeatTable).show(self.rows, self.sampler, self.metric)
-            self.query_one(HeatTable).styles.height = len(self.rows.defenses) + 1
+            self.query_one(HeatTable).styles.height = min(len(self.rows.defenses), MOST_DEFENSES) + 1
             self._show_choice(metrics)
             self._show_cell()
         new = (id(reader.results), self.app.theme, reader.loaded, self.sampler)
@@ -88,6 +88,12 @@ class RobustnessPane(VerticalScroll):
         )
         text = Text().append(self.metric, style="bold").append("  sampler ")
         text.append_text(name_text(self.sampler, 24, "bold")).append(f" ({which})", style="dim")
+        for names, most, what in (
+            (self.rows.defenses, MOST_DEFENSES, "defenses"),
+            (self.rows.attacks, MOST_ATTACKS, "attacks"),
+        ):
+            if len(names) > most:
+                text.append(f"  the first {most} of {len(names)} {what}", style="dim")
         if len(metrics) > 1:
             text.append(f"  m: {' / '.join(metrics)}", style="dim")
         self.query_one("#choice", Static).update(text)

@@ -13,6 +13,7 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.rows import Row, Rows
 
 CELL = 18  # characters of `0.28 11/40 .16–.43`
+MOST_ATTACKS, MOST_DEFENSES = 50, 200  # that are drawn; a table of all cells of a strange run takes minutes
 METRICS = ("accuracy", "fooling rate", "success rate")
 
 
@@ -49,9 +50,10 @@ class HeatTable(DataTable[Text]):
     def show(self, rows: Rows, sampler: str, metric: str) -> None:
         """Fills the table; where only values have changed, only those cells are written."""
         self._args = (rows, sampler, metric)
-        room = max(16, min(34, self.size.width - (CELL + 1) * len(rows.attacks) - 1))
-        if (rows.attacks, rows.defenses, room) != (self._attacks, self._defenses, self._room):
-            self._attacks, self._defenses, self._room = rows.attacks, rows.defenses, room
+        attacks, defenses = rows.attacks[:MOST_ATTACKS], rows.defenses[:MOST_DEFENSES]
+        room = max(16, min(34, self.size.width - (CELL + 1) * len(attacks) - 1))
+        if (attacks, defenses, room) != (self._attacks, self._defenses, self._room):
+            self._attacks, self._defenses, self._room = attacks, defenses, room
             self._lay_out()
         if self._shown == (rows, sampler, metric):
             return
