@@ -85,7 +85,7 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
     return ModelAccuracy(
         top1=rate(first),
         top5=rate(any_of_five) if says_more_than(classifier, BEST) else None,
-        two_class=two_class_figures(scored, classifier.gives.threshold) if scored else UNSET,
+        two_class=two_class_figures(scored, classifier.gives.threshold, classifier.labels[1]) if scored else UNSET,
         channels_p=mcnemar(first, exchanged),
         top1_red_and_blue_exchanged=rate(exchanged),
         protocol=describe_protocol(classifier),

@@ -27,18 +27,23 @@ def two_class_rates(records: Sequence[Record], threshold: float) -> TwoClassRate
         for one in records
         if not isinstance(one.positive_probability, UnsetType) and classes_of(one).labels
     ]
-    return two_class_figures(scored, threshold) if scored else UNSET
+    positive = (one.label for one in records if classes_of(one).labels[:1] == (POSITIVE,))
+    return two_class_figures(scored, threshold, next(positive, None)) if scored else UNSET
 
 
-def two_class_figures(scored: Sequence[tuple[bool, float, str]], threshold: float) -> TwoClassRates:
+def two_class_figures(
+    scored: Sequence[tuple[bool, float, str]], threshold: float, positive: str | None
+) -> TwoClassRates:
     """AUC and both kinds of errors.
 
     Args:
         scored: of each labelled video: whether it is positive, the probability of the second class, its recording.
         threshold: the probability from which on a video counts as positive.
+        positive: the name of the second class.
     """
     return TwoClassRates(
         threshold=threshold,
+        positive=positive,
         auc=_auc(scored),
         false_negatives=rate([value < threshold for positive, value, _ in scored if positive]),
         false_positives=rate([value >= threshold for positive, value, _ in scored if not positive]),

@@ -49,7 +49,7 @@ def predict_set(evaluation: Evaluation, source: SetSource, out: Path) -> Predict
         videos=len(predictions),
         top1=rate([one.classes[0][0] in one.video.labels for one in labelled]),
         top5=rate(among) if says_more_than(classifier, CLASSES) else None,
-        two_class=two_class_figures(scored, classifier.gives.threshold) if scored else UNSET,
+        two_class=two_class_figures(scored, classifier.gives.threshold, classifier.labels[1]) if scored else UNSET,
         skipped=tuple(SkippedVideo(**one) for one in evaluation.skipped),
     )
     write_document(run.folder / RESULTS_FILE, results)

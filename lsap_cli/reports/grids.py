@@ -77,7 +77,9 @@ def two_class_grid(results: DefendResults) -> Grid:
         if isinstance(figures := row.two_class, TwoClassRates)
     ]  # fmt: skip
     header = ("attack", "defense", "sampler", "threshold", "AUC", "false negatives", "false positives")
-    caption = "Positive is the second class. AUC with the bootstrap's interval over recordings."
+    found = [row.two_class.positive for row in results.rows if isinstance(row.two_class, TwoClassRates)]
+    name = next((f", “{one}”" for one in found if one), "")
+    caption = f"Positive is the second class{name}. AUC with the bootstrap's interval over recordings."
     return Grid("two-classes", "Two classes", caption, header, tuple(lines))
 
 

@@ -136,7 +136,9 @@ def two_class_table(results: DefendResults) -> Table | None:
         return None
     first = found[0][0].sampler
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
-    table.title = Text(f"two classes, threshold {found[0][1].threshold:g}", style="bold")
+    figures = found[0][1]
+    positive = f", positive: {figures.positive}" if figures.positive else ""
+    table.title = Text(f"two classes{positive}, threshold {figures.threshold:g}", style="bold")
     for heading in ("attack", "defense", "AUC", "false negatives", "false positives"):
         table.add_column(heading, overflow="fold")
     for row, figures in found:

@@ -68,12 +68,14 @@ class TwoClassRates(Result, frozen=True, kw_only=True):
 
     Attributes:
         threshold: the probability of the second class from which on a video counts as positive.
+        positive: the second class; null where no video has it, and in files of version 0.1.
         auc: area under the ROC curve of that probability; null where one of the classes has no video.
         false_negatives: share of the positive videos below the threshold; null without such videos.
         false_positives: share of the negative videos from the threshold on; null without such videos.
     """
 
     threshold: float
+    positive: str | None = None
     auc: Estimate | None = None
     false_negatives: Rate | None = None
     false_positives: Rate | None = None

@@ -40,6 +40,7 @@ def summary_sentences(results: RowResults) -> list[str]:
     sentences = [
         _attack_sentence(rows, attacked, target or "the target"),
         _accuracy_sentence(rows, attacked),
+        _two_class_sentence(rows, attacked),
         _left_out_sentence(results),
         _samplers_sentence(rows, attacked.attack),
         _seeds_sentence(results),
@@ -102,6 +103,23 @@ def _accuracy_sentence(rows: Rows, attacked: Row) -> str:
         return "" if rows.labelled else "The videos have no labels, so nothing is said about accuracy."
     before, after = _of(clean), _of(attacked.accuracy)
     return f"The classifier is right about {before} clean videos and {after} perturbed ones."
+
+
+def _two_class_sentence(rows: Rows, attacked: Row) -> str:
+    """Both kinds of errors: an attack that trades one for the other leaves accuracy as it is."""
+    clean = rows.find(NO_ATTACK, NO_DEFENSE, attacked.sampler)
+    if clean is None or isinstance(clean.two_class, UnsetType) or isinstance(attacked.two_class, UnsetType):
+        return ""
+    before, after, parts = clean.two_class, attacked.two_class, []
+    name = f" “{before.positive}”" if before.positive else " positive"
+    if before.false_negatives and after.false_negatives:
+        missed, later = before.false_negatives, after.false_negatives
+        parts.append(f"of {missed.of}{name} videos it misses {missed.count} clean and {later.count} perturbed")
+    if before.false_positives and after.false_positives:
+        alarms = before.false_positives
+        parts.append(f"of {alarms.of} others it takes {alarms.count} and {after.false_positives.count} for one")
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]} (threshold {before.threshold:g})." if parts else ""
 
 
 def _left_out_sentence(results: RowResults) -> str:

@@ -30,6 +30,7 @@ def test_figures_worked_out_by_hand() -> None:
     found = two_class_rates(SIX, 0.5)
     assert isinstance(found, TwoClassRates)
     assert (found.false_negatives, found.false_positives) == (rate_of(1, 3), rate_of(1, 3))
+    assert found.positive == "fight"
     assert found.auc is not None
     assert found.auc.value == pytest.approx(7 / 9)  # of nine pairs, (0.4, 0.35) and (0.7, 0.35) are in the wrong order
     assert found.auc.low <= found.auc.value <= found.auc.high

@@ -8,7 +8,7 @@ from lsap_cli.reports.tables import format_rate, results_table
 from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol, SkippedVideo
 from lsap_cli.results.left_out import left_out_words
 from lsap_cli.results.rates import Rate, rate_of
-from lsap_cli.results.rows import DefenseGain, Row, Rows
+from lsap_cli.results.rows import DefenseGain, Row, Rows, TwoClassRates
 from lsap_cli.results.spread import GeneratedSeeds
 from lsap_cli.results.summary import summary_sentence
 from lsap_cli.results.text import printable
@@ -231,3 +231,17 @@ def test_the_summary_of_a_generate_run_gives_the_spread_over_its_seeds() -> None
     spread = "Over 2 seeds of the perturbation the rate over all samplers is 0.62 with a standard deviation of 0.18."
     assert spread in summary_sentence(generated(0.177))
     assert "seeds" not in summary_sentence(generated(None))
+
+
+def test_the_summary_of_two_classes_has_both_kinds_of_errors() -> None:
+    def two_class(missed: int, alarms: int) -> TwoClassRates:
+        missing, alarming = rate_of(missed, 29), rate_of(alarms, 54)
+        return TwoClassRates(threshold=0.5, positive="fight", false_negatives=missing, false_positives=alarming)
+
+    clean = replace(row("none", clean_accuracy=(59, 83)), two_class=two_class(4, 20))
+    attacked = replace(row("r", attacked_accuracy=(60, 83), fooling_rate=(21, 83)), two_class=two_class(14, 9))
+    text = summary(clean, attacked)
+    assert "Of 29 “fight” videos it misses 4 clean and 14 perturbed; of 54 others it takes 20 and 9 for one" in text
+    assert "misses" not in summary(
+        row("none", clean_accuracy=(59, 83)), row("r", attacked_accuracy=(60, 83), fooling_rate=(21, 83))
+    )
