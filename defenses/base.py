@@ -140,6 +140,19 @@ class Defense(ABC):
             ValueError: if the video has no such frame, or the clip lacks a source frame.
         """
 
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        """Make the same frames in whole levels, straight from 8-bit frames, where that is faster.
+
+        Args:
+            clip: source frames, uint8, that `needs` names.
+            indices: as for `defend`.
+
+        Returns:
+            (K, 3, H, W) uint8: what `defend` makes of the frames / 255, times 255 and rounded, bit for bit. None: there
+            is no faster way.
+        """
+        return None
+
     @final
     def __call__(self, video: Tensor) -> Tensor:
         """Defend a whole video, or each video of a batch by itself.
@@ -171,6 +184,10 @@ class FrameDefense(Defense):
     def defend_frames(self, frames: Tensor) -> Tensor:
         """Defend frames: (S, 3, H, W) in [0, 1] -> the same shape; the input is not changed."""
 
+    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+        """Defend 8-bit frames, (S, 3, H, W) uint8 -> the same shape, as `defend_levels` does; None: no faster way."""
+        return None
+
     @final
     def needs(self, indices: Tensor, video_length: int) -> Tensor:
         check_indices(indices, video_length)
@@ -182,9 +199,21 @@ class FrameDefense(Defense):
         if not len(needed):
             return clip.frames[:0].clone()
         defended = self.defend_frames(clip.frames_at(needed))  # each frame once
-        if torch.equal(needed, indices):
-            return defended
-        return Clip(defended, needed, clip.video_length).frames_at(indices)
+        return _each_asked_for(defended, needed, indices, clip.video_length)
+
+    @final
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        needed = self.needs(indices, clip.video_length)
+        whole = torch.equal(needed, clip.indices)
+        defended = self.defend_frame_levels(clip.frames if whole else clip.frames_at(needed))
+        return None if defended is None else _each_asked_for(defended, needed, indices, clip.video_length)
+
+
+def _each_asked_for(defended: Tensor, needed: Tensor, indices: Tensor, video_length: int) -> Tensor:
+    """The frames `indices`, in their order and as often as they are named, of those that were defended once each."""
+    if torch.equal(needed, indices):
+        return defended
+    return Clip(defended, needed, video_length).frames_at(indices)
 
 
 class FrameChoice(Defense):
@@ -211,6 +240,10 @@ class FrameChoice(Defense):
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         check_indices(indices, clip.video_length)
         return clip.frames_at(self.source_indices(clip.video_length)[indices])
+
+    @final
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        return self.defend(clip, indices)  # frames as they are, whatever their type
 
 
 @dataclass(frozen=True)

@@ -57,14 +57,22 @@ class Clip:
         Raises:
             ValueError: if the clip lacks one of them.
         """
+        # Plain indexing, not index_select: its gradient adds repeated frames up in a fixed order on a GPU, too.
+        return self.frames[self.rows_of(indices).to(self.frames.device)]
+
+    def rows_of(self, indices: Tensor) -> Tensor:
+        """Where the frames that have these indices in the video stand in `frames`: int64 of any shape -> the same.
+
+        Raises:
+            ValueError: if the clip lacks one of them.
+        """
         missing = indices[~torch.isin(indices, self.indices)]
         if len(missing):
             raise ValueError(
                 f"frame {int(missing[0])} is needed but is not among the {len(self.frames)} frames given; "
                 f"give all frames that needs() names"
             )
-        # Plain indexing, not index_select: its gradient adds repeated frames up in a fixed order on a GPU, too.
-        return self.frames[torch.searchsorted(self.indices, indices).to(self.frames.device)]
+        return torch.searchsorted(self.indices, indices)
 
 
 def check_indices(indices: Tensor, video_length: int) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar, final
@@ -55,14 +56,20 @@ class Jpeg(FrameDefense):
             raise bad_setting("quality", self.quality, "a whole number from 1 to 100")
 
     def defend_frames(self, frames: Tensor) -> Tensor:
-        pixels = to_pixels(frames)
-        decoded = torch.empty(pixels.shape, dtype=torch.uint8)
-        for picture, result in zip(pixels.numpy(), decoded.numpy(), strict=True):
-            result[:] = jpeg_round_trip(picture, self.quality)
-        values = to_frames(decoded, frames)
+        values = to_frames(self._round_trips(to_pixels(frames)), frames)
         if not wants_gradient(frames):
             return values
         return with_gradient_of(frame_stand_in(frames, jpeg_steps(self.quality)), values)
+
+    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+        return self._round_trips(frames.permute(0, 2, 3, 1).contiguous()).permute(0, 3, 1, 2)
+
+    def _round_trips(self, pixels: Tensor) -> Tensor:
+        """Each picture through its own file: (S, H, W, 3) uint8 -> the same shape."""
+        decoded = torch.empty(pixels.shape, dtype=torch.uint8)
+        for picture, result in zip(pixels.numpy(), decoded.numpy(), strict=True):
+            result[:] = jpeg_round_trip(picture, self.quality)
+        return decoded
 
 
 def jpeg_round_trip(picture: Pixels, quality: int) -> Pixels:
@@ -124,11 +131,20 @@ class VideoCodec(Defense):
 
     @final
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        return self._stretches(clip, indices, self._round_trip)
+
+    @final
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        return self._stretches(clip, indices, self._round_trip_of_levels)
+
+    def _stretches(self, clip: Clip, indices: Tensor, round_trip: Callable[[Tensor], Tensor]) -> Tensor:
+        """Frames of the stretches that they are in, each of which is coded once."""
         needed = self.needs(indices, clip.video_length)
-        coded = [clip.frames[:0]]
-        for number in self._stretch_numbers(indices):
-            coded.append(self._round_trip(clip.frames_at(self._stretch_indices(number, clip.video_length))))
-        return Clip(torch.cat(coded), needed, clip.video_length).frames_at(indices)
+        stretches = [self._stretch_indices(number, clip.video_length) for number in self._stretch_numbers(indices)]
+        if not stretches:
+            return clip.frames[:0].clone()
+        coded = torch.cat([round_trip(clip.frames_at(one)) for one in stretches])
+        return Clip(coded, needed, clip.video_length).frames_at(indices)
 
     def _stretch_numbers(self, indices: Tensor) -> list[int]:
         numbers: list[int] = unique_indices(indices // self.stretch).tolist()
@@ -136,6 +152,10 @@ class VideoCodec(Defense):
 
     def _stretch_indices(self, number: int, video_length: int) -> Tensor:
         return torch.arange(number * self.stretch, min((number + 1) * self.stretch, video_length))
+
+    def _round_trip_of_levels(self, frames: Tensor) -> Tensor:
+        pixels = frames.permute(0, 2, 3, 1).contiguous()
+        return torch.from_numpy(codec_round_trip(pixels.numpy(), self)).permute(0, 3, 1, 2)  # colors side by side
 
     def _round_trip(self, frames: Tensor) -> Tensor:
         values = to_frames(torch.from_numpy(codec_round_trip(to_pixels(frames).numpy(), self)), frames)

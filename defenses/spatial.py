@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from defenses.base import FrameDefense, GradientKind
 from defenses.gradients import straight_through
-from defenses.median import shared_median
+from defenses.median import median, shared_median
 from defenses.settings import bad_setting, check_window
 from defenses.temporal import gaussian
 
@@ -45,6 +45,11 @@ class BitDepth(FrameDefense):
         steps = 2**self.bits - 1
         return straight_through((frames.detach() * steps).round_().div_(steps), frames)
 
+    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+        table = (self.defend_frames(torch.arange(256) / 255) * 255).round_().to(torch.uint8)
+        looked_up = table.numpy()[frames.permute(0, 2, 3, 1).numpy()]
+        return torch.from_numpy(looked_up).permute(0, 3, 1, 2)
+
 
 @dataclass(frozen=True)
 class SpatialMedian(FrameDefense):
@@ -69,6 +74,12 @@ class SpatialMedian(FrameDefense):
 
     def defend_frames(self, frames: Tensor) -> Tensor:
         return shared_median([shifted.contiguous() for shifted, _ in shifts(frames, self.window)])
+
+    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+        made = torch.empty(*frames.permute(0, 2, 3, 1).shape, dtype=torch.uint8).permute(0, 3, 1, 2)
+        for result, frame in zip(made, frames, strict=True):  # frame by frame, which stays in the processor's cache
+            result.copy_(median([shifted.contiguous() for shifted, _ in shifts(frame[None], self.window)])[0])
+        return made
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,25 @@ def check_shape_and_range(defense: Defense) -> None:
     )
 
 
+def check_levels(defense: Defense) -> None:
+    """What it makes of 8-bit frames is, bit for bit, what it makes of floats, rounded; the input is not changed."""
+    video = (make_noise_video(40, seed=9) * 255).round_().to(torch.uint8)
+    for drawn in _draws(fit_on_tiny_videos(defense)):
+        for length, sets in INDEX_SETS.items():
+            for chosen in map(torch.tensor, sets):
+                needed = drawn.needs(chosen, length)
+                frames = video[needed]
+                made = drawn.defend_levels(Clip(frames, needed, length), chosen)
+                if made is None:
+                    return
+                floats = drawn.defend(Clip(frames / 255, needed, length), chosen)
+                require(
+                    torch.equal(made, (floats * 255).round_().to(torch.uint8)),
+                    "defend_levels gives other levels than defend, rounded",
+                )
+                require(torch.equal(frames, video[needed]), "defend_levels changes its input")
+
+
 def check_flat_videos(defense: Defense) -> None:
     """Black and white videos stay in range and within `flat_error` of themselves."""
     defense = fit_on_tiny_videos(defense)
@@ -262,6 +281,7 @@ DEFENSE_CHECKS: tuple[Callable[[Defense], None], ...] = (
     check_declarations,
     check_partial_defense,
     check_shape_and_range,
+    check_levels,
     check_flat_videos,
     check_wrong_arguments,
     check_determinism,

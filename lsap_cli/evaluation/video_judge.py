@@ -178,10 +178,9 @@ class VideoJudge:
     def _defended(
         self, work: _CellWork, defense: Defense | None, cache: FloatCache, sampled: Tensor, frame_count: int
     ) -> Tensor:
-        """`defended_levels`, on the clock. The float copies are not: several defenses share them."""
+        """`defended_levels`, on the clock."""
         if defense is None:
             return defended_levels(None, cache, sampled, frame_count)
-        cache.floats(defense.needs(sampled, frame_count))
         start = time.perf_counter()
         with self._cost.of("transform"):
             made = defended_levels(defense, cache, sampled, frame_count)
