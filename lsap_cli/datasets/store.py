@@ -6,8 +6,9 @@ Frames live in memory up to a limit, and beyond it in one temporary file, of whi
 import math
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Lock
@@ -25,6 +26,7 @@ from lsap_cli.video.reading import UnreadableVideo, read_frames
 
 Shrink = Callable[[Tensor], Tensor]
 MOST_WORKERS = 8
+AHEAD = 4  # videos for each worker
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,21 @@ class FrameStore:
         return FrameStoreCost(seconds=self._seconds, memory_bytes=self._in_memory, disk_bytes=self._on_disk)
 
     def load(self, videos: Sequence[Video]) -> Iterator[tuple[Video, StoredVideo | UnreadableVideo]]:
-        """Decodes videos, several at a time, and gives each in the order of the list, or why it cannot be used."""
+        """Decodes videos, several at a time, and gives each in the order of the list, or why it cannot be used.
+
+        Only a few are decoded ahead of the one that is given: what waits takes memory, too.
+        """
         start = time.monotonic()
         pool = ThreadPoolExecutor(self._workers)
+        begun: deque[tuple[Video, Future[StoredVideo | UnreadableVideo]]] = deque()
         try:
-            for video, future in [(video, pool.submit(self._attempt, video)) for video in videos]:
-                yield video, future.result()
+            for video in videos:
+                begun.append((video, pool.submit(self._attempt, video)))
+                if len(begun) > AHEAD * self._workers:
+                    done, future = begun.popleft()
+                    yield done, future.result()
+            for done, future in begun:
+                yield done, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
             self._seconds += time.monotonic() - start

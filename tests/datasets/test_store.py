@@ -1,6 +1,7 @@
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.base import Video
-from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.datasets.store import AHEAD, FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import H264Codec
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames
@@ -74,6 +75,18 @@ def test_the_cost_is_counted(tmp_path: Path) -> None:
     with FrameStore(SHRINK, 0, 2) as store:
         load(store, videos)
         assert (store.cost.memory_bytes, store.cost.disk_bytes) == (0, in_all)
+
+
+def test_few_videos_are_decoded_ahead_of_the_one_that_is_taken(tmp_path: Path) -> None:
+    first = write_tiny(tmp_path / "a.mkv", make_bytes(2, 8, 8))
+    videos = [Video(first, f"{number}.mkv") for number in range(300)]
+    with FrameStore(SHRINK, PLENTY, 2) as store:
+        loading = store.load(videos)
+        next(loading)
+        time.sleep(0.3)  # in which two workers would decode dozens
+        one = 2 * 9 * 12 * 3
+        assert store.cost.memory_bytes <= (2 * AHEAD + 2) * one
+        assert [video.name for video, _ in loading] == [video.name for video in videos[1:]]
 
 
 @pytest.mark.parametrize("frames_in_memory", [1, 5, 9, 12, 26])
