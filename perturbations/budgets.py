@@ -125,6 +125,7 @@ def parse_epsilon(text: str) -> Fraction:
     except ValueError:
         raise ValueError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
     if not 0 < epsilon <= 1:
-        hint = f"did you mean {text}/255?" if epsilon > 1 else "use for example 8/255"
+        levels = 1 < epsilon <= 255 and "/" not in text
+        hint = f"did you mean {text}/255?" if levels else "use for example 8/255"
         raise ValueError(f"epsilon '{text}' is outside (0, 1]: it is in pixel units of [0, 1]; {hint}")
     return epsilon

@@ -97,7 +97,8 @@ def epsilon(text: str) -> str:
     except ValueError:
         raise LsapError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
     if not 0 < number <= 1:
-        hint = f"did you mean {text}/255?" if number > 1 else "use for example 8/255"
+        levels = 1 < number <= 255 and "/" not in text
+        hint = f"did you mean {text}/255?" if levels else "use for example 8/255"
         raise LsapError(f"epsilon '{text}' is outside (0, 1]: it is in pixel units of [0, 1]; {hint}")
     return text
 

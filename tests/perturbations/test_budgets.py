@@ -99,6 +99,8 @@ def test_epsilon_is_read_exactly(text: str, epsilon: Fraction) -> None:
     ("text", "hint"),
     [
         ("8", "did you mean 8/255?"),
+        ("400/255", "use for example 8/255"),
+        ("9999", "use for example 8/255"),
         ("0", "use for example 8/255"),
         ("-1/255", "use for example 8/255"),
         ("eight", "write it as 8/255 or 0.03"),
