@@ -1,11 +1,11 @@
 """A folder of frame folders: each video is a folder of numbered pictures."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsap_cli.datasets.base import few
+from lsap_cli.datasets.base import UnreadablePlace, few
 from lsap_cli.datasets.class_reading import folders_above
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.locating import split_suffix
@@ -37,13 +37,18 @@ class FrameFolders(SetFormat):
             raise LsapError(f"{source.path} is not a folder; frames: takes a folder of folders of pictures")
         found: list[str] = []
         gaps: list[str] = []
-        for folder, names in _folders(source.path):
+        refused: list[OSError] = []
+        for folder, names in _folders(source.path, refused.append):
             if _is_video(names):
                 name = os.path.relpath(folder, source.path)
                 found.append(name)
                 missing = missing_numbers([number for number, _ in numbered_pictures(names)])
                 gaps += [f"{name} (such as {missing[0]})"] if missing else []
         listing = Listing(noun="sub-folder", roots=[source.path])
+        for error in refused:
+            place = Path(os.fsdecode(error.filename))
+            name = os.path.relpath(place, source.path)
+            listing.unreadable.append(UnreadablePlace(place, name, f"cannot be looked at ({error.strerror})"))
         if gaps:
             listing.warnings.append(f"{source.path}: numbers of pictures are missing in {few(gaps)}; the rest is used")
         if found == ["."]:
@@ -54,9 +59,9 @@ class FrameFolders(SetFormat):
         return listing
 
 
-def _folders(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Every folder that is not hidden, and the names of its files, in a fixed order."""
-    for folder, folders, names in os.walk(root, followlinks=False):
+def _folders(root: Path, refuse: Callable[[OSError], object] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Every folder that is not hidden, and the names of its files, in a fixed order; `refuse` gets what is not open."""
+    for folder, folders, names in os.walk(root, onerror=refuse, followlinks=False):
         folders[:] = sorted(one for one in folders if not one.startswith("."))
         yield folder, names
 
