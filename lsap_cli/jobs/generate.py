@@ -22,12 +22,13 @@ from lsap_cli.evaluation.verification import (
 )
 from lsap_cli.jobs.defend_inputs import classifier_inputs
 from lsap_cli.learning.perturbation_output import check_writable, write_perturbation
+from lsap_cli.learning.problems import clean_predictions
 from lsap_cli.learning.process_group import process_group
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask, make_learning_task
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.learning.training_videos import TrainingVideos, load_training_videos
-from lsap_cli.learning.variant_learning import learn_variants
+from lsap_cli.learning.variant_learning import affordable_verification, learn_variants
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
@@ -73,8 +74,14 @@ def generate(
     ):
         deadline = budget.loading_deadline if group.processes == 1 else float("inf")  # all load the same videos
         videos = load_training_videos(store, task, settings, deadline, skipped, run)
+        deadline = budget.predicting_deadline if group.processes == 1 else float("inf")
+        before = time.monotonic()
+        clean = clean_predictions(task.classifier, videos.fit, settings.seed, settings.batch, deadline)
+        pace = (time.monotonic() - before) / (2 * len(clean))  # seconds a clip
+        if group.processes == 1:
+            videos = videos.first(len(clean), affordable_verification(task, settings, videos, pace), run)
         keep_inputs(run.folder, _inputs(task, videos, settings), resume)
-        learning = LearningRun(settings, task, videos, group, run, resume)
+        learning = LearningRun(settings, task, videos, group, run, resume, clean)
         learned = list(learn_variants(learning, budget, store.cost.seconds))
     if not group.is_first:
         return None

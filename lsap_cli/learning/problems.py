@@ -1,5 +1,7 @@
 """What an attack solves on batches of training videos, and the clean predictions that it starts from."""
 
+import math
+import time
 from collections.abc import Sequence
 
 import torch
@@ -18,6 +20,7 @@ from perturbations.objectives import Objective
 from perturbations.problem import MicroBatch, Problem, SingleProcess, SumOverProcesses
 from perturbations.seeds import seeded
 
+ENOUGH_VIDEOS = 10  # to learn from, when time runs out
 LARGEST_DELTA = 224  # height and width of a pattern: larger ones are learned at this size
 
 
@@ -65,7 +68,9 @@ def make_problem(
     )
 
 
-def clean_predictions(classifier: Classifier, videos: Sequence[StoredVideo], seed: int, batch: int) -> Tensor:
+def clean_predictions(
+    classifier: Classifier, videos: Sequence[StoredVideo], seed: int, batch: int, deadline: float = math.inf
+) -> Tensor:
     """Predictions of each clean video and of its mirror image, with the classifier's own sampler.
 
     Args:
@@ -73,9 +78,10 @@ def clean_predictions(classifier: Classifier, videos: Sequence[StoredVideo], see
         videos: decoded.
         seed: of a sampler that draws.
         batch: clips at a time.
+        deadline: by `time.monotonic`, when predicting stops if enough videos are there.
 
     Returns:
-        (videos, 2) int64, on the CPU.
+        (videos, 2) int64, on the CPU; of the first ones alone where the deadline came.
 
     Raises:
         LsapError: if scores are not finite.
@@ -90,5 +96,7 @@ def clean_predictions(classifier: Classifier, videos: Sequence[StoredVideo], see
         scores = in_batches(classifier.score, pair, batch)
         predictions.append(scores.argmax(1).cpu())
         sums.append(scores.sum(1).cpu())  # not finite where any score is not
-    require_finite(torch.stack(sums), [stored.video.name for stored in videos])
+        if len(predictions) >= ENOUGH_VIDEOS and time.monotonic() > deadline:
+            break
+    require_finite(torch.stack(sums), [stored.video.name for stored in videos[: len(sums)]])
     return torch.stack(predictions)

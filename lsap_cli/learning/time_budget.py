@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 LOADING_SHARE = 0.35  # of the budget: then learning starts with the videos that are decoded
+PREDICTING_SHARE = 0.5  # of the budget: then it starts with the videos whose clean predictions are there
 
 
 @dataclass(frozen=True)
@@ -26,3 +27,8 @@ class TimeBudget:
     def loading_deadline(self) -> float:
         """When decoding stops if enough videos are there, by `time.monotonic`."""
         return float("inf") if self.seconds is None else self.started + LOADING_SHARE * self.seconds
+
+    @property
+    def predicting_deadline(self) -> float:
+        """When clean predictions stop likewise."""
+        return float("inf") if self.seconds is None else self.started + PREDICTING_SHARE * self.seconds

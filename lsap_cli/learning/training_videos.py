@@ -3,13 +3,14 @@
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
 from lsap_cli.datasets.splits import MOST_VERIFIED, merged_groups, split_by_group, verified_share
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
+from lsap_cli.learning.problems import ENOUGH_VIDEOS
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
 from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
@@ -18,7 +19,6 @@ from lsap_cli.video.media import media_hash
 from lsap_cli.video.reading import UnreadableVideo
 
 ONE_VERIFIED = "one video verifies: a rate of 0 or 1 of it tells nothing; give more recordings"
-ENOUGH_VIDEOS = 10  # to begin with, when time runs out
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class TrainingVideos:
     def same_video(self) -> bool:
         """Whether verification is on other clips of the very video that is learned from (LSAP's headline protocol)."""
         return [one.video for one in self.fit] == [one.video for one in self.verify]
+
+    def first(self, fit: int, verify: int, run: Run) -> "TrainingVideos":
+        """The same with the first videos to learn from, and to verify on; what that leaves out is said."""
+        for what, count, of in (("learn from", fit, self.fit), ("verify on", verify, self.verify)):
+            if count < len(of):
+                message = f"--time-budget leaves time to {what} {count} of {len(of)} videos, by the model's own pace"
+                run.event(WarningEvent(message=message))
+        return replace(self, fit=self.fit[:fit], verify=self.verify[:verify])
 
     def record(self) -> list[dict[str, str]]:
         """The metadata of a perturbation file on its fit videos."""

@@ -5,18 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.batch_planning import BatchSettings
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
 from lsap_cli.learning.perturbation_output import learning_record
-from lsap_cli.learning.problems import clean_predictions, learned_delta_size, make_problem
+from lsap_cli.learning.problems import learned_delta_size, make_problem
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.progress_verification import ProgressVerification
 from lsap_cli.learning.schedule import Schedule
+from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.learning.task import LearningTask
 from lsap_cli.learning.time_budget import TimeBudget
+from lsap_cli.learning.training_videos import TrainingVideos
 from lsap_cli.learning.variants import LearnedVariant, LearningRun, LearningVariant, make_variants
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.results.events import ResumedEvent, StageEvent
@@ -30,6 +32,8 @@ from perturbations.state import State
 NATIVE_SIZE_MARGIN = 1.5 * 3.0  # times that decoding into the store took, for frames at their own size
 VERIFICATION_MARGIN = 1.5  # times the expected duration of the final verification
 WRITING_SECONDS = 1.0
+VERIFYING_SHARE = 0.2  # of a time budget, that the final verification may take
+FEWEST_VERIFIED = 5  # videos, whatever that takes
 
 
 def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: float) -> Iterator[LearnedVariant]:
@@ -45,12 +49,11 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
     """
     settings, task, run = learning.settings, learning.task, learning.run
     variants = make_variants(task, settings)
-    clean = clean_predictions(task.classifier, learning.videos.fit, settings.seed, settings.batch)
     schedule: Schedule | None = None
     for number, variant in enumerate(variants):
         single = len(variants) == 1
         log = LearningLog(run, run.folder / _state_name(number), None if single else variant.name)
-        with BatchSource(batch_settings(learning, variant, clean)) as source:
+        with BatchSource(batch_settings(learning, variant)) as source:
             problem, queries = variant_problem(learning, source), QueryCounter()
             problem = replace(problem, network=CountedNetwork(problem.network, queries))
             verification = _progress_verification(learning, problem)
@@ -73,13 +76,13 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
         )
 
 
-def batch_settings(learning: LearningRun, variant: LearningVariant, clean: Tensor) -> BatchSettings:
-    """How a variant's batches are drawn; `clean` (videos, 2) are the predictions of `clean_predictions`."""
+def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSettings:
+    """How a variant's batches are drawn."""
     settings, task = learning.settings, learning.task
     classifier = task.classifier
     return BatchSettings(
         videos=learning.videos.fit,
-        clean_predictions=clean,
+        clean_predictions=learning.clean,
         samplers=list(variant.fitted.values()),
         frames=classifier.frames,
         geometry=classifier.geometry,
@@ -119,10 +122,26 @@ def _final_verification_seconds(
     task, videos = learning.task, learning.videos
     share = len(videos.verify) / (len(videos.fit) + len(videos.verify))
     decoding = NATIVE_SIZE_MARGIN * share * decode_seconds
-    sources = 1 + variants + (len(CONTROLS) if learning.settings.controls else 1)
-    samplers = len(verification_samplers(task, videos.same_video))
-    clips = sources * (1 + len(task.through)) * len(videos.verify) * samplers
+    clips = len(videos.verify) * _clips_of_a_verified_video(task, learning.settings, variants, videos.same_video)
     return decoding + VERIFICATION_MARGIN * clips * seconds_per_clip + WRITING_SECONDS
+
+
+def affordable_verification(
+    task: LearningTask, settings: GenerateSettings, videos: TrainingVideos, seconds_per_clip: float
+) -> int:
+    """How many videos a time budget leaves time to verify on: `FEWEST_VERIFIED`, or more within its share."""
+    if settings.time_budget is None or videos.same_video:
+        return len(videos.verify)
+    variants = len(make_variants(task, settings))
+    clips = _clips_of_a_verified_video(task, settings, variants, same_video=False)
+    seconds = VERIFICATION_MARGIN * clips * seconds_per_clip
+    return min(len(videos.verify), max(FEWEST_VERIFIED, int(VERIFYING_SHARE * settings.time_budget / seconds)))
+
+
+def _clips_of_a_verified_video(task: LearningTask, settings: GenerateSettings, variants: int, same_video: bool) -> int:
+    """Clips that the final verification classifies of each video."""
+    sources = 1 + variants + (len(CONTROLS) if settings.controls else 1)
+    return sources * (1 + len(task.through)) * len(verification_samplers(task, same_video))
 
 
 def _schedule(learning: LearningRun, budget: TimeBudget, final_seconds: float, variants: int) -> Schedule:

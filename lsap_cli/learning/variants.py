@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
@@ -48,6 +50,7 @@ class LearningRun:
         group: the processes that share the learning.
         run: gets events and states.
         resume: whether to go on from the states in the run's folder.
+        clean: (videos to learn from, 2) int64, predictions of each and of its mirror image.
     """
 
     settings: GenerateSettings
@@ -56,6 +59,7 @@ class LearningRun:
     group: ProcessGroup
     run: Run
     resume: bool
+    clean: Tensor
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Which videos `generate` learns from, and which verify."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,14 @@ import pytest
 
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
+from lsap_cli.jobs.generate import generate
+from lsap_cli.learning import time_budget
+from lsap_cli.learning.problems import ENOUGH_VIDEOS
 from lsap_cli.learning.settings import GenerateSettings, LearnFrom
 from lsap_cli.learning.task import make_learning_task
 from lsap_cli.learning.training_videos import TrainingVideos, load_training_videos
 from lsap_cli.runs import Run
+from perturbations import Perturbation
 from tests.learning.tiny_world import LABELS, write_world
 from tests.tiny import make_bytes, write_tiny
 
@@ -91,3 +96,18 @@ def test_a_set_without_a_video_that_can_be_read_is_refused_with_the_reasons(
     (videos / "empty.mp4").touch()
     with pytest.raises(LsapError, match=r"none of the 1 videos in .* can be used; empty.mp4: .*empty"):
         load(replace(world, videos=str(videos)), tmp_path / "run")
+
+
+def test_when_time_runs_out_videos_without_a_clean_prediction_are_left_out(
+    world: GenerateSettings, tmp_path: Path
+) -> None:
+    over = replace(world, out=str(tmp_path / "r.safetensors"), time_budget=3.0, steps=2)
+    with Run(tmp_path / "run", "generate", {}, []) as run, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time_budget, "PREDICTING_SHARE", 0.0)  # it is over when the first video is predicted
+        results = generate(over, run)
+    assert results is not None
+    assert results.fit_videos == ENOUGH_VIDEOS
+    events = (tmp_path / "run" / "events.jsonl").read_text()
+    assert re.search(rf"time to learn from {ENOUGH_VIDEOS} of \d+ videos, by the model.s own pace", events)
+    learned = Perturbation.load(tmp_path / "r.safetensors").record["videos"]
+    assert sum(one["role"] == "fit" for one in learned) == ENOUGH_VIDEOS
