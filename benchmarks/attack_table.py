@@ -101,10 +101,10 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
                 attack = make_learning_task(replace(settings, attack=spec), run).attack
                 for seed in range(options.seeds):
                     changed = replace(task, attack=attack, binding=parse_binding(attack.binding))
-                    learning = LearningRun(settings, changed, videos, ProcessGroup(), run, resume=False)
+                    learning = LearningRun(settings, changed, videos, ProcessGroup(), run, resume=False, clean=clean)
                     variant = LearningVariant(spec, seed, task.fitted)
                     start = time.monotonic()
-                    with BatchSource(batch_settings(learning, variant, clean)) as source:
+                    with BatchSource(batch_settings(learning, variant)) as source:
                         problem = variant_problem(learning, source)
                         state = load_or_start_state(folder / "none", problem.shape, resume=False)
                         schedule = Schedule(options.steps, options.most_seconds)

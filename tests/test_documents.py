@@ -97,3 +97,10 @@ def test_the_fields_of_a_model_card_are_those_of_its_classes() -> None:
     expected = [ModelCard, InputFormat, SamplingFormat, OutputFormat, ServiceFormat]
     tables_of_card = {"input", "sampling", "output", "service"}
     assert [set(table) for table in found] == [set(kind.__struct_fields__) - tables_of_card for kind in expected]
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_running_text_has_no_line_over_120_characters(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    long = [number for number, line in enumerate(lines, 1) if len(line) > 120 and not line.startswith(("|", "!["))]
+    assert not long

@@ -73,8 +73,10 @@ def test_the_log_and_the_facts(made: Path) -> None:
         await until(pilot, app, "evaluating")
         await pilot.press("5")
         shown = await until(pilot, app, "Settings")
-        for words in ("command line", "jpeg:quality=75", "records.jsonl", "Result: protocol"):
+        for words in ("command line", "jpeg:quality=75", "Result: protocol"):
             assert words in shown, words
+        await pilot.press("end")
+        await until(pilot, app, "records.jsonl")
 
     play(made, act, (120, 160), made / "second")
 
