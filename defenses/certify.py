@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from scipy.stats import beta, binomtest, norm
 from torch import Generator, Tensor
 
 from defenses.settings import bad_setting
@@ -102,11 +101,13 @@ class Smoothing(ABC):
         needed = self.largest_norm(clip, epsilon)
         if lower <= 0.5:
             return Certificate(None, 0.0, lower, needed)
-        return Certificate(label, self.sigma * float(norm.ppf(lower)), lower, needed)
+        return Certificate(label, self.sigma * _normal_quantile(lower), lower, needed)
 
     @final
     def predict(self, classify: Classify, clip: Tensor, generator: Generator, batch: int = 8) -> int | None:
         """Algorithm PREDICT of the paper: the winner, or None (abstain) where its lead could be chance."""
+        from scipy.stats import binomtest  # half a second to import, for certificates alone
+
         labels = self._labels(classify, clip, self.samples, generator, batch)
         counts = torch.bincount(labels).sort(descending=True)
         first = int(counts.values[0])
@@ -117,7 +118,7 @@ class Smoothing(ABC):
 
     def largest_radius(self) -> float:
         """What is certified if all noisy copies agree: no more can come out, whatever the classifier."""
-        return self.sigma * float(norm.ppf(lower_bound(self.samples, self.samples, self.alpha)))
+        return self.sigma * _normal_quantile(lower_bound(self.samples, self.samples, self.alpha))
 
     def _labels(self, classify: Classify, clip: Tensor, count: int, generator: Generator, batch: int) -> Tensor:
         labels = []
@@ -173,4 +174,12 @@ SMOOTHINGS: NamedParts[type[Smoothing]] = NamedParts(
 
 def lower_bound(hits: int, samples: int, alpha: float) -> float:
     """The one-sided lower bound of a share with confidence 1 - alpha (Clopper and Pearson 1934)."""
+    from scipy.stats import beta
+
     return 0.0 if hits == 0 else float(beta.ppf(alpha, hits, samples - hits + 1))
+
+
+def _normal_quantile(share: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.ppf(share))

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import torch
-import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from lsap_cli.classifiers.formats import ONE_CHANNEL, InputFormat, OutputFormat, SamplingFormat
@@ -187,7 +186,7 @@ class Classifier(nn.Module):
         except (LsapError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # a stranger's network can raise anything
-            if type(error).__module__ == torch.utils.checkpoint.__name__:  # its way to end a recomputation early
+            if type(error).__module__ == "torch.utils.checkpoint":  # its way to end a recomputation early
                 raise
             raise LsapError(
                 f"the model '{self.name}' failed on clips of shape {tuple(prepared.shape)} ({self.expects.layout}): "

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import auc, average_precision_score, roc_curve
 
 from defenses.detectors import Detector
 from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
@@ -55,6 +54,8 @@ def _row(
     fixed_points: Mapping[str, float],
     thresholds: Mapping[str, float],
 ) -> DetectorRow:
+    from sklearn.metrics import auc, average_precision_score, roc_curve  # half a second, for detectors alone
+
     truth = np.asarray([one.attack != clean for one in cell])
     values = np.asarray([one.score for one in cell])
     alarms = np.asarray([flagged[spec, one.attack, one.video] for one in cell])
