@@ -1,6 +1,5 @@
 """The `lsap` program: registers the commands, and turns mistakes into one sentence and an exit code."""
 
-import importlib.metadata
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -51,7 +50,9 @@ def run() -> NoReturn:
     if debug:
         sys.argv.remove("--debug")
     if sys.argv[1:] == ["--version"]:
-        print(f"lsap {importlib.metadata.version('lsap')}")
+        from importlib.metadata import version  # as long as the rest of a start
+
+        print(f"lsap {version('lsap')}")
         sys.exit(0)
     try:
         app()

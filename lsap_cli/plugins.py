@@ -8,13 +8,14 @@ A package adds a part by an entry point, whose name is what a user writes behind
 Own names are read from the source of the table that holds them: importing it would import torch, which takes seconds.
 """
 
+from __future__ import annotations  # entry points are looked up when they are asked for
+
 import ast
 import importlib
 import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -22,6 +23,8 @@ from lsap_cli.errors import LsapError
 from lsap_common import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from defenses import Defense
     from defenses.certify import Smoothing
     from defenses.detectors import Detector
@@ -98,16 +101,16 @@ class PartTable(Mapping[str, type[Part]], Generic[Part]):
         return None if is_dataclass(kind) else "not a dataclass, whose fields are the settings"
 
 
-ATTACKS: "PartTable[Attack]" = PartTable(
+ATTACKS: PartTable[Attack] = PartTable(
     "attack", "perturbations.attacks:ATTACKS", "lsap.attacks", "perturbations.attacks:Attack"
 )
-DEFENSES: "PartTable[Defense]" = PartTable("defense", "defenses:DEFENSES", "lsap.defenses", "defenses:Defense")
-DETECTORS: "PartTable[Detector]" = PartTable(
+DEFENSES: PartTable[Defense] = PartTable("defense", "defenses:DEFENSES", "lsap.defenses", "defenses:Defense")
+DETECTORS: PartTable[Detector] = PartTable(
     "detector", "defenses.detectors:DETECTORS", "lsap.detectors", "defenses.detectors:Detector"
 )
-SAMPLERS: "PartTable[Sampler]" = PartTable("sampler", "perturbations.samplers:SAMPLERS")
-SMOOTHINGS: "PartTable[Smoothing]" = PartTable("smoothing", "defenses.certify:SMOOTHINGS")
-SET_FORMATS: "PartTable[Any]" = PartTable(  # its class lies in a higher layer
+SAMPLERS: PartTable[Sampler] = PartTable("sampler", "perturbations.samplers:SAMPLERS")
+SMOOTHINGS: PartTable[Smoothing] = PartTable("smoothing", "defenses.certify:SMOOTHINGS")
+SET_FORMATS: PartTable[Any] = PartTable(  # its class lies in a higher layer
     "format of a set", "lsap_cli.datasets.formats:FORMATS", "lsap.datasets", "lsap_cli.datasets.entries:SetFormat"
 )
 MODELS = "lsap.models"
@@ -211,6 +214,8 @@ def names_in_source(module: str, variable: str) -> tuple[str, ...]:
 
 def _entry_points(group: str) -> dict[str, list[EntryPoint]]:
     """The entry points of a group by name, in the order of their names; a package that is found twice counts once."""
+    from importlib.metadata import entry_points  # a fifth of the time that a start takes
+
     points = {(point.name, point.value, origin(point)): point for point in entry_points(group=group)}
     by_name: dict[str, list[EntryPoint]] = {}
     for (name, _, _), point in sorted(points.items(), key=lambda item: item[0]):

@@ -168,7 +168,7 @@ def read_regular(path: Path, most_bytes: int = LARGEST_DOCUMENT) -> bytes:
         size = os.fstat(file.fileno()).st_size
         if size > most_bytes:
             raise OSError(0, f"it has {size / 2**20:.0f} MB: too large to be read here")
-        return file.read(most_bytes + 1)
+        return file.read(size + 1)  # not more: the memory for all of it would be set aside
 
 
 def _encode(result: msgspec.Struct) -> bytes:

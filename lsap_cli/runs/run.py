@@ -4,7 +4,6 @@ A run that is refused for wrong usage before it has written anything of its own 
 """
 
 import fcntl
-import importlib.metadata
 import os
 import platform
 import sys
@@ -181,7 +180,9 @@ def _end_last_line(path: Path) -> None:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that results depend on."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+    from importlib.metadata import version  # the dashboard, which reads runs, needs none
+
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def default_folder(command: str) -> Path:
