@@ -51,7 +51,7 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
             raise LsapError(f"the settings in run.json make no valid command: {wrong}")
         return words
 
-    return DashboardCommands([_form(name, parser) for name, parser in parsers.items()], check, resume)
+    return DashboardCommands(lambda: [_form(name, parser) for name, parser in parsers.items()], check, resume)
 
 
 def _from_here(run: RunSnapshot) -> dict[str, Any]:  # any settings

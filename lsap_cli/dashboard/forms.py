@@ -45,15 +45,20 @@ class DashboardCommands:
     """What the dashboard needs of the command line.
 
     Attributes:
-        forms: of the commands that can be started.
+        make_forms: makes those of the commands that can be started; that takes as long as drawing the first screen.
         check: the commands' own parsers.
         resume_words: the words behind `lsap` that go on with a run, built from its settings; raises LsapError, saying
             why, where there are none.
     """
 
-    forms: Sequence[Form]
+    make_forms: Callable[[], Sequence[Form]]
     check: WordsCheck
     resume_words: Callable[[RunSnapshot], list[str]]
+
+    @property
+    def forms(self) -> Sequence[Form]:
+        """Forms of the commands that can be started."""
+        return self.make_forms()
 
 
 def words(form: Form, values: Mapping[str, str]) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lsap_cli.dashboard.summaries import RunSummarizer, RunSummary
 
+FIRST_LIST_SECONDS = 0.1  # that the first list has to be drawn, before the figures are read beside it
 LIST_EVERY_SECONDS = 1.0
 COVERED_LIST_SECONDS = 15.0  # instead, while another screen covers the list
 LIST_SHARE = 0.02  # of one core that reading the folders may take
@@ -33,7 +34,7 @@ class RunListReader:
 
     def pause(self, took: float) -> float:
         if self.updates == 1:
-            return 0.0
+            return FIRST_LIST_SECONDS
         # The second update reads all figures for the first time, and does not say what the next ones take.
         every = COVERED_LIST_SECONDS if self.covered else LIST_EVERY_SECONDS
         return every if self.updates == 2 else max(every, took / LIST_SHARE)
