@@ -89,7 +89,7 @@ def read_document(path: Path, kind: type[Found]) -> Loaded[Found]:
 
 def read_kind(
     path: Path, decoder: msgspec.json.Decoder[Found], kind_of: Callable[[Mapping[str, Any]], type[Found] | None]
-) -> Loaded[Found]:
+) -> Loaded[Found]:  # Any: a JSON object, before it has a type
     """A .json file of one of several kinds. Parts that are damaged are left out and named.
 
     Args:
@@ -217,7 +217,7 @@ def _finite(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _convert(content: dict[str, Any], kind: type[Found], name: str) -> Loaded[Found]:
+def _convert(content: dict[str, Any], kind: type[Found], name: str) -> Loaded[Found]:  # any JSON values
     """A typed object of a JSON object, without the parts that cannot be."""
     try:
         return Loaded(msgspec.convert(content, kind))

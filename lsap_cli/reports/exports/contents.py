@@ -110,7 +110,7 @@ def _facts(about: RunFacts, results: Tabled) -> dict[str, str]:
     protocol: dict[str, Any] = {}  # values of the classes in lsap_cli.results
     if isinstance(results, DefendResults) and results.protocol:
         protocol = {name: getattr(results.protocol, name) for name in results.protocol.__struct_fields__}
-    groups: dict[str, dict[str, Any]] = {
+    groups: dict[str, dict[str, Any]] = {  # texts, and the values of the protocol
         "run": {"command": about.command, "device": or_none(about.device), "platform": about.platform},
         "classifier": dict(or_none(about.classifier) or {}),
         "protocol": protocol,
