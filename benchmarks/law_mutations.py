@@ -76,7 +76,7 @@ MUTATIONS = (
     ),
     Mutation(
         2, "without a defense all decoded frames are judged", "lsap_cli/evaluation/frames.py",
-        "if len(needed) == len(self.indices):", "if needed is not None:", "tests/evaluation",
+        "if len(cache.indices) == len(sampled):", "if cache is not None:", "tests/evaluation",
     ),
     Mutation(
         3, "levels are rounded over the budget", "perturbations/budgets.py",

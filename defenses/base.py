@@ -144,7 +144,7 @@ class Defense(ABC):
         """Make the same frames in whole levels, straight from 8-bit frames, where that is faster.
 
         Args:
-            clip: source frames, uint8, that `needs` names.
+            clip: source frames, uint8; at least those that `needs` names.
             indices: as for `defend`.
 
         Returns:
@@ -184,10 +184,6 @@ class FrameDefense(Defense):
     def defend_frames(self, frames: Tensor) -> Tensor:
         """Defend frames: (S, 3, H, W) in [0, 1] -> the same shape; the input is not changed."""
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
-        """Defend 8-bit frames, (S, 3, H, W) uint8 -> the same shape, as `defend_levels` does; None: no faster way."""
-        return None
-
     @final
     def needs(self, indices: Tensor, video_length: int) -> Tensor:
         check_indices(indices, video_length)
@@ -201,12 +197,20 @@ class FrameDefense(Defense):
         defended = self.defend_frames(clip.frames_at(needed))  # each frame once
         return _each_asked_for(defended, needed, indices, clip.video_length)
 
+
+class FrameLevelsDefense(FrameDefense):
+    """A defense of frames that has an 8-bit way of its own: subclasses define a second method."""
+
+    @abstractmethod
+    def defend_frame_levels(self, frames: Tensor) -> Tensor:
+        """Defend 8-bit frames, as `defend_levels` does: (S, 3, H, W) uint8 -> the same shape; the input stays."""
+
     @final
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
         needed = self.needs(indices, clip.video_length)
         whole = torch.equal(needed, clip.indices)
         defended = self.defend_frame_levels(clip.frames if whole else clip.frames_at(needed))
-        return None if defended is None else _each_asked_for(defended, needed, indices, clip.video_length)
+        return _each_asked_for(defended, needed, indices, clip.video_length)
 
 
 def _each_asked_for(defended: Tensor, needed: Tensor, indices: Tensor, video_length: int) -> Tensor:

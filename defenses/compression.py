@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind
+from defenses.base import Defense, FrameDependence, FrameLevelsDefense, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.encoding import UNBIASED_CONVERSION, opening_encoder
 from defenses.gradients import wants_gradient, with_gradient_of
@@ -29,7 +29,7 @@ FRAMES_PER_SECOND = 25  # for the encoder; it changes nothing at constant qualit
 
 
 @dataclass(frozen=True)
-class Jpeg(FrameDefense):
+class Jpeg(FrameLevelsDefense):
     """Every frame to JPEG and back: y = decode(encode(round(255 x), quality)) / 255, with 4:2:0 chroma.
 
     Proposed for images by Dziugaite et al. 2016 and Das et al. 2017; qualities of 75, 50 and 30 are usual.
@@ -61,7 +61,7 @@ class Jpeg(FrameDefense):
             return values
         return with_gradient_of(frame_stand_in(frames, jpeg_steps(self.quality)), values)
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+    def defend_frame_levels(self, frames: Tensor) -> Tensor:
         return self._round_trips(frames.permute(0, 2, 3, 1).contiguous()).permute(0, 3, 1, 2)
 
     def _round_trips(self, pixels: Tensor) -> Tensor:

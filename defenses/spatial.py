@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from defenses.base import FrameDefense, GradientKind
+from defenses.base import FrameDefense, FrameLevelsDefense, GradientKind
 from defenses.gradients import straight_through
 from defenses.median import median, shared_median
 from defenses.settings import bad_setting, check_window
@@ -18,7 +18,7 @@ from defenses.temporal import gaussian
 
 
 @dataclass(frozen=True)
-class BitDepth(FrameDefense):
+class BitDepth(FrameLevelsDefense):
     """Fewer levels: y = round(x (2^bits - 1)) / (2^bits - 1). Xu, Evans and Qi, NDSS 2018.
 
     A staircase has no useful gradient, so the gradient is that of the identity.
@@ -45,14 +45,14 @@ class BitDepth(FrameDefense):
         steps = 2**self.bits - 1
         return straight_through((frames.detach() * steps).round_().div_(steps), frames)
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+    def defend_frame_levels(self, frames: Tensor) -> Tensor:
         table = (self.defend_frames(torch.arange(256) / 255) * 255).round_().to(torch.uint8)
         looked_up = table.numpy()[frames.permute(0, 2, 3, 1).numpy()]
         return torch.from_numpy(looked_up).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
-class SpatialMedian(FrameDefense):
+class SpatialMedian(FrameLevelsDefense):
     """Median of a square window around each pixel, channel by channel. A squeezer of Xu et al., NDSS 2018.
 
     The gradient is exact where no two values of a window are equal.
@@ -75,7 +75,7 @@ class SpatialMedian(FrameDefense):
     def defend_frames(self, frames: Tensor) -> Tensor:
         return shared_median([shifted.contiguous() for shifted, _ in shifts(frames, self.window)])
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor | None:
+    def defend_frame_levels(self, frames: Tensor) -> Tensor:
         made = torch.empty(*frames.permute(0, 2, 3, 1).shape, dtype=torch.uint8).permute(0, 3, 1, 2)
         for result, frame in zip(made, frames, strict=True):  # frame by frame, which stays in the processor's cache
             result.copy_(median([shifted.contiguous() for shifted, _ in shifts(frame[None], self.window)])[0])

@@ -1,7 +1,7 @@
 """What attacks, defenses, detectors and samplers have in common: tables of names, and settings that are checked."""
 
 from lsap_common.arguments import check_first_argument, given_kind, require_kind, require_number, require_whole
-from lsap_common.numbers import parse_fraction
+from lsap_common.numbers import parse_epsilon, parse_fraction
 from lsap_common.settings import check_least, check_settings_when_made, check_types, kind_in_words
 from lsap_common.tables import NamedParts, UnknownNameError, unknown_name
 
@@ -14,6 +14,7 @@ __all__ = [
     "check_types",
     "given_kind",
     "kind_in_words",
+    "parse_epsilon",
     "parse_fraction",
     "require_kind",
     "require_number",

@@ -22,3 +22,22 @@ def parse_fraction(text: str) -> Fraction:
         return Fraction(text)
     except ZeroDivisionError:
         raise ValueError(f"{text!r} divides by zero") from None
+
+
+def parse_epsilon(text: str) -> Fraction:
+    """Reads `8/255` or `0.03` exactly.
+
+    Raises:
+        ValueError: if the text is not a number, or not in (0, 1].
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"epsilon is {text!r}; give it as text, such as '8/255'")  # noqa: TRY004 - one kind of error
+    try:
+        epsilon = parse_fraction(text)
+    except ValueError:
+        raise ValueError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
+    if not 0 < epsilon <= 1:
+        levels = 1 < epsilon <= 255 and "/" not in text
+        hint = f"did you mean {text}/255?" if levels else "use for example 8/255"
+        raise ValueError(f"epsilon '{text}' is outside (0, 1]: it is in pixel units of [0, 1]; {hint}")
+    return epsilon

@@ -9,9 +9,10 @@
 Tensors in, tensors out. Nothing here reads a video file, draws a screen or starts a process.
 """
 
+from lsap_common import parse_epsilon
 from perturbations.attacks import ATTACKS, Attack
 from perturbations.bindings import Binding, parse_binding
-from perturbations.budgets import Budget, parse_epsilon
+from perturbations.budgets import Budget
 from perturbations.controls import CONTROLS, noise_like
 from perturbations.in_memory import FooledClips, clips_problem, count_fooled, learn_perturbation
 from perturbations.network import Network, NetworkOutput

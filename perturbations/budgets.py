@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from lsap_common import parse_fraction
+from lsap_common import parse_epsilon
 
 Norm = Literal["linf", "l2"]
 LEVELS = 255
@@ -110,22 +110,3 @@ class Budget:
 
 def _to_levels(delta: Tensor) -> Tensor:
     return (delta * LEVELS).add_(0.5).floor_().to(torch.int16)  # in place: at a video's size each copy is large
-
-
-def parse_epsilon(text: str) -> Fraction:
-    """Reads `8/255` or `0.03` exactly.
-
-    Raises:
-        ValueError: if the text is not a number, or not in (0, 1].
-    """
-    if not isinstance(text, str):
-        raise ValueError(f"epsilon is {text!r}; give it as text, such as '8/255'")  # noqa: TRY004 - one kind of error
-    try:
-        epsilon = parse_fraction(text)
-    except ValueError:
-        raise ValueError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
-    if not 0 < epsilon <= 1:
-        levels = 1 < epsilon <= 255 and "/" not in text
-        hint = f"did you mean {text}/255?" if levels else "use for example 8/255"
-        raise ValueError(f"epsilon '{text}' is outside (0, 1]: it is in pixel units of [0, 1]; {hint}")
-    return epsilon

@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lsap_common import require_kind, require_whole
+from lsap_common import parse_epsilon, require_kind, require_whole
 from perturbations.adding import add_float
 from perturbations.bindings import Binding, parse_binding
-from perturbations.budgets import LEVELS, Budget, parse_epsilon
+from perturbations.budgets import LEVELS, Budget
 from perturbations.resizing import resize, with_empty_slot
 from perturbations.slot_cache import SlotCache, add_cached
 

@@ -44,7 +44,7 @@ class ApplySettings:
 
     @property
     def threads_per_file(self) -> DecoderThreads:
-        """How many threads each file's decoder and encoder take."""
+        """How many threads each file's decoder takes."""
         if self.threads == "auto":
             return "one" if 2 * self.workers > (os.cpu_count() or 1) else "many"
         return "one" if self.threads == "one" else "many"

@@ -39,7 +39,7 @@ class ApplyContext:
         pool: the processes that work on the files.
         folder: where copies go.
         recipe: what is done to every video.
-        threads: of each file's decoder and encoder.
+        threads: of each file's decoder.
         left_out: the videos that have no copy, and why; stages add to it.
     """
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from lsap_cli import plugins
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource, split_source
-from lsap_common import parse_fraction, unknown_name
+from lsap_common import parse_epsilon, unknown_name
 
 Value = TypeVar("Value")
 CHAIN = re.compile(r"\s\+\s")
@@ -91,15 +91,11 @@ def models(specs: list[str]) -> list[str]:
 
 
 def epsilon(text: str) -> str:
-    """A budget in (0, 1], as `8/255` or `0.03`: the texts that `perturbations.parse_epsilon` reads."""
+    """A budget in (0, 1], as `8/255` or `0.03`: the texts that a `Budget` reads."""
     try:
-        number = parse_fraction(text)
-    except ValueError:
-        raise LsapError(f"epsilon '{text}' is not a number; write it as 8/255 or 0.03") from None
-    if not 0 < number <= 1:
-        levels = 1 < number <= 255 and "/" not in text
-        hint = f"did you mean {text}/255?" if levels else "use for example 8/255"
-        raise LsapError(f"epsilon '{text}' is outside (0, 1]: it is in pixel units of [0, 1]; {hint}")
+        parse_epsilon(text)
+    except ValueError as error:
+        raise LsapError(str(error)) from None
     return text
 
 

@@ -31,12 +31,6 @@ class FloatCache:
         self._cached_indices = torch.empty(0, dtype=torch.int64)
         self._cached = torch.empty(0)
 
-    def levels(self, needed: Tensor) -> Tensor:
-        """Some of the frames as they are: (K,) int64, rising -> (K, 3, H, W) uint8; the caller must not change them."""
-        if len(needed) == len(self.indices):  # both are rising, so they are equal
-            return self.frames
-        return self.frames.index_select(0, torch.searchsorted(self.indices, needed))
-
     def floats(self, needed: Tensor) -> Tensor:
         """Some of the frames: (K,) int64 -> (K, 3, H, W) float32 in [0, 1]; the caller must not change them."""
         if not torch.equal(needed, self._cached_indices):
@@ -62,11 +56,13 @@ def defended_levels(defense: Defense | None, cache: FloatCache, sampled: Tensor,
         (K, 3, H, W) uint8, in channels-last order in memory, with which a resize is fastest.
     """
     if defense is None:
-        return cache.levels(sampled)
-    needed = defense.needs(sampled, frame_count)
-    levels = defense.defend_levels(Clip(cache.levels(needed), needed, frame_count), sampled)
+        if len(cache.indices) == len(sampled):  # both are rising, so they are equal
+            return cache.frames
+        return cache.frames.index_select(0, torch.searchsorted(cache.indices, sampled))
+    levels = defense.defend_levels(Clip(cache.frames, cache.indices, frame_count), sampled)
     if levels is not None:
         return levels
+    needed = defense.needs(sampled, frame_count)
     defended = defense.defend(Clip(cache.floats(needed), needed, frame_count), sampled)
     count, colors, height, width = defended.shape
     levels = torch.empty(count, height, width, colors, dtype=torch.uint8)

@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from perturbations.budgets import Budget, parse_epsilon
+from perturbations import Budget, parse_epsilon
 
 BUDGETS = [Budget(norm, Fraction(epsilon)) for norm in ("linf", "l2") for epsilon in ("8/255", "0.03", "1/255", "1")]
 
