@@ -202,7 +202,8 @@ Mark runs with Space, then compare them with `c`.
 
     def _show_title(self, shown: int) -> None:
         live = sum(one.snapshot.live for one in self.runs)
-        count = f"{len(self.runs)} runs" if shown == len(self.runs) else f"{shown} of {len(self.runs)} runs"
+        noun = "run" if len(self.runs) == 1 else "runs"
+        count = f"{len(self.runs)} {noun}" if shown == len(self.runs) else f"{shown} of {len(self.runs)} {noun}"
         marked = f" · {len(self._marked)} marked" if self._marked else ""
         about = f"{count} · {live} live · {self.sort} first{marked}" if self._reader.updates else "reading …"
         title = Text().append("lsap", style="bold").append("  ").append_text(name_text(self.root, 40))
