@@ -22,7 +22,7 @@ class Entry(NamedTuple):
         also_accepted: other labels that count as right.
         group: the recording that it was cut from; empty: the name tells.
         span: the part of a long video.
-        pictures: (how many come before it, how many it has) of a frame folder; None: the whole folder.
+        pictures: (how many come before it, how many it has) of a frame folder, whose rest is None; None: the whole one.
         fps: pictures a second of its frame folder; None: the set's.
         archived: where it is in an archive.
         name: inside the set; empty: its path.
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
     also_accepted: tuple[str, ...] = ()
     group: str = ""
     span: VideoSpan | None = None
-    pictures: tuple[int, int] | None = None
+    pictures: tuple[int, int | None] | None = None
     fps: Fraction | None = None
     archived: ArchivedVideo | None = None
     name: str = ""

@@ -155,7 +155,9 @@ def _video(entry: Entry, place: Located, reader: ClassReader, pace: _Pace) -> Vi
         return Video(path, name, classes, entry.group, entry.archived, label)
     span: VideoSpan | None = entry.span
     inner: VideoPart | PictureSequence | None = None
-    if entry.pictures is not None or _may_be_a_folder(name, path):
+    if entry.pictures is not None and _is_a_video_file(name, path):
+        span = span or _counted_span(entry)
+    elif entry.pictures is not None or _may_be_a_folder(name, path):
         inner, span = _sequence(entry, path, pace)
     if inner is None and span is not None:
         inner = VideoPart(path, span)
@@ -173,6 +175,22 @@ def _sequence(entry: Entry, path: Path, pace: _Pace) -> tuple[PictureSequence | 
     whole = entry.span is None and first == 0
     span = VideoSpan(Fraction(first), None if count is None else Fraction(first + count), in_frames=True)
     return PictureSequence(path, pace.of(entry), first, count), None if whole else span
+
+
+def _is_a_video_file(name: str, path: Path) -> bool:
+    """Whether a path is called as a video is, and is no folder that is called so."""
+    try:
+        return split_suffix(name)[1].lower() in MEDIA_SUFFIXES and not path.is_dir()
+    except OSError:  # no file can have that path: it is named when it is read
+        return True
+
+
+def _counted_span(entry: Entry) -> VideoSpan | None:
+    """The frames of a video file that a list of frame folders names; a count from the first frame on is the file's."""
+    if entry.pictures is None or not entry.pictures[0]:
+        return None
+    first, count = entry.pictures
+    return VideoSpan(Fraction(first), None if count is None else Fraction(first + count), in_frames=True)
 
 
 def _may_be_a_folder(name: str, path: Path) -> bool:

@@ -42,7 +42,7 @@ class _Folder:
     by_lower: dict[str, list[str]] = field(default_factory=dict)
 
     def alike(self, name: str) -> list[str]:
-        """Videos with a name's stem, or with the name in other capitals."""
+        """Videos with a name's stem, or with the name in other capitals; a frame folder that is called by the stem."""
         if not self.by_lower:
             for one in sorted(self.names):
                 stem, suffix = split_suffix(one)
@@ -52,7 +52,8 @@ class _Folder:
         stem, suffix = split_suffix(name)
         if suffix.lower() not in MEDIA_SUFFIXES:
             stem = name
-        return self.by_stem.get(stem) or self.by_lower.get(name.lower()) or []
+        frames = [stem] if stem in self.names else []
+        return self.by_stem.get(stem) or self.by_lower.get(name.lower()) or frames
 
 
 class _Place(NamedTuple):

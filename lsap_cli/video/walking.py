@@ -1,6 +1,7 @@
 """Finding the videos of a folder: by suffix, in a fixed order."""
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +18,12 @@ class FolderWalk:
     Attributes:
         media: files by suffix.
         unreadable: files and folders that could not be looked at, and why.
+        others: numbers of other files, by suffix.
     """
 
     media: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
 
 
 def find_media(root: Path) -> list[Path]:
@@ -80,5 +83,7 @@ def _sort_in(walk: FolderWalk, entry: os.DirEntry[str], folder: Path, links: _Fo
             walk.unreadable.append((path, "a link that leads nowhere"))
         elif is_media:
             walk.unreadable.append((path, "no regular file"))
+        else:
+            walk.others[path.suffix.lower()] += 1
     except OSError as error:
         walk.unreadable.append((path, error.strerror or str(error)))

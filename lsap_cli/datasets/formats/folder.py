@@ -26,6 +26,9 @@ class VideoFolder(SetFormat):
         listing = Listing(
             [Entry((name,), labels=folders_above(name)) for name in names], noun="sub-folder", roots=[source.path]
         )
+        if not names and walk.others:
+            found = ", ".join(f"{suffix or 'no suffix'} ({count})" for suffix, count in walk.others.most_common(3))
+            listing.notes.append(f"its files end with {found}")
         listing.unreadable = [
             UnreadablePlace(path, path.relative_to(source.path).as_posix(), f"cannot be looked at ({reason})")
             for path, reason in walk.unreadable

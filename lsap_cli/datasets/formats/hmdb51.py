@@ -15,7 +15,7 @@ FILE = re.compile(r"(?P<label>.+)_test_split(?P<split>[123])\.txt")
 PART = re.compile(r"(?P<part>train|test)(?P<split>[123])")
 LINE = re.compile(r"(?P<name>\S.*\S)\s+(?P<use>[012])")
 USES = {"train": "1", "test": "2"}  # 0: in neither part
-FOLDERS = ("hmdb51", "HMDB51", "hmdb51_org", "videos")
+FOLDERS = ("hmdb51", "HMDB51", "hmdb51_org", "videos", "rawframes")
 DEFAULT = "test1"
 
 

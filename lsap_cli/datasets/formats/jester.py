@@ -12,7 +12,7 @@ from lsap_cli.datasets.label_files import read_text
 from lsap_cli.set_sources import SetSource
 
 LINE = re.compile(r"(?P<id>[0-9]+)\s*(?:;\s*(?P<label>.*))?")
-FOLDERS = ("20bn-jester-v1", "20bn-something-something-v1", "frames")
+FOLDERS = ("20bn-jester-v1", "20bn-something-something-v1", "20bn-something-something-v2", "frames", "videos")
 FPS = Fraction(12)  # at which both sets were cut into pictures
 
 

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from lsap_cli.datasets.class_reading import folders_above
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.columns import names_columns
+from lsap_cli.datasets.formats.folders_nearby import roots_of
 from lsap_cli.datasets.formats.headers import is_text
 from lsap_cli.datasets.label_files import read_text
 from lsap_cli.datasets.locating import Locator, split_suffix
@@ -25,7 +27,10 @@ SHAPES = ("path", "path label", "folder frames label", "folder start frames labe
 OTHERS = frozenset({".json", ".jsonl", ".toml", ".yaml", ".yml", ".xml", ".md", ".py"}) | MEDIA_SUFFIXES
 """Suffixes of files that are no lists, whatever their lines look like."""
 LOOKED_AT = 20  # lines, to tell whether a file is such a list
-MOST_NUMBERS = 3  # behind a folder
+MOST_NUMBERS = 3  # of a list whose lines have all the same count
+ODD_SHARE = 0.1  # of lines: so many of another count are no slips of the pen
+FOLDERS = tuple(f"{kind}{part}" for kind in ("videos", "rawframes") for part in ("", "_val", "_test", "_train"))
+"""Folders beside a list that its paths begin in, as MMAction2 lays them out."""
 FRAME_LIST = "original_vid"  # how SlowFast's lists of single frames begin, with and without their slip of the pen
 
 
@@ -50,7 +55,7 @@ class PathList(SetFormat):
         return bool(lines) and (text.startswith(FRAME_LIST) or 2 * sum(map(_looks_like_one, lines)) > len(lines))
 
     def read(self, source: SetSource) -> Listing:
-        listing = Listing(roots=[source.root or source.path.parent])
+        listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS))
         text = read_text(source.path)
         if text.startswith(FRAME_LIST):
             raise LsapError(
@@ -60,9 +65,10 @@ class PathList(SetFormat):
         lines = [_parsed(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         if not lines:
             raise LsapError(f"{source.path} has no line; a list holds `path label` a line")
-        lines = _videos_with_one_number(lines, source.path, listing.notes)
-        integers = _usual_count(lines)
         locator = Locator(listing.roots)
+        lines = _videos_with_one_number(lines, source.path, listing.notes)
+        lines = _folders_with_two_numbers(lines, locator, source.path, listing.notes)
+        integers = _usual_count(lines)
         other: list[_Line] = []
         for line in lines:
             fitting = _of_shape(line, integers, locator)
@@ -105,9 +111,6 @@ def _parsed(number: int, text: str) -> _Line:
         found.append((rest, match.group(2)))
         if _is_video_name(_unquoted(rest)):
             break
-    else:  # a folder, whose name may end with more integers
-        found = found[:MOST_NUMBERS]
-        rest = found[-1][0] if found else rest
     cells = [cell for _, cell in reversed(found)]
     if not cells and not _is_video_name(rest) and (named := _named(rest)):
         rest, label = named
@@ -152,6 +155,42 @@ def _videos_with_one_number(lines: Sequence[_Line], path: Path, notes: list[str]
     return [_with_one_number(line, labels_alone) if line.number in chosen else line for line in lines]
 
 
+def _folders_with_two_numbers(lines: Sequence[_Line], locator: Locator, path: Path, notes: list[str]) -> list[_Line]:
+    """Lines `folder frames label label …` with their frames and their first label; the other labels count as right.
+
+    Lines of a list with one label each have all the same count, but for slips of the pen, and for folders whose names
+    end with integers.
+    """
+    read = [_with_its_longer_path(line, locator) for line in lines]
+    folders = [line for line in read if _integers(line) and not _is_video_name(line.path)]
+    counts = Counter(len(line.cells) for line in folders)
+    usual, often = max(counts.items(), key=itemgetter(1), default=(0, 0))
+    slips = usual > 2 and max(counts) <= MOST_NUMBERS and len(folders) - often < ODD_SHARE * len(folders)
+    if len(counts) < 2 or min(counts) < 2 or slips:
+        return read
+    notes.append(
+        f"{path}: folders have several labels behind the number of their frames; the first is a folder's own, the "
+        "others count as right"
+    )
+    chosen = {line.number for line in folders}
+    return [
+        line._replace(cells=line.cells[:2], also_accepted=line.cells[2:]) if line.number in chosen else line
+        for line in read
+    ]
+
+
+def _with_its_longer_path(line: _Line, locator: Locator) -> _Line:
+    """A line `folder frames label` whose folder's name ends with integers, where such a folder is there."""
+    if len(line.cells) <= 2 or not _integers(line) or not locator.exists(_longer_path(line, 2)):
+        return line
+    return line._replace(path=_longer_path(line, 2), cells=line.cells[-2:])
+
+
+def _longer_path(line: _Line, integers: int) -> str:
+    """A line's path with the integers that are more than its list has: they may end the name of its file."""
+    return " ".join((line.path, *line.cells[: len(line.cells) - integers]))
+
+
 def _with_one_number(line: _Line, labels_alone: bool) -> _Line:
     if labels_alone:
         return line._replace(cells=line.cells[:1], also_accepted=line.cells[1:])
@@ -164,7 +203,7 @@ def _with_one_number(line: _Line, labels_alone: bool) -> _Line:
 
 def _usual_count(lines: Sequence[_Line]) -> int:
     """How many integers most lines end with."""
-    counts = Counter(len(line.cells) if _integers(line) else 0 for line in lines)
+    counts = Counter(min(len(line.cells), MOST_NUMBERS) if _integers(line) else 0 for line in lines)
     return max(counts, key=lambda one: (counts[one], one))
 
 
@@ -178,15 +217,15 @@ def _of_shape(line: _Line, integers: int, locator: Locator) -> _Line | None:
     if own == integers:
         return line if integers != 1 or line.path else None
     if own > integers > 0:
-        path = " ".join((line.path, *line.cells[: own - integers]))
+        path = _longer_path(line, integers)
         return _Line(line.number, path, line.cells[own - integers :]) if locator.exists(path) else None
     return None
 
 
 def _entry(line: _Line, integers: int) -> Entry:
     labels = line.cells[-1:] or folders_above(line.path)
-    pictures: tuple[int, int] | None = None
+    pictures: tuple[int, int | None] | None = None
     if integers > 1:
         start, count = (0, *map(int, line.cells[:-1]))[-2:]
-        pictures = (max(start, 0), max(count, 0))
+        pictures = (max(start, 0), count if count > 0 else None)  # lists whose maker did not count say 0 or -1
     return Entry((line.path,), line.number, labels, line.also_accepted, span=line.span, pictures=pictures)

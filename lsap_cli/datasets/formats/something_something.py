@@ -10,7 +10,7 @@ from lsap_cli.datasets.label_files import read_json
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
-FOLDERS = ("20bn-something-something-v2", "videos")
+FOLDERS = ("20bn-something-something-v2", "videos", "rawframes", "frames")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 from lsap_cli.datasets.base import few
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.folders_nearby import roots_of
+from lsap_cli.datasets.formats.headers import first_line
 from lsap_cli.datasets.label_files import read_label_names, read_text
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
 LIST = re.compile(r"(test|train)list\d\d\.txt", re.IGNORECASE)
 LINE = re.compile(r"(?P<path>(?P<folder>[^/]+)/[^/]+?)(?:\s+(?P<number>\d+))?")
-FOLDERS = ("UCF-101", "UCF101", "ucf101", "videos")  # beside the lists, as the set is unpacked
+FOLDERS = ("UCF-101", "UCF101", "ucf101", "videos", "rawframes")  # beside the lists, as the set is unpacked
 CLASSES = "classInd.txt"
 
 
@@ -22,7 +23,9 @@ class Ucf101(SetFormat):
     """`testlist01.txt` or `trainlist01.txt` of UCF101: the folder is the label."""
 
     def fits(self, path: Path) -> bool:
-        return path.is_file() and bool(LIST.fullmatch(path.name))
+        if not path.is_file() or not LIST.fullmatch(path.name):
+            return False
+        return bool(LINE.fullmatch(first_line(path)))  # lists of other sets are called so, too
 
     def read(self, source: SetSource) -> Listing:
         if source.path.is_dir():

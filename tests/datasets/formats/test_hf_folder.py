@@ -9,6 +9,7 @@ import pytest
 from lsap_cli.datasets.base import VideoSet
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
+from lsap_cli.set_sources import SetSource
 
 LABELS = ["tai chi", "yoga"]
 
@@ -75,3 +76,60 @@ def test_a_row_with_a_cell_too_many_is_named_by_its_line_and_quoted_breaks_count
 
 def test_a_header_in_quotes_is_known(tmp_path: Path) -> None:
     assert listed(read(tmp_path, "metadata.csv", '"file_name","label"\n"a.mp4","yoga"\n')) == [("a.mp4", (1,), "")]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"left_file_name": "a.mp4", "label": 1}],
+        [{"file_names": ["a.mp4"], "label": 1}],
+        [{"video": "a.mp4", "label": 1}],
+        [{"video": {"path": "a.mp4", "bytes": None}, "label": 1}],
+        [{"clip": {"file_name": "a.mp4"}, "label": 1}],
+        [{"mask_file_name": "a.png", "clip_file_name": "a.mp4", "label": 1}],
+    ],
+)
+def test_a_column_of_files_has_one_of_several_names(tmp_path: Path, rows: list[dict[str, object]]) -> None:
+    found = read(tmp_path, "metadata.jsonl", "\n".join(map(json.dumps, rows)))
+    assert listed(found) == [("a.mp4", (1,), "")]
+    assert found.unreadable == ()
+
+
+def test_a_column_of_a_csv_may_end_with_file_name(tmp_path: Path) -> None:
+    assert listed(read(tmp_path, "metadata.csv", "top_file_name,label\na.mp4,yoga\n")) == [("a.mp4", (1,), "")]
+
+
+def test_several_videos_of_a_row_have_its_label_and_are_one_group(tmp_path: Path) -> None:
+    rows = [{"file_names": ["a.mp4", "b.mp4"], "label": "yoga"}, {"file_names": ["c.mp4"], "label": "tai chi"}]
+    found = read(tmp_path, "metadata.jsonl", "\n".join(map(json.dumps, rows)))
+    assert [(video.name, video.labels) for video in found.videos] == [
+        ("a.mp4", (1,)),
+        ("b.mp4", (1,)),
+        ("c.mp4", (0,)),
+    ]
+    assert len({video.group for video in found.videos}) == 2
+    assert any("rows with several videos: 1" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("metadata.csv", "filename,split\na.mp4,test\n"), ("metadata.jsonl", '{"frames": 3}\n')]
+)
+def test_metadata_of_other_programs_leaves_a_folder_of_labels_as_it_is(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "yoga").mkdir()
+    (tmp_path / "yoga" / "a.mp4").touch()
+    assert listed(read(tmp_path, name, text)) == [("yoga/a.mp4", (1,), "")]
+
+
+def test_parquet_says_what_its_numbers_mean_and_videos_inside_of_it_are_refused(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet is read with pyarrow")
+    from pyarrow import parquet
+
+    classes = {"info": {"features": {"label": {"names": ["yoga", "tai chi"], "_type": "ClassLabel"}}}}
+    video = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
+    schema = pyarrow.schema([("video", video), ("label", pyarrow.int64())], {"huggingface": json.dumps(classes)})
+    for content, name in ((None, "metadata.parquet"), (b"mp4", "inside.parquet")):
+        rows = [{"video": {"bytes": content, "path": "a.mp4"}, "label": 0}]
+        parquet.write_table(pyarrow.Table.from_pylist(rows, schema=schema), tmp_path / name)
+    assert listed(list_videos(tmp_path, LABELS)) == [("a.mp4", (1,), "")]
+    with pytest.raises(LsapError, match=r"holds the videos themselves in its column 'video'.*write them as files"):
+        list_videos(SetSource.parse(f"hf-folder:{tmp_path / 'inside.parquet'}"), LABELS)

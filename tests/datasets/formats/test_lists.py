@@ -9,6 +9,7 @@ from lsap_cli.datasets.base import VideoSet
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
+from lsap_cli.video.media import VideoPart, VideoSpan
 from lsap_cli.video.picture_sequences import PictureSequence
 
 LABELS = ["apply eye makeup", "tai chi", "wall pushups"]
@@ -297,6 +298,79 @@ def test_the_json_of_kinetics_is_read_as_its_csv(tmp_path: Path) -> None:
 def test_actions_of_charades_that_are_none_are_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(LsapError, match="has 'stove' for its actions, and not code, start and end"):
         list_videos(written(tmp_path / "t.csv", "id,subject,actions\nAAAAA,S1,stove\n"), LABELS)
+
+
+def test_frame_folders_may_have_several_labels_behind_the_number_of_their_frames(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        pictures(tmp_path / name, *range(1, 6))
+    found = read(tmp_path / "val.txt", "one 5 1\ntwo 4 0 2\nthree 5 0 1 2\n")
+    assert listed(found) == {"one": (1,), "two": (0, 2), "three": (0, 1, 2)}
+    assert [len(video.media.pictures()) for video in found.videos if isinstance(video.media, PictureSequence)] == [
+        5,
+        4,
+        5,
+    ]
+    assert any("several labels behind the number of their frames" in note for note in found.notes)
+
+
+def test_a_slip_of_the_pen_in_a_list_of_starts_is_no_list_of_several_labels(tmp_path: Path) -> None:
+    pictures(tmp_path / "long", *range(1, 90))
+    lines = "".join(f"long {4 * part} 4 1\n" for part in range(20))
+    found = read(tmp_path / "val.txt", lines + "long 80 4\n")
+    assert len(found.videos) == 20
+    assert [place.name for place in found.unreadable] == ["val.txt, line 21"]
+
+
+def test_folders_whose_names_end_with_integers_have_one_label(tmp_path: Path) -> None:
+    for name in ("clip", "clip 1 2"):
+        pictures(tmp_path / name, 1, 2, 3)
+    assert listed(read(tmp_path / "val.txt", "clip 3 0\nclip 1 2 3 2\n")) == {"clip": (0,), "clip 1 2": (2,)}
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_count_of_frames_that_nobody_took_is_that_of_the_folder(tmp_path: Path, count: int) -> None:
+    pictures(tmp_path / "one", 1, 2, 3)
+    media = read(tmp_path / "val.txt", f"one {count} 2\n").videos[0].media
+    assert isinstance(media, PictureSequence)
+    assert len(media.pictures()) == 3
+
+
+def test_a_list_of_frame_folders_is_read_where_the_videos_themselves_are_there(tmp_path: Path) -> None:
+    touch(tmp_path, "a.avi", "b.avi")
+    assert [video.media for video in read(tmp_path / "val.txt", "a 30 1\nb 50 2\n").videos] == [
+        tmp_path / "a.avi",
+        tmp_path / "b.avi",
+    ]
+    part = read(tmp_path / "parts.txt", "a 10 20 1\n").videos[0]
+    assert part.media == VideoPart(tmp_path / "a.avi", VideoSpan(Fraction(10), Fraction(30), in_frames=True))
+
+
+def test_a_list_of_videos_is_read_where_their_frame_folders_are_there(tmp_path: Path) -> None:
+    pictures(tmp_path / "rgb" / "x_00001", 1, 2)
+    pictures(tmp_path / "rawframes" / "TaiChi" / "v_TaiChi_g01_c01", 1, 2)
+    dives = read(tmp_path / "Diving48_V2_test.json", '[{"vid_name": "x_00001", "label": 1, "start_frame": 0}]')
+    assert dives.videos[0].media == PictureSequence(tmp_path / "rgb" / "x_00001", Fraction(25))
+    actions = read(tmp_path / "testlist01.txt", "TaiChi/v_TaiChi_g01_c01.avi\n")
+    assert listed(actions) == {"TaiChi/v_TaiChi_g01_c01": (1,)}
+    assert not actions.missing
+
+
+def test_a_list_finds_its_videos_in_the_folders_that_are_usual_beside_it(tmp_path: Path) -> None:
+    touch(tmp_path, "videos_val/tai_chi/a.mp4")
+    found = read(tmp_path / "val_list_videos.txt", "tai_chi/a.mp4 1\n")
+    assert [video.path for video in found.videos] == [tmp_path / "videos_val" / "tai_chi" / "a.mp4"]
+
+
+def test_lists_of_other_sets_that_are_called_as_those_of_ucf101_are_read_as_what_they_are(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "testlist01.txt", "a.mp4 0\nb.mp4 2\n")
+    assert (found.format, listed(found)) == ("list", {"a.mp4": (0,), "b.mp4": (2,)})
+
+
+def test_a_folder_without_videos_says_what_its_files_are(tmp_path: Path) -> None:
+    touch(tmp_path, "data/train-00000.parquet", "README.md")
+    with pytest.raises(LsapError, match=r"holds no video \(its files end with .*\.parquet \(1\)"):
+        list_videos(tmp_path, LABELS)
 
 
 def written(path: Path, text: str) -> Path:
