@@ -32,8 +32,8 @@ class Codec(Protocol):
         """
         ...
 
-    def options(self) -> dict[str, str]:
-        """The encoder's options."""
+    def options(self, height: int, width: int) -> dict[str, str]:
+        """The encoder's options for frames of this size."""
         ...
 
 
@@ -55,8 +55,9 @@ class Ffv1Codec:
     def stored_as(self, height: int, width: int) -> str:
         return "bgr0"
 
-    def options(self) -> dict[str, str]:
-        return {"level": "3", "slices": "4", "slicecrc": "1"}
+    def options(self, height: int, width: int) -> dict[str, str]:
+        slices = "4" if min(height, width) > 1 else "1"  # 2 x 2 of them need two rows and two columns
+        return {"level": "3", "slices": slices, "slicecrc": "1"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class H264RgbCodec:
     def stored_as(self, height: int, width: int) -> str:
         return "rgb24"
 
-    def options(self) -> dict[str, str]:
+    def options(self, height: int, width: int) -> dict[str, str]:
         return {"qp": "0", "preset": "ultrafast"}
 
 
@@ -99,7 +100,7 @@ class PngCodec:
     def stored_as(self, height: int, width: int) -> str:
         return "rgb24"
 
-    def options(self) -> dict[str, str]:
+    def options(self, height: int, width: int) -> dict[str, str]:
         return {}
 
 
@@ -140,7 +141,7 @@ class H264Codec:
     def stored_as(self, height: int, width: int) -> str:
         return _chosen(self.pixel_format, height, width, "yuv444p")
 
-    def options(self) -> dict[str, str]:
+    def options(self, height: int, width: int) -> dict[str, str]:
         # x264's macroblock tree reads memory that was not set: the same frames gave other bytes.
         return {"crf": str(self.crf), "preset": self.preset, "x264-params": "mbtree=0"}
 
@@ -179,7 +180,7 @@ class H265Codec:
             raise ValueError(f"h265 takes no frames of {width} x {height}; use h264, or a lossless codec")
         return _chosen(self.pixel_format, height, width, "yuv444p")
 
-    def options(self) -> dict[str, str]:
+    def options(self, height: int, width: int) -> dict[str, str]:
         fixed = f"log-level=error:pools={ENCODER_THREADS}:frame-threads=2"
         return {"crf": str(self.crf), "preset": self.preset, "x265-params": fixed}
 
@@ -217,7 +218,7 @@ class Vp9Codec:
     def stored_as(self, height: int, width: int) -> str:
         return _chosen(self.pixel_format, height, width, "yuv444p")
 
-    def options(self) -> dict[str, str]:
+    def options(self, height: int, width: int) -> dict[str, str]:
         return {"crf": str(self.crf), "b": "0", "deadline": "good", "cpu-used": str(self.speed)}
 
 
@@ -256,7 +257,7 @@ class Av1Codec:
             raise ValueError(f"av1 takes no frames of {width} x {height}; use h264, or a lossless codec")
         return _chosen(self.pixel_format, height, width, None)
 
-    def options(self) -> dict[str, str]:
+    def options(self, height: int, width: int) -> dict[str, str]:
         return {"crf": str(self.crf), "preset": str(self.preset), "svtav1-params": "lp=2"}
 
 

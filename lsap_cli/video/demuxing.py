@@ -21,7 +21,7 @@ from lsap_cli.errors import missing_text
 from lsap_cli.video.frames import UnreadableVideo, reason_of
 from lsap_cli.video.memory_limit import most_pixels, require_believable_size
 from lsap_cli.video.threads import DecoderThreads
-from lsap_cli.video.timestamps import ContinuousClock, HiddenPackets
+from lsap_cli.video.timestamps import HiddenPackets, continuous_packets
 
 REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
 
@@ -239,9 +239,8 @@ def _demuxed(
     next_seconds = Fraction(0)
     counts_packets = container.format.name == "avi"  # it stores no timestamps: those of B-frames are guesses
     size: tuple[int, int] | None = None
-    clock, hidden = ContinuousClock(container), HiddenPackets()
-    for packet in container.demux([stream, *others]):
-        clock.correct(packet)
+    hidden = HiddenPackets()
+    for packet in continuous_packets(container, [stream.index, *(one.index for one in others)]):
         if packet.stream.index != stream.index:
             if packet.size and not hidden.hides(packet):  # an empty one marks the end
                 yield packet

@@ -63,7 +63,7 @@ class VideoEncoder:
                 f"it has {float(form.rate):g} frames a second, and {form.codec.name} takes at most "
                 f"{form.codec.highest_rate}; use another codec"
             )
-        video = out.add_stream(form.codec.encoder, rate=form.rate, options=form.codec.options())
+        video = out.add_stream(form.codec.encoder, rate=form.rate, options=form.codec.options(height, width))
         assert isinstance(video, VideoStream)
         video.width, video.height = width, height
         video.pix_fmt = pixel_format

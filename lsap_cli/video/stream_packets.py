@@ -13,7 +13,7 @@ from av.packet import Packet
 from av.stream import Stream
 
 from lsap_cli.video.demuxing import OPENING, file_of
-from lsap_cli.video.timestamps import ContinuousClock, HiddenPackets
+from lsap_cli.video.timestamps import HiddenPackets, continuous_packets
 
 MUXERS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
 MATROSKA_TICK = Fraction(1, 1000)
@@ -66,10 +66,9 @@ def copied_packets(container: InputContainer, indices: Sequence[int]) -> Iterabl
         return
     name = container.format.name.split(",")[0] if container.format.name == "mjpeg" else None
     with av.open(f"file:{file_of(container)}", format=name, metadata_errors="replace", options=OPENING) as again:
-        clock, hidden = ContinuousClock(again), HiddenPackets()
+        hidden = HiddenPackets()
         try:
-            for packet in again.demux([again.streams[index] for index in indices]):
-                clock.correct(packet)
+            for packet in continuous_packets(again, indices):
                 if packet.size and not hidden.hides(packet):
                     yield packet.stream.index, packet
         except (av.FFmpegError, OSError):

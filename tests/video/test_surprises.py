@@ -276,3 +276,11 @@ def test_a_rate_that_an_encoder_does_not_take_is_refused_by_name(tmp_path: Path)
     source = write_gray(tmp_path / "a.mp4", "libx264", 480, 4)
     with pytest.raises(UnreadableVideo, match="480 frames a second, and av1 takes at most 240"):
         transcode(source, tmp_path / "copy.mp4", Av1Codec(), unchanged)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (9, 1), (2, 1)])
+def test_frames_of_one_row_or_one_column_are_written_without_loss(tmp_path: Path, height: int, width: int) -> None:
+    frames = make_bytes(3, height, width)
+    source = write_tiny(tmp_path / "a.mkv", frames)
+    transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
+    assert torch.equal(torch.stack([frame.pixels for frame in read_frames(tmp_path / "copy.mkv")]), frames)
