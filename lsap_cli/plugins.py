@@ -123,6 +123,11 @@ def codec_names() -> tuple[str, ...]:
     return names_in_source("lsap_cli.video.codecs", "CODECS")
 
 
+def segment_names() -> tuple[str, ...]:
+    """Which frames `lsap apply` can change alone."""
+    return names_in_source("lsap_cli.applying.adding", "SEGMENTS")
+
+
 def binding_names() -> tuple[str, ...]:
     """The kinds of bindings."""
     return names_in_source("perturbations.bindings", "BindingKind")

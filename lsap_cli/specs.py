@@ -6,6 +6,7 @@ Defenses can be chained, `jpeg:quality=75 + temporal-median:window=3`: the first
 list of defenses stands in brackets, with bars between them: `feature-squeezing:squeezers=[bit-depth:bits=4 | jpeg]`.
 """
 
+import math
 import re
 import types
 from collections.abc import Mapping, Sequence
@@ -170,7 +171,10 @@ def _value(text: str, kind: Any) -> Any:
         return tuple(build_defense(part.strip()) for part in text[1:-1].split("|"))
     if isinstance(kind, types.UnionType):
         kind = next(part for part in kind.__args__ if part is not types.NoneType)
-    return parse_fraction(text) if kind is Fraction else kind(text)
+    value = parse_fraction(text) if kind is Fraction else kind(text)
+    if kind is float and not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _written_kind(kind: Any) -> str:

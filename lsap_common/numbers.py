@@ -6,7 +6,7 @@ LONGEST = 40
 
 
 def parse_fraction(text: str) -> Fraction:
-    """Reads `25`, `0.03` or `30000/1001` exactly.
+    """Reads `25`, `0.03`, `30000/1001` or `0.5/255` exactly.
 
     Powers of ten are refused: Python 3.11 writes out every digit of a large one, which takes minutes and gigabytes.
 
@@ -18,8 +18,13 @@ def parse_fraction(text: str) -> Fraction:
     """
     if len(text) > LONGEST or "e" in text.lower():
         raise ValueError(f"{text[:LONGEST]!r} is not a number such as 25, 0.03 or 30000/1001")
-    try:
+    above, slash, below = text.partition("/")
+    if not slash:
         return Fraction(text)
+    if "/" in below or below.strip()[:1] in ("+", "-"):
+        raise ValueError(f"{text!r} is not a number such as 25, 0.03 or 30000/1001")
+    try:
+        return Fraction(above) / Fraction(below)
     except ZeroDivisionError:
         raise ValueError(f"{text!r} divides by zero") from None
 

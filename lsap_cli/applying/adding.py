@@ -6,12 +6,11 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from lsap_cli.applying.strength import check_strength
 from perturbations import Perturbation
 from perturbations.adding import add_levels
 from perturbations.bindings import NO_SLOT
 from perturbations.slot_cache import ResizedSlots, SlotCache
-
-MOST_STRENGTH = 100.0
 
 
 class Segment(Protocol):
@@ -76,8 +75,7 @@ def scaled(perturbation: Perturbation, strength: float) -> Perturbation:
     Raises:
         ValueError: if the strength is not in (0, 100].
     """
-    if not 0 < strength <= MOST_STRENGTH:
-        raise ValueError(f"the strength is {strength:g}; use a number above 0, at most {MOST_STRENGTH:g}")
+    check_strength(strength)
     if strength == 1:
         return perturbation
     delta = perturbation.budget.project(perturbation.delta * strength)

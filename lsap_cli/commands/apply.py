@@ -46,9 +46,14 @@ def command(
     workers: Annotated[int, typer.Option(min=1, max=256, help="files written at a time")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="go on in a folder that was begun")] = False,
     segment: Annotated[
-        str | None, typer.Option(help="change some frames only: begin, middle or end, as in middle:frames=16")
+        str | None,
+        typer.Option(
+            callback=arguments.segment, help="change some frames only: begin, middle or end, as in middle:frames=16"
+        ),
     ] = None,
-    strength: Annotated[float, typer.Option(help="multiply the perturbation, within its budget")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(callback=arguments.strength, help="multiply the perturbation, within its budget")
+    ] = 1.0,
     preview: Annotated[int, typer.Option(min=0, help="pictures and a film of so many files, in the run")] = 0,
     timeout: Annotated[
         str,
@@ -57,7 +62,13 @@ def command(
             help="a file is given up on after so long without any progress",
         ),
     ] = "2m",
-    threads: Annotated[str, typer.Option(help="of each file's decoder: one, many, or auto (by --workers)")] = "auto",
+    threads: Annotated[
+        str,
+        typer.Option(
+            callback=arguments.word("--threads", "auto", "one", "many"),
+            help="of each file's decoder: one, many, or auto (by --workers)",
+        ),
+    ] = "auto",
     root: Root = None,
     fps: Fps = None,
     memory_limit: MemoryLimit = None,
@@ -72,8 +83,6 @@ def command(
     """
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
-    if threads not in ("auto", "one", "many"):
-        raise typer.BadParameter(f"'{threads}' is not one of auto, one, many", param_hint="--threads")
     patience = arguments.seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
     from lsap_cli.applying.settings import ApplySettings

@@ -4,18 +4,21 @@ Each function is the callback of an option: it gives the value back, or says in 
 checks serve the dashboard's forms.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from lsap_cli import plugins
+from lsap_cli.applying.strength import check_strength
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource, split_source
 from lsap_common import parse_epsilon, unknown_name
 
 Value = TypeVar("Value")
 CHAIN = re.compile(r"\s\+\s")
+SETTING = re.compile(r"([\w-]+)\s*=\s*([^\s,=|\[\]]+)")
 CLOSED_NORMS = ("linf", "l2")
 
 
@@ -166,16 +169,59 @@ def word(flag: str, *words: str) -> Callable[[str], str]:
     return check
 
 
+def strength(factor: float) -> float:
+    """What a perturbation is multiplied by."""
+    try:
+        check_strength(factor)
+    except ValueError as error:
+        raise LsapError(f"--strength: {error}") from None
+    return factor
+
+
+def whole_numbers(flag: str) -> Callable[[str], str]:
+    """A check of whole numbers with commas between them."""
+
+    def check(text: str) -> str:
+        numbers_of(text, flag)
+        return text
+
+    return check
+
+
+def numbers_of(text: str, flag: str) -> tuple[int, ...]:
+    """`2,8` as numbers.
+
+    Raises:
+        LsapError: if they are no whole numbers.
+    """
+    try:
+        return tuple(map(int, text.split(",")))
+    except ValueError:
+        raise LsapError(f"{flag} '{text}' is no list of whole numbers; write it as 2,8") from None
+
+
 def named(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
-    """A check that a spec begins with a known name; its settings are checked when the part is built."""
+    """A check that a spec begins with a known name, and that its numbers are finite.
+
+    All else about its settings is checked when the part is built, which imports torch.
+    """
 
     def check(spec: str) -> str:
         known = tuple(names())
         if spec.strip().partition(":")[0] not in known:
             raise LsapError(unknown_name(noun, spec, known))
+        for key, text in SETTING.findall(spec):
+            if not _is_finite(text):
+                raise LsapError(f"the {noun} '{spec}': {key} is '{text}', which is not a finite number")
         return spec
 
     return check
+
+
+def optional_named(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
+    """The same, where a spec was given."""
+    check_given = named(noun, names)
+    return lambda spec: None if spec is None else check_given(spec)
 
 
 def all_named(noun: str, names: Callable[[], Iterable[str]], *besides: str) -> Callable[[Sequence[str] | None], object]:
@@ -204,6 +250,9 @@ samplers = all_named("sampler", lambda: plugins.SAMPLERS)
 defenses = all_named("defense", lambda: plugins.DEFENSES, "none")
 detectors = all_named("detector", lambda: plugins.DETECTORS)
 smoothings = all_named("smoothing", lambda: plugins.SMOOTHINGS)
+segment = optional_named("segment", plugins.segment_names)
+update = optional_named("update", plugins.update_names)
+coherence = optional_named("coherence", plugins.coherence_names)
 norm = word("--norm", *CLOSED_NORMS)
 
 
@@ -215,3 +264,11 @@ def target_names() -> list[str]:
 
 
 targets = all_named("target", target_names)
+
+
+def _is_finite(text: str) -> bool:
+    """Whether a setting's value is a finite number, or no number at all."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return True

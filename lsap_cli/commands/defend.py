@@ -119,7 +119,12 @@ def command(
         ),
     ] = None,
     learning_draws: Annotated[
-        str, typer.Option(help="draws of a random defense for each clip of a step", rich_help_panel=LEARN)
+        str,
+        typer.Option(
+            callback=arguments.whole_numbers("--learning-draws"),
+            help="draws of a random defense for each clip of a step",
+            rich_help_panel=LEARN,
+        ),
     ] = "2,8",
     target: Annotated[
         str | None, typer.Option(help="label for success rates (default: the perturbation's own)")
@@ -162,7 +167,8 @@ def command(
         detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
         allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=text_of(fit), adaptive=adaptive,
         epsilons=_parts(epsilons), root=text_of(root), fps=fps, labels=text_of(labels),
-        steps=steps, learning_draws=_numbers(learning_draws), certify=tuple(certify or ()),
+        steps=steps, learning_draws=arguments.numbers_of(learning_draws, "--learning-draws"),
+        certify=tuple(certify or ()),
     )  # fmt: skip
     check_defend_settings(settings)
 
@@ -202,10 +208,3 @@ def command(
 
 def _parts(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",")) if text else ()
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(map(int, text.split(",")))
-    except ValueError:
-        raise LsapError(f"--learning-draws '{text}' is no list of whole numbers; write it as 2,8") from None

@@ -10,7 +10,7 @@ import typer
 from lsap_cli.commands.help import with_names
 from lsap_cli.commands.resuming import RESUMABLE, resume_words
 from lsap_cli.dashboard.forms import DashboardCommands, FieldKind, Form, FormField
-from lsap_cli.errors import LsapError, file_error
+from lsap_cli.errors import LsapError
 from lsap_cli.plugins import set_format_names
 from lsap_cli.runs.reading import RunSnapshot
 
@@ -35,8 +35,6 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
             return error.format_message()
         except (typer.TyperException, LsapError) as error:
             return str(error)
-        except OSError as error:  # a path that the system refuses, such as one that is too long
-            return str(file_error(error) or error)
         return None
 
     def resume(run: RunSnapshot) -> list[str]:

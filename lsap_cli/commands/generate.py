@@ -104,11 +104,18 @@ def command(
         ),
     ] = None,
     update: Annotated[
-        str | None, typer.Option(help="update of delta, an attack's setting: {updates}", rich_help_panel=METHOD)
+        str | None,
+        typer.Option(
+            callback=arguments.update, help="update of delta, an attack's setting: {updates}", rich_help_panel=METHOD
+        ),
     ] = None,
     coherence: Annotated[
         str | None,
-        typer.Option(help="temporal coherence, an attack's setting: {coherences}", rich_help_panel=METHOD),
+        typer.Option(
+            callback=arguments.coherence,
+            help="temporal coherence, an attack's setting: {coherences}",
+            rich_help_panel=METHOD,
+        ),
     ] = None,
     layer: Annotated[
         str | None,

@@ -3,14 +3,18 @@
 A help text holds `{attacks}`, `{defenses}` and so on. Nothing is read before a command's own --help is asked for.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from lsap_cli import plugins
 from lsap_cli.commands import arguments
+from lsap_cli.errors import LsapError, file_error
 from lsap_cli.known_models import MODEL_FORMATS
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
@@ -40,7 +44,24 @@ def with_names(text: str) -> str:
 
 
 class NamingCommand(TyperCommand):
-    """A command whose help text names what is there, that of installed packages included."""
+    """A command whose help text names what is there, that of installed packages included.
+
+    Its numbers are finite, those without a range, too. The system can look for its paths: one that it refuses is wrong
+    usage, before any run begins.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer keeps the class of the first to itself
+        try:
+            rest = super().parse_args(ctx, args)
+            for parameter in self.params:
+                _look_for_paths(ctx.params.get(parameter.name))
+        except OSError as error:
+            raise LsapError(str(file_error(error) or error)) from None
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise typer.BadParameter(f"{value} is not a finite number", ctx=ctx, param_hint=parameter.opts[0])
+        return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # typer keeps the classes of both to itself
         for parameter in self.params:
@@ -48,3 +69,10 @@ class NamingCommand(TyperCommand):
             if text:
                 parameter.help = with_names(text)  # type: ignore[attr-defined]  # options have one, as was just read
         super().format_help(ctx, formatter)
+
+
+def _look_for_paths(value: object) -> None:
+    """Raises OSError for a path that no file can have, such as one that is too long; nothing needs to be there."""
+    for path in value if isinstance(value, list) else [value]:
+        if isinstance(path, Path):
+            path.exists()

@@ -10,11 +10,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lsap_cli.results.event_words import (
     LEFT_OUT,
+    learning_share,
     pace_text,
     resumed_words,
     sampler_range_of,
     skipped_words,
     split_words,
+    step_words,
     verification_words,
 )
 from lsap_cli.results.events import (
@@ -62,6 +64,7 @@ class Screen:
             refresh_per_second=5,
         )
         self._task: TaskID | None = None
+        self._stage_event: StageEvent | None = None
         self._stage = ""
         self._done = 0
         self._total = 0
@@ -127,6 +130,7 @@ class Screen:
             print_parts(*parts, to_stderr=as_json)
 
     def _show_stage(self, event: StageEvent) -> None:
+        self._stage_event = event
         self._stage, self._done, self._total = event.name, 0, event.total or 0
         self._last_plain = time.monotonic()
         if not self._live:
@@ -149,11 +153,12 @@ class Screen:
         done = event.number * clips
         pace = f"  {pace_text(done / event.seconds)}" if done and event.seconds else ""
         loss = "not finite" if event.loss is None else f"{event.loss:.2f}"
+        fooled = self._short or f"fooled {event.fooled:.0f}/{clips:.0f}"
         text = (
-            f"step {event.number}  loss {loss}  {self._short or f'fooled {event.fooled:.0f}/{clips:.0f}'}"
+            f"{step_words(event, self._stage_event)}  loss {loss}  {fooled}"
             f"{pace}  {_clock(event.seconds_left or 0)} left"
         )
-        self._advance(event.progress or 0.0, 1.0, text)
+        self._advance(learning_share(event, self._stage_event) or 0.0, 1.0, text)
 
     def _show_verification(self, event: VerificationEvent) -> None:
         fooling = sampler_range_of(event)

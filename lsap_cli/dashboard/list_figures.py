@@ -13,8 +13,8 @@ from lsap_cli.results.documents import (
     PredictionResults,
     RunResults,
 )
-from lsap_cli.results.event_words import sampler_range_of
-from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event
+from lsap_cli.results.event_words import attacker_words, sampler_range_of
+from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event, kind_name
 from lsap_cli.results.files import RESULTS_FILE, open_regular
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
@@ -22,10 +22,12 @@ from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Rows
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot
+from lsap_cli.runs.thinning import kind_of
 
 CURVE_POINTS = 24
 LINE_BYTES = 1024  # enough for one step; what is read at each place of the curve
 TAIL_BYTES = 2**15
+STAGE_BYTES = 2**18  # about a thousand steps of one attacker
 
 
 def figure_and_curve(snapshot: RunSnapshot) -> tuple[str, tuple[float, ...]]:
@@ -77,10 +79,20 @@ def _figure_so_far(events: Path, goes_on: bool) -> str:
             fooling = sampler_range_of(event)
             return f"fooled {short_rate(fooling.lowest if fooling else event.fooled)}"
         if not progress and isinstance(event, StepEvent) and event.seconds_left is not None:
-            progress = f"step {event.number}" + (f", {duration(event.seconds_left)} left" if goes_on else "")
+            stage = _stage_at_end(events) if event.member else None
+            progress = attacker_words(event, stage) + (f", {duration(event.seconds_left)} left" if goes_on else "")
         if not progress and isinstance(event, StageEvent):
             progress = printable(event.name)
     return progress
+
+
+def _stage_at_end(events: Path) -> StageEvent | None:
+    """The stage that the last lines belong to; None: it began too long before them."""
+    for line in reversed(_last_lines(events, STAGE_BYTES)):
+        if kind_of(line) == kind_name(StageEvent):
+            event = decode_event(line)
+            return event if isinstance(event, StageEvent) else None
+    return None
 
 
 def _curve(snapshot: RunSnapshot, results: RunResults | None) -> list[float]:
@@ -112,10 +124,10 @@ def _losses(events: Path) -> list[float]:
     return losses
 
 
-def _last_lines(path: Path) -> list[bytes]:
+def _last_lines(path: Path, size: int = TAIL_BYTES) -> list[bytes]:
     try:
         with open_regular(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            return [line for line in file.read(TAIL_BYTES).split(b"\n") if line]
+            file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+            return [line for line in file.read(size).split(b"\n") if line]
     except OSError:
         return []

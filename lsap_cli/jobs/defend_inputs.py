@@ -1,8 +1,12 @@
 """What determines the figures of a `defend` run, by content: for `--resume`."""
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import torch
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.weights import tensors_hash
@@ -10,13 +14,17 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.hashing import output_hash, text_hash
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask
-from lsap_cli.runs.inputs import PARAMETERS
+from lsap_cli.runs.inputs import PARAMETERS, VERSION
 from lsap_cli.runs.run import versions
+from lsap_cli.video.frames import ffmpeg_version
 from lsap_cli.video.media import readable_media_hash
+
+ALSO_COMPARED = ("pillow", "scipy", "scikit-learn", "numba", "opencv-python-headless")  # beside those of run.json
+OF_NETWORKS = ("transformers", "onnxruntime")  # where a network uses them; modules are called as packages are
 
 
 def defend_inputs(task: DefendTask, settings: DefendSettings) -> dict[str, str]:
-    """Hashes of perturbations, network and videos, and the version of lsap, by what they are of."""
+    """Hashes of perturbations, network and videos, and versions of packages, by what they are of."""
     perturbations = [one for one in (settings.perturbation, *settings.seeds) if one is not None]
     files = {f"perturbation {one}": Path(one) for one in perturbations}
     if task.folder:
@@ -27,8 +35,19 @@ def defend_inputs(task: DefendTask, settings: DefendSettings) -> dict[str, str]:
         hashes
         | _video_hashes("video", task.videos)
         | _video_hashes("fit video", task.fit)
-        | {"lsap": versions()["lsap"]}
+        | environment_inputs(task.evaluation.protocol.device)
     )
+
+
+def environment_inputs(device: torch.device) -> dict[str, str]:
+    """The kind of device, and the versions of lsap and of the packages that figures depend on.
+
+    Args:
+        device: that the network is on.
+    """
+    used = [*ALSO_COMPARED, *(name for name in OF_NETWORKS if name in sys.modules)]
+    known = versions() | {name: _version(name) for name in used} | {"FFmpeg": ffmpeg_version()}
+    return {"kind of device": device.type} | {f"{VERSION}{name}": one for name, one in known.items()}
 
 
 def classifier_inputs(classifier: Classifier, called: str | None = None) -> dict[str, str]:
@@ -61,3 +80,10 @@ def inputs_of_several(classifiers: Mapping[str, Classifier]) -> dict[str, str]:
 
 def _video_hashes(kind: str, videos: Iterable[Video]) -> dict[str, str]:
     return {f"{kind} {video.name}": readable_media_hash(video.media) or "missing" for video in videos}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # its module may come from a package of another name
+        return "unknown"

@@ -20,7 +20,7 @@ from lsap_cli.evaluation.verification import (
     verification_warnings,
     verify_perturbations,
 )
-from lsap_cli.jobs.defend_inputs import classifier_inputs
+from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
 from lsap_cli.learning.perturbation_output import check_writable, write_perturbation
 from lsap_cli.learning.problems import clean_predictions
 from lsap_cli.learning.process_group import process_group
@@ -40,7 +40,6 @@ from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
-from lsap_cli.runs.run import versions
 from perturbations.controls import CONTROLS
 
 
@@ -104,7 +103,7 @@ def generate(
 def _inputs(task: LearningTask, videos: TrainingVideos, settings: GenerateSettings) -> dict[str, str]:
     """Hashes of the network and the videos; of a time budget, how many are decoded depends on the time."""
     hashes = {} if settings.time_budget else {f"video {name}": one for name, one in videos.hashes.items()}
-    return classifier_inputs(task.classifier) | hashes | {"lsap": versions()["lsap"]}
+    return classifier_inputs(task.classifier) | hashes | environment_inputs(task.device)
 
 
 def _verify(learning: LearningRun, learned: Sequence[LearnedVariant], skipped: Skipped) -> Verification:

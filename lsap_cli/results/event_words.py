@@ -1,7 +1,16 @@
 """Events in words, the same on the terminal and in the dashboard's log. No markup: names are shown as they are."""
 
 from lsap_cli.results.base import or_none
-from lsap_cli.results.events import FileEvent, FramesEvent, ResumedEvent, SkippedEvent, SplitEvent, VerificationEvent
+from lsap_cli.results.events import (
+    FileEvent,
+    FramesEvent,
+    ResumedEvent,
+    SkippedEvent,
+    SplitEvent,
+    StageEvent,
+    StepEvent,
+    VerificationEvent,
+)
 from lsap_cli.results.spread import SamplerRange
 
 LEFT_OUT = "left out"
@@ -21,6 +30,32 @@ def verification_words(event: VerificationEvent) -> str:
     if event.fooled is None:
         return ""
     return f"step {event.step}: fooling rate {event.fooled.value:.2f} ({event.fooled.interval}, n {event.fooled.of})"
+
+
+def step_words(step: StepEvent, stage: StageEvent | None) -> str:
+    """Where an attacker is: `step 12`, or `step 12 of 300` of one of several, whose stage's name counts them.
+
+    Args:
+        step: the newest.
+        stage: that it belongs to; None: it is not known.
+    """
+    of = f" of {stage.steps}" if stage is not None and stage.attackers and stage.steps else ""
+    return f"step {step.number}{of}"
+
+
+def attacker_words(step: StepEvent, stage: StageEvent | None) -> str:
+    """The same without the stage's name beside it: `attacker 3 of 46, step 12 of 300`."""
+    counted = f"attacker {stage.attacker} of {stage.attackers}, " if stage is not None and stage.attackers else ""
+    return counted + step_words(step, stage)
+
+
+def learning_share(step: StepEvent, stage: StageEvent | None) -> float | None:
+    """How much of learning is over, 0 to 1, that of all attackers of a row; None: it is not known."""
+    if step.progress is None or stage is None:
+        return step.progress
+    if not stage.attacker or not stage.attackers:
+        return step.progress
+    return min(1.0, (stage.attacker - 1 + step.progress) / stage.attackers)
 
 
 def skipped_words(event: SkippedEvent) -> str:

@@ -10,6 +10,7 @@ from lsap_cli.results.files import write_atomically
 
 INPUTS_FILE = "inputs.json"
 PARAMETERS = "parameters of "  # of a network, in the names of inputs
+VERSION = "version of "  # of a package, likewise
 PLURALS = ("labels of ", PARAMETERS)
 SHOWN = 3  # differences that an error names
 
@@ -60,6 +61,8 @@ def _escaped(name: str) -> str:
 def _difference(name: str, begun: str | None, now: str | None) -> str:
     """What differs in one input, in words."""
     many = name.startswith(PLURALS)
+    if name.startswith(VERSION) and begun is not None and now is not None:
+        return f"{name} is {now}, and was {begun}"
     if begun is None:
         return f"{name} {'are' if many else 'is'} new"
     if now is None:

@@ -116,6 +116,12 @@ def is_transparent(frame: VideoFrame) -> bool:
         return bool((frame.to_ndarray(format="rgba")[..., 3] != 255).any())
 
 
+def ffmpeg_version() -> str:
+    """FFmpeg's own version and those of its libraries, which PyAV brings or the system does."""
+    libraries = (f"{name} {'.'.join(map(str, number))}" for name, number in sorted(av.library_versions.items()))
+    return f"{av.ffmpeg_version_info} ({', '.join(libraries)})"
+
+
 def reason_of(error: Exception) -> str:
     """The message of FFmpeg or the system, without the file's name."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from lsap_cli.commands import arguments
 from lsap_cli.errors import LsapError
+from lsap_cli.main import app as program
 from perturbations import parse_binding, parse_epsilon
 
 OUT = ("--out", "r.safetensors")
@@ -49,7 +51,23 @@ def accepts(check: object, text: str) -> bool:
 
 
 def test_the_quick_checks_take_what_the_library_takes_and_nothing_else() -> None:
-    for text in ("8/255", "0.03", "1", "1/1", " 8/255 ", "8", "0", "-1/255", "x", "1e-2", "8/0", "nan", "", "9" * 50):
+    for text in (
+        "8/255",
+        "0.5/255",
+        "0.03",
+        "1",
+        "1/1",
+        " 8/255 ",
+        "8",
+        "0",
+        "-1/255",
+        "x",
+        "1e-2",
+        "8/0",
+        "nan",
+        "",
+        "9" * 50,
+    ):
         assert accepts(arguments.epsilon, text) == accepts(parse_epsilon, text), text
     for text in (
         "constant", "cyclic:4", "relative:8", "append:1", "slot:16", "cyclic", "constant:1", "cyclic:0", "cyclic:5000",
@@ -67,3 +85,42 @@ def test_lengths_of_time_are_seconds_minutes_or_hours(text: str, expected: float
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(LsapError, match=r"--time-budget .* is not a length of time; write it as 120s, 10m or 1h"):
         arguments.seconds(text, "--time-budget")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("generate", "LONG", "--model", "demo", *OUT),
+        ("generate", ".", "--model", "LONG", *OUT),
+        ("generate", ".", "--model", "demo", "--out", "LONG"),
+        ("generate", ".", "--model", "demo", *OUT, "--run", "LONG"),
+        ("report", "LONG"),
+        ("dashboard", "LONG"),
+        ("models", "show", "LONG"),
+        ("datasets", "show", "list:LONG"),
+        ("defend", ".", "--model", "demo", "--perturbation", "LONG"),
+    ],
+    ids=lambda words: " ".join(words[:4]),
+)
+def test_a_path_that_is_too_long_is_wrong_usage_and_no_run_to_go_on_with(words: tuple[str, ...]) -> None:
+    group = typer.main.get_command(program)
+    with pytest.raises(LsapError, match=r"File name too long") as raised:
+        group.main([word.replace("LONG", "x" * 300) for word in words], standalone_mode=False)
+    assert raised.value.exit_code == 2
+    assert "--resume" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "spec", ["jpeg:quality=nan", "jpeg + noise:std=inf", "a:b=[jpeg:quality=-Infinity | c]", "jpeg:q=1e999"]
+)
+def test_settings_of_parts_are_finite_numbers(spec: str) -> None:
+    check = arguments.all_named("defense", lambda: ("jpeg", "noise", "a"))
+    with pytest.raises(LsapError, match="is not a finite number"):
+        check([spec])
+
+
+@pytest.mark.parametrize(
+    "spec", ["jpeg:quality=75", "h264:crf=23,preset=fast", "a:b=[jpeg | c:x=-0.5]", "a:name=nancy"]
+)
+def test_settings_that_are_finite_or_no_numbers_are_taken(spec: str) -> None:
+    arguments.named("defense", lambda: ("jpeg", "h264", "a"))(spec)

@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
+from lsap_cli.commands.help import NamingCommand
 from tests.commands.conftest import Lsap
 
 COMMANDS = ["generate", "apply", "defend", "demo", "report", "dashboard", "models check", "models show"]
@@ -39,3 +41,17 @@ def test_no_word_of_a_help_text_is_cut_in_a_narrow_terminal(
     outcome = lsap(command, "--help")
     assert max(map(len, outcome.out.splitlines())) == 80
     assert "…" not in outcome.out
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_an_option_without_a_range_takes_finite_numbers_only(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    app = typer.Typer()
+
+    @app.command(cls=NamingCommand)
+    def command(factor: float = 1.0) -> None:
+        print(factor)
+
+    with pytest.raises(SystemExit) as ended:
+        app([f"--factor={text}"])
+    assert ended.value.code == 2
+    assert f"{text} is not a finite number" in capsys.readouterr().err

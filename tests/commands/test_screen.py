@@ -12,6 +12,7 @@ from lsap_cli.results.events import (
     KeptEvent,
     PreviewEvent,
     StageEvent,
+    StepEvent,
     VideoEvent,
 )
 
@@ -67,3 +68,9 @@ def test_names_in_results_are_never_read_as_markup(capsys: pytest.CaptureFixture
     text, other = (printed.err, printed.out) if as_json else (printed.out, printed.err)
     assert all(text.count(name) == 2 for name in names), text
     assert other == ""
+
+
+def test_progress_of_an_attacker_counts_attackers_and_steps(said: Said) -> None:
+    stage = StageEvent(name="learning 3 of 46: knows jpeg", steps=300, seconds=None, attacker=3, attackers=46)
+    text = said(stage, StepEvent(number=12, loss=0.5, fooled=1, clips=4, seconds=1.0, progress=0.04, seconds_left=60.0))
+    assert "learning 3 of 46: knows jpeg: step 12 of 300 " in text.splitlines()[-1]

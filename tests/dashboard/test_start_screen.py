@@ -19,7 +19,7 @@ from lsap_cli.dashboard.screens.start import FieldRow, StartScreen
 from lsap_cli.main import app as program
 from lsap_cli.runs.reading import read_snapshot
 from tests.commands.conftest import World
-from tests.dashboard.conftest import WIDE, commands, play, until, until_true
+from tests.dashboard.conftest import SMALL, WIDE, commands, play, shown_text, until, until_true
 
 
 def form(name: str) -> Form:
@@ -83,6 +83,14 @@ def test_the_words_are_what_the_form_says_and_defaults_are_left_out() -> None:
         ({"attack": "nothing"}, "the attack 'nothing' is unknown"),
         ({"sampler": "uniform nothing"}, "the sampler 'nothing' is unknown"),
         ({"binding": "cyclic:0"}, "the binding 'cyclic:0' cannot be read"),
+        ({"memory": "nan"}, "--memory"),
+        ({"memory_limit": "nan"}, "--memory-limit"),
+        ({"memory_limit": "inf"}, "--memory-limit"),
+        ({"fps": "nan"}, "--fps nan"),
+        ({"attack": "lsap:shared_class=nan"}, "shared_class is 'nan', which is not a finite number"),
+        ({"through": "jpeg:quality=nan"}, "quality is 'nan', which is not a finite number"),
+        ({"update": "nothing"}, "the update 'nothing' is unknown"),
+        ({"coherence": "nothing"}, "the coherence 'nothing' is unknown"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: dict[str, str], said: str) -> None:
@@ -91,6 +99,49 @@ def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: di
     found = problem(form("generate"), values | change, commands().check)
     assert found is not None
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"strength": "nan"}, "--strength: the strength is nan"),
+        ({"strength": "inf"}, "--strength: the strength is inf"),
+        ({"strength": "0"}, "--strength: the strength is 0"),
+        ({"segment": "last"}, "the segment 'last' is unknown"),
+        ({"segment": "middle:frames=inf"}, "frames is 'inf', which is not a finite number"),
+        ({"codec": "h264:crf=nan"}, "crf is 'nan', which is not a finite number"),
+        ({"threads": "two"}, "--threads two is unknown"),
+        ({"timeout": "nan"}, "is not a length of time"),
+    ],
+)
+def test_what_is_wrong_with_apply_is_said_before_anything_starts(
+    tmp_path: Path, change: dict[str, str], said: str
+) -> None:
+    (tmp_path / "r.safetensors").touch()
+    values = {"perturbation": str(tmp_path / "r.safetensors"), "videos": str(tmp_path), "out": str(tmp_path / "out")}
+    assert problem(form("apply"), values, commands().check) is None
+    found = problem(form("apply"), values | change, commands().check)
+    assert found is not None
+    assert said in found
+
+
+def test_draws_that_are_no_numbers_are_told_before_anything_starts(tmp_path: Path) -> None:
+    values = {"videos": str(tmp_path), "model": "demo", "learning_draws": "2,nan"}
+    assert "--learning-draws '2,nan' is no list" in (problem(form("defend"), values, commands().check) or "")
+
+
+@pytest.mark.parametrize("command", ["generate", "apply", "defend"])
+def test_what_is_needed_is_said_whole_on_a_small_screen(tmp_path: Path, command: str) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        app.open_start(command)
+        sentence = problem(form(command), {}, commands().check)
+        assert sentence is not None
+        words = sentence.split()
+        await until_true(pilot, lambda: shown_text(app).partition("✗ ")[2].split()[: len(words)] == words)
+        assert "Start (Ctrl+S)" in shown_text(app)
+
+    play(tmp_path / "runs", act, SMALL)
 
 
 def test_a_command_line_is_taken_over_without_what_the_dashboard_gives_itself() -> None:

@@ -1,5 +1,6 @@
 """`defend` as a job: what a stopped run leaves, and what it is resumed with."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import RESULTS_FILE, read_document
 from lsap_cli.runs import Run
+from lsap_cli.runs.inputs import INPUTS_FILE
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 
 
@@ -84,4 +86,25 @@ def test_a_run_is_not_resumed_when_a_video_is_gone(settings: DefendSettings, tmp
         pytest.raises(LsapError, match=r"video .* is gone"),
         Run(tmp_path / "run", "defend", {}, [], resume=True) as run,
     ):
+        job.defend(settings, run, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("package", "said"),
+    [
+        ("torch", r"version of torch is .*, and was 2\.0\.0"),
+        ("av", r"version of av is .*, and was 2\.0\.0"),
+        ("FFmpeg", r"version of FFmpeg is .*, and was 2\.0\.0"),
+        ("numpy", r"version of numpy is .*, and was 2\.0\.0"),
+    ],
+)
+def test_a_run_is_not_resumed_with_another_version_of_what_its_figures_depend_on(
+    settings: DefendSettings, tmp_path: Path, package: str, said: str
+) -> None:
+    run_until_pictures(settings, tmp_path / "run")
+    inputs = tmp_path / "run" / INPUTS_FILE
+    kept = json.loads(inputs.read_bytes())
+    assert kept["kind of device"] == "cpu"
+    inputs.write_text(json.dumps(kept | {f"version of {package}": "2.0.0"}))
+    with pytest.raises(LsapError, match=said), Run(tmp_path / "run", "defend", {}, [], resume=True) as run:
         job.defend(settings, run, resume=True)

@@ -26,8 +26,8 @@ from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.base import or_none
-from lsap_cli.results.event_words import pace_text
-from lsap_cli.results.events import FileEvent
+from lsap_cli.results.event_words import learning_share, pace_text, step_words
+from lsap_cli.results.events import FileEvent, StepEvent
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
 
@@ -143,9 +143,20 @@ def progress(reader: RunReader) -> float | None:
     stage = history.stage
     if stage is not None and stage.name == "learning" and history.last_step is not None:
         return history.last_step.progress
+    step = attacker_step(history)
+    if step is not None:
+        return learning_share(step, stage)
     if stage is not None and stage.total:
         return min(1.0, (history.counted + history.share_at_work) / stage.total)
     return None
+
+
+def attacker_step(history: History) -> StepEvent | None:
+    """The newest step of the attacker that learns now; None: none learns, or it has made no step yet."""
+    stage, step = history.stage, history.last_step
+    if stage is None or step is None or not stage.attackers or not stage.name.endswith(f": {step.member}"):
+        return None
+    return step
 
 
 def status_lines(reader: RunReader) -> list[Text]:
@@ -185,6 +196,10 @@ def _counting_lines(reader: RunReader) -> list[Text]:
         rate = through / passed
         often = f"{rate:.1f} a second" if rate >= 0.1 else f"{60 * rate:.1f} a minute"
         parts += [often, f"{duration((stage.total - through) / rate)} left"]
+    step = attacker_step(history)
+    if step is not None:
+        left = f"{duration(step.seconds_left)} left" if live and step.seconds_left is not None else ""
+        parts += [step_words(step, stage), left]
     parts.append(f"{history.skipped} left out" if history.skipped else "")
     # a line that stays, so that nothing jumps
     at_work = history.at_work or ("the next video has begun" if history.slow else "")

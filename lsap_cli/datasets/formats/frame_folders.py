@@ -12,7 +12,7 @@ from lsap_cli.datasets.locating import split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.picture_folders import TIMES
-from lsap_cli.video.picture_sequences import missing_numbers, numbered_pictures
+from lsap_cli.video.picture_sequences import PICTURE_SUFFIXES, missing_numbers, numbered_pictures
 from lsap_cli.video.walking import MEDIA_SUFFIXES
 
 FEWEST = 2  # pictures, so that a folder with one picture beside videos is no video
@@ -37,14 +37,18 @@ class FrameFolders(SetFormat):
             raise LsapError(f"{source.path} is not a folder; frames: takes a folder of folders of pictures")
         found: list[str] = []
         gaps: list[str] = []
+        single: list[UnreadablePlace] = []
         refused: list[OSError] = []
         for folder, names in _folders(source.path, refused.append):
+            name = os.path.relpath(folder, source.path)
+            unused = _why_unused(names)
+            if unused and name != ".":
+                single.append(UnreadablePlace(Path(folder), name, unused))
             if _is_video(names):
-                name = os.path.relpath(folder, source.path)
                 found.append(name)
                 missing = missing_numbers([number for number, _ in numbered_pictures(names)])
                 gaps += [f"{name} (such as {missing[0]})"] if missing else []
-        listing = Listing(noun="sub-folder", roots=[source.path])
+        listing = Listing(noun="sub-folder", roots=[source.path], unreadable=single)
         for error in refused:
             place = Path(os.fsdecode(error.filename))
             name = os.path.relpath(place, source.path)
@@ -68,3 +72,15 @@ def _folders(root: Path, refuse: Callable[[OSError], object] | None = None) -> I
 
 def _is_video(names: list[str]) -> bool:
     return TIMES in names or len(numbered_pictures(names)) >= FEWEST
+
+
+def _why_unused(names: list[str]) -> str:
+    """Why a folder with pictures is no video; empty: it is one, or holds no picture."""
+    if TIMES in names:
+        return ""
+    numbered = len(numbered_pictures(names))
+    if 0 < numbered < FEWEST:
+        return f"has a single numbered picture, and a video has {FEWEST} or more"
+    if not numbered and any(split_suffix(name)[1].lower() in PICTURE_SUFFIXES for name in names):
+        return "has pictures without numbers in their names, so that their order is not known"
+    return ""

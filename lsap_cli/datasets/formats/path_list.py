@@ -14,6 +14,7 @@ from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.columns import names_columns
 from lsap_cli.datasets.formats.folders_nearby import roots_of
 from lsap_cli.datasets.formats.headers import is_text
+from lsap_cli.datasets.formats.label_first import label_before_path, labels_come_first
 from lsap_cli.datasets.label_files import read_text
 from lsap_cli.datasets.locating import Locator, split_suffix
 from lsap_cli.errors import LsapError
@@ -68,15 +69,18 @@ class PathList(SetFormat):
         locator = Locator(listing.roots)
         lines = _videos_with_one_number(lines, source.path, listing.notes)
         lines = _folders_with_two_numbers(lines, locator, source.path, listing.notes)
+        turned = _turn_around(lines, locator, source.path, listing.notes)
         integers = _usual_count(lines)
         other: list[_Line] = []
         for line in lines:
-            fitting = _of_shape(line, integers, locator)
+            remark = not line.cells and (line.path.startswith("#") or (line is lines[0] and names_columns(line.path)))
+            fitting = None if remark and not locator.exists(line.path) else _of_shape(line, integers, locator)
             if fitting is None:
                 other.append(line)
             else:
                 listing.entries.append(_entry(fitting, integers))
         shape = SHAPES[integers] if integers or not lines[0].cells else "path label"
+        shape = "label path" if turned else shape
         listing.notes.insert(0, f"{source.path} is read as a list of lines '{shape}'")
         texts = text.splitlines()
         for line in other:
@@ -88,6 +92,32 @@ class PathList(SetFormat):
             else:
                 listing.leave_out(source.path, line.number, f"is of another shape than '{shape}'")
         return listing
+
+
+def _turn_around(lines: list[_Line], locator: Locator, path: Path, notes: list[str]) -> bool:
+    """Makes lines `label path` as all others are, where the files show that order; whether they do."""
+    bare = [line for line in lines if not (line.path.startswith("#") or names_columns(line.path))]
+    if any(line.cells for line in bare):
+        return False
+
+    def is_there(text: str) -> bool:
+        found = locator.find((_unquoted(text),))
+        return not isinstance(found, str) and found.there
+
+    first = labels_come_first([line.path for line in bare], is_there)
+    if first is None:
+        notes.append(
+            f"{path}: its lines, such as '{bare[0].path[:80]}', may be 'label path'; that order is read where the "
+            "files are there (--root), and 'path label' always"
+        )
+    if not first:
+        return False
+    pairs = {line.number: label_before_path(line.path) for line in bare}
+    for place, line in enumerate(lines):
+        pair = pairs.get(line.number)
+        if pair is not None:
+            lines[place] = line._replace(path=_unquoted(pair[1]), cells=(_unquoted(pair[0]),))
+    return True
 
 
 def _looks_like_one(line: str) -> bool:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from lsap_cli.datasets.formats.frame_folders import FrameFolders
 from lsap_cli.set_sources import SetSource
 
@@ -23,3 +25,18 @@ def test_a_folder_that_cannot_be_looked_at_is_named_and_the_rest_is_read(tmp_pat
     (place,) = listing.unreadable
     assert place.name.startswith("d" * 200)
     assert "cannot be looked at" in place.reason
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [(["0001.png"], "has a single numbered picture"), (["left.png", "right.jpg"], "pictures without numbers")],
+)
+def test_a_folder_whose_pictures_are_no_video_is_named(tmp_path: Path, names: list[str], reason: str) -> None:
+    for name in ("up/a/0001.png", "up/a/0002.png", *(f"up/b/{one}" for one in names), "up/notes/read me.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    listing = FrameFolders().read(SetSource(tmp_path))
+    assert [entry.paths for entry in listing.entries] == [("up/a",)]
+    (place,) = listing.unreadable
+    assert place.name == "up/b"
+    assert reason in place.reason

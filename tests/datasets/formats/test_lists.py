@@ -376,3 +376,43 @@ def test_a_folder_without_videos_says_what_its_files_are(tmp_path: Path) -> None
 def written(path: Path, text: str) -> Path:
     path.write_bytes(text.encode())
     return path
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("0 a.mp4\n2 c d.mp4\n", {"a.mp4": (0,), "c d.mp4": (2,)}),
+        ("tai chi,a.mp4\nwall pushups,c d.mp4\n", {"a.mp4": (1,), "c d.mp4": (2,)}),
+        ("label,path\n# made by hand\ntai chi,a.mp4\n", {"a.mp4": (1,)}),
+        ("1\tfolder\n", {"folder": (1,)}),
+    ],
+    ids=["numbers", "names", "header", "folders"],
+)
+def test_labels_before_paths_are_read_where_the_files_show_it(
+    tmp_path: Path, text: str, classes: dict[str, tuple[int, ...]]
+) -> None:
+    touch(tmp_path, "a.mp4", "c d.mp4")
+    pictures(tmp_path / "folder", 1, 2)
+    (tmp_path / "val.txt").write_text(text)
+    found = list_videos(SetSource.parse(f"list:{tmp_path / 'val.txt'}"), LABELS)
+    assert listed(found) == classes
+    assert any("list of lines 'label path'" in note for note in found.notes)
+    assert found.unreadable == ()
+
+
+def test_a_file_whose_name_begins_with_a_number_is_no_label_and_a_path(tmp_path: Path) -> None:
+    touch(tmp_path, "0 a.mp4", "a.mp4", "2 b.mp4", "b.mp4")
+    found = read(tmp_path / "val.txt", "0 a.mp4\n2 b.mp4\n")
+    assert listed(found) == {"0 a.mp4": (), "2 b.mp4": ()}
+
+
+def test_labels_before_paths_whose_files_are_not_there_are_told(tmp_path: Path) -> None:
+    found = read(tmp_path / "val.txt", "0 a.mp4\n2 b.mp4\n")
+    assert any("'0 a.mp4', may be 'label path'" in note and "--root" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("first", ["path,label", "# made by a script"])
+def test_a_header_above_labels_that_are_names_is_no_video(tmp_path: Path, first: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "val.txt", f"{first}\na.mp4,tai chi\nb.mp4,wall pushups\n")
+    assert listed(found) == {"a.mp4": (1,), "b.mp4": (2,)}
