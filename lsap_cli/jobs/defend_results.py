@@ -86,6 +86,7 @@ def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[
         labelled=sum(bool(video.labels) for video in videos),
         frames=task.classifier.frames,
         views=task.evaluation.protocol.views,
+        crops=task.classifier.crops,
         norm=perturbation.budget.norm if perturbation else None,
         epsilon=perturbation.budget.epsilon_text if perturbation else None,
         binding=str(perturbation.binding) if perturbation else None,

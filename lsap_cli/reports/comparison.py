@@ -14,7 +14,7 @@ from lsap_cli.results.rows import Row, Rows
 from lsap_cli.results.summary import summary_sentence
 from lsap_cli.results.text import printable
 
-SAME = ("classifier", "classes", "videos", "frames", "views", "norm", "epsilon", "target", "seed")
+SAME = ("classifier", "classes", "videos", "frames", "views", "crops", "norm", "epsilon", "target", "seed")
 
 
 def write_comparison(runs: Sequence[Path], out: Path) -> Path:

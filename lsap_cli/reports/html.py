@@ -309,6 +309,7 @@ _PROTOCOL_WORDS = {
     "labelled": "of them with a label",
     "frames": "frames in a clip",
     "views": "clips (views) of a video",
+    "crops": "crops of a clip",
     "norm": "norm of the budget",
     "epsilon": "budget (epsilon)",
     "binding": "binding (which slot a frame gets)",

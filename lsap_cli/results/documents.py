@@ -136,6 +136,7 @@ class Protocol(Result, frozen=True, kw_only=True):
         labelled: of the judged ones.
         frames: of a clip.
         views: clips a video.
+        crops: of each clip; null in files of version 0.1.
         norm: of the budget; null where the perturbation is not known.
         epsilon: likewise.
         binding: likewise.
@@ -159,6 +160,7 @@ class Protocol(Result, frozen=True, kw_only=True):
     labelled: Count
     frames: Count
     views: Count | None = None
+    crops: Count | None = None
     norm: str | None = None
     epsilon: str | None = None
     binding: str | None = None

@@ -12,7 +12,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, write_grids
-from lsap_cli.reports.grids import grids
+from lsap_cli.reports.grids import certificate_grid, grids
 from lsap_cli.reports.html import write_report
 from lsap_cli.reports.tables import check_lines, detector_ladder_table
 from lsap_cli.results.documents import DefendResults
@@ -28,6 +28,7 @@ from lsap_cli.results.ladders import (
     WorstRung,
 )
 from lsap_cli.results.rates import Estimate, rate_of
+from lsap_cli.results.robustness import CertificateRow
 from lsap_cli.results.rows import NetFoolingRate, Row
 from lsap_cli.results.summary import summary_sentences
 from tests.reports.fake_run import make_results, write_run
@@ -42,6 +43,20 @@ def row(name: str, attack: str, right: int) -> Row:
         attacked_accuracy=rate_of(right, 4), fooling_rate=rate_of(4 - right, 4),
         net_fooling_rate=NetFoolingRate(value=0.5, low=0.25, high=0.75),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("views", "crops", "told"), [(1, 1, False), (None, None, False), (2, 1, True), (1, 3, True)])
+def test_certificates_say_that_predictions_of_several_views_or_crops_have_none(
+    views: int | None, crops: int | None, told: bool
+) -> None:
+    results, _ = make_results()
+    certificate = CertificateRow(smoothing="pixels", videos=4, needed_radius=0.1, largest_radius=0.2, vacuous=False)
+    results = replace(
+        results,
+        certificates=(certificate,),
+        protocol=replace(known(results.protocol), views=views, crops=crops),
+    )
+    assert ("average" in certificate_grid(results).note) is told
 
 
 def rung(name: str, attack: str, right: int) -> LadderRung:

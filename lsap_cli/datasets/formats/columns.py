@@ -48,6 +48,11 @@ def unread_columns(path: Path, names: Sequence[str], read: Collection[str]) -> l
     return warnings
 
 
+def looks_like(name: str, column: str) -> bool:
+    """Whether a name in lower case, or a word in it, is another word for a column, or a slip of the pen."""
+    return bool(name) and column in _meant(name)
+
+
 def _meant(name: str) -> list[str]:
     """The columns that a name, or a word in it, is another word for, or a slip of the pen; the likeliest first."""
     meant = []

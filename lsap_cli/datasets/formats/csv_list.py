@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
-from lsap_cli.datasets.formats.columns import SYNONYMS, unread_columns
+from lsap_cli.datasets.formats.columns import SYNONYMS, looks_like, unread_columns
 from lsap_cli.datasets.formats.headers import LARGEST as LARGEST_HEADER
 from lsap_cli.datasets.formats.headers import first_line
 from lsap_cli.errors import LsapError
@@ -126,7 +126,8 @@ def _columns(path: Path, header: Sequence[str]) -> list[int]:
     if not any(names):
         raise LsapError(f"{path} is empty; its first line names the columns, as in path,label")
     if "path" not in names:
-        close = [f"; is it '{name}'?" for name in names if name in SYNONYMS["path"]]
+        likely = sorted((name for name in names if looks_like(name, "path")), key=lambda name: "path" not in name)
+        close = [f"; is it '{name}'?" for name in likely]
         raise LsapError(
             f"{path} has no column 'path' in its first line{''.join(close[:1])}; "
             "write path,label or path,label,also_accepted"
