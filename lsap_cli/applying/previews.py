@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from lsap_cli.applying.tasks import ANY_COUNT, Report, frame_pairs
+from lsap_cli.applying.tasks import ANY_COUNT, frame_pairs
+from lsap_cli.cluster.work import Report
 from lsap_cli.pictures.drawing import FrameDrawing, draw_frame, save_picture
 from lsap_cli.video.films import Timed, write_film
 from lsap_cli.video.media import Media, read_alike

@@ -7,6 +7,7 @@ from typing import Any
 
 from lsap_cli.applying.adding import SEGMENTS, Segment, scaled
 from lsap_cli.applying.proof import CopyProof
+from lsap_cli.cluster.settings import ClusterSettings, cluster_settings
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
 from lsap_cli.set_sources import SetSource
@@ -36,6 +37,19 @@ class ApplySettings:
     resume: bool = False
     root: str | None = None  # where a list's relative paths begin
     fps: float | None = None  # of frame folders
+    cluster: str | None = None
+    storage: str | None = None
+
+    @property
+    def cluster_settings(self) -> ClusterSettings | None:
+        """Where files are written; None: on this machine.
+
+        Raises:
+            LsapError: if --workers, which are of one machine, stands beside it.
+        """
+        if self.cluster is not None and self.workers > 1:
+            raise LsapError("--workers is of one machine; with --cluster its CPUs say how many, as in local:2")
+        return cluster_settings(self.cluster, self.storage, self.timeout)
 
     @property
     def source(self) -> SetSource:
@@ -46,7 +60,7 @@ class ApplySettings:
     def threads_per_file(self) -> DecoderThreads:
         """How many threads each file's decoder takes."""
         if self.threads == "auto":
-            return "one" if 2 * self.workers > (os.cpu_count() or 1) else "many"
+            return "one" if self.cluster or 2 * self.workers > (os.cpu_count() or 1) else "many"
         return "one" if self.threads == "one" else "many"
 
 

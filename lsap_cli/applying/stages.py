@@ -11,7 +11,8 @@ from lsap_cli.applying.planning import OutputNames, PlannedCopy, check_disk, nam
 from lsap_cli.applying.previews import DrawPreview
 from lsap_cli.applying.settings import Recipe
 from lsap_cli.applying.tasks import FinishedCopy, InspectSource, SourceFacts, WriteCopy
-from lsap_cli.applying.workers import FileTask, WorkerPool, WorkFailure, WorkProgress, cannot_write
+from lsap_cli.applying.workers import cannot_write
+from lsap_cli.cluster.work import FileTask, TaskPool, WorkFailure, WorkProgress
 from lsap_cli.datasets.base import Video
 from lsap_cli.results.documents import SkippedVideo
 from lsap_cli.results.events import (
@@ -36,7 +37,7 @@ class ApplyContext:
 
     Attributes:
         run: where events go.
-        pool: the processes that work on the files.
+        pool: the processes that work on the files, here or on a cluster.
         folder: where copies go.
         recipe: what is done to every video.
         threads: of each file's decoder.
@@ -44,7 +45,7 @@ class ApplyContext:
     """
 
     run: Run
-    pool: WorkerPool
+    pool: TaskPool
     folder: OutputFolder
     recipe: Recipe
     threads: DecoderThreads
@@ -189,7 +190,7 @@ def _fitting(context: ApplyContext, planned: Sequence[PlannedCopy]) -> list[Plan
 
 
 def _outcomes(
-    pool: WorkerPool, tasks: Mapping[TaskType, Subject], report: Callable[[Subject, int], object] | None = None
+    pool: TaskPool, tasks: Mapping[TaskType, Subject], report: Callable[[Subject, int], object] | None = None
 ) -> Iterator[tuple[Subject, Any]]:
     """What came of each task, with what it was about; `report` is called with each task's progress."""
     for step in pool.work(tasks):

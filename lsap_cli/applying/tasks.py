@@ -4,7 +4,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 from lsap_cli.applying.adding import Adder, Segment, needs_length
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.time_proof import TimeProof
+from lsap_cli.cluster.work import Report
 from lsap_cli.hashing import output_hash
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.media import Media, VideoPart, local_file, media_hash, read_alike
@@ -26,7 +27,6 @@ from lsap_cli.video.writing import AppendedFrames, container_suffix, transcode
 from perturbations import Perturbation
 from perturbations.slot_cache import SlotCache
 
-Report = Callable[[int], None]
 ANY_COUNT = -1  # of appended frames, which are then not looked at
 
 

@@ -10,59 +10,20 @@ import resource
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
-from lsap_cli.applying.tasks import Report
+from lsap_cli.cluster.work import FileTask, Report, WorkFailure, WorkOutcome, WorkProgress
 from lsap_cli.errors import FULL_DISK
 from lsap_cli.video.memory_limit import memory_limit, set_memory_limit
 from lsap_cli.video.reading import UnreadableVideo
 
 MEMORY_BYTES = 2**33  # that one process may take: a file that needs more is given up on
 REPORT_SECONDS = 0.1
-Result = TypeVar("Result", covariant=True)
-TaskType = TypeVar("TaskType", bound="FileTask[Any]")
-
-
-class FileTask(Protocol[Result]):
-    """Work on one file, sent to another process."""
-
-    def run(self, report: Report) -> Result:
-        """Does the task and reports progress at intervals."""
-        ...
-
-
-@dataclass(frozen=True)
-class WorkFailure:
-    """Why a file could not be worked on.
-
-    Attributes:
-        reason: a sentence's end, such as "it is empty".
-        kind: "file" (said by the reader or the writer), "crash", "hang" or "fault" (one of lsap's own).
-    """
-
-    reason: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class WorkProgress(Generic[TaskType]):
-    """How far one task is, in its own count."""
-
-    task: TaskType
-    done: int
-
-
-@dataclass(frozen=True)
-class WorkOutcome(Generic[TaskType]):
-    """What came of one task: what its `run` gave, or why not."""
-
-    task: TaskType
-    result: Any  # of the task's own type, or WorkFailure
+TaskType = TypeVar("TaskType", bound=FileTask[Any])
 
 
 def cannot_write(error: OSError) -> WorkFailure:
@@ -182,9 +143,6 @@ def _serve(pipe: Connection, memory_bytes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that commands
     torch.set_num_threads(1)
     set_memory_limit(memory_bytes)
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if soft == resource.RLIM_INFINITY or soft > MEMORY_BYTES:
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, hard))
     try:
         while True:
             task = pipe.recv()
@@ -202,6 +160,12 @@ def _attempt(task: FileTask[Any], pipe: Connection) -> Any:
             reported = time.monotonic()
             pipe.send(("progress", done))
 
+    return attempted(task, report)
+
+
+def attempted(task: FileTask[Any], report: Report) -> Any:
+    """What a task gives, or why not: whatever one file does must not end the others' work."""
+    limit_memory()
     try:
         return task.run(report)
     except UnreadableVideo as error:
@@ -212,5 +176,12 @@ def _attempt(task: FileTask[Any], pipe: Connection) -> Any:
         return cannot_write(error)
     except MemoryError:
         return WorkFailure(f"it needs more than {MEMORY_BYTES / 2**30:.0f} GiB of memory", "file")
-    except Exception as error:  # one file's fault must not end the others' work; it is named like any other
+    except Exception as error:  # one file's fault is named like any other
         return WorkFailure(f"{type(error).__name__}: {error}", "fault")
+
+
+def limit_memory() -> None:
+    """Limits what this process may take: a file that needs more is given up on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if soft == resource.RLIM_INFINITY or soft > MEMORY_BYTES:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, hard))

@@ -9,6 +9,7 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
+    Cluster,
     Fps,
     Json,
     MemoryLimit,
@@ -16,6 +17,7 @@ from lsap_cli.commands.options import (
     Quiet,
     Root,
     RunFolder,
+    Storage,
     keep_memory_limit,
     print_json,
     running,
@@ -69,6 +71,8 @@ def command(
             help="of each file's decoder: one, many, or auto (by --workers)",
         ),
     ] = "auto",
+    cluster: Cluster = None,
+    storage: Storage = None,
     root: Root = None,
     fps: Fps = None,
     memory_limit: MemoryLimit = None,
@@ -102,7 +106,10 @@ def command(
         resume,
         text_of(root),
         fps,
+        cluster,
+        text_of(storage),
     )
+    assert settings.cluster_settings or not cluster  # options that do not fit together are refused here
     keep_memory_limit(memory_limit)
     with running("apply", run, asdict(settings), quiet, resume) as (work, screen):
         results = apply(settings, work)

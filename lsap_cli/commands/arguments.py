@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
+from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource, split_source
 from lsap_common import parse_epsilon, unknown_name
@@ -125,6 +126,11 @@ def binding(text: str | None) -> str | None:
             "with P from 1 to 4096, as in cyclic:16"
         )
     return text
+
+
+def cluster(address: str | None) -> str | None:
+    """`local:N`, or where a Ray cluster listens; Ray must be installed."""
+    return check_cluster(address)
 
 
 def device(text: str) -> str:

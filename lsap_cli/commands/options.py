@@ -27,6 +27,7 @@ MemoryLimit = Annotated[
         help="GB for the frames of videos; one that needs more is left out (default: half the free)",
     ),
 ]
+MACHINES = "Many machines"
 MOST_CLIPS = 4096  # of a batch, a pool or a video
 MOST_STEPS = 10_000_000
 MOST_DRAWS = 1000  # of random defenses, and of seeds
@@ -53,6 +54,31 @@ Fps = Annotated[
 LabelNames = Annotated[
     Path | None,
     typer.Option("--labels", callback=arguments.label_file, help="a file with the names of a list's numbers"),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        callback=arguments.cluster,
+        help="spread the work by Ray: local:N workers on this machine, or HOST:PORT of a cluster",
+        rich_help_panel=MACHINES,
+    ),
+]
+Storage = Annotated[
+    Path | None,
+    typer.Option(
+        callback=arguments.folder_check("--storage"),
+        help="with --cluster HOST:PORT: the folder that all nodes see under the same path",
+        rich_help_panel=MACHINES,
+    ),
+]
+TaskTimeout = Annotated[
+    str,
+    typer.Option(
+        "--timeout",
+        callback=arguments.duration_check("--timeout"),
+        help="with --cluster: a task is given up on after so long without any news of it",
+        rich_help_panel=MACHINES,
+    ),
 ]
 Batch = Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="clips that are classified at a time")]
 

@@ -331,6 +331,44 @@ class UsageEvent(RunEvent, frozen=True, kw_only=True, tag="usage"):
     gpu_memory_bytes: Count | UnsetType | None = UNSET
 
 
+class NodeUse(Result, frozen=True, kw_only=True):
+    """One node of a cluster.
+
+    Attributes:
+        name: its host's; with a part of its identity where several nodes have one host.
+        workers: tasks that it can do at a time.
+        running: tasks that it works on.
+        done: tasks that it has ended in this stage.
+        failed: tasks that ended without a result there, because a worker died or was given up on.
+        tasks_per_second: that it has ended, over the whole stage.
+        busy: share of its workers' time in the tasks that have ended, 0 to 1.
+        alive: whether the cluster still has it.
+    """
+
+    name: str
+    workers: Count = 0
+    running: Count = 0
+    done: Count = 0
+    failed: Count = 0
+    tasks_per_second: float = 0.0
+    busy: float = 0.0
+    alive: bool = True
+
+
+class ClusterEvent(RunEvent, frozen=True, kw_only=True, tag="cluster"):
+    """With `--cluster`: what the nodes do; every two seconds.
+
+    Attributes:
+        nodes: all that took part, also those that were lost.
+        waiting: tasks that were sent and have not begun.
+        start_seconds: that Ray took to start; null after the first event.
+    """
+
+    nodes: tuple[NodeUse, ...] = ()
+    waiting: Count = 0
+    start_seconds: float | None = None
+
+
 class EndEvent(RunEvent, frozen=True, kw_only=True, tag="end"):
     """The command ends.
 
@@ -374,6 +412,7 @@ Event = (
     | ConvergedEvent
     | FileEvent
     | UsageEvent
+    | ClusterEvent
     | EndEvent
 )
 

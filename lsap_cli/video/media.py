@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -84,6 +84,11 @@ class ArchivedVideo:
 
 
 Media = Path | VideoPart | PictureSequence | ArchivedVideo
+
+
+def absolute_media(media: Media) -> Media:
+    """The same with an absolute path: for a process whose working folder is another."""
+    return media.absolute() if isinstance(media, Path) else replace(media, path=media.path.absolute())
 
 
 def media_hash(media: Media) -> str:

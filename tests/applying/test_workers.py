@@ -2,7 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lsap_cli.applying.workers import WorkerPool, WorkFailure, WorkOutcome, WorkProgress
+from lsap_cli.applying.workers import WorkerPool
+from lsap_cli.cluster.work import WorkFailure, WorkOutcome, WorkProgress
 from tests.applying.worker_tasks import Trial
 
 PATIENCE = 2.5  # seconds

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsap_cli.applying.tasks import Report
 from lsap_cli.applying.workers import MEMORY_BYTES
+from lsap_cli.cluster.work import Report
 from lsap_cli.video.reading import UnreadableVideo
 
 

@@ -1,0 +1,179 @@
+"""Work on Ray's own local cluster of two nodes: one is started for this file, and most tests share one session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lsap_cli.applying.settings import ApplySettings
+from lsap_cli.cluster.settings import ClusterSettings
+from lsap_cli.cluster.work import WorkFailure, WorkOutcome
+from lsap_cli.errors import LsapError
+from lsap_cli.hashing import content_hash
+from lsap_cli.jobs.apply import apply
+from lsap_cli.results.events import ClusterEvent, NoteEvent, WarningEvent
+from lsap_cli.runs import Run
+from tests.cluster.cluster_tasks import Trial, Weights
+from tests.tiny import make_bytes, make_perturbation, write_tiny
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'lsap[cluster]'")
+
+PATIENCE = 2.0  # seconds
+LIMIT = 2**30
+
+
+class World:
+    """A cluster, a session on it, and the events of its run."""
+
+    def __init__(self, cluster: Any, storage: Path, session: Any, events: list[Any]) -> None:
+        self.cluster, self.storage, self.session, self.events = cluster, storage, session, events
+
+    def outcomes(self, tasks: list[Trial], setup: Weights | None = None) -> dict[Trial, Any]:
+        from lsap_cli.cluster.pool import ClusterPool
+
+        self.events.clear()
+        steps = ClusterPool(self.session, LIMIT, setup).work(tasks)
+        return {step.task: step.result for step in steps if isinstance(step, WorkOutcome)}
+
+    def said(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    from ray.cluster_utils import Cluster
+
+    from lsap_cli.cluster.session import ClusterSession
+
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "storage").mkdir()
+    cluster = Cluster()
+    try:
+        for _ in range(2):
+            cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20, include_dashboard=False)
+        events: list[Any] = []
+        settings = ClusterSettings(cluster.address, str(folder / "storage"), PATIENCE)
+        with (
+            Run(folder / "run", "apply", {}, [events.append]) as run,
+            ClusterSession(settings, run, threads=1) as session,
+        ):
+            yield World(cluster, folder / "storage", session, events)
+    finally:
+        cluster.shutdown()
+
+
+def test_every_task_ends_and_its_ways_are_told_apart(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsap_cli.cluster.pool.ATTEMPTS", 2)
+    ways = ["crash", "crash once", "hang", "slow", "events"]
+    tasks = [Trial("well", number) for number in range(10)] + [Trial(how, marks=tmp_path) for how in ways]
+    outcomes = world.outcomes(tasks)
+    assert outcomes.keys() == set(tasks)
+    assert [outcomes[Trial("well", number)] for number in range(10)] == [2 * number for number in range(10)]
+    by_way = {task.how: outcomes[task] for task in tasks if task.marks}
+    assert by_way["crash"] == WorkFailure("the process that worked on it crashed, 2 times", "crash")
+    assert len(list(tmp_path.glob("crash-*"))) == 2
+    assert by_way["crash once"] == 0  # done again
+    assert len(list(tmp_path.glob("crash once*"))) == 2
+    assert by_way["hang"] == WorkFailure("nothing came of it for 2 seconds, so it was given up on", "hang")
+    assert by_way["slow"] == 0  # longer than patience, but it reported progress
+    again = [event.message for event in world.said(WarningEvent) if "done again" in event.message]
+    assert sorted(message.partition(" that worked on ")[2].partition(" died")[0] for message in again) == [
+        "crash 0", "crash once 0",
+    ]  # fmt: skip
+    assert all(message.startswith("the worker on ") for message in again)
+    assert [event.message for event in world.said(NoteEvent)] == [f"0: {number}" for number in range(5)]
+    last = world.said(ClusterEvent)[-1]
+    assert [node.workers for node in last.nodes] == [1, 1]
+    assert sum(node.done for node in last.nodes) == 13
+    assert all(node.done for node in last.nodes)  # both took part
+    assert sum(node.failed for node in last.nodes) == 4
+    assert len({node.name for node in last.nodes}) == 2
+
+
+def test_a_task_gets_numbers_of_its_own_and_one_number_of_threads(world: World) -> None:
+    values = torch.zeros(100_000)
+    tasks = [Trial("write", number) for number in range(6)]
+    outcomes = world.outcomes(tasks, Weights(values))
+    assert float(values.sum()) == 0
+    sums = sorted(outcomes[task] for task in tasks)
+    assert set(sums) <= {100_000.0 * number for number in range(1, 7)}  # of one process, not of both
+    assert sums.count(100_000.0) == 2  # each worker began with zeros
+    assert set(world.outcomes([Trial("threads", number) for number in range(6)]).values()) == {1}
+
+
+def test_refusals_and_faults_of_a_worker_are_those_of_the_command(world: World) -> None:
+    with pytest.raises(LsapError, match="that cannot be") as refused:
+        world.outcomes([Trial("refuse")])
+    assert refused.value.exit_code == 2
+    with pytest.raises(RuntimeError, match=r"(?s)KeyError: 'surprise'.*cluster_tasks\.py"):
+        world.outcomes([Trial("fault")])
+
+
+def test_a_file_that_a_worker_does_not_find_or_finds_changed_is_named(world: World) -> None:
+    from lsap_cli.cluster.worker import SharedFile, file_problem
+
+    file, gone = world.storage / "a.bin", world.storage / "gone.bin"
+    file.write_bytes(b"one")
+    right, wrong = SharedFile(file, content_hash(file)), SharedFile(file, "0" * 64)
+    outcomes = world.outcomes([Trial("well", 1, files=(right,)), Trial("well", 2, files=(SharedFile(gone),))])
+    assert outcomes[Trial("well", 1, files=(right,))] == 2
+    failure = outcomes[Trial("well", 2, files=(SharedFile(gone),))]
+    assert failure.kind == "file"
+    assert f"does not find {gone}" in failure.reason
+    with pytest.raises(LsapError, match=r"the worker on .* finds another content in .*a\.bin.*--resume"):
+        world.outcomes([Trial("well", 3, files=(wrong,))])
+    problem = file_problem(SharedFile(gone))
+    assert problem is not None
+    gone.touch()  # here it is there now: the node's mount differs
+    from lsap_cli.cluster.pool import ClusterPool
+
+    error = ClusterPool(world.session, LIMIT)._error(problem, world.cluster.head_node.node_id)
+    assert "does not find" in str(error)
+    assert "mount the storage there" in str(error)
+
+
+def test_apply_writes_the_same_files_and_manifest_as_one_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    videos = world.storage / "videos"
+    for number, name in enumerate(["a.mkv", "sub/it's b.mkv", "sub/c.mkv"]):
+        write_tiny(videos / name, make_bytes(4, seed=number))
+    (videos / "broken.mkv").write_bytes(b"no video")
+    make_perturbation("relative:2").save(world.storage / "r.safetensors")
+    results = {}
+    for name, cluster in (("one", None), ("two", world.cluster.address)):
+        settings = ApplySettings(
+            str(world.storage / "r.safetensors"), str(videos), str(world.storage / name), codec="h264:crf=23",
+            cluster=cluster, storage=cluster and str(world.storage),
+        )  # fmt: skip
+        if cluster:
+            monkeypatch.setattr("lsap_cli.cluster.session.ClusterSession", lambda *_, **__: _Borrowed(world.session))
+        with Run(world.storage / f"run-{name}", "apply", {}, []) as run:
+            results[name] = apply(settings, run)
+    assert _files(world.storage / "one") == _files(world.storage / "two")
+    assert results["one"].files == results["two"].files
+    assert results["one"].skipped == results["two"].skipped
+    assert results["one"].effective == results["two"].effective
+    assert len(results["two"].files) == 3
+    assert "broken.mkv" in {one.path for one in results["two"].skipped}
+
+
+class _Borrowed:
+    """The session of the module in the place of one that a command starts: a start takes seconds."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __enter__(self) -> Any:
+        return self._session
+
+    def __exit__(self, *_: object) -> None:
+        """It is ended by the fixture."""
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
