@@ -35,7 +35,8 @@ def noise_like(perturbation: Perturbation, seed: int) -> Perturbation:
     else:
         noise = torch.randn(shape, generator=generator)
         noise = noise * (epsilon * math.sqrt(noise.numel()) / float(noise.norm()))
-    return Perturbation(budget.project(noise), perturbation.binding, budget, {"control": "noise", "seed": seed})
+    record = {"control": "noise", "seed": seed}
+    return replace(perturbation, delta=budget.project(noise), record=record)
 
 
 def pixels_permuted(perturbation: Perturbation, seed: int) -> Perturbation:

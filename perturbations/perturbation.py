@@ -11,14 +11,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lsap_common import parse_epsilon, require_kind, require_whole
+from lsap_common import parse_epsilon, require_kind, require_whole, unknown_name
 from perturbations.adding import add_float
 from perturbations.bindings import Binding, parse_binding
 from perturbations.budgets import LEVELS, Budget
-from perturbations.resizing import resize, with_empty_slot
+from perturbations.resizing import BILINEAR, RESIZINGS, with_empty_slot
 from perturbations.slot_cache import SlotCache, add_cached
 
 FORMAT = "lsap.perturbation/1"
+FORMAT_WITH_RESIZE = "lsap.perturbation/2"  # says how delta is resized; of the first format all are bilinear
 UNITS = "pixels in [0, 1]"
 LARGEST_SIDE = 4096
 EVERY_SLOT = slice(None)
@@ -38,13 +39,16 @@ REQUIRED = ("format", "units", "binding", "norm", "epsilon", "record")
 
 @dataclass(frozen=True, eq=False)
 class Perturbation:
-    """One pattern for every video. Two are equal where delta (bit by bit), binding, budget and record are.
+    """One pattern for every video. Two are equal where delta (bit by bit), binding, budget, record and resize are.
 
     Args:
         delta: (P, 3, h, w) float32, pixel units of [0, 1]; it covers the whole frame at any size.
         binding: which of the P slots a frame gets.
         budget: norm and epsilon that delta keeps.
         record: how it was learned (classifier, samplers, seed, hashes of the videos, versions): JSON values.
+        resize: how delta is brought to the size of frames, a name of `perturbations.resizing.RESIZINGS`. `saturating`
+            is delta enlarged, times 4, projected onto the budget; that at its own size, too. `bilinear` leaves small
+            values between neighbors of opposite sign.
 
     Raises:
         ValueError: if delta does not have that shape, is not finite, does not fit the binding, or is over budget.
@@ -54,12 +58,16 @@ class Perturbation:
     binding: Binding
     budget: Budget
     record: Mapping[str, Any] = field(default_factory=dict)
+    resize: str = BILINEAR
 
     def __post_init__(self) -> None:
         require_kind("delta is", self.delta, Tensor, "give a tensor (slots, 3, height, width)")
         require_kind("the binding is", self.binding, Binding, "use parse_binding('cyclic:4')")
         require_kind("the budget is", self.budget, Budget, "use Budget.parse('linf', '8/255')")
         require_kind("the record is", self.record, Mapping, "give a dict of JSON values")
+        require_kind("resize is", self.resize, str, "use 'bilinear' or 'saturating'")
+        if self.resize not in RESIZINGS:
+            raise ValueError(unknown_name("resize", self.resize, RESIZINGS))
         if self.delta.ndim != 4 or self.delta.shape[1] != 3 or 0 in self.delta.shape:
             raise ValueError(f"delta has the shape {tuple(self.delta.shape)}; it must be (slots, 3, height, width)")
         if max(self.delta.shape[2:]) > LARGEST_SIDE:
@@ -79,22 +87,22 @@ class Perturbation:
                 f"over its budget of {self.budget.epsilon_text}"
             )
 
-    def resized(self, height: int, width: int, slots: slice = EVERY_SLOT) -> Tensor:
-        """Delta at a frame's size: (P, 3, height, width) float32, bilinear, within the budget.
+    @property
+    def pattern(self) -> Tensor:
+        """What is added to frames of delta's own size, before rounding: (P, 3, h, w) float32."""
+        return self.resized(*self.delta.shape[2:])
 
-        Bilinear resizing cannot enlarge linf; for l2, whose budget spans all slots, the result is projected again.
+    def resized(self, height: int, width: int, slots: slice = EVERY_SLOT) -> Tensor:
+        """What is added to frames of a size, before rounding: (P, 3, height, width) float32, within the budget.
 
         Args:
             height: of the frame, in pixels.
             width: likewise.
-            slots: of delta; others than all are for linf only.
+            slots: of delta; others than all are for linf only, as an l2 budget spans all slots.
         """
-        delta = self.delta[slots]
-        if delta.shape[2:] == (height, width):
-            return delta
         require_whole("height", height, least=1)
         require_whole("width", width, least=1)
-        return self.budget.project(resize(delta, height, width))
+        return RESIZINGS[self.resize].resized(self.delta[slots], height, width, self.budget)
 
     def levels(self, height: int, width: int) -> Tensor:
         """What is added to 8-bit frames of that size: (P, 3, height, width) int16, within the budget."""
@@ -195,9 +203,8 @@ class Perturbation:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Perturbation):
             return NotImplemented
-        return (self.binding, self.budget, dict(self.record)) == (other.binding, other.budget, dict(other.record)) and (
-            torch.equal(self.delta, other.delta)
-        )
+        own, others = ((one.binding, one.budget, one.resize, dict(one.record)) for one in (self, other))
+        return own == others and torch.equal(self.delta, other.delta)
 
     def __hash__(self) -> int:
         return hash((self.binding, self.budget, self.delta.shape, float(self.delta.sum())))
@@ -225,6 +232,8 @@ class Perturbation:
             "epsilon": self.budget.epsilon_text,
             "record": record,
         }
+        if self.resize != BILINEAR:  # a version that cannot resize so must refuse the file
+            metadata |= {"format": FORMAT_WITH_RESIZE, "resize": self.resize}
         Path(path).write_bytes(_in_fixed_order(save({"delta": self.delta.contiguous()}, metadata=metadata)))
 
     @classmethod
@@ -252,7 +261,8 @@ class Perturbation:
                 raise TypeError("record is not an object")
             _check_record(record)
             budget = Budget(metadata["norm"], parse_epsilon(metadata["epsilon"]))
-            return cls(delta, parse_binding(metadata["binding"]), budget, record)
+            resize = metadata["resize"] if metadata["format"] == FORMAT_WITH_RESIZE else BILINEAR
+            return cls(delta, parse_binding(metadata["binding"]), budget, record, resize)
         except (ValueError, TypeError, ZeroDivisionError, RecursionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
 
@@ -282,9 +292,12 @@ def _in_fixed_order(file: bytes) -> bytes:
 
 
 def _check_metadata(path: Path | str, metadata: Mapping[str, str], tensors: list[str]) -> None:
-    if metadata.get("format") != FORMAT:
-        raise ValueError(f"{path} is not a perturbation file ({FORMAT}); use one written by lsap generate")
-    missing = [key for key in REQUIRED if key not in metadata]
+    known = {FORMAT: REQUIRED, FORMAT_WITH_RESIZE: (*REQUIRED, "resize")}
+    if metadata.get("format") not in known:
+        raise ValueError(
+            f"{path} is not a perturbation file ({FORMAT} or {FORMAT_WITH_RESIZE}); use one written by lsap generate"
+        )
+    missing = [key for key in known[metadata["format"]] if key not in metadata]
     if missing or tensors != ["delta"]:
         raise ValueError(f"{path} is damaged: it lacks {', '.join(missing) or 'the tensor delta'}; generate it again")
     if metadata["units"] != UNITS:

@@ -13,7 +13,7 @@ from perturbations.budgets import Budget
 from perturbations.constraints import Constraint
 from perturbations.network import Network
 from perturbations.objectives import Objective
-from perturbations.resizing import ResizePath
+from perturbations.resizing import DeltaPath
 
 
 class Batch(NamedTuple):
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     frames: Tensor
     slots: Tensor
     clean_predictions: Tensor
-    path: ResizePath
+    path: DeltaPath
     defend: Callable[[Tensor, int], Tensor] | None = None
 
     def perturbed(self, delta: Tensor) -> Tensor:

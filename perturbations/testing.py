@@ -27,6 +27,7 @@ from perturbations.in_memory import check_attack_object, clips_problem
 from perturbations.learn import learn
 from perturbations.network import Internal, NetworkOutput
 from perturbations.problem import Problem
+from perturbations.resizing import ResizePath
 from perturbations.state import State, Step
 from perturbations.wrapping import TorchNetwork
 
@@ -117,6 +118,7 @@ def check_input_unchanged(attack: Attack) -> None:
     """A step changes neither the batch nor the delta tensor that it was given."""
     problem = tiny_problem(attack)
     batch = problem.draw(0)
+    assert isinstance(batch.path, ResizePath), "these clips are not enlarged"
     tensors = [batch.frames, batch.slots, batch.clean_predictions, *batch.path]
     copies = [one.clone() for one in tensors]
     state = State(problem.zeros())

@@ -1,6 +1,7 @@
 """What is added to each frame of one video: the perturbation's levels, at the video's size."""
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import ClassVar, Protocol
 
 import torch
@@ -10,6 +11,7 @@ from lsap_cli.applying.strength import check_strength
 from perturbations import Perturbation
 from perturbations.adding import add_levels
 from perturbations.bindings import NO_SLOT
+from perturbations.resizing import BILINEAR
 from perturbations.slot_cache import ResizedSlots, SlotCache
 
 
@@ -72,14 +74,20 @@ SEGMENTS: dict[str, type[Segment]] = {"begin": Begin, "middle": Middle, "end": E
 def scaled(perturbation: Perturbation, strength: float) -> Perturbation:
     """A perturbation multiplied by a number and projected onto its budget again.
 
+    One that saturates gets a smaller budget where the number is below 1: its values are at their limit, and a smaller
+    delta would be multiplied to the same one.
+
     Raises:
         ValueError: if the strength is not in (0, 100].
     """
     check_strength(strength)
     if strength == 1:
         return perturbation
-    delta = perturbation.budget.project(perturbation.delta * strength)
-    return replace(perturbation, delta=delta, record=dict(perturbation.record) | {"strength": strength})
+    budget = perturbation.budget
+    if strength < 1 and perturbation.resize != BILINEAR:
+        budget = replace(budget, epsilon=budget.epsilon * Fraction(str(strength)))
+    delta = budget.project(perturbation.delta * strength)
+    return replace(perturbation, delta=delta, budget=budget, record=dict(perturbation.record) | {"strength": strength})
 
 
 class Adder:

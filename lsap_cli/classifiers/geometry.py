@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lsap_cli.classifiers.crops import CropRounding, Interpolation, check_crop
-from perturbations.resizing import ResizePath, resize_matrix
+from perturbations.resizing import Kernel, ResizePath, resize_matrix
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ class Geometry:
         corners = [(0, left), (top, left), (rows, left)] if rows > columns else [(top, 0), (top, left), (top, columns)]
         return [frames[..., y : y + height, x : x + width] for y, x in corners]
 
-    def path_matrices(self, delta_size: tuple[int, int], video_size: tuple[int, int]) -> ResizePath:
+    def path_matrices(
+        self, delta_size: tuple[int, int], video_size: tuple[int, int], kernel: Kernel = "bilinear"
+    ) -> ResizePath:
         """The way of a perturbation through a video of some size to the network, as one matrix a direction.
 
         Up to the video's size, down to the working size and the crop are all linear and separable, so the whole
@@ -93,6 +95,7 @@ class Geometry:
         Args:
             delta_size: (h, w) of delta.
             video_size: (H, W) of the video.
+            kernel: of the way up.
 
         Returns:
             rows (size[0], h) and columns (size[1], w), float32.
@@ -105,6 +108,7 @@ class Geometry:
                 working[axis],
                 self._corner(*working)[axis],
                 self.size[axis],
+                kernel,
             )
             for axis in (0, 1)
         )
@@ -116,8 +120,8 @@ class Geometry:
             return rows // 2, columns // 2
         return round(rows / 2), round(columns / 2)
 
-    def _along(self, delta: int, video: int, working: int, start: int, length: int) -> Tensor:
-        there = resize_matrix(delta, video)
+    def _along(self, delta: int, video: int, working: int, start: int, length: int, kernel: Kernel) -> Tensor:
+        there = torch.eye(delta) if delta == video else resize_matrix(delta, video, kernel)
         if video != working:
             there = self._resized(there[None, None], (working, delta))[0, 0]
         return there[start : start + length]

@@ -37,7 +37,7 @@ def apply(settings: ApplySettings, run: Run) -> ApplyResults:
     videos = videos_of_run(settings.source, [], run, skipped).videos
     out = Path(settings.out)
     check_folders(settings.source.path, out, settings.resume)
-    draw_slots(run.folder, recipe.perturbation.delta, str(recipe.perturbation.binding))
+    draw_slots(run.folder, recipe.perturbation.pattern, str(recipe.perturbation.binding))
     with ExitStack() as stack:
         stack.enter_context(alone_in(out))
         pool = stack.enter_context(WorkerPool(settings.workers, settings.timeout))

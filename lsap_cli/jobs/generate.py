@@ -142,7 +142,7 @@ def _write(learning: LearningRun, learned: Sequence[LearnedVariant], verificatio
         write_perturbation(replace(one.perturbation, record=record), path)
     with LineFile(run.folder / "records.jsonl") as lines:
         lines.write(*verification.records)
-    draw_slots(run.folder, learned[0].perturbation.delta, str(task.binding))
+    draw_slots(run.folder, learned[0].perturbation.pattern, str(task.binding))
 
 
 def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verification: Verification) -> GenerateResults:

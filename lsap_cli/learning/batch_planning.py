@@ -11,9 +11,9 @@ from defenses import Defense
 from lsap_cli.classifiers.geometry import Geometry
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.fitted_defense import FittedDefense
-from perturbations import Binding
+from perturbations import Binding, Budget
 from perturbations.augment import Augmentation, Change
-from perturbations.resizing import ResizePath
+from perturbations.resizing import BILINEAR, ResizePath
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
@@ -39,6 +39,8 @@ class BatchSettings:
             another draw, so that a step sees an expectation over the defense.
         fitted_defense: all videos, for a defense that is fitted on what they have in common; None: there is none.
         basis: makes delta of what is learned, which is smaller then; None: delta itself is learned.
+        resize: how files enlarge delta, a name of `perturbations.resizing.RESIZINGS`; bilinear where there is a basis.
+        budget: that delta keeps in files; needed where `resize` is not bilinear.
         pool: number of prepared clips of a video (LSAP's set X1); None: clips are drawn without end.
         process: number of this process, and how many there are: each takes its part of the clips.
     """
@@ -58,6 +60,8 @@ class BatchSettings:
     draws: int = 1
     fitted_defense: FittedDefense | None = None
     basis: ResizePath | None = None
+    resize: str = BILINEAR
+    budget: Budget | None = None
     pool: int | None = None
     process: tuple[int, int] = (0, 1)
 

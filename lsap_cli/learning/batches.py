@@ -4,19 +4,15 @@ What a batch shows is planned first (a few numbers, made by a thread while the n
 then done to all clips of the batch at once, on the device.
 """
 
-import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-import torch
-from torch import Tensor
-
 from lsap_cli.learning.batch_planning import BatchSettings, PlannedBatch, plan_batch
 from lsap_cli.learning.defended_clips import DefendedClips, append_pattern_frames
+from lsap_cli.learning.delta_paths import DeltaPaths
 from lsap_cli.learning.device_frames import DeviceFrames
 from perturbations.bindings import NO_SLOT
 from perturbations.problem import Batch
-from perturbations.resizing import ResizePath
 
 
 class BatchSource:
@@ -26,11 +22,16 @@ class BatchSource:
 
     Args:
         settings: what all batches have in common.
+
+    Attributes:
+        paths: of delta through the sizes of videos.
     """
 
     def __init__(self, settings: BatchSettings) -> None:
         self.settings = settings
-        self._paths: dict[tuple[int, int], ResizePath] = {}
+        self.paths = DeltaPaths(
+            settings.geometry, settings.delta_size, settings.resize, settings.budget, settings.device, settings.basis
+        )
         self._planned: dict[int, Future[PlannedBatch]] = {}
         self._planner = ThreadPoolExecutor(1, "batch-planner")
         self._frames: DeviceFrames | None = None
@@ -69,7 +70,7 @@ class BatchSource:
             frames,
             slots.to(settings.device, non_blocking=True),
             settings.clean_predictions[part.videos, int(mirrored)].to(settings.device, non_blocking=True),
-            self._path(part.size),
+            self.paths.through(part.size),
             defended if part.defenses else None,
         )
 
@@ -80,21 +81,3 @@ class BatchSource:
             return plan
         each = self.settings.clips * self.settings.draws // processes
         return plan.part(slice(number * each, (number + 1) * each))
-
-    def _path(self, size: tuple[int, int]) -> ResizePath:
-        """The way of delta through a video's size to the network."""
-        if size not in self._paths:
-            settings = self.settings
-            matrices = settings.geometry.path_matrices(settings.delta_size, size)
-            if settings.basis is not None:
-                matrices = matrices.after(settings.basis)
-            self._paths[size] = ResizePath(*(_sparse_on_cpu(one, settings.device) for one in matrices))
-        return self._paths[size]
-
-
-def _sparse_on_cpu(matrix: Tensor, device: torch.device) -> Tensor:
-    """A matrix of a few numbers a row: without its zeros on a CPU; on a GPU as it is, where products cost nothing."""
-    if device.type != "cpu":
-        return matrix.to(device)
-    with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch calls sparse CSR a beta feature
-        return matrix.to_sparse_csr()

@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.learning.delta_paths import DeltaPaths
 from perturbations.adding import add_float
 from perturbations.losses import margin_loss
-from perturbations.network import Network
 from perturbations.problem import Problem
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
@@ -41,15 +41,15 @@ class DeltaVerifier(Protocol):
 class ProgressVerification:
     """Verification videos and held-out samplers, from the frame store's frames.
 
-    It takes the same short way as learning (delta through the video's size by matrices, no defense); the figures that
-    `generate` ends with come from the videos' own frames instead.
+    It takes the same short way as learning (delta through the video's size to the network's, no defense); the figures
+    that `generate` ends with come from the videos' own frames instead.
 
     Args:
-        classifier: on its device.
-        network: the same one, for an attacker.
+        network: the classifier, on its device, for an attacker.
         videos: decoded.
         samplers: by spec; each video is verified through each.
         problem: that is being solved.
+        paths: of delta through the sizes of videos.
         seed: of samplers that draw.
         batch: clips at a time.
 
@@ -59,15 +59,16 @@ class ProgressVerification:
 
     def __init__(
         self,
-        classifier: Classifier,
-        network: Network,
+        network: InstrumentedClassifier,
         videos: Sequence[StoredVideo],
         samplers: Mapping[str, Sampler],
         problem: Problem,
+        paths: DeltaPaths,
         seed: int,
         batch: int,
     ) -> None:
-        self._classifier, self._network, self._problem, self._batch = classifier, network, problem, batch
+        self._network, self._problem, self._paths, self._batch = network, problem, paths, batch
+        classifier = network.classifier
         self.samplers = tuple(samplers)
         generator = seeded(seed, "verification")
         binding = problem.binding
@@ -119,6 +120,5 @@ class ProgressVerification:
     def _pattern(self, delta: Tensor, number: int, patterns: dict[tuple[int, int], Tensor]) -> Tensor:
         size = self._sizes[number]
         if size not in patterns:
-            path = self._classifier.geometry.path_matrices((delta.shape[2], delta.shape[3]), size)
-            patterns[size] = path.to(delta.device).forward(delta)
+            patterns[size] = self._paths.through(size).forward(delta)
         return patterns[size]

@@ -21,6 +21,7 @@ from perturbations import Binding, Budget, parse_binding, parse_epsilon
 from perturbations.attacks import ATTACKS, Attack
 from perturbations.attacks.lsap import Lsap
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
+from perturbations.resizing import BILINEAR
 from perturbations.samplers import Sampler
 
 
@@ -29,6 +30,7 @@ class LearningTask:
     """The settings, turned into objects.
 
     Attributes:
+        resize: how files enlarge delta, a name of `perturbations.resizing.RESIZINGS`.
         target: class number of a targeted attack; None: any wrong class.
         source: class number of the only class whose videos are attacked; None: all videos.
         fitted: samplers that are learned through, by spec.
@@ -43,6 +45,7 @@ class LearningTask:
     classifier: Classifier
     network: InstrumentedClassifier
     objective: Objective
+    resize: str
     target: int | None
     source: int | None
     fitted: dict[str, Sampler]
@@ -90,6 +93,7 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
         classifier=classifier,
         network=InstrumentedClassifier(classifier, settings.layer, settings.precision, settings.compiled),
         objective=objective,
+        resize=BILINEAR if binding.appended else attack.resize,  # appended frames are pictures, not small values
         target=target,
         source=source,
         fitted=fitted,

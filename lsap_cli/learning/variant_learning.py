@@ -56,7 +56,7 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
         with BatchSource(batch_settings(learning, variant)) as source:
             problem, queries = variant_problem(learning, source), QueryCounter()
             problem = replace(problem, network=CountedNetwork(problem.network, queries))
-            verification = _progress_verification(learning, problem)
+            verification = _progress_verification(learning, problem, source)
             if schedule is None:
                 seconds_per_clip = 0.0 if verification is None else verification.seconds_per_clip
                 final_seconds = _final_verification_seconds(learning, len(variants), decode_seconds, seconds_per_clip)
@@ -69,7 +69,7 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
             except ValueError as error:
                 raise LsapError(f"--attack {settings.attack}: {error}") from None
         record = learning_record(learning, variant, state.steps)
-        perturbation = Perturbation(state.delta.cpu(), task.binding, task.budget, record)
+        perturbation = Perturbation(state.delta.cpu(), task.binding, task.budget, record, task.resize)
         warnings = tuple(diagnostics.warnings())
         yield LearnedVariant(
             variant, perturbation, state.steps, state.seconds, diagnostics.converged, warnings, state.queries
@@ -92,6 +92,8 @@ def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSett
         clips=settings.batch,
         seed=variant.seed,
         device=task.device,
+        resize=task.resize,
+        budget=task.budget,
         defenses=(None, *task.through.values()),
         pool=settings.pool,
         process=(learning.group.number, learning.group.processes),
@@ -105,13 +107,19 @@ def variant_problem(learning: LearningRun, source: BatchSource) -> Problem:
     return make_problem(source, task.network, task.objective, task.budget, micro_batch, learning.run, learning.group)
 
 
-def _progress_verification(learning: LearningRun, problem: Problem) -> ProgressVerification | None:
+def _progress_verification(learning: LearningRun, problem: Problem, source: BatchSource) -> ProgressVerification | None:
     """In the first process only."""
     if not learning.group.is_first:
         return None
     task, settings = learning.task, learning.settings
     return ProgressVerification(
-        task.classifier, task.network, learning.videos.verify, task.held_out, problem, settings.seed, settings.batch
+        task.network,
+        learning.videos.verify,
+        task.held_out,
+        problem,
+        source.paths,
+        settings.seed,
+        settings.batch,
     )
 
 

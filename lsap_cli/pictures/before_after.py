@@ -73,10 +73,10 @@ def draw_pictures(
 
 
 def _draw_perturbation(folder: Path, perturbation: Perturbation) -> Pictures:
-    scale = float(perturbation.delta.abs().max()) or float(perturbation.budget.epsilon)
+    scale = float(perturbation.pattern.abs().max()) or float(perturbation.budget.epsilon)
     name = "pictures/perturbation.png"
-    save_picture(perturbation_picture(perturbation.delta.numpy(), scale), folder / name)
-    draw_slots(folder, perturbation.delta, str(perturbation.binding))
+    save_picture(perturbation_picture(perturbation.pattern.numpy(), scale), folder / name)
+    draw_slots(folder, perturbation.pattern, str(perturbation.binding))
     return Pictures(perturbation=name, perturbation_scale=scale * 255)
 
 

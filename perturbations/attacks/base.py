@@ -12,6 +12,7 @@ from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradien
 from perturbations.losses import margin_loss
 from perturbations.network import Internal
 from perturbations.problem import Batch, Problem
+from perturbations.resizing import BILINEAR
 from perturbations.seeds import seeded
 from perturbations.state import State, Step
 from perturbations.updates import Update
@@ -45,6 +46,11 @@ class Attack(Protocol):
     def binding(self) -> str:
         """The binding that is taken where the user names none."""
         return "cyclic:4"
+
+    @property
+    def resize(self) -> str:
+        """How files enlarge what it learns: a name of `perturbations.resizing.RESIZINGS`."""
+        return BILINEAR
 
     def start(self, problem: Problem, state: State) -> None:
         """Before the first step; `state.delta` holds zeros.

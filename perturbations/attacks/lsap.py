@@ -17,6 +17,7 @@ from perturbations.losses import layer_response, margin_loss, margins, own_class
 from perturbations.network import Internal
 from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Batch, Problem
+from perturbations.resizing import RESIZINGS
 from perturbations.state import Memory, State, Step
 from perturbations.updates import UPDATES, Update
 
@@ -58,6 +59,7 @@ class Lsap(Attack):
         enough: confidence in logits: a clip that is over the boundary by this much has no more gradient.
         excite: in an untargeted run, length of the layer response's gradient, as a multiple of the margin's.
         loosen: the budget at the start, as a multiple of epsilon, from 1.
+        resize: how files enlarge delta: saturating or bilinear.
 
     Raises:
         ValueError: if a setting is out of range.
@@ -73,7 +75,8 @@ class Lsap(Attack):
     shared_class: float = 0.5
     enough: float = 15.0
     excite: float = 1.0
-    loosen: float = 2.0
+    loosen: float = 1.0
+    resize: str = "saturating"
 
     def __post_init__(self) -> None:
         check_settings(self, above_zero=("first_step", "temperature"), from_zero=("weight", "enough", "excite"))
@@ -81,6 +84,8 @@ class Lsap(Attack):
             raise ValueError(f"update is {self.update}; use one of {', '.join(UPDATES)}")
         if not 0 <= self.shared_class <= 1:
             raise ValueError(f"shared_class is {self.shared_class}; use a number from 0 to 1")
+        if self.resize not in RESIZINGS:
+            raise ValueError(f"resize is {self.resize}; use one of {', '.join(RESIZINGS)}")
         if not 1 <= self.loosen < float("inf"):
             raise ValueError(f"loosen is {self.loosen}; use a number from 1")
 

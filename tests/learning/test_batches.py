@@ -20,6 +20,7 @@ from perturbations.augment import Augmentation
 from perturbations.bindings import NO_SLOT
 from perturbations.problem import Batch
 from perturbations.samplers import Dense, RandomFrames, Uniform
+from tests.perturbations.worlds import linear
 from tests.tiny import make_bytes
 
 GEOMETRY = Geometry((8, 8), (9, 12))
@@ -65,7 +66,7 @@ def same(first: Batch, second: Batch) -> bool:
     assert first.defend is second.defend is None
     return all(
         torch.equal(one.to_dense(), other.to_dense())
-        for one, other in zip((*first[:3], *first.path), (*second[:3], *second.path), strict=True)
+        for one, other in zip((*first[:3], *linear(first.path)), (*second[:3], *linear(second.path)), strict=True)
     )
 
 
@@ -108,7 +109,7 @@ def test_the_parts_of_processes_together_are_the_whole_batch(augmentation: Augme
         for name in ("frames", "slots", "clean_predictions"):
             together = torch.cat([getattr(part, name) for part in parts])
             torch.testing.assert_close(together, getattr(batch, name), rtol=0, atol=1e-7)
-        assert all(torch.equal(part.path.rows.to_dense(), batch.path.rows.to_dense()) for part in parts)
+        assert all(torch.equal(linear(part.path).rows.to_dense(), linear(batch.path).rows.to_dense()) for part in parts)
 
 
 @pytest.mark.parametrize("pool", [1, 3])
@@ -197,7 +198,7 @@ def test_batches_have_the_shapes_that_learning_wants() -> None:
     batch = draw(SETTINGS, 0)
     assert (batch.frames.shape, batch.frames.dtype) == ((3, 4, 3, 8, 8), torch.float32)
     assert (batch.slots.shape, batch.slots.dtype) == ((3, 4), torch.int64)
-    assert (batch.path.rows.shape, batch.path.columns.shape) == ((8, 8), (8, 8))
+    assert [one.shape for one in linear(batch.path)] == [(8, 8), (8, 8)]
 
 
 def test_every_video_comes_once_before_any_comes_twice() -> None:
@@ -237,7 +238,7 @@ def test_every_sampler_is_drawn() -> None:
 
 
 def test_the_way_through_every_videos_size_is_drawn() -> None:
-    ways = {draw(SETTINGS, step).path.rows.to_dense().numpy().tobytes() for step in range(20)}
+    ways = {linear(draw(SETTINGS, step).path).rows.to_dense().numpy().tobytes() for step in range(20)}
     sizes = [(18, 24), (19, 24)]
     assert ways == {GEOMETRY.path_matrices((8, 8), size)[0].numpy().tobytes() for size in sizes}
 

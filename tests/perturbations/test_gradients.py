@@ -18,12 +18,12 @@ from perturbations.network import Internal, NetworkOutput
 from perturbations.objectives import Discriminative, Objective, Targeted, Untargeted
 from perturbations.problem import Batch, Problem
 from perturbations.resizing import ResizePath
-from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, make_problem, random
+from tests.perturbations.worlds import DELTA, LinearNetwork, TanhNetwork, linear, make_problem, random
 
 
 def doubled(problem: Problem, step: int) -> Batch:
     batch = problem.draw(step)
-    path = ResizePath(batch.path.rows.double(), batch.path.columns.double())
+    path = ResizePath(*(one.double() for one in linear(batch.path)))
     return batch._replace(frames=batch.frames.double(), path=path)
 
 

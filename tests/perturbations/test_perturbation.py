@@ -1,23 +1,28 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
+from torch.nn import functional as F
 
 from perturbations import Binding, Budget, Perturbation, parse_binding
 from perturbations.perturbation import LARGEST_SIDE
+from perturbations.resizing import RESIZINGS
 from tests.tiny import make_bytes, make_perturbation
 
 LINF = Budget("linf", Fraction(8, 255))
 
 
+@pytest.mark.parametrize("resize", RESIZINGS)
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("size", [(6, 5), (3, 2), (18, 22), (61, 7), (1, 1)])
-def test_resizing_keeps_the_budget(norm: str, size: tuple[int, int]) -> None:
-    perturbation = make_perturbation(norm=norm)
+def test_resizing_keeps_the_budget(norm: str, size: tuple[int, int], resize: str) -> None:
+    perturbation = replace(make_perturbation(norm=norm), resize=resize)
     resized = perturbation.resized(*size)
     assert resized.shape == (4, 3, *size)
     assert perturbation.budget.size(resized) <= 8 / 255 * (1 + 1e-6)
@@ -42,6 +47,33 @@ def test_upscaling_a_ramp_by_two_worked_out_by_hand() -> None:
     delta = torch.tensor([0.0, 4.0]).expand(1, 3, 1, 2) / 255
     resized = Perturbation(delta, Binding("constant"), LINF).resized(1, 4)
     assert (resized[0, 0, 0] * 255).tolist() == pytest.approx([0, 1, 3, 4], abs=1e-5)
+
+
+def test_a_saturating_resize_worked_out_by_hand() -> None:
+    """Between +8 and -8 the bicubic kernel at a quarter and three quarters gives 6.5 and 1.5 of 8, four times that."""
+    delta = torch.tensor([8.0, -8.0]).expand(1, 3, 1, 2) / 255
+    enlarged = {
+        name: Perturbation(delta, Binding("constant"), LINF, resize=name).levels(1, 4)[0, 0, 0].tolist()
+        for name in RESIZINGS
+    }
+    assert enlarged == {"bilinear": [8, 4, -4, -8], "saturating": [8, 8, -8, -8]}
+
+
+def test_a_saturating_resize_uses_the_budget_where_a_bilinear_one_loses_half_of_it() -> None:
+    signs = torch.randint(0, 2, (4, 3, 24, 24), generator=torch.Generator().manual_seed(0)) * 2 - 1.0
+    used = {
+        name: float(Perturbation(signs * 8 / 255, parse_binding("cyclic:4"), LINF, resize=name)
+        .levels(36, 60).abs().float().mean()) for name in RESIZINGS
+    }  # fmt: skip
+    assert used["bilinear"] < 5
+    assert used["saturating"] > 6.9
+
+
+def test_at_its_own_size_a_saturating_delta_is_multiplied_and_projected() -> None:
+    made = make_perturbation()
+    perturbation = replace(made, delta=made.delta / 2, resize="saturating")
+    assert torch.equal(perturbation.resized(6, 5), made.budget.project(4 * perturbation.delta))
+    assert torch.equal(perturbation.resized(6, 5, slice(1, 3)), perturbation.resized(6, 5)[1:3])
 
 
 def test_adding_stays_in_range_and_leaves_its_input_alone() -> None:
@@ -85,11 +117,19 @@ def test_the_budget_holds_in_the_written_bytes(norm: str, epsilon: str) -> None:
 def test_a_file_gives_back_what_was_saved(tmp_path: Path, norm: str, binding: str, epsilon: str) -> None:
     made = make_perturbation(binding, norm=norm, epsilon=epsilon)
     record = {"seed": 3, "classifier": {"name": "tiny"}, "videos": [{"name": "ä/b.mp4", "sha256": "00"}], "none": None}
-    saved = Perturbation(made.delta, made.binding, made.budget, record)
-    saved.save(tmp_path / "r.safetensors")
-    loaded = Perturbation.load(tmp_path / "r.safetensors")
-    assert torch.equal(loaded.delta, saved.delta)
-    assert (loaded.binding, loaded.budget, loaded.record) == (saved.binding, saved.budget, record)
+    for resize in RESIZINGS:
+        saved = Perturbation(made.delta, made.binding, made.budget, record, resize)
+        saved.save(tmp_path / "r.safetensors")
+        loaded = Perturbation.load(tmp_path / "r.safetensors")
+        assert torch.equal(loaded.delta, saved.delta)
+        assert (loaded.binding, loaded.budget, loaded.record) == (saved.binding, saved.budget, record)
+        assert loaded == saved
+        assert loaded.resize == resize
+
+
+def test_perturbations_that_differ_in_their_resize_are_not_equal() -> None:
+    made = make_perturbation()
+    assert made != replace(made, resize="saturating")
 
 
 def test_equal_perturbations_are_equal_files(tmp_path: Path) -> None:
@@ -117,11 +157,40 @@ def test_the_good_file_that_the_damages_start_from_is_read(tmp_path: Path) -> No
     assert Perturbation.load(tmp_path / "r.safetensors").record == {"seed": 0}
 
 
+@pytest.mark.parametrize("size", [(6, 5), (18, 22), (3, 2), (40, 31), (61, 7)])
+def test_a_file_that_says_nothing_of_a_resize_is_added_as_before_there_was_another(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """Its bytes are those that the version before wrote, and what is added are its bilinear levels."""
+    made = replace(make_perturbation(), record={"seed": 3})
+    metadata = good_file()[1] | {"binding": "cyclic:4", "record": json.dumps({"seed": 3})}
+    save_file({"delta": made.delta}, tmp_path / "before.safetensors", metadata=metadata)
+    read = Perturbation.load(tmp_path / "before.safetensors")
+    assert read.resize == "bilinear"
+    enlarged = made.delta
+    if size != made.delta.shape[2:]:
+        enlarged = F.interpolate(made.delta, size=size, mode="bilinear", align_corners=False, antialias=True)
+    levels = (enlarged * 255 + 0.5).floor().clamp(-8, 8)
+    gray = torch.full((4, 3, *size), 128, dtype=torch.uint8)
+    assert torch.equal(read.add_to_bytes(gray).short() - 128, levels.short())
+    read.save(tmp_path / "again.safetensors")
+    with safe_open(tmp_path / "again.safetensors", framework="pt") as file:
+        assert file.metadata() == metadata
+
+
+def test_a_file_of_another_resize_is_of_a_format_that_versions_before_refuse(tmp_path: Path) -> None:
+    replace(make_perturbation(), resize="saturating").save(tmp_path / "r.safetensors")
+    with safe_open(tmp_path / "r.safetensors", framework="pt") as file:
+        assert file.metadata()["format"] == "lsap.perturbation/2"
+        assert file.metadata()["resize"] == "saturating"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         ("format", None, "not a perturbation file"),
-        ("format", "lsap.perturbation/2", "not a perturbation file"),
+        ("format", "lsap.perturbation/2", "lacks resize"),
+        ("format", "lsap.perturbation/3", "not a perturbation file"),
         ("units", None, "lacks units"),
         ("units", "levels", "'levels'"),
         ("binding", None, "lacks binding"),
@@ -151,6 +220,14 @@ def test_damaged_metadata_is_named(tmp_path: Path, key: str, value: str | None, 
     with pytest.raises(ValueError, match=r"r\.safetensors") as caught:
         Perturbation.load(tmp_path / "r.safetensors")
     assert message in str(caught.value)
+
+
+def test_an_unknown_resize_is_named(tmp_path: Path) -> None:
+    tensors, metadata = good_file()
+    metadata |= {"format": "lsap.perturbation/2", "resize": "saturated"}
+    save_file(tensors, tmp_path / "r.safetensors", metadata=metadata)
+    with pytest.raises(ValueError, match=r"the resize 'saturated' is unknown.*Did you mean saturating"):
+        Perturbation.load(tmp_path / "r.safetensors")
 
 
 def with_one(value: float) -> torch.Tensor:

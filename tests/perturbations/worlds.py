@@ -15,7 +15,7 @@ from perturbations.learn import learn
 from perturbations.network import Internal, Network, NetworkOutput
 from perturbations.objectives import Objective, Untargeted
 from perturbations.problem import Batch, Problem, SingleProcess, SumOverProcesses
-from perturbations.resizing import ResizePath
+from perturbations.resizing import DeltaPath, ResizePath
 from perturbations.seeds import seeded
 from perturbations.state import State, Step
 
@@ -94,6 +94,12 @@ def path(seed: int, to: tuple[int, int] = SIZE) -> ResizePath:
     ways = [random(to[axis], DELTA[axis], seed=seed + axis) ** 4 for axis in (0, 1)]
     rows, columns = (one / one.sum(1, keepdim=True) for one in ways)
     return ResizePath(rows, columns)
+
+
+def linear(path: DeltaPath) -> ResizePath:
+    """A way that is two matrices."""
+    assert isinstance(path, ResizePath)
+    return path
 
 
 def draw(step: int, network: Network, binding: Binding, clips: int = CLIPS, video_seed: int = 0) -> Batch:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
+from torch import Tensor
+
 from defenses import Defense
 from defenses.corpus import CorpusDefense
 from defenses.detectors import Detector
@@ -28,6 +30,7 @@ from lsap_cli.runs import Run
 from perturbations import Binding, Perturbation
 from perturbations.augment import Augmentation
 from perturbations.problem import Problem
+from perturbations.resizing import BILINEAR
 
 CLIPS = 4  # of a batch, as in generate
 
@@ -96,14 +99,14 @@ class AttackerLearner:
             try:
                 state = load_or_start_state(log.state_path, problem.shape, self.resume)
                 if attacker.start is not None and not state.steps:
-                    state.delta = attacker.start.resized(*problem.shape[2:])
+                    state.delta = _first_delta(attacker.start, _resize(attacker), problem.shape[2:])
                 state.move(self.setup.device)
                 run_learning(problem, attacker.attack, state, schedule, None, log)
             except ValueError as error:
                 raise LsapError(f"{attacker.name}: {error}", 1) from None
         record = attacker.record() | {"seed": self.setup.seed, "classifier": {"name": self.setup.classifier.name}}
         delta = whole_delta(state.delta.cpu(), attacker, self._network_size)
-        learned = Perturbation(delta, attacker.binding, attacker.budget, record)
+        learned = Perturbation(delta, attacker.binding, attacker.budget, record, _resize(attacker))
         self.files.finish(attacker, learned)
         log.state_path.unlink()
         return learned
@@ -164,6 +167,8 @@ class AttackerLearner:
             binding=attacker.binding,
             delta_size=pattern_size(attacker, self._network_size),
             basis=pattern_basis(attacker, self._network_size),
+            resize=_resize(attacker),
+            budget=attacker.budget,
             augmentation=Augmentation(),
             clips=CLIPS,
             seed=setup.seed,
@@ -172,3 +177,16 @@ class AttackerLearner:
             draws=attacker.draws,
             fitted_defense=self.fitted_defense(attacker.defense, attacker.binding),
         )
+
+
+def _resize(attacker: Attacker) -> str:
+    """How files enlarge what an attacker learns: patterns with a given form, and those of a detector, bilinearly."""
+    formed = attacker.low_frequency or attacker.striped or attacker.detector is not None
+    return BILINEAR if formed or attacker.binding.appended else attacker.attack.resize
+
+
+def _first_delta(start: Perturbation, resize: str, size: tuple[int, int]) -> Tensor:
+    """The delta that adds the same as another perturbation, of a size (h, w)."""
+    if start.resize == resize and start.delta.shape[2:] == size:
+        return start.delta.clone()
+    return start.resized(*size)

@@ -148,7 +148,7 @@ def test_excitement_makes_layers_respond_more_strongly() -> None:
     problem = replace(problem, draw=lambda _: batch)
     state = zeros(problem)
     before = seen_strength(problem, batch, state.delta)
-    run(problem, Lsap(excite=1000.0, first_step=0.01), state, 4, 100)
+    run(problem, Lsap(excite=1000.0, first_step=0.02), state, 4, 100)
     assert seen_strength(problem, batch, state.delta) > before + 1e-3
 
 

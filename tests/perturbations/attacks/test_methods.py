@@ -32,6 +32,7 @@ from tests.perturbations.worlds import (
     LinearNetwork,
     TanhNetwork,
     features_of,
+    linear,
     make_problem,
     perturbed,
     random,
@@ -103,7 +104,7 @@ def summed_gradient(problem: Problem, steps: int) -> Tensor:
     delta = problem.zeros().requires_grad_()
     for step in range(steps):
         batch = problem.draw(step)
-        pattern = (batch.path.rows @ delta @ batch.path.columns.T)[batch.slots]
+        pattern = (linear(batch.path).rows @ delta @ linear(batch.path).columns.T)[batch.slots]
         logits = problem.network.score(batch.frames + pattern)
         aims = problem.objective.aims(batch.clean_predictions)
         margin_loss(logits, aims, CONFIDENCE).mean().backward()
