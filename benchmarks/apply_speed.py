@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.applying.adding import Adder
-from lsap_cli.applying.tasks import prove
+from lsap_cli.applying.proving import prove
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, Codec, H264Codec
 from lsap_cli.video.reading import read_frames

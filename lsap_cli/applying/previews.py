@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from lsap_cli.applying.tasks import ANY_COUNT, frame_pairs
+from lsap_cli.applying.proving import ANY_COUNT, frame_pairs
 from lsap_cli.cluster.work import Report
 from lsap_cli.pictures.drawing import FrameDrawing, draw_frame, save_picture
 from lsap_cli.video.films import Timed, write_film

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
+from cv2.typing import MatLike as Picture
 from torch import Tensor
 
 from lsap_cli.results.manifest import ManifestEntry, ProofTotals
@@ -23,7 +23,8 @@ class CopyProof:
         l2_rms: root mean square of all changes.
         map: mean absolute change (LSAP's MAP).
         psnr: in dB; None where nothing changed.
-        ssim: structural similarity to the source, the mean over frames; None below 8 pixels a side.
+        ssim: structural similarity to the source, the mean over `ssim_frames`; None below 8 pixels a side.
+        ssim_frames: how many frames it was measured on, which lie equally far from each other.
         meant_l2_rms: root mean square of what was to be added: rounded, and cut to 0..255 with the source.
         cosine: between what was to be added and what is there; None where either is nothing.
         energy_kept: <intended, written> / <intended, intended>: 1 where all of it is there, also under other changes.
@@ -41,6 +42,7 @@ class CopyProof:
     map: float
     psnr: float | None
     ssim: float | None
+    ssim_frames: int
     meant_l2_rms: float
     cosine: float | None
     energy_kept: float | None
@@ -50,49 +52,57 @@ class CopyProof:
 
 
 class ProofSums:
-    """Sums over the frames of one file."""
+    """Sums over the frames of one file.
 
-    def __init__(self) -> None:
+    Args:
+        ssim_every: of frames, the distance between two whose similarity is measured; the first one always is.
+    """
+
+    def __init__(self, ssim_every: int = 1) -> None:
         self.frames = 0
         self.exact = True
         self._shape = (0, 0)
-        self._written_sizes, self._intended_sizes, self._missed_sizes = (
-            torch.zeros(256, dtype=torch.int64) for _ in range(3)
-        )
+        self._elements = self._largest = self._absolute = 0
+        self._written_squares = self._intended_squares = self._missed_squares = 0
+        self._ssim_every = ssim_every
         self._similarity: Similarity | None = None
         self._ssim = 0.0
-        self._first: NDArray[np.int16] | None = None
-        self._last: NDArray[np.int16] | None = None
+        self._ssim_frames = 0
+        self._first: Picture | None = None
+        self._last: Picture | None = None
         self._rough = 0
 
     def add(self, source: Tensor, intended: Tensor, written: Tensor) -> None:
         """Counts one frame: as it was, as it was to become, as it was read; (3, H, W) uint8 each."""
-        before, planned, after = (pixels.permute(1, 2, 0).numpy() for pixels in (source, intended, written))
+        before, planned, after = (
+            pixels.permute(1, 2, 0).contiguous().numpy() for pixels in (source, intended, written)
+        )
         if self.frames == 0:
             self._shape = before.shape[:2]
             self._similarity = Similarity(*self._shape) if min(self._shape) >= SMALLEST else None
-        changed = _sizes(before, after)
-        self._written_sizes += changed
-        if np.array_equal(planned, after):
-            self._intended_sizes += changed
-            self._missed_sizes[0] += before.size
+        squares = _squares(before, after)
+        self._elements += before.size
+        self._largest = max(self._largest, int(cv2.norm(before, after, cv2.NORM_INF)))
+        self._absolute += _distance(before, after)
+        self._written_squares += squares
+        if written is intended or np.array_equal(planned, after):
+            self._intended_squares += squares
         else:
             self.exact = False
-            self._intended_sizes += _sizes(before, planned)
-            self._missed_sizes += _sizes(planned, after)
-        if self._similarity is not None:
+            self._intended_squares += _squares(before, planned)
+            self._missed_squares += _squares(planned, after)
+        if self._similarity is not None and self.frames % self._ssim_every == 0:
             self._ssim += self._similarity.of(before, after)
-        self._follow(np.subtract(after, before, dtype=np.int16))
+            self._ssim_frames += 1
+        self._follow(cv2.subtract(after, before, dtype=cv2.CV_16S))
         self.frames += 1
 
     def written(self) -> CopyProof:
         """What the frames so far amount to."""
-        elements = max(int(self._written_sizes.sum()), 1)
-        written, intended, missed = (
-            _squares(one) for one in (self._written_sizes, self._intended_sizes, self._missed_sizes)
-        )
-        inner = (written + intended - missed) / 2  # <written, intended>, by |written - intended|^2
-        mean = _total(self._written_sizes) / elements
+        elements = max(self._elements, 1)
+        written, intended = self._written_squares, self._intended_squares
+        inner = (written + intended - self._missed_squares) / 2  # <written, intended>, by |written - intended|^2
+        mean = self._absolute / elements
         rough = self._rough
         if self._first is not None and self._last is not None:
             rough += _distance(self._first, self._last)
@@ -100,11 +110,12 @@ class ProofSums:
             frames=self.frames,
             height=self._shape[0],
             width=self._shape[1],
-            linf=int(self._written_sizes.nonzero().max()) if self.frames else 0,
+            linf=self._largest,
             l2_rms=math.sqrt(written / elements),
             map=mean,
             psnr=20 * math.log10(255 / math.sqrt(written / elements)) if written else None,
-            ssim=self._ssim / self.frames if self._similarity is not None else None,
+            ssim=self._ssim / self._ssim_frames if self._ssim_frames else None,
+            ssim_frames=self._ssim_frames,
             meant_l2_rms=math.sqrt(intended / elements),
             cosine=inner / math.sqrt(written * intended) if written and intended else None,
             energy_kept=inner / intended if intended else None,
@@ -113,7 +124,7 @@ class ProofSums:
             exact=self.exact,
         )
 
-    def _follow(self, change: NDArray[np.int16]) -> None:
+    def _follow(self, change: Picture) -> None:
         if self._last is None:
             self._first = change
         else:
@@ -134,7 +145,7 @@ def total_proof(entries: Sequence[ManifestEntry]) -> ProofTotals | None:
     intended = mean([one.meant_l2_rms**2 for one in entries])
     inner = mean([(one.energy_kept or 0.0) * one.meant_l2_rms**2 for one in entries])
     written = norms.l2_rms**2
-    similar = [(one.frames, one.ssim) for one in entries if one.ssim is not None]
+    similar = [(one.similar_frames, one.ssim) for one in entries if one.ssim is not None]
     return ProofTotals(
         linf=norms.linf,
         l2_rms=norms.l2_rms,
@@ -149,19 +160,9 @@ def total_proof(entries: Sequence[ManifestEntry]) -> ProofTotals | None:
     )
 
 
-def _sizes(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Tensor:
-    """How often each absolute difference 0..255 occurs: (256,) int64."""
-    size = np.maximum(one, other) - np.minimum(one, other)
-    return torch.bincount(torch.from_numpy(size.ravel()), minlength=256)
+def _squares(one: Picture, other: Picture) -> int:
+    return round(cv2.norm(one, other, cv2.NORM_L2SQR))  # which OpenCV 5 takes the root of and squares again
 
 
-def _total(counts: Tensor) -> int:
-    return int((counts * torch.arange(256)).sum())
-
-
-def _squares(counts: Tensor) -> int:
-    return int((counts * torch.arange(256) ** 2).sum())
-
-
-def _distance(one: NDArray[np.int16], other: NDArray[np.int16]) -> int:
-    return int(np.abs(one - other).sum(dtype=np.int64))
+def _distance(one: Picture, other: Picture) -> int:
+    return int(cv2.norm(one, other, cv2.NORM_L1))

@@ -17,6 +17,7 @@ from lsap_cli.video.threads import DecoderThreads
 from lsap_cli.video.writing import check_available
 from perturbations import Perturbation
 
+SSIM_SAMPLE = 8  # frames, of which the first one's similarity is measured
 ROUNDING = 1e-6  # of a norm that is measured in floating point
 
 
@@ -37,6 +38,7 @@ class ApplySettings:
     resume: bool = False
     root: str | None = None  # where a list's relative paths begin
     fps: float | None = None  # of frame folders
+    ssim: str = "sample"
     cluster: str | None = None
     storage: str | None = None
 
@@ -57,6 +59,11 @@ class ApplySettings:
         return SetSource.parse(self.videos, self.root, self.fps)
 
     @property
+    def ssim_every(self) -> int:
+        """Of frames, the distance between two whose structural similarity is measured."""
+        return SSIM_SAMPLE if self.ssim == "sample" else 1
+
+    @property
     def threads_per_file(self) -> DecoderThreads:
         """How many threads each file's decoder takes."""
         if self.threads == "auto":
@@ -73,12 +80,14 @@ class Recipe:
         codec: that copies are encoded with.
         segment: the frames that are changed; None: all.
         fixed: the manifest's fields that are the same for every file, and for every part of a resumed run.
+        ssim_every: of frames, the distance between two whose similarity is measured.
     """
 
     perturbation: Perturbation
     codec: Codec
     segment: Segment | None
     fixed: dict[str, Any]
+    ssim_every: int = 1
 
     def exceeds_budget(self, proof: CopyProof) -> bool:
         """Whether a written file differs from its source by more than the perturbation's budget."""
@@ -103,7 +112,7 @@ def make_recipe(settings: ApplySettings) -> Recipe:
         "segment": settings.segment,
         "strength": settings.strength,
     }
-    return Recipe(perturbation, codec, segment, fixed)
+    return Recipe(perturbation, codec, segment, fixed, settings.ssim_every)
 
 
 def _strengthened(settings: ApplySettings) -> Perturbation:

@@ -115,6 +115,7 @@ def write_copies(context: ApplyContext, planned: Sequence[PlannedCopy]) -> None:
             folder.perturbation,
             recipe.segment,
             context.threads,
+            recipe.ssim_every,
         ): copy
         for copy in planned
     }

@@ -4,30 +4,23 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from lsap_cli.applying.adding import Adder, Segment, needs_length
-from lsap_cli.applying.proof import CopyProof, ProofSums
-from lsap_cli.applying.time_proof import TimeProof
+from lsap_cli.applying.proof import CopyProof
+from lsap_cli.applying.video_copy import VideoCopy
 from lsap_cli.cluster.work import Report
 from lsap_cli.hashing import output_hash
 from lsap_cli.video.codecs import Codec
-from lsap_cli.video.media import Media, VideoPart, local_file, media_hash, read_alike
+from lsap_cli.video.media import Media, VideoPart, local_file, media_hash
 from lsap_cli.video.picture_sequences import PictureSequence
-from lsap_cli.video.reading import Frame, UnreadableVideo, count_frames, read_frames, read_header
-from lsap_cli.video.sequence_writing import SequenceTail, write_sequence
+from lsap_cli.video.reading import count_frames, read_header
 from lsap_cli.video.threads import DecoderThreads
-from lsap_cli.video.writing import AppendedFrames, container_suffix, transcode
+from lsap_cli.video.writing import container_suffix
 from perturbations import Perturbation
 from perturbations.slot_cache import SlotCache
-
-ANY_COUNT = -1  # of appended frames, which are then not looked at
 
 
 @dataclass(frozen=True)
@@ -84,6 +77,7 @@ class WriteCopy:
     perturbation: Path
     segment: Segment | None
     threads: DecoderThreads
+    ssim_every: int = 1  # of frames, the distance between two whose similarity is measured
 
     def run(self, report: Report) -> FinishedCopy:
         """Raises `UnreadableVideo` or `OSError` where it cannot be written, or is not what was written."""
@@ -98,30 +92,15 @@ class WriteCopy:
         levels = _loaded(self.perturbation)
         count = count_frames(self.source, report) if needs_length(levels.perturbation, self.segment) else 0
         adder = Adder(levels, self.segment, count)
-
-        def change(pixels: Tensor, index: int) -> Tensor:
-            report(index + 1)
-            return adder.perturbed(pixels, index)
-
-        tail = AppendedFrames(adder.appended, adder.appended_frame)
+        copy = VideoCopy(self.staged, self.codec, adder, self.threads, self.ssim_every, report)
         source_hash = media_hash(self.source)
         if isinstance(self.source, PictureSequence):
-            remarks = write_sequence(self.source, self.staged, change, SequenceTail(*tail))
-            proof = prove(self.source, read_alike(self.staged, self.source), adder, report, self.threads)
+            remarks = copy.write_sequence(self.source)
+            proof = copy.prove_sequence(self.source)
         else:
-            span = self.source.span if isinstance(self.source, VideoPart) else None
             with local_file(self.source) as path:
-                copied = transcode(path, self.staged, self.codec, change, self.threads, tail, span)
-                times = TimeProof()
-                proof = prove(
-                    path if span is None else self.source,
-                    self.staged,
-                    adder,
-                    lambda count: report(copied.frames + count),
-                    self.threads,
-                    times,
-                )
-                remarks = copied.remarks + times.differences(copied, self.staged, adder.appended)
+                copied = copy.write_file(self.source, path)
+                proof, remarks = copy.prove_file(self.source, path, copied)
         return FinishedCopy(
             proof,
             remarks,
@@ -132,65 +111,11 @@ class WriteCopy:
         )
 
 
-def prove(
-    source: Media,
-    target: Media,
-    adder: Adder,
-    report: Report,
-    threads: DecoderThreads = "many",
-    times: TimeProof | None = None,
-) -> CopyProof:
-    """Decodes a source and a written file side by side and compares every frame.
-
-    Args:
-        source: what was read.
-        target: what was written.
-        adder: what was to be added.
-        report: is called with the number of compared frames.
-        threads: of the decoders.
-        times: gets each pair of frames, too.
-
-    Raises:
-        UnreadableVideo: if the written file does not hold as many frames of the same size.
-    """
-    proof = ProofSums()
-    for index, (before, after) in enumerate(frame_pairs(source, target, threads, adder.appended)):
-        pixels = torch.zeros_like(after.pixels) if before is None else before.pixels  # appended: as added to black
-        proof.add(pixels, adder.perturbed(pixels, index), after.pixels)
-        if times is not None and before is not None:
-            times.add(before, after)
-        report(index + 1)
-    return proof.written()
-
-
 def remove(path: Path) -> None:
     """A written file or folder of frames, if it is there."""
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)
-
-
-def frame_pairs(
-    source: Media, target: Media, threads: DecoderThreads = "many", appended: int = 0
-) -> Iterator[tuple[Frame | None, Frame]]:
-    """The frames of a source and of what was written from it; appended ones stand beside nothing."""
-    written = read_frames(target, threads)
-    count = 0
-    for frame in read_frames(source, threads):
-        other = next(written, None)
-        if other is None or other.pixels.shape != frame.pixels.shape:
-            raise UnreadableVideo(f"the written file has no matching frame {count}")
-        yield frame, other
-        count += 1
-    if appended == ANY_COUNT:
-        return
-    for _ in range(appended):
-        other = next(written, None)
-        if other is None:
-            raise UnreadableVideo(f"the written file lacks some of the {appended} frames that follow the end")
-        yield None, other
-    if next(written, None) is not None:
-        raise UnreadableVideo(f"the written file has more than the {count + appended} frames that were written")
 
 
 @lru_cache(maxsize=1)

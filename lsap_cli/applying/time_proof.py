@@ -42,13 +42,13 @@ class TimeProof:
         self._count = 0
         self._last: tuple[Frame, Fraction] | None = None
 
-    def add(self, source: Frame, copy: Frame) -> None:
-        """Compares one frame; in order."""
+    def add(self, seconds: Fraction, copy: Frame) -> None:
+        """Compares one frame, in order, with its timestamp in the source, to a microsecond at least."""
         if self._first is None:
-            self._first = source.seconds, copy.seconds
-        self._latest = max(self._latest, source.seconds - self._first[0])
+            self._first = seconds, copy.seconds
+        self._latest = max(self._latest, seconds - self._first[0])
         found = copy.seconds - self._first[1]
-        if found != self._latest:
+        if abs(found - self._latest) > SLACK:
             self._moved.append((self._count, self._latest, found))
         self._count += 1
         self._last = copy, found

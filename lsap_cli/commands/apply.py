@@ -71,6 +71,13 @@ def command(
             help="of each file's decoder: one, many, or auto (by --workers)",
         ),
     ] = "auto",
+    ssim: Annotated[
+        str,
+        typer.Option(
+            callback=arguments.word("--ssim", "sample", "all"),
+            help="measure structural similarity on every eighth frame (sample) or on all",
+        ),
+    ] = "sample",
     cluster: Cluster = None,
     storage: Storage = None,
     root: Root = None,
@@ -106,6 +113,7 @@ def command(
         resume,
         text_of(root),
         fps,
+        ssim,
         cluster,
         text_of(storage),
     )

@@ -71,6 +71,7 @@ class ManifestEntry(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         map: mean absolute change, in levels.
         psnr: in dB; null where nothing changed.
         ssim: structural similarity to the source; null below 8 pixels a side.
+        ssim_frames: how many frames it was measured on; null: all of them.
         meant_l2_rms: root mean square of what was to be added, rounded and cut.
         cosine: between what was to be added and what is there; null where either is nothing.
         energy_kept: share of what was to be added that is there; null where nothing was.
@@ -97,6 +98,7 @@ class ManifestEntry(Result, frozen=True, kw_only=True, tag_field="schema", tag="
     map: float
     psnr: float | None = None
     ssim: float | None = None
+    ssim_frames: Count | None = None
     meant_l2_rms: float = 0.0
     cosine: float | None = None
     energy_kept: float | None = None
@@ -110,6 +112,11 @@ class ManifestEntry(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         output = PurePosixPath(self.output)
         if output.is_absolute() or ".." in output.parts:
             raise ValueError(f"its output {self.output[:80]} leads out of the folder")
+
+    @property
+    def similar_frames(self) -> int:
+        """Weight of this file in the mean similarity."""
+        return self.frames if self.ssim_frames is None else self.ssim_frames
 
     @property
     def elements(self) -> int:

@@ -4,7 +4,7 @@ Frames come upright (the file's rotation is applied), as RGB bytes. Times are wh
 first frame, so that a file and its lossless copy in another container have the same ones.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -87,7 +87,7 @@ def read_header(media: Media) -> VideoHeader:
         return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, rate, frames)
 
 
-def read_frames(media: Media, threads: DecoderThreads = "many") -> Iterator[Frame]:
+def read_frames(media: Media, threads: DecoderThreads = "many") -> Generator[Frame]:
     """All frames of a video in order, decoded as they are asked for: memory does not grow with the length.
 
     Raises:

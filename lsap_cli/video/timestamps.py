@@ -1,7 +1,8 @@
-"""Timestamps of a file whose clock may start again on the way, and packets that are not to be shown."""
+"""Timestamps: of a file whose clock may start again on the way, of packets that are not shown, of a whole source."""
 
 from __future__ import annotations  # av.Packet takes a type argument in its stubs only
 
+from array import array
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ FORWARD_SECONDS = Fraction(10)
 LONGEST_WAIT = Fraction(1)  # seconds behind a new start, until which other streams have come to it, too
 MOST_HELD = 4096  # packets meanwhile
 LEAD_IN_SECONDS = Fraction(1, 10)  # that audio decoders need before the first audible sample
+NANOSECONDS = 10**9
 
 
 def continuous_packets(container: InputContainer, indices: Iterable[int]) -> Iterator[Packet[Any]]:
@@ -132,3 +134,20 @@ class HiddenPackets:
             early = packet.pts is None or packet.pts * Fraction(packet.time_base) < -LEAD_IN_SECONDS
             self._keeps[index] = not early
         return not self._keeps[index]
+
+
+class SourceTimes:
+    """When the frames of a source are shown, in seconds of its clock: eight bytes for each, to the nanosecond."""
+
+    def __init__(self) -> None:
+        self._nanoseconds = array("q")
+
+    def add(self, seconds: Fraction) -> None:
+        """The next frame's timestamp."""
+        self._nanoseconds.append(round(seconds * NANOSECONDS))
+
+    def __len__(self) -> int:
+        return len(self._nanoseconds)
+
+    def __getitem__(self, number: int) -> Fraction:
+        return Fraction(self._nanoseconds[number], NANOSECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations  # av.Packet takes a type argument in its stubs only
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -31,8 +31,10 @@ from lsap_cli.video.media import VideoSpan
 from lsap_cli.video.output_files import appearing, output_container
 from lsap_cli.video.parts import FilePart
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
+from lsap_cli.video.prefetching import prefetched
 from lsap_cli.video.stream_packets import StreamSpan
 from lsap_cli.video.threads import DecoderThreads
+from lsap_cli.video.timestamps import SourceTimes
 from perturbations.samplers import mean_pace
 
 Change = Callable[[Tensor, int], Tensor]
@@ -57,6 +59,7 @@ class Transcoded:
         start: seconds of the source's clock at which its first frame is shown.
         spans: when the copied streams begin and end, by the source's clock.
         others_start: seconds into the others' file at which the first frame is shown, of a folder of frames.
+        times: of the source's frames.
     """
 
     frames: int
@@ -65,6 +68,7 @@ class Transcoded:
     start: Fraction
     spans: list[StreamSpan]
     others_start: Fraction = Fraction(0)
+    times: SourceTimes = field(default_factory=SourceTimes)
 
 
 def check_available(codec: Codec) -> None:
@@ -179,12 +183,13 @@ class _Transcoding:
     last: tuple[Tensor, DecodedFrame, Fraction] | None = None
     start: Fraction = Fraction(0)
     longest: Fraction = Fraction(0)  # seconds that a frame but the last is shown, at most
+    times: SourceTimes = field(default_factory=SourceTimes)
 
     @property
     def rate(self) -> Fraction:
         return frame_rate(self.container, self.stream)
 
-    def items(self, turned: bool) -> Iterator[_Changed | Packet[Any]]:
+    def items(self, turned: bool) -> Generator[_Changed | Packet[Any]]:
         """Changed frames and others' packets, in order; a frame comes when it is known how long it is shown.
 
         Args:
@@ -211,6 +216,7 @@ class _Transcoding:
                 self.start = item.seconds
             self.lost |= check_frame(item.frame)
             pixels = converter.upright_pixels(item.frame)
+            self.times.add(item.seconds)
             turns = quarter_turns(item.frame) if turned else 0
             held = item, _picture(self.change(pixels, self.count), turns)
             self.count += 1
@@ -253,16 +259,20 @@ class _Transcoding:
     def finished(self, others_start: Fraction = Fraction(0)) -> Transcoded:
         remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost)]
         assert self.last is not None
-        return Transcoded(self.count, remarks, self.last[2], self.start, list(self.others.spans.values()), others_start)
+        spans = list(self.others.spans.values())
+        return Transcoded(self.count, remarks, self.last[2], self.start, spans, others_start, self.times)
 
 
 def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec) -> Transcoded:
     others, stream = work.others, work.stream
-    with output_container(partial, target, muxer_options(target.suffix, others.tags)) as out:
+    with (
+        output_container(partial, target, muxer_options(target.suffix, others.tags)) as out,
+        prefetched(work.items(turned=True)) as items,
+    ):
         encoder: VideoEncoder | None = None
         waiting: list[Packet[Any]] = []
         time_base = None if stream.time_base is None else Fraction(stream.time_base)
-        for item in work.items(turned=True):
+        for item in items:
             if isinstance(item, Packet):
                 if encoder is None:
                     waiting.append(item)
@@ -297,8 +307,8 @@ def _write_pictures(work: _Transcoding, partial: Path) -> Transcoded:
     waiting: list[Packet[Any]] = []
     others_start = Fraction(0)
     shown = Fraction(0)
-    with _others_file(folder, work.others) as out:
-        for item in work.items(turned=False):
+    with _others_file(folder, work.others) as out, prefetched(work.items(turned=False)) as items:
+        for item in items:
             if isinstance(item, _Changed):
                 if folder.count == 0 and out is not None:
                     others_start = work.lead()

@@ -11,7 +11,9 @@ from av.video.frame import VideoFrame
 
 from lsap_cli.applying.adding import Adder
 from lsap_cli.applying.planning import PlannedCopy, name_problem
-from lsap_cli.applying.tasks import SourceFacts, prove
+from lsap_cli.applying.proof import ProofSums
+from lsap_cli.applying.proving import prove
+from lsap_cli.applying.tasks import SourceFacts
 from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.datasets.base import Video
@@ -34,7 +36,7 @@ def copied(source: Path, codec: Codec) -> tuple[Transcoded, Path]:
 
 def differences(source: Path, done: Transcoded, target: Path) -> list[str]:
     times = TimeProof()
-    prove(source, target, ADDER, lambda _: None, "one", times)
+    prove(source, target, ADDER, ProofSums(), lambda _: None, "one", times)
     return times.differences(done, target)
 
 
