@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsap_cli.classifiers.card_fields import CardFiles, ModelCard, check_card
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.classifiers.factories import build_network
+from lsap_cli.classifiers.factories import build_network, helpers_sha256
 from lsap_cli.classifiers.formats import OutputFormat, SamplingFormat
 from lsap_cli.classifiers.model_formats.base import LoadedNetwork, NetworkRequest
 from lsap_cli.classifiers.weights import sha256
@@ -37,7 +37,11 @@ def load_card(path: Path, given: tuple[str, Path] | None = None) -> Classifier:
     if files.factory_file is not None:
         source["factory_sha256"] = sha256(files.factory_file)
     request = NetworkRequest("", files.where, files.labels, card.input, card.output)
-    return _classifier(_built(files, request), request, card, source)
+    built = _built(files, request)
+    helpers = None if files.factory_file is None else helpers_sha256(files.factory_file)
+    if helpers is not None:
+        source["helpers_sha256"] = helpers
+    return _classifier(built, request, card, source)
 
 
 def _built(files: CardFiles, request: NetworkRequest) -> LoadedNetwork:

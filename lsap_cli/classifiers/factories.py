@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import torch
 from torch import nn
 
 from lsap_cli.classifiers.card_fields import factory_parts
-from lsap_cli.classifiers.weights import check_file, error_text, load_into, load_state
+from lsap_cli.classifiers.weights import check_file, error_text, load_into, load_state, sha256
 from lsap_cli.errors import LsapError
+
+OURS = {"lsap_cli", "defenses", "perturbations"}  # a card may lie in the root of this project
 
 
 def build_network(
@@ -73,24 +76,66 @@ def _callable(card: Path, factory: str) -> Callable[..., Any]:
     return build  # type: ignore[no-any-return]  # getattr's result, known to be callable
 
 
+class _Helpers:
+    """The modules and packages beside a card's file that its code has imported; those of one card at a time."""
+
+    def __init__(self) -> None:
+        self._folder = Path()
+        self._before = frozenset(sys.modules)
+        self._names: set[str] = set()
+
+    def begin(self, folder: Path) -> None:
+        """Forgets those of the card before: a module beside another card can have the same name."""
+        for name in self._noticed():
+            sys.modules.pop(name, None)
+        self._folder, self._before, self._names = folder, frozenset(sys.modules), set()
+
+    def files(self) -> list[Path]:
+        """Their files, in order."""
+        found = {getattr(sys.modules.get(name), "__file__", None) for name in self._noticed()}
+        return sorted(Path(file) for file in found if file is not None and Path(file).is_file())
+
+    def _noticed(self) -> set[str]:
+        new = {name for name in set(sys.modules) - self._before if name.partition(".")[0] not in self._before | OURS}
+        self._names |= {name for name in new if _lies_in(self._folder, name)}
+        return self._names
+
+
+_helpers = _Helpers()
+
+
+def helpers_sha256(factory_file: Path) -> str | None:
+    """The hash of the modules beside the file of the factory called last, as far as imported; None: there are none."""
+    folder = factory_file.resolve().parent
+    lines = [f"{file.relative_to(folder).as_posix()} {sha256(file)}" for file in _helpers.files()]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest() if lines else None
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether a module was found in a folder, and not in an environment that lies below it."""
+    spec = vars(sys.modules[name]).get("__spec__")
+    if not isinstance(spec, ModuleSpec):
+        return False
+    places = [Path(place) for place in (spec.origin, *(spec.submodule_search_locations or ())) if place is not None]
+    top = folder / name.partition(".")[0]
+    return any(place.is_relative_to(top) or place == top.with_name(f"{top.name}.py") for place in places)
+
+
 def _module_from_file(path: Path) -> Any:
-    """Imports a file under a name of its own; modules beside it can be imported by it."""
+    """Imports a file under a name of its own; modules and packages beside it can be imported by it."""
     path = path.resolve()
     name = f"lsap_card_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(path)
+    _helpers.begin(path.parent)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    before = set(sys.modules)
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
-        for new in set(sys.modules) - before:  # another card's module beside it can have the same name
-            if Path(getattr(sys.modules[new], "__file__", None) or "/").parent == path.parent:
-                del sys.modules[new]
     return module
 
 

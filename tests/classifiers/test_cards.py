@@ -166,6 +166,23 @@ def test_two_cards_with_equally_named_neighbors_do_not_share_them(tmp_path: Path
     assert not torch.equal(one, two)
 
 
+def test_packages_beside_a_card_are_its_own_and_part_of_what_it_is(tmp_path: Path) -> None:
+    scores, hashes = [], []
+    for place, factor in (("one", "1.0"), ("two", "3.0"), ("two", "5.25")):  # of another size: it is compiled anew
+        card = write_card(tmp_path / place, factory="outer.py:build")
+        package = card.parent / "blocks_in_a_package"
+        package.mkdir(exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / "layers.py").write_text(FACTORY.replace("[1.0, 2.0, 3.0]", f"[{factor}, 2.0, 3.0]"))
+        (card.parent / "outer.py").write_text("from blocks_in_a_package.layers import build\n")
+        classifier = load_card(card)
+        scores.append(float(classifier(clip())[0, 0]))
+        hashes.append(classifier.source["helpers_sha256"])
+    assert scores[1:] == pytest.approx([3 * scores[0], 5.25 * scores[0]])
+    assert len(set(hashes)) == 3
+    assert "helpers_sha256" not in load_card(write_card(tmp_path / "alone")).source
+
+
 def test_a_factory_that_draws_its_weights_draws_the_same_again(tmp_path: Path) -> None:
     card = write_card(tmp_path)
     (tmp_path / "factory.py").write_text("from torch import nn\n\ndef build():\n    return nn.Linear(3, 2)\n")
