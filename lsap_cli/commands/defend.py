@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,6 +32,9 @@ from lsap_cli.commands.options import (
     text_of,
 )
 from lsap_cli.errors import LsapError
+
+if TYPE_CHECKING:
+    from lsap_cli.jobs.defend_settings import DefendSettings
 
 LEARN = "Attackers that learn in this run"
 
@@ -112,6 +115,29 @@ def command(
     steps: Annotated[
         int, typer.Option(min=1, max=MOST_STEPS, help="learning steps of an attacker", rich_help_panel=LEARN)
     ] = 300,
+    ladder: Annotated[
+        str,
+        typer.Option(
+            help="fast: attackers race, and only the best learns to the end; full: every attacker takes all --steps",
+            rich_help_panel=LEARN,
+        ),
+    ] = "fast",
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            callback=arguments.duration_check("--time-budget"),
+            help="time that all attackers together may learn, such as 90s, 10m or 2h (default: no limit)",
+            rich_help_panel=LEARN,
+        ),
+    ] = None,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate",
+            help="say what the attackers will take, from a few timed steps, and end",
+            rich_help_panel=LEARN,
+        ),
+    ] = False,
     epsilons: Annotated[
         str | None,
         typer.Option(
@@ -157,7 +183,7 @@ def command(
         return
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
-    from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings
+    from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings, ladder_kind
 
     settings = DefendSettings(
         videos=str(videos), model=model[0], also=tuple(model[1:]),
@@ -167,7 +193,8 @@ def command(
         detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
         allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=text_of(fit), adaptive=adaptive,
         epsilons=_parts(epsilons), root=text_of(root), fps=fps, labels=text_of(labels),
-        steps=steps, learning_draws=arguments.numbers_of(learning_draws, "--learning-draws"),
+        steps=steps, ladder=ladder_kind(ladder), time_budget=arguments.seconds(time_budget, "--time-budget"),
+        estimate=estimate, learning_draws=arguments.numbers_of(learning_draws, "--learning-draws"),
         certify=tuple(certify or ()),
     )  # fmt: skip
     check_defend_settings(settings)
@@ -175,6 +202,7 @@ def command(
     from lsap_cli.jobs.defend import defend
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.tables import (
+        attackers_table,
         check_lines,
         detector_ladder_table,
         ladder_table,
@@ -192,11 +220,14 @@ def command(
         check_same_settings(run, asdict(settings))
     fetch_models(download, *model, quiet=quiet)
     keep_memory_limit(memory_limit)
+    if estimate:
+        print_estimate(settings, run, quiet, as_json)
+        return
     with running("defend", run, asdict(settings), quiet, resume) as (work, screen):
         results = defend(settings, work, resume)
     with file_errors_explained(f"lsap report {work.folder} writes it again"):
         report = write_report(work.folder)
-    ladders = [make(results) for make in (two_class_table, ladder_table, detector_ladder_table)]
+    ladders = [make(results) for make in (two_class_table, ladder_table, detector_ladder_table, attackers_table)]
     tables = [results_table(results)] + [table for table in ladders if table is not None]
     screen.result(*tables, *check_lines(results), summary_sentence(results), as_json=as_json)
     screen.say(f"report: {report}")
@@ -204,6 +235,18 @@ def command(
         print_json(results)
     if results.skipped:
         raise typer.Exit(1)
+
+
+def print_estimate(settings: "DefendSettings", run: Path | None, quiet: bool, as_json: bool) -> None:
+    """What the attackers of a run will take; nothing is learned."""
+    from lsap_cli.jobs.defend_estimate import estimate_defend
+    from lsap_cli.reports.tables import estimate_table
+
+    with running("defend", run, asdict(settings), quiet) as (work, screen):
+        found = estimate_defend(settings, work)
+    screen.result(estimate_table(found), as_json=as_json)
+    if as_json:
+        print_json(found)
 
 
 def _parts(text: str | None) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_att
 from lsap_cli.adaptive.learning.learner import AttackerLearner
 from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
+from lsap_cli.adaptive.racing.race_attackers import race_attackers
+from lsap_cli.adaptive.racing.verification import split_for_race
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.detection import DetectionMatrix, Detections, detect
 from lsap_cli.evaluation.judging import JudgedVideos
@@ -18,10 +20,16 @@ from lsap_cli.evaluation.sources import AddedPerturbation
 from lsap_cli.jobs.defend_checks import epsilon_of
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask
+from lsap_cli.results.events import WarningEvent
 from lsap_cli.results.ladders import Check
 from lsap_cli.results.records import NOISE
 from lsap_cli.results.rows import Row
-from perturbations.objectives import Targeted, Untargeted
+from perturbations.objectives import Objective, Targeted, Untargeted
+
+NO_RACE = (
+    "the fit videos are of one recording, so there is none to verify on: every attacker learns to its end, as with "
+    "--ladder full"
+)
 
 
 def plan_attacks(task: DefendTask, settings: DefendSettings) -> AdaptivePlan:
@@ -49,11 +57,23 @@ def learn_planned(plan: AdaptivePlan, task: DefendTask, settings: DefendSettings
     if not plan.attackers:
         return LearnedAttacks()
     evaluation = task.evaluation
-    objective = Untargeted() if task.target is None else Targeted(task.target)
+    objective = learning_objective(task)
     fit = FitVideos(task.fit, str(settings.fit), evaluation.skipped)
     with learning_setup(fit, task.classifier, objective, settings.seed, evaluation.run) as setup:
         learner = AttackerLearner(setup, evaluation.run, evaluation.resume)
-        return learn_attackers(plan, given_attack(task).perturbation, learner)
+        given, videos = given_attack(task).perturbation, None
+        if settings.ladder == "fast":
+            videos = split_for_race(setup)
+            if videos is None:
+                evaluation.run.event(WarningEvent(message=NO_RACE))
+        if videos is None:
+            return learn_attackers(plan, given, learner, settings.time_budget)
+        return race_attackers(plan, given, learner, videos, settings.time_budget)
+
+
+def learning_objective(task: DefendTask) -> Objective:
+    """What the attackers of a run want."""
+    return Untargeted() if task.target is None else Targeted(task.target)
 
 
 def judge_adaptive(
@@ -84,5 +104,12 @@ def detect_planned(
     """Detector scores for the sources of the task and for adaptive attacks."""
     by_attack = detectors_by_attack(plan.detector_ladders)
     detector_subsets = {name: specs for name, specs in by_attack.items() if name not in task.sources}
-    sources = {**task.sources, **{name: AddedPerturbation(learned.perturbations[name]) for name in detector_subsets}}
+    sources = {
+        **task.sources,
+        **{
+            name: AddedPerturbation(learned.perturbations[name])
+            for name in detector_subsets
+            if name in learned.perturbations
+        },
+    }
     return detect(task.evaluation, DetectionMatrix(task.detectors, sources, detector_subsets), videos)

@@ -38,8 +38,9 @@ def table_rows(rows: Sequence[Row], task: DefendTask, plan: AdaptivePlan) -> tup
 def sampler_matrix(task: DefendTask, plan: AdaptivePlan, rows: Sequence[Row]) -> tuple[SamplerTransfer, ...]:
     """One entry for each perturbation that was not learned through a defense: the given one, and one learned here."""
     fitted = {task.name: task.perturbation.record.get("fit_samplers", []) if task.perturbation else []}
-    if plan.undefended_base:
-        fitted[plan.undefended_base.name] = [task.classifier.sampler_spec, *FITTED_SAMPLERS]
+    base = plan.undefended_base
+    if base and any(row.attack == base.name for row in rows):  # with --ladder fast it may not have learned
+        fitted[base.name] = [task.classifier.sampler_spec, *FITTED_SAMPLERS]
     return tuple(sampler_transfer(rows, attack, specs, task.target is not None) for attack, specs in fitted.items())
 
 
@@ -69,13 +70,14 @@ def size_of(attack: str, norms: EffectiveNorms | None, rows: Sequence[Row], samp
     return PerturbationSize(attack=attack, l2_rms=norms.l2_rms, accuracy=row.attacked_accuracy)
 
 
-def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[Video]) -> Protocol:
+def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[Video], ladder: str = "") -> Protocol:
     """With what the run was made.
 
     Args:
         task: of the run.
         settings: likewise.
         videos: that were judged.
+        ladder: as it was run; empty where nothing was learned by one.
     """
     perturbation, learns = task.perturbation, bool(task.fit)
     return Protocol(
@@ -97,6 +99,7 @@ def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[
         draws=settings.draws,
         fit_videos=len(task.fit) if learns else None,
         steps=settings.steps if learns else None,
+        ladder=ladder or None,
         learning_draws=settings.learning_draws if learns else None,
         perturbed_by="folder" if task.folder else "perturbation",
         overlap_allowed=settings.allow_overlap,

@@ -1,9 +1,12 @@
 """What `lsap defend` was asked for, and the combinations of options that are refused before anything is loaded."""
 
 from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
+
+LadderKind = Literal["fast", "full"]
 
 DEFAULT_DEFENSES = (
     "temporal-mean:window=3",
@@ -34,6 +37,9 @@ class DefendSettings:
     epsilons: tuple[str, ...] = ()
     steps: int = 300
     learning_draws: tuple[int, ...] = (2, 8)
+    ladder: LadderKind = "fast"
+    time_budget: float | None = None  # seconds that all attackers together may learn
+    estimate: bool = False  # say what a run will take, and end
     also: tuple[str, ...] = ()  # more models, for the transfer matrix
     target: str | None = None
     views: int | None = None
@@ -62,6 +68,17 @@ class DefendSettings:
         return [option for option, given in options.items() if given]
 
 
+def ladder_kind(text: str) -> LadderKind:
+    """A value of --ladder.
+
+    Raises:
+        LsapError: if it is none.
+    """
+    if text not in get_args(LadderKind):
+        raise LsapError(f"--ladder '{text}': use fast (attackers race) or full (every attacker takes all its steps)")
+    return cast(LadderKind, text)
+
+
 def check_defend_settings(settings: DefendSettings) -> None:
     """Refuses combinations of options that cannot work.
 
@@ -81,5 +98,8 @@ def check_defend_settings(settings: DefendSettings) -> None:
         raise LsapError("a transfer matrix is of different models; give each --model once")
     if learning and settings.fit is None:
         raise LsapError(f"{learning[0]} learns perturbations: give --fit VIDEOS, others than those that are judged")
+    for option, given in (("--time-budget", settings.time_budget is not None), ("--estimate", settings.estimate)):
+        if given and not learning:
+            raise LsapError(f"{option} is about attackers that learn in this run: give --adaptive or --epsilons")
     if learning and (not any(settings.learning_draws) or min(settings.learning_draws) < 1):
         raise LsapError("--learning-draws takes whole numbers of at least 1, such as 2,8")

@@ -142,6 +142,37 @@ def plan_batch(settings: BatchSettings, step: int) -> PlannedBatch:
     )
 
 
+def plan_given_clips(
+    settings: BatchSettings, video: int, clips: Sequence[Tensor], generator: Generator
+) -> PlannedBatch:
+    """A batch of given clips of one video as it is judged: from phase 0, through its own size, not changed.
+
+    Args:
+        settings: of the batch; each clip goes through its first defense, where it has one.
+        video: number of it.
+        clips: (T,) int64 frame indices of each clip.
+        generator: of what a random defense draws.
+    """
+    stored, binding, defense = settings.videos[video], settings.binding, settings.defenses[0]
+    count = len(stored.times)
+    drawn = [] if defense is None else [defense.draw(generator) for _ in clips]
+    needed = list(clips)
+    if defense is not None and defense.depends_on != "stretch":  # a codec gets the clip as a short video
+        needed = [one.needs(indices, count) for one, indices in zip(drawn, clips, strict=True)]
+    most = max(map(len, needed))
+    return PlannedBatch(
+        videos=[video] * len(clips),
+        needed=torch.stack([_padded(one, most) for one in needed]),
+        slots=torch.stack([_padded(binding.slots(one, count), most) for one in needed]),
+        counts=list(map(len, needed)),
+        indices=torch.stack(list(clips)),
+        size=stored.size,
+        change=None,
+        defenses=drawn,
+        pattern_slots=torch.arange(binding.period).expand(len(clips), -1),
+    )
+
+
 def _plan_clips(
     settings: BatchSettings, stored: StoredVideo, defenses: Sequence[Defense | None], generator: Generator
 ) -> Iterator[PlannedClip]:

@@ -49,9 +49,10 @@ class BatchSource:
         future = self._planned.pop(step, None) or self._planner.submit(plan_batch, self.settings, step)
         self._planned.clear()
         self._planned[step + 1] = self._planner.submit(plan_batch, self.settings, step + 1)
-        return self._build(future.result())
+        return self.build(future.result())
 
-    def _build(self, plan: PlannedBatch) -> Batch:
+    def build(self, plan: PlannedBatch) -> Batch:
+        """What a planned batch shows, or this process's part of it."""
         settings = self.settings
         part = self._own_part(plan)
         if self._frames is None:

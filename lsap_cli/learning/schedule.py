@@ -38,3 +38,35 @@ class Schedule:
         """An estimate for all learning of the run, from the pace so far."""
         done = self.progress(state)
         return (state.seconds * (1 - done) / done if done > 0 else 0.0) + self.seconds_after
+
+
+@dataclass(frozen=True)
+class RoundSchedule(Schedule):
+    """The end of one round of a race. Step sizes fall within the round, so that what it ends with can be compared.
+
+    Attributes:
+        first: steps of the rounds before.
+        begin: progress at the round's first step, in [0, 1): later rounds begin with smaller steps.
+        seconds_before: of the rounds before; `seconds` counts from there.
+    """
+
+    first: int = 0
+    begin: float = 0.0
+    seconds_before: float = 0.0
+
+    def progress(self, state: State) -> float:
+        """How much of the round is over, from `begin`; 1 or more: done."""
+        assert self.steps is not None
+        if state.steps >= self.steps:
+            return 1.0
+        if self.seconds is not None and state.seconds - self.seconds_before >= self.seconds:
+            return 1.0
+        return self.begin + (1 - self.begin) * max(0, state.steps - self.first) / (self.steps - self.first)
+
+    def seconds_left(self, state: State) -> float:
+        """An estimate for all learning of the run, from the round's pace so far."""
+        assert self.steps is not None
+        done = state.steps - self.first
+        spent = state.seconds - self.seconds_before
+        own = spent / done * max(0, self.steps - state.steps) if done > 0 else 0.0
+        return own + self.seconds_after

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lsap_cli.reports.grid import Grid
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, Identifier
-from lsap_cli.results.ladders import DefenseLadder, DetectorLadder, EvasionRow
+from lsap_cli.results.ladders import AttackerEffort, AttackRung, DefenseLadder, DetectorLadder, EvasionRow
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
 from lsap_cli.results.rows import NetFoolingRate, Row, TwoClassRates
@@ -35,6 +35,7 @@ def grids(results: DefendResults) -> list[Grid]:
         two_class_grid,
         ladder_grid,
         detector_ladder_grid,
+        attackers_grid,
         checks_grid,
         budget_grid,
         seeds_grid,
@@ -101,7 +102,7 @@ def ladder_grid(results: DefendResults) -> Grid:
         "Accuracy under the strongest attacker of each rung (fooling rate without labels). A0 does not know the "
         "defense; A1 has "
         "the identity's gradient; A2 the declared one; A3 expects over draws; A4 stays in what passes; A5 has no "
-        "gradient. The worst of them is the defense's robust accuracy."
+        "gradient. The worst of them is the defense's robust accuracy. A dash: there is none, or it was not judged."
     )
     return Grid("ladder", "The adaptive ladder", note, header, tuple(lines))
 
@@ -137,6 +138,34 @@ def detector_ladder_grid(results: DefendResults) -> Grid:
         "margin and of the score; A4 stays in the detector's null space; A5 has no gradient. With the first sampler."
     )
     return Grid("detector-ladder", "Detectors against attackers that know them", note, header, tuple(lines))
+
+
+def attackers_grid(results: DefendResults) -> Grid:
+    """What each attacker that learned in the run has spent, and why it stopped."""
+    lines = [
+        (
+            about, rung.rung, rung.attack, effort.begins_at, str(effort.steps), f"{effort.seconds:.0f}",
+            _rate(effort.verified), effort.why, "yes" if effort.judged else "no",
+        )
+        for about, rung, effort in efforts(results)
+    ]  # fmt: skip
+    header = ("against", "rung", "attack", "begins at", "steps", "seconds", "verified", "it stopped because", "judged")
+    note = (
+        "Attackers race on verification videos, which are fit videos; what they win there (clips) decides who goes on "
+        "and is no result. Only attackers that were judged on the evaluation videos count in a minimum."
+    )
+    return Grid("attackers", "What the attackers spent", note, header, tuple(lines))
+
+
+def efforts(results: DefendResults) -> list[tuple[str, AttackRung, AttackerEffort]]:
+    """Each attacker that learned in the run, once: what it is against, its rung, its effort."""
+    rungs: list[tuple[str, AttackRung]] = [(ladder.defense, rung) for ladder in results.ladder for rung in ladder.rungs]
+    rungs += [(ladder.detector, rung) for ladder in results.detector_ladder for rung in ladder.rungs]
+    return [
+        (about, rung, rung.effort)
+        for about, rung in rungs
+        if isinstance(rung.effort, AttackerEffort) and rung.role != "transfer"
+    ]
 
 
 def _rows_of(ladder: DetectorLadder, rung: str) -> list[EvasionRow]:

@@ -6,8 +6,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from lsap_cli.reports.grids import efforts
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, ModelCheckResults
+from lsap_cli.results.estimates import EstimateResults
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
@@ -170,6 +172,55 @@ def ladder_table(results: DefendResults) -> Table | None:
                 f"{worst.net_fooling_rate.value:.2f}" if worst.net_fooling_rate else "–",
                 worst.attack.partition(" (")[0],
             )
+    return table
+
+
+def attackers_table(results: DefendResults) -> Table | None:
+    """What each attacker spent and why it stopped; None where none learned.
+
+    Args:
+        results: of `defend`.
+    """
+    found = efforts(printable_result(results))
+    if not found:
+        return None
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    table.title = Text("what the attackers spent", style="bold")
+    for heading in ("against", "attacker", "steps", "seconds", "won of verified", "stopped", "judged"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("steps", "seconds") else "left")
+    before = ""
+    for about, rung, effort in found:
+        won = "–" if effort.verified is None else f"{effort.verified.count} of {effort.verified.of}"
+        table.add_row(
+            "" if about == before else _defense_cell(about),
+            rung.attack.partition(" (")[0],
+            str(effort.steps),
+            f"{effort.seconds:.0f}",
+            won,
+            effort.stopped,
+            "yes" if effort.judged else "no",
+        )
+        before = about
+    return table
+
+
+def estimate_table(estimate: EstimateResults) -> Table:
+    """What the attackers of a run will take.
+
+    Args:
+        estimate: from timed steps.
+    """
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
+    limit = "at most" if estimate.at_most else "about"
+    table.title = Text(f"--ladder {estimate.ladder}: {limit}; judging is not in it", style="bold")
+    for heading in ("attackers of", "attackers", "steps", "seconds"):
+        table.add_column(heading, overflow="fold", justify="left" if heading == "attackers of" else "right")
+    for one in printable_result(estimate).races:
+        table.add_row(one.about, str(one.attackers), str(one.steps), f"{one.seconds:.0f}")
+    table.add_section()
+    table.add_row("all", str(estimate.attackers), str(estimate.steps), f"{estimate.seconds:.0f}")
+    if estimate.time_budget is not None:
+        table.add_row("--time-budget", "", "", f"{estimate.time_budget:.0f}")
     return table
 
 

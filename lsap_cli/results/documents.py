@@ -147,6 +147,7 @@ class Protocol(Result, frozen=True, kw_only=True):
         draws: of random defenses.
         fit_videos: that attackers learned from; null where nothing was learned.
         steps: of each attacker; null likewise.
+        ladder: `fast` or `full`: whether attackers race, or take all their steps; null likewise.
         learning_draws: of random defenses while learning; null likewise.
         perturbed_by: `folder` or `perturbation`.
         overlap_allowed: whether law 5 was waived.
@@ -171,6 +172,7 @@ class Protocol(Result, frozen=True, kw_only=True):
     draws: Count = 1
     fit_videos: Count | None = None
     steps: Count | None = None
+    ladder: str | None = None
     learning_draws: tuple[Count, ...] | None = None
     perturbed_by: Literal["folder", "perturbation"] = "perturbation"
     overlap_allowed: bool = False

@@ -9,6 +9,18 @@ from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.rows import NetFoolingRate, Row
 
 RungRole = Literal["transfer", "iterative", "expectation", "search", "single-step", "doubled"]
+StopReason = Literal["steps", "last-round", "beaten", "interval", "no-improvement", "floor", "time", "left-out"]
+
+WHY_STOPPED: dict[StopReason, str] = {
+    "steps": "it took all its steps",
+    "last-round": "it led the race and took the last round, on all fit videos",
+    "beaten": "others of its round did more on the verification videos",
+    "interval": "the interval of what it leaves on the verification videos does not reach down to the best",
+    "no-improvement": "its last round did no more on the verification videos than the one before",
+    "floor": "nothing was left to win on the verification videos",
+    "time": "its share of the time budget was over",
+    "left-out": "--ladder fast does not learn it; --ladder full does",
+}
 
 
 class RungIdentifiers(Result, frozen=True, kw_only=True):
@@ -35,6 +47,29 @@ class MissingRung(Result, frozen=True, kw_only=True):
     why: str
 
 
+class AttackerEffort(Result, frozen=True, kw_only=True):
+    """What an attacker that learned in the run has spent, and why it stopped.
+
+    Attributes:
+        begins_at: `zeros`, or the attack whose perturbation learning began at.
+        steps: of learning that it took.
+        seconds: of learning, in all parts of a resumed run.
+        stopped: `steps`, `last-round`, `beaten`, `interval`, `no-improvement`, `floor`, `time` or `left-out`.
+        why: the same as a sentence.
+        verified: clips of verification videos that it won when it was last verified; null where it was not. Choices
+            among attackers were made by these videos, so this rate is no result.
+        judged: whether it was judged on the evaluation videos; one that was not cannot lower the minimum.
+    """
+
+    begins_at: str = "zeros"
+    steps: Count = 0
+    seconds: float = 0.0
+    stopped: StopReason = "steps"
+    why: str = ""
+    verified: Rate | None = None
+    judged: bool = True
+
+
 class AttackRung(Result, frozen=True, kw_only=True):
     """One attack of a ladder.
 
@@ -47,13 +82,14 @@ class AttackRung(Result, frozen=True, kw_only=True):
         method: the attack's name; absent where the perturbation was given.
         epsilon: its budget; absent likewise.
         binding: absent likewise.
-        steps: of learning; absent likewise.
+        steps: of learning, with `--ladder full`; absent likewise.
         draws: of a random defense for each clip of a step; absent likewise.
         low_frequency: whether the pattern is smooth in space; absent likewise.
         striped: whether it is stripes of a strength that is smooth in space; absent likewise.
         goes_on_from_given: whether it begins at the given perturbation; absent likewise.
         bearable: only on a detector's ladder: the share of flagged fit videos at which lowering their scores counts as
             much as the margin.
+        effort: what the attacker spent, and why it stopped; absent where the perturbation was given.
     """
 
     rung: str
@@ -70,6 +106,7 @@ class AttackRung(Result, frozen=True, kw_only=True):
     striped: bool | UnsetType = UNSET
     goes_on_from_given: bool | UnsetType = UNSET
     bearable: float | UnsetType = UNSET
+    effort: AttackerEffort | UnsetType = UNSET
 
 
 class LadderRung(AttackRung, frozen=True, kw_only=True):

@@ -68,7 +68,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     Perturbation(torch.zeros(4, 3, 8, 8), parse_binding("cyclic:4"), budget).save(root / "r.safetensors")
     settings = DefendSettings(
         videos=str(root / "test"), model="demo", perturbation=str(root / "r.safetensors"), fit=str(root / "fit"),
-        adaptive=True, steps=2, batch=2, learning_draws=(2,), draws=2, defense=("opaque", "loud", "dice"), device="cpu",
+        adaptive=True, ladder="full", steps=2, batch=2, learning_draws=(2,), draws=2,
+        defense=("opaque", "loud", "dice"), device="cpu",
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         broken = {"opaque": Opaque, "loud": Loud, "dice": Dice}

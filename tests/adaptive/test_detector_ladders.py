@@ -12,6 +12,7 @@ from defenses.detectors.squeezing import FeatureSqueezing
 from defenses.temporal import TemporalMean
 from lsap_cli.adaptive.judging.detector_checks import detector_checks
 from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors, detector_ladder
+from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.defense_ladders import LadderSettings
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, detectors_by_attack, plan_detector_ladder
 from lsap_cli.results.detectors import DetectorRow, OperatingPoint
@@ -122,7 +123,7 @@ def test_a_video_is_won_when_it_is_changed_and_not_flagged_and_the_worst_rung_co
 def statuses(won: Mapping[str, int]) -> dict[str, str]:
     """The checks of a ladder whose attacks win so many of 12 videos, the first ones; those not named win none."""
     changed = {name: range(won.get(name, 0)) for name in [*NAMES, "noise"]}
-    checks = detector_checks(plan(TemporalConsistency()), evidence(changed, {}, videos=12))
+    checks = detector_checks(plan(TemporalConsistency()), LearnedAttacks(), evidence(changed, {}, videos=12))
     return {check.name: check.status for check in checks}
 
 
@@ -155,7 +156,9 @@ def test_attackers_of_a_detector_that_win_only_what_was_given_are_named() -> Non
 def test_a_flagged_video_is_not_won() -> None:
     changed = {name: range(12) for name in [*NAMES, "noise"]}
     checks = detector_checks(
-        plan(TemporalConsistency()), evidence(changed, dict.fromkeys(NAMES[:2], range(12)), videos=12)
+        plan(TemporalConsistency()),
+        LearnedAttacks(),
+        evidence(changed, dict.fromkeys(NAMES[:2], range(12)), videos=12),
     )
     shown = next(check.figure for check in checks if check.name == "knowing the detector helps")
     assert "without knowledge: 0.00 (0/12" in shown
@@ -173,7 +176,7 @@ def test_what_no_threshold_could_be_found_for_has_no_rows() -> None:
     nothing = AttacksOnDetectors([], [], {}, "uniform", None, "noise")
     result = judged_ladder(nothing)
     assert (result.robust, result.noise) == ((), ())
-    assert detector_checks(plan(TemporalConsistency()), nothing) == []
+    assert detector_checks(plan(TemporalConsistency()), LearnedAttacks(), nothing) == []
 
 
 def test_one_attacker_of_a_detector_starts_from_the_given_perturbation() -> None:

@@ -37,6 +37,7 @@ def run(perturbation: Path, few: World, lsap: Lsap, tmp_path_factory: pytest.Tem
         shutil.copy(Path(lsap_cli.demo.__file__).parent / name, root / name)
     outcome = lsap(
         *words(few, perturbation, root / "run"), "--model", root / "model.toml", "--epsilons", "2/255",
+        "--ladder", "full",
         "--sampler", "uniform", "--sampler", "random",
         "--detector", "temporal-consistency:windows=3", "--detector", "corpus-residual:side=16",
         "--certify", "pixels:samples=12,first=4", "--certify", "flicker:sigma=0.2,samples=60,first=4,slots=4",
@@ -189,20 +190,42 @@ def _lines(path: Path) -> int:
     return path.read_text(encoding="utf-8").count("\n") if path.exists() else 0
 
 
+TIMES = ("milliseconds_per_video", "cost", "seconds")
+
+
 def _table(run: Path) -> Any:
     """The results without times."""
 
     def timeless(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: timeless(one) for key, one in value.items() if key not in ("milliseconds_per_video", "cost")}
+            return {key: timeless(one) for key, one in value.items() if key not in TIMES}
         return [timeless(one) for one in value] if isinstance(value, list) else value
 
     return timeless(json.loads((run / "results.json").read_text(encoding="utf-8")))
 
 
+def test_an_estimate_ends_before_anything_is_learned(
+    few: World, perturbation: Path, lsap: Lsap, tmp_path: Path
+) -> None:
+    outcome = lsap(*words(few, perturbation, tmp_path / "run"), "--estimate", "--time-budget", "2m", "--json")
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    assert [one["about"] for one in found["races"]][:2] == ["none", "temporal-median"]
+    assert found["attackers"] == sum(one["attackers"] for one in found["races"])
+    assert found["steps"] == sum(one["steps"] for one in found["races"]) > 0
+    assert found["seconds"] > 0
+    assert (found["ladder"], found["at_most"], found["time_budget"]) == ("fast", True, 120.0)
+    assert json.loads((tmp_path / "run" / "estimate.json").read_text(encoding="utf-8")) == found
+    assert not (tmp_path / "run" / "results.json").exists()
+    assert not list((tmp_path / "run" / "attackers").glob("*.safetensors"))
+
+
 @pytest.mark.parametrize(
     ("extra", "named"),
     [
+        (["--adaptive", "--ladder", "slow", "--fit", "LEARN"], "--ladder 'slow': use fast"),
+        (["--time-budget", "5m"], "--time-budget is about attackers that learn in this run"),
+        (["--estimate"], "--estimate is about attackers that learn in this run"),
         (["--adaptive"], "--adaptive learns perturbations: give --fit VIDEOS"),
         (["--epsilons", "2/255"], "--epsilons learns perturbations: give --fit VIDEOS"),
         (["--model", "torchvision:r3d_18"], "several --model learns perturbations: give --fit VIDEOS"),

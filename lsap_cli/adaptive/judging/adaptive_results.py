@@ -36,14 +36,16 @@ def adaptive_results(
         judged: attacks on defenses.
         attacks: attacks on detectors.
     """
-    ladders = tuple(defense_ladder(one, judged.rows, judged.records) for one in plan.defense_ladders)
-    of_detectors = tuple(detector_ladder(one, learned.thresholds[one.spec], attacks) for one in plan.detector_ladders)
+    ladders = tuple(defense_ladder(one, judged.rows, judged.records, learned.efforts) for one in plan.defense_ladders)
+    of_detectors = tuple(
+        detector_ladder(one, learned.thresholds[one.spec], attacks, learned.efforts) for one in plan.detector_ladders
+    )
     checks = [
         check
         for ladder in plan.defense_ladders
-        for check in defense_checks(attacks_on_defense(plan, ladder, learned.probes[ladder.spec], judged))
+        for check in defense_checks(attacks_on_defense(plan, ladder, learned, judged))
     ]
-    checks += [check for ladder in plan.detector_ladders for check in detector_checks(ladder, attacks)]
+    checks += [check for ladder in plan.detector_ladders for check in detector_checks(ladder, learned, attacks)]
     return AdaptiveResults(ladders, of_detectors, tuple(checks), budget_curve(plan, judged.rows))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, outcomes_by_attack
 from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe
+from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.defense_ladders import DefenseLadderPlan
 from lsap_cli.adaptive.planning.plan import AdaptivePlan
 from lsap_cli.adaptive.planning.rungs import Role
@@ -53,14 +54,14 @@ class AttacksOnDefense:
 
 
 def attacks_on_defense(
-    plan: AdaptivePlan, ladder: DefenseLadderPlan, probe: GradientProbe, judged: JudgedAttacks
+    plan: AdaptivePlan, ladder: DefenseLadderPlan, learned: LearnedAttacks, judged: JudgedAttacks
 ) -> AttacksOnDefense:
     """The attacks on a defense, with the first sampler.
 
     Args:
         plan: with the budget curve.
         ladder: of the defense.
-        probe: of its gradient.
+        learned: with the probe of its gradient. Attackers that were not judged are compared with nothing.
         judged: the evaluation of all attacks.
     """
     sampler = judged.rows[0].sampler
@@ -69,7 +70,7 @@ def attacks_on_defense(
     attacks = outcomes_by_attack(judged.records, ladder.spec, sampler)
 
     def with_role(*roles: Role) -> list[AttackOutcomes]:
-        return [attacks[attack] for attack in ladder.attacks(*roles)]
+        return [attacks[attack] for attack in ladder.attacks(*roles) if attack in attacks]
 
     def only(role: Role, name: str) -> AttackOutcomes | None:
         return next((one.renamed(name) for one in with_role(role)), None)
@@ -82,16 +83,24 @@ def attacks_on_defense(
         noise=attacks.get(judged.noise),
         transfer=[one.renamed("without knowledge") for one in with_role("transfer")],
         iterative=with_role("iterative", "doubled"),
-        learned=[attacks[one.name] for one in ladder.attackers if one.start is None],
+        learned=[
+            attacks[one.name]
+            for one in ladder.attackers
+            if one.name in attacks and one.start is None and learned.begins_at_zeros(one.name)
+        ],
         single_step=only("single-step", "one step"),
-        base=attacks[ladder.base.name],
+        base=attacks.get(ladder.base.name),
         doubled=only("doubled", "twice the steps"),
         search=only("search", "random search"),
         expectations=[
             (one.attacker.draws, attacks[one.attack])
             for one in ladder.rungs
-            if one.role == "expectation" and one.attacker is not None
+            if one.role == "expectation" and one.attacker is not None and one.attack in attacks
         ],
-        curve=[(point.budget.epsilon_text, attacks[point.attack]) for point in plan.curve if point.spec == ladder.spec],
-        probe=probe,
+        curve=[
+            (point.budget.epsilon_text, attacks[point.attack])
+            for point in plan.curve
+            if point.spec == ladder.spec and point.attack in attacks
+        ],
+        probe=learned.probes[ladder.spec],
     )

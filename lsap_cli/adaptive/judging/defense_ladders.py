@@ -7,6 +7,7 @@ from lsap_cli.adaptive.planning.defense_ladders import DESCRIPTIONS, DefenseLadd
 from lsap_cli.adaptive.planning.rungs import PlannedRung
 from lsap_cli.evaluation.standards import technique
 from lsap_cli.results.ladders import (
+    AttackerEffort,
     DefenseLadder,
     LadderRung,
     MissingRung,
@@ -16,18 +17,28 @@ from lsap_cli.results.rates import Rate, rate
 from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row
 
+NO_EFFORTS: Mapping[str, AttackerEffort] = {}
 
-def defense_ladder(ladder: DefenseLadderPlan, rows: Sequence[Row], records: Sequence[Record]) -> DefenseLadder:
+
+def defense_ladder(
+    ladder: DefenseLadderPlan,
+    rows: Sequence[Row],
+    records: Sequence[Record],
+    efforts: Mapping[str, AttackerEffort] = NO_EFFORTS,
+) -> DefenseLadder:
     """A defense's rungs with their rows, and the worst of them for each sampler.
 
     Args:
         ladder: as planned.
         rows: of all attacks.
         records: likewise.
+        efforts: of the attackers that learned in the run, by name.
     """
     own = [row for row in rows if row.defense == ladder.spec]
     rungs = tuple(
-        LadderRung(**rung_fields(one, DESCRIPTIONS), rows=tuple(row for row in own if row.attack == one.attack))
+        LadderRung(
+            **rung_fields(one, DESCRIPTIONS, efforts), rows=tuple(row for row in own if row.attack == one.attack)
+        )
         for one in ladder.rungs
     )
     return DefenseLadder(
@@ -39,13 +50,17 @@ def defense_ladder(ladder: DefenseLadderPlan, rows: Sequence[Row], records: Sequ
     )
 
 
-def rung_fields(rung: PlannedRung, descriptions: Mapping[str, str]) -> dict[str, Any]:
+def rung_fields(
+    rung: PlannedRung, descriptions: Mapping[str, str], efforts: Mapping[str, AttackerEffort]
+) -> dict[str, Any]:
     """The fields that rungs of defenses' and of detectors' ladders have in common.
 
     Args:
         rung: as planned.
         descriptions: what the attackers of a rung know.
+        efforts: of the attackers that learned in the run, by name.
     """
+    effort = efforts.get(rung.attack)
     return {
         "rung": rung.rung,
         "attack": rung.attack,
@@ -53,6 +68,7 @@ def rung_fields(rung: PlannedRung, descriptions: Mapping[str, str]) -> dict[str,
         "says": descriptions[rung.rung],
         "identifiers": technique(rung.rung),
         **({} if rung.attacker is None else rung.attacker.record()),
+        **({} if effort is None else {"effort": effort}),
     }
 
 

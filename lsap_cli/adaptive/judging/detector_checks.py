@@ -5,34 +5,41 @@ from collections.abc import Iterator, Sequence
 from lsap_cli.adaptive.judging.checks import Finding, as_check, beats, does_harm
 from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, strongest
 from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors
+from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan
 from lsap_cli.adaptive.planning.rungs import PlannedRung
 from lsap_cli.results.ladders import Check
 
 
-def detector_checks(ladder: DetectorLadderPlan, attacks: AttacksOnDetectors) -> list[Check]:
+def detector_checks(ladder: DetectorLadderPlan, learned: LearnedAttacks, attacks: AttacksOnDetectors) -> list[Check]:
     """The checks of a detector's ladder; none where no threshold could be found.
 
     Args:
         ladder: as planned.
+        learned: where attackers began. Those that were not judged are compared with nothing.
         attacks: predictions and detections.
     """
-    return [as_check(ladder.spec, finding) for finding in _findings(ladder, attacks)]
+    return [as_check(ladder.spec, finding) for finding in _findings(ladder, learned, attacks)]
 
 
-def _findings(ladder: DetectorLadderPlan, attacks: AttacksOnDetectors) -> Iterator[Finding]:
-    won = {one.attack: attacks.wins(ladder.spec, one.attack) for one in ladder.rungs}
+def _findings(ladder: DetectorLadderPlan, learned: LearnedAttacks, attacks: AttacksOnDetectors) -> Iterator[Finding]:
+    wins = {one.attack: attacks.wins(ladder.spec, one.attack) for one in ladder.rungs}
+    won = {attack: outcomes for attack, outcomes in wins.items() if outcomes}
     noise = attacks.wins(ladder.spec, attacks.noise)
-    if not noise or not all(won.values()):
+    if not noise or not won:
         return
 
     def best(rungs: Sequence[PlannedRung], name: str) -> AttackOutcomes | None:
-        own = strongest([AttackOutcomes(one.attack, won[one.attack]) for one in rungs])
+        own = strongest([AttackOutcomes(one.attack, won[one.attack]) for one in rungs if one.attack in won])
         return own and own.renamed(name)
 
     gradient = best([one for one in ladder.rungs if one.rung in ("A2", "A4")], "wrong and not flagged, by gradient")
-    learned = [AttackOutcomes(one.name, won[one.name]) for one in ladder.attackers if one.start is None]
-    yield from does_harm(learned, AttackOutcomes("no attack", dict.fromkeys(noise, False)))
+    from_zeros = [
+        AttackOutcomes(one.name, won[one.name])
+        for one in ladder.attackers
+        if one.name in won and one.start is None and learned.begins_at_zeros(one.name)
+    ]
+    yield from does_harm(from_zeros, AttackOutcomes("no attack", dict.fromkeys(noise, False)))
     yield from beats(
         gradient,
         best([one for one in ladder.rungs if one.rung == "A0"], "without knowledge"),

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lsap_cli.adaptive.judging.defense_ladders import missing_rungs, rung_fields
+from lsap_cli.adaptive.judging.defense_ladders import NO_EFFORTS, missing_rungs, rung_fields
 from lsap_cli.adaptive.planning.detector_ladders import DETECTOR_DESCRIPTIONS, MISSING_RUNGS, DetectorLadderPlan
 from lsap_cli.evaluation.records import hits_target
 from lsap_cli.results.detectors import DetectorRow
-from lsap_cli.results.ladders import DetectorLadder, DetectorRung, EvasionRow, FitThreshold
+from lsap_cli.results.ladders import AttackerEffort, DetectorLadder, DetectorRung, EvasionRow, FitThreshold
 from lsap_cli.results.rates import rate
 from lsap_cli.results.records import NO_DEFENSE, Record
 
@@ -54,16 +54,22 @@ class AttacksOnDetectors:
         }
 
 
-def detector_ladder(ladder: DetectorLadderPlan, threshold: FitThreshold, attacks: AttacksOnDetectors) -> DetectorLadder:
+def detector_ladder(
+    ladder: DetectorLadderPlan,
+    threshold: FitThreshold,
+    attacks: AttacksOnDetectors,
+    efforts: Mapping[str, AttackerEffort] = NO_EFFORTS,
+) -> DetectorLadder:
     """A detector's rungs with what they win, the noise control, and the worst rung.
 
     Args:
         ladder: as planned.
         threshold: on clean fit videos.
         attacks: predictions and detections.
+        efforts: of the attackers that learned in the run, by name.
     """
     rungs = tuple(
-        DetectorRung(**rung_fields(one, DETECTOR_DESCRIPTIONS), rows=_rows(ladder.spec, one.attack, attacks))
+        DetectorRung(**rung_fields(one, DETECTOR_DESCRIPTIONS, efforts), rows=_rows(ladder.spec, one.attack, attacks))
         for one in ladder.rungs
     )
     return DetectorLadder(

@@ -6,7 +6,7 @@ Videos, network and the version of lsap are compared for the whole run (`lsap_cl
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -22,16 +22,40 @@ from perturbations import Budget, Perturbation
 FOLDER = "attackers"
 
 
+class FinishedRound(msgspec.Struct, frozen=True, kw_only=True):
+    """What an attacker had spent and won after a round of a race.
+
+    Attributes:
+        steps: up to its end.
+        seconds: likewise.
+        won: clips of the verification videos, in their order; of the last round, which is not verified, none.
+        loss: mean margin over these clips, in logits; the lower, the more the attacker does.
+    """
+
+    steps: int
+    seconds: float
+    won: tuple[bool, ...] = ()
+    loss: float = 0.0
+
+
 class LearnedWith(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file of an attacker depends on: attackers/*.settings.json.
+    """What a file of an attacker depends on, and how far it is: attackers/*.settings.json.
 
     Attributes:
         settings: everything that determines the perturbation, by name.
         perturbation_sha256: of the finished file; null before.
+        steps: taken for it.
+        seconds: spent on them.
+        begins_at: `zeros`, or the attack whose perturbation learning began at; null before it began.
+        rounds: of a race.
     """
 
     settings: dict[str, str]
     perturbation_sha256: str | None = None
+    steps: int = 0
+    seconds: float = 0.0
+    begins_at: str | None = None
+    rounds: tuple[FinishedRound, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,6 +73,7 @@ class AttackerFiles:
     classifier: str
     shared: Mapping[str, str]
     resume: bool
+    _begun: dict[str, LearnedWith] = field(default_factory=dict)
 
     def path(self, attacker: Attacker, ending: str) -> Path:
         """A file of the attacker."""
@@ -67,8 +92,10 @@ class AttackerFiles:
         settings = self._settings(attacker)
         before = self._learned_with(attacker)
         if before is None:
-            self._write(attacker, LearnedWith(settings=settings))
+            if attacker.name not in self._begun:
+                self.note(attacker, LearnedWith(settings=settings))
             return
+        self._begun[attacker.name] = before
         differing = [key for key in {**before.settings, **settings} if before.settings.get(key) != settings.get(key)]
         if differing:
             key = differing[0]
@@ -100,15 +127,32 @@ class AttackerFiles:
                 raise self._refused(attacker, f"its {what} is {stored}, that of this run is {expected}")
         return learned
 
-    def finish(self, attacker: Attacker, learned: Perturbation) -> None:
-        """Writes a perturbation, whole or not at all."""
+    def progress(self, attacker: Attacker) -> LearnedWith:
+        """How far the attacker is; `begin` was called before."""
+        return self._begun[attacker.name]
+
+    def note(self, attacker: Attacker, progress: LearnedWith) -> None:
+        """Writes how far the attacker is, whole or not at all."""
+        self._begun[attacker.name] = progress
+        self._write(attacker, progress)
+
+    def finish(self, attacker: Attacker, learned: Perturbation, steps: int, seconds: float) -> None:
+        """Writes a perturbation, whole or not at all.
+
+        Args:
+            attacker: whose.
+            learned: what it has learned.
+            steps: taken for it.
+            seconds: spent on them.
+        """
         path = self.perturbation_path(attacker)
         partial = path.with_suffix(".partial")
         try:
             with write_errors_named(path):
                 learned.save(partial)
             sha256 = content_hash(partial)
-            self._write(attacker, LearnedWith(settings=self._settings(attacker), perturbation_sha256=sha256))
+            done = {"perturbation_sha256": sha256, "steps": steps, "seconds": round(seconds, 2)}
+            self.note(attacker, msgspec.structs.replace(self.progress(attacker), **done))
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from perturbations.resizing import ResizePath
 from perturbations.seeds import seeded
 
 CHUNK = 4  # clips that go through the network at a time
+FEWEST_COMPARED = 2  # other recordings, for a detector that compares videos
 MOST_STEP_VIDEOS = 16  # of as many recordings, for a detector that compares videos
 
 
@@ -116,6 +117,26 @@ class PerturbedFitVideos:
                 threshold=threshold, typical=typical, videos=len(scores), aim=(threshold + typical) / 2
             )
         return self._thresholds[detector]
+
+    def scores(self, detector: Detector, delta: Tensor, binding: Binding, numbers: Sequence[int]) -> list[float]:
+        """A detector's scores of some videos with delta (P, 3, h, w) in them.
+
+        A detector that compares videos compares each with the others of them that are of other recordings; where there
+        are fewer than two, with those of all fit videos.
+        """
+        others = detector.comparison_videos > 0
+        groups = {self._videos[number].video.group for number in numbers}
+        shown = range(len(self._videos)) if others and len(groups) < FEWEST_COMPARED + 1 else numbers
+        corpus = Corpus(self._seed, _others_at_most(detector))
+        evidence: dict[int, Tensor] = {}
+        with torch.no_grad():
+            for number in shown:
+                evidence[number] = detector.evidence(self.perturbed(number, delta, binding))
+                corpus.add(self._videos[number].video, evidence[number])
+            return [
+                float(detector.score(evidence[number], corpus.others(self._videos[number].video) if others else ()))
+                for number in numbers
+            ]
 
     def step_videos(self, detector: Detector, step: int) -> list[int]:
         """Indices of a step's videos, each of another recording: one, or several where the detector compares videos."""

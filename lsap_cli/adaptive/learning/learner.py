@@ -1,6 +1,6 @@
 """Learns a run's attackers: on the fit videos, as `generate` does, through the attacked defense."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from perturbations import Binding, Perturbation
 from perturbations.augment import Augmentation
 from perturbations.problem import Problem
 from perturbations.resizing import BILINEAR
+from perturbations.state import State
 
 CLIPS = 4  # of a batch, as in generate
 
@@ -42,11 +43,13 @@ class AttackerPlace(NamedTuple):
         number: from 1.
         total: number of all attackers.
         seconds_after: that the others are estimated to take after it.
+        seconds: that it may learn; None: no limit.
     """
 
     number: int
     total: int
     seconds_after: float
+    seconds: float | None = None
 
 
 class AttackerLearner:
@@ -65,9 +68,10 @@ class AttackerLearner:
         self.files = attacker_files(run.folder, setup, resume)
         self._network = InstrumentedClassifier(setup.classifier)
         self._clean = clean_predictions(setup.classifier, setup.videos, setup.seed, CLIPS)
-        self._detector_videos = PerturbedFitVideos(setup.classifier, self._network, setup.videos, setup.seed)
+        self.detector_videos = PerturbedFitVideos(setup.classifier, self._network, setup.videos, setup.seed)
         self._network_size = learned_delta_size(setup.classifier.geometry)
         self._fitted: dict[tuple[CorpusDefense, Binding], FittedDefense] = {}
+        self._states: set[str] = set()  # of attackers that have begun in this process
 
     def is_finished(self, attacker: Attacker) -> bool:
         """Whether an earlier part of the run has learned the attacker's perturbation.
@@ -93,23 +97,60 @@ class AttackerLearner:
         if finished is not None:
             return finished
         self._announce(attacker, place)
+        schedule = Schedule(attacker.steps, self._seconds(place), place.seconds_after if place else 0.0)
+        return self.finish(attacker, self.advance(attacker, schedule, attacker.start))
+
+    def advance(
+        self, attacker: Attacker, schedule: Schedule, start: Perturbation | None, videos: Sequence[int] | None = None
+    ) -> State:
+        """Learns until a schedule ends, from the state that is in the run folder, which stays there.
+
+        Args:
+            attacker: that learns; `files.begin` was called for it.
+            schedule: when it ends.
+            start: where the first step begins; None: zeros.
+            videos: numbers of those that are learned from; None: all.
+
+        Raises:
+            LsapError: if the method cannot work on the problem, or the saved state is damaged.
+        """
         log = LearningLog(self.run, self.files.path(attacker, ".state"), attacker.name)
-        schedule = Schedule(attacker.steps, seconds_after=place.seconds_after if place else 0.0)
-        with self.problem(attacker) as problem:
+        with self.problem(attacker, videos) as problem:
             try:
-                state = load_or_start_state(log.state_path, problem.shape, self.resume)
-                if attacker.start is not None and not state.steps:
-                    state.delta = _first_delta(attacker.start, _resize(attacker), problem.shape[2:])
+                state = self.saved_state(attacker, problem.shape)
+                if start is not None and not state.steps:
+                    state.delta = _first_delta(start, _resize(attacker), problem.shape[2:])
                 state.move(self.setup.device)
                 run_learning(problem, attacker.attack, state, schedule, None, log)
             except ValueError as error:
                 raise LsapError(f"{attacker.name}: {error}", 1) from None
+        self._states.add(attacker.name)
+        return state
+
+    def saved_state(self, attacker: Attacker, shape: tuple[int, int, int, int]) -> State:
+        """The state of an earlier round or of an earlier part of the run, else zeros.
+
+        Raises:
+            ValueError: if the saved state is damaged or of another shape.
+        """
+        own = self.resume or attacker.name in self._states
+        return load_or_start_state(self.files.path(attacker, ".state"), shape, own)
+
+    def perturbation(self, attacker: Attacker, state: State) -> Perturbation:
+        """What an attacker has learned so far."""
         record = attacker.record() | {"seed": self.setup.seed, "classifier": {"name": self.setup.classifier.name}}
         delta = whole_delta(state.delta.cpu(), attacker, self._network_size)
-        learned = Perturbation(delta, attacker.binding, attacker.budget, record, _resize(attacker))
-        self.files.finish(attacker, learned)
-        log.state_path.unlink()
+        return Perturbation(delta, attacker.binding, attacker.budget, record, _resize(attacker))
+
+    def finish(self, attacker: Attacker, state: State) -> Perturbation:
+        """Writes what an attacker has learned, and removes its state."""
+        learned = self.perturbation(attacker, state)
+        self.files.finish(attacker, learned, state.steps, state.seconds)
+        self.files.path(attacker, ".state").unlink(missing_ok=True)
         return learned
+
+    def _seconds(self, place: AttackerPlace | None) -> float | None:
+        return None if place is None else place.seconds
 
     def _announce(self, attacker: Attacker, place: AttackerPlace | None) -> None:
         if place is None:
@@ -121,13 +162,18 @@ class AttackerLearner:
         )
 
     @contextmanager
-    def problem(self, attacker: Attacker) -> Iterator[Problem]:
-        """The optimization problem of an attacker; its batches can be drawn until the block ends."""
-        with BatchSource(self._batch_settings(attacker)) as source:
+    def problem(self, attacker: Attacker, videos: Sequence[int] | None = None) -> Iterator[Problem]:
+        """The optimization problem of an attacker; its batches can be drawn until the block ends.
+
+        Args:
+            attacker: whose.
+            videos: numbers of those that are learned from; None: all.
+        """
+        with BatchSource(self.batch_settings(attacker, videos)) as source:
             problem = make_problem(source, self._network, self.setup.objective, attacker.budget, CLIPS, self.run)
             if attacker.detector is not None:
                 constraint = FitVideoConstraint(
-                    self._detector_videos,
+                    self.detector_videos,
                     attacker.detector,
                     attacker.binding,
                     attacker.tolerated_share,
@@ -142,7 +188,7 @@ class AttackerLearner:
         Raises:
             LsapError: if they are too few for it.
         """
-        return self._detector_videos.threshold(detector)
+        return self.detector_videos.threshold(detector)
 
     def fitted_defense(self, defense: Defense | None, binding: Binding) -> FittedDefense | None:
         """A defense that is fitted on the videos that it defends, fitted on the fit videos; None for other defenses."""
@@ -156,11 +202,13 @@ class AttackerLearner:
             self._fitted[key] = fitted.to(setup.device)
         return self._fitted[key]
 
-    def _batch_settings(self, attacker: Attacker) -> BatchSettings:
+    def batch_settings(self, attacker: Attacker, videos: Sequence[int] | None = None) -> BatchSettings:
+        """How the attacker's batches are drawn, of all fit videos or those with some numbers."""
         setup = self.setup
+        chosen = range(len(setup.videos)) if videos is None else videos
         return BatchSettings(
-            videos=setup.videos,
-            clean_predictions=self._clean,
+            videos=[setup.videos[number] for number in chosen],
+            clean_predictions=self._clean[list(chosen)],
             samplers=setup.samplers,
             frames=setup.classifier.frames,
             geometry=setup.classifier.geometry,

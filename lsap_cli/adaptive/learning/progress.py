@@ -1,13 +1,10 @@
 """How long all attackers of a run take: an estimate before the first step, corrected by what learning really takes."""
 
-import time
 from collections.abc import Sequence
 
 from lsap_cli.adaptive.learning.learner import AttackerLearner, AttackerPlace
+from lsap_cli.adaptive.learning.paces import measured_paces
 from lsap_cli.adaptive.planning.attackers import Attacker
-from perturbations.state import State
-
-WARM_UP_STEPS = 1  # before the step whose time is taken
 
 
 class LearningProgress:
@@ -29,13 +26,21 @@ class LearningProgress:
         correction = self._spent / self._estimated_so_far if self._estimated_so_far else 1.0
         return correction * sum(self._estimates)
 
-    def next(self, attacker: Attacker) -> AttackerPlace:
-        """The place of the next attacker, which must be the next one of the list."""
+    def next(self, attacker: Attacker, budget: float | None = None) -> AttackerPlace:
+        """The place of the next attacker, which must be the next one of the list.
+
+        Args:
+            attacker: that learns.
+            budget: seconds that are left for it and all that follow; it gets its share by the estimates. None: no
+                limit.
+        """
         number = len(self._names) - len(self._estimates) + 1
         assert self._names[number - 1] == attacker.name
         estimate = self._estimates[0]
         after = self.seconds * (1 - estimate / sum(self._estimates)) if sum(self._estimates) else 0.0
-        return AttackerPlace(number, len(self._names), after)
+        total = sum(self._estimates)
+        limit = None if budget is None else budget * (estimate / total if total else 1.0)
+        return AttackerPlace(number, len(self._names), after, limit)
 
     def done(self, seconds: float) -> None:
         """The next attacker has been learned, in so many seconds; 0: it was learned before."""
@@ -54,28 +59,6 @@ def measured_progress(attackers: Sequence[Attacker], learner: AttackerLearner) -
         attackers: all of the run, in order.
         learner: that will learn them.
     """
-    paces: dict[tuple[str, str], float] = {}
-    estimates = []
-    for one in attackers:
-        if learner.is_finished(one):
-            estimates.append(0.0)
-            continue
-        condition = repr(one.defense), repr(one.detector)
-        if condition not in paces:
-            paces[condition] = _seconds_per_step(one, learner) / one.draws
-        estimates.append(paces[condition] * one.draws * one.steps)
+    paces = measured_paces(attackers, learner)
+    estimates = [0.0 if learner.is_finished(one) else paces.seconds(one, one.steps) for one in attackers]
     return LearningProgress(attackers, estimates)
-
-
-def _seconds_per_step(attacker: Attacker, learner: AttackerLearner) -> float:
-    """Of learning, on a delta that is thrown away."""
-    seconds = 0.0
-    with learner.problem(attacker) as problem:
-        state = State(problem.zeros())
-        attacker.attack.start(problem, state)
-        for _ in range(WARM_UP_STEPS + 1):
-            begin = time.monotonic()
-            attacker.attack.step(problem, state, 0.0)
-            state.steps += 1
-            seconds = time.monotonic() - begin
-    return seconds

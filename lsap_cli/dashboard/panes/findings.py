@@ -7,6 +7,7 @@ from rich.text import Text
 
 from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, defense_name, name_text, one_line
 from lsap_cli.dashboard.palette import cell_style
+from lsap_cli.results.base import or_none
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import ModelFinding
 from lsap_cli.results.ladders import Check, DefenseLadder, DetectorLadder, DetectorRung, LadderRung
@@ -78,7 +79,16 @@ def _rung_line(
     name = f"{rung.rung} {re.sub('^A[0-9] ', '', attack)}"  # another ladder's rung may be this one's A0
     label, rate = next(((label, rate) for label, rate in rates if rate is not None), ("", None))
     measured = DASH if rate is None else f"{label} {rate}{f' {WORST}' if is_worst else ''}"
-    return f"{one_line(name, RUNG_NAME):<{RUNG_NAME}} {measured}"
+    return f"{one_line(name, RUNG_NAME):<{RUNG_NAME}} {measured}{_spent(rung)}"
+
+
+def _spent(rung: LadderRung | DetectorRung) -> str:
+    """What the attacker spent and why it stopped; empty where it did not learn in the run."""
+    effort = or_none(rung.effort)
+    if effort is None:
+        return ""
+    unjudged = "" if effort.judged else ", not judged"
+    return f"  · {effort.steps} steps, {effort.seconds:.0f} s, {effort.stopped}{unjudged}"
 
 
 def sampler_matrix_text(matrix: Sequence[SamplerTransfer]) -> Text:
