@@ -6,7 +6,7 @@ import torch
 
 from lsap_cli.adaptive.learning.attacker_files import FinishedRound
 from lsap_cli.adaptive.planning.attackers import Attacker
-from lsap_cli.adaptive.racing.rounds import can_start, strength
+from lsap_cli.adaptive.racing.rounds import can_start, round_strength
 from lsap_cli.adaptive.racing.verification import RaceVerification, Verified
 from perturbations import Budget, Perturbation
 
@@ -44,7 +44,7 @@ class KnownPerturbations:
                 if one.binding == attacker.binding
             }
         verified = {name: self._measure(name, one, attacker) for name, one in candidates.items()}
-        best = max(verified, key=lambda name: strength(verified[name]))  # ties: the first
+        best = max(verified, key=lambda name: round_strength(verified[name]))  # ties: the first
         return best, candidates[best], verified[best]
 
     def _measure(self, name: str, perturbation: Perturbation, attacker: Attacker) -> FinishedRound:

@@ -20,7 +20,7 @@ from lsap_cli.adaptive.racing.rounds import (
     kept_of,
     reaches_below,
     round_ends,
-    strength,
+    round_strength,
 )
 from lsap_cli.adaptive.racing.verification import RaceVerification
 from lsap_cli.learning.schedule import RoundSchedule
@@ -60,7 +60,7 @@ class _Runner:
     def best(self) -> FinishedRound | None:
         """The round after which it was strongest; None: it did not begin."""
         verified = [one for one in self.rounds if one.won]
-        return max(verified, key=strength) if verified else None
+        return max(verified, key=round_strength) if verified else None
 
 
 class Race:
@@ -195,7 +195,9 @@ class Race:
         state = self._advance(runner, f"round {number + 1}", end, begin, start)
         verified = self._verification.verify(attacker, self._learner.perturbation(attacker, state))
         done = FinishedRound(steps=state.steps, seconds=round(state.seconds, 2), won=verified.won, loss=verified.loss)
-        if BEST_DELTA not in state.memory or (runner.best is not None and strength(done) > strength(runner.best)):
+        if BEST_DELTA not in state.memory or (
+            runner.best is not None and round_strength(done) > round_strength(runner.best)
+        ):
             state.memory[BEST_DELTA] = state.delta.clone()
             state.save(self._learner.files.path(attacker, ".state"))
         assert before <= done.steps
@@ -302,7 +304,7 @@ class Race:
 
 
 def _runner_strength(runner: _Runner) -> tuple[int, float]:
-    return (-1, 0.0) if runner.best is None else strength(runner.best)
+    return (-1, 0.0) if runner.best is None else round_strength(runner.best)
 
 
 def _continues(leader: _Runner, attacker: Attacker) -> bool:

@@ -57,7 +57,7 @@ def by_cost(attackers: Sequence[Attacker]) -> list[Attacker]:
     return sorted(attackers, key=lambda one: (one.draws, one.steps > attackers[0].steps))
 
 
-def strength(verified: FinishedRound) -> tuple[int, float]:
+def round_strength(verified: FinishedRound) -> tuple[int, float]:
     """The order of attackers: by clips that are won, then by the loss; larger is stronger."""
     return sum(verified.won), -verified.loss
 
