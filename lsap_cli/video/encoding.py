@@ -2,7 +2,8 @@
 
 from __future__ import annotations  # av.Packet takes a type argument in its stubs only
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -32,12 +33,14 @@ class StreamFormat:
         rate: frames a second, for its header.
         tick: seconds, of its timestamps.
         colors: of its frames.
+        others: options of the encoder beside the codec's own.
     """
 
     codec: Codec
     rate: Fraction
     tick: Fraction
     colors: Colors
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 class VideoEncoder:
@@ -63,7 +66,8 @@ class VideoEncoder:
                 f"it has {float(form.rate):g} frames a second, and {form.codec.name} takes at most "
                 f"{form.codec.highest_rate}; use another codec"
             )
-        video = out.add_stream(form.codec.encoder, rate=form.rate, options=form.codec.options(height, width))
+        options = {**form.codec.options(height, width), **form.others}
+        video = out.add_stream(form.codec.encoder, rate=form.rate, options=options)
         assert isinstance(video, VideoStream)
         video.width, video.height = width, height
         video.pix_fmt = pixel_format

@@ -58,11 +58,9 @@ def check_frame(frame: VideoFrame) -> set[str]:
         Sentences on what is not copied.
 
     Raises:
-        UnreadableVideo: if it is interlaced, deeper than 8 bits, transparent, mirrored, or turned by an odd angle.
+        UnreadableVideo: if it is deeper than 8 bits, transparent, mirrored, or turned by an odd angle.
     """
     _check_depth(frame.format)
-    if frame.interlaced_frame:
-        raise UnreadableVideo("it is interlaced, and its fields would be lost; deinterlace it first")
     if frame.format.name.startswith(TRANSPARENT) and is_transparent(frame):
         raise UnreadableVideo("it has transparent pixels, which would be lost; make it opaque first")
     present = side_data(frame)

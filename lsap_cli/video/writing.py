@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # av.Packet takes a type argument in its stubs only
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
 from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened, stated_end
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
 from lsap_cli.video.fidelity import check_frame, check_stream, lost_in_copy
+from lsap_cli.video.fields import FieldOrder, FieldOrderReader, field_options, lost_fields
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
 from lsap_cli.video.matroska import set_pixel_shape
 from lsap_cli.video.media import VideoSpan
@@ -165,6 +166,7 @@ class _Changed(NamedTuple):
 
     source: DecodedFrame
     picture: NDArray[np.uint8]  # (H, W, 3), as the source stores its frames
+    fields: FieldOrder | None  # which of its fields is shown first
     shown: Fraction  # seconds: until the next frame, or as long as the source says of the last one
 
 
@@ -181,6 +183,7 @@ class _Transcoding:
     lost: set[str] = field(default_factory=set)
     count: int = 0
     last: tuple[Tensor, DecodedFrame, Fraction] | None = None
+    fields: Counter[FieldOrder | None] = field(default_factory=Counter)  # field orders of its frames
     start: Fraction = Fraction(0)
     longest: Fraction = Fraction(0)  # seconds that a frame but the last is shown, at most
     times: SourceTimes = field(default_factory=SourceTimes)
@@ -197,7 +200,8 @@ class _Transcoding:
         """
         converter = FrameConverter()
         waiting: deque[Packet[Any]] = deque()
-        held: tuple[DecodedFrame, NDArray[np.uint8]] | None = None
+        order_reader = FieldOrderReader(self.stream)
+        held: tuple[DecodedFrame, NDArray[np.uint8], FieldOrder | None] | None = None
         items = decoded_with_others(self.container, self.stream, self.others.streams)
         for item in items if self.part is None else self.part.items(items):
             if isinstance(item, Packet):
@@ -215,10 +219,12 @@ class _Transcoding:
             else:
                 self.start = item.seconds
             self.lost |= check_frame(item.frame)
+            order = order_reader.order_of(item.frame)
+            self.fields[order] += 1
             pixels = converter.upright_pixels(item.frame)
             self.times.add(item.seconds)
             turns = quarter_turns(item.frame) if turned else 0
-            held = item, _picture(self.change(pixels, self.count), turns)
+            held = item, _picture(self.change(pixels, self.count), turns), order
             self.count += 1
         if held is None:
             raise UnreadableVideo(NO_FRAME)
@@ -256,8 +262,9 @@ class _Transcoding:
         early = Fraction(0) if earliest is None else max(self.start - earliest, Fraction(0))
         return Fraction(round(early * 1000), 1000)
 
-    def finished(self, others_start: Fraction = Fraction(0)) -> Transcoded:
-        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost)]
+    def finished(self, suffix: str, others_start: Fraction = Fraction(0)) -> Transcoded:
+        fields = lost_fields(self.fields, suffix)
+        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost), *fields]
         assert self.last is not None
         spans = list(self.others.spans.values())
         return Transcoded(self.count, remarks, self.last[2], self.start, spans, others_start, self.times)
@@ -282,7 +289,8 @@ def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec) -
             if encoder is None:  # tags are kept only when they are set before anything is written
                 clock = FrameClock(target.suffix, time_base, item.source, work.lead(), codec.may_repeat_stamps)
                 colors = Colors.of(item.source.frame)
-                encoder = VideoEncoder(out, StreamFormat(codec, work.rate, clock.tick, colors), item.picture)
+                form = StreamFormat(codec, work.rate, clock.tick, colors, field_options(item.fields, target.suffix))
+                encoder = VideoEncoder(out, form, item.picture)
                 encoder.describe(item.source.frame, stream)
                 others.add_to(out, target.suffix, clock.shift)
             encoder.write(item.picture, clock.stamp(item.source), clock.ticks(item.shown))
@@ -299,7 +307,7 @@ def _write_file(work: _Transcoding, partial: Path, target: Path, codec: Codec) -
     if target.suffix != ".mp4" and shape and shape != 1:
         set_pixel_shape(partial, Fraction(shape))
     others.complete(partial)
-    return work.finished()
+    return work.finished(target.suffix)
 
 
 def _write_pictures(work: _Transcoding, partial: Path) -> Transcoded:
@@ -329,7 +337,7 @@ def _write_pictures(work: _Transcoding, partial: Path) -> Transcoded:
     for place, picture in work.appended(turned=False):
         folder.add(picture, end + mean_pace(end, own) * (place + 1))
     folder.finish(shown, round(others_start * 1000))
-    return work.finished(others_start)
+    return work.finished(FOLDER, others_start)
 
 
 @contextmanager

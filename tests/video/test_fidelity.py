@@ -22,9 +22,7 @@ def unchanged(pixels: Tensor, number: int) -> Tensor:
     return pixels
 
 
-def write_as(
-    path: Path, encoder: str, pixel_format: str, transfer: int = 2, interlaced: bool = False, **options: str
-) -> Path:
+def write_as(path: Path, encoder: str, pixel_format: str, transfer: int = 2, **options: str) -> Path:
     """Three frames of 48 x 32 in some pixel format."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream(encoder, rate=25, options=options)
@@ -68,7 +66,6 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "10-bit": (lambda at: write_as(at / "a.mp4", "libx264", "yuv420p10le"), "10 bits a channel"),
     "16-bit": (lambda at: write_as(at / "a.mkv", "ffv1", "gbrp16le"), "16 bits a channel"),
     "HDR": (lambda at: write_as(at / "a.mp4", "libx264", "yuv420p", transfer=16), "high dynamic range"),
-    "interlaced": (lambda at: write_as(at / "a.mp4", "libx264", "yuv420p", x264opts="tff=1"), "interlaced"),
     "transparent": (lambda at: write_as(at / "a.mkv", "ffv1", "bgra"), "transparent pixels"),
     "hidden alpha": (lambda at: write_as(at / "a.webm", "libvpx-vp9", "yuva420p"), "transparency channel"),
     "two videos": (lambda at: two_videos(at / "a.mkv"), "2 video streams"),
