@@ -45,6 +45,16 @@ def check_model_spec(spec: str) -> None:
     )
 
 
+def absolute_spec(spec: str) -> str:
+    """The same with an absolute path, where it names a file or folder: for a process whose folder is another."""
+    if spec == DEMO or spec in added_models():
+        return spec
+    word, colon, place = spec.partition(":")
+    if colon and word in MODEL_FORMATS:
+        return f"{word}:{Path(place).absolute()}" if Path(place).exists() else spec
+    return str(Path(spec).absolute()) if Path(spec).exists() else spec
+
+
 def hub_repository(spec: str) -> str | None:
     """OWNER/NAME of the Hugging Face Hub that a spec, or the card that it names, names; None: another model."""
     if spec == DEMO or spec in added_models():

@@ -5,7 +5,6 @@ Ray's own retries are off: it would not say that it does them, nor of which task
 
 import hashlib
 import pickle
-import secrets
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from lsap_cli.cluster.board import Board
 from lsap_cli.cluster.session import ClusterSession
 from lsap_cli.cluster.work import WorkFailure, WorkOutcome, WorkProgress
 from lsap_cli.cluster.worker import ClusterTask, Setup, TaskEnd, TaskNews, TaskOrder, TaskProblem, fingerprint, run_task
@@ -62,14 +60,12 @@ class ClusterPool:
         import ray
 
         self._session, self._nodes, self._ray = session, session.nodes, ray
-        self._numbers = iter(range(2**62))
-        name = f"board-{secrets.token_hex(8)}"
-        self._board = self._make_board(name)
+        self._board = session.board
         content = None if setup is None else np.frombuffer(pickle.dumps(setup), dtype=np.uint8)
         key = None if content is None else hashlib.sha256(content.data).hexdigest()
         self._setup = None if content is None else session.call(ray.put, content)
         limit = memory_limit // session.nodes.most_workers_of_a_node
-        self._order = pickle.dumps(TaskOrder(name, fingerprint(), session.threads, limit, key))
+        self._order = pickle.dumps(TaskOrder(session.board_name, fingerprint(), session.threads, limit, key))
         # Any: Ray's decorated functions have no type
         self._remote: Any = ray.remote(run_task).options(num_cpus=session.threads, max_retries=0)
         self._looked = self._heard = 0.0
@@ -104,7 +100,7 @@ class ClusterPool:
                 task, tries = new, 1
             else:
                 return False
-            number = next(self._numbers)
+            number = next(self._session.numbers)
             content = pickle.dumps(task)
             sent = self._session.call(self._remote.remote, self._order, self._setup, number, content)
             flight.attempts[sent] = _Attempt(task, number, tries)
@@ -238,14 +234,3 @@ class ClusterPool:
                 1,
             )
         return RuntimeError(f"on node {node}: {problem.text}")
-
-    def _make_board(self, name: str) -> Any:  # an actor's handle
-        """On this machine: where another node is lost, no message is."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        ray = self._ray
-        place = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        remote: Any = ray.remote(Board)
-        return self._session.call(
-            remote.options(name=name, num_cpus=0, max_restarts=-1, scheduling_strategy=place).remote
-        )

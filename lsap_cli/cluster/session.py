@@ -4,6 +4,7 @@ Ray prints to whatever `sys.stdout` is at the time, and its C++ parts to the fil
 Both go to a file in the run folder.
 """
 
+import itertools
 import os
 import pickle
 import secrets
@@ -19,6 +20,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, TextIO, TypeVar
 
+from lsap_cli.cluster.board import Board
 from lsap_cli.cluster.nodes import NodeTable
 from lsap_cli.cluster.settings import ClusterSettings
 from lsap_cli.errors import LsapError
@@ -47,6 +49,8 @@ class ClusterSession:
 
     Attributes:
         nodes: of the cluster.
+        numbers: of the attempts of tasks, each another.
+        board: the actor that takes what workers say; `board_name` is its name.
 
     Raises:
         LsapError: if Ray does not start, or a node has another version of lsap or does not see the storage.
@@ -55,6 +59,9 @@ class ClusterSession:
     def __init__(self, settings: ClusterSettings, run: Run, threads: int) -> None:
         self.settings, self.run, self.threads = settings, run, threads
         self.nodes = NodeTable(threads)
+        self.numbers = itertools.count()
+        self.board_name = f"board-{secrets.token_hex(8)}"
+        self.board: Any = None  # an actor's handle, which has no type
         self._stack = ExitStack()
         self._stopped: int | None = None
         self._calls = 0
@@ -73,6 +80,7 @@ class ClusterSession:
             self._take_signals()
             seconds = time.monotonic() - start
             self._look_at_nodes()
+            self.board = self.call(_make_board, self.board_name)
             self._stack = stack.pop_all()
         self.run.event(self.nodes.event(0, round(seconds, 1)))
         return self
@@ -229,6 +237,16 @@ def _ask_node(identity: str, marker: Path | None, content: str) -> Any:  # a ref
     place = NodeAffinitySchedulingStrategy(identity, soft=False)
     remote = ray.remote(node_facts).options(num_cpus=0, max_retries=1, scheduling_strategy=place)
     return remote.remote(marker, content)
+
+
+def _make_board(name: str) -> Any:  # an actor's handle
+    """On this machine: where another node is lost, no message is."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    place = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"name": name, "num_cpus": 0, "max_restarts": -1, "scheduling_strategy": place}
+    return ray.remote(Board).options(**options).remote()
 
 
 def _check_answers(session: ClusterSession, answers: dict[str, Any]) -> None:

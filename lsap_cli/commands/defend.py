@@ -9,10 +9,12 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
+    DEFAULT_TIMEOUT_TEXT,
     MOST_CLIPS,
     MOST_DRAWS,
     MOST_STEPS,
     Batch,
+    Cluster,
     Device,
     Download,
     Fps,
@@ -24,6 +26,8 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Seed,
+    Storage,
+    TaskTimeout,
     fetch_models,
     file_errors_explained,
     keep_memory_limit,
@@ -162,6 +166,9 @@ def command(
         bool, typer.Option("--allow-overlap", help="evaluate on videos that were learned from, and say so")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
+    cluster: Cluster = None,
+    storage: Storage = None,
+    timeout: TaskTimeout = DEFAULT_TIMEOUT_TEXT,
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,
@@ -196,6 +203,7 @@ def command(
         steps=steps, ladder=ladder_kind(ladder), time_budget=arguments.seconds(time_budget, "--time-budget"),
         estimate=estimate, learning_draws=arguments.numbers_of(learning_draws, "--learning-draws"),
         certify=tuple(certify or ()),
+        cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
     check_defend_settings(settings)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lsap_cli.cluster.settings import DEFAULT_TIMEOUT
 from lsap_cli.commands import arguments
 from lsap_cli.errors import LsapError, file_error
 
@@ -28,6 +29,7 @@ MemoryLimit = Annotated[
     ),
 ]
 MACHINES = "Many machines"
+DEFAULT_TIMEOUT_TEXT = f"{DEFAULT_TIMEOUT / 60:.0f}m"
 MOST_CLIPS = 4096  # of a batch, a pool or a video
 MOST_STEPS = 10_000_000
 MOST_DRAWS = 1000  # of random defenses, and of seeds

@@ -36,6 +36,11 @@ class Corpus:
         self._evidence[video.name] = evidence.half()
         self._recordings[video.name] = video.group
 
+    def merge(self, other: "Corpus") -> None:
+        """Adds the evidence of more videos."""
+        self._evidence |= other._evidence
+        self._recordings |= other._recordings
+
     def others(self, video: Video) -> list[Tensor]:
         """The evidence of videos of other recordings: what is known before this one arrives.
 

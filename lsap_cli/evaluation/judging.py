@@ -1,7 +1,7 @@
 """The pass of an evaluation over all videos, written to the run folder video by video, so that it can be resumed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,10 +12,11 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements
+from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements, Prediction
 from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
+from lsap_cli.evaluation.spread import judge_spread
 from lsap_cli.results.events import JudgingEvent, VideoEvent
 from lsap_cli.results.files import encode_line, write_atomically
 from lsap_cli.results.line_file import LineFile
@@ -74,12 +75,12 @@ def judge_videos(
     path, measurements = run.folder / file, Measurements()
     records = _judged_before(path, measurements, matrix) if evaluation.resume else []
     changes = measurements.changes
-    done = {record.video for record in records}
+    done, skipped = {record.video for record in records}, len(evaluation.skipped)
     write_atomically(path, b"".join(map(encode_line, records)))
     pace = _ProgressEvents(run)
     judge = MatrixJudge(evaluation.protocol, matrix, pace.video_progressed, measurements)
     with LineFile(path, append=True) as lines, LineFile(_progress(path), append=True) as finished:
-        for video, outcome in judge_all(judge, videos, done):
+        for video, outcome in _outcomes(evaluation, judge, videos, done):
             pace.next_video()
             if isinstance(outcome, UnreadableVideo) and must_be_readable:
                 raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
@@ -92,7 +93,20 @@ def judge_videos(
             finished.write(FinishedVideo(video.name, changes.by_source, measurements.cost, changes.by_defense))
             run.event(VideoEvent(path=video.name, judged=len(video_records)))
     order = {video.name: number for number, video in enumerate(videos)}
-    return JudgedVideos(sorted(records, key=lambda record: order[record.video]), measurements)
+    records = sorted(records, key=lambda record: order[record.video])
+    if evaluation.spread is not None:  # they came in any order, and are kept as one machine keeps them
+        write_atomically(path, b"".join(map(encode_line, records)))
+        evaluation.skipped[skipped:] = sorted(evaluation.skipped[skipped:], key=lambda one: order[one["path"]])
+    return JudgedVideos(records, measurements)
+
+
+def _outcomes(
+    evaluation: Evaluation, judge: MatrixJudge, videos: Sequence[Video], done: Collection[str]
+) -> Iterator[tuple[Video, list[Prediction] | UnreadableVideo | NoPrediction]]:
+    """Each video's predictions, or why it cannot be judged: in order here, as they come from a cluster."""
+    if evaluation.spread is None:
+        return judge_all(judge, videos, done)
+    return judge_spread(evaluation.spread, judge, videos, done)
 
 
 class _ProgressEvents:

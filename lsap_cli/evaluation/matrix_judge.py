@@ -35,7 +35,7 @@ class MatrixJudge:
         on_progress: OnProgress | None = None,
         measurements: Measurements | None = None,
     ) -> None:
-        self._protocol, self._matrix = protocol, matrix
+        self.protocol, self.matrix = protocol, matrix
         self._on_progress = on_progress
         self.measurements = measurements or Measurements()
 
@@ -48,12 +48,12 @@ class MatrixJudge:
         readers: dict[Media, FrameReader] = {}
         cost = self.measurements.cost
         with cost.of("all"):
-            for spec, defense in self._matrix.defenses.items():
+            for spec, defense in self.matrix.defenses.items():
                 part = None if defense is None else fittable_part(defense)
                 if part is None:
                     continue
-                for name, source in self._matrix.sources.items():
-                    if spec not in self._matrix.defenses_of(name):
+                for name, source in self.matrix.sources.items():
+                    if spec not in self.matrix.defenses_of(name):
                         continue
                     path = source.file_of(video)
                     with cost.of("decode"):
@@ -64,7 +64,7 @@ class MatrixJudge:
                         indices = part.evidence_indices(count)
                         native = read_with_appended(readers[path], indices)
                     perturbed = source.change(native, indices, own)
-                    corpus = self.measurements.corpora.setdefault((name, spec), Corpus(self._protocol.seed))
+                    corpus = self.measurements.corpora.setdefault((name, spec), Corpus(self.protocol.seed))
                     with cost.of("transform"):
                         corpus.add(video, part.evidence(Clip(perturbed.float() / 255, indices, count)))
 
@@ -75,7 +75,7 @@ class MatrixJudge:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
             NoPrediction: if the network gives none under some source, defense and sampler.
         """
-        judge = VideoJudge(self._protocol, self._matrix, self.measurements, video)
+        judge = VideoJudge(self.protocol, self.matrix, self.measurements, video)
 
         def on_progress(share: float) -> None:
             if self._on_progress is not None:

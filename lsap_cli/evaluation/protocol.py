@@ -10,6 +10,7 @@ from defenses import Defense
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped
+from lsap_cli.evaluation.judging_cluster import JudgingCluster
 from lsap_cli.runs import Run
 from perturbations.samplers import Sampler
 from perturbations.seeds import seeded
@@ -111,9 +112,11 @@ class Evaluation:
         run: the run folder that gets events and records; it belongs to the command.
         skipped: the command's list of videos that are left out; unreadable ones are appended to it.
         resume: whether to continue with what an earlier process of the run has judged.
+        spread: the cluster that videos are judged on; None: this process.
     """
 
     protocol: EvaluationProtocol
     run: Run
     skipped: Skipped
     resume: bool = False
+    spread: JudgingCluster | None = None

@@ -5,17 +5,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from lsap_cli.applying.cluster_files import ClusterFiles
 from lsap_cli.applying.output_folder import OutputFolder
 from lsap_cli.applying.planning import alone_in, check_folders
 from lsap_cli.applying.proof import total_proof
 from lsap_cli.applying.settings import ApplySettings, make_recipe
 from lsap_cli.applying.stages import ApplyContext, draw_previews, keep_copies, plan_copies, write_copies
 from lsap_cli.applying.workers import WorkerPool
-from lsap_cli.cluster.settings import require_in_storage
+from lsap_cli.cluster.pool import ClusterPool
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, videos_of_run
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
+from lsap_cli.jobs.clusters import cluster_session
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.documents import ApplyResults, BudgetFacts, SkippedVideo
 from lsap_cli.results.files import RESULTS_FILE, write_document
@@ -61,14 +63,9 @@ def _writing(settings: ApplySettings, context: ApplyContext, videos: Sequence[Vi
     if cluster is None:
         yield context
         return
-    from lsap_cli.applying.cluster_files import ClusterFiles
-    from lsap_cli.cluster.pool import ClusterPool
-    from lsap_cli.cluster.session import ClusterSession
-
     perturbation = context.folder.perturbation.absolute()
     places = {"the output folder": context.folder.root} | {f"the video {one.name}": one.path for one in videos}
-    require_in_storage(cluster, places)
-    with ClusterSession(cluster, context.run, threads=1) as session:
+    with cluster_session(cluster, context.run, places, 1) as session:
         pool = ClusterPool(session, memory_limit())
         yield replace(context, pool=ClusterFiles(pool, {perturbation: content_hash(perturbation)}))
 
@@ -86,5 +83,5 @@ def _results(settings: ApplySettings, context: ApplyContext, skipped: Skipped) -
         lossless=lossless,
         over_budget=tuple(one.output for one in entries if one.over_budget),
         not_exact=tuple(one.output for one in entries if lossless and not one.exact),
-        skipped=(*(SkippedVideo(**one) for one in skipped), *context.left_out),
+        skipped=(*(SkippedVideo(**one) for one in skipped), *sorted(context.left_out, key=lambda one: one.path)),
     )

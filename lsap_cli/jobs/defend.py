@@ -29,6 +29,7 @@ from lsap_cli.jobs.defend_adaptive import (
     overlap_check,
     plan_attacks,
 )
+from lsap_cli.jobs.defend_cluster import judged_on_cluster
 from lsap_cli.jobs.defend_inputs import defend_inputs
 from lsap_cli.jobs.defend_results import declared_defenses, protocol_facts, sampler_matrix, size_of, table_rows
 from lsap_cli.jobs.defend_settings import DefendSettings
@@ -67,7 +68,15 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     keep_threads(run)
     skipped: Skipped = []
     task = make_defend_task(settings, run, skipped, resume)
-    keep_inputs(run.folder, defend_inputs(task, settings), resume)
+    inputs = defend_inputs(task, settings)
+    keep_inputs(run.folder, inputs, resume)
+    with judged_on_cluster(task, settings, inputs) as spread:
+        return _evaluate(spread, settings)
+
+
+def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
+    """Learns what is planned, judges and measures, and writes the results."""
+    run, skipped = task.evaluation.run, task.evaluation.skipped
     plan = plan_attacks(task, settings)
     learned = learn_planned(plan, task, settings)
     judged = _judge(task, plan, learned)

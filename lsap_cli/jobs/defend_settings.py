@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
+from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
@@ -50,6 +51,14 @@ class DefendSettings:
     root: str | None = None  # where a list's relative paths begin
     fps: float | None = None  # of frame folders
     labels: str | None = None  # a file with the names of a list's numbers
+    cluster: str | None = None
+    storage: str | None = None
+    timeout: float = DEFAULT_TIMEOUT  # of a task of the cluster, in seconds
+
+    @property
+    def cluster_settings(self) -> ClusterSettings | None:
+        """Where videos are judged; None: in this process."""
+        return cluster_settings(self.cluster, self.storage, self.timeout)
 
     @property
     def source(self) -> SetSource:
@@ -85,6 +94,7 @@ def check_defend_settings(settings: DefendSettings) -> None:
     Raises:
         LsapError: naming the first one.
     """
+    _ = settings.cluster_settings  # options that do not fit together are refused
     if (settings.perturbation is None) == (settings.perturbed is None):
         raise LsapError(
             "give one of --perturbation FILE (add it here) and --perturbed FOLDER (files that lsap apply wrote)"

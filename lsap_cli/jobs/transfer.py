@@ -92,7 +92,8 @@ def _of_model(evaluation: Evaluation, spec: str, views: int | None) -> Evaluatio
     classifier = load_classifier(spec).to(protocol.device)
     samplers = build_samplers((classifier.sampler_spec,))
     of_model = replace(protocol, classifier=classifier, samplers=samplers, views=views or classifier.views, draws=1)
-    return replace(evaluation, protocol=of_model)
+    spread = None if evaluation.spread is None else evaluation.spread.of_model(spec)
+    return replace(evaluation, protocol=of_model, spread=spread)
 
 
 def _learn(request: TransferRequest, name: str, evaluation: Evaluation) -> Perturbation:

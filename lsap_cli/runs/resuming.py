@@ -9,7 +9,7 @@ from msgspec.json import decode, encode
 from lsap_cli.errors import LsapError
 from lsap_cli.results.files import RUN_FILE, read_facts_document
 
-MAY_DIFFER = ("memory",)
+MAY_DIFFER = ("memory", "cluster", "storage", "timeout")  # none of them changes a result
 
 
 def check_same_settings(folder: Path, settings: Mapping[str, Any]) -> None:  # each command has options of its own

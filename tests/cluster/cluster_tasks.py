@@ -58,6 +58,7 @@ class Trial:
             for number in range(5):
                 report.event(NoteEvent(message=f"{self.number}: {number}"))
         if self.how == "write":
+            time.sleep(0.3)  # so that both workers are needed
             state += 1  # must not reach anybody else
             return float(state.sum())
         if self.how == "threads":

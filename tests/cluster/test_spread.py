@@ -1,25 +1,34 @@
 """Work on Ray's own local cluster of two nodes: one is started for this file, and most tests share one session."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from msgspec import structs, to_builtins
 
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.cluster.settings import ClusterSettings
 from lsap_cli.cluster.work import WorkFailure, WorkOutcome
+from lsap_cli.demo.videos import write_dataset
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
 from lsap_cli.jobs.apply import apply
-from lsap_cli.results.events import ClusterEvent, NoteEvent, WarningEvent
+from lsap_cli.jobs.defend import defend
+from lsap_cli.jobs.defend_settings import DefendSettings
+from lsap_cli.results.events import ClusterEvent, NoteEvent, VideoEvent, WarningEvent
+from lsap_cli.results.files import decode_lines
+from lsap_cli.results.records import Record
 from lsap_cli.runs import Run
 from tests.cluster.cluster_tasks import Trial, Weights
 from tests.tiny import make_bytes, make_perturbation, write_tiny
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'lsap[cluster]'")
 
+TIMES = re.compile("cost|milliseconds|seconds")
 PATIENCE = 2.0  # seconds
 LIMIT = 2**30
 
@@ -36,6 +45,10 @@ class World:
         self.events.clear()
         steps = ClusterPool(self.session, LIMIT, setup).work(tasks)
         return {step.task: step.result for step in steps if isinstance(step, WorkOutcome)}
+
+    def lend_session(self, patch: pytest.MonkeyPatch) -> None:
+        """Commands that would start a session get this one: a start takes seconds, each new worker three."""
+        patch.setattr("lsap_cli.jobs.clusters.ClusterSession", lambda _, run, __: _Borrowed(self.session, run))
 
     def said(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -142,14 +155,13 @@ def test_apply_writes_the_same_files_and_manifest_as_one_machine(world: World, m
         write_tiny(videos / name, make_bytes(4, seed=number))
     (videos / "broken.mkv").write_bytes(b"no video")
     make_perturbation("relative:2").save(world.storage / "r.safetensors")
+    world.lend_session(monkeypatch)
     results = {}
     for name, cluster in (("one", None), ("two", world.cluster.address)):
         settings = ApplySettings(
             str(world.storage / "r.safetensors"), str(videos), str(world.storage / name), codec="h264:crf=23",
             cluster=cluster, storage=cluster and str(world.storage),
         )  # fmt: skip
-        if cluster:
-            monkeypatch.setattr("lsap_cli.cluster.session.ClusterSession", lambda *_, **__: _Borrowed(world.session))
         with Run(world.storage / f"run-{name}", "apply", {}, []) as run:
             results[name] = apply(settings, run)
     assert _files(world.storage / "one") == _files(world.storage / "two")
@@ -161,19 +173,59 @@ def test_apply_writes_the_same_files_and_manifest_as_one_machine(world: World, m
 
 
 class _Borrowed:
-    """The session of the module in the place of one that a command starts: a start takes seconds."""
+    """The session of the module as a command's own."""
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, session: Any, run: Run) -> None:
+        self._session, self._run, self._before = session, run, session.run
 
     def __enter__(self) -> Any:
+        self._session.run = self._run
         return self._session
 
     def __exit__(self, *_: object) -> None:
-        """It is ended by the fixture."""
+        self._session.run = self._before
+
+
+def without_times(value: Any) -> Any:
+    """A document without what a clock says."""
+    if isinstance(value, dict):
+        return {name: without_times(one) for name, one in value.items() if not TIMES.search(name)}
+    return [without_times(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
+
+
+def test_defend_gives_the_same_records_and_results_as_one_machine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = world.storage / "demo"
+    write_dataset(videos, 1, 62)
+    (videos / "circle" / "broken.mkv").parent.mkdir(exist_ok=True)
+    (videos / "circle" / "broken.mkv").write_bytes(b"no video")
+    make_perturbation("relative:2").save(world.storage / "d.safetensors")
+    asked = DefendSettings(
+        videos=str(videos), model="demo", perturbation=str(world.storage / "d.safetensors"), device="cpu", draws=2,
+        sampler=("uniform", "random"),
+        defense=("none", "temporal-median:window=3", "resize-pad", "perturbation-subtraction"),
+    )  # fmt: skip
+    results: dict[str, Any] = {}
+    records: dict[str, list[Record]] = {}
+    events: dict[str, list[str]] = {}
+    world.lend_session(monkeypatch)
+    for name, cluster in (("one", None), ("two", world.cluster.address)):
+        settings = replace(asked, cluster=cluster, storage=cluster and str(world.storage), timeout=60.0)
+        said: list[Any] = []
+        with Run(world.storage / f"defend-{name}", "defend", {}, [said.append]) as run:
+            results[name] = without_times(to_builtins(defend(settings, run)))
+        lines = (world.storage / f"defend-{name}" / "records.jsonl").read_bytes()
+        records[name] = [structs.replace(one, milliseconds=0.0) for one in decode_lines(lines, Record) if one]
+        events[name] = sorted(event.path for event in said if isinstance(event, VideoEvent))
+    assert len(records["one"]) == len(events["one"]) * 3 * 4 * 2
+    assert records["one"] == records["two"]
+    assert events["one"] == events["two"]
+    assert results["one"] == results["two"]
+    assert results["two"]["skipped"]
