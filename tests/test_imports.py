@@ -1,9 +1,13 @@
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+import torch
 
+from lsap_cli.video.codecs import H264Codec
+from lsap_cli.video.writing import write_video
 from tests.classifiers.cards import write_card
 
 HEAVY = ("torch", "torchvision", "av", "numpy", "matplotlib", "jinja2", "safetensors", "PIL", "textual")
@@ -45,6 +49,17 @@ def test_a_model_card_and_its_files_are_checked_without_torch(tmp_path: Path) ->
 
 def test_run_folders_need_no_torch() -> None:
     assert loaded_after("import lsap_cli.runs.run") == ""
+
+
+def test_a_set_of_videos_is_shown_without_torch(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", torch.zeros(2, 3, 32, 32, dtype=torch.uint8), Fraction(25), H264Codec())
+    code = (
+        "from typer.testing import CliRunner\n"
+        "from lsap_cli.main import app\n"
+        f"result = CliRunner().invoke(app, ['datasets', 'show', {str(tmp_path)!r}, '--json'])\n"
+        "assert '\"32x32\"' in result.output, result.output"
+    )
+    assert loaded_after(code, ("torch", "torchvision")) == ""
 
 
 def test_reports_need_no_torch() -> None:

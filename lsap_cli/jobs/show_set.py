@@ -1,9 +1,9 @@
 """`lsap datasets show`: what a set of videos holds, before anything is done with it."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
-from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import VideoSet
 from lsap_cli.datasets.facts import set_facts
 from lsap_cli.datasets.listing import list_videos, without_collection
@@ -29,13 +29,19 @@ def show_set(source: SetSource, model: str | None, seed: int, deadline: float | 
     Raises:
         LsapError: if the set or the model cannot be read, or the picture cannot be written.
     """
-    labels = [] if model is None else load_classifier(model).labels
+    labels = [] if model is None else _labels_of(model)
     with without_collection():
         video_set = list_videos(source, labels)
         facts = set_facts(str(source), video_set, seed, model is not None, deadline)
     if preview is not None:
         _draw(video_set, seed, preview)
     return facts
+
+
+def _labels_of(model: str) -> Sequence[str]:
+    from lsap_cli.classifiers.resolve import load_classifier  # torch: a set alone is shown without it
+
+    return load_classifier(model).labels
 
 
 def _draw(video_set: VideoSet, seed: int, path: Path) -> None:

@@ -4,20 +4,22 @@ FFmpeg and PyAV refuse some frames only when they are looked at: colors that can
 name in PyAV. Each refusal becomes an `UnreadableVideo`, so that one such video never ends a run.
 """
 
+from __future__ import annotations  # torch is imported where frames become tensors: headers are read without it
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-import torch
 from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from torch import Tensor
 
-from defenses.encoding import UNBIASED_CONVERSION
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MATRICES = {  # ITU-T H.273; those that swscale does not convert
     3: "a reserved matrix",
@@ -54,6 +56,10 @@ class FrameConverter:
         Raises:
             UnreadableVideo: if its colors cannot be converted.
         """
+        import torch
+
+        from defenses.encoding import UNBIASED_CONVERSION
+
         with frame_border(frame):
             rounding = {"interpolation": UNBIASED_CONVERSION} if bits_per_channel(frame) > 8 else {}
             array = self._reformatter.reformat(frame, format="rgb24", **rounding).to_ndarray()

@@ -4,14 +4,14 @@ Frames come upright (the file's rotation is applied), as RGB bytes. Times are wh
 first frame, so that a file and its lossless copy in another container have the same ones.
 """
 
+from __future__ import annotations  # torch is imported where frames are read: headers are read without it
+
 from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 from av.video.frame import VideoFrame
-from torch import Tensor
 
 from lsap_cli.video.demuxing import DecodedFrame, decoded_file, frame_rate, opened
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, upright_size
@@ -21,6 +21,9 @@ from lsap_cli.video.parts import PartFrames, nothing_in
 from lsap_cli.video.picture_folders import is_picture_folder, read_pictures
 from lsap_cli.video.picture_sequences import PictureSequence
 from lsap_cli.video.threads import DecoderThreads
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "Frame",
@@ -105,6 +108,8 @@ def read_frame_times(media: Media) -> FrameTimes:
     Raises:
         UnreadableVideo: see `read_frames`.
     """
+    import torch
+
     times: list[int] = []
     height = width = 0
     for decoded in read_decoded(media, "many"):
@@ -130,6 +135,8 @@ class FrameReader:
     """
 
     def __init__(self, media: Media, held_bytes: int = HELD_BYTES) -> None:
+        import torch
+
         self._media = media
         self._held: list[VideoFrame] | None = []
         self.height = self.width = 0
@@ -154,6 +161,8 @@ class FrameReader:
         """
         if self._held is None:
             return read_some_frames(self._media, indices)
+        import torch
+
         converter = FrameConverter()
         return torch.stack([converter.upright_pixels(self._held[index]) for index in indices.tolist()])
 
@@ -183,6 +192,8 @@ def read_some_frames(media: Media, indices: Tensor) -> Tensor:
     Raises:
         UnreadableVideo: see `read_frames`; also if the video changed and has fewer frames now.
     """
+    import torch
+
     chosen = indices.tolist()
     frames: list[Tensor] = []
     converter = FrameConverter()
