@@ -30,7 +30,8 @@ import torch
 from torch import Tensor
 
 from lsap_cli.applying.adding import Adder
-from lsap_cli.applying.proving import prove
+from lsap_cli.applying.settings import SSIM_SAMPLE
+from lsap_cli.applying.video_copy import VideoCopy
 from lsap_cli.specs import build
 from lsap_cli.video.codecs import CODECS, Codec, H264Codec
 from lsap_cli.video.reading import read_frames
@@ -103,9 +104,8 @@ def compare(source: Path, work: Path, perturbation: Perturbation, spec: str, rou
         return ready[number]
 
     def proved() -> None:
-        fresh = Adder(levels, None, len(clean))
-        transcode(source, target, codec, fresh.perturbed)
-        prove(source, target, fresh, lambda _: None)
+        copy = VideoCopy(target, codec, Adder(levels, None, len(clean)), "many", SSIM_SAMPLE, lambda _: None)
+        copy.prove_file(source, source, copy.write_file(source, source))
 
     ways: dict[str, Callable[[], object]] = {
         "adding": lambda: transcode(source, target, codec, Adder(levels, None, len(clean)).perturbed),
@@ -220,7 +220,7 @@ def peak_megabytes(video: Path, work: Path, times: int) -> int:
     script = (
         "import resource, sys, pathlib, torch; torch.set_num_threads(1)\n"
         "from lsap_cli.applying.tasks import WriteCopy\n"
-        "from lsap_cli.video.codecs import H264Rgb\n"
+        "from lsap_cli.video.codecs import H264RgbCodec\n"
         "video, work = map(pathlib.Path, sys.argv[1:3])\n"
         "for number in range(int(sys.argv[3])):\n"
         "    task = WriteCopy(video, work / 'staged.mp4', H264RgbCodec(), work / 'r.safetensors', None, 'many')\n"
