@@ -100,10 +100,11 @@ def plant(target: Path, codec: Codec, kind: str, rng: random.Random) -> str:
     shown, where = FAULTS[kind](shown, rng)
     partial = target.with_name(f"faulty{target.suffix}")
     with av.open(str(target)) as source, av.open(str(partial), "w") as out:
-        video = out.add_stream(codec.encoder, rate=25, options=codec.options())
+        height, width = shown.pixels.shape[2:]
+        video = out.add_stream(codec.encoder, rate=25, options=codec.options(height, width))
         assert isinstance(video, VideoStream)
-        video.height, video.width = shown.pixels.shape[2:]
-        video.pix_fmt = codec.stored_as(video.height, video.width)
+        video.height, video.width = height, width
+        video.pix_fmt = codec.stored_as(height, width)
         tick = TICK if target.suffix == ".mp4" else Fraction(1, 1000)
         video.codec_context.time_base = video.time_base = tick
         others = {one.index: out.add_stream_from_template(one) for one in source.streams if one.type == "audio"}
