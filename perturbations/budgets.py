@@ -97,16 +97,20 @@ class Budget:
         Returns:
             The same shape, int16 in [-255, 255].
         """
+        return self.whole_levels(delta).to(torch.int16)
+
+    def whole_levels(self, delta: Tensor) -> Tensor:
+        """`quantize` in delta's own float type, as learning goes on with it."""
         if self.norm == "linf":
             most = int(self.epsilon * LEVELS)
-            return _to_levels(delta).clamp(-most, most)
+            return _rounded_levels(delta).clamp_(-most, most)
         allowed = float(self.epsilon) * LEVELS * (1 + 1e-6)
         for steps_left in range(64, -1, -1):
-            levels = _to_levels(delta * (steps_left / 64))
+            levels = _rounded_levels(delta * (steps_left / 64))
             if float(levels.double().square().mean().sqrt()) <= allowed:
                 return levels
         raise AssertionError("a perturbation of zeros is within every budget")
 
 
-def _to_levels(delta: Tensor) -> Tensor:
-    return (delta * LEVELS).add_(0.5).floor_().to(torch.int16)  # in place: at a video's size each copy is large
+def _rounded_levels(delta: Tensor) -> Tensor:
+    return (delta * LEVELS).add_(0.5).floor_()  # in place: at a video's size each copy is large

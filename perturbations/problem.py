@@ -28,6 +28,8 @@ class Batch(NamedTuple):
         clean_predictions: (B,) int64, the network's classes of the clean clips.
         path: of delta through one video's size to the network.
         defend: (clips (b, S, 3, h, w), number of the first one in the batch) -> (b, T, 3, h, w); None: no defense.
+        augmented: whether the clips were changed at random, so that the network may predict another class of them
+            than `clean_predictions`, with no perturbation in them.
     """
 
     frames: Tensor
@@ -35,6 +37,7 @@ class Batch(NamedTuple):
     clean_predictions: Tensor
     path: DeltaPath
     defend: Callable[[Tensor, int], Tensor] | None = None
+    augmented: bool = False
 
     def perturbed(self, delta: Tensor) -> Tensor:
         """The clips with delta, (P, 3, h', w'), in them, in 8-bit levels, before any defense: (B, S, 3, h, w)."""

@@ -45,10 +45,8 @@ class Resizing:
         At delta's own size nothing is resampled. An l2 budget spans all slots, so it needs them all at once.
         """
         if delta.shape[2:] != (height, width):
-            delta = resize(delta, height, width, self.kernel)
-        elif self.gain == 1:
-            return delta
-        return budget.project(delta if self.gain == 1 else self.gain * delta)
+            return budget.project(resize(delta, height, width, self.kernel).mul_(self.gain))
+        return delta if self.gain == 1 else budget.project(self.gain * delta)
 
 
 RESIZINGS: NamedParts[Resizing] = NamedParts(
@@ -126,7 +124,10 @@ class WrittenPath:
 
     def forward(self, delta: Tensor) -> Tensor:
         """The pattern at the network with an empty slot at the end: (P, 3, h, w) -> (P + 1, 3, h', w')."""
-        pattern = self.shrink.forward(self.levels(delta.detach()).to(delta.dtype) / LEVELS)
+        learned = delta.detach()
+        # Slot by slot, which stays in a processor's cache; an l2 budget spans all slots.
+        parts = learned.split(1) if self.budget.norm == "linf" else (learned,)
+        pattern = with_empty_slot(torch.cat([self._arriving(part) for part in parts]))
         if not delta.requires_grad:
             return pattern
         linear = self.linear.forward(delta)
@@ -135,6 +136,10 @@ class WrittenPath:
     def backward(self, by_pattern: Tensor) -> Tensor:
         """The gradient by delta from that by the pattern: (P + 1, 3, h', w') -> (P, 3, h, w)."""
         return self.linear.backward(by_pattern)
+
+    def _arriving(self, slots: Tensor) -> Tensor:
+        written = self.budget.whole_levels(self.resizing.resized(slots, *self.size, self.budget))
+        return self.shrink.resized(written.div_(LEVELS))
 
 
 class DeltaPath(Protocol):

@@ -18,7 +18,7 @@ class Step(NamedTuple):
 
     number: int  # from 1
     loss: float
-    fooled: int  # clips of the batch on which the objective was reached
+    fooled: int | None  # clips of the batch whose own prediction the perturbation turned; None: not counted
     clips: int
     gradient_size: float  # mean absolute element; 0 for a method without gradients
     step_size: float = 0.0  # in [0, 1] pixel units; 0 where a method has none

@@ -86,7 +86,7 @@ def check_reports(attack: Attack) -> None:
         assert math.isfinite(step.loss), f"the loss is {step.loss}"
         assert math.isfinite(step.gradient_size), f"the gradient's size is {step.gradient_size}"
         assert 0 <= step.step_size <= 1, f"the step's size is {step.step_size}; it must be in [0, 1]"
-        assert 0 <= step.fooled <= step.clips <= CLIPS, f"{step.fooled} of {step.clips} clips are fooled"
+        assert 0 <= (step.fooled or 0) <= step.clips <= CLIPS, f"{step.fooled} of {step.clips} clips are fooled"
 
 
 def check_same_seed(attack: Attack) -> None:

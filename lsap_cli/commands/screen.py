@@ -70,6 +70,7 @@ class Screen:
         self._total = 0
         self._last_plain = 0.0
         self._short = ""
+        self._batch = ""  # of the newest step whose fooled clips were counted
 
     def __enter__(self) -> "Screen":
         self._progress.start()
@@ -153,7 +154,9 @@ class Screen:
         done = event.number * clips
         pace = f"  {pace_text(done / event.seconds)}" if done and event.seconds else ""
         loss = "not finite" if event.loss is None else f"{event.loss:.2f}"
-        fooled = self._short or f"fooled {event.fooled:.0f}/{clips:.0f}"
+        if event.fooled is not None:
+            self._batch = f"fooled {event.fooled:.0f}/{clips:.0f}"
+        fooled = self._short or self._batch
         text = (
             f"{step_words(event, self._stage_event)}  loss {loss}  {fooled}"
             f"{pace}  {_clock(event.seconds_left or 0)} left"

@@ -73,6 +73,7 @@ class BatchSource:
             settings.clean_predictions[part.videos, int(mirrored)].to(settings.device, non_blocking=True),
             self.paths.through(part.size),
             defended if part.defenses else None,
+            part.change is not None,
         )
 
     def _own_part(self, plan: PlannedBatch) -> PlannedBatch:

@@ -17,6 +17,7 @@ from perturbations.seeds import seeded
 from perturbations.state import State, Step
 from perturbations.updates import Update
 
+COUNT_EVERY = 20  # steps from one count of fooled clips to the next: it costs half of a step
 CONFIDENCE = 5.0  # logits over the decision boundary at which a clip has no more gradient
 
 
@@ -108,13 +109,28 @@ def gradient_step(
 
 
 def report(problem: Problem, state: State, batch: Batch, result: GradientResult, step_size: float = 0.0) -> Step:
-    """The step's figures, over all processes."""
-    won = problem.objective.success(result.logits.argmax(1), batch.clean_predictions)
-    part = torch.stack(
-        [result.losses.sum().float(), won.sum().float(), torch.tensor(float(len(won)), device=won.device)]
-    )
+    """The step's figures, over all processes.
+
+    An augmented clip that the augmentation alone has turned is not fooled. To know, the network must predict the batch
+    without the perturbation, so fooled clips are counted in the first step and every `COUNT_EVERY` steps.
+    """
+    counted = not batch.augmented or state.steps % COUNT_EVERY == 0
+    won = torch.zeros_like(result.losses)
+    if counted:
+        own = _predictions_without(problem, batch) if batch.augmented else batch.clean_predictions
+        won = problem.objective.success(result.logits.argmax(1), own).float()
+    part = torch.stack([result.losses.sum().float(), won.sum(), torch.tensor(float(len(won)), device=won.device)])
     loss, fooled, clips = problem.group.total(part).tolist()
-    return Step(state.steps + 1, loss / clips, int(fooled), int(clips), float(result.gradient.abs().mean()), step_size)
+    gradient_size = float(result.gradient.abs().mean())
+    return Step(state.steps + 1, loss / clips, int(fooled) if counted else None, int(clips), gradient_size, step_size)
+
+
+def _predictions_without(problem: Problem, batch: Batch) -> Tensor:
+    """(B,) int64, of the batch's clips as they are without the perturbation."""
+    size = problem.micro_batch.clips
+    parts = [batch.part(start, start + size) for start in range(0, len(batch.frames), size)]
+    with torch.no_grad():
+        return torch.cat([problem.network.score(one.through(one.frames)).argmax(1) for one in parts])
 
 
 def objective_loss(problem: Problem, confidence: float = CONFIDENCE) -> ClipLoss:

@@ -60,7 +60,9 @@ def learned(problem: Problem, attack: Attack, steps: int = 60) -> tuple[float, f
     """The mean of the pattern, and the share of clips of the last steps that it wins."""
     state = State(problem.zeros())
     made = run(problem, attack, state, steps, steps)
-    return float(state.delta.mean()), sum(step.fooled for step in made[-10:]) / sum(step.clips for step in made[-10:])
+    return float(state.delta.mean()), sum(step.fooled or 0 for step in made[-10:]) / sum(
+        step.clips for step in made[-10:]
+    )
 
 
 @pytest.mark.parametrize("attack", [Lsap(update="pgd", enough=5), RandomSearch(grid=2)])

@@ -1,14 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from perturbations.attacks.base import COUNT_EVERY
 from perturbations.attacks.lsap import Lsap
 from perturbations.learn import learn
 from perturbations.objectives import Targeted
+from perturbations.problem import Batch
 from perturbations.state import State
-from tests.perturbations.worlds import make_problem, perturbed, run, same
+from tests.perturbations.worlds import CLASSES, CLIPS, make_problem, perturbed, run, same
 
 
 def start() -> State:
@@ -53,6 +56,21 @@ def test_a_step_counts_the_clips_on_which_the_attacker_had_won_before_it() -> No
     won = int((predictions == target).sum())
     assert won > 0
     assert run(make_problem(objective=Targeted(target)), Lsap(), state, 2, 8)[0].fooled == won
+
+
+def test_clips_that_the_augmentation_alone_has_turned_are_not_counted_as_fooled() -> None:
+    """Before the first step nothing is in the clips; the videos that they come from are of other classes."""
+    problem = make_problem()
+
+    def augmented(step: int) -> Batch:
+        batch = problem.draw(step)
+        return batch._replace(clean_predictions=(batch.clean_predictions + 1) % CLASSES, augmented=True)
+
+    steps = run(replace(problem, draw=augmented), Lsap(first_step=0.2), start(), 2 * COUNT_EVERY, 2 * COUNT_EVERY)
+    plain = replace(problem, draw=lambda step: augmented(step)._replace(augmented=False))
+    assert steps[0].fooled == 0
+    assert run(plain, Lsap(), start(), 1, 8)[0].fooled == CLIPS
+    assert [step.number for step in steps if step.fooled is not None] == [1, COUNT_EVERY + 1]
 
 
 def test_a_saved_state_is_loaded_as_it_was(tmp_path: Path) -> None:
