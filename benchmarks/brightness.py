@@ -6,6 +6,10 @@ Prints Markdown tables of mean changes in levels (0 to 255) of red, green and bl
 
 - writing: copies by `transcode` that change nothing, after one trip and after several, against the source as read;
 - defenses: JPEG and codecs, against the video that they are given;
+- where it comes from: the mean change of the three planes (Y, U, V) that an encoder is given, after one trip; the same
+  where the picture is inverted (each plane mirrored at its middle); red, green and blue of pixels of 32 to 223 levels
+  in all three, converted in floating point. Values that are cut at black and white leave planes as they are. A coder
+  that treats both signs alike moves an inverted picture the other way; one that rounds halves up moves both upwards;
 - deep colors: frames stored with 10 bits by exact arithmetic, as lsap reads them;
 - reading 8-bit 4:2:0: frames stored by exact arithmetic, as lsap reads them, and OpenCV, decord and torchcodec where
   they are installed.
@@ -34,11 +38,14 @@ from torch.nn.functional import interpolate
 
 from lsap_cli.specs import build, build_defense
 from lsap_cli.video.codecs import CODECS, Codec, Ffv1Codec
+from lsap_cli.video.colors import ColorConverter, Colors
 from lsap_cli.video.reading import read_frames
 from lsap_cli.video.writing import container_suffix, transcode, write_video
 
 WRITING = ("h264:crf=0", "h264", "h264:crf=0,pixel_format=yuv444p", "h265", "vp9", "av1")
+ORIGINS = ("h264:crf=0", "h264", "h264:crf=28", "h265", "vp9", "av1")
 DEFENSES = ("jpeg", "h264", "h265", "vp9", "av1")
+INNER = 32  # levels from black and white
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -62,6 +69,13 @@ def main() -> None:
     for spec in DEFENSES:
         defense = build_defense(spec)
         print(f"| `{spec}` | {shown([mean(defense(clip / 255) * 255) - mean(clip) for clip in clips])} |", flush=True)
+    print("\n| codec | Y, U, V | of the inverted picture | RGB away from black and white |\n|---|---|---|---|")
+    for spec in ORIGINS:
+        codec: Codec = build(spec, CODECS, "codec")
+        found = [plane_changes(clip, codec) for clip in clips]
+        mirrored = [plane_changes(255 - clip, codec)[0] for clip in clips]
+        parts = [[one for one, _ in found], mirrored, [inner for _, inner in found]]
+        print(f"| `{spec}` | {' | '.join(map(shown, parts))} |", flush=True)
     print("\n| reader | stored as | change |\n|---|---|---|")
     for depth in (10, 8):
         for name, read in readers().items():
@@ -102,6 +116,41 @@ def written_changes(clip: Tensor, codec: Codec, trips: int) -> tuple[Tensor, Ten
             path = target
             changes.append(mean(lsap_frames(path)) - mean(clip))
     return changes[0], changes[-1]
+
+
+def plane_changes(clip: Tensor, codec: Codec) -> tuple[Tensor, Tensor]:
+    """Of the planes that an encoder is given, and of red, green and blue away from black and white."""
+    converter = ColorConverter(Colors().stored_as("yuv420p"))
+    given = [planes_of(converter.frame(pixels.permute(1, 2, 0).byte().contiguous().numpy())) for pixels in clip]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"coded{codec.suffixes[0]}"
+        write_video(path, clip.to(torch.uint8), Fraction(25), codec)
+        with av.open(str(path)) as container:
+            coded = [planes_of(frame) for frame in container.decode(video=0)]
+    pairs = list(zip(given, coded, strict=True))
+    changes = [[after.mean() - before.mean() for before, after in zip(*pair, strict=True)] for pair in pairs]
+    inner = []
+    for before, after in pairs:
+        first = rgb_of(before)
+        between = ((first >= INNER) & (first <= 255 - INNER)).all(0)
+        inner.append((rgb_of(after) - first)[:, between].mean(1))
+    return torch.tensor(np.mean(changes, 0)), torch.tensor(np.mean(inner, 0))
+
+
+def planes_of(frame: VideoFrame) -> list[NDArray[np.float64]]:
+    """Y, U and V of a 4:2:0 frame."""
+    size = frame.height * frame.width
+    values = frame.to_ndarray().ravel().astype(np.float64)
+    half = (frame.height // 2, frame.width // 2)
+    luma = values[:size].reshape(frame.height, frame.width)
+    return [luma, *(one.reshape(half) for one in np.split(values[size:], 2))]
+
+
+def rgb_of(planes: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """(3, H, W) levels by BT.601 in floating point, which are not cut at 0 and 255."""
+    luma = (planes[0] - 16) * 255 / 219
+    blue, red = ((one.repeat(2, 0).repeat(2, 1) - 128) * 255 / 224 for one in planes[1:])
+    return np.stack([luma + 1.402 * red, luma - 0.344136 * blue - 0.714136 * red, luma + 1.772 * blue])
 
 
 def read_changes(clip: Tensor, depth: int, read: Callable[[Path], Tensor]) -> Tensor:
