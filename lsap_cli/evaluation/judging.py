@@ -139,7 +139,7 @@ def _progress(path: Path) -> Path:
 
 def _judged_before(path: Path, measurements: Measurements, matrix: EvaluationMatrix) -> list[Record]:
     """Records of the finished videos; puts the measurements up to them back."""
-    entries = _whole_lines(_progress(path), FinishedVideo)
+    entries = whole_lines(_progress(path), FinishedVideo)
     if not entries:
         return []
     last = entries[-1]
@@ -148,10 +148,10 @@ def _judged_before(path: Path, measurements: Measurements, matrix: EvaluationMat
     measurements.changes.by_defense |= {spec: one for spec, one in of_defenses.items() if spec in matrix.measured}
     measurements.cost.add_earlier(last.cost)
     done = {one.video for one in entries}
-    return [record for record in _whole_lines(path, Record) if record.video in done]
+    return [record for record in whole_lines(path, Record) if record.video in done]
 
 
-def _whole_lines(path: Path, kind: type[Line]) -> list[Line]:
+def whole_lines(path: Path, kind: type[Line]) -> list[Line]:
     """The lines of a file that are complete; a killed process can leave half of one behind."""
     if not path.exists():
         return []

@@ -6,13 +6,15 @@ from lsap_cli.adaptive.judging.adaptive_results import AdaptiveResults, adaptive
 from lsap_cli.adaptive.judging.checks import disjoint_check
 from lsap_cli.adaptive.judging.detector_ladders import AttacksOnDetectors
 from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
-from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
+from lsap_cli.adaptive.learning.fit_videos import AttackedClassifier, FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
 from lsap_cli.adaptive.learning.learner import AttackerLearner
+from lsap_cli.adaptive.per_video.judge import PerVideoTask, attack_each_video
 from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
 from lsap_cli.adaptive.racing.race_attackers import race_attackers
 from lsap_cli.adaptive.racing.verification import split_for_race
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.detection import DetectionMatrix, Detections, detect
 from lsap_cli.evaluation.judging import JudgedVideos
@@ -22,6 +24,7 @@ from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask
 from lsap_cli.results.events import WarningEvent
 from lsap_cli.results.ladders import Check
+from lsap_cli.results.per_video import PerVideoAttack
 from lsap_cli.results.records import NOISE
 from lsap_cli.results.rows import Row
 from perturbations.objectives import Objective, Targeted, Untargeted
@@ -84,11 +87,21 @@ def judge_adaptive(
     detections: Detections,
     every_row: Sequence[Row],
 ) -> AdaptiveResults:
-    """The ladders of defenses and detectors with their checks."""
-    attacks = JudgedAttacks(every_row, judged.records, NOISE, len(task.classifier.labels))
+    """The ladders of defenses and detectors with their checks, and a pattern of its own for each judged video."""
+    names = {record.video for record in judged.records}
+    per_video = attack_videos(task, plan, [video for video in task.videos if video.name in names])
+    attacks = JudgedAttacks(every_row, judged.records, NOISE, len(task.classifier.labels), per_video)
     sampler = task.evaluation.protocol.first_sampler
     evidence = AttacksOnDetectors(judged.records, detections.rows, detections.flagged, sampler, task.target, NOISE)
     return adaptive_results(plan, learned, attacks, evidence)
+
+
+def attack_videos(task: DefendTask, plan: AdaptivePlan, videos: Sequence[Video]) -> list[PerVideoAttack]:
+    """Rung P of every ladder that has one."""
+    network = InstrumentedClassifier(task.classifier)
+    attacked = AttackedClassifier(network, learning_objective(task), task.evaluation.protocol.seed)
+    through = {ladder.spec: ladder.base.defense for ladder in plan.defense_ladders if ladder.has_per_video}
+    return attack_each_video(task.evaluation, PerVideoTask(task.defenses, through, plan, attacked), videos)
 
 
 def overlap_check(task: DefendTask) -> tuple[Check, ...]:

@@ -91,20 +91,30 @@ def ladder_grid(results: DefendResults) -> Grid:
             ladder.defense, worst.sampler, _rate(worst.clean_accuracy),
             *(_rung(ladder, rung, worst.sampler) for rung in RUNGS), _rate(worst.accuracy or worst.fooling_rate),
             worst.attack, _estimate(worst.net_fooling_rate), _rate(worst.right_under_every_rung),
+            _per_video(ladder, worst.sampler),
         )
         for ladder in results.ladder
         for worst in ladder.robust
     ]  # fmt: skip
     header = (
         "defense", "sampler", "clean", *RUNGS, "worst", "by", "its net fooling", "right under every rung",
+        "P (bound)",
     )  # fmt: skip
     note = (
         "Accuracy under the strongest attacker of each rung (fooling rate without labels). A0 does not know the "
         "defense; A1 has "
         "the identity's gradient; A2 the declared one; A3 expects over draws; A4 stays in what passes; A5 has no "
-        "gradient. The worst of them is the defense's robust accuracy. A dash: there is none, or it was not judged."
+        "gradient. The worst of them is the defense's robust accuracy. A dash: there is none, or it was not judged. "
+        "P has a pattern of its own for each video: an upper bound on what any pattern for all can do, so it is not in "
+        "the worst."
     )
     return Grid("ladder", "The adaptive ladder", note, header, tuple(lines))
+
+
+def _per_video(ladder: DefenseLadder, sampler: str) -> str:
+    """What a pattern of its own for each video leaves; a dash where the defense has no such rung."""
+    bound = next((one for one in ladder.per_video if one.sampler == sampler), None)
+    return "–" if bound is None else _rate(bound.accuracy or bound.fooling_rate)
 
 
 def _rung(ladder: DefenseLadder, rung: str, sampler: str) -> str:

@@ -161,7 +161,7 @@ def ladder_table(results: DefendResults) -> Table | None:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
     table.title = Text("against attackers that know the defense", style="bold")
-    for heading in ("defense", "clean", "worst", "net fooling", "by"):
+    for heading in ("defense", "clean", "worst", "net fooling", "by", "P (bound)"):
         table.add_column(heading, overflow="fold")
     for ladder in printable_result(results).ladder:
         for worst in ladder.robust[:1]:
@@ -171,6 +171,7 @@ def ladder_table(results: DefendResults) -> Table | None:
                 _cell(worst.accuracy or worst.fooling_rate, " "),
                 f"{worst.net_fooling_rate.value:.2f}" if worst.net_fooling_rate else "–",
                 worst.attack.partition(" (")[0],
+                next((_cell(one.accuracy or one.fooling_rate, " ") for one in ladder.per_video[:1]), "–"),
             )
     return table
 

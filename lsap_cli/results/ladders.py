@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import field
 
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
+from lsap_cli.results.per_video import PerVideoBound
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.rows import NetFoolingRate, Row
 
@@ -39,7 +40,7 @@ class MissingRung(Result, frozen=True, kw_only=True):
     """A rung that a ladder does not have.
 
     Attributes:
-        rung: `A1` to `A5`.
+        rung: `A1` to `A5`, or `P`.
         why: the reason.
     """
 
@@ -154,6 +155,7 @@ class DefenseLadder(Result, frozen=True, kw_only=True):
         rungs: in order.
         missing: rungs that it does not have.
         robust: one entry a sampler.
+        per_video: rung P, one entry a sampler: an upper bound that is not in `robust`.
     """
 
     defense: str
@@ -161,6 +163,7 @@ class DefenseLadder(Result, frozen=True, kw_only=True):
     rungs: tuple[LadderRung, ...] = ()
     missing: tuple[MissingRung, ...] = ()
     robust: tuple[WorstRung, ...] = ()
+    per_video: tuple[PerVideoBound, ...] = ()
 
 
 class EvasionRow(Result, frozen=True, kw_only=True):

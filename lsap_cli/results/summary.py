@@ -212,9 +212,29 @@ def _ladder_sentences(results: DefendResults) -> Iterator[str]:
         yield "Against its best attacker each defense keeps: " + ", ".join(kept) + "."
     if bare:
         yield f"Without a defense: {_counted(bare)}."
+    yield from _per_video_sentences(results)
     warned = sum(one.status == "WARN" for one in results.checks)
     if warned:
         yield f"{warned} of {len(results.checks)} checks warn: read them before believing these figures."
+
+
+def _per_video_sentences(results: DefendResults) -> Iterator[str]:
+    """Defenses that hold against universal patterns and fall to a pattern of its own for each video."""
+    fallen = [
+        f"{ladder.defense} ({_under_own_patterns(bound.accuracy or bound.fooling_rate)})"
+        for ladder in results.ladder
+        for bound in ladder.per_video[:1]
+        if bound.verdict == "falls"
+    ]
+    if fallen:
+        yield (
+            "Holds better against one pattern for all videos than against a pattern of its own for each (P, an upper "
+            f"bound that is in no robust accuracy): {', '.join(fallen)}."
+        )
+
+
+def _under_own_patterns(rate: Rate | None) -> str:
+    return "" if rate is None else f"{rate.count} of {rate.of} under P"
 
 
 def _detector_sentences(results: DefendResults) -> Iterator[str]:

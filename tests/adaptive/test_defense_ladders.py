@@ -45,8 +45,12 @@ def plan(defense: Defense | None, spec: str = "it") -> DefenseLadderPlan:
         (BitDepth(4), ["A0", "A1", "A1", "A4", "A5", "A1", "A1"], {"A2", "A3"}),
         (RandomNoise(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A4", "A4", "A5", "A2", "A2"], set()),
         (Barrage(), ["A0", "A1", "A2", "A2", "A3", "A3", "A4", "A5", "A2", "A2"], set()),
-        (PerturbationSubtraction(), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
-        (Chain((PerturbationSubtraction(), Jpeg(75))), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3"}),
+        (PerturbationSubtraction(), ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"], {"A3", "P"}),
+        (
+            Chain((PerturbationSubtraction(), Jpeg(75))),
+            ["A0", "A1", "A2", "A2", "A4", "A5", "A2", "A2"],
+            {"A3", "P"},
+        ),
     ],
 )
 def test_each_defense_meets_the_rungs_that_it_has(defense: Defense | None, rungs: list[str], missing: set[str]) -> None:

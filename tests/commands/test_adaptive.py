@@ -71,6 +71,26 @@ def test_the_minimum_over_the_ladder_can_be_recomputed_from_the_records(run: Pat
             assert worst["right_under_every_rung"]["count"] == len({one["video"] for one in mine} - broken)
 
 
+def test_a_pattern_of_its_own_for_each_video_is_a_bound_and_in_no_minimum(run: Path, results: dict[str, Any]) -> None:
+    lines = [json.loads(line) for line in (run / "per-video.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 3
+    assert all(row["rung"] != "P" for row in results["rows"] if row.get("rung"))
+    for ladder in results["ladder"]:
+        assert all(worst["rung"] != "P" for worst in ladder["robust"])
+        assert [bound["sampler"] for bound in ladder["per_video"]] == ["uniform", "random"]
+        for bound in ladder["per_video"]:
+            cell = [
+                one
+                for line in lines
+                for one in line["records"]
+                if (one["defense"], one["sampler"]) == (ladder["defense"], bound["sampler"])
+            ]
+            assert bound["accuracy"] == rate_object(sum(one["correct"] for one in cell), 3)
+            assert bound["steps"] == sum(line["steps"][ladder["defense"]] for line in lines)
+    names = {one["name"] for one in results["checks"] if one["defense"] == "temporal-median"}
+    assert "one pattern for all does no more than one for each" in names
+
+
 def test_what_a_detector_holds_can_be_recomputed_from_the_records_and_the_detections(
     run: Path, results: dict[str, Any]
 ) -> None:

@@ -36,7 +36,10 @@ def adaptive_results(
         judged: attacks on defenses.
         attacks: attacks on detectors.
     """
-    ladders = tuple(defense_ladder(one, judged.rows, judged.records, learned.efforts) for one in plan.defense_ladders)
+    ladders = tuple(
+        defense_ladder(one, judged.rows, judged.records, learned.efforts, judged.per_video)
+        for one in plan.defense_ladders
+    )
     of_detectors = tuple(
         detector_ladder(one, learned.thresholds[one.spec], attacks, learned.efforts) for one in plan.detector_ladders
     )

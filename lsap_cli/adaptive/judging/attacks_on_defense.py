@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lsap_cli.adaptive.judging.comparisons import AttackOutcomes, outcomes_by_attack
 from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
+from lsap_cli.adaptive.judging.per_video_bounds import per_video_outcomes, strongest_universal
 from lsap_cli.adaptive.learning.gradient_probe import GradientProbe
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.defense_ladders import DefenseLadderPlan
@@ -34,6 +35,8 @@ class AttacksOnDefense:
         expectations: by rising number of draws (A3).
         curve: (epsilon, attack) by rising epsilon, of one attacker.
         probe: of the gradient through the defense, and of its output; None where it was not tried.
+        universal: the strongest of all attacks with one pattern for all videos.
+        per_video: a pattern of its own for each video (P); None where there was none.
     """
 
     defense: str
@@ -51,6 +54,8 @@ class AttacksOnDefense:
     expectations: Sequence[tuple[int, AttackOutcomes]] = ()
     curve: Sequence[tuple[str, AttackOutcomes]] = ()
     probe: GradientProbe | None = None
+    universal: AttackOutcomes | None = None
+    per_video: AttackOutcomes | None = None
 
 
 def attacks_on_defense(
@@ -103,4 +108,6 @@ def attacks_on_defense(
             if point.spec == ladder.spec and point.attack in attacks
         ],
         probe=learned.probes[ladder.spec],
+        universal=strongest_universal(ladder, judged.records, sampler),
+        per_video=per_video_outcomes(judged.per_video, ladder.spec, sampler),
     )

@@ -163,6 +163,20 @@ def _white_box(attacks: AttacksOnDefense) -> Iterator[Finding]:
     )
 
 
+def _per_video(attacks: AttacksOnDefense) -> Iterator[Finding]:
+    own, universal = attacks.per_video, attacks.universal
+    if own is None or universal is None:
+        return
+    own = own.renamed("a pattern of its own for each video (P)")
+    yield Finding(
+        not universal.beats(own),
+        "one pattern for all does no more than one for each",
+        own.against(universal),
+        "A pattern for one video can be any universal one. Where a universal attacker does more, the gradient of "
+        "single videos is masked, or P had too few steps: what it leaves is then no upper bound.",
+    )
+
+
 def _noise(attacks: AttacksOnDefense) -> Iterator[Finding]:
     best = strongest([*attacks.iterative, *attacks.transfer])
     if best is None or attacks.noise is None:
@@ -242,6 +256,7 @@ DEFENSE_CHECKS: tuple[Callable[[AttacksOnDefense], Iterator[Finding]], ...] = (
     _budget,
     _single_step,
     _white_box,
+    _per_video,
     _noise,
     _converged,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lsap_cli.adaptive.judging.per_video_bounds import per_video_bounds
 from lsap_cli.adaptive.planning.defense_ladders import DESCRIPTIONS, DefenseLadderPlan
 from lsap_cli.adaptive.planning.rungs import PlannedRung
 from lsap_cli.evaluation.standards import technique
@@ -13,6 +14,7 @@ from lsap_cli.results.ladders import (
     MissingRung,
     WorstRung,
 )
+from lsap_cli.results.per_video import PerVideoAttack
 from lsap_cli.results.rates import Rate, rate
 from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row
@@ -25,6 +27,7 @@ def defense_ladder(
     rows: Sequence[Row],
     records: Sequence[Record],
     efforts: Mapping[str, AttackerEffort] = NO_EFFORTS,
+    per_video: Sequence[PerVideoAttack] = (),
 ) -> DefenseLadder:
     """A defense's rungs with their rows, and the worst of them for each sampler.
 
@@ -33,6 +36,7 @@ def defense_ladder(
         rows: of all attacks.
         records: likewise.
         efforts: of the attackers that learned in the run, by name.
+        per_video: rung P, over all defenses.
     """
     own = [row for row in rows if row.defense == ladder.spec]
     rungs = tuple(
@@ -47,6 +51,7 @@ def defense_ladder(
         rungs=rungs,
         missing=missing_rungs(ladder.missing),
         robust=tuple(_worst(ladder, rungs, sampler, records) for sampler in dict.fromkeys(row.sampler for row in own)),
+        per_video=per_video_bounds(ladder, records, per_video),
     )
 
 

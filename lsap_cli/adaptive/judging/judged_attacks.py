@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lsap_cli.results.per_video import PerVideoAttack
 from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row
 
@@ -16,9 +17,11 @@ class JudgedAttacks:
         records: likewise.
         noise: name of the noise control.
         classes: of the classifier.
+        per_video: rung P, video by video.
     """
 
     rows: Sequence[Row]
     records: Sequence[Record]
     noise: str
     classes: int
+    per_video: Sequence[PerVideoAttack] = ()

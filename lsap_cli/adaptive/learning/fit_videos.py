@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import Skipped, skip
 from lsap_cli.datasets.store import FrameStore, StoredVideo
@@ -56,6 +57,25 @@ class LearningSetup:
     @property
     def device(self) -> torch.device:
         return self.classifier.mean.device
+
+
+@dataclass(frozen=True)
+class AttackedClassifier:
+    """A network for attackers, and what they want of it.
+
+    Attributes:
+        network: whose gradients they use.
+        objective: what they want.
+        seed: of what is drawn.
+    """
+
+    network: InstrumentedClassifier
+    objective: Objective
+    seed: int
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.classifier.mean.device
 
 
 @contextmanager

@@ -6,6 +6,7 @@ A2  through the defense, with the gradient that it declares
 A3  as A2, with an expectation over the draws of a random defense
 A4  in what the defense declares to let through: constant in time, smooth in space, striped
 A5  through the defense, without gradients
+P   a pattern of its own for each video (`lsap_cli.adaptive.per_video`): an upper bound, in no minimum
 
 Athalye et al., ICML 2018; Tramer et al., NeurIPS 2020.
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from defenses import Defense
+from defenses.fitting import fittable_part
 from defenses.straight_through import StraightThrough
 from lsap_cli.adaptive.planning.attackers import Attacker, null_space_attackers, warm_started
 from lsap_cli.adaptive.planning.rungs import PlannedRung, Role, learned_rung, transfer_rung
@@ -53,6 +55,11 @@ class DefenseLadderPlan:
     rungs: tuple[PlannedRung, ...]
     missing: Mapping[str, str]
     base: Attacker
+
+    @property
+    def has_per_video(self) -> bool:
+        """Whether it has rung P."""
+        return "P" not in self.missing
 
     @property
     def attackers(self) -> list[Attacker]:
@@ -143,6 +150,8 @@ def _missing_rungs(defense: Defense | None) -> dict[str, str]:
         missing["A2"] = "the gradient that it declares is the identity's: that is A1"
     if defense is None or defense.deterministic:
         missing["A3"] = "it draws nothing at random"
+    if defense is not None and fittable_part(defense) is not None:
+        missing["P"] = "it looks for what videos have in common: patterns that differ have nothing"
     return missing
 
 

@@ -11,6 +11,7 @@ from lsap_cli.results.base import or_none
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import ModelFinding
 from lsap_cli.results.ladders import Check, DefenseLadder, DetectorLadder, DetectorRung, LadderRung
+from lsap_cli.results.per_video import PerVideoBound
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import SamplerTransfer
@@ -54,6 +55,17 @@ def ladder_lines(ladder: DefenseLadder, sampler: str) -> Iterator[str]:
     for rung in ladder.rungs:
         row = next((row for row in rung.rows if row.sampler == sampler), next(iter(rung.rows), None))
         yield _rung_line(rung, ladder.defense, _row_rates(row), rung.attack in worst)
+    for bound in ladder.per_video:
+        if bound.sampler == sampler:
+            yield _per_video_line(bound)
+
+
+def _per_video_line(bound: PerVideoBound) -> str:
+    """Rung P, which counts in no minimum."""
+    label, rate = ("accuracy", bound.accuracy) if bound.accuracy else ("fooling", bound.fooling_rate)
+    measured = DASH if rate is None else f"{label} {rate}"
+    spent = f"{bound.steps} steps, {bound.seconds:.0f} s"
+    return f"{'P own pattern for each video':<{RUNG_NAME}} {measured}  · {spent}, a bound that does not count"
 
 
 def detector_ladder_lines(ladder: DetectorLadder) -> Iterator[str]:
