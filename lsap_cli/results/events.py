@@ -229,7 +229,7 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
         number: from 1.
         loss: null where it is not finite.
         fooled: clips of the batch whose own prediction, augmented as they are, the perturbation turns; counted every
-            20 steps, null in between. In files of version 0.1 before that: clips that have another prediction than
+            16 steps, null in between. In files of version 0.1 before that: clips that have another prediction than
             their clean video, in every step.
         clips: of the batch.
         gradient: mean absolute element of delta's gradient.

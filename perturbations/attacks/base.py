@@ -17,7 +17,7 @@ from perturbations.seeds import seeded
 from perturbations.state import State, Step
 from perturbations.updates import Update
 
-COUNT_EVERY = 20  # steps from one count of fooled clips to the next: it costs half of a step
+COUNT_EVERY = 16  # steps from one count of fooled clips to the next: it costs half of a step
 CONFIDENCE = 5.0  # logits over the decision boundary at which a clip has no more gradient
 
 

@@ -170,7 +170,12 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     history, step = reader.history, reader.history.last_step
     if step is None:
         return _counting_lines(reader)
-    batch = f"{step.fooled:.0f}/{step.clips:.0f} of its clips fooled" if step.fooled is not None and step.clips else ""
+    counted = next(
+        (one for one in (step, *reversed(history.steps.items)) if one.fooled is not None and one.clips), None
+    )
+    batch = "" if counted is None else f"{counted.fooled:.0f}/{counted.clips:.0f} clips of its batch fooled"
+    if counted is not None and counted.number != step.number:
+        batch += f" at step {counted.number}"
     rate = history.verifications[-1].rate if history.verifications else None
     unseen = f"unseen videos fooled {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
     left = f"{duration(step.seconds_left)} left" if reader.snapshot.live and step.seconds_left is not None else ""
