@@ -8,7 +8,7 @@ from torch import Tensor
 
 from defenses.base import Defense, FrameChoice, FrameDependence, GradientKind, RandomDefense
 from defenses.clip import Clip, unique_indices
-from defenses.settings import bad_setting
+from defenses.settings import LARGEST_WINDOW, bad_setting
 from defenses.temporal import window_frames
 
 
@@ -107,8 +107,8 @@ class TemporalInterpolation(Defense):
     )
 
     def __post_init__(self) -> None:
-        if self.distance < 1:
-            raise bad_setting("distance", self.distance, "a whole number of at least 1")
+        if not 1 <= self.distance <= LARGEST_WINDOW // 2:
+            raise bad_setting("distance", self.distance, f"a whole number from 1 to {LARGEST_WINDOW // 2}")
 
     def needs(self, indices: Tensor, video_length: int) -> Tensor:
         return unique_indices(self._neighbors(indices, video_length))

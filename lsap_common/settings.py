@@ -15,6 +15,7 @@ WORDS: dict[Any, str] = {
     bool: "true or false",
     str: "text",
 }
+LARGEST = 2**31 - 1  # whole number of a setting: sums and products with frames stay below 2**63
 NUMBERS: dict[Any, tuple[type, ...]] = {int: (Integral,), float: (Real,), Fraction: (Rational, float)}
 
 
@@ -39,7 +40,7 @@ def check_settings_when_made(kind: type[Any]) -> None:
 
 
 def check_types(part: object) -> None:
-    """Refuses fields whose value is of another type than their annotation.
+    """Refuses fields whose value is of another type than their annotation, and whole numbers of absurd size.
 
     Args:
         part: of a dataclass.
@@ -53,6 +54,8 @@ def check_types(part: object) -> None:
         if not _fits(value, kind):
             shown = value if get_origin(kind) is Literal else repr(value)
             raise ValueError(f"{name} is {shown}; use {kind_in_words(kind)}")
+        if isinstance(value, Integral) and abs(int(value)) > LARGEST:
+            raise ValueError(f"{name} is {value}; use a whole number of at most {LARGEST}")
 
 
 def check_least(part: object, least: Mapping[str, float]) -> None:

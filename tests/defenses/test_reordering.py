@@ -64,7 +64,8 @@ def test_a_lower_frame_rate_holds_the_kept_frames() -> None:
         (TemporalShuffle, {"block": 1}, "block is 1; it must be a whole number of at least 2"),
         (TemporalDrop, {"share": 1.0}, "share is 1.0; it must be above 0 and below 1"),
         (TemporalFreeze, {"share": 0.0}, "share is 0.0; it must be above 0 and below 1"),
-        (TemporalInterpolation, {"distance": 0}, "distance is 0; it must be a whole number of at least 1"),
+        (TemporalInterpolation, {"distance": 0}, "distance is 0; it must be a whole number from 1 to 499"),
+        (TemporalInterpolation, {"distance": 500}, "distance is 500; it must be a whole number from 1 to 499"),
         (FrameRate, {"keep": 1}, "keep is 1; it must be a whole number of at least 2"),
     ],
 )

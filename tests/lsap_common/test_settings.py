@@ -25,9 +25,21 @@ def test_no_setting_of_any_part_takes_an_object_of_another_type(name: str) -> No
                 PARTS[name](**{field.name: wrong})
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_no_part_takes_a_whole_number_of_absurd_size(name: str) -> None:
+    for field in fields(PARTS[name]):
+        if isinstance(field.default, int) and not isinstance(field.default, bool):
+            for absurd in (10**20, -(10**20)):
+                with pytest.raises(ValueError, match=rf"^{field.name} is "):
+                    PARTS[name](**{field.name: absurd})
+
+
 @pytest.mark.parametrize(
     ("part", "settings", "sentence"),
     [
+        ("dense", {"stride": 2**31}, "stride is 2147483648; use a whole number of at most 2147483647"),
+        ("temporal-mean", {"window": 1001}, "window is 1001; it must be an odd number of at most 999"),
+        ("bilateral", {"window": 1001}, "window is 1001; it must be an odd number of at most 999"),
         ("lsap", {"coherence": "more"}, "coherence is more; use keep, break or off"),
         ("jpeg", {"quality": "50"}, "quality is '50'; use a whole number"),
         ("jpeg", {"quality": 50.0}, r"quality is 50\.0; use a whole number"),
