@@ -7,7 +7,7 @@ import hashlib
 import pickle
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +17,7 @@ from lsap_cli.cluster.session import ClusterSession
 from lsap_cli.cluster.work import WorkFailure, WorkOutcome, WorkProgress
 from lsap_cli.cluster.worker import ClusterTask, Setup, TaskEnd, TaskNews, TaskOrder, TaskProblem, fingerprint, run_task
 from lsap_cli.errors import LsapError
-from lsap_cli.results.events import WarningEvent
+from lsap_cli.results.events import Event, WarningEvent
 
 TaskType = TypeVar("TaskType", bound=ClusterTask)
 
@@ -54,13 +54,21 @@ class ClusterPool:
         session: that has begun.
         memory_limit: bytes for the frames of videos, of one machine; a node's workers share it.
         setup: what all tasks have in common.
+        on_event: gets the events of tasks, by the task's name; None: they go to the run.
     """
 
-    def __init__(self, session: ClusterSession, memory_limit: int, setup: Setup | None = None) -> None:
+    def __init__(
+        self,
+        session: ClusterSession,
+        memory_limit: int,
+        setup: Setup | None = None,
+        on_event: Callable[[str, Event], None] | None = None,
+    ) -> None:
         import ray
 
         self._session, self._nodes, self._ray = session, session.nodes, ray
         self._board = session.board
+        self._on_event = on_event or (lambda _, event: session.run.event(event))
         content = None if setup is None else np.frombuffer(pickle.dumps(setup), dtype=np.uint8)
         key = None if content is None else hashlib.sha256(content.data).hexdigest()
         self._setup = None if content is None else session.call(ray.put, content)
@@ -137,7 +145,7 @@ class ClusterPool:
             about.last_news = time.monotonic()
             about.messages += 1
             for event in one.events:
-                self._session.run.event(event)
+                self._on_event(about.task.name, event)
             if one.done is not None:
                 yield WorkProgress(about.task, one.done)
 

@@ -10,10 +10,12 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
+    DEFAULT_TIMEOUT_TEXT,
     MOST_CLIPS,
     MOST_DRAWS,
     MOST_STEPS,
     Batch,
+    Cluster,
     Device,
     Download,
     Fps,
@@ -26,6 +28,8 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Seed,
+    Storage,
+    TaskTimeout,
     fetch_models,
     keep_memory_limit,
     print_json,
@@ -179,6 +183,9 @@ def command(
     ] = DEFAULT.memory / 2**30,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,
+    cluster: Cluster = None,
+    storage: Storage = None,
+    timeout: TaskTimeout = DEFAULT_TIMEOUT_TEXT,
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,
@@ -221,7 +228,9 @@ def command(
         layer=layer, batch=batch, micro_batch=micro_batch,
         precision=precision, compiled=compiled, memory=int(memory * 2**30), device=device, seed=seed,
         root=text_of(root), fps=fps, labels=text_of(labels),
+        cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
+    _ = settings.cluster_settings  # options that do not fit together are refused
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))

@@ -1,7 +1,7 @@
 """The pass of an evaluation over all videos, written to the run folder video by video, so that it can be resumed."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,11 +12,11 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements, Prediction
-from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
+from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements
+from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
-from lsap_cli.evaluation.spread import judge_spread
+from lsap_cli.evaluation.spread import outcomes_of
 from lsap_cli.results.events import JudgingEvent, VideoEvent
 from lsap_cli.results.files import encode_line, write_atomically
 from lsap_cli.results.line_file import LineFile
@@ -80,7 +80,7 @@ def judge_videos(
     pace = _ProgressEvents(run)
     judge = MatrixJudge(evaluation.protocol, matrix, pace.video_progressed, measurements)
     with LineFile(path, append=True) as lines, LineFile(_progress(path), append=True) as finished:
-        for video, outcome in _outcomes(evaluation, judge, videos, done):
+        for video, outcome in outcomes_of(evaluation.spread, judge, videos, done):
             pace.next_video()
             if isinstance(outcome, UnreadableVideo) and must_be_readable:
                 raise LsapError(f"{video.name} could be judged, but not be read again: {outcome}", 1)
@@ -98,15 +98,6 @@ def judge_videos(
         write_atomically(path, b"".join(map(encode_line, records)))
         evaluation.skipped[skipped:] = sorted(evaluation.skipped[skipped:], key=lambda one: order[one["path"]])
     return JudgedVideos(records, measurements)
-
-
-def _outcomes(
-    evaluation: Evaluation, judge: MatrixJudge, videos: Sequence[Video], done: Collection[str]
-) -> Iterator[tuple[Video, list[Prediction] | UnreadableVideo | NoPrediction]]:
-    """Each video's predictions, or why it cannot be judged: in order here, as they come from a cluster."""
-    if evaluation.spread is None:
-        return judge_all(judge, videos, done)
-    return judge_spread(evaluation.spread, judge, videos, done)
 
 
 class _ProgressEvents:

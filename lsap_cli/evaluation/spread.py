@@ -9,20 +9,18 @@ from typing import Any
 import torch
 
 from defenses.fitting import fittable_part
-from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.resolve import load_classifier
+from lsap_cli.classifiers.same_classifier import classifier_fingerprint, require_same_classifier
 from lsap_cli.classifiers.spec_checks import absolute_spec
-from lsap_cli.classifiers.weights import tensors_hash
 from lsap_cli.cluster.pool import ClusterPool
 from lsap_cli.cluster.work import WorkFailure, WorkOutcome
 from lsap_cli.cluster.worker import Reporter, SharedFile, TaskProblem
 from lsap_cli.datasets.base import Video
-from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.judging_cluster import JudgingCluster
 from lsap_cli.evaluation.matrix import Cell, EvaluationMatrix, FrameChanges, Measurements, Prediction
-from lsap_cli.evaluation.matrix_judge import MatrixJudge
+from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.sources import PerturbedFiles
 from lsap_cli.results.events import JudgingEvent
@@ -61,11 +59,7 @@ class JudgingSetup:
         """
         keep_memory()
         classifier = load_classifier(self.model).to(self.protocol.device)
-        if classifier_fingerprint(classifier) != self.fingerprint:
-            raise LsapError(
-                f"a worker loads another network from {self.model} than the command did: its files differ there, or "
-                "what builds it draws numbers at random; seed it, or name weights in its card", 1
-            )  # fmt: skip
+        require_same_classifier(classifier, self.fingerprint, self.model)
         return replace(self, protocol=replace(self.protocol, classifier=classifier))
 
     def judge(self, on_progress: Callable[[Video, float], None] | None, corpora: bool) -> MatrixJudge:
@@ -130,6 +124,13 @@ class JudgeVideo:
             return JudgedVideo(error, made.changes, made.cost, made.corpora if self.observes else {})
 
 
+def outcomes_of(
+    cluster: JudgingCluster | None, judge: MatrixJudge, videos: Sequence[Video], done: Collection[str] = ()
+) -> Iterator[tuple[Video, Outcome]]:
+    """Each video's predictions, or why it cannot be judged: in order here, as they come from a cluster."""
+    return judge_all(judge, videos, done) if cluster is None else judge_spread(cluster, judge, videos, done)
+
+
 def judge_spread(
     spread: JudgingCluster,
     judge: MatrixJudge,
@@ -165,11 +166,6 @@ def judge_spread(
         if isinstance(made.outcome, list):
             measurements.changes.merge(made.changes)
         yield video, made.outcome
-
-
-def classifier_fingerprint(classifier: Classifier) -> str:
-    """What makes two loaded classifiers the same: parameters, buffers and labels."""
-    return f"{tensors_hash(classifier.network.state_dict())} {' '.join(classifier.labels)}"
 
 
 def _setup(spread: JudgingCluster, protocol: EvaluationProtocol, matrix: EvaluationMatrix) -> JudgingSetup:

@@ -9,13 +9,14 @@ from defenses import Defense
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.evaluation.matrix import EvaluationMatrix
-from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
+from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.evaluation.spread import outcomes_of
 from lsap_cli.results.events import WarningEvent
 from lsap_cli.results.rates import Paired, paired
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
@@ -70,8 +71,11 @@ def verify_perturbations(
         run.event(WarningEvent(message=f"binding {first.binding} is for comparison only: no video can carry it"))
         sampler_sets = [{spec: one} for spec, one in protocol.samplers.items()]  # slots are counted in each clip
     records: list[Record] = []
+    order = {video.name: number for number, video in enumerate(videos)}
     for samplers in sampler_sets:
-        for video, outcome in judge_all(MatrixJudge(replace(protocol, samplers=samplers), matrix), videos):
+        judge = MatrixJudge(replace(protocol, samplers=samplers), matrix)
+        outcomes = outcomes_of(evaluation.spread, judge, videos)
+        for video, outcome in sorted(outcomes, key=lambda one: order[one[0].name]):
             if isinstance(outcome, UnreadableVideo | NoPrediction):
                 skip(run, evaluation.skipped, video, outcome)
             else:

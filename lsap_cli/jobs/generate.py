@@ -21,10 +21,12 @@ from lsap_cli.evaluation.verification import (
     verify_perturbations,
 )
 from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
+from lsap_cli.jobs.generate_cluster import GenerateCall, members_session, verifying_cluster
 from lsap_cli.learning.perturbation_output import check_writable, write_perturbation
 from lsap_cli.learning.problems import clean_predictions
 from lsap_cli.learning.process_group import process_group
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.learning.spread_members import learn_members
 from lsap_cli.learning.task import LearningTask, make_learning_task
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.learning.training_videos import TrainingVideos, load_training_videos
@@ -66,6 +68,13 @@ def generate(
     check_writable(Path(settings.out))
     task = make_learning_task(settings, run)
     warn_of_wrong_card(task.classifier, task.device, settings.seed, run)
+    with members_session(settings, run, task.device) as session:
+        return _generate(GenerateCall(settings, run, resume, budget, session), task)
+
+
+def _generate(call: GenerateCall, task: LearningTask) -> GenerateResults | None:
+    """Decodes, learns, verifies and writes."""
+    settings, run, resume, budget = call.settings, call.run, call.resume, call.budget
     skipped: Skipped = []
     with (
         process_group(settings.batch, task.device) as group,
@@ -81,11 +90,14 @@ def generate(
             videos = videos.first(len(clean), affordable_verification(task, settings, videos, pace), run)
         keep_inputs(run.folder, _inputs(task, videos, settings), resume)
         learning = LearningRun(settings, task, videos, group, run, resume, clean)
-        learned = list(learn_variants(learning, budget, store.cost.seconds))
+        if call.session is not None:
+            learned = learn_members(learning, call.session)
+        else:
+            learned = list(learn_variants(learning, budget, store.cost.seconds))
     if not group.is_first:
         return None
     run.event(StageEvent(name="verifying on the videos' own frames"))
-    verification = _verify(learning, learned, skipped)
+    verification = _verify(call, learning, learned, skipped)
     warnings = _warnings(learning, learned[0], verification)
     _write(learning, learned, verification)
     results = structs.replace(
@@ -106,12 +118,14 @@ def _inputs(task: LearningTask, videos: TrainingVideos, settings: GenerateSettin
     return classifier_inputs(task.classifier) | hashes | environment_inputs(task.device)
 
 
-def _verify(learning: LearningRun, learned: Sequence[LearnedVariant], skipped: Skipped) -> Verification:
+def _verify(
+    call: GenerateCall, learning: LearningRun, learned: Sequence[LearnedVariant], skipped: Skipped
+) -> Verification:
     settings, task, videos = learning.settings, learning.task, learning.videos
     samplers = verification_samplers(task, videos.same_video)
     protocol = EvaluationProtocol(task.classifier, samplers, 1, settings.seed, task.device, settings.batch)
     records = verify_perturbations(
-        Evaluation(protocol, learning.run, skipped),
+        Evaluation(protocol, learning.run, skipped, spread=verifying_cluster(call, videos)),
         {one.variant.name: one.perturbation for one in learned},
         task.through,
         [stored.video for stored in videos.verify],

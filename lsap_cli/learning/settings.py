@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
+from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
 LearnFrom = Literal["any", "one-video", "target-class", "random-class"]
@@ -51,6 +53,25 @@ class GenerateSettings:
     root: str | None = None  # where a list's relative paths begin
     fps: float | None = None  # of frame folders
     labels: str | None = None  # a file with the names of a list's numbers
+    cluster: str | None = None
+    storage: str | None = None
+    timeout: float = DEFAULT_TIMEOUT  # of a member on the cluster, in seconds without any step
+
+    @property
+    def cluster_settings(self) -> ClusterSettings | None:
+        """Where the members of --seeds and --matrix are learned; None: in this process.
+
+        Raises:
+            LsapError: if there is one member only, or a time budget, which is of one machine.
+        """
+        if self.cluster is not None and self.seeds == 1 and not self.matrix:
+            raise LsapError(
+                "--cluster spreads the perturbations of --seeds N and --matrix; one alone is learned on several GPUs "
+                "with torchrun"
+            )
+        if self.cluster is not None and self.time_budget is not None:
+            raise LsapError("--cluster learns each perturbation for --steps N: a --time-budget is of one machine")
+        return cluster_settings(self.cluster, self.storage, self.timeout)
 
     @property
     def source(self) -> SetSource:

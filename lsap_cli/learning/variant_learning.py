@@ -1,6 +1,6 @@
 """Learning all variants of a `generate`, one after the other, within the time that is left."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.learning.training_videos import TrainingVideos
-from lsap_cli.learning.variants import LearnedVariant, LearningRun, LearningVariant, make_variants
+from lsap_cli.learning.variants import LearnedDelta, LearnedVariant, LearningRun, LearningVariant, make_variants
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.results.events import ResumedEvent, StageEvent
 from perturbations import Perturbation
@@ -50,30 +50,70 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
     settings, task, run = learning.settings, learning.task, learning.run
     variants = make_variants(task, settings)
     schedule: Schedule | None = None
+
+    def schedule_of(seconds_per_clip: float) -> Schedule:
+        """Of all variants, from the pace of the first one's verification."""
+        nonlocal schedule
+        if schedule is None:
+            final_seconds = _final_verification_seconds(learning, len(variants), decode_seconds, seconds_per_clip)
+            schedule = _schedule(learning, budget, final_seconds, len(variants))
+        return schedule
+
     for number, variant in enumerate(variants):
         single = len(variants) == 1
-        log = LearningLog(run, run.folder / _state_name(number), None if single else variant.name)
-        with BatchSource(batch_settings(learning, variant)) as source:
-            problem, queries = variant_problem(learning, source), QueryCounter()
-            problem = replace(problem, network=CountedNetwork(problem.network, queries))
-            verification = _progress_verification(learning, problem, source)
-            if schedule is None:
-                seconds_per_clip = 0.0 if verification is None else verification.seconds_per_clip
-                final_seconds = _final_verification_seconds(learning, len(variants), decode_seconds, seconds_per_clip)
-                schedule = _schedule(learning, budget, final_seconds, len(variants))
-            state = _starting_state(learning, problem, log.state_path)
-            name = "learning" if single else f"learning {variant.name} ({number + 1} of {len(variants)})"
-            run.event(StageEvent(name=name, steps=schedule.steps, seconds=schedule.seconds))
-            try:
-                diagnostics = run_learning(problem, task.attack, state, schedule, verification, log, queries)
-            except ValueError as error:
-                raise LsapError(f"--attack {settings.attack}: {error}") from None
-        record = learning_record(learning, variant, state.steps)
-        perturbation = Perturbation(state.delta.cpu(), task.binding, task.budget, record, task.resize)
-        warnings = tuple(diagnostics.warnings())
-        yield LearnedVariant(
-            variant, perturbation, state.steps, state.seconds, diagnostics.converged, warnings, state.queries
-        )
+        log = LearningLog(run, state_path(run.folder, number), None if single else variant.name)
+        name = "learning" if single else f"learning {variant.name} ({number + 1} of {len(variants)})"
+        yield learned_variant(learning, variant, learn_variant(learning, variant, log, schedule_of, name))
+
+
+def learn_variant(
+    learning: LearningRun,
+    variant: LearningVariant,
+    log: LearningLog,
+    schedule_of: Callable[[float], Schedule],
+    stage: str,
+) -> LearnedDelta:
+    """Learns one variant, or goes on with it.
+
+    Args:
+        learning: what it has in common with others.
+        variant: which one.
+        log: where its events and its state go.
+        schedule_of: from the seconds that the network takes for a clip to when learning ends.
+        stage: the name of the part of the run.
+
+    Raises:
+        LsapError: if the attack refuses the problem, the time is over, or a saved state is damaged.
+    """
+    settings, task = learning.settings, learning.task
+    with BatchSource(batch_settings(learning, variant)) as source:
+        problem, queries = variant_problem(learning, source), QueryCounter()
+        problem = replace(problem, network=CountedNetwork(problem.network, queries))
+        verification = _progress_verification(learning, problem, source)
+        schedule = schedule_of(0.0 if verification is None else verification.seconds_per_clip)
+        state = _starting_state(learning, problem, log.state_path)
+        log.run.event(StageEvent(name=stage, steps=schedule.steps, seconds=schedule.seconds))
+        try:
+            diagnostics = run_learning(problem, task.attack, state, schedule, verification, log, queries)
+        except ValueError as error:
+            raise LsapError(f"--attack {settings.attack}: {error}") from None
+    warnings = tuple(diagnostics.warnings())
+    return LearnedDelta(state.delta.cpu(), state.steps, state.seconds, diagnostics.converged, warnings, state.queries)
+
+
+def learned_variant(learning: LearningRun, variant: LearningVariant, learned: LearnedDelta) -> LearnedVariant:
+    """A variant's perturbation, with the record of its learning."""
+    task, record = learning.task, learning_record(learning, variant, learned.steps)
+    perturbation = Perturbation(learned.delta, task.binding, task.budget, record, task.resize)
+    return LearnedVariant(
+        variant,
+        perturbation,
+        learned.steps,
+        learned.seconds,
+        learned.converged,
+        learned.warnings,
+        learned.queries,
+    )
 
 
 def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSettings:
@@ -186,5 +226,6 @@ def _starting_state(learning: LearningRun, problem: Problem, path: Path) -> Stat
     return state
 
 
-def _state_name(number: int) -> str:
-    return "state.safetensors" if number == 0 else f"state-{number}.safetensors"
+def state_path(folder: Path, number: int) -> Path:
+    """Where the state of a variant is saved, by its number."""
+    return folder / ("state.safetensors" if number == 0 else f"state-{number}.safetensors")

@@ -63,6 +63,27 @@ class LearningRun:
 
 
 @dataclass(frozen=True)
+class LearnedDelta:
+    """What learning one variant gives, wherever it was learned.
+
+    Attributes:
+        delta: (P, 3, h, w) float32, on the CPU.
+        steps: of learning.
+        seconds: of learning, in all parts of a resumed run.
+        converged: whether learning ended because nothing was left to win.
+        warnings: reasons not to take the perturbation for the best one.
+        queries: clips that the attack asked the network about, in all parts of a resumed run.
+    """
+
+    delta: Tensor
+    steps: int
+    seconds: float
+    converged: bool
+    warnings: tuple[str, ...]
+    queries: int
+
+
+@dataclass(frozen=True)
 class LearnedVariant:
     """A variant's perturbation, and how learning went.
 

@@ -19,7 +19,9 @@ from lsap_cli.hashing import content_hash
 from lsap_cli.jobs.apply import apply
 from lsap_cli.jobs.defend import defend
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.results.events import ClusterEvent, NoteEvent, VideoEvent, WarningEvent
+from lsap_cli.jobs.generate import generate
+from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.results.events import ClusterEvent, NoteEvent, StepEvent, VideoEvent, WarningEvent
 from lsap_cli.results.files import decode_lines
 from lsap_cli.results.records import Record
 from lsap_cli.runs import Run
@@ -186,6 +188,12 @@ class _Borrowed:
         self._session.run = self._before
 
 
+def read_records(folder: Path) -> list[Record]:
+    """The records of a run in the order of their file, without what a clock says."""
+    lines = (folder / "records.jsonl").read_bytes()
+    return [structs.replace(one, milliseconds=0.0) for one in decode_lines(lines, Record) if one]
+
+
 def without_times(value: Any) -> Any:
     """A document without what a clock says."""
     if isinstance(value, dict):
@@ -221,11 +229,38 @@ def test_defend_gives_the_same_records_and_results_as_one_machine(
         said: list[Any] = []
         with Run(world.storage / f"defend-{name}", "defend", {}, [said.append]) as run:
             results[name] = without_times(to_builtins(defend(settings, run)))
-        lines = (world.storage / f"defend-{name}" / "records.jsonl").read_bytes()
-        records[name] = [structs.replace(one, milliseconds=0.0) for one in decode_lines(lines, Record) if one]
+        records[name] = read_records(world.storage / f"defend-{name}")
         events[name] = sorted(event.path for event in said if isinstance(event, VideoEvent))
     assert len(records["one"]) == len(events["one"]) * 3 * 4 * 2
     assert records["one"] == records["two"]
     assert events["one"] == events["two"]
     assert results["one"] == results["two"]
     assert results["two"]["skipped"]
+
+
+def test_generate_learns_the_same_perturbations_as_one_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(world.storage / "fit", 2, 63)
+    world.lend_session(monkeypatch)
+    results: dict[str, Any] = {}
+    records: dict[str, list[Record]] = {}
+    steps: dict[str, list[tuple[object, int, float | None]]] = {}
+    for name, cluster in (("one", None), ("two", world.cluster.address)):
+        folder = world.storage / f"generate-{name}"
+        settings = GenerateSettings(
+            videos=str(world.storage / "fit"), model="demo", out=str(folder / "r.safetensors"), steps=5, seeds=3,
+            device="cpu", cluster=cluster, storage=cluster and str(world.storage),
+        )  # fmt: skip
+        said: list[Any] = []
+        with Run(folder / "run", "generate", {}, [said.append]) as run:
+            made = generate(settings, run)
+        assert made is not None
+        results[name] = without_times(to_builtins(made) | {"out": "", "frame_store": None})
+        records[name] = read_records(folder / "run")
+        steps[name] = [(one.member, one.number, one.loss) for one in said if isinstance(one, StepEvent)]
+    one, two = (world.storage / f"generate-{name}" for name in ("one", "two"))
+    for file in ("r.safetensors", "r-seed1.safetensors", "r-seed2.safetensors"):
+        assert (one / file).read_bytes() == (two / file).read_bytes()
+    assert records["one"] == records["two"]
+    assert results["one"] == results["two"]
+    assert steps["one"] == steps["two"]  # one member after the other, as one machine learns them
+    assert len(steps["two"]) == 15
