@@ -83,7 +83,8 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
     names = {record.video for record in judged.records}
     videos = [video for video in task.videos if video.name in names]
     if not videos:
-        raise LsapError(f"none of the {len(task.videos)} videos in {settings.videos} could be judged", 1)
+        reason = f"; {skipped[0]['path']}: {skipped[0]['reason']}" if skipped else ""
+        raise LsapError(f"none of the {task.listed} videos in {settings.videos} could be judged{reason}", 1)
     every_row = make_rows(judged.records, task.target, threshold=task.classifier.gives.threshold)
     rows = table_rows(every_row, task, plan)
     if settings.also or settings.certify or settings.detector or settings.corruptions:

@@ -29,7 +29,7 @@ def draw_contact_sheet(frames: Sequence[SheetFrame], path: Path) -> None:
 
     Args:
         frames: at least one.
-        path: a file, by whose suffix the format is chosen.
+        path: a file, by whose suffix the format is chosen; its folder is made where it is not there.
 
     Raises:
         LsapError: if it cannot be written.
@@ -46,6 +46,7 @@ def draw_contact_sheet(frames: Sequence[SheetFrame], path: Path) -> None:
             shown = printable(text)[-LONGEST:].encode("latin-1", "replace").decode("latin-1")  # what the font has
             draw.text((left + 4, top + HEIGHT + 14 * row), shown, fill="black")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
     except (OSError, ValueError) as error:
         raise LsapError(f"the picture {path} cannot be written ({error}); give a name such as set.png", 1) from None

@@ -163,6 +163,10 @@ def pickled(folder: Path) -> None:
         (lambda folder: edit(folder, label2id={"walk": 2}), "label2id in config.json that contradicts"),
         (lambda folder: edit(folder, id2label=None, label2id=None), "has no id2label in config.json"),
         (lambda folder: edit(folder, model_type="mine", auto_map={"AutoConfig": "a.B"}), "which lsap does not run"),
+        (
+            lambda folder: edit(folder, architectures=["VideoMAEForPreTraining"], id2label=None, label2id=None),
+            "its architecture VideoMAEForPreTraining in config.json gives no scores of classes",
+        ),
         (lambda folder: edit(folder, model_type="bert"), "'bert' is no video classifier of transformers"),
         (lambda folder: edit(folder, "preprocessor_config.json", crop_size=48), "it crops more than it resizes to"),
         (

@@ -6,7 +6,7 @@ The folder needs config.json, weights in safetensors, and the preprocessing's fi
 import importlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ def load_hf(request: NetworkRequest) -> LoadedNetwork:
     where = request.where
     config = _read_config(folder, where)
     _refuse_pickles(folder, where)
+    _check_architecture(config, where)
     labels = declared_labels(config, where, request.labels)
     with _quiet_transformers(where):
         model = _load_model(folder, where)
@@ -185,6 +186,17 @@ def _load_model(folder: Path, where: str) -> Any:
     if problem:
         raise LsapError(f"{where}: the weights in {folder} do not fit the network {type(model).__name__}: {problem}")
     return model
+
+
+def _check_architecture(config: Mapping[str, Any], where: str) -> None:
+    """Refuses a network that was saved without a classifier, such as one that was pre-trained only."""
+    written = config.get("architectures")
+    names = [one for one in written if isinstance(one, str)] if isinstance(written, list) else []
+    if names and not any("Classification" in name for name in names):
+        raise LsapError(
+            f"{where}: its architecture {names[0]} in config.json gives no scores of classes; give the folder of a "
+            "network that was fine-tuned to classify videos (...ForVideoClassification), or a model card with a factory"
+        )
 
 
 def _reason(error: Exception, folder: Path) -> str:

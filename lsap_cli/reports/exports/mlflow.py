@@ -54,7 +54,9 @@ def export_mlflow(run: Path, out: Path | None) -> Exported:
         sentence = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
         place = mlflow.get_tracking_uri()
         raise LsapError(
-            f"MLflow at {place} refuses the run ({sentence}); set MLFLOW_TRACKING_URI to another", 1
+            f"MLflow at {place} refuses the run ({sentence}); set MLFLOW_TRACKING_URI to another, such as "
+            "sqlite:///mlflow.db",
+            1,
         ) from None
     return Exported(f"{mlflow.get_tracking_uri()}, experiment {experiment}, run {made.run_id}", contents.notes)
 
