@@ -50,6 +50,16 @@ MODEL_FORMATS = {
 }
 
 
+FAMILIES = {
+    "tsn": "an image network's logits, averaged over frames",
+    "tsm": "the same, with features shifted between frames",
+    "i3d": "an image network inflated to three dimensions",
+    "cnn-lstm": "an image network's features, read by an LSTM",
+    "c3d": "eight convolutions over space and time, without a backbone",
+}
+"""Families of networks that a card names in place of a factory, by the word before their settings."""
+
+
 SERVICES = tuple(name for name, one in MODEL_FORMATS.items() if one.is_service)
 """Formats that are fields of a card, with the table [service]."""
 

@@ -13,12 +13,12 @@ from lsap_cli.classifiers.formats import InputFormat, OutputFormat, SamplingForm
 from lsap_cli.classifiers.label_files import read_labels
 from lsap_cli.classifiers.places import check_place
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import MODEL_FORMATS, SERVICES, format_of
+from lsap_cli.known_models import FAMILIES, MODEL_FORMATS, SERVICES, format_of
 from lsap_cli.plugins import SAMPLERS
 from lsap_cli.validation import checked
 from lsap_common import unknown_name
 
-MAKERS = ("factory", "format", *SERVICES)
+MAKERS = ("factory", "family", "format", *SERVICES)
 """The fields of a card that say where its network comes from, of which it has one."""
 
 
@@ -27,6 +27,10 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         factory: what makes the network.
+        family: in its place: a family of networks, alone or with settings.
+        backbone: the family's image network.
+        classes: of the family's network; None: as many as labels.
+        segments: frames of a clip of the family's network; None: those of the input.
         format: in its place: the format of the network's own files, alone or with their place.
         command: in its place: a command line that answers requests.
         url: in its place: an address of this machine that answers requests.
@@ -46,6 +50,10 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str | None,
         Meta(description='"file.py:callable" beside the card or "package.module:callable"'),
     ] = None
+    family: Annotated[str | None, Meta(description='a family such as "tsn" or "tsm:shift=4"')] = None
+    backbone: Annotated[str | None, Meta(description='an image network such as "resnet50" or "timm:NAME"')] = None
+    classes: Annotated[int | None, Meta(description="a whole number")] = None
+    segments: Annotated[int | None, Meta(description="a whole number")] = None
     format: Annotated[str | None, Meta(description="a format, with its file or folder behind a colon")] = None
     command: Annotated[str | None, Meta(description='a command line such as "python serve.py"')] = None
     url: Annotated[str | None, Meta(description="an address such as http://127.0.0.1:8000/predict")] = None
@@ -64,7 +72,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service: ServiceFormat | None = None
 
     def __post_init__(self) -> None:
-        for name in (*MAKERS, "labels", "name", "weights", "weights_key", "strip_prefix"):
+        for name in (*MAKERS, "backbone", "labels", "name", "weights", "weights_key", "strip_prefix"):
             value = getattr(self, name)
             if value is not None and len(value) == 0:
                 raise ValueError(f"{name} is empty; give one, or leave it out")
@@ -73,6 +81,10 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         made_by = [name for name in MAKERS if getattr(self, name) is not None]
         if len(made_by) > 1:
             raise ValueError(f"{' and '.join(made_by)} say twice where the network comes from; give one of them")
+        if self.family is None:
+            for name in ("backbone", "classes", "segments"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is of a family, and the card names none")
         if self.service is not None and self.network_format not in SERVICES:
             raise ValueError("[service] says how a command or a URL is asked, and the card names neither")
         if self.output is not None and self.output.kind == "label" and self.network_format not in SERVICES:
@@ -146,14 +158,42 @@ def check_card(path: Path, given: tuple[str, Path] | None = None) -> CardFiles:
     if card.sampling is not None and card.sampling.sampler.partition(":")[0] not in SAMPLERS:
         raise LsapError(f"sampler of {where}: {unknown_name('sampler', card.sampling.sampler, SAMPLERS)}")
     labels = _labels(path, card)
-    if card.factory is None:
+    if card.factory is None and card.family is None:
         return CardFiles(path, card, labels, None, _format(path, card, given), None)
     weights = None if card.weights is None else _beside(path, "weights", card.weights)
     if labels is None:
         raise LsapError(f"{where} lacks labels; it is a text file with one class a line, relative to the card")
     if card.input is None:
         raise LsapError(f"{where} lacks input; it is a table [input]")
-    return CardFiles(path, card, labels, weights, None, _factory_file(path, card.factory))
+    if card.factory is not None:
+        return CardFiles(path, card, labels, weights, None, _factory_file(path, card.factory))
+    _check_family(where, card, len(labels))
+    return CardFiles(path, card, labels, weights, None, None)
+
+
+def _check_family(where: str, card: ModelCard, labels: int) -> None:
+    """Refuses what of a family's card does not fit together.
+
+    Raises:
+        LsapError: naming the field.
+    """
+    assert card.family is not None
+    assert card.input is not None
+    name = card.family.partition(":")[0]
+    if name not in FAMILIES:
+        raise LsapError(f"family of {where}: {unknown_name('family', card.family, FAMILIES)}")
+    if card.backbone is None and name != "c3d":
+        raise LsapError(f'{where} lacks backbone; it is an image network such as "resnet50" or "timm:NAME"')
+    if card.backbone is not None and name == "c3d":
+        raise LsapError(f"{where}: c3d has no backbone; leave it out")
+    if card.input.layout != "BTCHW":
+        raise LsapError(f"{where}: layout is '{card.input.layout}', and a family takes BTCHW")
+    if card.input.channels == "GRAY":
+        raise LsapError(f"{where}: channels is GRAY, and a family takes three channels")
+    if card.segments not in (None, card.input.frames):
+        raise LsapError(f"{where}: segments is {card.segments}, and frames in [input] is {card.input.frames}")
+    if card.classes not in (None, labels):
+        raise LsapError(f"{where}: classes is {card.classes}, and there are {labels} labels")
 
 
 def _labels(path: Path, card: ModelCard) -> list[str] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from lsap_cli.classifiers.card_fields import CardFiles, ModelCard, check_card
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.factories import build_network, helpers_sha256
+from lsap_cli.classifiers.family_networks import family_network
 from lsap_cli.classifiers.formats import OutputFormat, SamplingFormat
 from lsap_cli.classifiers.model_formats.base import LoadedNetwork, NetworkRequest
 from lsap_cli.classifiers.weights import sha256
@@ -45,8 +46,11 @@ def load_card(path: Path, given: tuple[str, Path] | None = None) -> Classifier:
 
 
 def _built(files: CardFiles, request: NetworkRequest) -> LoadedNetwork:
-    """The network that a card's factory makes."""
+    """The network that a card's factory or family makes."""
     card = files.card
+    if card.family is not None:
+        network = family_network(files, request)
+        return LoadedNetwork(network, files.path.stem, request.labels, request.expects)
     assert card.factory is not None  # there is no format
     network = build_network(files.path, card.factory, files.weights, card.weights_key, card.strip_prefix)
     return LoadedNetwork(network, files.path.stem, request.labels, request.expects)

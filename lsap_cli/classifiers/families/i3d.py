@@ -1,0 +1,200 @@
+"""I3D (Carreira and Zisserman, CVPR 2017): an image network inflated to three dimensions.
+
+Each kernel is repeated over time and divided by the number of its frames, so that a still video gives what the image
+network gives of its picture, up to the ends of the clip, where frames are missing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lsap_cli.classifiers.families.backbones import make_backbone
+from lsap_cli.classifiers.families.base import Family, check_choice, check_dropout
+from lsap_cli.classifiers.families.mmaction import image_network_names
+from lsap_cli.errors import LsapError
+
+PADDINGS = ("zeros", "replicate")
+
+
+class Inflation(NamedTuple):
+    """How a convolution is inflated."""
+
+    frames: int = 1  # of the kernel, odd
+    stride: int = 1  # in time
+
+
+class InflatedConv3d(nn.Conv3d):
+    """A convolution over space and time with the weights of one over space.
+
+    Args:
+        conv: over space.
+        inflation: of its kernel.
+        padding: beyond the clip's ends: zeros, or its first and last frame (replicate).
+    """
+
+    def __init__(self, conv: nn.Conv2d, inflation: Inflation, padding: str) -> None:
+        margin = inflation.frames // 2
+        self.replicated = margin if padding == "replicate" else 0
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            (inflation.frames, *conv.kernel_size),  # type: ignore[arg-type]  # pairs, which the stub has as tuples
+            (inflation.stride, *conv.stride),  # type: ignore[arg-type]
+            (margin - self.replicated, *conv.padding),
+            (1, *conv.dilation),  # type: ignore[arg-type]
+            conv.groups,
+            conv.bias is not None,
+        )
+        repeated = conv.weight.detach()[:, :, None].repeat(1, 1, inflation.frames, 1, 1) / inflation.frames
+        self.weight.data.copy_(repeated)
+        if self.bias is not None and conv.bias is not None:
+            self.bias.data.copy_(conv.bias.detach())
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Features (B, C, T, H, W)."""
+        if self.replicated:
+            clips = F.pad(clips, (0, 0, 0, 0, self.replicated, self.replicated), mode="replicate")
+        return super().forward(clips)
+
+
+class InflatedNetwork(nn.Module):
+    """An inflated image network: (B, T, 3, H, W) to (B, classes)."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Logits of clips."""
+        logits: Tensor = self.backbone(clips.transpose(1, 2))
+        return logits
+
+
+@dataclass(frozen=True)
+class I3dFamily(Family):
+    """An inflated image network.
+
+    A ResNet is inflated as MMAction2's I3D is: a stem of 5 frames, temporal strides in the stem, its pooling and behind
+    the first stage, and kernels of 3 frames in every second block. Any other network gets kernels as long as they are
+    wide, in all its convolutions, and the temporal stride of the stem.
+
+    Args:
+        stem_frames: of the first kernel.
+        stem_stride: of the first convolution, in time; a ResNet's poolings have it, too.
+        padding: beyond the clip's ends: zeros, or the first and last frame (replicate).
+        dropout: share of features that is switched off before the last layer while it is trained.
+
+    Raises:
+        ValueError: if a setting is out of range.
+    """
+
+    stem_frames: int = 5
+    stem_stride: int = 2
+    padding: str = "zeros"
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_dropout("dropout", self.dropout)
+        check_choice("padding", self.padding, PADDINGS)
+        if self.stem_frames < 1 or self.stem_frames % 2 == 0:
+            raise ValueError(f"stem_frames is {self.stem_frames}; use an odd number from 1")
+        if self.stem_stride < 1:
+            raise ValueError(f"stem_stride is {self.stem_stride}; use a number from 1")
+
+    def build(self, backbone: str | None, classes: int, frames: int) -> nn.Module:
+        """See `Family`."""
+        assert backbone is not None
+        network = make_backbone(backbone, classes, self.dropout)[0]
+        if _is_resnet(network):
+            inflate(network, _ResNetRule(self, network), self.padding, self.stem_stride)
+            first: Any = network.layer1
+            if self.stem_stride > 1:
+                first.append(nn.MaxPool3d((self.stem_stride, 1, 1), (self.stem_stride, 1, 1), ceil_mode=True))
+        else:
+            inflate(network, _Everywhere(self), self.padding, 1)
+        return InflatedNetwork(network)
+
+    def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Family`."""
+        return image_network_names(state)
+
+
+class _ResNetRule:
+    """As MMAction2's configuration of I3D inflates a ResNet: kernels of three frames in every second block."""
+
+    def __init__(self, family: I3dFamily, network: nn.Module) -> None:
+        self._family, self._network = family, network
+
+    def __call__(self, name: str, conv: nn.Conv2d) -> Inflation:
+        if name == "conv1":
+            return Inflation(self._family.stem_frames, self._family.stem_stride)
+        stage, block, *_ = name.split(".")
+        is_bottleneck = hasattr(self._network.get_submodule(f"{stage}.{block}"), "conv3")
+        inflated = ("conv1",) if is_bottleneck else ("conv1", "conv2")
+        chosen = stage == "layer1" or int(block) % 2 == (1 if stage == "layer4" else 0)
+        return Inflation(3) if chosen and name.endswith(inflated) else Inflation()
+
+
+class _Everywhere:
+    """Kernels as long as they are wide; the first one met is the stem."""
+
+    def __init__(self, family: I3dFamily) -> None:
+        self._family = family
+        self._met = False
+
+    def __call__(self, name: str, conv: nn.Conv2d) -> Inflation:
+        if not self._met:
+            self._met = True
+            return Inflation(self._family.stem_frames, self._family.stem_stride)
+        return Inflation(int(conv.kernel_size[0]))
+
+
+def inflate(
+    network: nn.Module, rule: Callable[[str, nn.Conv2d], Inflation], padding: str, pool_stride: int, prefix: str = ""
+) -> None:
+    """Inflates an image network in place.
+
+    Args:
+        network: whose layers are replaced.
+        rule: from a convolution's name and itself to its inflation.
+        padding: beyond a clip's ends, one of `PADDINGS`.
+        pool_stride: in time, of its poolings to the maximum.
+        prefix: of the names.
+
+    Raises:
+        LsapError: if it has a layer for which there is nothing in three dimensions.
+    """
+    for name, child in network.named_children():
+        place = f"{prefix}{name}"
+        if isinstance(child, nn.Conv2d):
+            setattr(network, name, InflatedConv3d(child, rule(place, child), padding))
+        elif isinstance(child, nn.BatchNorm2d):
+            setattr(network, name, _inflated_norm(child))
+        elif isinstance(child, nn.MaxPool2d):
+            over = (1, *_pair(child.kernel_size)), (pool_stride, *_pair(child.stride)), (0, *_pair(child.padding))
+            setattr(network, name, nn.MaxPool3d(*over, ceil_mode=child.ceil_mode))
+        elif isinstance(child, nn.AdaptiveAvgPool2d):
+            setattr(network, name, nn.AdaptiveAvgPool3d((1, *_pair(child.output_size))))
+        elif isinstance(child, nn.Dropout2d):
+            setattr(network, name, nn.Dropout3d(child.p))
+        elif type(child).__name__.endswith("2d") and not list(child.children()):
+            raise LsapError(f"the backbone's layer {place}, a {type(child).__name__}, cannot be inflated; use a ResNet")
+        else:
+            inflate(child, rule, padding, pool_stride, f"{place}.")
+
+
+def _inflated_norm(norm: nn.BatchNorm2d) -> nn.BatchNorm3d:
+    inflated = nn.BatchNorm3d(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+    inflated.load_state_dict(norm.state_dict())
+    return inflated
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _is_resnet(network: nn.Module) -> bool:
+    return all(hasattr(network, name) for name in ("conv1", "layer1", "layer4"))
