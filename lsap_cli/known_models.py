@@ -95,5 +95,6 @@ def known_models() -> list[tuple[str, str]]:
         (DEMO, "8 kinds of motion; comes with lsap"),
         *((PREFIX + name, f"{frames} frames, {about}") for name, frames in ZOO.items()),
         *((one.spec, one.about) for name, one in MODEL_FORMATS.items() if name != PREFIX.removesuffix(":")),
+        *((f"family = {name} in a card", about) for name, about in FAMILIES.items()),
         *((name, "of " + " and of ".join(map(origin, points))) for name, points in added_models().items()),
     ]

@@ -368,7 +368,8 @@ def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp
         (
             "colour",
             "red",
-            "has an unknown field 'colour'; known: factory, family, backbone, classes, segments, format, command, url, labels, input, name, weights",
+            "has an unknown field 'colour'; known: factory, family, backbone, classes, segments, format, command, url, "
+            "labels, input, name, weights",
         ),
         ("name", "", "name is empty"),
     ]
