@@ -21,14 +21,16 @@ WORKERS = 4
 AT_A_TIME = 64
 
 
-def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, deadline: float | None) -> SetFacts:
+def set_facts(
+    source: str, video_set: VideoSet, seed: int, model_labels: Sequence[str] | None, deadline: float | None
+) -> SetFacts:
     """Looks at a set.
 
     Args:
         source: what the user called it.
         video_set: its videos.
         seed: of the split, and of the order in which headers are read.
-        has_model: whether labels were matched with those of a model.
+        model_labels: of the model whose labels were matched; None: there is none.
         deadline: by `time.monotonic`, when the reading of headers ends; None: all are read.
     """
     videos = video_set.videos
@@ -42,7 +44,7 @@ def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, dead
         videos=len(videos),
         groups=len(groups),
         largest_group=max(groups.values(), default=0),
-        classes=_classes(videos, has_model),
+        classes=_classes(videos, model_labels),
         looked_at=looked_at,
         frames=_spread([header.frames for header in headers]),
         seconds=_spread(lengths),
@@ -58,14 +60,19 @@ def set_facts(source: str, video_set: VideoSet, seed: int, has_model: bool, dead
     )
 
 
-def _classes(videos: Sequence[Video], has_model: bool) -> tuple[ClassCount, ...]:
+def _classes(videos: Sequence[Video], model_labels: Sequence[str] | None) -> tuple[ClassCount, ...]:
     counts: Counter[str] = Counter()
-    known: dict[str, bool] = {}
+    classes: dict[str, tuple[int, ...]] = {}
     for video in videos:
         counts[video.label] += 1
-        known[video.label] = bool(video.labels)
+        classes[video.label] = video.labels
     return tuple(
-        ClassCount(label=label, videos=count, known=known[label] if has_model else None)
+        ClassCount(
+            label=label,
+            videos=count,
+            known=None if model_labels is None else bool(classes[label]),
+            model_class=model_labels[classes[label][0]] if model_labels and classes[label] else None,
+        )
         for label, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
 

@@ -29,10 +29,10 @@ def show_set(source: SetSource, model: str | None, seed: int, deadline: float | 
     Raises:
         LsapError: if the set or the model cannot be read, or the picture cannot be written.
     """
-    labels = [] if model is None else _labels_of(model)
+    labels = None if model is None else _labels_of(model)
     with without_collection():
-        video_set = list_videos(source, labels)
-        facts = set_facts(str(source), video_set, seed, model is not None, deadline)
+        video_set = list_videos(source, labels or [])
+        facts = set_facts(str(source), video_set, seed, labels, deadline)
     if preview is not None:
         _draw(video_set, seed, preview)
     return facts

@@ -81,7 +81,7 @@ def _class_table(classes: Sequence[ClassCount]) -> Table:
     for one in ordered[:MOST_CLASSES]:
         cells: list[RenderableType] = [Text(printable(one.label) or "no label"), str(one.videos)]
         if with_model:
-            cells.append("yes" if one.known else Text("none", style="yellow"))
+            cells.append(Text(printable(one.model_class or "yes")) if one.known else Text("none", style="yellow"))
         table.add_row(*cells)
     if len(classes) > MOST_CLASSES:
         table.add_row(f"and {len(classes) - MOST_CLASSES} more", "", *([""] if with_model else []))

@@ -11,11 +11,13 @@ class ClassCount(Result, frozen=True, kw_only=True):
         label: as the set calls it; empty: none.
         videos: how many.
         known: whether the model has it; null without a model.
+        model_class: what the model calls it; null likewise, and where the model has none.
     """
 
     label: str
     videos: Count
     known: bool | None = None
+    model_class: str | None = None
 
 
 class Spread(Result, frozen=True, kw_only=True):

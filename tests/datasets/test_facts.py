@@ -22,16 +22,18 @@ def videos(tmp_path: Path) -> Path:
 
 
 def facts_of(source: Path) -> SetFacts:
-    return set_facts(str(source), list_videos(source, ["tai chi", "yoga"]), 0, has_model=True, deadline=None)
+    return set_facts(
+        str(source), list_videos(source, ["tai chi", "yoga"]), 0, model_labels=["tai chi", "yoga"], deadline=None
+    )
 
 
 def test_a_set_is_counted_by_label_and_recording_and_labels_without_a_class_are_told(videos: Path) -> None:
     facts = facts_of(videos)
     assert (facts.format, facts.videos, facts.groups, facts.largest_group) == ("folder", 5, 4, 2)
-    assert [(one.label, one.videos, one.known) for one in facts.classes] == [
-        ("tai_chi", 2, True),
-        ("yoga", 2, True),
-        ("other", 1, False),
+    assert [(one.label, one.videos, one.known, one.model_class) for one in facts.classes] == [
+        ("tai_chi", 2, True, "tai chi"),
+        ("yoga", 2, True, "yoga"),
+        ("other", 1, False, None),
     ]
 
 
@@ -52,7 +54,7 @@ def test_files_that_are_missing_are_named_even_where_no_header_is_read(tmp_path:
     lines = "".join(f"{number}.mkv 0\n" for number in range(100))
     (tmp_path / "val.txt").write_text(lines)
     video_set = list_videos(tmp_path / "val.txt", [])
-    facts = set_facts("val.txt", video_set, 0, has_model=False, deadline=0.0)  # is over
+    facts = set_facts("val.txt", video_set, 0, model_labels=None, deadline=0.0)  # is over
     assert (facts.looked_at < 100, len(facts.left_out)) == (True, 100)
 
 
@@ -69,7 +71,7 @@ def test_headers_that_time_allows_are_those_of_different_videos_in_an_order_of_t
     (tmp_path / "val.txt").write_text("".join(f"{number:03d}.mkv 0\n" for number in range(300)))
     video_set = list_videos(tmp_path / "val.txt", [])
     for seed in (0, 1):
-        assert set_facts("val.txt", video_set, seed, has_model=False, deadline=0.0).looked_at == AT_A_TIME
+        assert set_facts("val.txt", video_set, seed, model_labels=None, deadline=0.0).looked_at == AT_A_TIME
     first, second = looked_at[:AT_A_TIME], looked_at[AT_A_TIME:]
     assert len({*first}) == len({*second}) == AT_A_TIME
     assert len({*first, *second}) > AT_A_TIME
