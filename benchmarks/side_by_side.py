@@ -46,7 +46,7 @@ def python_of(tree: Path, folder: Path) -> Path:
         installed = sysconfig.get_path("purelib")
         (packages / "aa_lsap.pth").write_text(f"{tree}\n{installed}\n")
         program = environment / "bin" / "lsap"
-        program.write_text(f"#!{python}\nfrom lsap_cli.main import run\nrun()\n")
+        program.write_text(f'#!{python}\nfrom lsap_cli.main import run\nif __name__ == "__main__":\n    run()\n')
         program.chmod(0o755)
     return python
 
