@@ -100,6 +100,7 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
         defense_gains=defense_gains(judged.records, task.sources),
         ladder=adaptive.ladder,
         detector_ladder=adaptive.detector_ladder,
+        pair_ladder=adaptive.pair_ladder,
         checks=overlap_check(task) + adaptive.checks,
         budget_curve=adaptive.budget_curve,
         seeds=tuple(spread_over_seeds(judged.records, [task.name, *task.seeds], task.target) if task.seeds else []),

@@ -45,6 +45,7 @@ def plan_attacks(task: DefendTask, settings: DefendSettings) -> AdaptivePlan:
         settings.adaptive,
         tuple(epsilon_of(text) for text in settings.epsilons),
         tuple(sorted(set(settings.learning_draws))),
+        pairs=bool(settings.defense),
     )
     return plan_adaptive(request, task.defenses, task.detectors)
 
@@ -115,7 +116,7 @@ def detect_planned(
     task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks, videos: Sequence[Video]
 ) -> Detections:
     """Detector scores for the sources of the task and for adaptive attacks."""
-    by_attack = detectors_by_attack(plan.detector_ladders)
+    by_attack = detectors_by_attack(plan.with_detectors)
     detector_subsets = {name: specs for name, specs in by_attack.items() if name not in task.sources}
     sources = {
         **task.sources,

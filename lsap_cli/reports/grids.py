@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from lsap_cli.reports.grid import Grid
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, Identifier
-from lsap_cli.results.ladders import AttackerEffort, AttackRung, DefenseLadder, DetectorLadder, EvasionRow
+from lsap_cli.results.ladders import AttackerEffort, AttackRung, DefenseLadder, DetectorLadder, EvasionRow, pair_name
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
 from lsap_cli.results.rows import NetFoolingRate, Row, TwoClassRates
@@ -22,6 +22,10 @@ COSTS = {
 }
 RUNGS = ("A0", "A1", "A2", "A3", "A4", "A5")
 DETECTOR_RUNGS = ("A0", "A2", "A4", "A5")
+DETECTOR_HEADER = (
+    "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS), "holds against the best", "by",
+    "its share flagged at 5 % false alarms", "holds under every rung",
+)  # fmt: skip
 
 
 def grids(results: DefendResults) -> list[Grid]:
@@ -35,6 +39,7 @@ def grids(results: DefendResults) -> list[Grid]:
         two_class_grid,
         ladder_grid,
         detector_ladder_grid,
+        pair_ladder_grid,
         attackers_grid,
         checks_grid,
         budget_grid,
@@ -129,25 +134,38 @@ def _rung(ladder: DefenseLadder, rung: str, sampler: str) -> str:
 
 def detector_ladder_grid(results: DefendResults) -> Grid:
     """What attackers of each rung win of a detector, and what holds against the best of them."""
-    lines = [
-        (
-            ladder.detector, _rate(worst.false_alarms), _most_won(ladder.noise),
-            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS), _rate(worst.robust_rate), worst.attack,
-            _estimate(worst.tpr_at_fpr.get("0.05")), _rate(worst.held_under_every_rung or None),
-        )
-        for ladder in results.detector_ladder
-        for worst in ladder.robust
-    ]  # fmt: skip
-    header = (
-        "detector", "false alarms", "noise wins", *(f"{rung} wins" for rung in DETECTOR_RUNGS),
-        "holds against the best", "by", "its share flagged at 5 % false alarms", "holds under every rung",
-    )  # fmt: skip
     note = (
         "An attack wins a video when the bare model's prediction is its aim and the detector, with a threshold from "
         "other clean videos, does not flag the video. A0 does not know the detector; A2 has the gradients of the "
         "margin and of the score; A4 stays in the detector's null space; A5 has no gradient. With the first sampler."
     )
-    return Grid("detector-ladder", "Detectors against attackers that know them", note, header, tuple(lines))
+    lines = _detector_lines(results.detector_ladder)
+    return Grid(
+        "detector-ladder", "Detectors against attackers that know them", note, ("detector", *DETECTOR_HEADER), lines
+    )
+
+
+def pair_ladder_grid(results: DefendResults) -> Grid:
+    """The same of a defense and a detector at once."""
+    note = (
+        "An attack wins a video when the prediction behind the defense is its aim (changed: from that of the clean "
+        "video behind the same defense) and the detector does not flag the video as it comes. A0 was learned for less: "
+        "without knowledge of either, through the defense alone, below the detector alone. With the first sampler."
+    )
+    lines = _detector_lines(results.pair_ladder)
+    return Grid("pair-ladder", "Defense and detector at once", note, ("defense + detector", *DETECTOR_HEADER), lines)
+
+
+def _detector_lines(ladders: Sequence[DetectorLadder]) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            pair_name(ladder), _rate(worst.false_alarms), _most_won(ladder.noise),
+            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS), _rate(worst.robust_rate), worst.attack,
+            _estimate(worst.tpr_at_fpr.get("0.05")), _rate(worst.held_under_every_rung or None),
+        )
+        for ladder in ladders
+        for worst in ladder.robust
+    )  # fmt: skip
 
 
 def attackers_grid(results: DefendResults) -> Grid:
@@ -170,7 +188,8 @@ def attackers_grid(results: DefendResults) -> Grid:
 def efforts(results: DefendResults) -> list[tuple[str, AttackRung, AttackerEffort]]:
     """Each attacker that learned in the run, once: what it is against, its rung, its effort."""
     rungs: list[tuple[str, AttackRung]] = [(ladder.defense, rung) for ladder in results.ladder for rung in ladder.rungs]
-    rungs += [(ladder.detector, rung) for ladder in results.detector_ladder for rung in ladder.rungs]
+    with_detectors = (*results.detector_ladder, *results.pair_ladder)
+    rungs += [(pair_name(ladder), rung) for ladder in with_detectors for rung in ladder.rungs]
     return [
         (about, rung, rung.effort)
         for about, rung in rungs

@@ -10,6 +10,7 @@ from lsap_cli.reports.grids import efforts
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, ModelCheckResults
 from lsap_cli.results.estimates import EstimateResults
+from lsap_cli.results.ladders import pair_name
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
@@ -231,7 +232,8 @@ def detector_ladder_table(results: DefendResults) -> Table | None:
     Args:
         results: of `defend` or `generate`.
     """
-    pairs = [(one.detector, worst) for one in printable_result(results).detector_ladder for worst in one.robust]
+    shown = printable_result(results)
+    pairs = [(pair_name(one), worst) for one in (*shown.detector_ladder, *shown.pair_ladder) for worst in one.robust]
     if not pairs:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")

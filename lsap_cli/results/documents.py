@@ -220,6 +220,7 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         defense_gains: what each defense changes under each attack that meets all defenses.
         ladder: with `--adaptive`, one entry a defense, `none` first.
         detector_ladder: with `--adaptive` and `--detector`, one entry a detector.
+        pair_ladder: with `--adaptive`, `--detector` and `--defense`, one entry for each defense with each detector.
         checks: of the attackers, and of the whole run.
         budget_curve: with `--epsilons` or `--adaptive`.
         seeds: with several `--perturbation`, one entry for each defense and sampler.
@@ -243,6 +244,7 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
     defense_gains: tuple[DefenseGain, ...] = ()
     ladder: tuple[DefenseLadder, ...] = ()
     detector_ladder: tuple[DetectorLadder, ...] = ()
+    pair_ladder: tuple[DetectorLadder, ...] = ()
     checks: tuple[Check, ...] = ()
     budget_curve: tuple[BudgetPoint, ...] = ()
     seeds: tuple[SeedSpread, ...] = ()

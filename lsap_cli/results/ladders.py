@@ -173,9 +173,10 @@ class EvasionRow(Result, frozen=True, kw_only=True):
         rung: only in `robust`.
         attack: its name.
         detector: the spec.
+        defense: before the model: `none`, or the spec.
         sampler: the first one.
         videos: how many were judged.
-        fooling_rate: predictions that changed.
+        fooling_rate: predictions that changed; behind a defense, from that of the clean video behind it.
         flagged_rate: attacked videos that are flagged.
         false_alarms: clean videos that are flagged.
         evasion_rate: changed, or predicted as the target, and not flagged; with a target, without the videos that
@@ -189,6 +190,7 @@ class EvasionRow(Result, frozen=True, kw_only=True):
     rung: str | UnsetType = UNSET
     attack: str
     detector: str
+    defense: str = "none"
     sampler: str
     videos: Count
     fooling_rate: Rate | None = None
@@ -228,10 +230,11 @@ class FitThreshold(Result, frozen=True, kw_only=True):
 
 
 class DetectorLadder(Result, frozen=True, kw_only=True):
-    """All attacks of one detector, and the worst of them.
+    """All attacks of one detector, or of a defense and a detector at once, and the worst of them.
 
     Attributes:
         detector: the spec.
+        defense: before the model: `none`, or the spec.
         gradient: what an attacker gets of it.
         null_space: what it cannot see.
         fit: null where no threshold could be found.
@@ -242,6 +245,7 @@ class DetectorLadder(Result, frozen=True, kw_only=True):
     """
 
     detector: str
+    defense: str = "none"
     gradient: str = ""
     null_space: str = ""
     fit: FitThreshold | None = None
@@ -249,6 +253,11 @@ class DetectorLadder(Result, frozen=True, kw_only=True):
     missing: tuple[MissingRung, ...] = ()
     noise: tuple[EvasionRow, ...] = ()
     robust: tuple[EvasionRow, ...] = ()
+
+
+def pair_name(ladder: DetectorLadder) -> str:
+    """The detector, or the defense and the detector."""
+    return ladder.detector if ladder.defense == "none" else f"{ladder.defense} + {ladder.detector}"
 
 
 class Check(Result, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, GenerateResults
-from lsap_cli.results.ladders import WorstRung
+from lsap_cli.results.ladders import WorstRung, pair_name
 from lsap_cli.results.left_out import left_out_of
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
@@ -238,15 +238,16 @@ def _under_own_patterns(rate: Rate | None) -> str:
 
 
 def _detector_sentences(results: DefendResults) -> Iterator[str]:
-    """The sentences of the detectors' ladders."""
-    held = [
-        f"{one.detector} {worst.robust_rate.count} of {worst.robust_rate.of} (rung {worst.rung})"
-        for one in results.detector_ladder
-        for worst in one.robust[:1]
-        if worst.robust_rate
-    ]
-    if held:
-        yield "Videos that the best attacker that knows a detector does not win: " + ", ".join(held) + "."
+    """The sentences of the ladders of detectors, and of defenses with detectors."""
+    for ladders, what in ((results.detector_ladder, "a detector"), (results.pair_ladder, "a defense and a detector")):
+        held = [
+            f"{pair_name(one)} {worst.robust_rate.count} of {worst.robust_rate.of} (rung {worst.rung})"
+            for one in ladders
+            for worst in one.robust[:1]
+            if worst.robust_rate
+        ]
+        if held:
+            yield f"Videos that the best attacker that knows {what} does not win: " + ", ".join(held) + "."
 
 
 def _seeds_sentence(results: DefendResults | GenerateResults) -> str:

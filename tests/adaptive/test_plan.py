@@ -109,3 +109,47 @@ def test_each_point_of_a_curve_has_the_noise_of_its_budget() -> None:
     rows += [row("epsilon 2/255 (no defense)", 40, spec) for spec in ("jpeg", "median")]
     (point,) = [one for one in budget_curve(planned, rows) if one.defense == "none"]
     assert [one.attack for one in point.noise] == ["noise 2/255"]
+
+
+# --- a defense and a detector at once -----------------------------------------------------------------------
+
+
+def pairs() -> AdaptivePlan:
+    request = AdaptiveRequest(GIVEN, 10, draws=(2,), pairs=True)
+    return plan_adaptive(request, DEFENSES, {"consistency": TemporalConsistency()})
+
+
+def test_each_defense_with_each_detector_has_a_ladder_of_the_pair() -> None:
+    assert not plan().pair_ladders
+    planned = pairs()
+    assert [one.name for one in planned.pair_ladders] == ["jpeg + consistency", "median + consistency"]
+    names = [one.name for one in planned.attackers]
+    assert len(set(names)) == len(names)
+    for ladder, defended in zip(planned.pair_ladders, planned.defense_ladders[1:], strict=True):
+        for one in ladder.attackers:
+            assert one.defense == defended.base.defense
+            assert one.detector == planned.detector_ladders[0].detector
+        assert {"A2", "A5"} <= {one.rung for one in ladder.rungs}
+
+
+def test_what_was_learned_for_less_is_on_the_first_rung_of_a_pair_and_judged_behind_the_defense() -> None:
+    planned = pairs()
+    transferred = [one.attack for one in planned.pair_ladders[0].rungs if one.rung == "A0"]
+    assert transferred == [
+        "r", LEARNED_HERE, "A2 declared gradient (jpeg)", "A2 cautious (below consistency)",
+    ]  # fmt: skip
+    assert planned.defense_subsets["A2 cautious (below consistency)"] == ["none", "jpeg", "median"]
+    assert planned.defense_subsets["A2 cautious (jpeg, below consistency)"] == ["jpeg"]
+
+
+def test_a_pattern_is_kept_within_what_both_let_through() -> None:
+    kinds = {one.defense: [rung.attacker for rung in one.rungs if rung.rung == "A4"] for one in pairs().pair_ladders}
+    detector = TemporalConsistency()
+    for spec, attackers in kinds.items():
+        defense = DEFENSES[spec]
+        assert defense is not None
+        constant = defense.passes_constant_in_time and detector.passes_constant_in_time
+        smooth = defense.passes_low_frequencies and detector.passes_low_frequencies
+        assert len(attackers) == constant + smooth
+        missing = {one.defense: one.missing for one in pairs().pair_ladders}[spec]
+        assert ("A4" in missing) == (not attackers)

@@ -122,14 +122,49 @@ def test_what_a_detector_holds_can_be_recomputed_from_the_records_and_the_detect
         assert worst["robust_rate"]["count"] == 3 - max(map(len, won.values()))
         assert worst["held_under_every_rung"]["count"] == 3 - len(set().union(*won.values()))
         own = {one["attack"] for one in detections if one["detector"] == ladder["detector"]}
-        assert own == {rung["attack"] for rung in ladder["rungs"]} | {"none", "noise"}
+        shown = [ladder, *(one for one in results["pair_ladder"] if one["detector"] == ladder["detector"])]
+        assert own == {rung["attack"] for one in shown for rung in one["rungs"]} | {"none", "noise"}
     assert {row["attack"] for row in results["detectors"]} == {"noise", "r"}
+
+
+def test_what_a_pair_holds_can_be_recomputed_against_clean_videos_behind_the_defense(
+    run: Path, results: dict[str, Any]
+) -> None:
+    records, detections = (
+        [json.loads(line) for line in (run / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("records.jsonl", "detections.jsonl")
+    )
+    flagged = {(one["detector"], one["attack"], one["video"]): one["flagged"] for one in detections}
+    behind = {
+        (one["attack"], one["video"]): one["prediction"]
+        for one in records
+        if (one["defense"], one["sampler"]) == ("temporal-median", "uniform")
+    }
+    assert [(one["defense"], one["detector"]) for one in results["pair_ladder"]] == [
+        ("temporal-median", "temporal-consistency:windows=3"), ("temporal-median", "corpus-residual:side=16"),
+    ]  # fmt: skip
+    for ladder in results["pair_ladder"]:
+        assert [rung["rung"] for rung in ladder["rungs"]][:7] == ["A0"] * 4 + ["A2"] * 3
+        for rung in ladder["rungs"]:
+            (row,) = rung["rows"]
+            attack, videos = rung["attack"], {video for name, video in behind if name == rung["attack"]}
+            won = {
+                video
+                for video in videos
+                if behind[attack, video] != behind["none", video] and not flagged[ladder["detector"], attack, video]
+            }
+            assert row["evasion_rate"] == rate_object(len(won), 3)
+        (worst,) = ladder["robust"]
+        assert worst["robust_rate"]["count"] == min(
+            row["robust_rate"]["count"] for rung in ladder["rungs"] for row in rung["rows"]
+        )
 
 
 def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(results: dict[str, Any]) -> None:
     assert {one["status"] for one in results["checks"]} <= {"PASS", "WARN"}
     assert {one["defense"] for one in results["checks"]} == {
         "all", "none", "temporal-median", "temporal-consistency:windows=3", "corpus-residual:side=16",
+        "temporal-median + temporal-consistency:windows=3", "temporal-median + corpus-residual:side=16",
     }  # fmt: skip
     epsilons = [point["epsilon"] for point in results["budget_curve"] if point["defense"] == "temporal-median"]
     assert epsilons == ["2/255", "8/255", "64/255"]
@@ -148,7 +183,8 @@ def test_checks_budgets_models_samplers_and_certificates_are_in_the_results(resu
 def test_the_report_and_its_tables_show_them(run: Path, results: dict[str, Any]) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
     for name in (
-        "ladder", "detector-ladder", "checks", "budget-curve", "transfer", "sampler-matrix", "certificates", "cost",
+        "ladder", "detector-ladder", "pair-ladder", "attackers", "checks", "budget-curve", "transfer",
+        "sampler-matrix", "certificates", "cost",
     ):  # fmt: skip
         assert f'id="{name}"' in page
         for suffix in ("csv", "md", "tex"):

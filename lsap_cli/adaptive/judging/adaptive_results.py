@@ -21,6 +21,7 @@ class AdaptiveResults:
 
     ladder: tuple[DefenseLadder, ...]
     detector_ladder: tuple[DetectorLadder, ...]
+    pair_ladder: tuple[DetectorLadder, ...]
     checks: tuple[Check, ...]
     budget_curve: tuple[BudgetPoint, ...]
 
@@ -40,16 +41,17 @@ def adaptive_results(
         defense_ladder(one, judged.rows, judged.records, learned.efforts, judged.per_video)
         for one in plan.defense_ladders
     )
-    of_detectors = tuple(
-        detector_ladder(one, learned.thresholds[one.spec], attacks, learned.efforts) for one in plan.detector_ladders
+    of_detectors, of_pairs = (
+        tuple(detector_ladder(one, learned.thresholds[one.spec], attacks, learned.efforts) for one in ladders_of)
+        for ladders_of in (plan.detector_ladders, plan.pair_ladders)
     )
     checks = [
         check
         for ladder in plan.defense_ladders
         for check in defense_checks(attacks_on_defense(plan, ladder, learned, judged))
     ]
-    checks += [check for ladder in plan.detector_ladders for check in detector_checks(ladder, learned, attacks)]
-    return AdaptiveResults(ladders, of_detectors, tuple(checks), budget_curve(plan, judged.rows))
+    checks += [check for ladder in plan.with_detectors for check in detector_checks(ladder, learned, attacks)]
+    return AdaptiveResults(ladders, of_detectors, of_pairs, tuple(checks), budget_curve(plan, judged.rows))
 
 
 def budget_curve(plan: AdaptivePlan, rows: Sequence[Row]) -> tuple[BudgetPoint, ...]:

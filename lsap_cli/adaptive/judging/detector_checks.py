@@ -19,13 +19,13 @@ def detector_checks(ladder: DetectorLadderPlan, learned: LearnedAttacks, attacks
         learned: where attackers began. Those that were not judged are compared with nothing.
         attacks: predictions and detections.
     """
-    return [as_check(ladder.spec, finding) for finding in _findings(ladder, learned, attacks)]
+    return [as_check(ladder.name, finding) for finding in _findings(ladder, learned, attacks)]
 
 
 def _findings(ladder: DetectorLadderPlan, learned: LearnedAttacks, attacks: AttacksOnDetectors) -> Iterator[Finding]:
-    wins = {one.attack: attacks.wins(ladder.spec, one.attack) for one in ladder.rungs}
+    wins = {one.attack: attacks.wins(ladder.spec, one.attack, ladder.defense) for one in ladder.rungs}
     won = {attack: outcomes for attack, outcomes in wins.items() if outcomes}
-    noise = attacks.wins(ladder.spec, attacks.noise)
+    noise = attacks.wins(ladder.spec, attacks.noise, ladder.defense)
     if not noise or not won:
         return
 

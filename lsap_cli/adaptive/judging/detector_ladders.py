@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import msgspec
 
 from lsap_cli.adaptive.judging.defense_ladders import NO_EFFORTS, missing_rungs, rung_fields
-from lsap_cli.adaptive.planning.detector_ladders import DETECTOR_DESCRIPTIONS, MISSING_RUNGS, DetectorLadderPlan
-from lsap_cli.evaluation.records import hits_target
+from lsap_cli.adaptive.planning.detector_ladders import DETECTOR_DESCRIPTIONS, DetectorLadderPlan
+from lsap_cli.evaluation.records import classes_of, hits_target
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.ladders import AttackerEffort, DetectorLadder, DetectorRung, EvasionRow, FitThreshold
 from lsap_cli.results.rates import rate
-from lsap_cli.results.records import NO_DEFENSE, Record
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, Record
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,30 @@ class AttacksOnDetectors:
     target: int | None
     noise: str
 
-    def records_of(self, attack: str) -> list[Record]:
-        """Predictions of the bare model under an attack."""
-        cell = attack, NO_DEFENSE, self.sampler
+    def records_of(self, attack: str, defense: str = NO_DEFENSE) -> list[Record]:
+        """Predictions of the model behind a defense under an attack."""
+        cell = attack, defense, self.sampler
         return [one for one in self.records if (one.attack, one.defense, one.sampler) == cell]
 
-    def wins(self, spec: str, attack: str) -> dict[str, bool]:
+    def changed(self, attack: str, defense: str = NO_DEFENSE) -> dict[str, bool]:
+        """By video, whether the prediction is not that of the clean video behind the same defense."""
+        if defense == NO_DEFENSE:
+            return {one.video: one.changed for one in self.records_of(attack)}
+        clean = {one.video: classes_of(one).prediction for one in self.records_of(NO_ATTACK, defense)}
+        return {
+            one.video: classes_of(one).prediction != clean[one.video]
+            for one in self.records_of(attack, defense)
+            if one.video in clean
+        }
+
+    def wins(self, spec: str, attack: str, defense: str = NO_DEFENSE) -> dict[str, bool]:
         """Whether the attack succeeded unflagged, by video; videos that a targeted attack cannot win are left out."""
+        changed = self.changed(attack, defense)
         return {
             one.video: success and not self.flagged[spec, attack, one.video]
-            for one in self.records_of(attack)
+            for one in self.records_of(attack, defense)
             if (spec, attack, one.video) in self.flagged
-            for success in [_succeeds(one, self.target)]
+            for success in [_succeeds(one, self.target, changed.get(one.video))]
             if success is not None
         }
 
@@ -69,35 +81,38 @@ def detector_ladder(
         efforts: of the attackers that learned in the run, by name.
     """
     rungs = tuple(
-        DetectorRung(**rung_fields(one, DETECTOR_DESCRIPTIONS, efforts), rows=_rows(ladder.spec, one.attack, attacks))
+        DetectorRung(**rung_fields(one, DETECTOR_DESCRIPTIONS, efforts), rows=_rows(ladder, one.attack, attacks))
         for one in ladder.rungs
     )
     return DetectorLadder(
         detector=ladder.spec,
+        defense=ladder.defense,
         gradient=ladder.detector.gradient,
         null_space=ladder.detector.null_space,
         fit=threshold,
         rungs=rungs,
-        missing=missing_rungs(MISSING_RUNGS),
-        noise=_rows(ladder.spec, attacks.noise, attacks),
+        missing=missing_rungs(ladder.missing),
+        noise=_rows(ladder, attacks.noise, attacks),
         robust=_worst(ladder, rungs, attacks),
     )
 
 
-def _rows(spec: str, attack: str, attacks: AttacksOnDetectors) -> tuple[EvasionRow, ...]:
-    """What an attack wins against the bare model with a detector beside it: one row, none where it was not measured."""
-    wins = attacks.wins(spec, attack)
+def _rows(ladder: DetectorLadderPlan, attack: str, attacks: AttacksOnDetectors) -> tuple[EvasionRow, ...]:
+    """What an attack wins against the model with a detector beside it: one row, none where it was not measured."""
+    spec = ladder.spec
+    wins = attacks.wins(spec, attack, ladder.defense)
     detection = next((row for row in attacks.rows if (row.detector, row.attack) == (spec, attack)), None)
     if detection is None or not wins:
         return ()
-    records = attacks.records_of(attack)
+    changed = attacks.changed(attack, ladder.defense)
     return (
         EvasionRow(
             attack=attack,
             detector=spec,
+            defense=ladder.defense,
             sampler=attacks.sampler,
-            videos=len(records),
-            fooling_rate=rate([one.changed for one in records]),
+            videos=len(changed),
+            fooling_rate=rate(list(changed.values())),
             flagged_rate=detection.operating_point.recall,
             false_alarms=detection.operating_point.false_positive_rate,
             evasion_rate=rate(list(wins.values())),
@@ -118,14 +133,14 @@ def _worst(
     row, rung = max(rows, key=lambda one: one[0].evasion_rate.value if one[0].evasion_rate else 0.0)
     won: dict[str, bool] = {}
     for one in ladder.rungs:
-        for video, wins in attacks.wins(ladder.spec, one.attack).items():
+        for video, wins in attacks.wins(ladder.spec, one.attack, ladder.defense).items():
             won[video] = won.get(video, False) or wins
     held = rate([not one for one in won.values()])
     return (msgspec.structs.replace(row, rung=rung.rung, held_under_every_rung=held),)
 
 
-def _succeeds(record: Record, target: int | None) -> bool | None:
+def _succeeds(record: Record, target: int | None, changed: bool | None) -> bool | None:
     """Whether a prediction is the attacker's aim; None where there is nothing to win, as for success rates."""
     if target is None:
-        return record.changed
+        return changed
     return hits_target(record, target)

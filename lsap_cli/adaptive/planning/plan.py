@@ -14,7 +14,7 @@ from lsap_cli.adaptive.planning.defense_ladders import (
     plan_defense_ladder,
     undefended,
 )
-from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, plan_detector_ladder
+from lsap_cli.adaptive.planning.detector_ladders import DetectorLadderPlan, plan_detector_ladder, plan_pair_ladder
 from lsap_cli.results.records import NO_DEFENSE
 from perturbations import Budget, Perturbation
 
@@ -46,6 +46,7 @@ class AdaptiveRequest:
         ladders: whether every defense and detector gets its ladder.
         epsilons: of the budget curve.
         draws: of random defenses, for each clip of a step; rising.
+        pairs: whether each defense with each detector gets a ladder, too.
     """
 
     given: GivenAttack
@@ -53,6 +54,7 @@ class AdaptiveRequest:
     ladders: bool = True
     epsilons: tuple[Fraction, ...] = ()
     draws: tuple[int, ...] = ()
+    pairs: bool = False
 
     @property
     def ladder_settings(self) -> LadderSettings:
@@ -86,6 +88,7 @@ class AdaptivePlan:
         given: the perturbation that is evaluated; None where nothing is learned.
         defense_ladders: one a defense, the first being that of no defense; empty where none was asked for.
         detector_ladders: one a detector; empty likewise.
+        pair_ladders: one for each defense with each detector; empty likewise.
         curve: the points of all budget curves.
         curve_attacks: noise controls and attackers of the curve that are on no ladder, in order.
         defense_subsets: specs of defenses by attack, for attacks that are judged behind some of them only.
@@ -94,6 +97,7 @@ class AdaptivePlan:
     given: GivenAttack | None = None
     defense_ladders: tuple[DefenseLadderPlan, ...] = ()
     detector_ladders: tuple[DetectorLadderPlan, ...] = ()
+    pair_ladders: tuple[DetectorLadderPlan, ...] = ()
     curve: tuple[PlannedBudget, ...] = ()
     curve_attacks: tuple[Attacker | BudgetNoise, ...] = ()
     defense_subsets: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -102,8 +106,13 @@ class AdaptivePlan:
     def learning_order(self) -> list[Attacker | BudgetNoise]:
         """Everything that is learned or drawn in the run."""
         of_defenses = [one for ladder in self.defense_ladders for one in ladder.attackers]
-        of_detectors = [one for ladder in self.detector_ladders for one in ladder.attackers]
+        of_detectors = [one for ladder in self.with_detectors for one in ladder.attackers]
         return [*of_defenses, *of_detectors, *self.curve_attacks]
+
+    @property
+    def with_detectors(self) -> tuple[DetectorLadderPlan, ...]:
+        """The ladders that have a detector: of detectors, then of pairs."""
+        return self.detector_ladders + self.pair_ladders
 
     @property
     def attackers(self) -> list[Attacker]:
@@ -159,7 +168,12 @@ def plan_adaptive(
     }
     # Attackers of a detector are judged on the bare model, with the detector beside it.
     defense_subsets |= {one.name: [NO_DEFENSE] for ladder in detector_ladders for one in ladder.attackers}
-    plan = AdaptivePlan(request.given, defense_ladders, detector_ladders, defense_subsets=defense_subsets)
+    pair_ladders = _pair_ladders(request, defense_ladders, detector_ladders)
+    for pair in pair_ladders:
+        for one in pair.rungs:
+            if one.attack != request.given.name:
+                defense_subsets[one.attack] = list(dict.fromkeys([*defense_subsets.get(one.attack, ()), pair.defense]))
+    plan = AdaptivePlan(request.given, defense_ladders, detector_ladders, pair_ladders, defense_subsets=defense_subsets)
     first, *others = sorted(defense_ladders, key=lambda ladder: ladder.spec != NO_DEFENSE)
     return _with_curve(plan, request, [(ladder.base, (ladder.spec,)) for ladder in (first, *others)])
 
@@ -174,6 +188,23 @@ def _defense_ladders(request: AdaptiveRequest, defenses: Mapping[str, Defense | 
             transferred = [request.given.name, ladder.base.name]
         ladders.append(ladder)
     return tuple(ladders)
+
+
+def _pair_ladders(
+    request: AdaptiveRequest,
+    defense_ladders: Sequence[DefenseLadderPlan],
+    detector_ladders: Sequence[DetectorLadderPlan],
+) -> tuple[DetectorLadderPlan, ...]:
+    """One for each defense with each detector."""
+    if not request.pairs:
+        return ()
+    transferred = [request.given.name, undefended(defense_ladders).base.name]
+    return tuple(
+        plan_pair_ladder(defended, detected, transferred, request.ladder_settings)
+        for defended in defense_ladders
+        for detected in detector_ladders
+        if defended.defense is not None
+    )
 
 
 def _with_curve(

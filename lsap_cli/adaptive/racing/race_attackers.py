@@ -46,7 +46,7 @@ def planned_races(plan: AdaptivePlan) -> list[PlannedRace]:
         left_out = tuple(one.attacker for one in ladder.rungs if one.role == "doubled" and one.attacker)
         others = [one for one in ladder.attackers if one not in left_out and one.name != ladder.base.name]
         races.append(PlannedRace(ladder.spec, (ladder.base, *others), left_out))
-    races += [PlannedRace(ladder.spec, tuple(ladder.attackers)) for ladder in plan.detector_ladders]
+    races += [PlannedRace(ladder.name, tuple(ladder.attackers)) for ladder in plan.with_detectors]
     of_curve = [one for one in plan.curve_attacks if isinstance(one, Attacker)]
     return races + [PlannedRace(one.name, (one,), last_round_at_floor=False) for one in of_curve]
 

@@ -10,7 +10,7 @@ from lsap_cli.dashboard.palette import cell_style
 from lsap_cli.results.base import or_none
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import ModelFinding
-from lsap_cli.results.ladders import Check, DefenseLadder, DetectorLadder, DetectorRung, LadderRung
+from lsap_cli.results.ladders import Check, DefenseLadder, DetectorLadder, DetectorRung, LadderRung, pair_name
 from lsap_cli.results.per_video import PerVideoBound
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.rows import Row
@@ -44,7 +44,7 @@ def ladders_text(ladders: Sequence[DefenseLadder], detectors: Sequence[DetectorL
         text.append("\n").append(printable(defense_name(ladder.defense)), style="bold")
         text.append("".join(f"\n  {line}" for line in ladder_lines(ladder, sampler)))
     for detector in detectors:
-        text.append("\n").append(f"detector {printable(detector.detector)}", style="bold")
+        text.append("\n").append(f"{_kind(detector)} {printable(pair_name(detector))}", style="bold")
         text.append("".join(f"\n  {line}" for line in detector_ladder_lines(detector)))
     return text
 
@@ -78,6 +78,10 @@ def detector_ladder_lines(ladder: DetectorLadder) -> Iterator[str]:
         yield _rung_line(rung, ladder.detector, rates, rung.attack in worst)
 
 
+def _kind(ladder: DetectorLadder) -> str:
+    return "detector" if pair_name(ladder) == ladder.detector else "defense and detector"
+
+
 def _row_rates(row: Row | None) -> list[tuple[str, Rate | None]]:
     if row is None:
         return []
@@ -87,7 +91,7 @@ def _row_rates(row: Row | None) -> list[tuple[str, Rate | None]]:
 def _rung_line(
     rung: LadderRung | DetectorRung, against: str, rates: Sequence[tuple[str, Rate | None]], is_worst: bool
 ) -> str:
-    attack = rung.attack.removesuffix(f" ({against})").removesuffix(f" (below {against})")
+    attack = re.sub(rf" \((.*, )?(below )?{re.escape(against)}\)$", "", rung.attack)
     name = f"{rung.rung} {re.sub('^A[0-9] ', '', attack)}"  # another ladder's rung may be this one's A0
     label, rate = next(((label, rate) for label, rate in rates if rate is not None), ("", None))
     measured = DASH if rate is None else f"{label} {rate}{f' {WORST}' if is_worst else ''}"

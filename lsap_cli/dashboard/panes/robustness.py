@@ -114,7 +114,7 @@ class RobustnessPane(VerticalScroll):
         matrix = results.sampler_matrix if isinstance(results, DefendResults | GenerateResults) else ()
         texts = {
             "checks": checks_text(defend.checks, findings) if defend.checks or findings else _missing("checks", done),
-            "ladder": ladders_text(defend.ladder, defend.detector_ladder, self.sampler)
+            "ladder": ladders_text(defend.ladder, (*defend.detector_ladder, *defend.pair_ladder), self.sampler)
             if defend.ladder or defend.detector_ladder
             else _missing("adaptive ladder: no row comes from an attacker that knows the defense", done),
             "samplers": sampler_matrix_text(matrix) if matrix else _missing("sampler matrix", done),

@@ -5,6 +5,7 @@ from functools import singledispatch
 
 from lsap_cli.reports.exports.names import UniqueNames
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
+from lsap_cli.results.ladders import pair_name
 from lsap_cli.results.manifest import EffectiveNorms, ProofTotals
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.records import NO_DEFENSE
@@ -80,9 +81,12 @@ def _robust_figures(results: DefendResults) -> Iterator[Named]:
             place = ("robust", ladder.defense, worst.sampler)
             yield (*place, "accuracy"), worst.accuracy
             yield (*place, "fooling rate"), worst.fooling_rate
-    for detector in results.detector_ladder:
+        for bound in ladder.per_video:
+            yield ("own pattern a video (bound)", ladder.defense, bound.sampler, "accuracy"), bound.accuracy
+            yield ("own pattern a video (bound)", ladder.defense, bound.sampler, "fooling rate"), bound.fooling_rate
+    for detector in (*results.detector_ladder, *results.pair_ladder):
         for held in detector.robust:
-            yield ("robust", detector.detector, "holds"), held.robust_rate
+            yield ("robust", pair_name(detector), "holds"), held.robust_rate
     for row in results.detectors:
         yield ("detectors", row.detector, row.attack, "AUC"), row.auc
         yield ("detectors", row.detector, row.attack, "recall"), row.operating_point.recall
