@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from defenses.clip import Clip, check_clip, check_indices, check_video, unique_indices
+from defenses.pixels import Pixels, each_picture, frames_of, pixels_of
 from lsap_common import check_first_argument, check_settings_when_made, require_kind
 
 FrameDependence = Literal["itself", "neighbors", "elsewhere", "stretch"]
@@ -102,6 +103,16 @@ class Defense(ABC):
         return True
 
     @property
+    def whole_levels(self) -> bool:
+        """Whether a video of whole 8-bit levels comes out in whole levels, without being rounded."""
+        return False
+
+    @property
+    def level_tolerance(self) -> float:
+        """The share of values that `defend_levels` may give one level away from `defend`, rounded."""
+        return 0.0
+
+    @property
     def differentiable(self) -> bool:
         """Whether autograd through `defend` is exact (almost everywhere)."""
         return self.gradient == "true"
@@ -148,8 +159,8 @@ class Defense(ABC):
             indices: as for `defend`.
 
         Returns:
-            (K, 3, H, W) uint8: what `defend` makes of the frames / 255, times 255 and rounded, bit for bit. None: there
-            is no faster way.
+            (K, 3, H, W) uint8: what `defend` makes of the frames / 255, times 255 and rounded half to even, but for
+            the `level_tolerance`. None: there is no faster way.
         """
         return None
 
@@ -198,18 +209,22 @@ class FrameDefense(Defense):
         return _each_asked_for(defended, needed, indices, clip.video_length)
 
 
-class FrameLevelsDefense(FrameDefense):
+class PictureDefense(FrameDefense):
     """A defense of frames that has an 8-bit way of its own: subclasses define a second method."""
 
     @abstractmethod
-    def defend_frame_levels(self, frames: Tensor) -> Tensor:
-        """Defend 8-bit frames, as `defend_levels` does: (S, 3, H, W) uint8 -> the same shape; the input stays."""
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        """Defends one 8-bit frame, as `defend_levels` does.
+
+        Args:
+            picture: (H, W, 3) uint8, not changed.
+            out: of the same shape, that gets the result.
+        """
 
     @final
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
         needed = self.needs(indices, clip.video_length)
-        whole = torch.equal(needed, clip.indices)
-        defended = self.defend_frame_levels(clip.frames if whole else clip.frames_at(needed))
+        defended = each_picture(clip, needed, self.defend_picture)
         return _each_asked_for(defended, needed, indices, clip.video_length)
 
 
@@ -230,6 +245,7 @@ class FrameChoice(Defense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
+    whole_levels: ClassVar[bool] = True
 
     @abstractmethod
     def source_indices(self, video_length: int) -> Tensor:
@@ -247,7 +263,9 @@ class FrameChoice(Defense):
 
     @final
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
-        return self.defend(clip, indices)  # frames as they are, whatever their type
+        check_indices(indices, clip.video_length)
+        rows = clip.rows_of(self.source_indices(clip.video_length)[indices])
+        return frames_of(pixels_of(clip.frames)[rows.numpy()])  # whole frames, not single bytes
 
 
 @dataclass(frozen=True)

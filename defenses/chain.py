@@ -13,6 +13,26 @@ from defenses.base import (
 )
 from defenses.clip import Clip
 from defenses.corpus import CorpusDefense
+from defenses.pixels import floats_of, rounded_levels
+
+
+def levels_behind(defense: Defense, clip: Clip, indices: Tensor) -> Tensor:
+    """What a defense makes of 8-bit frames, in levels, by its 8-bit way or through floats.
+
+    Args:
+        defense: any.
+        clip: of uint8 frames, at least those that the defense needs.
+        indices: (K,) int64 in the video.
+
+    Returns:
+        (K, 3, H, W) uint8.
+    """
+    levels = defense.defend_levels(clip, indices)
+    if levels is not None:
+        return levels
+    needed = defense.needs(indices, clip.video_length)
+    floats = floats_of(clip.frames, clip.rows_of(needed))
+    return rounded_levels(defense.defend(Clip(floats, needed, clip.video_length), indices))
 
 
 @dataclass(frozen=True)
@@ -92,10 +112,42 @@ class Chain(Defense):
             indices = member.needs(indices, video_length)
         return indices
 
+    @property
+    def whole_levels(self) -> bool:
+        return all(member.whole_levels for member in self.members)
+
+    @property
+    def level_tolerance(self) -> float:
+        last = self.members[-1]
+        return last.level_tolerance if self._members_in_levels() == len(self.members) - 1 else 0.0
+
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
-        requested = [indices]  # of each member, the last one first
-        for member in reversed(self.members[1:]):
-            requested.append(member.needs(requested[-1], clip.video_length))
-        for member, made in zip(self.members[:-1], reversed(requested[1:]), strict=True):
+        *earlier, _ = requested = self._requested(indices, clip.video_length)
+        for member, made in zip(self.members, earlier, strict=False):
             clip = Clip(member.defend(clip, made), made, clip.video_length)
-        return self.members[-1].defend(clip, indices)
+        return self.members[-1].defend(clip, requested[-1])
+
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        """As `Defense.defend_levels`: bytes go on between members only where nothing is rounded there."""
+        count = self._members_in_levels()
+        if not count:
+            return None
+        requested = self._requested(indices, clip.video_length)
+        for member, made in zip(self.members[:count], requested, strict=False):
+            clip = Clip(levels_behind(member, clip, made), made, clip.video_length)
+        rest = self.members[count:]
+        return levels_behind(rest[0] if len(rest) == 1 else Chain(rest), clip, indices)
+
+    def _requested(self, indices: Tensor, video_length: int) -> list[Tensor]:
+        """The frames that each member makes."""
+        requested = [indices]
+        for member in reversed(self.members[1:]):
+            requested.insert(0, member.needs(requested[0], video_length))
+        return requested
+
+    def _members_in_levels(self) -> int:
+        """How many members at the start, the last one left aside, make whole levels of whole levels."""
+        return next(
+            (number for number, member in enumerate(self.members[:-1]) if not member.whole_levels),
+            len(self.members) - 1,
+        )

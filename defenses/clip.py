@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +38,8 @@ class Clip:
                 f"{len(self.frames)} frames were given with {len(self.indices)} frame indices; give one index a frame"
             )
         check_indices(self.indices, self.video_length)
-        if not bool((self.indices[1:] > self.indices[:-1]).all()):
+        places = self.indices.numpy()
+        if not bool((places[1:] > places[:-1]).all()):
             raise ValueError("the indices of a clip's frames must rise, each one once; sort them and their frames")
 
     @classmethod
@@ -66,13 +68,15 @@ class Clip:
         Raises:
             ValueError: if the clip lacks one of them.
         """
-        missing = indices[~torch.isin(indices, self.indices)]
-        if len(missing):
+        own, wanted = self.indices.numpy(), indices.numpy()  # numpy takes a tenth of torch's time for so few values
+        rows = np.minimum(np.searchsorted(own, wanted), max(len(own) - 1, 0))
+        missing = wanted if not len(own) else wanted[own[rows] != wanted]
+        if missing.size:
             raise ValueError(
-                f"frame {int(missing[0])} is needed but is not among the {len(self.frames)} frames given; "
+                f"frame {int(missing.flat[0])} is needed but is not among the {len(self.frames)} frames given; "
                 f"give all frames that needs() names"
             )
-        return torch.searchsorted(self.indices, indices)
+        return torch.from_numpy(rows)
 
 
 def check_indices(indices: Tensor, video_length: int) -> None:
@@ -82,7 +86,8 @@ def check_indices(indices: Tensor, video_length: int) -> None:
         raise ValueError(f"the frame indices are {indices.dtype}; give int64")
     if not indices.numel():
         return
-    first, last = int(indices.min()), int(indices.max())
+    numbers = indices.numpy()
+    first, last = int(numbers.min()), int(numbers.max())
     if first < 0 or last >= video_length:
         raise ValueError(
             f"frame indices run from {first} to {last}, but the video has {video_length} frames; "

@@ -1,6 +1,5 @@
 """Codecs as defenses: what an encoder discards is lost to the attack. PyAV is used here and in lsap_cli/video."""
 
-import io
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,23 +12,21 @@ import torch
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
-from defenses.base import Defense, FrameDependence, FrameLevelsDefense, GradientKind
+from defenses.base import Defense, FrameDependence, GradientKind, PictureDefense
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.encoding import UNBIASED_CONVERSION, opening_encoder
 from defenses.gradients import wants_gradient, with_gradient_of
+from defenses.pixels import Pixels, frames_of, opencv, pixels_of
 from defenses.quantizing import flat_steps, frame_stand_in, jpeg_steps, stretch_stand_in
 from defenses.settings import bad_setting
 
-Pixels = NDArray[np.uint8]
 FRAMES_PER_SECOND = 25  # for the encoder; it changes nothing at constant quality
 
 
 @dataclass(frozen=True)
-class Jpeg(FrameLevelsDefense):
+class Jpeg(PictureDefense):
     """Every frame to JPEG and back: y = decode(encode(round(255 x), quality)) / 255, with 4:2:0 chroma.
 
     Proposed for images by Dziugaite et al. 2016 and Das et al. 2017; qualities of 75, 50 and 30 are usual.
@@ -46,6 +43,7 @@ class Jpeg(FrameLevelsDefense):
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     passes_stripes: ClassVar[bool] = True
+    whole_levels: ClassVar[bool] = True
     null_space: ClassVar[str] = (
         "A pattern whose cosines in blocks of 8 x 8 are larger than half a quantizer step: a smooth one, and one of "
         "few frequencies, such as stripes or a checkerboard of single pixels."
@@ -61,22 +59,26 @@ class Jpeg(FrameLevelsDefense):
             return values
         return with_gradient_of(frame_stand_in(frames, jpeg_steps(self.quality)), values)
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor:
-        return self._round_trips(frames.permute(0, 2, 3, 1).contiguous()).permute(0, 3, 1, 2)
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        jpeg_round_trip(picture, self.quality, out)
 
     def _round_trips(self, pixels: Tensor) -> Tensor:
         """Each picture through its own file: (S, H, W, 3) uint8 -> the same shape."""
-        decoded = torch.empty(pixels.shape, dtype=torch.uint8)
+        decoded = torch.empty_like(pixels)
         for picture, result in zip(pixels.numpy(), decoded.numpy(), strict=True):
-            result[:] = jpeg_round_trip(picture, self.quality)
+            jpeg_round_trip(picture, self.quality, result)
         return decoded
 
 
-def jpeg_round_trip(picture: Pixels, quality: int) -> Pixels:
-    """Encode and decode one (H, W, 3) uint8 RGB picture."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
+def jpeg_round_trip(picture: Pixels, quality: int, out: Pixels) -> None:
+    """Encode and decode one RGB picture with libjpeg's defaults and 4:2:0 chroma: (H, W, 3) -> the same shape."""
+    cv2 = opencv()
+    written, file = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(file, cv2.IMREAD_COLOR_RGB) if written else None
+    if decoded is None:
+        height, width, _ = picture.shape
+        raise RuntimeError(f"OpenCV makes no JPEG of a picture of {width} x {height} pixels")
+    out[:] = decoded
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class VideoCodec(Defense):
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
     passes_stripes: ClassVar[bool] = True
+    whole_levels: ClassVar[bool] = True
     flat_error: ClassVar[float | None] = 8 / 255
     null_space: ClassVar[str] = (
         "A pattern whose cosines in a block are larger than half a quantizer step, once the block is predicted: a "
@@ -154,8 +157,7 @@ class VideoCodec(Defense):
         return torch.arange(number * self.stretch, min((number + 1) * self.stretch, video_length))
 
     def _round_trip_of_levels(self, frames: Tensor) -> Tensor:
-        pixels = frames.permute(0, 2, 3, 1).contiguous()
-        return torch.from_numpy(codec_round_trip(pixels.numpy(), self)).permute(0, 3, 1, 2)  # colors side by side
+        return frames_of(codec_round_trip(pixels_of(frames), self))
 
     def _round_trip(self, frames: Tensor) -> Tensor:
         values = to_frames(torch.from_numpy(codec_round_trip(to_pixels(frames).numpy(), self)), frames)

@@ -4,20 +4,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-from defenses.base import Defense, FrameDefense, FrameDependence, GradientKind, RandomDefense
+from defenses.base import Defense, FrameDependence, GradientKind, PictureDefense, RandomDefense
 from defenses.chain import Chain
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.compression import Jpeg
 from defenses.gradients import clamp_straight_through
+from defenses.kernels import add_planes
+from defenses.pixels import Pixels, each_picture, frames_of, pixels_of
 from defenses.reordering import TemporalShuffle
 from defenses.resampling import SpatialResample, resize_frames
 from defenses.settings import bad_setting
 from defenses.spatial import Bilateral, BitDepth, SpatialGaussian, SpatialMedian
 from defenses.temporal import TemporalMean, TemporalMedian
+
+GRAY = 128  # 0.5 in 8 bits, half to even
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class RandomNoise(RandomDefense):
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = True
     passes_stripes: ClassVar[bool] = True
+    level_tolerance: ClassVar[float] = 2e-5
     flat_error: ClassVar[float | None] = None
     null_space: ClassVar[str] = "A pattern of any kind passes, below the noise; it is hidden, not removed."
 
@@ -52,15 +58,30 @@ class RandomNoise(RandomDefense):
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         check_indices(indices, clip.video_length)
         source = clip.frames_at(indices)
-        seeds = torch.randint(2**31 - 1, (clip.video_length,), generator=self.generator())[indices].tolist()
+        seeds = self._frame_seeds(clip.video_length)[indices].tolist()
         noise = [torch.randn(source.shape[1:], generator=Generator().manual_seed(seed)) for seed in seeds]
         if not noise:
             return source
         return clamp_straight_through(source + torch.stack(noise).to(source).mul_(self.sigma))
 
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        check_indices(indices, clip.video_length)
+        seeds = iter(self._frame_seeds(clip.video_length)[indices].tolist())
+        scale, generator = np.float32(255 * self.sigma), Generator()
+
+        def add_noise(picture: Pixels, out: Pixels) -> None:
+            height, width, colors = picture.shape
+            noise = torch.randn(colors, height * width, generator=generator.manual_seed(next(seeds)))
+            add_planes(picture.reshape(-1, colors), noise.numpy(), scale, out.reshape(-1, colors))
+
+        return each_picture(clip, indices, add_noise)
+
+    def _frame_seeds(self, video_length: int) -> Tensor:
+        return torch.randint(2**31 - 1, (video_length,), generator=self.generator())
+
 
 @dataclass(frozen=True)
-class ResizePad(RandomDefense, FrameDefense):
+class ResizePad(RandomDefense, PictureDefense):
     """Shrink the frames to a random size and pad them with gray at a random place, the same for the whole video.
 
     Xie et al., ICLR 2018. The frame keeps its size, so it is shrunk where they enlarge. Linear: its gradient is exact.
@@ -74,6 +95,7 @@ class ResizePad(RandomDefense, FrameDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    level_tolerance: ClassVar[float] = 0.2
     flat_error: ClassVar[float | None] = None
     gray_offset_error: ClassVar[float] = 0.2
     keeps_mean: ClassVar[bool] = False
@@ -84,15 +106,25 @@ class ResizePad(RandomDefense, FrameDefense):
             raise bad_setting("smallest", self.smallest, "above 0 and below 1")
 
     def defend_frames(self, frames: Tensor) -> Tensor:
-        scale, down, right = torch.rand(3, generator=self.generator(), dtype=torch.float64).tolist()
         height, width = frames.shape[-2:]
-        share = self.smallest + (1 - self.smallest) * scale
-        size = [max(1, round(share * side)) for side in (height, width)]
-        top, left = round(down * (height - size[0])), round(right * (width - size[1]))
+        size, top, left = self.placed(height, width)
         small = resize_frames(frames, size)
         with torch.no_grad():  # rounded weights can leave [0, 1] by 1e-6; white must keep its gradient
             small.clamp_(0, 1)
         return pad(small, (left, width - size[1] - left, top, height - size[0] - top), value=0.5)
+
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        size, top, left = self.placed(*picture.shape[:2])
+        out[:] = GRAY
+        small = resize_frames(frames_of(picture[None]), size)  # torch's own on bytes, which rounds between its passes
+        out[top : top + size[0], left : left + size[1]] = pixels_of(small)[0]
+
+    def placed(self, height: int, width: int) -> tuple[list[int], int, int]:
+        """Height and width of the smaller frame of this draw, its top and its left, in a frame of this size."""
+        scale, down, right = torch.rand(3, generator=self.generator(), dtype=torch.float64).tolist()
+        share = self.smallest + (1 - self.smallest) * scale
+        size = [max(1, round(share * side)) for side in (height, width)]
+        return size, round(down * (height - size[0])), round(right * (width - size[1]))
 
 
 def draw_between(low: float, high: float, generator: Generator) -> float:
@@ -150,6 +182,13 @@ class Barrage(RandomDefense):
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         return Chain(self.members()).defend(clip, indices)
+
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        return Chain(self.members()).defend_levels(clip, indices)
+
+    @property
+    def level_tolerance(self) -> float:
+        return Chain(self.members()).level_tolerance
 
     def members(self) -> tuple[Defense, ...]:
         """The defenses of this draw, in their order."""

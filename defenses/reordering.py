@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from defenses.base import Defense, FrameChoice, FrameDependence, GradientKind, RandomDefense
 from defenses.clip import Clip, unique_indices
+from defenses.kernels import weighted_mean
+from defenses.pixels import each_window
 from defenses.settings import LARGEST_WINDOW, bad_setting
-from defenses.temporal import window_frames
+from defenses.temporal import mean_in_levels, window_frames
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,11 @@ class TemporalInterpolation(Defense):
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         before, after = self._neighbors(indices, clip.video_length)
-        return clip.frames_at(before).add_(clip.frames_at(after)).div_(2)
+        return mean_in_levels(clip.frames_at(before), clip.frames_at(after), 1, 2)
+
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        places = self._neighbors(indices, clip.video_length)
+        return each_window(clip, places, lambda pair, out: weighted_mean(*pair, np.float32(1), np.float32(2), out))
 
     def _neighbors(self, indices: Tensor, video_length: int) -> Tensor:
         """(2, K) int64."""

@@ -1,19 +1,24 @@
 """Resampling: throw away every second pixel or frame, say, and rebuild it from those that were kept."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from defenses.base import Defense, FrameChoice, FrameDefense, FrameDependence, GradientKind
+from defenses.base import Defense, FrameChoice, FrameDependence, GradientKind, PictureDefense
 from defenses.clip import Clip, check_indices, unique_indices
+from defenses.kernels import Taps, shrink_and_enlarge, weighted_mean
+from defenses.pixels import Pixels, each_window
 from defenses.settings import bad_setting
+from defenses.temporal import mean_in_levels
 
 
 @dataclass(frozen=True)
-class SpatialResample(FrameDefense):
+class SpatialResample(PictureDefense):
     """Every frame to a smaller size and back: y = up(down(x)), both bilinear, the way down antialiased.
 
     Xie et al., ICLR 2018, resize and pad at random; here the smaller size is fixed and nothing is padded.
@@ -29,6 +34,7 @@ class SpatialResample(FrameDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    level_tolerance: ClassVar[float] = 5e-4  # many sums of few weights lie between two levels
     null_space: ClassVar[str] = (
         "A pattern that is the same all over the frame, and nearly so one that is smooth at the smaller size."
     )
@@ -39,10 +45,32 @@ class SpatialResample(FrameDefense):
 
     def defend_frames(self, frames: Tensor) -> Tensor:
         height, width = frames.shape[-2:]
-        small = resize_frames(frames, [max(1, round(self.scale * side)) for side in (height, width)])
-        rebuilt = resize_frames(small, [height, width])
+        small = resize_frames(frames * 255, self._smaller(height, width))  # at a scale of 0.5 sums of levels are exact
+        rebuilt = resize_frames(small, [height, width]) / 255
         with torch.no_grad():  # rounded weights can leave [0, 1] by 1e-6; white must keep its gradient
             return rebuilt.clamp_(0, 1)
+
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        height, width, _ = picture.shape
+        small_height, small_width = self._smaller(height, width)
+        down = resize_taps(height, small_height), resize_taps(width, small_width)
+        up = resize_taps(small_height, height), resize_taps(small_width, width)
+        small = np.empty((small_height, 3 * width), np.float32)
+        shrink_and_enlarge(picture.reshape(height, -1), down, up, small, out.reshape(height, -1))
+
+    def _smaller(self, height: int, width: int) -> list[int]:
+        return [max(1, round(self.scale * side)) for side in (height, width)]
+
+
+@lru_cache(maxsize=32)
+def resize_taps(size: int, target: int) -> Taps:
+    """What each place is made of when `resize_frames` brings a side of `size` to `target`."""
+    weights = resize_frames(torch.eye(size)[None, None], [target, size])[0, 0].numpy()
+    there = weights != 0
+    first, last = there.argmax(1), size - 1 - there[:, ::-1].argmax(1)
+    count = int((last - first).max()) + 1
+    starts = np.minimum(first, size - count).astype(np.int64)
+    return starts, np.take_along_axis(weights, starts[:, None] + np.arange(count), 1)
 
 
 def resize_frames(frames: Tensor, size: list[int]) -> Tensor:
@@ -86,10 +114,20 @@ class TemporalResample(Defense):
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
         before, after = self._kept_neighbors(indices, clip.video_length)
-        rebuilt = clip.frames_at(before)
-        weights = ((indices - before).to(rebuilt) / self.keep).view(-1, 1, 1, 1)
-        change = clip.frames_at(after).sub_(rebuilt).mul_(weights)
-        return rebuilt.add_(change)
+        kept, next_kept = clip.frames_at(before), clip.frames_at(after)
+        shares = (indices - before).to(kept).view(-1, 1, 1, 1)
+        between = mean_in_levels(kept, next_kept, shares, self.keep)
+        return torch.where(shares == 0, kept, between)  # to the last bit, for floats between levels, too
+
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        before, after = self._kept_neighbors(indices, clip.video_length)
+        shares = iter((indices - before).tolist())
+        of = np.float32(self.keep)
+
+        def mean(pair: tuple[Pixels, ...], out: Pixels) -> None:
+            weighted_mean(*pair, np.float32(next(shares)), of, out)
+
+        return each_window(clip, torch.stack([before, after]), mean)
 
     def _kept_neighbors(self, indices: Tensor, video_length: int) -> tuple[Tensor, Tensor]:
         """Number the kept frames before and after each of `indices`; both are the frame itself if kept."""

@@ -4,21 +4,29 @@ Beyond its borders a frame goes on with its border pixels.
 """
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from defenses.base import FrameDefense, FrameLevelsDefense, GradientKind
+from defenses.base import GradientKind, PictureDefense
 from defenses.gradients import straight_through
-from defenses.median import median, shared_median
+from defenses.kernels import bilateral, blur_rows_and_columns, long_blur_rows_and_columns, total_variation
+from defenses.median import shared_median
+from defenses.pixels import Pixels, opencv
 from defenses.settings import bad_setting, check_window
 from defenses.temporal import gaussian
 
+LEVEL_TOLERANCE = 2e-5  # of filters that add up floats: the order of their sums is not that of the float path
+FEW_PIXELS = 9  # of half a blur, for which a loop of its own is compiled
+
 
 @dataclass(frozen=True)
-class BitDepth(FrameLevelsDefense):
+class BitDepth(PictureDefense):
     """Fewer levels: y = round(x (2^bits - 1)) / (2^bits - 1). Xu, Evans and Qi, NDSS 2018.
 
     A staircase has no useful gradient, so the gradient is that of the identity.
@@ -45,14 +53,18 @@ class BitDepth(FrameLevelsDefense):
         steps = 2**self.bits - 1
         return straight_through((frames.detach() * steps).round_().div_(steps), frames)
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor:
-        table = (self.defend_frames(torch.arange(256) / 255) * 255).round_().to(torch.uint8)
-        looked_up = table.numpy()[frames.permute(0, 2, 3, 1).numpy()]
-        return torch.from_numpy(looked_up).permute(0, 3, 1, 2)
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        opencv().LUT(picture, level_table(self), dst=out)
+
+
+@cache
+def level_table(defense: BitDepth) -> Pixels:
+    """What a defense of single values makes of each level: (256,)."""
+    return (defense.defend_frames(torch.arange(256) / 255) * 255).round_().to(torch.uint8).numpy()
 
 
 @dataclass(frozen=True)
-class SpatialMedian(FrameLevelsDefense):
+class SpatialMedian(PictureDefense):
     """Median of a square window around each pixel, channel by channel. A squeezer of Xu et al., NDSS 2018.
 
     The gradient is exact where no two values of a window are equal.
@@ -67,6 +79,7 @@ class SpatialMedian(FrameLevelsDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    whole_levels: ClassVar[bool] = True
     null_space: ClassVar[str] = "A pattern that is the same all over the frame, and nearly so one that is smooth."
 
     def __post_init__(self) -> None:
@@ -75,15 +88,12 @@ class SpatialMedian(FrameLevelsDefense):
     def defend_frames(self, frames: Tensor) -> Tensor:
         return shared_median([shifted.contiguous() for shifted, _ in shifts(frames, self.window)])
 
-    def defend_frame_levels(self, frames: Tensor) -> Tensor:
-        made = torch.empty(*frames.permute(0, 2, 3, 1).shape, dtype=torch.uint8).permute(0, 3, 1, 2)
-        for result, frame in zip(made, frames, strict=True):  # frame by frame, which stays in the processor's cache
-            result.copy_(median([shifted.contiguous() for shifted, _ in shifts(frame[None], self.window)])[0])
-        return made
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        opencv().medianBlur(picture, self.window, dst=out)
 
 
 @dataclass(frozen=True)
-class SpatialGaussian(FrameDefense):
+class SpatialGaussian(PictureDefense):
     """Gaussian blur, separable, out to 3 sigma. Linear, so its gradient is exact.
 
     Attributes:
@@ -96,6 +106,7 @@ class SpatialGaussian(FrameDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    level_tolerance: ClassVar[float] = LEVEL_TOLERANCE
     null_space: ClassVar[str] = "A pattern that is the same all over the frame, and nearly so one that is smooth."
 
     def __post_init__(self) -> None:
@@ -106,6 +117,21 @@ class SpatialGaussian(FrameDefense):
         blurred = blur(frames, self.sigma)
         with torch.no_grad():  # rounded weights can leave [0, 1]; white must keep its gradient
             return blurred.clamp_(0, 1)
+
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        weights = half_gaussian(self.sigma)
+        height = len(picture)
+        if len(weights) > FEW_PIXELS:
+            long_blur_rows_and_columns(picture.reshape(height, -1), weights, out.reshape(height, -1))
+        else:
+            blur_rows_and_columns(picture.reshape(height, -1), tuple(weights), out.reshape(height, -1))
+
+
+@cache
+def half_gaussian(sigma: float) -> NDArray[np.float32]:
+    """Weights of a Gaussian from its middle to one side."""
+    weights = np.array(gaussian(sigma), np.float32)
+    return weights[len(weights) // 2 :]
 
 
 def blur(frames: Tensor, sigma: float) -> Tensor:
@@ -141,7 +167,7 @@ def shifts(frames: Tensor, window: int) -> list[tuple[Tensor, int]]:
 
 
 @dataclass(frozen=True)
-class Bilateral(FrameDefense):
+class Bilateral(PictureDefense):
     """Mean of a square window, where pixels count less the farther they are in space and in color.
 
     y_p = sum_q w_pq x_q / sum_q w_pq, w_pq = exp(-|p - q|^2 / (2 sigma^2) - ||x_p - x_q||^2 / (2 tone^2)).
@@ -161,6 +187,7 @@ class Bilateral(FrameDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    level_tolerance: ClassVar[float] = LEVEL_TOLERANCE
     null_space: ClassVar[str] = (
         "A pattern that is smooth, and one whose own edges are larger than the tone that is smoothed away."
     )
@@ -183,9 +210,23 @@ class Bilateral(FrameDefense):
         with torch.no_grad():  # rounding can leave [0, 1] by 1e-7
             return mean.clamp_(0, 1)
 
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        reach = self.window // 2
+        around = np.pad(picture, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
+        bilateral(around, *bilateral_weights(self), out)
+
+
+@lru_cache(maxsize=8)
+def bilateral_weights(defense: Bilateral) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Weights by the squared distance of two colors in levels, and by place: (195076,), (window, window)."""
+    by_color = np.exp(np.arange(3 * 255**2 + 1) * (-0.5 / (255 * defense.tone) ** 2))
+    squares = (np.arange(defense.window) - defense.window // 2) ** 2
+    by_place = np.exp((squares[:, None] + squares) * (-0.5 / defense.sigma**2))
+    return by_color.astype(np.float32), by_place.astype(np.float32)
+
 
 @dataclass(frozen=True)
-class TotalVariation(FrameDefense):
+class TotalVariation(PictureDefense):
     """Denoising by total variation: the y that makes |y - x|^2 / 2 + weight TV(y) smallest, channel by channel.
 
     Rudin, Osher and Fatemi 1992, by `steps` steps of Chambolle's projection (J. Math. Imaging Vis. 20, 2004, eq. 9),
@@ -204,6 +245,7 @@ class TotalVariation(FrameDefense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = False
     passes_low_frequencies: ClassVar[bool] = True
+    level_tolerance: ClassVar[float] = LEVEL_TOLERANCE
     null_space: ClassVar[str] = (
         "A pattern that is the same all over the frame, and nearly so large patches whose border is short."
     )
@@ -224,6 +266,14 @@ class TotalVariation(FrameDefense):
         smooth = frames - self.weight * divergence(down, right)
         with torch.no_grad():  # an unfinished projection can leave [0, 1] a little; white must keep its gradient
             return smooth.clamp_(0, 1)
+
+    def defend_picture(self, picture: Pixels, out: Pixels) -> None:
+        height, width, _ = picture.shape
+        work, made = np.empty((3, height, width), np.float32), np.empty((height, width), np.uint8)
+        for color in range(3):
+            plane = picture[..., color].astype(np.float32) / np.float32(255)
+            total_variation(plane, np.float32(self.weight), self.steps, work, made)
+            out[..., color] = made
 
 
 STEP = 0.25  # 1/8 is proven to converge, 1/4 does in practice (Chambolle 2004, section 3)

@@ -59,6 +59,14 @@ class StraightThrough(Defense):
     def gray_offset_error(self) -> float:
         return self.defense.gray_offset_error
 
+    @property
+    def whole_levels(self) -> bool:
+        return self.defense.whole_levels
+
+    @property
+    def level_tolerance(self) -> float:
+        return self.defense.level_tolerance
+
     def draw(self, generator: Generator) -> Defense:
         return self if self.deterministic else StraightThrough(self.defense.draw(generator))
 
@@ -71,3 +79,6 @@ class StraightThrough(Defense):
         if not wants_gradient(clip.frames):
             return values
         return with_gradient_of(clip.frames_at(indices), values)
+
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        return self.defense.defend_levels(clip, indices)

@@ -5,18 +5,23 @@ least as much as its neighbor does; one that is shorter than the window is mirro
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from defenses.base import Defense, FrameDependence, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
+from defenses.kernels import mean_of_few, median_of_three, weighted_sum, weighted_sum_of_few
 from defenses.median import median, shared_median
+from defenses.pixels import Pixels, each_window, frames_of, pixels_of
 from defenses.settings import bad_setting, check_window
+
+FEW_FRAMES = 15  # of a window, for which a loop of their own is compiled
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,10 @@ class TemporalMean(Defense):
         return total.div_(self.window)
 
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
-        return frame_by_frame(clip, indices, self.window, self._mean_level)
-
-    def _mean_level(self, frames: Sequence[Tensor]) -> Tensor:
-        total = frames[0].to(torch.int16 if self.window < 128 else torch.int32)  # sums of more leave 16 bits
-        for frame in frames[1:]:
-            total += frame
-        total += self.window // 2  # an odd window has no ties: this is rounding
-        levels = total.numpy()
-        np.floor_divide(levels, self.window, out=levels)  # torch's takes ten times as long
-        return total
+        places = window_frames(indices, clip.video_length, self.window)
+        if self.window <= FEW_FRAMES:
+            return each_window(clip, places, mean_of_few)
+        return weighted_windows(clip, places, np.ones(self.window, np.float32), 1 / self.window)
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ class TemporalGaussian(Defense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
+    level_tolerance: ClassVar[float] = 1e-5
     null_space: ClassVar[str] = (
         "A pattern that is the same in every frame, and nearly so one that changes slowly against sigma."
     )
@@ -102,6 +102,13 @@ class TemporalGaussian(Defense):
             total += column.mul_(weight)
         with torch.no_grad():  # rounded weights can leave [0, 1]; white must keep its gradient
             return total.clamp_(0, 1)
+
+    def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
+        weights = np.array(gaussian(self.sigma), np.float32)
+        places = window_frames(indices, clip.video_length, len(weights))
+        if len(weights) > FEW_FRAMES:
+            return weighted_windows(clip, places, weights, 1.0)
+        return each_window(clip, places, lambda frames, out: weighted_sum_of_few(frames, weights, out))
 
     def _window(self) -> int:
         return len(gaussian(self.sigma))
@@ -132,6 +139,7 @@ class TemporalMedian(Defense):
     gradient: ClassVar[GradientKind] = "true"
     passes_constant_in_time: ClassVar[bool] = True
     passes_low_frequencies: ClassVar[bool] = False
+    whole_levels: ClassVar[bool] = True
     null_space: ClassVar[str] = (
         "A pattern that is the same in every frame, and one that holds for more than half of the window."
     )
@@ -147,7 +155,8 @@ class TemporalMedian(Defense):
         return shared_median(list(columns))
 
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
-        return frame_by_frame(clip, indices, self.window, median)
+        places = window_frames(indices, clip.video_length, self.window)
+        return each_window(clip, places, median_of_three_frames if self.window == 3 else median_of_frames)
 
 
 def mirror(indices: Tensor, video_length: int) -> Tensor:
@@ -169,22 +178,32 @@ def window_columns(clip: Clip, indices: Tensor, window: int) -> Iterator[Tensor]
         yield clip.frames_at(column)
 
 
-def frame_by_frame(clip: Clip, indices: Tensor, window: int, combine: Callable[[Sequence[Tensor]], Tensor]) -> Tensor:
-    """Combines the 8-bit frames of each window, one window after the other, which stays in the processor's cache.
+def mean_in_levels(first: Tensor, second: Tensor, share: Tensor | int, of: int) -> Tensor:
+    """((of - share) first + share second) / of, in [0, 1] as they are; the second is changed.
 
-    Args:
-        clip: of uint8 frames, which are not copied.
-        indices: (K,) int64, the middles of the windows.
-        window: frames of one.
-        combine: `window` frames (3, H, W) uint8 in the order of time -> one of any integer type, in [0, 255].
-
-    Returns:
-        (K, 3, H, W) uint8, with the colors of a pixel side by side in memory.
+    The sum is made in levels of 0..255, in which it is whole for 8-bit frames. So a value between two levels stands
+    exactly there, and rounding half to even is unbiased: in units of [0, 1] float noise would decide, upwards mostly.
     """
-    places = window_frames(indices, clip.video_length, window)
-    rows = clip.rows_of(places)
-    colors, height, width = clip.frames.shape[1:]
-    made = torch.empty(len(indices), height, width, colors, dtype=torch.uint8).permute(0, 3, 1, 2)
-    for place, column in enumerate(rows.T.tolist()):
-        made[place] = combine([clip.frames[row] for row in column])
-    return made
+    total = (first * 255).mul_(of - share).add_(second.mul_(255).mul_(share))
+    return total.div_(of).div_(255)
+
+
+def weighted_windows(clip: Clip, places: Tensor, weights: NDArray[np.float32], scale: float) -> Tensor:
+    """Weighted sums of many 8-bit frames, times a scale: (W, K) places and (W,) weights -> (K, 3, H, W) uint8."""
+    pictures = pixels_of(clip.frames)
+    made = np.empty((places.shape[1], *pictures.shape[1:]), np.uint8)
+    flat = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))
+    for out, rows in zip(made, clip.rows_of(places).T.contiguous().numpy(), strict=True):
+        weighted_sum(flat, rows, weights, np.float32(scale), out.reshape(-1))
+    return frames_of(made)
+
+
+def median_of_three_frames(frames: tuple[Pixels, ...], out: Pixels) -> None:
+    """Median of three 8-bit frames, value by value."""
+    first, second, third = frames
+    median_of_three(first, second, third, out)
+
+
+def median_of_frames(frames: tuple[Pixels, ...], out: Pixels) -> None:
+    """Median of an odd number of 8-bit frames, value by value."""
+    out[:] = median([torch.from_numpy(frame) for frame in frames]).numpy()

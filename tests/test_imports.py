@@ -10,7 +10,7 @@ from lsap_cli.video.codecs import H264Codec
 from lsap_cli.video.writing import write_video
 from tests.classifiers.cards import write_card
 
-HEAVY = ("torch", "torchvision", "av", "numpy", "matplotlib", "jinja2", "safetensors", "PIL", "textual")
+HEAVY = ("torch", "torchvision", "av", "numpy", "matplotlib", "jinja2", "safetensors", "PIL", "textual", "cv2", "numba")
 AT_START = ("msgspec", *HEAVY)  # files of runs need it, and it is quick; help needs nothing
 SHOW = "import sys; print(*[name for name in {heavy} if name in sys.modules])"
 
@@ -45,6 +45,11 @@ def test_a_model_card_and_its_files_are_checked_without_torch(tmp_path: Path) ->
     card = write_card(tmp_path, sampling__sampler="uniform", weights="weights.pth")
     (tmp_path / "weights.pth").touch()
     assert loaded_after(f"from lsap_cli.commands.arguments import model; model({str(card)!r})") == ""
+
+
+@pytest.mark.parametrize("module", ["defenses", "lsap_cli.jobs.defend", "lsap_cli.dashboard.app"])
+def test_opencv_and_numba_are_imported_when_a_defense_needs_them(module: str) -> None:
+    assert loaded_after(f"import {module}", ("cv2", "numba")) == ""
 
 
 def test_run_folders_need_no_torch() -> None:

@@ -38,6 +38,8 @@ FINE_SHARE = 0.95
 SMOOTH_SHARE = 0.7
 """The same for a smooth pattern that flickers; and for stripes that do, along rows and columns, in every draw."""
 DRAWS = 4
+FEW_VALUES = 3
+"""Of a tiny video, that may differ beyond a share that is less than one value of it."""
 
 
 def check_defense(defense: Defense) -> None:
@@ -117,22 +119,44 @@ def check_shape_and_range(defense: Defense) -> None:
 
 
 def check_levels(defense: Defense) -> None:
-    """What it makes of 8-bit frames is, bit for bit, what it makes of floats, rounded; the input is not changed."""
+    """What it makes of 8-bit frames is what it makes of floats, rounded half to even, within `level_tolerance`.
+
+    Where `whole_levels` is declared, floats come out in whole levels. The input is not changed.
+    """
     video = (make_noise_video(40, seed=9) * 255).round_().to(torch.uint8)
     for drawn in _draws(fit_on_tiny_videos(defense)):
+        differences = []
         for length, sets in INDEX_SETS.items():
             for chosen in map(torch.tensor, sets):
                 needed = drawn.needs(chosen, length)
                 frames = video[needed]
+                floats = drawn.defend(Clip(frames / 255, needed, length), chosen) * 255
+                if drawn.whole_levels:
+                    error = float((floats - floats.round()).abs().max())
+                    require(error < 1e-3, f"whole_levels is declared, but levels are off whole ones by {error:g}")
                 made = drawn.defend_levels(Clip(frames, needed, length), chosen)
                 if made is None:
-                    return
-                floats = drawn.defend(Clip(frames / 255, needed, length), chosen)
-                require(
-                    torch.equal(made, (floats * 255).round_().to(torch.uint8)),
-                    "defend_levels gives other levels than defend, rounded",
-                )
+                    continue
+                require(made.dtype == torch.uint8, f"defend_levels gives {made.dtype}, not uint8")
                 require(torch.equal(frames, video[needed]), "defend_levels changes its input")
+                differences.append((made.float() - floats.round()).flatten())
+        if differences:
+            _check_level_differences(torch.cat(differences), drawn.level_tolerance)
+
+
+def _check_level_differences(differences: Tensor, tolerance: float) -> None:
+    """Levels of both ways differ by one at most, in few values, and upwards about as often as downwards."""
+    share, most = float((differences != 0).float().mean()), float(differences.abs().max())
+    few = FEW_VALUES / len(differences) if tolerance else 0.0
+    require(
+        most <= 1 and share <= tolerance + few,
+        f"defend_levels gives other levels than defend, rounded: {share:.2g} of them, by up to {most:g}; "
+        f"level_tolerance declares {tolerance:g}, by 1",
+    )
+    bias = float(differences.mean())
+    require(
+        abs(bias) <= tolerance / 4 + few, f"the levels of defend_levels are {bias:.2g} brighter than those of defend"
+    )
 
 
 def check_flat_videos(defense: Defense) -> None:
