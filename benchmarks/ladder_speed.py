@@ -8,8 +8,8 @@ Contenders: `base`, the commit of `side_by_side.BASE` as it is; `full` and `fast
 Recordings are dealt into fit and test clips (13 of 39), and one perturbation is learned from the fit clips by the base
 commit, which both can read. A cell is a defense with a sampler. With `--estimate-base` the base commit runs only until
 it has said itself how long its attackers will take, from timed steps: a whole run takes hours. That is said in the
-output, and it has no robust accuracies then. Processor seconds stand beside those on the wall, which depend on what else
-the machine does.
+output, and it has no robust accuracies then. Processor seconds stand beside those on the wall, which depend on what
+else the machine does.
 """
 
 import argparse
