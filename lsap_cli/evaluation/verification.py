@@ -22,6 +22,7 @@ from lsap_cli.results.rates import Paired, paired
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import GeneratedSeeds, SamplerRange
+from lsap_cli.specs import build_defense
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
 from perturbations.controls import CONTROLS
@@ -33,11 +34,24 @@ SIGNIFICANCE = 0.05  # of perturbed against noise
 
 @dataclass(frozen=True)
 class Verification:
-    """Rows for perturbations, and how many videos they are of."""
+    """Rows for perturbations, and how many videos they are of.
+
+    Attributes:
+        rows: undefended, and behind defenses that learning looked through.
+        records: of these rows.
+        videos: that have records.
+        coded: records behind a codec that learning did not look through.
+    """
 
     rows: list[Row]
     records: list[Record]
     videos: int
+    coded: list[Record]
+
+    @property
+    def every_record(self) -> list[Record]:
+        """With those behind the codec."""
+        return [*self.records, *self.coded]
 
 
 def verify_perturbations(
@@ -46,6 +60,7 @@ def verify_perturbations(
     defenses: Mapping[str, Defense],
     videos: Sequence[Video],
     controls: Sequence[str],
+    codec: str | None = None,
 ) -> list[Record]:
     """Judges perturbations, and controls of the first one, on videos that they were not fitted on.
 
@@ -55,6 +70,7 @@ def verify_perturbations(
         defenses: that learning looked through, beside none.
         videos: verification videos.
         controls: names of controls to judge beside the perturbations.
+        codec: spec of a codec behind which the first perturbation is judged, too; None: behind none.
     """
     first = next(iter(perturbations.values()))
     protocol, run = evaluation.protocol, evaluation.run
@@ -65,7 +81,12 @@ def verify_perturbations(
     sources |= {name: AddedPerturbation(one) for name, one in added.items()}
     if NOISE in controls:
         sources[NOISE] = noise_control(first, protocol.seed)
-    matrix = EvaluationMatrix(sources, {NO_DEFENSE: None, **defenses})
+    others: dict[str, Sequence[str]] = {}
+    if codec is not None and codec not in defenses:
+        coded = next(iter(perturbations))
+        others = {name: [NO_DEFENSE, *defenses] for name in sources if name != coded}
+        defenses = {**defenses, codec: build_defense(codec)}
+    matrix = EvaluationMatrix(sources, {NO_DEFENSE: None, **defenses}, others)
     sampler_sets = [protocol.samplers]
     if not first.binding.fits_a_video:
         run.event(WarningEvent(message=f"binding {first.binding} is for comparison only: no video can carry it"))
@@ -83,16 +104,20 @@ def verify_perturbations(
     return records
 
 
-def make_verification(records: Sequence[Record], target: int | None, source: int | None) -> Verification:
+def make_verification(
+    records: Sequence[Record], target: int | None, source: int | None, coded: str | None = None
+) -> Verification:
     """The records with their rows.
 
     Args:
         records: of all videos.
         target: class of a targeted attack.
         source: class that a discriminative attack is about.
+        coded: spec of a codec whose records stand apart and have no rows; None: there is none.
     """
-    rows = make_rows(records, target, source)
-    return Verification(rows, list(records), len({record.video for record in records}))
+    kept = [record for record in records if record.defense != coded]
+    behind = [record for record in records if record.defense == coded]
+    return Verification(make_rows(kept, target, source), kept, len({record.video for record in records}), behind)
 
 
 def sampler_range(rows: Sequence[Row], attack: str, targeted: bool = False) -> SamplerRange | None:

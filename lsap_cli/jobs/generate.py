@@ -20,6 +20,7 @@ from lsap_cli.evaluation.verification import (
     verification_warnings,
     verify_perturbations,
 )
+from lsap_cli.evaluation.way_stages import way_stages
 from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
 from lsap_cli.jobs.generate_cluster import GenerateCall, members_session, verifying_cluster
 from lsap_cli.learning.perturbation_output import check_writable, write_perturbation
@@ -30,7 +31,7 @@ from lsap_cli.learning.spread_members import learn_members
 from lsap_cli.learning.task import LearningTask, make_learning_task
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.learning.training_videos import TrainingVideos, load_training_videos
-from lsap_cli.learning.variant_learning import affordable_verification, learn_variants
+from lsap_cli.learning.variant_learning import affordable_verification, codec_stage, learn_variants
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
@@ -39,6 +40,7 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.records import NO_ATTACK, NOISE
+from lsap_cli.results.way_stages import WayStage
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
@@ -97,7 +99,8 @@ def _generate(call: GenerateCall, task: LearningTask) -> GenerateResults | None:
     if not group.is_first:
         return None
     run.event(StageEvent(name="verifying on the videos' own frames"))
-    verification = _verify(call, learning, learned, skipped)
+    codec = codec_stage(learning, store.cost.seconds)
+    verification = _verify(call, learning, learned, codec, skipped)
     warnings = _warnings(learning, learned[0], verification)
     _write(learning, learned, verification)
     results = structs.replace(
@@ -119,7 +122,7 @@ def _inputs(task: LearningTask, videos: TrainingVideos, settings: GenerateSettin
 
 
 def _verify(
-    call: GenerateCall, learning: LearningRun, learned: Sequence[LearnedVariant], skipped: Skipped
+    call: GenerateCall, learning: LearningRun, learned: Sequence[LearnedVariant], codec: str | None, skipped: Skipped
 ) -> Verification:
     settings, task, videos = learning.settings, learning.task, learning.videos
     samplers = verification_samplers(task, videos.same_video)
@@ -130,8 +133,9 @@ def _verify(
         task.through,
         [stored.video for stored in videos.verify],
         list(CONTROLS) if settings.controls else [NOISE],
+        codec,
     )
-    return make_verification(records, task.target, task.source)
+    return make_verification(records, task.target, task.source, None if codec in task.through else codec)
 
 
 def _warnings(learning: LearningRun, first: LearnedVariant, verification: Verification) -> list[str]:
@@ -177,4 +181,15 @@ def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verificat
         rows=tuple(rows),
         sampler_matrix=tuple(sampler_transfer(rows, one.variant.name, one.variant.fitted, targeted) for one in learned),
         seeds=seed_rates(rows, seeds, targeted),
+        way=_way(learning, first, verification),
     )
+
+
+def _way(learning: LearningRun, first: LearnedVariant, verification: Verification) -> tuple[WayStage, ...]:
+    """Where the effect of the first perturbation goes, through the samplers that are held out."""
+    task = learning.task
+    if not first.stage_rates:
+        return ()
+    samplers = verification_samplers(task, same_video=True) if learning.videos.same_video else task.held_out
+    records = [one for one in verification.every_record if one.attack == first.variant.name]
+    return way_stages(first.stage_rates, records, samplers, task.target)

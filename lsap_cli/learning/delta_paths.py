@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from lsap_cli.classifiers.geometry import Geometry
-from perturbations.budgets import Budget
-from perturbations.resizing import BILINEAR, RESIZINGS, DeltaPath, ResizePath, WrittenPath
+from perturbations.budgets import LEVELS, Budget
+from perturbations.resizing import BILINEAR, RESIZINGS, DeltaPath, ResizePath, WrittenPath, with_empty_slot
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,17 @@ class DeltaPaths:
         if size not in self._made:
             self._made[size] = self._make(size)
         return self._made[size]
+
+    def at_network_size(self, delta: Tensor) -> Tensor:
+        """Delta in whole levels at the network's size, without a video's in between: (P, 3, h, w) -> (P + 1, 3, ...).
+
+        Raises:
+            ValueError: if there is no budget.
+        """
+        if self.budget is None:
+            raise ValueError("a delta in whole levels needs a budget")
+        resized = RESIZINGS[self.resize].resized(delta, *self.geometry.size, self.budget)
+        return with_empty_slot(self.budget.whole_levels(resized) / LEVELS)
 
     def _make(self, size: tuple[int, int]) -> DeltaPath:
         resizing = RESIZINGS[self.resize]

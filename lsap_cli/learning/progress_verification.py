@@ -10,8 +10,11 @@ from torch import Tensor
 from lsap_cli.classifiers.instrumented import InstrumentedClassifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.delta_paths import DeltaPaths
+from lsap_cli.results.rates import Rate, rate_of
+from lsap_cli.results.way_stages import AFTER_RESIZE, AT_NETWORK_SIZE
 from perturbations.adding import add_float
 from perturbations.losses import margin_loss
+from perturbations.objectives import Targeted
 from perturbations.problem import Problem
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
@@ -74,6 +77,7 @@ class ProgressVerification:
         binding = problem.binding
         self._sizes: list[tuple[int, int]] = []
         self._slots: list[Tensor] = []
+        self._labels: list[tuple[int, ...]] = []
         self._clips: list[Tensor] = []
         for stored in videos:
             times = lengthened(stored.times, binding.appended)
@@ -82,6 +86,7 @@ class ProgressVerification:
                 clip = classifier.geometry.crop(stored.clip(indices.clamp(max=len(stored.times) - 1))).clone()
                 clip[indices >= len(stored.times)] = 0
                 self._sizes.append(stored.size)
+                self._labels.append(stored.video.labels)
                 self._slots.append(binding.slots(indices, len(stored.times)).to(problem.device))
                 self._clips.append(clip)
         start = time.monotonic()
@@ -97,10 +102,33 @@ class ProgressVerification:
         loss = margin_loss(logits, objective.aims(self._clean), float("inf")).mean()
         return VerifiedProgress(success.sum(0).tolist(), len(success), float(loss))
 
-    def _logits(self, delta: Tensor | None) -> Tensor:
-        """(clips, classes), of the clips with delta in them, or of the clean ones."""
+    def stage_rates(self, delta: Tensor) -> dict[str, dict[str, Rate | None]]:
+        """Rates by sampler of delta at the network's size, and after the way through the videos' sizes.
+
+        A targeted rate leaves out videos that are labeled as the target, or predicted as it without a perturbation.
+        """
+        at_network = self._paths.at_network_size(delta)
+        logits = {AT_NETWORK_SIZE: self._logits(delta, at_network), AFTER_RESIZE: self._logits(delta)}
+        return {stage: self._rates(one.argmax(1)) for stage, one in logits.items()}
+
+    def _rates(self, predictions: Tensor) -> dict[str, Rate | None]:
+        objective = self._problem.objective
+        success = objective.success(predictions, self._clean)
+        possible = torch.ones_like(self._clean, dtype=torch.bool)
+        if isinstance(objective, Targeted):
+            labeled = torch.tensor([objective.target in labels for labels in self._labels], device=possible.device)
+            possible = ~(labeled | objective.success(self._clean, self._clean))
+        by_sampler = [(success & possible).view(-1, len(self.samplers)), possible.view(-1, len(self.samplers))]
+        counts, of = (one.sum(0).tolist() for one in by_sampler)
+        return {spec: rate_of(*pair) for spec, *pair in zip(self.samplers, counts, of, strict=True)}
+
+    def _logits(self, delta: Tensor | None, pattern: Tensor | None = None) -> Tensor:
+        """(clips, classes), of the clips with delta in them, or of the clean ones.
+
+        A pattern, (P + 1, 3, h, w) at the network's size, takes the place of delta's way there.
+        """
         device = self._problem.device
-        patterns: dict[tuple[int, int], Tensor] = {}
+        patterns: dict[tuple[int, int], Tensor] = {} if pattern is None else dict.fromkeys(self._sizes, pattern)
         logits = []
         with torch.no_grad():
             for start in range(0, len(self._clips), self._batch):

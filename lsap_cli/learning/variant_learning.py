@@ -19,9 +19,17 @@ from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.learning.training_videos import TrainingVideos
-from lsap_cli.learning.variants import LearnedDelta, LearnedVariant, LearningRun, LearningVariant, make_variants
+from lsap_cli.learning.variants import (
+    PERTURBED,
+    LearnedDelta,
+    LearnedVariant,
+    LearningRun,
+    LearningVariant,
+    make_variants,
+)
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.results.events import ResumedEvent, StageEvent
+from lsap_cli.results.way_stages import CODEC
 from perturbations import Perturbation
 from perturbations.augment import Augmentation
 from perturbations.controls import CONTROLS
@@ -32,6 +40,8 @@ from perturbations.state import State
 NATIVE_SIZE_MARGIN = 1.5 * 3.0  # times that decoding into the store took, for frames at their own size
 VERIFICATION_MARGIN = 1.5  # times the expected duration of the final verification
 WRITING_SECONDS = 1.0
+CODING_MARGIN = 10.0  # times that decoding into the store took, for an H.264 encoder at a frame's own size
+CODING_SHARE = 0.05  # of a time budget, that it may take
 VERIFYING_SHARE = 0.2  # of a time budget, that the final verification may take
 FEWEST_VERIFIED = 5  # videos, whatever that takes
 
@@ -97,8 +107,12 @@ def learn_variant(
             diagnostics = run_learning(problem, task.attack, state, schedule, verification, log, queries)
         except ValueError as error:
             raise LsapError(f"--attack {settings.attack}: {error}") from None
+        measured = verification is not None and variant.name == PERTURBED and measures_stages(task)
+        stages = verification.stage_rates(state.delta) if verification is not None and measured else {}
     warnings = tuple(diagnostics.warnings())
-    return LearnedDelta(state.delta.cpu(), state.steps, state.seconds, diagnostics.converged, warnings, state.queries)
+    return LearnedDelta(
+        state.delta.cpu(), state.steps, state.seconds, diagnostics.converged, warnings, state.queries, stages
+    )
 
 
 def learned_variant(learning: LearningRun, variant: LearningVariant, learned: LearnedDelta) -> LearnedVariant:
@@ -113,7 +127,22 @@ def learned_variant(learning: LearningRun, variant: LearningVariant, learned: Le
         learned.converged,
         learned.warnings,
         learned.queries,
+        learned.stage_rates,
     )
+
+
+def measures_stages(task: LearningTask) -> bool:
+    """Whether it is measured where the effect goes: where a file is the aim."""
+    return task.source is None and task.binding.fits_a_video
+
+
+def codec_stage(learning: LearningRun, decode_seconds: float) -> str | None:
+    """The codec behind which the perturbation is judged, too; None: no file is the aim, or the time is too short."""
+    budget = learning.settings.time_budget
+    if not measures_stages(learning.task):
+        return None
+    affordable = budget is None or _coding_seconds(learning, decode_seconds) <= CODING_SHARE * budget
+    return CODEC if affordable else None
 
 
 def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSettings:
@@ -168,10 +197,21 @@ def _final_verification_seconds(
 ) -> float:
     """How long the verification after learning is expected to take, margins included."""
     task, videos = learning.task, learning.videos
-    share = len(videos.verify) / (len(videos.fit) + len(videos.verify))
-    decoding = NATIVE_SIZE_MARGIN * share * decode_seconds
+    decoding = NATIVE_SIZE_MARGIN * _verified_share(learning) * decode_seconds
+    if codec_stage(learning, decode_seconds) is not None:
+        decoding += _coding_seconds(learning, decode_seconds)
     clips = len(videos.verify) * _clips_of_a_verified_video(task, learning.settings, variants, videos.same_video)
     return decoding + VERIFICATION_MARGIN * clips * seconds_per_clip + WRITING_SECONDS
+
+
+def _coding_seconds(learning: LearningRun, decode_seconds: float) -> float:
+    """How long a codec is expected to take for the verification videos."""
+    return CODING_MARGIN * _verified_share(learning) * decode_seconds
+
+
+def _verified_share(learning: LearningRun) -> float:
+    videos = learning.videos
+    return len(videos.verify) / (len(videos.fit) + len(videos.verify))
 
 
 def affordable_verification(
@@ -189,7 +229,9 @@ def affordable_verification(
 def _clips_of_a_verified_video(task: LearningTask, settings: GenerateSettings, variants: int, same_video: bool) -> int:
     """Clips that the final verification classifies of each video."""
     sources = 1 + variants + (len(CONTROLS) if settings.controls else 1)
-    return sources * (1 + len(task.through)) * len(verification_samplers(task, same_video))
+    samplers = len(verification_samplers(task, same_video))
+    of_stages = samplers + 2 * len(task.held_out) if measures_stages(task) else 0  # after a codec, and before a file
+    return sources * (1 + len(task.through)) * samplers + of_stages
 
 
 def _schedule(learning: LearningRun, budget: TimeBudget, final_seconds: float, variants: int) -> Schedule:

@@ -1,5 +1,6 @@
 """The perturbations that one `generate` learns: the one it was asked for, and those it is compared with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
 from lsap_cli.learning.training_videos import TrainingVideos
+from lsap_cli.results.rates import Rate
 from lsap_cli.runs import Run
 from perturbations import Perturbation
 from perturbations.samplers import Sampler
@@ -73,6 +75,8 @@ class LearnedDelta:
         converged: whether learning ended because nothing was left to win.
         warnings: reasons not to take the perturbation for the best one.
         queries: clips that the attack asked the network about, in all parts of a resumed run.
+        stage_rates: of stages before a file (`lsap_cli.results.way_stages`), the rates by sampler; empty where they
+            were not measured.
     """
 
     delta: Tensor
@@ -81,6 +85,7 @@ class LearnedDelta:
     converged: bool
     warnings: tuple[str, ...]
     queries: int
+    stage_rates: Mapping[str, Mapping[str, Rate | None]]
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ class LearnedVariant:
         converged: whether learning ended because nothing was left to win.
         warnings: reasons not to take the perturbation for the best one.
         queries: clips that the attack asked the network about, in all parts of a resumed run.
+        stage_rates: of stages before a file (`lsap_cli.results.way_stages`), the rates by sampler; empty where they
+            were not measured.
     """
 
     variant: LearningVariant
@@ -104,6 +111,7 @@ class LearnedVariant:
     converged: bool
     warnings: tuple[str, ...]
     queries: int
+    stage_rates: Mapping[str, Mapping[str, Rate | None]]
 
 
 def make_variants(task: LearningTask, settings: GenerateSettings) -> list[LearningVariant]:

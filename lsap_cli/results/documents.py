@@ -13,6 +13,7 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
 from lsap_cli.results.rows import DefenseGain, Row, TwoClassRates
 from lsap_cli.results.spread import GeneratedSeeds, SamplerTransfer, SeedSpread, TransferMatrix
+from lsap_cli.results.way_stages import WayStage
 
 
 class SkippedVideo(Result, frozen=True, kw_only=True):
@@ -295,6 +296,8 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
             that label.
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
+        way: where the perturbation's effect goes, stage by stage; empty with `--only`, and for a perturbation that no
+            video can carry.
         doubts: warnings: why the figures are not reliable yet.
         skipped: videos that were left out.
     """
@@ -313,6 +316,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     rows: tuple[Row, ...]
     sampler_matrix: tuple[SamplerTransfer, ...] = ()
     seeds: GeneratedSeeds | None = None
+    way: tuple[WayStage, ...] = ()
     doubts: tuple[str, ...] = ()
     skipped: tuple[SkippedVideo, ...] = ()
 

@@ -10,6 +10,7 @@ from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.rows import DefenseGain, Row, Rows, best_defense
+from lsap_cli.results.way_stages import stage_words
 
 RowResults = DefendResults | GenerateResults
 
@@ -44,6 +45,7 @@ def summary_sentences(results: RowResults) -> list[str]:
         _left_out_sentence(results),
         _samplers_sentence(rows, attacked.attack),
         _seeds_sentence(results),
+        _way_sentence(results),
         _defense_sentence(rows, attacked, results.defense_gains if isinstance(results, DefendResults) else ()),
     ]
     if isinstance(results, DefendResults):
@@ -264,6 +266,15 @@ def _seeds_sentence(results: DefendResults | GenerateResults) -> str:
         f"Over {len(spread.rates)} seeds of the perturbation the {what} is {spread.mean:.2f} with a standard deviation "
         f"of {spread.standard_deviation:.2f}{over_videos}."
     )
+
+
+def _way_sentence(results: DefendResults | GenerateResults) -> str:
+    """Where the effect of what `generate` has learned goes; empty where it was not measured."""
+    if not isinstance(results, GenerateResults) or len(results.way) < 2:
+        return ""
+    stages = [f"{one.rates.lowest.value:.2f} {stage_words(one)}" for one in results.way]
+    of = max(one.rates.lowest.of for one in results.way)
+    return f"Where the effect goes, of {of} videos with the worst held-out sampler: {', '.join(stages)}."
 
 
 def _generate_seeds_sentence(results: GenerateResults) -> str:

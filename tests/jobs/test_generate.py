@@ -19,6 +19,8 @@ from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, PERTURBED
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.spread import SamplerRange
+from lsap_cli.results.summary import summary_sentence
+from lsap_cli.results.way_stages import CODEC
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
 from perturbations import Perturbation
@@ -320,3 +322,31 @@ def test_a_resumed_run_keeps_the_number_of_threads_that_it_began_with(
     assert json.loads((tmp_path / "run" / "run.json").read_text())["threads"] == 2
     messages = [event["message"] for event in events_of(tmp_path / "run", "warning")]
     assert any("began with 2 torch threads and is resumed with as many, not with 1" in message for message in messages)
+
+
+def test_the_results_say_where_the_effect_goes(settings: GenerateSettings, tmp_path: Path) -> None:
+    results = run_in(tmp_path / "run", replace(settings, epsilon="60/255", steps=8))
+    assert [one.stage for one in results.way] == ["network size", "resized", "file", CODEC]
+    assert all(one.rates.lowest.of == results.verification_videos for one in results.way)
+    held_out = set(results.held_out_samplers)
+    assert all({one.rates.worst, one.rates.best} <= held_out for one in results.way)
+    in_file = [row.fooling_rate for row in results.rows if row.attack == PERTURBED and row.sampler in held_out]
+    assert results.way[2].rates.lowest.count == min(rate.count for rate in in_file if rate)
+    assert "Where the effect goes" in summary_sentence(results)
+    assert not any(row.defense == CODEC for row in results.rows)
+
+
+@pytest.mark.parametrize("changes", [{"only": "left"}, {"binding": "slot:4"}])
+def test_where_no_file_is_the_aim_no_stages_are_measured(
+    changes: dict[str, str], settings: GenerateSettings, tmp_path: Path
+) -> None:
+    results = run_in(tmp_path / "run", replace(settings, steps=2, **changes))  # type: ignore[arg-type]  # texts
+    assert results.way == ()
+
+
+def test_a_targeted_rate_leaves_out_videos_that_are_of_the_target(settings: GenerateSettings, tmp_path: Path) -> None:
+    results = run_in(tmp_path / "run", replace(settings, target="left", steps=2))
+    success = [row.success_rate for row in results.rows if row.attack == PERTURBED]
+    of = {rate.of for rate in success if rate}
+    assert of
+    assert {one.rates.lowest.of for one in results.way} == of
