@@ -37,7 +37,7 @@ class CopyProof:
     frames: int
     height: int
     width: int
-    linf: int
+    linf: float
     l2_rms: float
     map: float
     psnr: float | None
@@ -110,7 +110,7 @@ class ProofSums:
             frames=self.frames,
             height=self._shape[0],
             width=self._shape[1],
-            linf=self._largest,
+            linf=float(self._largest),  # as it is read again: a resumed manifest has the same bytes
             l2_rms=math.sqrt(written / elements),
             map=mean,
             psnr=20 * math.log10(255 / math.sqrt(written / elements)) if written else None,

@@ -14,11 +14,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from lsap_cli.cluster.board import Board
 from lsap_cli.cluster.nodes import NodeTable
@@ -28,11 +28,15 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.runs.stop_signals import StopSignal
 
+if TYPE_CHECKING:
+    from lsap_cli.cluster.worker import NodeFacts
+
 Value = TypeVar("Value")
 
 LOG_FILE = "cluster.log"
 NAMESPACE = "lsap"
 START_ATTEMPTS = 2  # a busy machine can be too slow for the first
+FOLDER = "lsap-ray-"  # with the number of the process
 OBJECT_STORE_BYTES = 200 * 2**20  # set-ups and records; frames go over the storage
 LONGEST_FOLDER = 40  # characters: Ray adds 60, and the path of a socket ends at 107
 NODE_SECONDS = 120.0  # that a node may take to answer
@@ -138,7 +142,9 @@ class ClusterSession:
         if "ray" not in sys.modules:  # its C++ part reads this once, when it is imported
             common["RAY_AUTH_MODE"] = "token"
         parent = tempfile.gettempdir()
-        folder = tempfile.mkdtemp(prefix="lsap-ray-", dir=parent if len(parent) <= LONGEST_FOLDER else "/tmp")
+        parent = parent if len(parent) <= LONGEST_FOLDER else "/tmp"
+        _remove_left_behind(Path(parent))
+        folder = tempfile.mkdtemp(prefix=f"{FOLDER}{os.getpid()}-", dir=parent)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         token = Path(folder) / "token"
         token.touch(mode=0o600)
@@ -194,7 +200,7 @@ class ClusterSession:
                 if one["Alive"] and one["Resources"].get("CPU", 0) >= self.threads
             }
             answers = {identity: self._answer(identity, ref) for identity, ref in asked.items()}
-        _check_answers(self, answers)
+        check_nodes(self, answers)
 
     def _answer(self, identity: str, ref: Any) -> Any:  # a reference of Ray -> NodeFacts
         import ray
@@ -249,8 +255,16 @@ def _make_board(name: str) -> Any:  # an actor's handle
     return ray.remote(Board).options(**options).remote()
 
 
-def _check_answers(session: ClusterSession, answers: dict[str, Any]) -> None:
-    """Refuses nodes that would give other results, or that do not see the files."""
+def check_nodes(session: ClusterSession, answers: "Mapping[str, NodeFacts]") -> None:
+    """Refuses nodes that would give other results, or that do not see the files.
+
+    Args:
+        session: of the cluster.
+        answers: of the nodes, by their identity.
+
+    Raises:
+        LsapError: naming the first such node, and what differs.
+    """
     from lsap_cli.cluster.worker import full_versions
 
     here = full_versions()
@@ -265,6 +279,15 @@ def _check_answers(session: ClusterSession, answers: dict[str, Any]) -> None:
                 f"node {name} does not see --storage {session.settings.storage} as it is here; mount it there under "
                 "the same path", 1
             )  # fmt: skip
+
+
+def _remove_left_behind(parent: Path) -> None:
+    """Removes the folders of commands of this user that were killed."""
+    for folder in parent.glob(f"{FOLDER}*-*"):
+        with suppress(OSError, ValueError):
+            process = int(folder.name.removeprefix(FOLDER).partition("-")[0])
+            if folder.stat().st_uid == os.getuid() and not Path(f"/proc/{process}").exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from lsap_cli.results.event_words import (
     LEFT_OUT,
+    cluster_words,
     learning_share,
     pace_text,
     resumed_words,
@@ -20,6 +21,7 @@ from lsap_cli.results.event_words import (
     verification_words,
 )
 from lsap_cli.results.events import (
+    ClusterEvent,
     Event,
     FileEvent,
     FramesEvent,
@@ -116,6 +118,9 @@ class Screen:
                 self._show_step(event)
             case VerificationEvent():
                 self._show_verification(event)
+            case ClusterEvent():
+                if event.start_seconds is not None:
+                    self._say(f"{_safe(cluster_words(event))}, ready after {event.start_seconds:.0f} s")
 
     def say(self, text: str) -> None:
         """A line that stays, shown as it is: names of files in it are never read as markup."""

@@ -2,8 +2,10 @@
 
 from lsap_cli.results.base import or_none
 from lsap_cli.results.events import (
+    ClusterEvent,
     FileEvent,
     FramesEvent,
+    NodeUse,
     ResumedEvent,
     SkippedEvent,
     SplitEvent,
@@ -14,6 +16,26 @@ from lsap_cli.results.events import (
 from lsap_cli.results.spread import SamplerRange
 
 LEFT_OUT = "left out"
+
+
+def cluster_words(event: ClusterEvent) -> str:
+    """The nodes of a cluster in a line: how many workers on which, and what they do."""
+    alive = [node for node in event.nodes if node.alive]
+    workers, rate = sum(node.workers for node in alive), sum(node.tasks_per_second for node in event.nodes)
+    lost = len(event.nodes) - len(alive)
+    where = f"{len(alive)} nodes" if len(alive) != 1 else f"node {alive[0].name}"
+    parts = [f"{workers} worker{'s' if workers != 1 else ''} on {where}", f"{lost} lost" if lost else ""]
+    if rate > 0:
+        parts.append(f"{sum(node.done for node in event.nodes)} tasks done, {pace_text(rate, 'task')}")
+    return ", ".join(part for part in parts if part)
+
+
+def node_words(node: NodeUse) -> str:
+    """One node of a cluster in a line."""
+    state = f"{node.running} of {node.workers} workers at work" if node.alive else "lost"
+    pace = f", {pace_text(node.tasks_per_second, 'task')}" if node.tasks_per_second > 0 else ""
+    failed = f", {node.failed} without a result" if node.failed else ""
+    return f"{node.name}: {state}, {node.done} tasks done{pace}{failed}"
 
 
 def sampler_range_of(event: VerificationEvent) -> SamplerRange | None:

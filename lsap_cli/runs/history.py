@@ -7,6 +7,7 @@ import msgspec
 
 from lsap_cli.results.base import UNSET
 from lsap_cli.results.event_words import (
+    cluster_words,
     file_words,
     frames_words,
     resumed_words,
@@ -15,6 +16,7 @@ from lsap_cli.results.event_words import (
     verification_words,
 )
 from lsap_cli.results.events import (
+    ClusterEvent,
     Event,
     FileEvent,
     FramesEvent,
@@ -67,6 +69,7 @@ class History:
     Attributes:
         last_step: the newest step, thinned out or not; likewise `last_file`, `last_usage`.
         counted: videos or files since the stage began, skipped ones among them.
+        cluster: what the nodes of a cluster did last; None: there is none.
         at_work: how far the video or file is that is being worked on, in words; empty once it is done.
         share_at_work: the same of a video that is judged, 0 to 1.
         slow: whether a video of this stage took so long that its progress was reported.
@@ -84,6 +87,7 @@ class History:
     last_step: StepEvent | None = None
     last_file: FileEvent | None = None
     last_usage: UsageEvent | None = None
+    cluster: ClusterEvent | None = None
     at_work: str = ""
     share_at_work: float = 0.0
     slow: bool = False
@@ -188,6 +192,10 @@ class History:
             case UsageEvent():
                 self.last_usage = event
                 self.usage.add(event)
+            case ClusterEvent():
+                self.cluster = event
+                if event.start_seconds is not None:
+                    self._log(event, cluster_words(event))
             case VerificationEvent():
                 self._take_verification(event)
             case StageEvent():

@@ -120,6 +120,30 @@ def test_a_task_gets_numbers_of_its_own_and_one_number_of_threads(world: World) 
     assert set(world.outcomes([Trial("threads", number) for number in range(6)]).values()) == {1}
 
 
+def test_a_killed_board_does_not_end_the_work_and_a_hung_task_is_still_given_up_on(world: World) -> None:
+    import ray
+
+    ray.kill(world.session.board, no_restart=False)
+    outcomes = world.outcomes([Trial("well", 1), Trial("hang"), Trial("well", 2)])
+    assert outcomes[Trial("well", 1)] == 2
+    assert outcomes[Trial("hang")].kind == "hang"
+
+
+def test_a_node_that_differs_is_refused_by_name_before_it_gets_tasks(world: World) -> None:
+    from lsap_cli.cluster.session import check_nodes
+    from lsap_cli.cluster.worker import NodeFacts, full_versions
+
+    here, identity = full_versions(), world.cluster.head_node.node_id
+    check_nodes(world.session, {identity: NodeFacts("a", here, True)})
+    other = NodeFacts("a", here | {"lsap": "0.0.9", "source of lsap": "0" * 12}, True)
+    with pytest.raises(
+        LsapError, match=r"node .* has lsap 0\.0\.9 \(here .*source of lsap 000000000000 .*install the same"
+    ):
+        check_nodes(world.session, {identity: other})
+    with pytest.raises(LsapError, match=f"does not see --storage {world.storage}"):
+        check_nodes(world.session, {identity: NodeFacts("a", here, False)})
+
+
 def test_refusals_and_faults_of_a_worker_are_those_of_the_command(world: World) -> None:
     with pytest.raises(LsapError, match="that cannot be") as refused:
         world.outcomes([Trial("refuse")])

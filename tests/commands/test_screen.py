@@ -6,10 +6,12 @@ from rich.table import Table
 from lsap_cli.commands import screen as module
 from lsap_cli.commands.screen import Screen
 from lsap_cli.results.events import (
+    ClusterEvent,
     Event,
     FramesEvent,
     JudgingEvent,
     KeptEvent,
+    NodeUse,
     PreviewEvent,
     StageEvent,
     StepEvent,
@@ -74,3 +76,9 @@ def test_progress_of_an_attacker_counts_attackers_and_steps(said: Said) -> None:
     stage = StageEvent(name="learning 3 of 46: knows jpeg", steps=300, seconds=None, attacker=3, attackers=46)
     text = said(stage, StepEvent(number=12, loss=0.5, fooled=1, clips=4, seconds=1.0, progress=0.04, seconds_left=60.0))
     assert "learning 3 of 46: knows jpeg: step 12 of 300 " in text.splitlines()[-1]
+
+
+def test_a_cluster_is_told_once_when_it_is_ready(said: Said) -> None:
+    nodes = (NodeUse(name="a [red]", workers=2),)
+    text = said(ClusterEvent(nodes=nodes, start_seconds=12.4), ClusterEvent(nodes=nodes))
+    assert text == "2 workers on node a [red], ready after 12 s\n"

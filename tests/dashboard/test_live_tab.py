@@ -12,7 +12,7 @@ from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.live import progress, status_lines
 from lsap_cli.dashboard.run_reader import READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.results.events import StageEvent, StepEvent, UsageEvent
+from lsap_cli.results.events import ClusterEvent, NodeUse, StageEvent, StepEvent, UsageEvent
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter
 from tests.dashboard.conftest import WIDE, play, shown_text, until
@@ -195,3 +195,17 @@ def test_the_attacker_that_learns_is_counted_with_its_step(tmp_path: Path) -> No
         assert "step 150 of 300" in first
         assert "1:00 left" in first
         assert progress(reader) == 0.375
+
+
+def test_the_nodes_of_a_cluster_are_shown_with_their_tasks_and_rates(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "node-7: 1 of 2 workers at work, 12 tasks done, 4 tasks/s")
+        assert "18 workers on 9 nodes, 12 tasks done, 4 tasks/s" in shown
+        assert "and 5 nodes more" in shown
+
+    with Run(tmp_path / "run", "apply", {}, []) as run:
+        run.event(StageEvent(name="applying", files=20))
+        idle = [NodeUse(name=f"node-{number}", workers=2) for number in range(8)]
+        busy = NodeUse(name="node-7", workers=2, running=1, done=12, tasks_per_second=4.0)
+        run.event(ClusterEvent(nodes=(busy, *idle)))
+        play(tmp_path, act, opened=tmp_path / "run")

@@ -26,12 +26,13 @@ from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.base import or_none
-from lsap_cli.results.event_words import learning_share, pace_text, step_words
+from lsap_cli.results.event_words import cluster_words, learning_share, node_words, pace_text, step_words
 from lsap_cli.results.events import FileEvent, StepEvent
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
 
 MOST_FILES = 500
+MOST_NODES = 4
 CURVE_SECONDS = 2.0  # between two drawings, for each visible curve: they cost far more than figures
 YIELDING_CURVE_SECONDS = 10.0  # instead, where the run needs all cores
 
@@ -59,6 +60,7 @@ class LivePane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield LiveText(id="numbers")
+        yield LiveText(id="cluster")
         yield SteadyBar(total=1.0, show_eta=False, id="progress")
         with Grid(id="curves"):
             yield from self._views
@@ -83,6 +85,9 @@ class LivePane(Vertical):
     def show(self, reader: RunReader) -> None:
         history, command = reader.history, reader.snapshot.command
         self.query_one("#numbers", LiveText).put(Text("\n").join(status_lines(reader)))
+        nodes = self.query_one("#cluster", LiveText)
+        nodes.put(Text("\n").join(_cluster_lines(reader)))
+        nodes.display = history.cluster is not None
         self._show_progress(reader)
         self.query_one("#curves").display = command == "generate"
         self.query_one("#files").display = command == "apply"
@@ -164,6 +169,17 @@ def status_lines(reader: RunReader) -> list[Text]:
     own = _learning_lines(reader) if reader.snapshot.command == "generate" else _counting_lines(reader)
     reading = Text("a first look: the whole run is still being read …" if reader.is_sample else "")
     return [line for line in (*own, _machine_line(reader), reading) if line]
+
+
+def _cluster_lines(reader: RunReader) -> list[Text]:
+    """With a cluster: all nodes in a line, then a line each of the first few."""
+    cluster = reader.history.cluster
+    if cluster is None:
+        return []
+    more = len(cluster.nodes) - MOST_NODES
+    lines = [f"  {node_words(node)}" for node in cluster.nodes[:MOST_NODES]]
+    lines = [cluster_words(cluster), *lines, f"  and {more} nodes more" if more > 0 else ""]
+    return [Text(printable(line)) for line in lines if line]
 
 
 def _learning_lines(reader: RunReader) -> list[Text]:
