@@ -118,6 +118,7 @@ def _moved_streams(copied: Transcoded, facts: _CopyFacts) -> list[str]:
     half = max(facts.tick, MATROSKA_TICK) / 2 + SLACK
     sentences = []
     for source, copy in zip(copied.spans, facts.spans, strict=True):
+        sentences += _described_otherwise(source, copy)
         if source.packets != copy.packets:
             sentences.append(f"stream {source.index} ({source.kind}) has {copy.packets} of {source.packets} packets")
         if source.start is None or copy.start is None:
@@ -137,3 +138,14 @@ def _moved_streams(copied: Transcoded, facts: _CopyFacts) -> list[str]:
                 )
                 break  # what begins late ends late, too
     return sentences
+
+
+def _described_otherwise(source: StreamSpan, copy: StreamSpan) -> list[str]:
+    """A sentence where readers decode packets of one format by another description than in the source."""
+    (name, before), (other, after) = source.format, copy.format
+    if name != other or not before or not after or before == after:
+        return []
+    return [
+        f"stream {source.index} ({source.kind} {name}) has its packets, but readers are given another description of "
+        "them than in the source, so that some may not be decoded"
+    ]

@@ -154,7 +154,7 @@ class CopiedStreams:
                 self.remarks.append(copy.remark)
             copy.target.metadata.update(_kept(one.metadata))
             copy.target.disposition = one.disposition
-            self.spans[one.index] = StreamSpan(one.type, one.index)
+            self.spans[one.index] = StreamSpan.of(one)
         for one in self._covers:
             self._add_cover(out, one, suffix)
         for file in self._files:

@@ -31,6 +31,7 @@ DEMUXERS = """aac ac3 aiff amr ape asf av1 avi dv eac3 flac flv gif h264 hevc iv
 OPENING = {"format_whitelist": ",".join(DEMUXERS.split()), "protocol_whitelist": "file"}
 NAMED_DEMUXERS = {".mjpeg": "mjpeg", ".mjpg": "mjpeg"}  # FFmpeg would take them for a still picture
 JPEG_START = b"\xff\xd8"
+ENDS_IN_HEADER = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2"})
 WITHOUT_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS: a raw stream
 
 
@@ -77,9 +78,10 @@ def stated_end(container: InputContainer, stream: VideoStream) -> Fraction | Non
     """Seconds at which the header lets a video end; None: frames say it themselves.
 
     AVI gives every frame the same duration, and shows one for longer by empty places behind it, which its reader passes
-    over: those behind the last frame are counted in the header only.
+    over: those behind the last frame are counted in the header only. mp4 gives a frame the time to the next one in the
+    order of decoding: how long the last one is shown follows from the end of its track, as its edit list has it.
     """
-    if container.format.name != "avi" or stream.duration is None or stream.time_base is None:
+    if container.format.name not in ENDS_IN_HEADER or not stream.duration or stream.time_base is None:
         return None
     return ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base)
 

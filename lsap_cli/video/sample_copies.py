@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from lsap_cli.video.stream_packets import codec_name
+from lsap_cli.video.stream_packets import codec_name, copied_packets
 
+COUNTED_BY_LENGTH = frozenset({"tta"})
+"""Formats whose number of samples readers of Matroska take from the file's length; one too many or few loses the last
+packet, and the copy's length is that of its pictures, too."""
 SAMPLES = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
 
 
@@ -23,6 +27,23 @@ def has_samples(stream: Stream) -> bool:
     """Whether a stream is sound whose samples can be stored."""
     context = stream.codec_context
     return isinstance(context, AudioCodecContext) and context.format is not None and context.sample_rate > 0
+
+
+def is_counted_by_length(stream: Stream) -> bool:
+    """Whether a stream's packets can be read only where the file is as long as they are."""
+    return codec_name(stream) in COUNTED_BY_LENGTH
+
+
+def can_be_decoded(stream: Stream) -> bool:
+    """Whether every packet of a stream of sound can be decoded; the file is read once more."""
+    container = stream.container
+    assert isinstance(container, InputContainer)  # the stream is a source's
+    try:
+        for _, packet in copied_packets(container, [stream.index]):
+            packet.decode()
+    except av.FFmpegError:
+        return False
+    return True
 
 
 class SampleCopy:
@@ -44,9 +65,11 @@ class SampleCopy:
         target.time_base = Fraction(1, context.sample_rate)
         self.target: Stream = target
         self._encoder = target
+        reason = f"its format cannot be copied into {suffix[1:]} files here"
+        if is_counted_by_length(stream):
+            reason = "readers take the number of its samples from the file's length, which is another in the copy"
         self.remark = (
-            f"stream {stream.index} (audio {codec_name(stream)}) is stored as samples ({target.name}): its format "
-            f"cannot be copied into {suffix[1:]} files here"
+            f"stream {stream.index} (audio {codec_name(stream)}) is stored as samples ({target.name}): {reason}"
         )
         self._decoder: AudioCodecContext | None = None  # of the opening of the file that packets come from
         self._packer = AudioResampler(packed, context.layout.name, context.sample_rate)

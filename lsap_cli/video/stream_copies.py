@@ -14,7 +14,7 @@ from av.stream import Stream
 
 from lsap_cli.video.acm_copies import AcmCopy, wave_format
 from lsap_cli.video.frames import reason_of
-from lsap_cli.video.sample_copies import SampleCopy, has_samples
+from lsap_cli.video.sample_copies import SampleCopy, can_be_decoded, has_samples, is_counted_by_length
 from lsap_cli.video.stream_packets import MUXERS, TEXT_OF_MP4, codec_name
 
 
@@ -39,10 +39,14 @@ class StreamCopy(Protocol):
 class PacketCopy:
     """Every packet as it is."""
 
-    remark = None
-
     def __init__(self, out: OutputContainer, stream: Stream) -> None:
         self.target: Stream = out.add_stream_from_template(stream, opaque=True)
+        self.remark: str | None = None
+        if is_counted_by_length(stream):
+            self.remark = (
+                f"stream {stream.index} (audio {codec_name(stream)}) is copied as it is: readers of the source cannot "
+                "decode all of it, and those of the copy may decode less"
+            )
 
     def packets(self, packet: Packet[Any] | None) -> Iterator[Packet[Any]]:
         if packet is not None:
@@ -81,6 +85,8 @@ def make_stream_copy(out: OutputContainer, stream: Stream, suffix: str) -> Strea
     if codec_name(stream) == TEXT_OF_MP4 and suffix != ".mp4":
         return TextCopy(out, stream)
     problem = refusal(suffix, stream)
+    if is_counted_by_length(stream) and has_samples(stream) and can_be_decoded(stream):
+        return SampleCopy(out, stream, suffix)
     if problem is None:
         return PacketCopy(out, stream)
     description = wave_format(stream) if suffix == ".mkv" else None

@@ -31,6 +31,7 @@ class StreamSpan:
         last: when its last packet begins.
         end: of its last packet.
         packets: how many there are.
+        format: what its packets are in, and the description of them that a decoder needs; empty: not known.
     """
 
     kind: str
@@ -39,6 +40,14 @@ class StreamSpan:
     last: Fraction = Fraction(0)
     end: Fraction = Fraction(0)
     packets: int = 0
+    format: tuple[str, bytes] = ("", b"")
+
+    @classmethod
+    def of(cls, stream: Stream) -> StreamSpan:
+        """That of a stream of which no packet has been counted."""
+        context = stream.codec_context
+        description = bytes(context.extradata or b"") if context is not None else b""
+        return cls(stream.type, stream.index, format=(codec_name(stream), description))
 
     def add(self, packet: Packet[Any]) -> None:
         """Counts one packet that has timestamps."""
@@ -53,7 +62,7 @@ class StreamSpan:
 def read_spans(container: InputContainer) -> list[StreamSpan]:
     """When each stream of sound and subtitles of an opened file begins and ends, in the order of the streams."""
     streams = [one for one in container.streams if one.type in ("audio", "subtitle")]
-    spans = {one.index: StreamSpan(one.type, one.index) for one in streams}
+    spans = {one.index: StreamSpan.of(one) for one in streams}
     for index, packet in copied_packets(container, list(spans)):
         complete_packet(packet, 0)
         spans[index].add(packet)

@@ -234,18 +234,23 @@ class _Transcoding:
         yield from waiting
 
     def _last_shown(self, last: DecodedFrame) -> Fraction:
-        """Seconds that the last frame is shown: up to the header's end, if a frame is shown for so long elsewhere."""
+        """Seconds that the last frame is shown: up to the header's end, unless another frame would have room before."""
         shown = last.duration or 1 / self.rate
-        if self.part is not None:
-            return self.part.last_shown or shown
+        if self.part is not None and self.part.last_shown is not None:
+            return self.part.last_shown
         end = stated_end(self.container, self.stream)
-        if end is None or end - last.seconds <= shown:
+        if end is None:
             return shown
-        if end - last.seconds <= self.longest:
-            return end - last.seconds
+        if self.part is not None:
+            end -= self.part.start
+        left = end - last.seconds
+        if left <= shown and self.container.format.name == "avi":  # it stores no timestamps, only a count of frames
+            return shown
+        if 0 < left <= max(self.longest, shown) + shown:
+            return left
         self.lost.add(
-            f"its header says that it ends at {float(end):.3f} s; its last frame ends at "
-            f"{float(last.seconds + shown):.3f} s, and so does the copy"
+            f"its header says that it ends at {float(end):.3f} s; its last frame is shown from "
+            f"{float(last.seconds):.3f} to {float(last.seconds + shown):.3f} s, and in the copy, too"
         )
         return shown
 

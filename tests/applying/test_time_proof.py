@@ -18,6 +18,7 @@ from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.datasets.base import Video
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec
+from lsap_cli.video.copied_streams import MOVIE_TICKS
 from lsap_cli.video.picture_folders import OTHERS, others_start
 from lsap_cli.video.reading import read_frames
 from lsap_cli.video.stream_packets import read_spans
@@ -74,6 +75,53 @@ def test_sound_that_is_missing_or_early_is_said(tmp_path: Path) -> None:
     assert "0 of 1 streams beside the pictures arrived in the copy" in differences(source, done, silent)
     late = Transcoded(done.frames, done.remarks, done.last_shown, done.start - Fraction(1, 2), done.spans)
     assert any("begins 0.0000 s after the first frame" in one for one in differences(source, late, target))
+
+
+def test_a_stream_that_readers_decode_by_another_description_is_said(tmp_path: Path) -> None:
+    source = write_with_sound(tmp_path / "a.mkv", make_bytes(10), "flac", 0.4)
+    done, target = copied(source, Ffv1Codec())
+    name, description = done.spans[0].format
+    assert (name, len(description)) == ("flac", 34)
+    done.spans[0].format = name, bytes(34)
+    (sentence,) = differences(source, done, target)
+    assert "stream 1 (audio flac) has its packets, but readers are given another description of them" in sentence
+
+
+@pytest.mark.parametrize(("end", "shown"), [(930, 30), (800, 220), (850, 270)])
+def test_the_end_of_a_track_of_mp4_says_how_long_its_last_frame_is_shown(tmp_path: Path, end: int, shown: int) -> None:
+    """Its frames have the times between decodings for durations, which say nothing of the frame that is shown last."""
+    plain = write_timed(tmp_path / "a.mkv", make_bytes(10), [0, 40, 80, 200, 240, 280, 500, 540, 580, 900], "ffv1")
+    _, source = copied(plain, H264Codec())
+    set_edit_end(source, end)
+    done, target = copied(source, Ffv1Codec())
+    assert done.last_shown == Fraction(shown, 1000)
+    assert done.remarks + differences(source, done, target) == []
+
+
+def test_an_mp4_whose_header_ends_before_its_last_frame_appears_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "a.mp4"
+    with av.open(str(source), "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"bf": "2"})
+        video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
+        for place, pixels in zip((0, 1, 2, 3, 20), make_bytes(5, 32, 32), strict=True):
+            frame = VideoFrame.from_ndarray(pixels.permute(1, 2, 0).contiguous().numpy(), format="rgb24")
+            frame.pts, frame.time_base = place, Fraction(1, 25)
+            out.mux(video.encode(frame.reformat(format="yuv420p")))
+        out.mux(video.encode(None))
+    done, target = copied(source, Ffv1Codec())
+    assert differences(source, done, target) == []
+    (remark,) = done.remarks
+    assert remark.startswith("its header says that it ends at 0.")
+    assert remark.endswith("its last frame is shown from 0.800 to 0.840 s, and in the copy, too")
+
+
+def set_edit_end(path: Path, milliseconds: int) -> None:
+    """Lets the edit list of an mp4 with one track end there."""
+    data = bytearray(path.read_bytes())
+    place = data.index(b"elst") + 4 + 4  # behind version and flags: the number of entries
+    assert int.from_bytes(data[place : place + 4], "big") == 1
+    data[place + 4 : place + 8] = (milliseconds * int(MOVIE_TICKS) // 1000).to_bytes(4, "big")
+    path.write_bytes(data)
 
 
 def write_transport(tmp_path: Path) -> Path:

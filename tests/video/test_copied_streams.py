@@ -187,6 +187,24 @@ def test_sound_that_the_copy_does_not_hold_is_stored_as_its_samples(tmp_path: Pa
     assert np.array_equal(samples(copy), samples(source))
 
 
+def test_true_audio_is_stored_as_samples_since_readers_count_them_by_the_length_of_the_file(tmp_path: Path) -> None:
+    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(10, 32, 48), "pcm_s16le", 0.448)
+    source = write_coded(tmp_path / "source.mkv", plain, "tta")
+    assert samples(source).size == samples(plain).size
+    copy, remarks = copied(source, Ffv1Codec())
+    assert [remark.partition(":")[0] for remark in remarks] == ["stream 1 (audio tta) is stored as samples (pcm_u8)"]
+    assert np.array_equal(samples(copy), samples(source))
+
+
+def test_true_audio_that_readers_of_the_source_cannot_decode_is_copied_with_a_note(tmp_path: Path) -> None:
+    plain = write_with_sound(tmp_path / "plain.mkv", make_bytes(40, 32, 48), "pcm_s16le", 0.448)
+    source = write_coded(tmp_path / "source.mkv", plain, "tta")  # its pictures are longer
+    copy, remarks = copied(source, Ffv1Codec())
+    assert len(remarks) == 1
+    assert "stream 1 (audio tta) is copied as it is: readers of the source cannot decode all of it" in remarks[0]
+    assert sound_packets(copy) == sound_packets(source)
+
+
 def test_sound_whose_clock_steps_back_is_left_out_by_name_and_the_pictures_are_written(
     tmp_path: Path, with_flac: Path
 ) -> None:
