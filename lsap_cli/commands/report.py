@@ -47,7 +47,7 @@ def command(
 
     if len(runs) == 1:
         try:
-            print(write_report(runs[0], out))
+            print(write_report(runs[0], out, _say))
         except OSError as error:
             if out is not None:
                 reason = error.strerror or error
@@ -57,7 +57,7 @@ def command(
     unwritten = 0
     for run in runs:  # each also gets its own page, which the comparison does not need
         try:
-            print(write_report(run))
+            print(write_report(run, say=_say))
         except OSError as error:
             unwritten += 1
             print(f"lsap: {file_error(error) or error}; the comparison goes on", file=sys.stderr)
@@ -79,5 +79,9 @@ def _export(runs: Sequence[Path], targets: Sequence[str], out: Path | None) -> N
             except OSError as error:
                 raise file_error(error, "write it elsewhere with --out") or error from None
             for note in exported.notes:
-                print(f"lsap: {note}", file=sys.stderr)
+                _say(note)
             print(exported.place)
+
+
+def _say(sentence: str) -> None:
+    print(f"lsap: {sentence}", file=sys.stderr)

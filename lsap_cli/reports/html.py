@@ -1,6 +1,6 @@
 """The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from lsap_cli.reports.class_tables import class_grids
 from lsap_cli.reports.curves import curve_plots, levels_of
 from lsap_cli.reports.grid import Grid, write_grids
 from lsap_cli.reports.grids import grids
-from lsap_cli.reports.run_folder import picture_uri, read_defend_results, read_run, run_records
+from lsap_cli.reports.run_folder import read_defend_results, read_run, run_records
+from lsap_cli.reports.run_pictures import RunPictures
 from lsap_cli.results.detectors import DetectorRow, FixedPoint, OperatingPoint
 from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import (
@@ -35,12 +36,17 @@ MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has 
 ELSEWHERE = ("rates", "certificates", "identifiers")  # tables that the page shows in sections of their own
 
 
-def write_report(run: Path, out: Path | None = None) -> Path:
+def _say_nothing(_sentence: str) -> None:
+    """For callers who made the run themselves."""
+
+
+def write_report(run: Path, out: Path | None = None, say: Callable[[str], None] = _say_nothing) -> Path:
     """Write a page about a finished `defend` run, and its tables as CSV, Markdown and LaTeX into `tables/` beside it.
 
     Args:
         run: a run folder with run.json and results.json; records.jsonl and pictures are shown if there.
         out: the page's path; None: `report.html` in the run folder.
+        say: gets a sentence on what of the folder is not on the page.
 
     Returns:
         The page's path.
@@ -52,10 +58,13 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     about = read_run(run)
     results = read_defend_results(run)
     by_class = class_grids(results, run_records(run))
-    page = environment().get_template("defend.html").render(_view(run, about, results, by_class))
+    pictures = RunPictures(run)
+    page = environment().get_template("defend.html").render(_view(run, about, results, by_class, pictures))
     path = run / "report.html" if out is None else out
     write_atomically(path, page)
     write_grids(path.parent, [*grids(results), *by_class])
+    for note in pictures.notes():
+        say(note)
     return path
 
 
@@ -77,7 +86,7 @@ def environment() -> Environment:
 
 
 def _view(
-    run: Path, about: RunFacts, results: DefendResults, by_class: Sequence[Grid]
+    run: Path, about: RunFacts, results: DefendResults, by_class: Sequence[Grid], files: RunPictures
 ) -> dict[str, Any]:  # what the template names
     rows = Rows.of_every_defense(results.rows)
     protocol = to_builtins(results.protocol) if results.protocol else {}
@@ -113,9 +122,9 @@ def _view(
         "effective": to_builtins(results.effective) if results.effective else {},
         "budget": _budget(results.protocol),
         "over_budget": _over_budget(results.protocol, results.effective),
-        "perturbation_picture": picture_uri(run, pictures.perturbation or ""),
+        "perturbation_picture": files.uri(pictures.perturbation or ""),
         "perturbation_scale": pictures.perturbation_scale or None,
-        "frames": [_frame(run, frame) for frame in pictures.frames],
+        "frames": [_frame(files, frame) for frame in pictures.frames],
         "skipped": results.skipped,
         "overlap": protocol.get("overlap") or [],
         "protocol_lines": [(_PROTOCOL_WORDS.get(k, _words(k)), _value(v)) for k, v in protocol.items()],
@@ -285,8 +294,8 @@ def _over_budget(protocol: Protocol | None, effective: EffectiveNorms | None) ->
 # --- pictures --------------------------------------------------------------------------------------------
 
 
-def _frame(run: Path, frame: FramePictures) -> dict[str, Any]:  # what the template names
-    pictures = {name: picture_uri(run, getattr(frame, name)) for name in ("before", "after", "difference")}
+def _frame(files: RunPictures, frame: FramePictures) -> dict[str, Any]:  # what the template names
+    pictures = {name: files.uri(getattr(frame, name)) for name in ("before", "after", "difference")}
     return {
         **pictures,
         "complete": all(pictures.values()),

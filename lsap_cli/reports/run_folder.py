@@ -1,6 +1,5 @@
 """The folder of a finished `defend` run, as a report reads it: whole, safe to show, and nothing outside of it."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -8,15 +7,13 @@ from typing import TypeVar
 from lsap_cli.errors import LsapError
 from lsap_cli.results.base import Result
 from lsap_cli.results.documents import DefendResults, RunResults
-from lsap_cli.results.files import RESULTS_FILE, Loaded, decode_line, read_facts_document, read_regular
+from lsap_cli.results.files import LONGEST_LINE, RESULTS_FILE, Loaded, decode_line, open_regular, read_facts_document
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.records import Record
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.run_facts import RunFacts
 
-LARGEST_PICTURE = 16 * 2**20  # bytes
 RECORDS_FILE = "records.jsonl"
-PICTURE_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 Whole = TypeVar("Whole", bound=Result)
 
 
@@ -79,28 +76,19 @@ def run_records(run: Path) -> Iterator[Record]:
     """The records of a run; none where it has no such file.
 
     Raises:
-        LsapError: if a line is damaged.
+        LsapError: if a line is damaged, or the file is no regular file of the folder.
     """
     path = run / RECORDS_FILE
-    if not path.is_file():
+    try:
+        lines = open_regular(path)
+    except FileNotFoundError:
         return
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+    except OSError as error:
+        raise LsapError(f"{path} cannot be read ({error.strerror or error})", exit_code=1) from None
+    with lines:
+        for number, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), b""), 1):
             record = decode_line(line, Record) if line.strip() else None
             if record is not None:
                 yield record
             elif line.strip():
                 raise LsapError(f"{path} is damaged in line {number}; run lsap defend again", exit_code=1)
-
-
-def picture_uri(run: Path, name: str) -> str | None:
-    """A picture of the run as a data: URI; None when it is missing, no picture, or outside the run folder."""
-    path = (run / name).resolve()
-    if not name or not path.is_relative_to(run.resolve()):
-        return None
-    try:
-        content = read_regular(path, LARGEST_PICTURE)
-    except OSError:
-        return None
-    kind = next((kind for magic, kind in PICTURE_KINDS.items() if content.startswith(magic)), None)
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None

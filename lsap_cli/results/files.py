@@ -248,7 +248,7 @@ def _convert_part(
             return
         parts[name] = tuple(_usable_items(value, get_args(kind)[0]))
         lost = len(value) - len(parts[name])
-        problems.append(f"{lost} of {len(value)} entries of `{name}` cannot be used; the others are shown")
+        problems.append(f"{lost} of {len(value)} entries of `{name}` cannot be used")
 
 
 def _usable_items(values: list[Any], kind: Any) -> Iterator[Any]:  # any JSON values, of the type that the field has

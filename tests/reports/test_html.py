@@ -1,15 +1,21 @@
+import io
 import json
 import re
+import struct
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lsap_cli.errors import LsapError
+from lsap_cli.reports import run_pictures
 from lsap_cli.reports.html import write_report
+from lsap_cli.reports.run_pictures import LARGEST_PICTURE
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.files import write_document
+from lsap_cli.results.files import LONGEST_LINE, write_document
 from lsap_cli.results.run_facts import RunFacts
 from tests.reports.fake_run import HOSTILE, make_results, write_run
 
@@ -255,3 +261,64 @@ def test_a_broken_run_folder_is_refused_in_one_sentence(
     with pytest.raises(LsapError, match=sentence):
         write_report(run)
     assert not (run / "report.html").exists()
+
+
+def claims(width: int, height: int) -> bytes:
+    """A small PNG whose header claims another size."""
+    file = io.BytesIO()
+    Image.new("L", (2, 2)).save(file, "png")
+    head = b"IHDR" + struct.pack(">II", width, height) + file.getvalue()[24:29]
+    return file.getvalue()[:12] + head + struct.pack(">I", zlib.crc32(head)) + file.getvalue()[33:]
+
+
+def test_pictures_that_cannot_be_on_the_page_are_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    sentences: list[str] = []
+    write_report(run, say=sentences.append)
+    assert sentences == []
+    for name, what in {
+        "perturbation.png": claims(9000, 9000),
+        "0_before.png": claims(2**31 - 1, 2**31 - 1),
+        "0_after.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    }.items():
+        (run / "pictures" / name).write_bytes(what)
+    with (run / "pictures/0_difference.png").open("r+b") as file:
+        file.truncate(LARGEST_PICTURE + 1)
+    page = write_report(run, say=sentences.append).read_text(encoding="utf-8")
+    assert page.count("data:image") == 3
+    assert sentences == [
+        "4 of the run's pictures are not on the page: pictures/perturbation.png (it claims 9000 x 9000 pixels, and 67 "
+        "million are the most); pictures/0_before.png (it claims more pixels than are believed); pictures/0_after.png "
+        "(it is no PNG, JPEG or WebP picture), and 1 more"
+    ]
+
+
+def test_a_link_for_the_folder_of_pictures_is_not_followed(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (run / "pictures").rename(tmp_path / "elsewhere")
+    (run / "pictures").symlink_to(tmp_path / "elsewhere")
+    sentences: list[str] = []
+    assert "data:image" not in write_report(run, say=sentences.append).read_text(encoding="utf-8")
+    assert "pictures/perturbation.png (it is a link that leads out of the folder)" in sentences[0]
+
+
+def test_all_pictures_of_a_page_have_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "run")
+    size = (run / "pictures/perturbation.png").stat().st_size
+    monkeypatch.setattr(run_pictures, "LARGEST_SUM", size + 1)
+    sentences: list[str] = []
+    assert write_report(run, say=sentences.append).read_text(encoding="utf-8").count("data:image") == 1
+    assert "6 of the run's pictures are not on the page" in sentences[0]
+
+
+def test_records_elsewhere_or_without_an_end_of_line_are_not_read(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    records = run / "records.jsonl"
+    records.rename(tmp_path / "records.jsonl")
+    records.symlink_to(tmp_path / "records.jsonl")
+    with pytest.raises(LsapError, match=r"records\.jsonl cannot be read \(it is a link that leads out of the folder\)"):
+        write_report(run)
+    records.unlink()
+    records.write_bytes(bytes(LONGEST_LINE + 10))
+    with pytest.raises(LsapError, match="damaged in line 1"):
+        write_report(run)

@@ -87,7 +87,7 @@ def test_parts_of_a_document_that_cannot_be_are_left_out_and_named(tmp_path: Pat
     loaded = read_results(tmp_path / "results.json")
     assert loaded.value == DefendResults(rows=(ROW,))
     rows, protocol = loaded.problems
-    assert rows == "results.json is damaged: 2 of 3 entries of `rows` cannot be used; the others are shown"
+    assert rows == "results.json is damaged: 2 of 3 entries of `rows` cannot be used"
     assert protocol.startswith("results.json is damaged: `protocol` cannot be used (")
 
 

@@ -13,7 +13,8 @@ from lsap_cli.reports.exports.curves import Curves, read_curves
 from lsap_cli.reports.exports.figures import Figure, figures
 from lsap_cli.reports.exports.tables import Tabled, run_tables
 from lsap_cli.reports.grid import Grid
-from lsap_cli.reports.run_folder import LARGEST_PICTURE, read_run, read_run_results, run_records
+from lsap_cli.reports.run_folder import read_run, read_run_results, run_records
+from lsap_cli.reports.run_pictures import open_picture
 from lsap_cli.results.base import or_none
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
 from lsap_cli.results.events import Event, OtherEvent, decode_event
@@ -160,12 +161,20 @@ def _pictures(run: Path, notes: _Notes) -> dict[str, Path]:
     root = run.resolve()
     found = sorted(path for folder in PICTURE_FOLDERS for path in (run / folder).rglob("*.png"))
     own = [path for path in found if path.resolve().is_relative_to(root) and path.is_file()]
-    fitting = [path for path in own if path.stat().st_size <= LARGEST_PICTURE]
+    fitting = [path for path in own if _can_be_opened(run, path)]
     # pictures of the whole perturbation and of frames come before its single slots
     fitting.sort(key=lambda path: len(path.relative_to(run).parts))
     if len(own) > len(fitting[:MOST_PICTURES]):
         notes.add(f"{len(own) - len(fitting[:MOST_PICTURES])} of the run's {len(own)} pictures are not exported")
     return {path.relative_to(run).as_posix(): path for path in fitting[:MOST_PICTURES]}
+
+
+def _can_be_opened(run: Path, path: Path) -> bool:
+    try:
+        with open_picture(run, path.relative_to(run).as_posix()):
+            return True
+    except OSError:
+        return False
 
 
 def _files(run: Path, about: RunFacts, results: Tabled, notes: _Notes) -> dict[str, Path]:
