@@ -41,6 +41,7 @@ ANNOUNCED = re.compile(r"(\d+) attackers, (\d+) steps: about (?:(\d+):(\d+) h|(\
 def main() -> None:
     options = arguments()
     options.work.mkdir(parents=True, exist_ok=True)
+    options.work = options.work.resolve()
     fit, test = deal(options)
     given = learn_given(options, fit)
     found: dict[str, Any] = {
@@ -119,7 +120,7 @@ def learn_given(options: argparse.Namespace, fit: Path) -> Path:
 
 def program(options: argparse.Namespace, contender: str) -> list[str]:
     tree = checked_out(BASE if contender == "base" else ".", options.work)
-    return [str(python_of(tree, options.work)), "-m", "lsap_cli"]
+    return [str(python_of(tree, options.work).with_name("lsap"))]  # not -m, which would import from the current folder
 
 
 def run_one(options: argparse.Namespace, contender: str, number: int, given: tuple[Path, Path, Path]) -> dict[str, Any]:

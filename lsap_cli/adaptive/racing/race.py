@@ -112,9 +112,9 @@ class Race:
         elif leader.stopped is None:
             leader.stopped = "time" if self._clock.over else "floor"
         raced = [self._finished(runner, runner is leader) for runner in self._runners]
-        for one in raced:
-            if one.learned is not None and can_start(one.attacker) and one.effort.judged:
-                self._known.add(one.attacker.name, one.learned)
+        best = next(one for one in raced if one.attacker is leader.attacker)
+        if best.learned is not None and can_start(best.attacker):
+            self._known.add(best.attacker.name, best.learned)
         return raced + [RacedAttacker(one, _effort(ZEROS, "left-out", judged=False), None) for one in self._left_out]
 
     def _begin(self, attacker: Attacker) -> None:
