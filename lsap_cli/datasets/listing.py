@@ -12,7 +12,7 @@ from lsap_cli.datasets.base import Video, VideoSet, recording_in
 from lsap_cli.datasets.class_reading import NUMBER, ClassReader, label_names
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.label_files import read_label_names
-from lsap_cli.datasets.locating import Located, Locator, split_suffix
+from lsap_cli.datasets.locating import Located, Locator, named_in_common, split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import SET_FORMATS
 from lsap_cli.set_sources import SETS, SetSource
@@ -95,8 +95,11 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
     videos: dict[str, Video] = {}
     renamed: list[str] = []
     missing: list[str] = []
-    for entry in listing.entries:
-        place = _place(entry, locator)
+    places: Sequence[Located | str] = [_place(entry, locator) for entry in listing.entries]
+    if locator.leaves_roots:
+        places, common = named_in_common(places)
+        listing.notes.append(f"{source.path}: videos are called by their paths in {common}, where all of them lie")
+    for entry, place in zip(listing.entries, places, strict=True):
         if isinstance(place, str):
             listing.leave_out(source.path, entry.line, f"is not clear: {place}")
             continue

@@ -62,10 +62,12 @@ class _Place(NamedTuple):
     Attributes:
         folder: the folder.
         prefix: its path inside the set, with a slash at the end; empty for the root itself.
+        inside: whether it lies in the root; otherwise its prefix is its whole path, without the slash before it.
     """
 
     folder: _Folder
     prefix: str
+    inside: bool = True
 
     def located(self, name: str, other_name: bool = False) -> Located:
         folder = self.folder
@@ -78,10 +80,14 @@ class Locator:
 
     Args:
         roots: folders where relative paths may begin, the likeliest first.
+
+    Attributes:
+        leaves_roots: whether a file has been looked for that lies in none of them.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = [os.path.normpath(root.absolute()) for root in roots]
+        self.leaves_roots = False
         self._folders: dict[str, _Folder] = {}
         self._places: dict[tuple[str, str], _Place] = {}  # by root and by what a list writes before a file's name
 
@@ -94,7 +100,7 @@ class Locator:
             for text in written:
                 place, name = self._split(root, text)
                 if name in place.folder.names:
-                    return place.located(name)
+                    return self._chosen(place, name)
         for root in self._roots:
             for text in written:
                 place, name = self._split(root, text.replace("\\", "/"))
@@ -105,14 +111,18 @@ class Locator:
                 if len(alike) > 1:
                     return f"{text} may be {', '.join(alike[:3])}"
                 if alike:
-                    return place.located(alike[0], other_name=True)
+                    return self._chosen(place, alike[0], other_name=True)
         place, name = self._split(self._roots[0], written[0])
-        return place.located(name)
+        return self._chosen(place, name)
 
     def exists(self, text: str) -> bool:
         """Whether a file has exactly that path below one of the roots."""
         places = (self._split(root, text) for root in self._roots)
         return any(name in place.folder.names for place, name in places)
+
+    def _chosen(self, place: _Place, name: str, other_name: bool = False) -> Located:
+        self.leaves_roots = self.leaves_roots or not place.inside
+        return place.located(name, other_name)
 
     def _split(self, root: str, text: str) -> tuple[_Place, str]:
         """The folder and the name that a written path has below a root."""
@@ -131,7 +141,7 @@ class Locator:
         inside = folder == root or folder.startswith(f"{root.rstrip('/')}/")
         relative = folder[len(root) :] if inside else folder
         prefix = relative.strip("/")
-        return _Place(self._folder(folder), f"{prefix}/" if prefix else "")
+        return _Place(self._folder(folder), f"{prefix}/" if prefix else "", inside)
 
     def _folder(self, folder: str) -> _Folder:
         known = self._folders.get(folder)
@@ -146,6 +156,14 @@ class Locator:
                 is_read = False
             known = self._folders[folder] = _Folder(Path(folder or "/"), names, is_read)
         return known
+
+
+def named_in_common(places: Sequence[Located | str]) -> tuple[list[Located | str], str]:
+    """Files with the names that they have in the folder that all of them lie in, and that folder."""
+    found = [one for one in places if isinstance(one, Located)]
+    common = os.path.commonpath({str(one.path.parent) for one in found})
+    start = len(common.rstrip("/")) + 1
+    return [one if isinstance(one, str) else one._replace(name=str(one.path)[start:]) for one in places], common
 
 
 def split_suffix(path: str) -> tuple[str, str]:

@@ -121,7 +121,24 @@ def test_paths_are_absolute_or_below_root(tmp_path: Path) -> None:
     touch(tmp_path, "videos/a.mp4", "other/b.mp4")
     found = read(tmp_path / "lists" / "val.txt", f"a.mp4 0\n{tmp_path}/other/b.mp4 1\n", root=tmp_path / "videos")
     assert [video.path.is_file() for video in found.videos] == [True, True]
-    assert found.videos[0].name == "a.mp4"
+    assert [video.name for video in found.videos] == ["videos/a.mp4", "other/b.mp4"]
+    assert any(f"by their paths in {tmp_path}, where all of them lie" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("above", ["..", "{}"])
+def test_videos_outside_of_the_lists_folder_are_called_by_their_paths_in_the_folder_that_all_are_in(
+    tmp_path: Path, above: str
+) -> None:
+    touch(tmp_path, "set/train/a/v1.mp4", "set/train/b/v1.mp4")
+    above = above.format(tmp_path)
+    found = read(tmp_path / "lists" / "val.txt", f"{above}/set/train/a/v1.mp4 0\n{above}/set/train/b/v1.mp4 1\n")
+    assert [video.name for video in found.videos] == ["a/v1.mp4", "b/v1.mp4"]
+
+
+def test_a_video_alone_outside_of_its_lists_folder_is_called_by_its_name(tmp_path: Path) -> None:
+    touch(tmp_path, "set/v1.mp4")
+    found = read(tmp_path / "lists" / "val.txt", f"{tmp_path}/lists/../set/v1.mp4 0\n")
+    assert [video.name for video in found.videos] == ["v1.mp4"]
 
 
 def test_a_list_none_of_whose_files_is_there_says_what_would_help(tmp_path: Path) -> None:
