@@ -41,12 +41,15 @@ class PerturbedFolder:
         by_stem: dict[str, list[Path]] = {}
         for copy in [] if self._entries else find_media(self._root):
             by_stem.setdefault(_stem(copy.relative_to(self._root)), []).append(copy)
+        by_hash = {entry.source_sha256: entry for entry in reversed(self._entries.values())}
         for video in videos:
-            entry = self._entries.get(video.name)
             source_hash = readable_media_hash(video.media)
             if source_hash is None:
                 yield video, "it does not exist, or cannot be read"
                 continue
+            entry = self._entries.get(video.name)
+            if entry is None or entry.source_sha256 != source_hash:
+                entry = by_hash.get(source_hash, entry)  # another list may call it otherwise
             if entry is None:
                 found = self._found(video, by_stem)
                 if len(found) > 1:

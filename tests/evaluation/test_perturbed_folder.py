@@ -98,3 +98,11 @@ def test_without_a_manifest_a_video_with_several_copies_is_left_out_by_name(tmp_
     ((video, reason),) = PerturbedFolder(out).match(videos)
     assert video.name == "a.mkv"
     assert "several copies of it (a.avi, a.mp4)" in reason
+
+
+def test_a_video_that_another_list_calls_otherwise_is_found_by_its_content(tmp_path: Path) -> None:
+    out, videos = make_folder(tmp_path, ["a.mkv", "b.mkv"])
+    others = [Video(videos[0].path, "train/a.mkv"), Video(videos[1].path, "a.mkv")]
+    folder = PerturbedFolder(out)
+    assert list(folder.match(others)) == []
+    assert folder.files == {"train/a.mkv": out / "a.mkv", "a.mkv": out / "b.mkv"}
