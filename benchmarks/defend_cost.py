@@ -26,7 +26,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_indices
+from lsap_cli.evaluation.frames import FLOAT_SHARE, defended_levels, frames_at_once, split_indices
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.protocol import EvaluationProtocol
@@ -145,7 +145,7 @@ def run_bare(protocol: EvaluationProtocol, matrix: EvaluationMatrix, video: Vide
             for part, needed in split_indices(sampled, list(defenses.values()), count, at_once):
                 native = source.change(reader.frames(needed), needed, count)
                 for piece, _ in split_indices(part, [defense], count, at_once // FLOAT_SHARE):
-                    shrunk.append(geometry.shrink(defended(defense, FloatCache(native, needed), piece, count, bare)))
+                    shrunk.append(geometry.shrink(defended(defense, Clip(native, needed, count), piece, bare)))
             frames = geometry.crop(torch.cat(shrunk))
             clips = torch.cat([frames[torch.searchsorted(sampled, indices)] for indices in chosen])
             for some in clips.split(protocol.batch):
@@ -154,15 +154,12 @@ def run_bare(protocol: EvaluationProtocol, matrix: EvaluationMatrix, video: Vide
                     protocol.classifier.score(ready).cpu()
 
 
-def defended(defense: Defense | None, cache: FloatCache, sampled: Tensor, count: int, bare: Cost) -> Tensor:
+def defended(defense: Defense | None, clip: Clip, sampled: Tensor, bare: Cost) -> Tensor:
     """8-bit levels behind a defense; only the defense itself is on the clock."""
     if defense is None:
-        return defended_levels(None, cache, sampled, count)
-    needed = defense.needs(sampled, count)
-    ready = cache.floats(needed)
+        return defended_levels(None, clip, sampled)
     with bare.of("transform"):
-        made = defense.defend(Clip(ready, needed, count), sampled)
-    return (made * 255).round().to(torch.uint8)
+        return defended_levels(defense, clip, sampled)
 
 
 if __name__ == "__main__":

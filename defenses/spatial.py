@@ -22,6 +22,7 @@ from defenses.settings import bad_setting, check_window
 from defenses.temporal import gaussian
 
 LEVEL_TOLERANCE = 2e-5  # of filters that add up floats: the order of their sums is not that of the float path
+LARGEST_OPENCV_MEDIAN = 255  # pixels a side: it counts a window's pixels in 16 bits
 FEW_PIXELS = 9  # of half a blur, for which a loop of its own is compiled
 
 
@@ -89,7 +90,12 @@ class SpatialMedian(PictureDefense):
         return shared_median([shifted.contiguous() for shifted, _ in shifts(frames, self.window)])
 
     def defend_picture(self, picture: Pixels, out: Pixels) -> None:
-        opencv().medianBlur(picture, self.window, dst=out)
+        if self.window <= LARGEST_OPENCV_MEDIAN:
+            opencv().medianBlur(picture, self.window, dst=out)
+        else:
+            from scipy.ndimage import median_filter  # slower to import than OpenCV, and hardly ever needed
+
+            median_filter(picture, size=(self.window, self.window, 1), mode="nearest", output=out)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection_rows import detector_rows
-from lsap_cli.evaluation.frames import FloatCache, defended_levels
+from lsap_cli.evaluation.frames import defended_levels
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.scores import DetectorScore
 from lsap_cli.evaluation.sources import PerturbationSource
@@ -88,8 +88,7 @@ class DetectorInput:
         """The classifier's output for clips of the (defended) video, the mean of its crops: (B, T) -> (B, classes)."""
         sampled = clips.unique()
         needed = sampled if defense is None else defense.needs(sampled, self.video_length)
-        cache = FloatCache(self._perturbed(needed), needed)
-        defended = defended_levels(defense, cache, sampled, self.video_length)
+        defended = defended_levels(defense, Clip(self._perturbed(needed), needed, self.video_length), sampled)
         classifier = self._protocol.classifier
         crops = classifier.geometry.crops_of(classifier.geometry.shrink(defended), classifier.crops)
         rows = torch.searchsorted(sampled, clips)

@@ -6,12 +6,12 @@ from math import log
 
 import torch
 
-from defenses import Defense
+from defenses import Clip, Defense
 from defenses.corruptions import STRENGTHS, VARIED_SETTINGS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
-from lsap_cli.evaluation.frames import FLOAT_SHARE, FloatCache, defended_levels, frames_at_once, split_indices
+from lsap_cli.evaluation.frames import FLOAT_SHARE, defended_levels, frames_at_once, split_indices
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.results.rates import rate
 from lsap_cli.results.records import Record
@@ -84,11 +84,11 @@ def measured_changes(protocol: EvaluationProtocol, video: Video, defenses: Mappi
     changes = {name: Changes() for name in drawn}
     at_once = frames_at_once(reader.height, reader.width)
     for part, needed in split_indices(sampled, [None, *drawn.values()], count, at_once):
-        cache = FloatCache(reader.frames(needed), needed)
+        clip = Clip(reader.frames(needed), needed, count)
         for name, defense in drawn.items():
             for piece, _ in split_indices(part, [defense], count, at_once // FLOAT_SHARE):
-                bare = defended_levels(None, cache, piece, count)
-                changes[name].add(bare, defended_levels(defense, cache, piece, count))
+                bare = defended_levels(None, clip, piece)
+                changes[name].add(bare, defended_levels(defense, clip, piece))
     return changes
 
 

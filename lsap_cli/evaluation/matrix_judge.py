@@ -11,6 +11,7 @@ from lsap_cli.evaluation.frames import read_with_appended
 from lsap_cli.evaluation.matrix import EvaluationMatrix, Measurements, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.video_judge import VideoJudge
+from lsap_cli.evaluation.workers import NetworkCopies
 from lsap_cli.video.media import Media
 from lsap_cli.video.reading import FrameReader, UnreadableVideo
 
@@ -36,6 +37,7 @@ class MatrixJudge:
         measurements: Measurements | None = None,
     ) -> None:
         self.protocol, self.matrix = protocol, matrix
+        self._networks = NetworkCopies(protocol)
         self._on_progress = on_progress
         self.measurements = measurements or Measurements()
 
@@ -75,7 +77,7 @@ class MatrixJudge:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
             NoPrediction: if the network gives none under some source, defense and sampler.
         """
-        judge = VideoJudge(self.protocol, self.matrix, self.measurements, video)
+        judge = VideoJudge(self._networks, self.protocol, self.matrix, self.measurements, video)
 
         def on_progress(share: float) -> None:
             if self._on_progress is not None:

@@ -1,7 +1,8 @@
 """The evaluation protocol: how a video becomes clips, and clips become probabilities."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -33,6 +34,7 @@ class EvaluationProtocol:
         device: where clips are classified.
         batch: number of clips that are classified at once.
         draws: number of draws of a random defense for each video.
+        turn: held while clips go through the network, where only one thread may ask it.
     """
 
     classifier: Classifier
@@ -42,6 +44,7 @@ class EvaluationProtocol:
     device: torch.device
     batch: int = 8
     draws: int = 1
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext, compare=False, repr=False)
 
     @property
     def first_sampler(self) -> str:
@@ -79,7 +82,8 @@ class EvaluationProtocol:
         Raises:
             NoPrediction: if a score of the network is not a finite number, of whichever class.
         """
-        return torch.cat([self.scores(part.to(self.device).float().div_(255)) for part in clips.split(self.batch)])
+        with self.turn:
+            return torch.cat([self.scores(part.to(self.device).float().div_(255)) for part in clips.split(self.batch)])
 
     def scores(self, clips: Tensor) -> Tensor:
         """As `probabilities`, of one batch of float clips in [0, 1] on the protocol's device."""

@@ -6,18 +6,19 @@ classify.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from defenses import Defense
+from defenses import Clip, Defense
 from defenses.fitting import fit_defense
 from lsap_cli.datasets.base import Video
+from lsap_cli.evaluation.cost import Clock, Cost
 from lsap_cli.evaluation.frames import (
     FLOAT_SHARE,
-    FloatCache,
     defended_levels,
     frames_at_once,
     read_with_appended,
@@ -25,6 +26,7 @@ from lsap_cli.evaluation.frames import (
 )
 from lsap_cli.evaluation.matrix import Cell, EvaluationMatrix, FrameChanges, Measurements, Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
+from lsap_cli.evaluation.workers import JudgingWorkers, NetworkCopies
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.media import Media
 from lsap_cli.video.reading import FrameReader
@@ -33,11 +35,31 @@ from perturbations.samplers import lengthened
 
 @dataclass
 class _CellWork:
-    """The defense of a cell for one video, drawn as often as it is, and what it has made so far."""
+    """The defense of a cell for one video, drawn as often as it is, and what it has made so far.
 
+    Attributes:
+        cell: which.
+        variants: the defense, or its draws.
+        shrunk: of each variant, part by part: frames of the network's size.
+        seconds: that the defense took.
+        labels: once all parts are there, draw by draw and sampler by sampler.
+        error: why there are none.
+    """
+
+    cell: Cell
     variants: Sequence[Defense | None]
-    shrunk: list[list[Tensor]]  # of each variant, part by part: frames of the network's size
+    shrunk: list[list[Tensor]]
     seconds: float = 0.0
+    labels: "list[list[_Label]]" = field(default_factory=list)
+    error: NoPrediction | None = None
+
+
+@dataclass
+class _Done:
+    """A part of a video behind one defense: what it took and changed."""
+
+    cost: Cost = field(default_factory=Cost)
+    changes: FrameChanges = field(default_factory=FrameChanges)
 
 
 class _Label(NamedTuple):
@@ -51,6 +73,7 @@ class VideoJudge:
     """Judges one video.
 
     Args:
+        networks: the protocol's network, for several threads.
         protocol: how it is sampled and classified.
         matrix: what is judged.
         measurements: gets the cost; has the evidence of the other videos.
@@ -61,9 +84,15 @@ class VideoJudge:
     """
 
     def __init__(
-        self, protocol: EvaluationProtocol, matrix: EvaluationMatrix, measurements: Measurements, video: Video
+        self,
+        networks: NetworkCopies,
+        protocol: EvaluationProtocol,
+        matrix: EvaluationMatrix,
+        measurements: Measurements,
+        video: Video,
     ) -> None:
         self.changes = FrameChanges()
+        self._networks = networks
         self._protocol, self._matrix, self._video = protocol, matrix, video
         self._corpora, self._cost = measurements.corpora, measurements.cost
         self._readers: dict[Media, FrameReader] = {}
@@ -92,37 +121,76 @@ class VideoJudge:
 
     def _predict_file(
         self, path: Media, appended: int, sources: Sequence[str], report: Callable[[float], None]
-    ) -> Iterator[Prediction]:
+    ) -> list[Prediction]:
         """Predictions for the sources that share one file, which is decoded once, in parts if it is large."""
         reader = self._reader(path)
-        own, times = len(reader.times), lengthened(reader.times, appended)
+        times = lengthened(reader.times, appended)
         clips = self._protocol.all_clip_indices(self._video, times)
         sampled = torch.cat([indices.flatten() for indices in clips.values()]).unique()
-        cells = {
-            (source, spec): self._work(source, spec) for source in sources for spec in self._matrix.defenses_of(source)
-        }
-        defenses = [one for work in cells.values() for one in work.variants] + [None] * bool(self._matrix.measured)
+        cells = [self._work(source, spec) for source in sources for spec in self._matrix.defenses_of(source)]
+        defenses = [one for work in cells for one in work.variants] + [None] * bool(self._matrix.measured)
         parts = list(split_indices(sampled, defenses, len(times), frames_at_once(reader.height, reader.width)))
-        steps = (len(parts) + 1) * len(cells)  # each cell once a part, and once when it is classified
-        done = 0
-        for part, needed in parts:
-            with self._cost.of("decode"):
-                native = read_with_appended(reader, needed)
-            clean = self._clean_frames(path, native, needed)
-            for source in sources:
-                perturbed = self._matrix.sources[source].change(native, needed, own)
-                if clean is not None:
-                    self.changes.by_source.setdefault(source, Changes()).add(clean, perturbed)
-                cache = FloatCache(perturbed, needed)
-                for spec in self._by_needed_frames(source):
-                    self._defend_part(cells[source, spec], spec, cache, part, len(times))
+        steps, done = len(parts) * len(cells), 0
+        with JudgingWorkers[_Done](self._networks, len(cells)) as workers:
+            for number, (part, needed) in enumerate(parts, 1):
+                to_classify = (sampled, clips) if number == len(parts) else None
+                for one in self._judge_part(workers, cells, _Part(path, appended, part, needed), to_classify):
+                    self._cost.add_beside(one.cost, workers.count)
+                    self.changes.merge(one.changes)
                     done += 1
                     report(done / steps)
-        for cell, work in cells.items():
-            labels = self._labels(cell, work, sampled, clips)
-            done += 1
-            report(done / steps)
-            yield from self._predictions(cell, labels, work.seconds)
+        for work in cells:
+            if work.error is not None:
+                raise work.error
+        return [one for work in cells for one in self._predictions(work)]
+
+    def _judge_part(
+        self,
+        workers: "JudgingWorkers[_Done]",
+        cells: Sequence[_CellWork],
+        part: "_Part",
+        to_classify: tuple[Tensor, Mapping[str, Tensor]] | None,
+    ) -> Iterator[_Done]:
+        """Decodes a part, and lets the threads work on all of its cells; what one took is told when it has ended."""
+        reader = self._reader(part.path)
+        own = len(reader.times)
+        with self._cost.of("decode"):
+            native = read_with_appended(reader, part.needed)
+        clean = self._clean_frames(part.path, native, part.needed)
+        for source in dict.fromkeys(work.cell[0] for work in cells):
+            perturbed = self._matrix.sources[source].change(native, part.needed, own)
+            if clean is not None:
+                self.changes.by_source.setdefault(source, Changes()).add(clean, perturbed)
+            clip = Clip(perturbed, part.needed, own + part.appended)
+            for work in cells:
+                if work.cell[0] == source:
+                    yield from workers.do(self._cell_part(work, clip, part.sampled, workers, to_classify))
+        yield from workers.finish()
+
+    def _cell_part(
+        self,
+        work: _CellWork,
+        clip: Clip,
+        part: Tensor,
+        workers: "JudgingWorkers[_Done]",
+        to_classify: tuple[Tensor, Mapping[str, Tensor]] | None,
+    ) -> Callable[[EvaluationProtocol], _Done]:
+        """What is done of one cell with one part, in one thread; the last part is classified."""
+
+        def judge(protocol: EvaluationProtocol) -> _Done:
+            done = _Done()
+            self._defend_part(work, clip, part, workers, done)
+            if to_classify is not None:
+                classifying = _Classifying(protocol, *to_classify, done.cost, workers.clock)
+                try:
+                    work.labels = [classifying.labels(torch.cat(frames)) for frames in work.shrunk]
+                except NoPrediction as error:
+                    source, spec = work.cell
+                    work.error = NoPrediction(f"{error}; attack '{source}', defense '{spec}'")
+                work.shrunk.clear()
+            return done
+
+        return judge
 
     def _reader(self, path: Media) -> FrameReader:
         """The file's frames, decoded once."""
@@ -156,65 +224,75 @@ class VideoJudge:
             if not ready.deterministic:
                 draws = range(self._protocol.draws)
                 variants = [self._protocol.drawn(ready, spec, self._video, draw) for draw in draws]
-        return _CellWork(variants, [[] for _ in variants])
+        return _CellWork((source, spec), variants, [[] for _ in variants])
 
-    def _by_needed_frames(self, source: str) -> list[str]:
-        """The defenses of a source; those that need the same frames follow each other."""
-        defenses = self._matrix.defenses
-        return sorted(self._matrix.defenses_of(source), key=lambda spec: getattr(defenses[spec], "depends_on", ""))
-
-    def _defend_part(self, work: _CellWork, spec: str, cache: FloatCache, part: Tensor, frame_count: int) -> None:
+    def _defend_part(
+        self, work: _CellWork, clip: Clip, part: Tensor, workers: "JudgingWorkers[_Done]", done: _Done
+    ) -> None:
         """Runs the defense of a cell over one part of the video."""
-        height, width = cache.frames.shape[-2:]
-        at_once = frames_at_once(height, width) // FLOAT_SHARE
+        height, width = clip.frames.shape[-2:]
+        at_once = max(1, frames_at_once(height, width) // FLOAT_SHARE // workers.count)
+        _, spec = work.cell
         for shrunk, defense in zip(work.shrunk, work.variants, strict=True):
-            for piece, _ in split_indices(part, [defense], frame_count, at_once):
-                defended = self._defended(work, defense, cache, piece, frame_count)
+            for piece, _ in split_indices(part, [defense], clip.video_length, at_once):
+                start = time.perf_counter()
+                with done.cost.of("transform", workers.clock) if defense is not None else nullcontext():
+                    defended = defended_levels(defense, clip, piece)
+                work.seconds += (time.perf_counter() - start) * (defense is not None)
                 if spec in self._matrix.measured:
-                    bare = defended_levels(None, cache, piece, frame_count)
-                    self.changes.by_defense.setdefault(spec, Changes()).add(bare, defended)
+                    bare = defended_levels(None, clip, piece)
+                    done.changes.by_defense.setdefault(spec, Changes()).add(bare, defended)
                 shrunk.append(self._protocol.classifier.geometry.shrink(defended))
 
-    def _defended(
-        self, work: _CellWork, defense: Defense | None, cache: FloatCache, sampled: Tensor, frame_count: int
-    ) -> Tensor:
-        """`defended_levels`, on the clock."""
-        if defense is None:
-            return defended_levels(None, cache, sampled, frame_count)
-        start = time.perf_counter()
-        with self._cost.of("transform"):
-            made = defended_levels(defense, cache, sampled, frame_count)
-        work.seconds += time.perf_counter() - start
-        return made
+    def _predictions(self, work: _CellWork) -> Iterator[Prediction]:
+        """Predictions of one cell from its class numbers."""
+        source, spec = work.cell
+        milliseconds = work.seconds * 1000 / len(work.labels)
+        is_random = self._matrix.is_random(spec)
+        for sampler, *drawn in zip(self._protocol.samplers, *work.labels, strict=True):
+            draws = tuple(one.number for one in drawn) if is_random else ()
+            yield Prediction(source, spec, sampler, drawn[0].number, milliseconds, draws, drawn[0].positive)
 
-    def _labels(self, cell: Cell, work: _CellWork, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[list[_Label]]:
-        """The labels of one cell, draw by draw and sampler by sampler, from the frames at `sampled`."""
-        try:
-            return [self._classify(torch.cat(frames), sampled, clips) for frames in work.shrunk]
-        except NoPrediction as error:
-            source, spec = cell
-            raise NoPrediction(f"{error}; attack '{source}', defense '{spec}'") from None
 
-    def _classify(self, shrunk: Tensor, sampled: Tensor, clips: Mapping[str, Tensor]) -> list[_Label]:
-        """One label a sampler, by the mean of the views' and crops' probabilities."""
-        classifier, indices = self._protocol.classifier, torch.cat(list(clips.values()))
-        rows = torch.searchsorted(sampled, indices).flatten()
+@dataclass(frozen=True)
+class _Part:
+    """A part of one file: the frames that samplers choose of it, and those that defenses need for them."""
+
+    path: Media
+    appended: int
+    sampled: Tensor
+    needed: Tensor
+
+
+@dataclass(frozen=True)
+class _Classifying:
+    """How a cell is classified.
+
+    Attributes:
+        protocol: with a network that no other thread uses.
+        sampled: frames of all samplers, rising.
+        clips: (views, T) indices of each sampler.
+        cost: gets the network's.
+        clock: of the processor.
+    """
+
+    protocol: EvaluationProtocol
+    sampled: Tensor
+    clips: Mapping[str, Tensor]
+    cost: Cost
+    clock: Clock
+
+    def labels(self, shrunk: Tensor) -> list[_Label]:
+        """One label a sampler, by the mean of the views' and crops' probabilities, from the frames at `sampled`."""
+        classifier, indices = self.protocol.classifier, torch.cat(list(self.clips.values()))
+        rows = torch.searchsorted(self.sampled, indices).flatten()
         made = []
         for cropped in classifier.geometry.crops_of(shrunk, classifier.crops):
             frames = cropped.contiguous()
             pixels = frames.index_select(0, rows).unflatten(0, indices.shape)  # copies whole frames, not single bytes
-            with self._cost.of("network"):
-                made.append(self._protocol.probabilities(pixels))
+            with self.cost.of("network", self.clock):
+                made.append(self.protocol.probabilities(pixels))
         probabilities = made[0] if len(made) == 1 else torch.stack(made).mean(0)
-        mean = probabilities.view(-1, self._protocol.views, probabilities.shape[1]).mean(1)
+        mean = probabilities.view(-1, self.protocol.views, probabilities.shape[1]).mean(1)
         positive = mean[:, 1].tolist() if mean.shape[1] == 2 else [None] * len(mean)
         return [_Label(*pair) for pair in zip(mean.argmax(1).tolist(), positive, strict=True)]
-
-    def _predictions(self, cell: Cell, labels: Sequence[Sequence[_Label]], seconds: float) -> Iterator[Prediction]:
-        """Predictions of one cell from its class numbers."""
-        source, spec = cell
-        milliseconds = seconds * 1000 / len(labels)
-        is_random = self._matrix.is_random(spec)
-        for sampler, *drawn in zip(self._protocol.samplers, *labels, strict=True):
-            draws = tuple(one.number for one in drawn) if is_random else ()
-            yield Prediction(source, spec, sampler, drawn[0].number, milliseconds, draws, drawn[0].positive)

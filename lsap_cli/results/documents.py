@@ -202,8 +202,8 @@ class JudgingCost(Result, frozen=True, kw_only=True):
     """What judging the rows took, in all parts of a resumed run.
 
     Attributes:
-        seconds: on the wall.
-        processor_seconds: of all threads.
+        seconds: on the wall. Where threads judge side by side, each one's part counts its share.
+        processor_seconds: of the threads that judge, and in `all` of all threads.
     """
 
     seconds: CostByPart = CostByPart()

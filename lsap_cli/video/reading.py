@@ -161,10 +161,15 @@ class FrameReader:
         """
         if self._held is None:
             return read_some_frames(self._media, indices)
-        import torch
-
         converter = FrameConverter()
-        return torch.stack([converter.upright_pixels(self._held[index]) for index in indices.tolist()])
+        return _stacked([converter.upright_pixels(self._held[index]) for index in indices.tolist()])
+
+
+def _stacked(frames: list[Tensor]) -> Tensor:
+    """Frames (3, H, W) as one (S, 3, H, W), the colors of a pixel side by side in memory as those of each frame."""
+    import torch
+
+    return torch.stack([frame.permute(1, 2, 0) for frame in frames]).permute(0, 3, 1, 2)
 
 
 def count_frames(media: Media, report: Callable[[int], object]) -> int:
@@ -192,8 +197,6 @@ def read_some_frames(media: Media, indices: Tensor) -> Tensor:
     Raises:
         UnreadableVideo: see `read_frames`; also if the video changed and has fewer frames now.
     """
-    import torch
-
     chosen = indices.tolist()
     frames: list[Tensor] = []
     converter = FrameConverter()
@@ -201,7 +204,7 @@ def read_some_frames(media: Media, indices: Tensor) -> Tensor:
         if index == chosen[len(frames)]:
             frames.append(converter.upright_pixels(decoded.frame))
             if len(frames) == len(chosen):
-                return torch.stack(frames)
+                return _stacked(frames)
     raise UnreadableVideo(f"it ends before frame {chosen[len(frames)]}")
 
 

@@ -178,6 +178,16 @@ def test_jpeg_files_are_those_of_pillow_at_every_quality(height: int, width: int
         assert np.array_equal(made, np.asarray(Image.open(file))), quality
 
 
+def test_a_spatial_median_of_more_pixels_than_16_bits_count_is_a_median() -> None:
+    white = torch.full((1, 3, 9, 11), 200, dtype=torch.uint8)
+    white[..., :3] = 10
+    for window in (255, 257, 601):
+        levels = SpatialMedian(window).defend_levels(Clip.whole(white), torch.tensor([0]))
+        assert levels is not None
+        middle = np.pad(white[0, 0].numpy(), window // 2, mode="edge")[4 : 4 + window, 5 : 5 + window]
+        assert int(levels[0, 0, 4, 5]) == int(np.median(middle))
+
+
 @pytest.mark.parametrize("window", [3, 5, 9, 21])
 def test_the_spatial_median_of_bytes_holds_for_every_window_and_tiny_frames(window: int) -> None:
     defense = SpatialMedian(window)

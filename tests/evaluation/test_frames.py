@@ -6,34 +6,27 @@ import pytest
 import torch
 from torch import Tensor
 
-from defenses.spatial import BitDepth
-from lsap_cli.evaluation.frames import FloatCache, defended_levels, split_indices
+from defenses import Clip
+from defenses.temporal import TemporalMean
+from lsap_cli.evaluation.frames import defended_levels, split_indices
 from lsap_cli.specs import build_defense
 from tests.tiny import make_bytes
 
 
-def test_frames_that_several_defenses_need_are_converted_to_floats_once() -> None:
-    frames, indices = make_bytes(6), torch.arange(6)
-    cache = FloatCache(frames, indices)
-    some = torch.tensor([1, 4])
-    first = cache.floats(some)
-    assert cache.floats(torch.tensor([1, 4])) is first
-    assert torch.equal(first, frames[some] / 255)
-    assert torch.equal(cache.floats(indices), frames / 255)
-
-
 def test_a_defense_that_returns_its_input_changes_no_level() -> None:
     @dataclass(frozen=True)
-    class Identity(BitDepth):
-        """Returns the frames that it was given, not a copy."""
+    class Identity(TemporalMean):
+        """Returns the frames that it was given, not a copy, and has no way of its own for bytes."""
 
-        def defend_frames(self, frames: Tensor) -> Tensor:
-            return frames
+        def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+            return clip.frames
 
-    frames, indices = make_bytes(6), torch.arange(6)
-    cache = FloatCache(frames, indices)
+        def defend_levels(self, clip: Clip, indices: Tensor) -> None:
+            return None
+
+    clip = Clip.whole(make_bytes(6))
     for _ in range(2):
-        assert torch.equal(defended_levels(Identity(), cache, indices, 6), frames)
+        assert torch.equal(defended_levels(Identity(), clip, clip.indices), clip.frames)
 
 
 def test_no_stretch_is_coded_twice_because_frames_are_held_in_parts() -> None:

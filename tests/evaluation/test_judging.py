@@ -26,7 +26,7 @@ def events_of_judging(tmp_path: Path) -> list[JudgingEvent | VideoEvent]:
 def test_a_slow_video_has_progress_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "SLOW_SECONDS", 0.0)
     events = events_of_judging(tmp_path)
-    shares = [round((number + 1) / (2 * len(DEFENSES)), 4) for number in range(2 * len(DEFENSES))]
+    shares = [round((number + 1) / len(DEFENSES), 4) for number in range(len(DEFENSES))]
     assert [(event.path, event.share if isinstance(event, JudgingEvent) else None) for event in events] == [
         (video, share) for video in ("a.mkv", "b.mp4") for share in (*shares, None)
     ]

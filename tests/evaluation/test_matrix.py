@@ -141,7 +141,7 @@ def test_progress_within_a_video_is_reported_in_equal_steps_up_to_its_end(tmp_pa
     copy = Path(shutil.copy(video.path, tmp_path / "a copy.mkv"))
     matrix = make_matrix({"none": Unperturbed(), "files": PerturbedFiles({video.name: copy})}, DEFENSES)
     MatrixJudge(make_protocol(make_classifier()), matrix, lambda *what: reported.append(what)).predict(video)
-    steps = 2 * 2 * len(DEFENSES)  # each cell is defended and classified
+    steps = 2 * len(DEFENSES)  # the cells of two files
     assert {one for one, _ in reported} == {video}
     assert [share for _, share in reported] == pytest.approx([(number + 1) / steps for number in range(steps)])
 
