@@ -15,7 +15,6 @@ from lsap_cli.learning.schedule import Schedule
 from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.events import ConvergedEvent, StepEvent, VerificationEvent, WarningEvent
 from lsap_cli.results.files import write_errors_named
-from lsap_cli.results.rates import rate_of
 from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
@@ -208,7 +207,7 @@ def _verify(
         return
     progress = None if verifier is None else verifier.verify(state.delta)
     if verifier is not None and progress is not None:
-        _report_verification(verifier.samplers, progress, state.steps, log)
+        _report_verification(progress, state.steps, log)
     all_fooled, loss = _of_verifying_process(progress, problem.group)
     before = state.memory.get("verification_losses", torch.zeros(0))
     state.memory["verification_losses"] = torch.cat([before.cpu(), torch.tensor([loss])])
@@ -230,26 +229,24 @@ def _convergence(state: State) -> tuple[list[float], bool]:
     return losses, in_a_row >= ALL_FOOLED and not _falls(losses[-ALL_FOOLED:], SETTLED)
 
 
-def _report_verification(samplers: Sequence[str], progress: VerifiedProgress, step: int, log: LearningLog) -> None:
+def _report_verification(progress: VerifiedProgress, step: int, log: LearningLog) -> None:
     """Rates over videos: samplers stand beside each other, and the lowest rate is the run's figure."""
-    rates = {spec: rate_of(count, progress.videos) for spec, count in zip(samplers, progress.fooled, strict=True)}
-    ends = SamplerRange.of_rates(rates)
+    ends = SamplerRange.of_rates(progress.rates)
     log.event(
         VerificationEvent(
             step=step,
             fooled=None if ends is None else ends.lowest,
-            by_sampler={spec: rate for spec, rate in rates.items() if rate},
+            by_sampler={spec: rate for spec, rate in progress.rates.items() if rate},
             loss=round(progress.loss, 4),
         )
     )
 
 
 def _of_verifying_process(progress: VerifiedProgress | None, group: SumOverProcesses) -> tuple[bool, float]:
-    """Whether every clip is fooled, and the loss: what the only process that verifies has measured, in all of them."""
+    """Whether every clip is won, and the loss: what the only process that verifies has measured, in all of them."""
     values = torch.zeros(2, dtype=torch.float64)
     if progress is not None:
-        all_fooled = all(count == progress.videos for count in progress.fooled)
-        values = torch.tensor([float(all_fooled), progress.loss], dtype=torch.float64)
+        values = torch.tensor([float(progress.all_won), progress.loss], dtype=torch.float64)
     if group.processes > 1:
         values = group.total(values)
     return bool(values[0]), float(values[1])

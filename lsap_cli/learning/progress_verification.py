@@ -14,18 +14,24 @@ from lsap_cli.results.rates import Rate, rate_of
 from lsap_cli.results.way_stages import AFTER_RESIZE, AT_NETWORK_SIZE
 from perturbations.adding import add_float
 from perturbations.losses import margin_loss
-from perturbations.objectives import Targeted
+from perturbations.objectives import Discriminative, Targeted
 from perturbations.problem import Problem
 from perturbations.samplers import Sampler, lengthened
 from perturbations.seeds import seeded
 
 
 class VerifiedProgress(NamedTuple):
-    """What a verification measured: the same videos through each sampler."""
+    """What a verification measured: the same videos through each sampler.
 
-    fooled: list[int]  # videos on which the attack succeeds, of each sampler
-    videos: int
-    loss: float  # mean margin loss over all clips, in logits
+    Attributes:
+        rates: by sampler, of videos on which the attack succeeds; null where none of them counts.
+        all_won: whether the objective is reached on every clip.
+        loss: mean margin loss over all clips, in logits.
+    """
+
+    rates: dict[str, Rate | None]
+    all_won: bool
+    loss: float
 
 
 class DeltaVerifier(Protocol):
@@ -37,7 +43,7 @@ class DeltaVerifier(Protocol):
         ...
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
-        """Counts the videos on which delta (P, 3, h, w) succeeds, sampler by sampler."""
+        """The rates of videos on which delta (P, 3, h, w) succeeds, sampler by sampler."""
         ...
 
 
@@ -95,17 +101,19 @@ class ProgressVerification:
         self.seconds_per_clip = (time.monotonic() - start) / len(self._clips)
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
-        """Counts the videos on which delta (P, 3, h, w) succeeds, sampler by sampler."""
+        """The rates of videos on which delta (P, 3, h, w) succeeds, sampler by sampler; see `stage_rates`."""
         logits = self._logits(delta)
-        objective = self._problem.objective
-        success = objective.success(logits.argmax(1), self._clean).view(-1, len(self.samplers))
+        objective, predictions = self._problem.objective, logits.argmax(1)
         loss = margin_loss(logits, objective.aims(self._clean), float("inf")).mean()
-        return VerifiedProgress(success.sum(0).tolist(), len(success), float(loss))
+        all_won = bool(objective.success(predictions, self._clean).all())
+        return VerifiedProgress(self._rates(predictions), all_won, float(loss))
 
     def stage_rates(self, delta: Tensor) -> dict[str, dict[str, Rate | None]]:
         """Rates by sampler of delta at the network's size, and after the way through the videos' sizes.
 
-        A targeted rate leaves out videos that are labeled as the target, or predicted as it without a perturbation.
+        A targeted rate leaves out videos that are labeled as the target, or predicted as it without a perturbation; one
+        of an attack on a single class leaves out those that are not predicted as it. The rates of the final
+        verification do likewise (`lsap_cli.evaluation.rows`).
         """
         at_network = self._paths.at_network_size(delta)
         logits = {AT_NETWORK_SIZE: self._logits(delta, at_network), AFTER_RESIZE: self._logits(delta)}
@@ -118,6 +126,8 @@ class ProgressVerification:
         if isinstance(objective, Targeted):
             labeled = torch.tensor([objective.target in labels for labels in self._labels], device=possible.device)
             possible = ~(labeled | objective.success(self._clean, self._clean))
+        elif isinstance(objective, Discriminative):
+            possible = self._clean == objective.source
         by_sampler = [(success & possible).view(-1, len(self.samplers)), possible.view(-1, len(self.samplers))]
         counts, of = (one.sum(0).tolist() for one in by_sampler)
         return {spec: rate_of(*pair) for spec, *pair in zip(self.samplers, counts, of, strict=True)}

@@ -350,3 +350,21 @@ def test_a_targeted_rate_leaves_out_videos_that_are_of_the_target(settings: Gene
     of = {rate.of for rate in success if rate}
     assert of
     assert {one.rates.lowest.of for one in results.way} == of
+
+
+@pytest.mark.parametrize("change", [{}, *({kind: label} for kind in ("target", "only") for label in LABELS)])
+def test_rates_during_learning_are_of_the_videos_that_the_final_rates_are_of(
+    change: dict[str, str], settings: GenerateSettings, tmp_path: Path
+) -> None:
+    """Also where none counts: the network takes every verification video for the target already."""
+    results = run_in(tmp_path / "run", replace(settings, steps=2, **change))  # type: ignore[arg-type]  # texts
+    final = {
+        row.sampler: rate
+        for row in results.rows
+        if row.attack == PERTURBED and (rate := row.success_rate if change else row.fooling_rate)
+    }
+    for event in events_of(tmp_path / "run", "verification"):
+        assert {spec: rate["of"] for spec, rate in event["by_sampler"].items()} == {
+            spec: final[spec].of for spec in results.held_out_samplers if spec in final
+        }
+        assert (event["fooled"] is None) == (not event["by_sampler"])

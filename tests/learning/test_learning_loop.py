@@ -10,6 +10,7 @@ from torch import Tensor
 from lsap_cli.learning.learning_loop import LearningLog, run_learning
 from lsap_cli.learning.progress_verification import VerifiedProgress
 from lsap_cli.learning.schedule import Schedule
+from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
 from perturbations.attacks import Attack
 from perturbations.attacks.ifgsm import Ifgsm
@@ -29,7 +30,7 @@ class ScriptedVerifier:
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
         fooled, loss = next(self._prepared)
-        return VerifiedProgress([1, fooled], 1, loss)
+        return VerifiedProgress({"uniform": rate_of(1, 1), "random": rate_of(fooled, 1)}, fooled == 1, loss)
 
 
 ALL = [1] * 6
