@@ -68,6 +68,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--defenses", nargs="+", default=list(DEFENSES))
     parser.add_argument("--samplers", nargs="+", default=list(SAMPLERS))
     parser.add_argument("--steps", type=int, default=300, help="of an attacker, and of the given perturbation")
+    parser.add_argument("--epsilon", default="8/255", help="of the given perturbation")
     parser.add_argument("--given", type=Path, help="a perturbation file, in place of one that is learned")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--deal", type=int, default=0, help="seed of the order in which recordings are dealt")
@@ -106,7 +107,7 @@ def copied(options: argparse.Namespace, part: str, rows: Sequence[dict[str, str]
 
 
 def learn_given(options: argparse.Namespace, fit: Path) -> Path:
-    """The perturbation whose budget attackers get: 8/255, learned by the base commit."""
+    """The perturbation whose budget attackers get, learned by the base commit."""
     if options.given:
         return options.given
     path: Path = options.work / f"given-{options.deal}-{options.steps}.safetensors"
@@ -114,6 +115,7 @@ def learn_given(options: argparse.Namespace, fit: Path) -> Path:
         run = options.work / f"generate-{options.deal}-{options.steps}"
         shutil.rmtree(run, ignore_errors=True)
         words = ["generate", fit, "--model", options.model, "--out", path, "--steps", options.steps, "--run", run]
+        words += ["--epsilon", options.epsilon]
         subprocess.run([*program(options, "base"), *map(str, words), "--quiet"], check=True)
     return path
 
