@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -68,6 +69,18 @@ def test_only_what_depends_on_the_end_needs_the_length() -> None:
     assert needs_length(make_perturbation("relative:4"), None)
     assert needs_length(make_perturbation("constant"), End())
     assert needs_length(make_perturbation("constant"), Middle())
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_strength_below_one_weakens_a_saturating_pattern_in_proportion(norm: Any) -> None:
+    """Its delta times a half would be multiplied to nearly the same levels."""
+    perturbation = replace(make_perturbation(norm=norm, epsilon="24/255"), resize="saturating")
+    half = scaled(perturbation, 0.5)
+    torch.testing.assert_close(half.resized(18, 22), perturbation.resized(18, 22) / 2)
+    assert half.budget.epsilon == perturbation.budget.epsilon / 2
+    strong = scaled(perturbation, 3)
+    assert strong.budget == perturbation.budget
+    assert float(strong.levels(18, 22).abs().float().mean()) >= float(perturbation.levels(18, 22).abs().float().mean())
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
