@@ -21,7 +21,7 @@ from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.files import (
     write_atomically,
 )
-from lsap_cli.results.left_out import left_out_of
+from lsap_cli.results.left_out import left_out_in_a_part, left_out_of
 from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import FramePictures, Pictures
 from lsap_cli.results.rates import Rate
@@ -126,6 +126,7 @@ def _view(
         "perturbation_scale": pictures.perturbation_scale or None,
         "frames": [_frame(files, frame) for frame in pictures.frames],
         "skipped": results.skipped,
+        "in_a_part": left_out_in_a_part(results),
         "overlap": protocol.get("overlap") or [],
         "protocol_lines": [(_PROTOCOL_WORDS.get(k, _words(k)), _value(v)) for k, v in protocol.items()],
         "settings": [(_flag(k), _value(v)) for k, v in about.settings.items()],

@@ -30,5 +30,13 @@ def left_out_of(results: DefendResults | GenerateResults) -> str:
     return _words(protocol.listed - protocol.videos, protocol.listed)
 
 
+def left_out_in_a_part(results: DefendResults) -> int:
+    """How many videos are left out, but not of all rates: of a further measurement, or of what attackers learn from."""
+    protocol = results.protocol
+    if protocol is None or protocol.listed is None:
+        return 0
+    return max(0, len({one.path for one in results.skipped}) - (protocol.listed - protocol.videos))
+
+
 def _words(count: int, of: int) -> str:
     return f"{count} of {of} videos {'was' if count == 1 else 'were'} left out" if count > 0 else ""

@@ -127,6 +127,13 @@ def test_skipped_files_and_their_reasons_are_listed(tmp_path: Path) -> None:
     assert "moov atom not found" in page.text
 
 
+def test_videos_that_are_missing_from_one_measurement_alone_are_told_apart(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    changed(run, "results.json", protocol=json.loads((run / "results.json").read_text())["protocol"] | {"listed": 13})
+    _, page = report(run)
+    assert "no rate counts 1 of them, the others are missing from the measurement that the reason names" in page.text
+
+
 def test_a_set_that_shrank_is_told_beside_the_number_of_its_videos(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     changed(run, "results.json", protocol=json.loads((run / "results.json").read_text())["protocol"] | {"listed": 15})
