@@ -107,7 +107,7 @@ def one_fold(options: argparse.Namespace, fold: int, version: str) -> dict[str, 
     shutil.rmtree(work, ignore_errors=True)
     fit, test = (write_part(options, fold, work / part, part == "test") for part in ("fit", "test"))
     pattern = work / "r.safetensors"
-    command = [program(options, version), "-m", "lsap_cli"]
+    command = program(options, version)
     words = ["generate", fit, "--model", options.model, "--out", pattern, *options.generate]
     start = time.monotonic()
     learned, moments = learn(command, words, work / "generate", options)
@@ -120,11 +120,12 @@ def one_fold(options: argparse.Namespace, fold: int, version: str) -> dict[str, 
     return row | ({"curve": moments, "clock": options.clock} if moments else {})
 
 
-def program(options: argparse.Namespace, version: str) -> str:
-    """The Python that runs a version of lsap."""
+def program(options: argparse.Namespace, version: str) -> list[str]:
+    """The first words of a command of a version of lsap."""
     if options.base is None:
-        return sys.executable
-    return str(python_of(checked_out(version, options.work), options.work))
+        return [sys.executable, "-m", "lsap_cli"]
+    python = python_of(checked_out(version, options.work), options.work)
+    return [str(python), str(python.with_name("lsap"))]  # with -m, the present folder would come before its own tree
 
 
 def learn(
