@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from defenses.clip import Clip, check_clip, check_indices, check_video, unique_indices
-from defenses.pixels import Pixels, each_picture, frames_of, pixels_of
+from defenses.pixels import Pixels, each_picture, frames_at_a_time, frames_of, pixels_of
 from lsap_common import check_first_argument, check_settings_when_made, require_kind
 
 FrameDependence = Literal["itself", "neighbors", "elsewhere", "stretch"]
@@ -205,7 +205,9 @@ class FrameDefense(Defense):
         needed = self.needs(indices, clip.video_length)
         if not len(needed):
             return clip.frames[:0].clone()
-        defended = self.defend_frames(clip.frames_at(needed))  # each frame once
+        frames = clip.frames_at(needed)  # each frame once
+        parts = frames.split(frames_at_a_time(frames))
+        defended = self.defend_frames(frames) if len(parts) == 1 else torch.cat([*map(self.defend_frames, parts)])
         return _each_asked_for(defended, needed, indices, clip.video_length)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from defenses.base import Defense, FrameChoice, FrameDependence, GradientKind, RandomDefense
 from defenses.clip import Clip, unique_indices
 from defenses.kernels import weighted_mean
-from defenses.pixels import each_window
+from defenses.pixels import each_window, part_by_part
 from defenses.settings import LARGEST_WINDOW, bad_setting
 from defenses.temporal import mean_in_levels, window_frames
 
@@ -117,8 +117,11 @@ class TemporalInterpolation(Defense):
         return unique_indices(self._neighbors(indices, video_length))
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
-        before, after = self._neighbors(indices, clip.video_length)
-        return mean_in_levels(clip.frames_at(before), clip.frames_at(after), 1, 2)
+        def means(some: Tensor) -> Tensor:
+            before, after = self._neighbors(some, clip.video_length)
+            return mean_in_levels(clip.frames_at(before), clip.frames_at(after), 1, 2)
+
+        return part_by_part(clip, indices, means)
 
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
         places = self._neighbors(indices, clip.video_length)

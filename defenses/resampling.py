@@ -1,7 +1,7 @@
 """Resampling: throw away every second pixel or frame, say, and rebuild it from those that were kept."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from defenses.base import Defense, FrameChoice, FrameDependence, GradientKind, PictureDefense
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.kernels import Taps, shrink_and_enlarge, weighted_mean
-from defenses.pixels import Pixels, each_window
+from defenses.pixels import Pixels, each_window, part_by_part
 from defenses.settings import bad_setting
 from defenses.temporal import mean_in_levels
 
@@ -113,6 +113,9 @@ class TemporalResample(Defense):
         return unique_indices(torch.cat(self._kept_neighbors(indices, video_length)))
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        return part_by_part(clip, indices, partial(self._rebuilt, clip))
+
+    def _rebuilt(self, clip: Clip, indices: Tensor) -> Tensor:
         before, after = self._kept_neighbors(indices, clip.video_length)
         kept, next_kept = clip.frames_at(before), clip.frames_at(after)
         shares = (indices - before).to(kept).view(-1, 1, 1, 1)

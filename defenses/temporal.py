@@ -7,6 +7,7 @@ least as much as its neighbor does; one that is shorter than the window is mirro
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from defenses.base import Defense, FrameDependence, GradientKind
 from defenses.clip import Clip, check_indices, unique_indices
 from defenses.kernels import mean_of_few, median_of_three, weighted_sum, weighted_sum_of_few
 from defenses.median import median, shared_median
-from defenses.pixels import Pixels, each_window, frames_of, pixels_of
+from defenses.pixels import Pixels, each_window, frames_of, part_by_part, pixels_of
 from defenses.settings import bad_setting, check_window
 
 FEW_FRAMES = 15  # of a window, for which a loop of their own is compiled
@@ -52,6 +53,9 @@ class TemporalMean(Defense):
         return unique_indices(window_frames(indices, video_length, self.window))
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        return part_by_part(clip, indices, partial(self._means, clip))
+
+    def _means(self, clip: Clip, indices: Tensor) -> Tensor:
         columns = window_columns(clip, indices, self.window)
         total = next(columns)
         for column in columns:  # always in the order of time: rounding must not depend on what is at hand
@@ -95,6 +99,9 @@ class TemporalGaussian(Defense):
         return unique_indices(window_frames(indices, video_length, self._window()))
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
+        return part_by_part(clip, indices, partial(self._means, clip))
+
+    def _means(self, clip: Clip, indices: Tensor) -> Tensor:
         columns = window_columns(clip, indices, self._window())
         weights = gaussian(self.sigma)
         total = next(columns).mul_(weights[0])
@@ -151,8 +158,7 @@ class TemporalMedian(Defense):
         return unique_indices(window_frames(indices, video_length, self.window))
 
     def defend(self, clip: Clip, indices: Tensor) -> Tensor:
-        columns = window_columns(clip, indices, self.window)
-        return shared_median(list(columns))
+        return part_by_part(clip, indices, lambda some: shared_median(list(window_columns(clip, some, self.window))))
 
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
         places = window_frames(indices, clip.video_length, self.window)
