@@ -80,7 +80,12 @@ MUTATIONS = (
     ),
     Mutation(
         3, "levels are rounded over the budget", "perturbations/budgets.py",
-        "_to_levels(delta).clamp(-most, most)", "_to_levels(delta)", "tests/perturbations/test_budgets.py",
+        "_rounded_levels(delta).clamp_(-most, most)", "_rounded_levels(delta)", "tests/perturbations/test_budgets.py",
+    ),
+    Mutation(
+        3, "a saturating resize is not projected", "perturbations/resizing.py",
+        "budget.project(resize(delta, height, width, self.kernel).mul_(self.gain))",
+        "resize(delta, height, width, self.kernel).mul_(self.gain)", "tests/perturbations/test_perturbation.py",
     ),
     Mutation(
         3, "projection leaves 1 % too much", "perturbations/budgets.py", "delta.clamp(-epsilon, epsilon)",
@@ -173,6 +178,11 @@ MUTATIONS = (
         8, "a tie beats", "lsap_cli/adaptive/judging/comparisons.py",
         "comparison.gained > comparison.lost and comparison.p is not None and comparison.p <= SIGNIFICANT",
         "comparison.gained >= comparison.lost", "tests/adaptive",
+    ),
+    Mutation(
+        9, "learning enlarges with another gain", "perturbations/resizing.py",
+        "self.resizing.resized(slots, *self.size, self.budget)",
+        "self.resizing.resized(slots / 2, *self.size, self.budget)", "tests/learning/test_delta_paths.py",
     ),
     Mutation(
         9, "learning does not round", "perturbations/adding.py", "total.mul_(LEVELS).round_().clamp_(0, LEVELS)",
