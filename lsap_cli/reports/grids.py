@@ -1,6 +1,7 @@
 """The results as tables of plain text, from which the page, CSV, Markdown and LaTeX are made alike."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from lsap_cli.reports.grid import Grid
 from lsap_cli.results.base import UnsetType
@@ -168,14 +169,23 @@ def _detector_lines(ladders: Sequence[DetectorLadder]) -> tuple[tuple[str, ...],
     )  # fmt: skip
 
 
+class Spent(NamedTuple):
+    """One attacker that learned in the run: what it is against, its rung or budget, its name, its effort."""
+
+    about: str
+    rung: str
+    attack: str
+    effort: AttackerEffort
+
+
 def attackers_grid(results: DefendResults) -> Grid:
     """What each attacker that learned in the run has spent, and why it stopped."""
     lines = [
         (
-            about, rung.rung, rung.attack, effort.begins_at, str(effort.steps), f"{effort.seconds:.0f}",
-            _rate(effort.verified), effort.why, "yes" if effort.judged else "no",
+            one.about, one.rung, one.attack, one.effort.begins_at, str(one.effort.steps), f"{one.effort.seconds:.0f}",
+            _rate(one.effort.verified), one.effort.why, "yes" if one.effort.judged else "no",
         )
-        for about, rung, effort in efforts(results)
+        for one in efforts(results)
     ]  # fmt: skip
     header = ("against", "rung", "attack", "begins at", "steps", "seconds", "verified", "it stopped because", "judged")
     note = (
@@ -185,15 +195,20 @@ def attackers_grid(results: DefendResults) -> Grid:
     return Grid("attackers", "What the attackers spent", note, header, tuple(lines))
 
 
-def efforts(results: DefendResults) -> list[tuple[str, AttackRung, AttackerEffort]]:
-    """Each attacker that learned in the run, once: what it is against, its rung, its effort."""
+def efforts(results: DefendResults) -> list[Spent]:
+    """Each attacker that learned in the run, once: those of ladders, then those of other budgets."""
     rungs: list[tuple[str, AttackRung]] = [(ladder.defense, rung) for ladder in results.ladder for rung in ladder.rungs]
     with_detectors = (*results.detector_ladder, *results.pair_ladder)
     rungs += [(pair_name(ladder), rung) for ladder in with_detectors for rung in ladder.rungs]
-    return [
-        (about, rung, rung.effort)
+    found = [
+        Spent(about, rung.rung, rung.attack, rung.effort)
         for about, rung in rungs
         if isinstance(rung.effort, AttackerEffort) and rung.role != "transfer"
+    ]
+    return found + [
+        Spent(one.defense, one.epsilon, f"epsilon {one.epsilon}", one.effort)
+        for one in results.budget_curve
+        if isinstance(one.effort, AttackerEffort)
     ]
 
 

@@ -191,11 +191,11 @@ def attackers_table(results: DefendResults) -> Table | None:
     for heading in ("against", "attacker", "steps", "seconds", "won of verified", "stopped", "judged"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("steps", "seconds") else "left")
     before = ""
-    for about, rung, effort in found:
+    for about, _, attack, effort in found:
         won = "–" if effort.verified is None else f"{effort.verified.count} of {effort.verified.of}"
         table.add_row(
             "" if about == before else _defense_cell(about),
-            rung.attack.partition(" (")[0],
+            attack.partition(" (")[0],
             str(effort.steps),
             f"{effort.seconds:.0f}",
             won,

@@ -288,6 +288,7 @@ class BudgetPoint(Result, frozen=True, kw_only=True):
         knows_defense: whether attackers of other budgets learn through the defense.
         rows: one a sampler: of the attack within this budget that does most harm.
         noise: rows of noise at that epsilon.
+        effort: of the attacker that learned at that epsilon, where it is on no ladder.
     """
 
     epsilon: str
@@ -296,3 +297,4 @@ class BudgetPoint(Result, frozen=True, kw_only=True):
     knows_defense: bool = False
     rows: tuple[Row, ...] = ()
     noise: tuple[Row, ...] = ()
+    effort: AttackerEffort | UnsetType = UNSET

@@ -92,6 +92,7 @@ def race(
     left_out: Sequence[Attacker] = (),
     killed_before: int | None = None,
     known: Perturbation | None = None,
+    last_round_at_floor: bool = True,
 ) -> dict[str, RacedAttacker]:
     with Run(folder, "defend", {}, [], resume=folder.exists()) as run:
         learner = Killed(setup(), run, resume=(folder / "attackers").exists())
@@ -103,7 +104,7 @@ def race(
         clock = RaceClock([attackers], Paces({}), budget)
         clock.next_race()
         one = Race(attackers, left_out, learner, [0, 1, 2, 3], scripted, pool, clock)  # type: ignore[arg-type]
-        return {raced.attacker.name: raced for raced in one.run()}
+        return {raced.attacker.name: raced for raced in one.run(last_round_at_floor)}
 
 
 def stops(raced: Mapping[str, RacedAttacker]) -> dict[str, str]:
@@ -152,6 +153,14 @@ def test_nobody_races_where_a_known_perturbation_wins_all(tmp_path: Path) -> Non
     assert raced["a"].effort.begins_at == "known"
     assert raced["a"].effort.steps == 4
     assert [one.learned is None for one in raced.values()] == [False, True, True]
+
+
+def test_an_attacker_of_another_budget_takes_a_round_and_stops_where_it_wins_all(tmp_path: Path) -> None:
+    raced = race(tmp_path, [attacker("a")], {"known": [CLIPS], "a": [CLIPS]}, last_round_at_floor=False)
+    assert stops(raced) == {"a": "floor"}
+    assert (raced["a"].effort.begins_at, raced["a"].effort.steps) == ("known", 2)
+    assert raced["a"].learned is not None
+    assert raced["a"].effort.judged
 
 
 def test_attackers_begin_at_what_is_known_where_that_helps(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ class Race:
         """
         for runner in self._runners:
             self._begin(runner.attacker)
-        leader = self._race()
+        leader = self._race(may_rest=last_round_at_floor)
         at_floor = leader.best is None or is_floor(leader.best)
         if not self._clock.over and (last_round_at_floor or not at_floor):
             self._last_round(leader, short=at_floor)
@@ -125,10 +125,14 @@ class Race:
         if progress.rounds and not any(files.path(attacker, ending).exists() for ending in (".state", ".safetensors")):
             files.note(attacker, LearnedWith(settings=progress.settings))
 
-    def _race(self) -> _Runner:
-        """The first two rounds; the leader."""
+    def _race(self, may_rest: bool) -> _Runner:
+        """The first two rounds; the leader.
+
+        Args:
+            may_rest: whether there are no such rounds where a known perturbation wins all; the last round follows then.
+        """
         begins_at, _, before = self._known.start(self._base.attacker)
-        if begins_at != ZEROS and is_floor(before):
+        if may_rest and begins_at != ZEROS and is_floor(before):
             self._stop(self._others(self._base), "floor")
             self._base.begins_at = begins_at
             return self._base
