@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -82,3 +84,9 @@ def test_the_flipped_sign_is_the_opposite_and_of_appended_frames_the_negative_pi
     faint = make_perturbation("append:4")
     shown = Perturbation(faint.delta.abs(), faint.binding, faint.budget)
     torch.testing.assert_close(sign_flipped(shown, 0).delta, 8 / 255 - shown.delta)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_control_is_enlarged_as_its_perturbation_is(name: str) -> None:
+    perturbation = replace(make_perturbation(), resize="saturating")
+    assert CONTROLS[name](perturbation, 0).resize == "saturating"
