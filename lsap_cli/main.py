@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lsap_cli.commands import apply, dashboard, datasets, defend, demo, generate, models, report
+from lsap_cli.commands import apply, dashboard, datasets, defend, demo, generate, models, report, train
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.errors import LsapError, file_error
 from lsap_cli.results.text import printable
@@ -37,6 +37,7 @@ def options(
 app.command("generate", cls=NamingCommand)(generate.command)
 app.command("apply", cls=NamingCommand)(apply.command)
 app.command("defend", cls=NamingCommand)(defend.command)
+app.command("train", cls=NamingCommand)(train.command)
 app.command("demo", cls=NamingCommand)(demo.command)
 app.command("dashboard", cls=NamingCommand)(dashboard.command)
 app.command("report", cls=NamingCommand)(report.command)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from lsap_cli.classifiers.card_fields import ModelCard
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import MODEL_FORMATS, format_of
@@ -34,9 +35,22 @@ def card_text(spec: str, classifier: Classifier) -> str:
     ]
     tables = {"input": classifier.expects, "sampling": classifier.sampling, "output": classifier.gives}
     for title, table in tables.items():
-        values = msgspec.to_builtins(table)
-        lines += ["", f"[{title}]", *(f"{key} = {_toml(value)}" for key, value in values.items() if value is not None)]
+        lines += _table_lines(title, msgspec.to_builtins(table))
     return "\n".join(lines) + "\n"
+
+
+def fields_text(card: ModelCard) -> str:
+    """The text of a model.toml with the fields of a card that are set."""
+    values = {name: value for name, value in msgspec.to_builtins(card).items() if value is not None}
+    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
+    lines = [f"{name} = {_toml(value)}" for name, value in values.items() if name not in tables]
+    for title, table in tables.items():
+        lines += _table_lines(title, table)
+    return "\n".join(lines) + "\n"
+
+
+def _table_lines(title: str, values: dict[str, Any]) -> list[str]:  # JSON values
+    return ["", f"[{title}]", *(f"{key} = {_toml(value)}" for key, value in values.items() if value is not None)]
 
 
 def _toml(value: Any) -> str:

@@ -4,6 +4,7 @@ Each function is the callback of an option: it gives the value back, or says in 
 checks serve the dashboard's forms.
 """
 
+import importlib.util
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,7 @@ from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
 from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.errors import LsapError
+from lsap_cli.known_models import FAMILIES
 from lsap_cli.set_sources import SetSource, split_source
 from lsap_common import parse_epsilon, unknown_name
 
@@ -92,6 +94,24 @@ def optional_model(spec: str | None) -> str | None:
 def models(specs: list[str]) -> list[str]:
     """Several of them."""
     return [model(spec) for spec in specs]
+
+
+def backbone(name: str | None) -> str | None:
+    """An image network; whether torchvision has one of that name is found out when torch is imported."""
+    if name is not None and name.startswith("timm:") and importlib.util.find_spec("timm") is None:
+        raise LsapError(f"the backbone '{name}' needs timm: pip install 'lsap[timm]'")
+    if name is not None and not name.removeprefix("timm:"):
+        raise LsapError("--backbone is empty; give an image network such as resnet18 or timm:NAME")
+    return name
+
+
+def initial_weights(text: str | None) -> str | None:
+    """A file of weights that is there, or the word imagenet."""
+    if text is not None and text != "imagenet" and not Path(text).is_file():
+        raise LsapError(
+            f"--weights {text} does not exist; give a file of weights, or imagenet for those in torch's cache"
+        )
+    return text
 
 
 def epsilon(text: str) -> str:
@@ -251,6 +271,8 @@ def all_named(noun: str, names: Callable[[], Iterable[str]], *besides: str) -> C
 
 
 attack = named("attack", lambda: plugins.ATTACKS)
+family = named("family", lambda: FAMILIES)
+sampler = named("sampler", lambda: plugins.SAMPLERS)
 codec = named("codec", plugins.codec_names)
 samplers = all_named("sampler", lambda: plugins.SAMPLERS)
 defenses = all_named("defense", lambda: plugins.DEFENSES, "none")

@@ -26,7 +26,7 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
     Args:
         group: of all commands, as `typer.main.get_command` parses it.
     """
-    parsers: dict[str, Any] = {name: group.commands[name] for name in STARTABLE}
+    parsers: dict[str, Any] = {name: group.commands[name] for name in dict.fromkeys((*STARTABLE, *RESUMABLE))}
 
     def check(name: str, words: Sequence[str]) -> str | None:
         try:
@@ -49,7 +49,7 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
             raise LsapError(f"the settings in run.json make no valid command: {wrong}")
         return words
 
-    return DashboardCommands(lambda: [_form(name, parser) for name, parser in parsers.items()], check, resume)
+    return DashboardCommands(lambda: [_form(name, parsers[name]) for name in STARTABLE], check, resume)
 
 
 def _from_here(run: RunSnapshot) -> dict[str, Any]:  # any settings

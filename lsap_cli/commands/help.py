@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 from lsap_cli import plugins
 from lsap_cli.commands import arguments
 from lsap_cli.errors import LsapError, file_error
-from lsap_cli.known_models import MODEL_FORMATS
+from lsap_cli.known_models import FAMILIES, MODEL_FORMATS
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "models": lambda: (
@@ -23,6 +23,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
         *(one.spec for one in MODEL_FORMATS.values() if not one.is_service),
         *plugins.added_models(),
     ),
+    "families": lambda: FAMILIES,
     "attacks": lambda: plugins.ATTACKS,
     "defenses": lambda: plugins.DEFENSES,
     "detectors": lambda: plugins.DETECTORS,

@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import (
     LEFT_OUT,
     cluster_words,
@@ -161,6 +162,9 @@ class Screen:
         loss = "not finite" if event.loss is None else f"{event.loss:.2f}"
         if event.fooled is not None:
             self._batch = f"fooled {event.fooled:.0f}/{clips:.0f}"
+        right = or_none(event.right)
+        if right is not None:
+            self._batch = f"right {right:.0f}/{clips:.0f}"
         fooled = self._short or self._batch
         text = (
             f"{step_words(event, self._stage_event)}  loss {loss}  {fooled}"
@@ -169,6 +173,10 @@ class Screen:
         self._advance(learning_share(event, self._stage_event) or 0.0, 1.0, text)
 
     def _show_verification(self, event: VerificationEvent) -> None:
+        accuracy = or_none(event.accuracy)
+        if accuracy is not None:
+            self._short = f"accuracy {accuracy.value:.2f} ({accuracy.interval})"
+            self._say(f"[dim]{_safe(verification_words(event))}[/]")
         fooling = sampler_range_of(event)
         if fooling is None:
             return

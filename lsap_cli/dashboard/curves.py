@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from lsap_cli.results.base import or_none
 from lsap_cli.results.events import StepEvent
 from lsap_cli.results.rates import rate_of
 from lsap_cli.runs.history import History, VerificationPoint
 
 T = TypeVar("T")
+GENERATE, TRAIN = "generate", "train"
 LEAST_CLIPS = 32  # that one point of the fooling rate pools
 POINTS = 100  # of a curve: a terminal's column has two
 
@@ -34,12 +36,14 @@ class CurveKind:
         about: what it is, in a few words.
         line: makes it from the steps.
         bounds: of its values, where they are known.
+        commands: whose runs have it.
     """
 
     name: str
     about: str
     line: Callable[[Sequence[StepEvent]], CurveLine]
     bounds: tuple[float, float] | None = None
+    commands: tuple[str, ...] = (GENERATE,)
 
 
 def _mean_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[StepEvent]], CurveLine]:
@@ -55,24 +59,27 @@ def _mean_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[Ste
     return line
 
 
-def _fooling(steps: Sequence[StepEvent]) -> CurveLine:
-    """Fooled clips of the batches, pooled over neighboring steps, with the Wilson interval of the pooled count.
+def _share_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[StepEvent]], CurveLine]:
+    """A count of clips of the batches, pooled over neighboring steps, with the Wilson interval of the pooled count.
 
     Each point pools at least LEAST_CLIPS, so that the band is informative; where batches are small, neighboring points
     share some of them.
     """
-    known = [step for step in steps if step.fooled is not None and step.clips]
+    return lambda steps: _pooled([(step, count) for step in steps if step.clips and (count := get(step)) is not None])
+
+
+def _pooled(known: Sequence[tuple[StepEvent, float]]) -> CurveLine:
     line = CurveLine([], [], [], [])
     if not known:
         return line
-    parts = _parts([(step.number, step) for step in known])
-    reach = max(len(parts[0]), math.ceil(LEAST_CLIPS / (known[0].clips or 1.0)))
+    parts = _parts([(step.number, step) for step, _ in known])
+    reach = max(len(parts[0]), math.ceil(LEAST_CLIPS / (known[0][0].clips or 1.0)))
     end = 0
     for part in parts:
         end += len(part)
         middle = end - len(part) // 2
         pool = known[max(0, middle - reach // 2) : max(0, middle - reach // 2) + reach]
-        count, of = round(sum(step.fooled or 0 for step in pool)), round(sum(step.clips or 0 for step in pool))
+        count, of = round(sum(one for _, one in pool)), round(sum(step.clips or 0 for step, _ in pool))
         rate = rate_of(min(max(count, 0), of), of)
         if rate is not None:
             line.x.append(sum(x for x, _ in part) / len(part))
@@ -104,12 +111,31 @@ def _parts(values: Sequence[tuple[float, T]]) -> list[Sequence[tuple[float, T]]]
 
 CURVES = (
     CurveKind("loss", "of each batch; falls while the attacker gains", _mean_of(lambda step: step.loss)),
-    CurveKind("fooling rate", "of the batches, with its 95 % band; ● on unseen videos", _fooling, (0.0, 1.0)),
+    CurveKind(
+        "fooling rate",
+        "of the batches, with its 95 % band; ● on unseen videos",
+        _share_of(lambda step: step.fooled),
+        (0.0, 1.0),
+    ),
     CurveKind("coherence", "of the pattern over time", _mean_of(lambda step: step.coherence)),
     CurveKind(
         "step size", "of the update, in levels of 0-255", _mean_of(lambda step: step.step_size and step.step_size * 255)
     ),
-    CurveKind("clips a second", "how fast it learns", _learning_pace),
+    CurveKind(
+        "training loss",
+        "cross-entropy of each batch",
+        _mean_of(lambda step: step.loss),
+        commands=(TRAIN,),
+    ),
+    CurveKind(
+        "accuracy",
+        "of the batches, with its 95 % band; ● on unseen videos",
+        _share_of(lambda step: or_none(step.right)),
+        (0.0, 1.0),
+        (TRAIN,),
+    ),
+    CurveKind("learning rate", "of the head", _mean_of(lambda step: or_none(step.learning_rate)), commands=(TRAIN,)),
+    CurveKind("clips a second", "how fast it learns", _learning_pace, commands=(GENERATE, TRAIN)),
 )
 
 

@@ -21,6 +21,7 @@ from lsap_cli.results.records import NO_DEFENSE
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Rows
 from lsap_cli.results.text import printable
+from lsap_cli.results.training import TrainResults
 from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot
 from lsap_cli.runs.thinning import kind_of
 
@@ -65,6 +66,8 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             return f"top-1 {short_rate(accuracy.top1)}" if accuracy and accuracy.top1 else ""
         case PredictionResults():
             return f"top-1 {short_rate(results.top1)}" if results.top1 else f"{results.videos} videos"
+        case TrainResults():
+            return f"accuracy {short_rate(results.accuracy)}"
         case DefendResults() | GenerateResults():
             rate = _key_rate(Rows.of_every_defense(results.rows))
             return f"{rate[0]} {short_rate(rate[1])}" if rate else ""
@@ -75,6 +78,8 @@ def _figure_so_far(events: Path, goes_on: bool) -> str:
     progress = ""
     for line in reversed(_last_lines(events)):
         event = decode_event(line)
+        if isinstance(event, VerificationEvent) and (accuracy := or_none(event.accuracy)):
+            return f"accuracy {short_rate(accuracy)}"
         if isinstance(event, VerificationEvent) and event.fooled:
             fooling = sampler_range_of(event)
             return f"fooled {short_rate(fooling.lowest if fooling else event.fooled)}"
@@ -97,7 +102,7 @@ def _stage_at_end(events: Path) -> StageEvent | None:
 
 def _curve(snapshot: RunSnapshot, results: RunResults | None) -> list[float]:
     """Losses at places spread over the events; of a run with rows, accuracy or fooling of each row."""
-    if snapshot.command == "generate":
+    if snapshot.command in ("generate", "train"):
         return _losses(snapshot.folder / EVENTS_FILE)
     if not isinstance(results, DefendResults):
         return []

@@ -16,6 +16,10 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.summary import RowResults
+from lsap_cli.results.text import printable
+from lsap_cli.results.training import TrainResults
+
+MOST_CLASSES = 20  # whose accuracy is shown one by one
 
 
 def format_rate(rate: Rate | None) -> str:
@@ -274,4 +278,33 @@ def check_table(document: ModelCheckResults) -> Table:
         for name, figure in accuracy_figures(accuracy.top1, accuracy.top5, accuracy.two_class):
             table.add_row("", name, figure)
         table.add_row("", "protocol", document.accuracy.protocol)
+    return table
+
+
+def train_table(results: TrainResults) -> Table:
+    """What `lsap train` made: accuracy with both intervals, beside the most frequent class, and each class.
+
+    Args:
+        results: as the run wrote them.
+    """
+    table = Table(
+        box=None,
+        show_header=False,
+        padding=(0, 2, 0, 0),
+        title=Text(printable(f"{results.family} {results.backbone or ''}"), style="bold"),
+        title_justify="left",
+    )
+    held_out, fit, by_recording = results.held_out, results.fit, results.accuracy_by_recording
+    for name, figure in accuracy_figures(results.accuracy, None, results.two_class):
+        table.add_row(name, Text(figure))
+    if by_recording is not None:
+        table.add_row("by recording", f"{by_recording.value:.2f} ({by_recording.interval}, bootstrap over recordings)")
+    table.add_row("most frequent class", format_rate(results.most_frequent_class))
+    table.add_row("held out", f"{held_out.videos} videos of {held_out.recordings} recordings")
+    table.add_row("learned from", f"{fit.videos} videos of {fit.recordings} recordings")
+    trained = f"{results.trained_parameters:,} of {results.parameters:,} parameters ({results.trained})"
+    table.add_row("trained", f"{trained}, {results.epochs:g} epochs, {results.train_seconds:.0f} s")
+    if len(results.classes) <= MOST_CLASSES:
+        for one in results.classes:
+            table.add_row(Text(f"  {printable(one.label)}"), format_rate(one.accuracy))
     return table

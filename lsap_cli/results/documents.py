@@ -12,20 +12,10 @@ from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
 from lsap_cli.results.rows import DefenseGain, Row, TwoClassRates
+from lsap_cli.results.skipped import SkippedVideo as SkippedVideo
 from lsap_cli.results.spread import GeneratedSeeds, SamplerTransfer, SeedSpread, TransferMatrix
+from lsap_cli.results.training import TrainResults
 from lsap_cli.results.way_stages import WayStage
-
-
-class SkippedVideo(Result, frozen=True, kw_only=True):
-    """A video that was left out.
-
-    Attributes:
-        path: its name in the set.
-        reason: why, in a sentence.
-    """
-
-    path: str
-    reason: str
 
 
 class DeclaredDefense(Result, frozen=True, kw_only=True):
@@ -431,4 +421,4 @@ class PredictionResults(Result, frozen=True, kw_only=True, tag_field="schema", t
     skipped: tuple[SkippedVideo, ...] = ()
 
 
-RunResults = DefendResults | GenerateResults | ApplyResults | ModelCheckResults | PredictionResults
+RunResults = DefendResults | GenerateResults | ApplyResults | ModelCheckResults | PredictionResults | TrainResults

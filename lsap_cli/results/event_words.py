@@ -45,7 +45,13 @@ def sampler_range_of(event: VerificationEvent) -> SamplerRange | None:
 
 
 def verification_words(event: VerificationEvent) -> str:
-    """The fooling rate during learning: with the worst and the best sampler where both are known; empty: no rate."""
+    """The fooling rate during learning: with the worst and the best sampler where both are known; empty: no rate.
+
+    Of `train`, the accuracy.
+    """
+    accuracy = or_none(event.accuracy)
+    if accuracy is not None:
+        return f"step {event.step}: accuracy on {accuracy.of} unseen videos {accuracy}"
     fooling = sampler_range_of(event)
     if fooling is not None:
         return f"step {event.step}: fooling rate on {fooling.lowest.of} unseen videos and unseen samplers {fooling}"

@@ -193,11 +193,11 @@ class NoteEvent(RunEvent, frozen=True, kw_only=True, tag="note"):
 
 
 class SplitEvent(RunEvent, frozen=True, kw_only=True, tag="split"):
-    """The videos of `generate` are decoded and split.
+    """The videos of `generate` or `train` are decoded and split.
 
     Attributes:
         fit: videos to learn from.
-        verify: videos to verify on.
+        verify: videos to verify on; of `train`, those held out and those for validation.
         decode_seconds: of decoding.
         memory_bytes: of frames.
         disk_bytes: of frames.
@@ -240,6 +240,8 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
         seconds_left: as the run estimates.
         queries: clips that the attack has asked the network about so far.
         member: where several perturbations are learned: which one.
+        right: of `train`: clips of the batch that are classified right.
+        learning_rate: of `train`: the head's.
     """
 
     number: Count
@@ -254,18 +256,22 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
     seconds_left: float | None = None
     queries: int | None = None
     member: str | int | UnsetType = UNSET
+    right: float | UnsetType | None = UNSET
+    learning_rate: float | UnsetType | None = UNSET
 
 
 class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification"):
-    """The perturbation so far, on verification videos.
+    """The perturbation, or of `train` the network, so far, on videos that it does not learn from.
 
     Attributes:
         step: after which.
         fooled: rate over verification videos, with the sampler that gives the lowest rate.
         by_sampler: the rate over verification videos with each held-out sampler; absent in files of version 0.1, whose
             `fooled` counts clips of all samplers.
-        loss: mean margin in logits, below 0 where fooled.
+        loss: mean margin in logits, below 0 where fooled; of `train`: mean negative logarithm of the label's
+            probability.
         member: where several perturbations are learned: which one.
+        accuracy: of `train`.
     """
 
     step: Count
@@ -273,6 +279,7 @@ class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification")
     by_sampler: dict[str, Rate] | UnsetType = UNSET
     loss: float | None = None
     member: str | int | UnsetType = UNSET
+    accuracy: Rate | UnsetType | None = UNSET
 
 
 class ConvergedEvent(RunEvent, frozen=True, kw_only=True, tag="converged"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from lsap_cli.results.base import UNSET
+from lsap_cli.results.base import UNSET, or_none
 from lsap_cli.results.event_words import (
     cluster_words,
     file_words,
@@ -47,7 +47,7 @@ COUNTED = tuple(kind_name(one) for one in (FileEvent, VideoEvent, SkippedEvent))
 
 @dataclass(frozen=True)
 class VerificationPoint:
-    """A fooling rate on verification videos after a step."""
+    """A fooling rate on verification videos after a step; of `train`, an accuracy."""
 
     step: int
     rate: Rate
@@ -231,11 +231,12 @@ class History:
                 self.last_usage = event
 
     def _take_verification(self, event: VerificationEvent) -> None:
-        if event.fooled is None:
+        measured = event.fooled or or_none(event.accuracy)
+        if measured is None:
             return
         while self.verifications and self.verifications[-1].step >= event.step:
             self.verifications.pop()
-        self.verifications.append(VerificationPoint(event.step, event.fooled))
+        self.verifications.append(VerificationPoint(event.step, measured))
         if len(self.verifications) > MOST_ITEMS:
             self.verifications = self.verifications[::2]
         self._log(event, verification_words(event))

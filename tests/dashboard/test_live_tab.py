@@ -11,8 +11,10 @@ from lsap_cli.dashboard import run_reader
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.live import progress, status_lines
 from lsap_cli.dashboard.run_reader import READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
+from lsap_cli.dashboard.summaries import RunSummarizer
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.results.events import ClusterEvent, NodeUse, StageEvent, StepEvent, UsageEvent
+from lsap_cli.results.events import ClusterEvent, NodeUse, StageEvent, StepEvent, UsageEvent, VerificationEvent
+from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter
 from tests.dashboard.conftest import WIDE, play, shown_text, until
@@ -209,3 +211,57 @@ def test_the_nodes_of_a_cluster_are_shown_with_their_tasks_and_rates(tmp_path: P
         busy = NodeUse(name="node-7", workers=2, running=1, done=12, tasks_per_second=4.0)
         run.event(ClusterEvent(nodes=(busy, *idle)))
         play(tmp_path, act, opened=tmp_path / "run")
+
+
+def write_training(folder: Path) -> None:
+    """A run of `train` that goes on, as its events tell it."""
+    with Run(folder, "train", {}, []) as run:
+        run.event(VerificationEvent(step=0, loss=0.7, accuracy=rate_of(3, 8)))
+        run.event(StageEvent(name="training", steps=80, seconds=None))
+        for number in range(1, 41):
+            run.event(
+                StepEvent(
+                    number=number, loss=1 / number, clips=4.0, right=3.0, learning_rate=0.001 / number,
+                    seconds=number / 10, progress=number / 80, seconds_left=4.0,
+                )
+            )  # fmt: skip
+            if number % 20 == 0:
+                run.event(VerificationEvent(step=number, loss=0.3, accuracy=rate_of(4 + number // 20, 8)))
+
+
+def test_a_network_in_training_shows_its_accuracy_and_its_own_curves(tmp_path: Path) -> None:
+    write_training(tmp_path / "trained")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = " ".join((await until(pilot, app, "step 40")).split())
+        assert "3/4 clips of its batch right" in shown
+        assert "unseen videos right 0.75 (0.41–0.93, n 8)" in shown
+        await until(pilot, app, "accuracy on 8 unseen videos 0.75")  # the log
+        kinds = []
+        for _ in range(4):
+            view = next(one for one in app.screen.query(CurveView) if one.has_class("chosen"))
+            kinds.append(view.kind.name)
+            await until(pilot, app, view.kind.about[:20])
+            await pilot.press("v")
+        assert kinds == ["training loss", "accuracy", "learning rate", "clips a second"]
+
+    play(tmp_path, act, opened=tmp_path / "trained")
+
+
+def test_a_wide_screen_shows_the_curves_of_training_and_no_others(tmp_path: Path) -> None:
+    write_training(tmp_path / "trained")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "learning rate")
+        assert all(words in shown for words in ("training loss", "accuracy", "clips a second"))
+        assert "fooling rate" not in shown
+        assert "coherence" not in shown
+
+    play(tmp_path, act, WIDE, tmp_path / "trained")
+
+
+def test_the_list_shows_a_training_with_its_newest_accuracy_and_the_curve_of_its_loss(tmp_path: Path) -> None:
+    write_training(tmp_path / "trained")
+    (summary,) = RunSummarizer(tmp_path).all()
+    assert summary.figure == "accuracy 0.75 (0.41–0.93)"
+    assert len(summary.curve) > 5

@@ -1,7 +1,8 @@
 import pytest
 
-from lsap_cli.results.event_words import cluster_words, node_words, pace_text
-from lsap_cli.results.events import ClusterEvent, NodeUse
+from lsap_cli.results.event_words import cluster_words, node_words, pace_text, verification_words
+from lsap_cli.results.events import ClusterEvent, NodeUse, VerificationEvent
+from lsap_cli.results.rates import rate_of
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,8 @@ def test_a_cluster_says_who_works_and_how_fast_and_what_is_lost() -> None:
     assert cluster_words(ClusterEvent(nodes=(idle,))) == "1 worker on node a"
     assert cluster_words(ClusterEvent(nodes=(idle, NodeUse(name="b", workers=3)))) == "4 workers on 2 nodes"
     assert node_words(idle) == "a: 0 of 1 workers at work, 0 tasks done"
+
+
+def test_accuracy_in_training_is_told_with_its_count_and_interval() -> None:
+    event = VerificationEvent(step=40, loss=0.5, accuracy=rate_of(22, 46))
+    assert verification_words(event) == "step 40: accuracy on 46 unseen videos 0.48 (22/46, 0.34–0.62)"

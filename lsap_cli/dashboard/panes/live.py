@@ -10,7 +10,7 @@ from textual.containers import Grid, Vertical
 from textual.events import Mount
 from textual.widgets import DataTable, ProgressBar
 
-from lsap_cli.dashboard.curves import CURVES, clips_per_second
+from lsap_cli.dashboard.curves import CURVES, GENERATE, TRAIN, clips_per_second
 from lsap_cli.dashboard.formatting import (
     DASH,
     duration,
@@ -54,6 +54,7 @@ class LivePane(Vertical):
         super().__init__(id="live-pane")
         self._views = [CurveView(kind) for kind in CURVES]
         self._curve = 0
+        self._command = GENERATE
         self._drawn = 0.0
         self._files_written = 0
         self._files_of: object = None
@@ -77,10 +78,13 @@ class LivePane(Vertical):
         self._choose(self._curve + 1)
 
     def _choose(self, number: int) -> None:
-        self._curve = number % len(self._views)
+        """Shows one of the curves that the run's command has, where there is no room for all."""
+        shown = [view for view in self._views if self._command in view.kind.commands] or self._views
+        self._curve = number % len(shown)
         self._drawn = 0.0
-        for place, view in enumerate(self._views):
-            view.set_class(place == self._curve, "chosen")
+        for view in self._views:
+            view.set_class(view is shown[self._curve], "chosen")
+            view.set_class(view not in shown, "of-other-command")
 
     def show(self, reader: RunReader) -> None:
         history, command = reader.history, reader.snapshot.command
@@ -89,10 +93,13 @@ class LivePane(Vertical):
         nodes.put(Text("\n").join(_cluster_lines(reader)))
         nodes.display = history.cluster is not None
         self._show_progress(reader)
-        self.query_one("#curves").display = command == "generate"
+        self.query_one("#curves").display = command in (GENERATE, TRAIN)
+        if command != self._command and command in (GENERATE, TRAIN):
+            self._command = command
+            self._choose(0)
         self.query_one("#files").display = command == "apply"
         self.query_one("#live-matrix").display = command == "defend"
-        if command == "generate":
+        if command in (GENERATE, TRAIN):
             if all(view.size.height for view in self._views if view.display):
                 self._show_curves(reader)  # drawn together with the figures
             else:
@@ -146,7 +153,7 @@ def progress(reader: RunReader) -> float | None:
     """How much is over, 0 to 1; None where it cannot be known."""
     history = reader.history
     stage = history.stage
-    if stage is not None and stage.name == "learning" and history.last_step is not None:
+    if stage is not None and stage.name in ("learning", "training") and history.last_step is not None:
         return history.last_step.progress
     step = attacker_step(history)
     if step is not None:
@@ -166,7 +173,8 @@ def attacker_step(history: History) -> StepEvent | None:
 
 def status_lines(reader: RunReader) -> list[Text]:
     """The figures of the moment, a line each of what belongs together."""
-    own = _learning_lines(reader) if reader.snapshot.command == "generate" else _counting_lines(reader)
+    learns = reader.snapshot.command in (GENERATE, TRAIN)
+    own = _learning_lines(reader) if learns else _counting_lines(reader)
     reading = Text("a first look: the whole run is still being read …" if reader.is_sample else "")
     return [line for line in (*own, _machine_line(reader), reading) if line]
 
@@ -192,8 +200,12 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     batch = "" if counted is None else f"{counted.fooled:.0f}/{counted.clips:.0f} clips of its batch fooled"
     if counted is not None and counted.number != step.number:
         batch += f" at step {counted.number}"
+    right = or_none(step.right)
+    if right is not None and step.clips:
+        batch = f"{right:.0f}/{step.clips:.0f} clips of its batch right"
     rate = history.verifications[-1].rate if history.verifications else None
-    unseen = f"unseen videos fooled {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
+    what = "fooled" if reader.snapshot.command == GENERATE else "right"
+    unseen = f"unseen videos {what} {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
     left = f"{duration(step.seconds_left)} left" if reader.snapshot.live and step.seconds_left is not None else ""
     speed = clips_per_second(history)
     first = [f"step {step.number}", left, f"loss {figure(step.loss, 3)}", batch]

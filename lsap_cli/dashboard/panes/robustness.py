@@ -148,6 +148,7 @@ class RobustnessPane(VerticalScroll):
 WITHOUT_RATES = {
     "apply": "apply measures files, not a model: lsap defend does that. Its files and their norms are under Live.",
     "models check": "models check tests a network, without an attack.",
+    "train": "train measures the network that it makes, without an attack; its accuracy is below.",
     "models predict": "models predict classifies videos as they are, without an attack; --out has the table.",
 }
 
@@ -165,7 +166,7 @@ def _summary(reader: RunReader, rows: Rows) -> str:
         return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
     if not reader.loaded:
         return "reading …"
-    if command in ("generate", "apply") and live:
+    if command in ("generate", "apply", "train") and live:
         return f"{command} writes its rates when it ends."
     if reader.results is not None and command in WITHOUT_RATES:
         return WITHOUT_RATES[command]

@@ -1,0 +1,125 @@
+"""Clips to learn from: drawn, cropped and mirrored at random, the same ones in the same step of every run."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Sampler as IndexSampler
+from torchvision.transforms import v2
+
+from lsap_cli.datasets.store import StoredVideo
+from perturbations.samplers import Sampler, Segments, Uniform
+from perturbations.seeds import seeded
+
+SCALES = (0.5, 1.0)  # share of a frame's area that is cut out
+RATIOS = (0.8, 1.25)  # width by height of what is cut out
+JITTER = 0.2  # of brightness, contrast and saturation
+Place = tuple[int, int]  # a step, and a clip's place in its batch
+
+
+@dataclass(frozen=True)
+class ClipFormat:
+    """What clips look like.
+
+    Attributes:
+        frames: T.
+        size: (height, width).
+        sampler: of the network's own protocol.
+        flip: whether half of the clips are mirrored.
+    """
+
+    frames: int
+    size: tuple[int, int]
+    sampler: Sampler
+    flip: bool
+
+    @property
+    def drawn_by(self) -> Sampler:
+        """Draws frames to learn from: one at random of each segment, where the protocol takes the segments' middles."""
+        return Segments() if isinstance(self.sampler, Uniform) else self.sampler
+
+    def augmentation(self) -> v2.Transform:
+        """(T, 3, h, w) uint8 to (T, 3, *size) uint8, all frames of a clip alike."""
+        steps: list[v2.Transform] = [
+            v2.RandomResizedCrop(self.size, scale=SCALES, ratio=RATIOS, antialias=True),
+            v2.ColorJitter(brightness=JITTER, contrast=JITTER, saturation=JITTER),
+        ]
+        return v2.Compose([*steps, v2.RandomHorizontalFlip()] if self.flip else steps)
+
+
+class ClipDataset(Dataset[tuple[Tensor, int]]):
+    """One random clip for each place of each step. What is drawn depends on the seed and the place only.
+
+    Args:
+        videos: to learn from.
+        order: which video a place has.
+        format: of the clips.
+    """
+
+    def __init__(self, videos: Sequence[StoredVideo], order: "VideoOrder", format: ClipFormat) -> None:
+        self._videos, self._order, self._format = videos, order, format
+        self._augment = format.augmentation()
+
+    def __getitem__(self, place: Place) -> tuple[Tensor, int]:
+        """A clip (T, 3, *size) uint8 and its class."""
+        stored = self._videos[self._order.video(*place)]
+        generator = seeded(self._order.seed, "training clip", *place)
+        clip = stored.clip(self._format.drawn_by.draw(stored.times, self._format.frames, generator))
+        with torch.random.fork_rng(devices=[]):  # transforms draw from torch's own generator
+            torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+            augmented: Tensor = self._augment(clip)
+        return augmented, stored.video.labels[0]
+
+
+@dataclass(frozen=True)
+class VideoOrder:
+    """Every video once an epoch, shuffled anew for each; the last batch of an epoch is filled from its beginning.
+
+    Attributes:
+        videos: how many there are.
+        batch: clips of a step, over all processes.
+        seed: of the shuffles.
+    """
+
+    videos: int
+    batch: int
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in which every video is seen."""
+        return -(-self.videos // self.batch)
+
+    def video(self, step: int, place: int) -> int:
+        """The number of the video at a place of a step's batch; steps count from 0."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        shuffled = torch.randperm(self.videos, generator=seeded(self.seed, "epoch", epoch))
+        return int(shuffled[(within * self.batch + place) % self.videos])
+
+
+class StepBatches(IndexSampler[list[Place]]):
+    """The places of one process in each step's batch, from a step on, without end.
+
+    Args:
+        first: the step to begin with.
+        places: of this process.
+    """
+
+    def __init__(self, first: int, places: range) -> None:
+        self._first, self._places = first, places
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        step = self._first
+        while True:
+            yield [(step, place) for place in self._places]
+            step += 1
+
+
+def clip_loader(
+    dataset: ClipDataset, first: int, places: range, workers: int, pinned: bool
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches of clips (B, T, 3, h, w) uint8 and classes (B,), from a step on, without end."""
+    batches = StepBatches(first, places)
+    return DataLoader(dataset, batch_sampler=batches, num_workers=workers, pin_memory=pinned)  # type: ignore[arg-type]  # its stub knows whole numbers as places only

@@ -1,0 +1,176 @@
+"""The videos of `train`: decoded once, split by recording into those that are learned from and those held out."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lsap_cli.datasets.base import Video, few
+from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.selection import Skipped, skip, videos_of_run
+from lsap_cli.datasets.splits import merged_groups, split_by_group
+from lsap_cli.datasets.store import FrameStore, StoredVideo
+from lsap_cli.errors import LsapError
+from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
+from lsap_cli.runs import Run
+from lsap_cli.training.settings import TrainSettings
+from lsap_cli.video.media import media_hash
+from lsap_cli.video.reading import UnreadableVideo
+
+DRAWS = 200  # of a split, until every class is on both sides
+LARGEST_SHARE = 0.5  # of the last of them
+VALIDATION_SHARE = 0.2  # of the videos to learn from, with --patience
+
+
+@dataclass(frozen=True)
+class LabeledVideos:
+    """Decoded videos with a label, no recording in two of the parts (law 5).
+
+    Attributes:
+        fit: to learn from.
+        validation: that end learning early; empty without --patience.
+        held_out: that the network is measured on, once it is trained.
+        recordings: by the video's name; those that share a file of equal content are one.
+        hashes: content hashes, by the video's name.
+    """
+
+    fit: list[StoredVideo]
+    validation: list[StoredVideo]
+    held_out: list[StoredVideo]
+    recordings: Mapping[str, str]
+    hashes: Mapping[str, str]
+
+    def recordings_of(self, part: Sequence[StoredVideo]) -> list[str]:
+        """The recording of each video of a part."""
+        return [self.recordings[one.video.name] for one in part]
+
+
+def labels_of_set(settings: TrainSettings) -> list[str]:
+    """The distinct labels of a set, in alphabetical order, numbers in theirs.
+
+    Raises:
+        LsapError: if there are fewer than two.
+    """
+    found = {video.label for video in list_videos(settings.source, []).videos} - {"", "-1"}
+    if not found:
+        raise LsapError(
+            f"{settings.source} has no labels; sort the videos into folders by label, or give a CSV list with the "
+            "columns path and label"
+        )
+    if len(found) == 1:
+        raise LsapError(
+            f"{settings.source} has one label only, {few(sorted(found))}; training needs videos of two classes or more"
+        )
+    return sorted(found, key=lambda one: (0, int(one), one) if one.isdecimal() else (1, 0, one))
+
+
+def load_labeled_videos(
+    store: FrameStore, labels: Sequence[str], settings: TrainSettings, skipped: Skipped, run: Run
+) -> LabeledVideos:
+    """Decodes the videos that have a label, and splits them by recording.
+
+    Args:
+        store: where frames go.
+        labels: the classes.
+        settings: the set, the shares of the split, and its seed.
+        skipped: the command's list of videos that are left out; unreadable ones are appended to it.
+        run: gets the events.
+
+    Raises:
+        LsapError: if a class is not on both sides of the split, or the recordings cannot be split.
+    """
+    videos = list(videos_of_run(settings.source, labels, run, skipped).videos)
+    labeled = [video for video in videos if video.labels]
+    if len(labeled) < len(videos):
+        message = f"{len(videos) - len(labeled)} of {len(videos)} videos have no label; they are not used"
+        run.event(WarningEvent(message=message))
+    usable = _decoded(store, labeled, skipped, run)
+    hashes = [media_hash(one.video.media) for one in usable]
+    groups = merged_groups([one.video for one in usable], hashes)
+    names = [one.video.name for one in usable]
+    recordings = dict(zip(names, groups, strict=True))
+    _check_one_label(usable, hashes)
+    fit, held_out = _split(usable, groups, settings.held_out, settings.seed, labels, "held out")
+    validation: list[StoredVideo] = []
+    if settings.patience is not None:
+        rest = [recordings[one.video.name] for one in fit]
+        fit, validation = _split(fit, rest, VALIDATION_SHARE, settings.seed, labels, "for validation")
+    cost = store.cost
+    run.event(
+        SplitEvent(fit=len(fit), verify=len(held_out) + len(validation), decode_seconds=round(cost.seconds, 2),
+        memory_bytes=cost.memory_bytes, disk_bytes=cost.disk_bytes,
+    ))  # fmt: skip
+    return LabeledVideos(fit, validation, held_out, recordings, dict(zip(names, hashes, strict=True)))
+
+
+def _decoded(store: FrameStore, videos: Sequence[Video], skipped: Skipped, run: Run) -> list[StoredVideo]:
+    run.event(StageEvent(name="decoding", videos=len(videos)))
+    usable: list[StoredVideo] = []
+    for video, stored in store.load(videos):
+        if isinstance(stored, UnreadableVideo):
+            skip(run, skipped, video, stored)
+            continue
+        usable.append(stored)
+        run.event(VideoEvent(path=video.name, frames=len(stored.times)))
+    if not usable:
+        raise LsapError(f"none of the {len(videos)} labelled videos can be read", 1)
+    return usable
+
+
+def _check_one_label(usable: Sequence[StoredVideo], hashes: Sequence[str]) -> None:
+    """Refuses a file that is there twice, under two labels: one of them is wrong."""
+    first: dict[str, Video] = {}
+    for one, content in zip(usable, hashes, strict=True):
+        before = first.setdefault(content, one.video)
+        if before.labels[:1] != one.video.labels[:1]:
+            raise LsapError(
+                f"{before.name} and {one.video.name} have the same content and two labels, '{before.label}' and "
+                f"'{one.video.label}'; leave the wrong one out"
+            )
+
+
+def _split(
+    videos: Sequence[StoredVideo], groups: Sequence[str], share: float, seed: int, labels: Sequence[str], what: str
+) -> tuple[list[StoredVideo], list[StoredVideo]]:
+    """The split of `generate`; drawn again with a growing share while a class would be on one side only.
+
+    Raises:
+        LsapError: if there is one recording, or a class whose videos cannot be on both sides.
+    """
+    if len(set(groups)) < 2:
+        raise LsapError(
+            f"all {len(videos)} videos are of one recording, {few(sorted(set(groups)))}: training and the videos that "
+            f"are {what} need at least two; name the recordings in a list's column group if they are others"
+        )
+    _check_recordings(videos, groups, labels, what)
+    missing: list[str] = []
+    for draw in range(DRAWS):
+        drawn = seed if draw == 0 else random.Random(f"{seed} {draw}").randrange(2**31)
+        larger = share + max(0.0, LARGEST_SHARE - share) * draw / DRAWS
+        parts = split_by_group(videos, groups, larger, drawn)
+        missing = [label for number, label in enumerate(labels) if not all(number in _classes(part) for part in parts)]
+        if not missing:
+            return parts
+    raise LsapError(
+        f"in none of {DRAWS} splits by recording, up to half and half, has the class {few(missing)} videos both to "
+        f"learn from and {what}; give more recordings of it, or another --held-out"
+    )
+
+
+def _check_recordings(videos: Sequence[StoredVideo], groups: Sequence[str], labels: Sequence[str], what: str) -> None:
+    """Refuses classes whose videos are of one recording."""
+    pairs = {(one.video.labels[0], group) for one, group in zip(videos, groups, strict=True)}
+    counts = Counter(number for number, _ in pairs)
+    single = [label for number, label in enumerate(labels) if counts[number] < 2]
+    if single:
+        some = (
+            f"{len(single)} of {len(labels)} classes ({few(single)}) have" if len(single) > 1 else f"{few(single)} has"
+        )
+        raise LsapError(
+            f"{some} usable videos of fewer than two recordings, so that none can be {what} while another is learned "
+            "from; add recordings, or leave these classes out"
+        )
+
+
+def _classes(videos: Sequence[StoredVideo]) -> set[int]:
+    return {one.video.labels[0] for one in videos}

@@ -1,0 +1,107 @@
+"""The folder that `train` writes: a model card, the weights, the labels, and lists of the videos of both sides."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import nn
+
+from lsap_cli.classifiers.card_fields import ModelCard
+from lsap_cli.classifiers.card_text import fields_text
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.errors import LsapError
+from lsap_cli.results.files import write_atomically
+from lsap_cli.training.settings import TrainSettings
+
+CARD_FILE, WEIGHTS_FILE, LABELS_FILE = "model.toml", "weights.safetensors", "labels.txt"
+FIT_LIST, HELD_OUT_LIST = "fit.csv", "held_out.csv"
+WRITTEN = (CARD_FILE, WEIGHTS_FILE, LABELS_FILE, FIT_LIST, HELD_OUT_LIST)
+PLACES = 4  # of the accuracy in the card
+
+
+def check_out_folder(out: Path, overwrite: bool, resume: bool) -> None:
+    """Refuses a folder that holds a card already, and what is no folder.
+
+    Raises:
+        LsapError: naming what would work.
+    """
+    if out.exists() and not out.is_dir():
+        raise LsapError(f"--out {out} is a file; give a folder for the card and its weights")
+    if (out / CARD_FILE).exists() and not overwrite and not resume:
+        raise LsapError(f"--out {out} holds a model card already; give another folder, or --overwrite to replace it")
+
+
+def make_out_folder(out: Path) -> None:
+    """Makes the folder, before anything long begins.
+
+    Raises:
+        LsapError: if it cannot be made or written to.
+    """
+    probe = out / ".lsap-train"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise LsapError(f"--out {out} cannot be written ({error.strerror}); give another folder", 1) from None
+
+
+def write_network(out: Path, network: nn.Module, labels: Sequence[str]) -> None:
+    """The weights and the labels."""
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    write_atomically(out / WEIGHTS_FILE, save(state))
+    write_atomically(out / LABELS_FILE, "".join(f"{label}\n" for label in labels))
+
+
+def write_trained_card(out: Path, classifier: Classifier, settings: TrainSettings, accuracy: float | None) -> Path:
+    """The card, with the accuracy once it was measured; it is written last, so that it names files that are there."""
+    card = ModelCard(
+        name=classifier.name,
+        family=settings.family,
+        backbone=settings.backbone,
+        weights=WEIGHTS_FILE,
+        labels=LABELS_FILE,
+        accuracy=None if accuracy is None else round(accuracy, PLACES),
+        input=classifier.expects,
+        sampling=classifier.sampling,
+    )
+    write_atomically(out / CARD_FILE, fields_text(card))
+    return out / CARD_FILE
+
+
+def write_video_lists(
+    out: Path, parts: Mapping[str, Sequence[StoredVideo]], recordings: Mapping[str, str]
+) -> Sequence[str]:
+    """A CSV list of each part, for `generate` and `defend`: videos that the network was not trained on are told apart.
+
+    Args:
+        out: the folder.
+        parts: videos by the list's name.
+        recordings: by the video's name.
+
+    Returns:
+        Names of videos that a list cannot name: parts of files, members of archives, folders of pictures.
+    """
+    left_out: list[str] = []
+    for name, videos in parts.items():
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(("path", "label", "group"))
+        for one in videos:
+            if one.video.inner is not None or not _is_utf8(str(one.video.path.resolve())):
+                left_out.append(one.video.name)
+                continue
+            rows.writerow((one.video.path.resolve(), one.video.label, recordings[one.video.name]))
+        write_atomically(out / name, text.getvalue())
+    return left_out
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
