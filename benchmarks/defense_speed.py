@@ -10,6 +10,7 @@ thread.
 
 import argparse
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -50,7 +51,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_memory()  # as `lsap defend` does
-    rows = []
+    rows: list[Speed] = []
     print("| defense | size | floats | 8-bit | bare function | of bare |\n|---|---|---|---|---|---|")
     for spec in options.defense:
         defense = fit_on_tiny_videos(build_defense(spec))
@@ -62,9 +63,14 @@ def main() -> None:
                 f"| `{spec}` | {width}x{height} | {row.floats:,.0f} | {row.levels:,.0f} | {bare} | {share} |",
                 flush=True,
             )
-    if options.out:
-        found = {"schema": "lsap.benchmark/1", "platform": platform.platform(), "rounds": options.rounds}
-        options.out.write_text(json.dumps(found | {"rows": [one._asdict() for one in rows]}, indent=1) + "\n")
+            if options.out:  # after each row, so that a run that is stopped leaves what it has
+                write(options.out, options.rounds, rows)
+
+
+def write(path: Path, rounds: int, rows: list[Speed]) -> None:
+    """The rows so far."""
+    found = {"schema": "lsap.benchmark/1", "platform": platform.platform(), "rounds": rounds, "load": os.getloadavg()}
+    path.write_text(json.dumps(found | {"rows": [one._asdict() for one in rows]}, indent=1) + "\n")
 
 
 def make_frames(height: int, width: int, count: int) -> Tensor:
