@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
+from lsap_cli.cluster.work import Report
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import output_hash, text_hash
 from lsap_cli.results.events import Event
@@ -26,8 +27,8 @@ SOURCES = ("lsap_cli", "defenses", "perturbations", "lsap_common")
 class Setup(Protocol):
     """What many tasks have in common: sent once, made ready once in each worker."""
 
-    def prepare(self) -> Any:  # the state that the tasks of this set-up take
-        """What `run` of each task gets."""
+    def prepare(self, report: Report) -> Any:  # the state that the tasks of this set-up take
+        """What `run` of each task gets. What takes long reports, as a task does."""
         ...
 
 
@@ -239,7 +240,7 @@ def _checked(order: TaskOrder, setup: Any, task_bytes: bytes, report: Reporter) 
     if order.fingerprint != fingerprint():
         return TaskProblem("versions", fingerprint())
     set_memory_limit(order.memory_limit)
-    state = None if order.setup is None else _prepared(order.setup, setup)
+    state = None if order.setup is None else _prepared(order.setup, setup, report)
     task: ClusterTask = pickle.loads(task_bytes)
     for file in task.files:
         problem = file_problem(file)
@@ -277,9 +278,9 @@ class _Prepared:
     state: Any = None
 
 
-def _prepared(key: str, setup: Any) -> Any:
+def _prepared(key: str, setup: Any, report: Report) -> Any:
     if _Prepared.key != key:
         _Prepared.key = _Prepared.state = None  # frees the earlier one first
         ready: Setup = pickle.loads(memoryview(setup))  # copies all tensors: none is shared with other workers
-        _Prepared.state, _Prepared.key = ready.prepare(), key
+        _Prepared.state, _Prepared.key = ready.prepare(report), key
     return _Prepared.state

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lsap_cli.video.media import ArchivedVideo, Media, VideoPart
+from lsap_cli.video.media import ArchivedVideo, Media, VideoPart, absolute_media
 from lsap_cli.video.picture_sequences import PictureSequence
 
 RECORDINGS = (  # names of sets whose cuts of one recording are called after it
@@ -44,6 +44,13 @@ class Video:
     def group(self) -> str:
         """The recording that it was cut from: as the set says, as its name says (`recording_in`), or itself."""
         return self.recording or recording_in(self.name.rpartition("/")[2]) or self.name
+
+
+def absolute_video(video: Video) -> Video:
+    """The same with an absolute path: for a process whose working folder is another."""
+    inner = None if video.inner is None else absolute_media(video.inner)
+    assert not isinstance(inner, Path)  # a part, a folder of pictures or a member of an archive stays one
+    return replace(video, path=video.path.absolute(), inner=inner)
 
 
 def recording_in(name: str) -> str:

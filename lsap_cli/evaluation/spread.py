@@ -13,9 +13,9 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.classifiers.same_classifier import classifier_fingerprint, require_same_classifier
 from lsap_cli.classifiers.spec_checks import absolute_spec
 from lsap_cli.cluster.pool import ClusterPool
-from lsap_cli.cluster.work import WorkFailure, WorkOutcome
+from lsap_cli.cluster.work import Report, WorkFailure, WorkOutcome
 from lsap_cli.cluster.worker import Reporter, SharedFile, TaskProblem
-from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.base import Video, absolute_video
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.judging_cluster import JudgingCluster
@@ -51,7 +51,7 @@ class JudgingSetup:
     matrix: EvaluationMatrix
     corpora: Mapping[Cell, Corpus] = field(default_factory=dict)
 
-    def prepare(self) -> "JudgingSetup":
+    def prepare(self, report: Report) -> "JudgingSetup":
         """The same with the classifier.
 
         Raises:
@@ -197,8 +197,7 @@ def _judged(
 
 
 def _task(spread: JudgingCluster, setup: JudgingSetup, video: Video, observes: bool) -> JudgeVideo:
-    inner: Any = None if video.inner is None else absolute_media(video.inner)  # of the same class
-    there: Video = replace(video, path=video.path.absolute(), inner=inner)
+    there = absolute_video(video)
     media = [there.media, *(source.file_of(there) for source in setup.matrix.sources.values())]
     read = {one: spread.hashes.get(one) for one in media}  # each once
     return JudgeVideo(there, tuple(read.items()), observes)

@@ -9,6 +9,7 @@ from lsap_cli.adaptive.judging.judged_attacks import JudgedAttacks
 from lsap_cli.adaptive.learning.fit_videos import AttackedClassifier, FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks, learn_attackers
 from lsap_cli.adaptive.learning.learner import AttackerLearner
+from lsap_cli.adaptive.learning.spread_attackers import learn_on_cluster
 from lsap_cli.adaptive.per_video.judge import PerVideoTask, attack_each_video
 from lsap_cli.adaptive.planning.detector_ladders import detectors_by_attack
 from lsap_cli.adaptive.planning.plan import AdaptivePlan, AdaptiveRequest, GivenAttack, plan_adaptive
@@ -29,6 +30,10 @@ from lsap_cli.results.records import NOISE
 from lsap_cli.results.rows import Row
 from perturbations.objectives import Objective, Targeted, Untargeted
 
+RACE_HERE = (
+    "--cluster: the attackers of --ladder fast race in the command's own process, since each round depends on the one "
+    "before; --ladder full spreads them over the cluster"
+)
 NO_RACE = (
     "the fit videos are of one recording, so there is none to verify on: every attacker learns to its end, as with "
     "--ladder full"
@@ -70,6 +75,10 @@ def learn_planned(plan: AdaptivePlan, task: DefendTask, settings: DefendSettings
             videos = split_for_race(setup)
             if videos is None:
                 evaluation.run.event(WarningEvent(message=NO_RACE))
+        if evaluation.spread is not None and videos is None:
+            learn_on_cluster(plan, learner, evaluation.spread.session, settings.model)
+        elif evaluation.spread is not None:
+            evaluation.run.event(WarningEvent(message=RACE_HERE))
         if videos is None:
             return learn_attackers(plan, given, learner, settings.time_budget)
         return race_attackers(plan, given, learner, videos, settings.time_budget)

@@ -95,6 +95,10 @@ def check_defend_settings(settings: DefendSettings) -> None:
         LsapError: naming the first one.
     """
     _ = settings.cluster_settings  # options that do not fit together are refused
+    if settings.cluster is not None and settings.ladder == "full" and settings.time_budget is not None:
+        raise LsapError(
+            "--cluster learns each attacker of --ladder full for --steps N: a --time-budget is of one machine"
+        )
     if (settings.perturbation is None) == (settings.perturbed is None):
         raise LsapError(
             "give one of --perturbation FILE (add it here) and --perturbed FOLDER (files that lsap apply wrote)"

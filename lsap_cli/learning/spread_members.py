@@ -16,9 +16,9 @@ from lsap_cli.classifiers.same_classifier import classifier_fingerprint, require
 from lsap_cli.classifiers.spec_checks import absolute_spec
 from lsap_cli.cluster.pool import ClusterPool
 from lsap_cli.cluster.session import ClusterSession
-from lsap_cli.cluster.work import WorkFailure, WorkOutcome
+from lsap_cli.cluster.work import Report, WorkFailure, WorkOutcome
 from lsap_cli.cluster.worker import Reporter, SharedFile
-from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.base import Video, absolute_video
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.learning_loop import LearningLog
@@ -59,7 +59,7 @@ class MemberSetup:
     state_folder: Path
     fingerprint: str
 
-    def prepare(self) -> "WorkerVideos":
+    def prepare(self, report: Report) -> "WorkerVideos":
         """Decodes the videos. They stay in memory as long as the worker's process.
 
         Raises:
@@ -79,6 +79,7 @@ class MemberSetup:
             if isinstance(decoded, UnreadableVideo):
                 raise LsapError(f"{video.name} could be read by the command, but not by a worker: {decoded}", 1)
             stored[video.name] = decoded
+            report(len(stored))
         fit, verify = ([stored[video.name] for video in some] for some in (self.fit, self.verify))
         return WorkerVideos(self, task, store, TrainingVideos(fit, verify, self.hashes))
 
@@ -202,17 +203,11 @@ class MemberEvents:
 def _setup(learning: LearningRun) -> MemberSetup:
     settings = replace(learning.settings, model=absolute_spec(learning.settings.model))
     fit, verify = (
-        tuple(_absolute(stored.video) for stored in some) for some in (learning.videos.fit, learning.videos.verify)
+        tuple(absolute_video(stored.video) for stored in some) for some in (learning.videos.fit, learning.videos.verify)
     )
     hashes = {video.name: learning.videos.hashes[video.name] for video in (*fit, *verify)}
     fingerprint = classifier_fingerprint(learning.task.classifier)
     return MemberSetup(settings, fit, verify, hashes, learning.clean, learning.run.folder.absolute(), fingerprint)
-
-
-def _absolute(video: Video) -> Video:
-    inner = None if video.inner is None else absolute_media(video.inner)
-    assert not isinstance(inner, Path)  # a part, a folder of pictures or a member of an archive stays one
-    return replace(video, path=video.path.absolute(), inner=inner)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from lsap_cli.cluster.work import Report
 from lsap_cli.cluster.worker import Reporter, SharedFile
 from lsap_cli.errors import LsapError
 from lsap_cli.results.events import NoteEvent
@@ -20,7 +21,7 @@ class Weights:
 
     values: torch.Tensor
 
-    def prepare(self) -> torch.Tensor:
+    def prepare(self, report: Report) -> torch.Tensor:
         return self.values
 
 

@@ -202,14 +202,16 @@ class _Borrowed:
     """The session of the module as a command's own."""
 
     def __init__(self, session: Any, run: Run) -> None:
-        self._session, self._run, self._before = session, run, session.run
+        self._session, self._run = session, run
+        self._before = session.run, session.settings
 
     def __enter__(self) -> Any:
         self._session.run = self._run
+        self._session.settings = replace(self._session.settings, timeout=120.0)  # a busy machine is no hang
         return self._session
 
     def __exit__(self, *_: object) -> None:
-        self._session.run = self._before
+        self._session.run, self._session.settings = self._before
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -288,3 +290,26 @@ def test_generate_learns_the_same_perturbations_as_one_machine(world: World, mon
     assert results["one"] == results["two"]
     assert steps["one"] == steps["two"]  # one member after the other, as one machine learns them
     assert len(steps["two"]) == 15
+
+
+def test_attackers_of_a_budget_curve_are_those_of_one_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_dataset(world.storage / "ladder-fit", 1, 64)
+    write_dataset(world.storage / "ladder-test", 1, 65)
+    make_perturbation("relative:2").save(world.storage / "l.safetensors")
+    world.lend_session(monkeypatch)
+    files: dict[str, dict[str, bytes]] = {}
+    results: dict[str, Any] = {}
+    for name, cluster in (("one", None), ("two", world.cluster.address)):
+        settings = DefendSettings(
+            videos=str(world.storage / "ladder-test"), model="demo", perturbation=str(world.storage / "l.safetensors"),
+            device="cpu", defense=("none",), epsilons=("2/255", "4/255", "16/255"), steps=2,
+            fit=str(world.storage / "ladder-fit"), ladder="full",
+            cluster=cluster, storage=cluster and str(world.storage),
+        )  # fmt: skip
+        with Run(world.storage / f"ladder-{name}", "defend", {}, []) as run:
+            results[name] = without_times(to_builtins(defend(settings, run)))
+        folder = world.storage / f"ladder-{name}" / "attackers"
+        files[name] = {path.name: path.read_bytes() for path in sorted(folder.glob("*.safetensors"))}
+    assert len(files["one"]) == 3
+    assert files["one"] == files["two"]
+    assert results["one"] == results["two"]
