@@ -96,15 +96,15 @@ def ladder_grid(results: DefendResults) -> Grid:
         (
             ladder.defense, worst.sampler, _rate(worst.clean_accuracy),
             *(_rung(ladder, rung, worst.sampler) for rung in RUNGS), _rate(worst.accuracy or worst.fooling_rate),
-            worst.attack, _estimate(worst.net_fooling_rate), _rate(worst.right_under_every_rung),
-            _per_video(ladder, worst.sampler),
+            _per_video(ladder, worst.sampler), worst.attack, _estimate(worst.net_fooling_rate),
+            _rate(worst.right_under_every_rung),
         )
         for ladder in results.ladder
         for worst in ladder.robust
     ]  # fmt: skip
     header = (
-        "defense", "sampler", "clean", *RUNGS, "worst", "by", "its net fooling", "right under every rung",
-        "P (bound)",
+        "defense", "sampler", "clean", *RUNGS, "worst", "P (bound)", "by", "its net fooling",
+        "right under every rung",
     )  # fmt: skip
     note = (
         "Accuracy under the strongest attacker of each rung (fooling rate without labels). A0 does not know the "
