@@ -218,6 +218,7 @@ def command(
     from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table
     from lsap_cli.results.left_out import left_out_of
+    from lsap_cli.results.summary import way_sentence
     from lsap_cli.runs.resuming import check_same_settings
     from lsap_cli.specs import check_specs
 
@@ -241,7 +242,7 @@ def command(
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume, started)
         if results is not None:
-            screen.result(results_table(results), as_json=as_json)
+            screen.result(results_table(results), *filter(None, [way_sentence(results)]), as_json=as_json)
             asked = f" and {results.queries:,} queries" if results.queries else ""
             left_out = left_out_of(results)
             screen.say(

@@ -45,7 +45,7 @@ def summary_sentences(results: RowResults) -> list[str]:
         _left_out_sentence(results),
         _samplers_sentence(rows, attacked.attack),
         _seeds_sentence(results),
-        _way_sentence(results),
+        way_sentence(results),
         _defense_sentence(rows, attacked, results.defense_gains if isinstance(results, DefendResults) else ()),
     ]
     if isinstance(results, DefendResults):
@@ -268,7 +268,7 @@ def _seeds_sentence(results: DefendResults | GenerateResults) -> str:
     )
 
 
-def _way_sentence(results: DefendResults | GenerateResults) -> str:
+def way_sentence(results: DefendResults | GenerateResults) -> str:
     """Where the effect of what `generate` has learned goes; empty where it was not measured."""
     if not isinstance(results, GenerateResults) or len(results.way) < 2:
         return ""

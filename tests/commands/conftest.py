@@ -113,4 +113,5 @@ def perturbation(world: World, lsap: Lsap, tmp_path_factory: pytest.TempPathFact
     out = folder / "r.safetensors"
     outcome = lsap("generate", world.learn, "--model", "demo", "--steps", 12, "--out", out, "--run", folder / "run")
     assert outcome.code == 0, outcome.err
+    assert "Where the effect goes" in outcome.out
     return out
