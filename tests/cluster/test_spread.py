@@ -313,3 +313,34 @@ def test_attackers_of_a_budget_curve_are_those_of_one_machine(world: World, monk
     assert len(files["one"]) == 3
     assert files["one"] == files["two"]
     assert results["one"] == results["two"]
+
+
+def test_a_stopped_defend_is_resumed_on_the_cluster_as_if_it_had_not_been(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dataset(world.storage / "stopped", 1, 66)
+    make_perturbation("relative:2").save(world.storage / "s.safetensors")
+    world.lend_session(monkeypatch)
+    settings = DefendSettings(
+        videos=str(world.storage / "stopped"), model="demo", perturbation=str(world.storage / "s.safetensors"),
+        device="cpu", defense=("none",), cluster=world.cluster.address, storage=str(world.storage),
+    )  # fmt: skip
+    said: list[Any] = []
+
+    def stop_after_two(event: Any) -> None:
+        said.append(event)
+        if sum(isinstance(one, VideoEvent) for one in said) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Run(world.storage / "stopped-run", "defend", {}, [stop_after_two]) as run:
+        defend(settings, run)
+    after: list[Any] = []
+    with Run(world.storage / "stopped-run", "defend", {}, [after.append], resume=True) as run:
+        resumed = without_times(to_builtins(defend(settings, run, resume=True)))
+    with Run(world.storage / "whole-run", "defend", {}, []) as run:
+        whole = without_times(to_builtins(defend(replace(settings, cluster=None, storage=None), run)))
+    judged = [[one.path for one in events if isinstance(one, VideoEvent)] for events in (said, after)]
+    assert len(judged[0]) == 2
+    assert not set(judged[0]) & set(judged[1])  # none is judged twice
+    assert read_records(world.storage / "stopped-run") == read_records(world.storage / "whole-run")
+    assert resumed == whole
