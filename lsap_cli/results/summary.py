@@ -10,6 +10,7 @@ from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.rows import DefenseGain, Row, Rows, best_defense
+from lsap_cli.results.training import TrainResults
 from lsap_cli.results.way_stages import stage_words
 
 RowResults = DefendResults | GenerateResults
@@ -286,6 +287,18 @@ def _generate_seeds_sentence(results: GenerateResults) -> str:
         f"Over {len(seeds.rates)} seeds of the perturbation the rate over all samplers is {seeds.mean:.2f} "
         f"with a standard deviation of {seeds.standard_deviation:.2f}."
     )
+
+
+def training_sentence(results: TrainResults) -> str:
+    """What `train` made, in a sentence: the accuracy beside that of the most frequent class, and how sure it is."""
+    by_recording, frequent = results.accuracy_by_recording, results.most_frequent_class
+    parts = [f"The network is right about {_of(results.accuracy)} held-out videos ({_interval(results.accuracy)})"]
+    if by_recording is not None:
+        parts.append(f"over its {results.held_out.recordings} recordings the interval is {by_recording.interval}")
+    if frequent is not None:
+        parts.append(f"the most frequent class alone is right about {frequent.count}")
+    overlapping = frequent is not None and results.accuracy.overlaps(frequent)
+    return f"{'; '.join(parts)}." + (" The two may be equal: their intervals overlap." if overlapping else "")
 
 
 def natural_sentence(results: DefendResults) -> str:

@@ -4,14 +4,15 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from lsap_cli.reports.tables import format_rate, results_table
+from lsap_cli.reports.tables import format_rate, results_table, train_table
 from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol, SkippedVideo
 from lsap_cli.results.left_out import left_out_words
-from lsap_cli.results.rates import Rate, rate_of
+from lsap_cli.results.rates import Estimate, Rate, rate_of
 from lsap_cli.results.rows import DefenseGain, Row, Rows, TwoClassRates
 from lsap_cli.results.spread import GeneratedSeeds
-from lsap_cli.results.summary import summary_sentence
+from lsap_cli.results.summary import summary_sentence, training_sentence
 from lsap_cli.results.text import printable
+from lsap_cli.results.training import ClassAccuracy, SplitPart, TrainResults
 from tests.reports.fake_run import make_results
 from tests.result_objects import known
 
@@ -245,3 +246,25 @@ def test_the_summary_of_two_classes_has_both_kinds_of_errors() -> None:
     assert "misses" not in summary(
         row("none", clean_accuracy=(59, 83)), row("r", attacked_accuracy=(60, 83), fooling_rate=(21, 83))
     )
+
+
+def test_a_trained_network_is_told_beside_the_most_frequent_class_with_both_intervals() -> None:
+    accuracy, frequent = rate_of(29, 46), rate_of(24, 46)
+    assert accuracy is not None
+    results = TrainResults(
+        out="victim", family="tsn", backbone="resnet[18]", fit=SplitPart(videos=156, recordings=25),
+        held_out=SplitPart(videos=46, recordings=7), accuracy=accuracy, most_frequent_class=frequent,
+        accuracy_by_recording=Estimate(value=0.63, low=0.54, high=0.7),
+        classes=(ClassAccuracy(label="fight", fit_videos=80, accuracy=rate_of(24, 24)),),
+    )  # fmt: skip
+    assert training_sentence(results) == (
+        "The network is right about 29 of 46 held-out videos (0.63, 95 % interval 0.49–0.75); over its 7 recordings "
+        "the interval is 0.54–0.70; the most frequent class alone is right about 24. The two may be equal: their "
+        "intervals overlap."
+    )
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as capture:
+        console.print(train_table(results))
+    told = capture.get()
+    for words in ("resnet[18]", "0.63 (29/46, 0.49–0.75)", "0.54–0.70, bootstrap", "0.52 (24/46", "1.00 (24/24"):
+        assert words in told, words

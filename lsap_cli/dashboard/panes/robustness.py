@@ -18,8 +18,9 @@ from lsap_cli.dashboard.widgets.heat import MOST_ATTACKS, MOST_DEFENSES, HeatTab
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults, GenerateResults, ModelCheckResults, RunResults
 from lsap_cli.results.rows import Rows
-from lsap_cli.results.summary import summary_sentences
+from lsap_cli.results.summary import summary_sentences, training_sentence
 from lsap_cli.results.text import printable
+from lsap_cli.results.training import TrainResults
 
 LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
 
@@ -148,7 +149,6 @@ class RobustnessPane(VerticalScroll):
 WITHOUT_RATES = {
     "apply": "apply measures files, not a model: lsap defend does that. Its files and their norms are under Live.",
     "models check": "models check tests a network, without an attack.",
-    "train": "train measures the network that it makes, without an attack; its accuracy is below.",
     "models predict": "models predict classifies videos as they are, without an attack; --out has the table.",
 }
 
@@ -161,6 +161,8 @@ def _summary(reader: RunReader, rows: Rows) -> str:
     command, live = reader.snapshot.command, reader.snapshot.live
     if isinstance(reader.results, DefendResults | GenerateResults) and rows.rows:
         return printable(" ".join(summary_sentences(reader.results)))
+    if isinstance(reader.results, TrainResults):
+        return printable(training_sentence(reader.results))
     if rows.rows:
         judged = max(row.videos for row in rows.rows)
         return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
