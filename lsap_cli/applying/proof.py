@@ -10,7 +10,7 @@ from cv2.typing import MatLike as Picture
 from torch import Tensor
 
 from lsap_cli.results.manifest import ManifestEntry, ProofTotals
-from lsap_cli.video.changes import total_norms
+from lsap_cli.video.changes import absolute_distance, largest_distance, picture_of, squared_distance, total_norms
 from lsap_cli.video.quality import SMALLEST, Similarity
 
 
@@ -74,23 +74,21 @@ class ProofSums:
 
     def add(self, source: Tensor, intended: Tensor, written: Tensor) -> None:
         """Counts one frame: as it was, as it was to become, as it was read; (3, H, W) uint8 each."""
-        before, planned, after = (
-            pixels.permute(1, 2, 0).contiguous().numpy() for pixels in (source, intended, written)
-        )
+        before, planned, after = (picture_of(pixels) for pixels in (source, intended, written))
         if self.frames == 0:
             self._shape = before.shape[:2]
             self._similarity = Similarity(*self._shape) if min(self._shape) >= SMALLEST else None
-        squares = _squares(before, after)
+        squares = squared_distance(before, after)
         self._elements += before.size
-        self._largest = max(self._largest, int(cv2.norm(before, after, cv2.NORM_INF)))
-        self._absolute += _distance(before, after)
+        self._largest = max(self._largest, largest_distance(before, after))
+        self._absolute += absolute_distance(before, after)
         self._written_squares += squares
         if written is intended or np.array_equal(planned, after):
             self._intended_squares += squares
         else:
             self.exact = False
-            self._intended_squares += _squares(before, planned)
-            self._missed_squares += _squares(planned, after)
+            self._intended_squares += squared_distance(before, planned)
+            self._missed_squares += squared_distance(planned, after)
         if self._similarity is not None and self.frames % self._ssim_every == 0:
             self._ssim += self._similarity.of(before, after)
             self._ssim_frames += 1
@@ -105,7 +103,7 @@ class ProofSums:
         mean = self._absolute / elements
         rough = self._rough
         if self._first is not None and self._last is not None:
-            rough += _distance(self._first, self._last)
+            rough += absolute_distance(self._first, self._last)
         return CopyProof(
             frames=self.frames,
             height=self._shape[0],
@@ -128,7 +126,7 @@ class ProofSums:
         if self._last is None:
             self._first = change
         else:
-            self._rough += _distance(change, self._last)
+            self._rough += absolute_distance(change, self._last)
         self._last = change
 
 
@@ -158,11 +156,3 @@ def total_proof(entries: Sequence[ManifestEntry]) -> ProofTotals | None:
         thickness=mean([one.thickness for one in entries]),
         roughness=mean([one.roughness for one in entries]),
     )
-
-
-def _squares(one: Picture, other: Picture) -> int:
-    return round(cv2.norm(one, other, cv2.NORM_L2SQR))  # which OpenCV 5 takes the root of and squares again
-
-
-def _distance(one: Picture, other: Picture) -> int:
-    return int(cv2.norm(one, other, cv2.NORM_L1))

@@ -4,12 +4,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
+import cv2
+import numpy as np
+from cv2.typing import MatLike as Picture
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry
 
-BYTE_VALUES = 256
+
+def picture_of(pixels: Tensor) -> NDArray[np.uint8]:
+    """A frame (3, H, W) as an array (H, W, 3): a view where its pixels lie so in memory."""
+    picture: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().cpu().numpy()
+    return picture
+
+
+def absolute_distance(one: Picture, other: Picture) -> int:
+    """The sum of absolute differences of two arrays of one type, whole numbers."""
+    return int(cv2.norm(one, other, cv2.NORM_L1))
+
+
+def squared_distance(one: Picture, other: Picture) -> int:
+    """The sum of squared differences of two arrays (H, W, 3) uint8."""
+    return round(cv2.norm(one, other, cv2.NORM_L2SQR))  # which OpenCV 5 takes the root of and squares again
+
+
+def largest_distance(one: Picture, other: Picture) -> int:
+    """The largest absolute difference of two arrays (H, W, 3) uint8."""
+    return int(cv2.norm(one, other, cv2.NORM_INF))
 
 
 @dataclass
@@ -26,15 +48,12 @@ class Changes:
         if after is before:
             self.elements += before.numel()
             return
-        counts = torch.zeros(BYTE_VALUES, dtype=torch.int64)
-        for one, other in zip(before.flatten(0, -4), after.flatten(0, -4), strict=True):  # each stays in the cache
-            sizes = torch.maximum(one, other).sub_(torch.minimum(one, other))
-            counts += torch.bincount(sizes.flatten().cpu(), minlength=BYTE_VALUES)
-        values = torch.arange(BYTE_VALUES)
         self.elements += before.numel()
-        self.absolute += int((counts * values).sum())
-        self.squares += int((counts * values.square()).sum())
-        self.largest = max(self.largest, int(values[counts > 0].max()))
+        for one, other in zip(before.flatten(0, -4), after.flatten(0, -4), strict=True):
+            first, second = picture_of(one), picture_of(other)
+            self.absolute += absolute_distance(first, second)
+            self.squares += squared_distance(first, second)
+            self.largest = max(self.largest, largest_distance(first, second))
 
     def merge(self, other: "Changes") -> None:
         """Adds what was counted elsewhere."""
