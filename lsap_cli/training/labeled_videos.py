@@ -84,6 +84,8 @@ def load_labeled_videos(
     if len(labeled) < len(videos):
         message = f"{len(videos) - len(labeled)} of {len(videos)} videos have no label; they are not used"
         run.event(WarningEvent(message=message))
+    named = [(video.labels[0], video.group) for video in labeled]
+    _check_recordings(named, labels, "held out")  # by names, before anything is decoded
     usable = _decoded(store, labeled, skipped, run)
     hashes = [media_hash(one.video.media) for one in usable]
     groups = merged_groups([one.video for one in usable], hashes)
@@ -137,12 +139,7 @@ def _split(
     Raises:
         LsapError: if there is one recording, or a class whose videos cannot be on both sides.
     """
-    if len(set(groups)) < 2:
-        raise LsapError(
-            f"all {len(videos)} videos are of one recording, {few(sorted(set(groups)))}: training and the videos that "
-            f"are {what} need at least two; name the recordings in a list's column group if they are others"
-        )
-    _check_recordings(videos, groups, labels, what)
+    _check_recordings([(one.video.labels[0], group) for one, group in zip(videos, groups, strict=True)], labels, what)
     missing: list[str] = []
     for draw in range(DRAWS):
         drawn = seed if draw == 0 else random.Random(f"{seed} {draw}").randrange(2**31)
@@ -157,9 +154,15 @@ def _split(
     )
 
 
-def _check_recordings(videos: Sequence[StoredVideo], groups: Sequence[str], labels: Sequence[str], what: str) -> None:
-    """Refuses classes whose videos are of one recording."""
-    pairs = {(one.video.labels[0], group) for one, group in zip(videos, groups, strict=True)}
+def _check_recordings(videos: Sequence[tuple[int, str]], labels: Sequence[str], what: str) -> None:
+    """Refuses videos, each with its class and recording, of one recording, and classes of one recording."""
+    groups = {group for _, group in videos}
+    if len(groups) < 2:
+        raise LsapError(
+            f"all {len(videos)} videos are of one recording, {few(sorted(groups))}: training and the videos that "
+            f"are {what} need at least two; name the recordings in a list's column group if they are others"
+        )
+    pairs = set(videos)
     counts = Counter(number for number, _ in pairs)
     single = [label for number, label in enumerate(labels) if counts[number] < 2]
     if single:

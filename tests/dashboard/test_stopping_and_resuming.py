@@ -40,6 +40,13 @@ LINES: dict[str, list[str]] = {
         "--learning-draws", "1,3", "--target", "yoga", "--views", "2", "--allow-overlap", "--batch", "3",
         "--device", "cpu",
     ],
+    "train": [
+        "videos", "--family", "tsm:shift=4", "--backbone", "resnet18", "--out", "victim", "--weights", "r.safetensors",
+        "--train", "last", "--frames", "4", "--size", "64", "--sampler", "rate:fps=5", "--epochs", "3",
+        "--time-budget", "2m", "--patience", "2", "--held-out", "0.3", "--batch", "4", "--optimizer", "sgd",
+        "--learning-rate", "0.02", "--weight-decay", "0.1", "--label-smoothing", "0", "--no-flip",
+        "--precision", "bf16", "--workers", "2", "--memory", "0.5", "--device", "cpu", "--seed", "3",
+    ],
 }  # fmt: skip
 
 

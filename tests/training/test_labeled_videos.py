@@ -8,7 +8,7 @@ import pytest
 
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
-from lsap_cli.results.events import Event, WarningEvent
+from lsap_cli.results.events import Event, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.training.labeled_videos import LabeledVideos, labels_of_set, load_labeled_videos
 from tests.tiny import write_tiny
@@ -84,8 +84,17 @@ def test_a_recording_that_holds_all_videos_is_refused(tmp_path: Path, run: Run) 
     assert "all 3 videos are of one recording, 'a'" in refused(path, run)
 
 
-def test_a_class_of_one_recording_is_refused_by_name(tmp_path: Path, run: Run) -> None:
+def test_a_class_of_one_recording_is_refused_by_name_before_anything_is_decoded(
+    tmp_path: Path, run: Run, events: list[Event]
+) -> None:
     path = write_list(tmp_path, [("red", "a"), ("red", "b"), ("blue", "c"), ("blue", "c")])
+    assert "'blue' has usable videos of fewer than two recordings" in refused(path, run)
+    assert not [event for event in events if isinstance(event, StageEvent | VideoEvent)]
+
+
+def test_a_class_whose_recordings_turn_out_to_be_one_is_refused(tmp_path: Path, run: Run) -> None:
+    path = write_list(tmp_path, [("red", "a"), ("red", "b"), ("blue", "c"), ("blue", "d")])
+    (tmp_path / "3.mkv").write_bytes((tmp_path / "2.mkv").read_bytes())
     assert "'blue' has usable videos of fewer than two recordings" in refused(path, run)
 
 
