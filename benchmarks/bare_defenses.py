@@ -104,7 +104,7 @@ def of_pictures(defense: Defense, height: int, width: int) -> Picture | None:
             return lambda frame, out: cv2.sepFilter2D(frame, -1, weights, weights, borderType=border, dst=out)
         case Bilateral(window):
             loop, tables, reach = compiled(k.bilateral.loop), bilateral_weights(defense), window // 2
-            return lambda frame, out: loop(cv2.copyMakeBorder(frame, *[reach] * 4, border), *tables, out)
+            return lambda frame, out: loop(cv2.copyMakeBorder(frame, reach, reach, reach, reach, border), *tables, out)
         case TotalVariation():
             return total_variation(defense, height, width)
         case SpatialResample():

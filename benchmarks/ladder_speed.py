@@ -93,7 +93,7 @@ def deal(options: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def copied(options: argparse.Namespace, part: str, rows: Sequence[dict[str, str]]) -> Path:
-    folder = options.work / f"{part}-{options.deal}"
+    folder = Path(options.work) / f"{part}-{options.deal}"
     for row in rows:
         place = folder / row["path"]
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -109,8 +109,8 @@ def copied(options: argparse.Namespace, part: str, rows: Sequence[dict[str, str]
 def learn_given(options: argparse.Namespace, fit: Path) -> Path:
     """The perturbation whose budget attackers get, learned by the base commit."""
     if options.given:
-        return options.given
-    path: Path = options.work / f"given-{options.deal}-{options.steps}.safetensors"
+        return Path(options.given)
+    path = Path(options.work) / f"given-{options.deal}-{options.steps}.safetensors"
     if not path.exists():
         run = options.work / f"generate-{options.deal}-{options.steps}"
         shutil.rmtree(run, ignore_errors=True)

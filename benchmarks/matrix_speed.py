@@ -18,20 +18,19 @@ import resource
 import shutil
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from collections import Counter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import torch
+from side_by_side import BASE, checked_out, python_of
 
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.controls import noise_like
 
-HERE = Path(__file__).resolve().parent.parent
 SAMPLERS = ("uniform", "dense:stride=2", "random")
 DEFENSES = (
     "temporal-mean:window=3",
@@ -57,23 +56,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="a JSON file to write")
     parser.add_argument("--count", type=int, default=6, help="of videos that are timed")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--commit", default="b5f3024", help="of the earlier tree")
+    parser.add_argument("--commit", default=BASE, help="of the earlier tree")
     parser.add_argument("--predictions", action="store_true", help="compare the predictions of all videos")
     options = parser.parse_args()
     with TemporaryDirectory() as name:
         work = Path(name)
-        programs = {
-            "earlier": earlier_program(options.commit, work / "earlier"),
-            "now": [sys.executable, "-m", "lsap_cli"],
-        }
-        trees = {"earlier": work / "earlier" / "tree", "now": HERE}
+        trees = {"earlier": checked_out(options.commit, work), "now": checked_out(".", work)}
+        programs = {tree: [str(python_of(trees[tree], work)), "-m", "lsap_cli"] for tree in trees}
         perturbation = write_perturbation(work / "r.safetensors")
         common = ["--model", str(options.model.resolve()), "--perturbation", str(perturbation)]
         some = copy_videos(options.videos.resolve(), work / "some", options.count)
         found: dict[str, object] = {
             "schema": "lsap.benchmark/1",
             "earlier": options.commit,
-            "now": git("describe", "--always", "--dirty").strip(),
             "platform": platform.platform(),
             "torch": torch.__version__,
             "cores": len(os.sched_getaffinity(0)),
@@ -82,9 +77,10 @@ def main() -> None:
             "videos": sorted(path.name for path in some.rglob("*") if path.is_file()),
             "load_before": os.getloadavg(),
         }
-        found["runs"] = runs = timed_runs(programs, trees, [str(some), *common], work, options.rounds)
-        walls = {tree: median(one["wall"] for one in runs if one["tree"] == tree) for tree in programs}
-        cpus = {tree: median(one["processor"] for one in runs if one["tree"] == tree) for tree in programs}
+        runs = timed_runs(programs, trees, [str(some), *common], work, options.rounds)
+        found["runs"] = [one._asdict() for one in runs]
+        walls = {tree: median(one.wall for one in runs if one.tree == tree) for tree in programs}
+        cpus = {tree: median(one.processor for one in runs if one.tree == tree) for tree in programs}
         found |= {"wall": walls, "processor": cpus, "ratio": walls["now"] / walls["earlier"], "target": TARGET}
         found |= {"processor_ratio": cpus["now"] / cpus["earlier"], "load_after": os.getloadavg()}
         if options.predictions:
@@ -92,19 +88,6 @@ def main() -> None:
         options.out.write_text(json.dumps(found, indent=1) + "\n")
         print(json.dumps({key: found[key] for key in ("wall", "processor", "ratio", "processor_ratio")}, indent=1))
         print(json.dumps(found.get("predictions"), indent=1))
-
-
-def earlier_program(commit: str, folder: Path) -> list[str]:
-    """Checks a commit out into `tree`, with an environment that has this one's packages and no lsap but that tree."""
-    tree, environment = folder / "tree", folder / "venv"
-    tree.mkdir(parents=True)
-    archive = subprocess.run(["git", "archive", commit], cwd=HERE, capture_output=True, check=True).stdout
-    subprocess.run(["tar", "-x"], cwd=tree, input=archive, check=True)
-    venv.create(environment, with_pip=False)
-    packages = next((environment / "lib").glob("python*/site-packages"))
-    borrowed = [path for path in sys.path if "site-packages" in path] or [sysconfig.get_paths()["purelib"]]
-    (packages / "borrowed.pth").write_text("\n".join([str(tree), *borrowed]) + "\n")
-    return [str(environment / "bin" / "python"), "-m", "lsap_cli"]
 
 
 def write_perturbation(path: Path) -> Path:
@@ -126,17 +109,25 @@ def copy_videos(videos: Path, folder: Path, count: int) -> Path:
     return folder
 
 
+class TimedRun(NamedTuple):
+    """One command of one tree, in seconds."""
+
+    tree: str
+    wall: float
+    processor: float
+
+
 def timed_runs(
     programs: dict[str, list[str]], trees: dict[str, Path], arguments: list[str], work: Path, rounds: int
-) -> list[dict[str, float | str]]:
+) -> list[TimedRun]:
     """Each tree's command by turns, one after the other; the first of each is not counted."""
-    made: list[dict[str, float | str]] = []
+    made: list[TimedRun] = []
     for number in range(rounds + 1):
         for tree in (list(programs), list(reversed(programs)))[number % 2]:
             wall, processor = defend(programs[tree], trees[tree], arguments, work / "run")
             print(f"{tree}: {wall:.1f} s on the wall, {processor:.1f} s of processor", file=sys.stderr, flush=True)
             if number:
-                made.append({"tree": tree, "wall": wall, "processor": processor})
+                made.append(TimedRun(tree, wall, processor))
     return made
 
 
@@ -168,10 +159,6 @@ def compare(
     assert labels["earlier"].keys() == labels["now"].keys(), "the trees judged other cells"
     differ = Counter(key[2] for key, label in labels["earlier"].items() if labels["now"][key] != label)
     return {"of": len(labels["now"]), "differ": sum(differ.values()), "by_defense": dict(differ)}
-
-
-def git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":
