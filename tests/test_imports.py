@@ -28,7 +28,9 @@ def test_the_commands_are_known_without_anything_heavy() -> None:
     assert loaded_after("import lsap_cli.main", AT_START) == ""
 
 
-@pytest.mark.parametrize("command", ["", "generate", "apply", "defend", "models", "report", "demo", "dashboard"])
+@pytest.mark.parametrize(
+    "command", ["", "generate", "apply", "defend", "train", "models", "report", "demo", "dashboard"]
+)
 def test_help_is_built_without_anything_heavy(command: str) -> None:
     arguments = [*command.split(), "--help"]
     code = (
