@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from cv2.typing import MatLike as Picture
+from numpy.typing import NDArray
 from torch import Tensor
 
+from defenses.pixels import opencv
 from lsap_cli.results.manifest import ManifestEntry, ProofTotals
 from lsap_cli.video.changes import absolute_distance, largest_distance, picture_of, squared_distance, total_norms
 from lsap_cli.video.quality import SMALLEST, Similarity
@@ -68,8 +68,8 @@ class ProofSums:
         self._similarity: Similarity | None = None
         self._ssim = 0.0
         self._ssim_frames = 0
-        self._first: Picture | None = None
-        self._last: Picture | None = None
+        self._first: NDArray[np.int16] | None = None
+        self._last: NDArray[np.int16] | None = None
         self._rough = 0
 
     def add(self, source: Tensor, intended: Tensor, written: Tensor) -> None:
@@ -92,6 +92,7 @@ class ProofSums:
         if self._similarity is not None and self.frames % self._ssim_every == 0:
             self._ssim += self._similarity.of(before, after)
             self._ssim_frames += 1
+        cv2 = opencv()
         self._follow(cv2.subtract(after, before, dtype=cv2.CV_16S))
         self.frames += 1
 
@@ -122,7 +123,7 @@ class ProofSums:
             exact=self.exact,
         )
 
-    def _follow(self, change: Picture) -> None:
+    def _follow(self, change: NDArray[np.int16]) -> None:
         if self._last is None:
             self._first = change
         else:

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
 import numpy as np
-from cv2.typing import MatLike as Picture
 from numpy.typing import NDArray
 from torch import Tensor
 
+from defenses.pixels import opencv
 from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry
 
 
@@ -19,18 +19,22 @@ def picture_of(pixels: Tensor) -> NDArray[np.uint8]:
     return picture
 
 
-def absolute_distance(one: Picture, other: Picture) -> int:
+def absolute_distance(one: NDArray[Any], other: NDArray[Any]) -> int:
     """The sum of absolute differences of two arrays of one type, whole numbers."""
+    cv2 = opencv()
     return int(cv2.norm(one, other, cv2.NORM_L1))
 
 
-def squared_distance(one: Picture, other: Picture) -> int:
+def squared_distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
     """The sum of squared differences of two arrays (H, W, 3) uint8."""
-    return round(cv2.norm(one, other, cv2.NORM_L2SQR))  # which OpenCV 5 takes the root of and squares again
+    cv2 = opencv()
+    squares: float = cv2.norm(one, other, cv2.NORM_L2SQR)
+    return round(squares)  # which OpenCV 5 takes the root of and squares again
 
 
-def largest_distance(one: Picture, other: Picture) -> int:
+def largest_distance(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
     """The largest absolute difference of two arrays (H, W, 3) uint8."""
+    cv2 = opencv()
     return int(cv2.norm(one, other, cv2.NORM_INF))
 
 
