@@ -2,10 +2,11 @@
 
 from lsap_common.arguments import check_first_argument, given_kind, require_kind, require_number, require_whole
 from lsap_common.numbers import parse_epsilon, parse_fraction
-from lsap_common.settings import check_least, check_settings_when_made, check_types, kind_in_words
+from lsap_common.settings import LARGEST_SETTING, check_least, check_settings_when_made, check_types, kind_in_words
 from lsap_common.tables import NamedParts, UnknownNameError, unknown_name
 
 __all__ = [
+    "LARGEST_SETTING",
     "NamedParts",
     "UnknownNameError",
     "check_first_argument",

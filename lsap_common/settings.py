@@ -15,7 +15,8 @@ WORDS: dict[Any, str] = {
     bool: "true or false",
     str: "text",
 }
-LARGEST = 2**31 - 1  # whole number of a setting: sums and products with frames stay below 2**63
+LARGEST_SETTING = 2**31 - 1  # whole number of a part's setting: sums and products with frames stay below 2**63
+LARGEST_COUNT = 2**63 - 1  # of bytes, steps and the like, which no part multiplies
 NUMBERS: dict[Any, tuple[type, ...]] = {int: (Integral,), float: (Real,), Fraction: (Rational, float)}
 
 
@@ -28,7 +29,7 @@ def check_settings_when_made(kind: type[Any]) -> None:
     own: Callable[[Any], None] | None = kind.__dict__.get("__post_init__")
 
     def __post_init__(self: Any) -> None:
-        check_types(self)
+        check_types(self, LARGEST_SETTING)
         if own is not None:
             own(self)
         else:
@@ -39,11 +40,12 @@ def check_settings_when_made(kind: type[Any]) -> None:
     kind.__post_init__ = __post_init__
 
 
-def check_types(part: object) -> None:
+def check_types(part: object, largest: int = LARGEST_COUNT) -> None:
     """Refuses fields whose value is of another type than their annotation, and whole numbers of absurd size.
 
     Args:
         part: of a dataclass.
+        largest: whole number, of either sign.
 
     Raises:
         ValueError: naming the first such field, its value and what would work.
@@ -54,8 +56,8 @@ def check_types(part: object) -> None:
         if not _fits(value, kind):
             shown = value if get_origin(kind) is Literal else repr(value)
             raise ValueError(f"{name} is {shown}; use {kind_in_words(kind)}")
-        if isinstance(value, Integral) and abs(int(value)) > LARGEST:
-            raise ValueError(f"{name} is {value}; use a whole number of at most {LARGEST}")
+        if isinstance(value, Integral) and abs(int(value)) > largest:
+            raise ValueError(f"{name} is {value}; use a whole number of at most {largest}")
 
 
 def check_least(part: object, least: Mapping[str, float]) -> None:

@@ -15,7 +15,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Generator, Tensor
 
-from lsap_common import NamedParts, check_types, require_kind, require_whole
+from lsap_common import LARGEST_SETTING, NamedParts, check_types, require_kind, require_whole
 
 PHASES = 1000  # how finely a random phase divides one segment
 
@@ -90,7 +90,7 @@ class Dense:
     stride: int = 2
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_types(self, LARGEST_SETTING)
         if self.stride < 1:
             raise ValueError(f"stride is {self.stride}; use a whole number from 1")
 
@@ -125,7 +125,7 @@ class RateSampler:
     fps: Fraction = Fraction(5)
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_types(self, LARGEST_SETTING)
         if not 0 < self.fps <= 1000:
             raise ValueError(f"fps is {self.fps}; use a number above 0 and at most 1000")
 

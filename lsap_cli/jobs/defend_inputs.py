@@ -1,6 +1,5 @@
 """What determines the figures of a `defend` run, by content: for `--resume`."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +19,12 @@ from lsap_cli.video.frames import ffmpeg_version
 from lsap_cli.video.media import readable_media_hash
 
 ALSO_COMPARED = ("pillow", "scipy", "scikit-learn", "numba", "opencv-python-headless")  # beside those of run.json
-OF_NETWORKS = ("transformers", "onnxruntime")  # where a network uses them; modules are called as packages are
+OF_NETWORKS = {  # packages, by where the classes of networks that need them are defined
+    "transformers": "transformers",
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "lsap_cli.classifiers.model_formats.onnx": "onnxruntime",
+}
 
 
 def defend_inputs(task: DefendTask, settings: DefendSettings) -> dict[str, str]:
@@ -45,13 +49,12 @@ def environment_inputs(device: torch.device) -> dict[str, str]:
     Args:
         device: that the network is on.
     """
-    used = [*ALSO_COMPARED, *(name for name in OF_NETWORKS if name in sys.modules)]
-    known = versions() | {name: _version(name) for name in used} | {"FFmpeg": ffmpeg_version()}
+    known = versions() | {name: _version(name) for name in ALSO_COMPARED} | {"FFmpeg": ffmpeg_version()}
     return {"kind of device": device.type} | {f"{VERSION}{name}": one for name, one in known.items()}
 
 
 def classifier_inputs(classifier: Classifier, called: str | None = None) -> dict[str, str]:
-    """Hashes of a network's files, labels, parameters and buffers.
+    """Hashes of a network's files, labels, parameters and buffers, and the versions of packages that it is made of.
 
     Args:
         classifier: the network.
@@ -62,6 +65,17 @@ def classifier_inputs(classifier: Classifier, called: str | None = None) -> dict
     return files | {
         f"labels of {name}": text_hash("\n".join(classifier.labels)),
         f"{PARAMETERS}{name}": tensors_hash(classifier.network.state_dict()),
+        **{f"{VERSION}{package}": _version(package) for package in _packages_of(classifier)},
+    }
+
+
+def _packages_of(classifier: Classifier) -> set[str]:
+    """The packages that the modules of a network come from, but torch."""
+    places = {type(module).__module__ for module in classifier.network.modules()}
+    return {
+        package
+        for place, package in OF_NETWORKS.items()
+        if any(one == place or one.startswith(f"{place}.") for one in places)
     }
 
 

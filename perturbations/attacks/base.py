@@ -108,13 +108,22 @@ def gradient_step(
     return report(problem, state, batch, result, update.size(problem.budget, done))
 
 
-def report(problem: Problem, state: State, batch: Batch, result: GradientResult, step_size: float = 0.0) -> Step:
+def report(
+    problem: Problem,
+    state: State,
+    batch: Batch,
+    result: GradientResult,
+    step_size: float = 0.0,
+    *,
+    may_ask: bool = True,
+) -> Step:
     """The step's figures, over all processes.
 
     An augmented clip that the augmentation alone has turned is not fooled. To know, the network must predict the batch
-    without the perturbation, so fooled clips are counted in the first step and every `COUNT_EVERY` steps.
+    without the perturbation, so fooled clips are counted in the first step and every `COUNT_EVERY` steps, and not at
+    all where each query counts (`may_ask` is false).
     """
-    counted = not batch.augmented or state.steps % COUNT_EVERY == 0
+    counted = not batch.augmented or (may_ask and state.steps % COUNT_EVERY == 0)
     won = torch.zeros_like(result.losses)
     if counted:
         own = _predictions_without(problem, batch) if batch.augmented else batch.clean_predictions

@@ -54,7 +54,7 @@ class RandomSearch(Attack):
         candidate = self._evaluate(problem, batch, delta)
         if _cost(problem, candidate, delta, state.steps) < _cost(problem, current, state.delta, state.steps):
             state.delta, state.memory["signs"], current = delta, proposed, candidate
-        return report(problem, state, batch, current)
+        return report(problem, state, batch, current, may_ask=False)
 
     def pattern(self, problem: Problem, signs: Tensor) -> Tensor:
         """Signs (P, 3, grid, grid) -> delta (P, 3, h, w), blocks of equal size up to a pixel."""
