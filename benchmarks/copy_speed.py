@@ -91,8 +91,9 @@ def compared(pythons: dict[str, Path], source: Path, work: Path, spec: str, roun
     processor: dict[str, list[float]] = {name: [] for name in pythons}
 
     def written(name: str) -> float:
-        words = [str(pythons[name]), "-c", SCRIPT, str(source), str(work), spec]
-        seconds, used, exact = map(float, subprocess.run(words, check=True, capture_output=True).stdout.split())
+        words = [str(pythons[name].absolute()), "-c", SCRIPT, str(source.absolute()), str(work.absolute()), spec]
+        done = subprocess.run(words, check=True, capture_output=True, cwd=work)  # -c imports from the current folder
+        seconds, used, exact = map(float, done.stdout.split())
         assert exact or spec == "h264"
         processor[name].append(used)
         return seconds
