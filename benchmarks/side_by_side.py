@@ -43,8 +43,8 @@ def python_of(tree: Path, folder: Path) -> Path:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
         packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
-        installed = sysconfig.get_path("purelib")
-        (packages / "aa_lsap.pth").write_text(f"{tree}\n{installed}\n")
+        installed = [path for path in sys.path if path.endswith("site-packages")]
+        (packages / "aa_lsap.pth").write_text("\n".join([str(tree), *installed]) + "\n")
         program = environment / "bin" / "lsap"
         program.write_text(f'#!{python}\nfrom lsap_cli.main import run\nif __name__ == "__main__":\n    run()\n')
         program.chmod(0o755)
