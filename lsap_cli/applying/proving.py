@@ -8,15 +8,14 @@ should, since the hashes do not say what is wrong.
 import hashlib
 from collections.abc import Generator
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lsap_cli.applying.adding import Adder
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.cluster.work import Report
+from lsap_cli.video.changes import picture_of
 from lsap_cli.video.media import Media
 from lsap_cli.video.prefetching import prefetched
 from lsap_cli.video.reading import Frame, UnreadableVideo, read_frames
@@ -157,8 +156,7 @@ def frame_pairs(
 
 def _hash(pixels: Tensor) -> bytes:
     """SHA-256 of a frame's bytes, pixel by pixel: (3, H, W) uint8."""
-    pixel_by_pixel: NDArray[np.uint8] = pixels.permute(1, 2, 0).contiguous().numpy()
-    return hashlib.sha256(pixel_by_pixel.data).digest()
+    return hashlib.sha256(picture_of(pixels).data).digest()
 
 
 def _no_match(number: int) -> UnreadableVideo:

@@ -1,6 +1,5 @@
 """Families of networks, each beside a plain reference on small inputs."""
 
-import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.checkpoints import misfit
 from lsap_cli.classifiers.families import FAMILIES
 from lsap_cli.classifiers.families.cnn_lstm import CnnLstmFamily
-from lsap_cli.classifiers.families.i3d import I3dFamily
+from lsap_cli.classifiers.families.i3d import I3dFamily, Inflation, inflate
 from lsap_cli.classifiers.families.tsm import TsmFamily, residual_convolutions, shifted
 from lsap_cli.classifiers.families.tsn import TsnFamily
 from lsap_cli.errors import LsapError
@@ -80,10 +79,9 @@ def test_a_shift_is_in_the_residual_branch_only() -> None:
     block.register_forward_hook(lambda _, inputs, output: seen.update(before=inputs[0], after=output))
     network(clips(1))
     branch = shifted(seen["before"][None], 8)[0]
-    plain = copy.deepcopy(block)
     conv = nn.Conv2d(64, 64, 3, padding=1, bias=False)
     conv.weight = block.conv1.weight
-    branch = plain.bn2(plain.conv2(plain.bn1(conv(branch)).relu()))
+    branch = block.bn2(block.conv2(block.bn1(conv(branch)).relu()))
     torch.testing.assert_close(seen["after"], (branch + seen["before"]).relu())
 
 
@@ -115,6 +113,20 @@ def test_a_still_video_gives_the_image_networks_logits(backbone: str) -> None:
     torch.testing.assert_close(inflated(still), image(still), atol=1e-5, rtol=1e-3)  # a third is rounded to a float
     moving = clips(frames=8).double()
     assert not torch.allclose(inflated(moving), image(moving), atol=1e-3, rtol=1e-2)
+
+
+class OwnPadding(nn.Conv2d):
+    def forward(self, frames: Tensor) -> Tensor:
+        return super().forward(nn.functional.pad(frames, (0, 1, 0, 1)))
+
+
+def test_a_convolution_that_pads_in_its_own_way_is_shifted_as_it_is_and_not_inflated() -> None:
+    block = nn.Module()
+    block.has_skip, block.conv = True, OwnPadding(8, 8, 2)  # type: ignore[assignment]  # as timm's blocks have it
+    (conv,) = residual_convolutions(nn.Sequential(nn.Sequential(block)))
+    assert conv is block.conv
+    with pytest.raises(LsapError, match=r"0\.conv, a OwnPadding, cannot be inflated"):
+        inflate(nn.Sequential(block), lambda _name, _conv: Inflation(3), "zeros", 1)
 
 
 def test_cnn_lstm_reads_features_in_order() -> None:

@@ -6,7 +6,7 @@ network gives of its picture, up to the ends of the clip, where frames are missi
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,10 +41,10 @@ class InflatedConv3d(nn.Conv3d):
         super().__init__(
             conv.in_channels,
             conv.out_channels,
-            (inflation.frames, *conv.kernel_size),  # type: ignore[arg-type]  # pairs, which the stub has as tuples
-            (inflation.stride, *conv.stride),  # type: ignore[arg-type]
-            (margin - self.replicated, *conv.padding),
-            (1, *conv.dilation),  # type: ignore[arg-type]
+            (inflation.frames, *_pair(conv.kernel_size)),
+            (inflation.stride, *_pair(conv.stride)),
+            (margin - self.replicated, *_pair(conv.padding)),
+            (1, *_pair(conv.dilation)),
             conv.groups,
             conv.bias is not None,
         )
@@ -169,7 +169,7 @@ def inflate(
     """
     for name, child in network.named_children():
         place = f"{prefix}{name}"
-        if isinstance(child, nn.Conv2d):
+        if _is_plain(child):
             setattr(network, name, InflatedConv3d(child, rule(place, child), padding))
         elif isinstance(child, nn.BatchNorm2d):
             setattr(network, name, _inflated_norm(child))
@@ -180,10 +180,20 @@ def inflate(
             setattr(network, name, nn.AdaptiveAvgPool3d((1, *_pair(child.output_size))))
         elif isinstance(child, nn.Dropout2d):
             setattr(network, name, nn.Dropout3d(child.p))
-        elif type(child).__name__.endswith("2d") and not list(child.children()):
+        elif isinstance(child, nn.Conv2d) or (type(child).__name__.endswith("2d") and not list(child.children())):
             raise LsapError(f"the backbone's layer {place}, a {type(child).__name__}, cannot be inflated; use a ResNet")
         else:
             inflate(child, rule, padding, pool_stride, f"{place}.")
+
+
+def _is_plain(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
+    """Whether a layer is a convolution that pads with so many zeros: some of timm's pad in their own way."""
+    return (
+        isinstance(layer, nn.Conv2d)
+        and type(layer).forward is nn.Conv2d.forward
+        and layer.padding_mode == "zeros"
+        and not isinstance(layer.padding, str)
+    )
 
 
 def _inflated_norm(norm: nn.BatchNorm2d) -> nn.BatchNorm3d:

@@ -18,33 +18,21 @@ from lsap_cli.errors import LsapError
 LONG_STAGE = 23  # blocks, from which on every second block of a ResNet's stages shifts, as the authors' code does
 
 
-class ShiftedConv2d(nn.Conv2d):
-    """A convolution behind a temporal shift; its weights have the names of the convolution that it stands for.
+class TemporalShift:
+    """A hook before a convolution: shifts its input, (B T, C, H, W), frames of clips one after the other.
+
+    A hook leaves the convolution as it is, whatever it pads, and the names of its weights.
 
     Args:
-        conv: the convolution, whose weights it takes over.
         frames: of each clip.
         shift: one channel of so many comes from the next frame, and one from the frame before.
     """
 
-    def __init__(self, conv: nn.Conv2d, frames: int, shift: int) -> None:
-        super().__init__(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,  # type: ignore[arg-type]  # pairs, which the stub has as tuples of any length
-            conv.stride,  # type: ignore[arg-type]
-            conv.padding,  # type: ignore[arg-type]
-            conv.dilation,  # type: ignore[arg-type]
-            conv.groups,
-            conv.bias is not None,
-            conv.padding_mode,
-        )
-        self.weight, self.bias = conv.weight, conv.bias
+    def __init__(self, frames: int, shift: int) -> None:
         self.frames, self.shift = frames, shift
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Frames of clips, one after the other: (B T, C, H, W)."""
-        return super().forward(shifted(frames.unflatten(0, (-1, self.frames)), self.shift).flatten(0, 1))
+    def __call__(self, convolution: nn.Module, inputs: tuple[Tensor]) -> Tensor:
+        return shifted(inputs[0].unflatten(0, (-1, self.frames)), self.shift).flatten(0, 1)
 
 
 def shifted(clips: Tensor, shift: int) -> Tensor:
@@ -82,15 +70,14 @@ class TsmFamily(Family):
         """See `Family`."""
         assert backbone is not None
         network = make_backbone(backbone, classes, self.dropout)[0]
-        places = list(residual_convolutions(network))
-        if not places:
+        convolutions = list(residual_convolutions(network))
+        if not convolutions:
             raise LsapError(
                 f"the backbone '{backbone}' has no residual blocks that tsm knows (those of ResNet, MobileNet and "
                 "EfficientNet); use one such as resnet50 or mobilenet_v2"
             )
-        for parent, name in places if self.shift else []:
-            conv = getattr(parent, name)
-            setattr(parent, name, ShiftedConv2d(conv, frames, self.shift))
+        for convolution in convolutions if self.shift else []:
+            convolution.register_forward_pre_hook(TemporalShift(frames, self.shift))
         return FrameConsensus(network)
 
     def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -98,20 +85,18 @@ class TsmFamily(Family):
         return image_network_names(state)
 
 
-def residual_convolutions(network: nn.Module) -> Iterator[tuple[nn.Module, str]]:
-    """The first convolution of each residual branch: the module that holds it, and its name there."""
+def residual_convolutions(network: nn.Module) -> Iterator[nn.Module]:
+    """The first convolution of each residual branch."""
     stages = [module for module in network.modules() if isinstance(module, nn.Sequential) and len(module)]
     every = 2 if any(len(stage) >= LONG_STAGE and hasattr(stage[0], "conv1") for stage in stages) else 1
     for stage in stages:
         for number, block in enumerate(stage):
             if hasattr(block, "conv1") and hasattr(block, "downsample"):  # a ResNet's
                 if number % every == 0:
-                    yield block, "conv1"
+                    yield block.get_submodule("conv1")
             elif getattr(block, "use_res_connect", False) or getattr(block, "has_skip", False):
                 yield _first_convolution(block)  # of torchvision's and timm's MobileNet and EfficientNet
 
 
-def _first_convolution(block: nn.Module) -> tuple[nn.Module, str]:
-    name = next(name for name, module in block.named_modules() if isinstance(module, nn.Conv2d))
-    parent, _, last = name.rpartition(".")
-    return block.get_submodule(parent), last
+def _first_convolution(block: nn.Module) -> nn.Module:
+    return next(module for module in block.modules() if isinstance(module, nn.Conv2d))
