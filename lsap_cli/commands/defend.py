@@ -23,6 +23,7 @@ from lsap_cli.commands.options import (
     MemoryLimit,
     OpenDashboard,
     Quiet,
+    ResumeRun,
     Root,
     RunFolder,
     Seed,
@@ -32,10 +33,10 @@ from lsap_cli.commands.options import (
     file_errors_explained,
     keep_memory_limit,
     print_json,
+    require_run_folder,
     running,
     text_of,
 )
-from lsap_cli.errors import LsapError
 
 if TYPE_CHECKING:
     from lsap_cli.jobs.defend_settings import DefendSettings
@@ -165,7 +166,7 @@ def command(
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="evaluate on videos that were learned from, and say so")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
+    resume: ResumeRun = False,
     cluster: Cluster = None,
     storage: Storage = None,
     timeout: TaskTimeout = DEFAULT_TIMEOUT_TEXT,
@@ -188,8 +189,7 @@ def command(
     """
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
-    if resume and run is None:
-        raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
+    require_run_folder(resume, run)
     from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings, ladder_kind
 
     settings = DefendSettings(

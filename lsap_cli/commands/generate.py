@@ -14,17 +14,20 @@ from lsap_cli.commands.options import (
     MOST_CLIPS,
     MOST_DRAWS,
     MOST_STEPS,
+    SPEED,
     Batch,
     Cluster,
     Device,
     Download,
     Fps,
+    FrameMemory,
     Json,
     LabelNames,
     MemoryLimit,
     Model,
     OpenDashboard,
     Quiet,
+    ResumeRun,
     Root,
     RunFolder,
     Seed,
@@ -33,6 +36,7 @@ from lsap_cli.commands.options import (
     fetch_models,
     keep_memory_limit,
     print_json,
+    require_run_folder,
     running,
     text_of,
 )
@@ -42,7 +46,7 @@ from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, Ge
 DEFAULT = GenerateSettings  # its class attributes are the defaults
 LEARN_FROM: tuple[str, ...] = get_args(LearnFrom)
 PRECISIONS = ("fp32", "bf16", "fp16")
-METHOD, CONTROL, SPEED = "Method", "Controls and repetitions", "Speed and memory"
+METHOD, CONTROL = "Method", "Controls and repetitions"
 
 
 def command(
@@ -177,13 +181,8 @@ def command(
     compiled: Annotated[
         bool, typer.Option("--compile", help="send the network through torch.compile", rich_help_panel=SPEED)
     ] = False,
-    memory: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=2**20, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED
-        ),
-    ] = DEFAULT.memory / 2**30,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
+    memory: FrameMemory = DEFAULT.memory / 2**30,
+    resume: ResumeRun = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace --out if it exists")] = False,
     cluster: Cluster = None,
     storage: Storage = None,
@@ -212,8 +211,7 @@ def command(
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
     if out.is_dir() or not out.name.strip("."):
         raise LsapError(f"--out {out} is not a file name; use a name such as r.safetensors")
-    if resume and run is None:
-        raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
+    require_run_folder(resume, run)
 
     from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table

@@ -29,6 +29,7 @@ MemoryLimit = Annotated[
     ),
 ]
 MACHINES = "Many machines"
+SPEED = "Speed and memory"
 DEFAULT_TIMEOUT_TEXT = f"{DEFAULT_TIMEOUT / 60:.0f}m"
 MOST_CLIPS = 4096  # of a batch, a pool or a video
 MOST_STEPS = 10_000_000
@@ -82,7 +83,22 @@ TaskTimeout = Annotated[
         rich_help_panel=MACHINES,
     ),
 ]
+ResumeRun = Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")]
+FrameMemory = Annotated[
+    float,
+    typer.Option(min=0.0, max=2**20, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED),
+]
 Batch = Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="clips that are classified at a time")]
+
+
+def require_run_folder(resume: bool, run: Path | None) -> None:
+    """Refuses --resume of a command whose state lies in its run folder, without one.
+
+    Raises:
+        LsapError: naming --run.
+    """
+    if resume and run is None:
+        raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
 
 
 def fetch_models(download: bool, *specs: str, quiet: bool = False) -> None:

@@ -10,23 +10,26 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
+    SPEED,
     Batch,
     Device,
     Fps,
+    FrameMemory,
     Json,
     LabelNames,
     MemoryLimit,
     OpenDashboard,
     Quiet,
+    ResumeRun,
     Root,
     RunFolder,
     Seed,
     keep_memory_limit,
     print_json,
+    require_run_folder,
     running,
     text_of,
 )
-from lsap_cli.errors import LsapError
 from lsap_cli.training.settings import (
     DEFAULT_EPOCHS,
     DEFAULT_FRAMES,
@@ -40,7 +43,7 @@ from lsap_cli.training.settings import (
 
 DEFAULT = TrainSettings  # its class attributes are the defaults
 MOST_EPOCHS = 1_000_000
-NETWORK, SCHEDULE, SPEED = "Network", "Training", "Speed and memory"
+NETWORK, SCHEDULE = "Network", "Training"
 RATES = ", ".join(f"{rate:g} with {name}" for name, rate in LEARNING_RATES.items())
 
 
@@ -162,13 +165,8 @@ def command(
         int,
         typer.Option(min=0, max=64, help="processes that make clips; 0: the command's own", rich_help_panel=SPEED),
     ] = DEFAULT.workers,
-    memory: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=2**20, help="GB of frames to hold in memory; more goes to disk", rich_help_panel=SPEED
-        ),
-    ] = DEFAULT.memory / 2**30,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the stopped run in --run")] = False,
+    memory: FrameMemory = DEFAULT.memory / 2**30,
+    resume: ResumeRun = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what --out holds")] = False,
     root: Root = None,
     fps: Fps = None,
@@ -203,12 +201,11 @@ def command(
         root=text_of(root), fps=fps, labels=text_of(labels), download=download,
     )  # fmt: skip
     settings.check()
-    if resume and run is None:
-        raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
+    require_run_folder(resume, run)
 
     from lsap_cli.jobs.train import train_classifier
     from lsap_cli.reports.tables import train_table
-    from lsap_cli.results.left_out import left_out_words
+    from lsap_cli.results.left_out import left_out_of
     from lsap_cli.runs.resuming import check_same_settings
     from lsap_cli.specs import check_specs
     from lsap_cli.training.output import check_out_folder
@@ -222,10 +219,7 @@ def command(
         results = train_classifier(settings, work, resume, started)
         if results is not None:
             screen.result(train_table(results), as_json=as_json)
-            used = (
-                results.fit.videos + results.held_out.videos + (results.validation.videos if results.validation else 0)
-            )
-            left_out = left_out_words(used, results.skipped)
+            left_out = left_out_of(results)
             screen.say(
                 f"wrote {out} after {results.steps} steps (ended by: {results.ended_by}); "
                 f"{left_out and f'{left_out}; '}the run is in {work.folder}"

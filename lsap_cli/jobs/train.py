@@ -162,7 +162,7 @@ def _results(trained: _Trained, skipped: Skipped) -> TrainResults:
         most_frequent_class=rate([one.video.labels[0] == frequent for one in videos.held_out]),
         two_class=two_class_rates(records, training.classifier.gives.threshold),
         classes=_classes(labels, fit_counts, videos, right),
-        doubts=tuple(_doubts(held_out, training)),
+        warnings=tuple(_warnings(held_out, training)),
         skipped=convert(skipped, tuple[SkippedVideo, ...]),
     )
 
@@ -183,16 +183,16 @@ def _classes(
     )
 
 
-def _doubts(held_out: SplitPart, training: Training) -> list[str]:
+def _warnings(held_out: SplitPart, training: Training) -> list[str]:
     """Reasons not to believe the figures yet; each is an event, too."""
-    doubts = []
+    warnings = []
     if held_out.videos < FEW_VIDEOS or held_out.recordings < FEW_RECORDINGS:
-        doubts.append(
+        warnings.append(
             f"the accuracy is of {held_out.videos} held-out videos from {held_out.recordings} recordings: few; give "
             "more, or a larger --held-out"
         )
     if not training.state.best and training.settings.patience is not None:
-        doubts.append("training ended before its first epoch did: --patience has chosen nothing")
-    for message in doubts:
+        warnings.append("training ended before its first epoch did: --patience has chosen nothing")
+    for message in warnings:
         training.run.event(WarningEvent(message=message))
-    return doubts
+    return warnings

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lsap_cli.results.documents import DefendResults, GenerateResults, SkippedVideo
+from lsap_cli.results.training import TrainResults
 
 
 def left_out_words(used: int, skipped: Sequence[SkippedVideo]) -> str:
@@ -16,14 +17,17 @@ def left_out_words(used: int, skipped: Sequence[SkippedVideo]) -> str:
     return _words(count, used + count)
 
 
-def left_out_of(results: DefendResults | GenerateResults) -> str:
+def left_out_of(results: DefendResults | GenerateResults | TrainResults) -> str:
     """The same of a run's results; of `defend`, of the videos that it judges, not of those that attackers learn from.
 
     Args:
-        results: of `defend` or `generate`.
+        results: of `defend`, `generate` or `train`.
     """
     if isinstance(results, GenerateResults):
         return left_out_words(results.fit_videos + results.verification_videos, results.skipped)
+    if isinstance(results, TrainResults):
+        parts = (results.fit, results.validation, results.held_out)
+        return left_out_words(sum(part.videos for part in parts if part is not None), results.skipped)
     protocol = results.protocol
     if protocol is None or protocol.listed is None:
         return ""

@@ -56,7 +56,7 @@ class TrainResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="l
         most_frequent_class: the accuracy of an answer that is always the class with most videos to learn from.
         two_class: AUC and both kinds of errors; absent for other than two classes.
         classes: one entry a class.
-        doubts: why the figures are not reliable yet.
+        warnings: why the figures are not reliable yet.
         skipped: videos that were left out.
     """
 
@@ -79,5 +79,5 @@ class TrainResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="l
     most_frequent_class: Rate | None = None
     two_class: TwoClassRates | UnsetType = UNSET
     classes: tuple[ClassAccuracy, ...] = ()
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     skipped: tuple[SkippedVideo, ...] = ()
