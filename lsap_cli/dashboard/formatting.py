@@ -10,7 +10,7 @@ from datetime import datetime
 from rich.text import Text
 
 from lsap_cli.results.rates import Rate
-from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import RunState
 
@@ -110,10 +110,6 @@ def name_text(name: object, width: int, style: str = "") -> Text:
 
 def attack_name(attack: str) -> str:
     return ATTACK_NAMES.get(attack, attack)
-
-
-def defense_name(defense: str) -> str:
-    return "no defense" if defense == NO_DEFENSE else defense
 
 
 def short_spec(spec: str, width: int) -> str:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from lsap_cli.reports.plots import FAINT, INK, PERTURBED, Series, svg_of
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import Rate
-from lsap_cli.results.records import NO_DEFENSE
+from lsap_cli.results.records import defense_name
 from lsap_common import parse_fraction
 
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -44,7 +44,7 @@ def _robust_plot(results: DefendResults) -> ReportCurve | None:
         for worst in ladder.robust[:1]:
             if worst.clean_accuracy and worst.accuracy:
                 points.append(
-                    (_name(ladder.defense), worst.clean_accuracy, worst.accuracy, worst.milliseconds_per_video)
+                    (defense_name(ladder.defense), worst.clean_accuracy, worst.accuracy, worst.milliseconds_per_video)
                 )
     if not points:
         return None
@@ -83,7 +83,7 @@ def _budget_plot(results: DefendResults) -> ReportCurve | None:
         if row and rate and level is not None:
             levels[point.epsilon] = level
             measure = "accuracy" if row.attacked_accuracy else "fooling rate"
-            curves.setdefault(_name(point.defense), {})[point.epsilon] = rate
+            curves.setdefault(defense_name(point.defense), {})[point.epsilon] = rate
     if not curves or max(map(len, curves.values())) < 2:
         return None
     looks = [PERTURBED[number % len(PERTURBED)] for number in range(len(curves))]
@@ -144,7 +144,3 @@ def levels_of(epsilon: str) -> float | None:
     except ValueError:
         return None
     return levels if levels > 0 else None
-
-
-def _name(defense: str) -> str:
-    return "no defense" if defense == NO_DEFENSE else defense

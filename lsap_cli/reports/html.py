@@ -25,7 +25,7 @@ from lsap_cli.results.left_out import left_out_in_a_part, left_out_of
 from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import FramePictures, Pictures
 from lsap_cli.results.rates import Rate
-from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, defense_name
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
 from lsap_cli.results.rows import DefenseGain, Row, Rows, best_defense
 from lsap_cli.results.run_facts import RunFacts
@@ -206,7 +206,7 @@ def _table(rows: Rows, sampler: str) -> _SamplerTable:
             _Line(row, _line_name(row, rows), plots.series_of(row.attack, rows.perturbations)) for row in cells if row
         ]
         if lines:
-            groups.append(("no defense" if defense == NO_DEFENSE else defense, lines))
+            groups.append((defense_name(defense), lines))
     return _SamplerTable(sampler, groups)
 
 

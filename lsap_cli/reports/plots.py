@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import Rate
-from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, defense_name
 from lsap_cli.results.rows import Row, Rows
 
 INK, FAINT, PAPER = "#1d2430", "#d5d9e0", "#fffffe"
@@ -159,7 +159,7 @@ def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rat
     if not shown:
         return None
     description = "; ".join(
-        f"{_defense_name(defense)}: " + ", ".join(f"{_attack_name(a)} {value}" for a, value in rates)
+        f"{defense_name(defense)}: " + ", ".join(f"{_attack_name(a)} {value}" for a, value in rates)
         for defense, rates in shown
     )
     salt = hashlib.sha256(f"{sampler}\n{description}".encode(errors="replace")).hexdigest()[:8]
@@ -186,7 +186,7 @@ def _draw(shown: list[tuple[str, list[tuple[str, Rate]]]], rows: Rows, measure: 
     for number, (defense, rates) in enumerate(shown):
         if number:
             axes.axhline(top, color=FAINT, linewidth=0.6, xmax=1.0, zorder=0)
-        _words(axes, 0.0, top + _NAME / 2 + 3, _defense_name(defense), weight="bold")
+        _words(axes, 0.0, top + _NAME / 2 + 3, defense_name(defense), weight="bold")
         for line, (attack, rate) in enumerate(rates):
             y = top + _NAME + 3 + _LINE * (line + 0.5)
             _mark(axes, y, rate, series_of(attack, rows.perturbations))
@@ -266,10 +266,6 @@ def _legend(axes: Axes, rows: Rows, shown: set[str], body: float) -> None:
         _words(axes, x + 0.04, -_LEGEND / 2 - 1, text, size=9)
         x += 0.09 + 0.0165 * len(text)
     axes.set_ylim(body, 0)
-
-
-def _defense_name(defense: str) -> str:
-    return "no defense" if defense == NO_DEFENSE else defense
 
 
 def _attack_kind(attack: str) -> str:

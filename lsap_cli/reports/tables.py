@@ -10,10 +10,10 @@ from lsap_cli.reports.grids import efforts
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, ModelCheckResults
 from lsap_cli.results.estimates import EstimateResults
-from lsap_cli.results.ladders import pair_name
+from lsap_cli.results.ladders import attacker_name, pair_name
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
-from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NO_DEFENSE_NAME, NOISE
 from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.summary import RowResults
 from lsap_cli.results.text import printable
@@ -63,7 +63,7 @@ def results_table(results: RowResults) -> Table:
     )
     names = [defense.partition(":")[0] for defense in rows.defenses] + rows.samplers
     longest = max((len(name) for name in names), default=0)
-    table.add_column("defense", min_width=min(18, max(longest, len("no defense"))), overflow="fold")
+    table.add_column("defense", min_width=min(18, max(longest, len(NO_DEFENSE_NAME))), overflow="fold")
     for heading, _, _ in columns:
         table.add_column(heading, justify="right", min_width=9)
     wide = len(columns) > 5 or any(row.videos > 99 for row in rows.rows)
@@ -121,7 +121,7 @@ def _add_block(table: Table, rows: Rows, columns: list[_Column], sampler: str, p
 def _defense_cell(defense: str) -> Text:
     """The defense's name, its settings below it: as tall as a rate, and narrow."""
     if defense == NO_DEFENSE:
-        return Text("no defense")
+        return Text(NO_DEFENSE_NAME)
     name, _, settings = defense.partition(":")
     return Text.assemble(name, "\n", (settings, "dim"))
 
@@ -175,7 +175,7 @@ def ladder_table(results: DefendResults) -> Table | None:
                 _cell(worst.clean_accuracy, " "),
                 _cell(worst.accuracy or worst.fooling_rate, " "),
                 f"{worst.net_fooling_rate.value:.2f}" if worst.net_fooling_rate else "–",
-                worst.attack.partition(" (")[0],
+                attacker_name(worst.rung, worst.attack, ladder.defense),
                 next((_cell(one.accuracy or one.fooling_rate, " ") for one in ladder.per_video[:1]), "–"),
             )
     return table
@@ -203,7 +203,7 @@ def attackers_table(results: DefendResults) -> Table | None:
             str(effort.steps),
             f"{effort.seconds:.0f}",
             won,
-            effort.stopped,
+            effort.stopped.replace("-", " "),
             "yes" if effort.judged else "no",
         )
         before = about

@@ -1,5 +1,6 @@
 """Adaptive attacks: the ladder of each defense and detector, checks of the attackers, budget curves."""
 
+import re
 from typing import Literal
 
 from msgspec import field
@@ -7,6 +8,7 @@ from msgspec import field
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
 from lsap_cli.results.per_video import PerVideoBound
 from lsap_cli.results.rates import Estimate, Rate
+from lsap_cli.results.records import NO_DEFENSE, NO_DEFENSE_NAME
 from lsap_cli.results.rows import NetFoolingRate, Row
 
 RungRole = Literal["transfer", "iterative", "expectation", "search", "single-step", "doubled"]
@@ -298,3 +300,16 @@ class BudgetPoint(Result, frozen=True, kw_only=True):
     rows: tuple[Row, ...] = ()
     noise: tuple[Row, ...] = ()
     effort: AttackerEffort | UnsetType = UNSET
+
+
+def attacker_name(rung: str, attack: str, against: str) -> str:
+    """An attacker in a ladder: its rung there, and its name without what the ladder is about.
+
+    Args:
+        rung: in this ladder; that of another ladder is A0 here.
+        attack: its name in the rows, such as `A2 declared gradient (jpeg:quality=75)`.
+        against: the ladder's defense or detector; `none` for no defense.
+    """
+    about = NO_DEFENSE_NAME if against == NO_DEFENSE else against
+    own = re.sub(rf" \((.*, )?(below )?{re.escape(about)}\)$", "", attack)
+    return f"{rung} {re.sub('^A[0-9] ', '', own)}"

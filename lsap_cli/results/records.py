@@ -4,6 +4,7 @@ from lsap_cli.results.base import UNSET, Count, Result, UnsetType
 
 NO_ATTACK = "none"
 NO_DEFENSE = "none"
+NO_DEFENSE_NAME = "no defense"
 NOISE = "noise"  # the control of equal budget
 PERTURBED = "perturbed"  # the perturbation of `generate`, in its rows
 
@@ -77,3 +78,8 @@ class Record(Result, frozen=True, kw_only=True):
         if self.draws:
             return sum(one != self.clean_prediction for one in self.draws) / len(self.draws)
         return float(self.changed)
+
+
+def defense_name(defense: str) -> str:
+    """A defense's spec as a person reads it."""
+    return NO_DEFENSE_NAME if defense == NO_DEFENSE else defense

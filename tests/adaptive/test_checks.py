@@ -137,7 +137,7 @@ def test_a_flat_budget_curve_does_not_rise() -> None:
     flat = replace(SOUND, curve=[("8/255", attack(6)), ("64/255", attack(6))])
     assert "success rises with epsilon" in warned(flat)
     figure = next(one.figure for one in defense_checks(flat) if one.name == "success rises with epsilon")
-    assert figure == f"{flat.curve[0][1].attack} at 8/255: 34/40, 64/255: 34/40"
+    assert figure == f"{flat.curve[0][1].attack} at 8/255: 34/40, 64/255: 34/40 (+0, -0 videos, no video differs)"
 
 
 def test_attackers_that_do_nothing_by_themselves_are_named_and_prove_no_convergence() -> None:

@@ -277,7 +277,7 @@ def test_learning_and_verification_look_through_a_defense(settings: GenerateSett
 
 def test_a_perturbation_that_does_no_better_than_noise_is_doubted(settings: GenerateSettings, tmp_path: Path) -> None:
     results = run_in(tmp_path / "run", replace(settings, attack="gd-uap", epsilon="1/255", steps=1))
-    assert any("no better than noise" in doubt for doubt in results.doubts)
+    assert any("not shown to be better than noise" in doubt for doubt in results.doubts)
     messages = [event["message"] for event in events_of(tmp_path / "run", "warning")]
     assert set(results.doubts) <= set(messages)
 

@@ -234,7 +234,8 @@ def _budget(attacks: AttacksOnDefense) -> Iterator[Finding]:
             last.beats(first) and not any(after.is_weaker_than(before) for before, after in pairwise(points)),
             "success rises with epsilon",
             f"{first.attack} at "
-            + ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in attacks.curve),
+            + ", ".join(f"{epsilon}: {one.rate.count}/{one.rate.of}" for epsilon, one in attacks.curve)
+            + f" {last.test_against(first)}",
             "Of one attacker, learned anew at each epsilon. One that does no more with a larger budget is stuck.",
         )
     left = rate_of(last.rate.of - last.rate.count, last.rate.of)

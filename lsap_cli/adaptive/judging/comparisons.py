@@ -54,12 +54,13 @@ class AttackOutcomes:
 
     def against(self, other: "AttackOutcomes") -> str:
         """Both rates, and the test between them."""
+        return f"{self.attack}: {self.rate}, {other.attack}: {other.rate} {self.test_against(other)}"
+
+    def test_against(self, other: "AttackOutcomes") -> str:
+        """The paired test alone: videos gained and lost, and p."""
         comparison = self.compared_with(other)
         test = "no video differs" if comparison.p is None else f"p {comparison.p:.2g}"
-        return (
-            f"{self.attack}: {self.rate}, {other.attack}: {other.rate} "
-            f"(+{comparison.gained}, -{comparison.lost} videos, {test})"
-        )
+        return f"(+{comparison.gained}, -{comparison.lost} videos, {test})"
 
 
 def outcomes_by_attack(records: Iterable[Record], defense: str, sampler: str) -> dict[str, AttackOutcomes]:

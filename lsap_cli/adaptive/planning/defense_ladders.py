@@ -19,7 +19,7 @@ from defenses.fitting import fittable_part
 from defenses.straight_through import StraightThrough
 from lsap_cli.adaptive.planning.attackers import Attacker, null_space_attackers, warm_started
 from lsap_cli.adaptive.planning.rungs import PlannedRung, Role, learned_rung, transfer_rung
-from lsap_cli.results.records import NO_DEFENSE
+from lsap_cli.results.records import NO_DEFENSE, NO_DEFENSE_NAME
 from perturbations import Perturbation
 from perturbations.attacks.fgsm import Fgsm
 from perturbations.attacks.lsap import Lsap
@@ -99,7 +99,7 @@ def plan_defense_ladder(
         settings: of all attackers.
     """
     given = settings.given
-    condition = "no defense" if defense is None else spec
+    condition = NO_DEFENSE_NAME if defense is None else spec
     declared = Attacker(
         f"A2 declared gradient ({condition})", Lsap(), defense, given.budget, given.binding, settings.steps
     )

@@ -1,18 +1,26 @@
 """Results besides the rows, as text: checks, adaptive ladders, the sampler matrix, detectors."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, defense_name, name_text, one_line
+from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, name_text, one_line
 from lsap_cli.dashboard.palette import cell_style
 from lsap_cli.results.base import or_none
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import ModelFinding
-from lsap_cli.results.ladders import Check, DefenseLadder, DetectorLadder, DetectorRung, LadderRung, pair_name
+from lsap_cli.results.ladders import (
+    Check,
+    DefenseLadder,
+    DetectorLadder,
+    DetectorRung,
+    LadderRung,
+    attacker_name,
+    pair_name,
+)
 from lsap_cli.results.per_video import PerVideoBound
 from lsap_cli.results.rates import Estimate, Rate
+from lsap_cli.results.records import defense_name
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import SamplerTransfer
 from lsap_cli.results.text import printable
@@ -91,8 +99,7 @@ def _row_rates(row: Row | None) -> list[tuple[str, Rate | None]]:
 def _rung_line(
     rung: LadderRung | DetectorRung, against: str, rates: Sequence[tuple[str, Rate | None]], is_worst: bool
 ) -> str:
-    attack = re.sub(rf" \((.*, )?(below )?{re.escape(against)}\)$", "", rung.attack)
-    name = f"{rung.rung} {re.sub('^A[0-9] ', '', attack)}"  # another ladder's rung may be this one's A0
+    name = attacker_name(rung.rung, rung.attack, against)
     label, rate = next(((label, rate) for label, rate in rates if rate is not None), ("", None))
     measured = DASH if rate is None else f"{label} {rate}{f' {WORST}' if is_worst else ''}"
     return f"{one_line(name, RUNG_NAME):<{RUNG_NAME}} {measured}{_spent(rung)}"

@@ -9,7 +9,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 from textual_plot import HiResMode
 
-from lsap_cli.dashboard.formatting import attack_name, defense_name, joined, name_text
+from lsap_cli.dashboard.formatting import attack_name, joined, name_text
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
 from lsap_cli.dashboard.run_reader import RunReader
@@ -17,6 +17,7 @@ from lsap_cli.dashboard.widgets.curve import SHADES, CurvePlot
 from lsap_cli.dashboard.widgets.heat import MOST_ATTACKS, MOST_DEFENSES, HeatTable, metrics_of, rate_of_row
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults, GenerateResults, ModelCheckResults, RunResults
+from lsap_cli.results.records import defense_name
 from lsap_cli.results.rows import Rows
 from lsap_cli.results.summary import summary_sentences, training_sentence
 from lsap_cli.results.text import printable

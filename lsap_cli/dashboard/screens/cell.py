@@ -13,12 +13,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from lsap_cli.dashboard.comparing import read_records
-from lsap_cli.dashboard.formatting import DASH, attack_name, defense_name, name_text
+from lsap_cli.dashboard.formatting import DASH, attack_name, name_text
 from lsap_cli.dashboard.panes.findings import WORST, ladder_lines
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.screens.dialogs import Dialog
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.records import Cell, Record
+from lsap_cli.results.records import Cell, Record, defense_name
 from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.text import printable
 

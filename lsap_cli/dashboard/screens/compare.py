@@ -18,7 +18,6 @@ from lsap_cli.dashboard.curves import CURVES
 from lsap_cli.dashboard.formatting import (
     DASH,
     attack_name,
-    defense_name,
     name_text,
     one_line,
     short_spec,
@@ -32,7 +31,7 @@ from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.results.base import or_none
 from lsap_cli.results.files import RUN_FILE
 from lsap_cli.results.rates import holm
-from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED, Cell, Record
+from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED, Cell, Record, defense_name
 from lsap_cli.results.rows import Rows
 from lsap_cli.results.text import printable
 

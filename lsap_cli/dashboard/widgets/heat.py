@@ -6,10 +6,11 @@ from rich.text import Text
 from textual.message import Message
 from textual.widgets import DataTable
 
-from lsap_cli.dashboard.formatting import DASH, attack_name, defense_name, name_text, short_spec
+from lsap_cli.dashboard.formatting import DASH, attack_name, name_text, short_spec
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.palette import cell_style
 from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import defense_name
 from lsap_cli.results.rows import Row, Rows
 
 CELL = 18  # characters of `0.28 11/40 .16–.43`
