@@ -113,18 +113,7 @@ def compare(source: Path, work: Path, perturbation: Perturbation, spec: str, rou
         "adding_and_proving": proved,
     }
     if shutil.which("ffmpeg"):
-        command = [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-y",
-            "-i",
-            str(source),
-            "-c:a",
-            "copy",
-            *PROGRAM[spec].split(),
-            str(target),
-        ]
+        command = program_command(source, target, spec)
         ways["ffmpeg_program_unperturbed"] = lambda: subprocess.run(command, check=True)
         ways["lsap_unperturbed"] = lambda: transcode(source, target, codec, lambda pixels, _: pixels)
     wall, cpu = timed(ways, rounds)
@@ -137,6 +126,12 @@ def compare(source: Path, work: Path, perturbation: Perturbation, spec: str, rou
         "ratio_cpu": round(cpu["ready"] / cpu["adding"], 3),
         "ratio_with_proof_cpu": round(cpu["ready"] / cpu["adding_and_proving"], 3),
     }
+
+
+def program_command(source: Path, target: Path, spec: str) -> list[str]:
+    """The ffmpeg program's command line for the same codec and settings."""
+    settings = PROGRAM[spec].split()
+    return ["ffmpeg", "-v", "error", "-y", "-i", str(source), "-c:a", "copy", *settings, str(target)]
 
 
 def timed(ways: dict[str, Callable[[], object]], rounds: int) -> tuple[dict[str, float], dict[str, float]]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import av
 import torch
-from apply_speed import FRAMES, PROGRAM, SIZES, first_frames, make_perturbation
+from apply_speed import FRAMES, PROGRAM, SIZES, first_frames, make_perturbation, program_command
 from side_by_side import BASE, checked_out, in_turns, median_ratio, python_of
 
 SCRIPT = """
@@ -100,18 +100,7 @@ def compared(pythons: dict[str, Path], source: Path, work: Path, spec: str, roun
 
     def program() -> float:
         target = work / f"program{'.mkv' if spec == 'ffv1' else '.mp4'}"
-        command = [
-            "ffmpeg",
-            "-v",
-            "error",
-            "-y",
-            "-i",
-            str(source),
-            "-c:a",
-            "copy",
-            *PROGRAM[spec].split(),
-            str(target),
-        ]
+        command = program_command(source, target, spec)
         start = time.perf_counter()
         subprocess.run(command, check=True)
         return time.perf_counter() - start

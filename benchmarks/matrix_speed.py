@@ -26,26 +26,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import torch
+from defend_cost import DEFENSES, SAMPLERS
 from side_by_side import BASE, checked_out, python_of
 
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.controls import noise_like
 
-SAMPLERS = ("uniform", "dense:stride=2", "random")
-DEFENSES = (
-    "temporal-mean:window=3",
-    "temporal-median:window=3",
-    "temporal-gaussian",
-    "temporal-resample:keep=2",
-    "frame-rate:keep=2",
-    "jpeg:quality=75",
-    "h264",
-    "bit-depth",
-    "spatial-median",
-    "spatial-gaussian",
-    "spatial-resample:scale=0.5",
-    "random-noise",
-)
 TARGET = 0.35  # of the earlier tree's wall-clock
 
 

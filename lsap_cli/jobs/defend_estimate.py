@@ -10,6 +10,7 @@ from lsap_cli.jobs.defend_adaptive import learning_objective, plan_attacks
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import make_defend_task
 from lsap_cli.results.estimates import EstimateResults
+from lsap_cli.results.events import StageEvent
 from lsap_cli.runs import Run
 
 ESTIMATE_FILE = "estimate.json"
@@ -34,4 +35,6 @@ def estimate_defend(settings: DefendSettings, run: Run) -> EstimateResults:
         fast = settings.ladder == "fast" and split_for_race(setup) is not None
         found = estimate_plan(plan, AttackerLearner(setup, run), fast, settings.time_budget)
     run.write(ESTIMATE_FILE, found)
+    limit = "at most" if found.at_most else "about"
+    run.event(StageEvent(name=f"{limit} {found.steps:,} steps, {found.seconds:.0f} s of learning"))
     return found

@@ -272,6 +272,7 @@ def test_an_estimate_ends_before_anything_is_learned(
     assert found["seconds"] > 0
     assert (found["ladder"], found["at_most"], found["time_budget"]) == ("fast", True, 120.0)
     assert json.loads((tmp_path / "run" / "estimate.json").read_text(encoding="utf-8")) == found
+    assert f"at most {found['steps']:,} steps" in outcome.err
     assert not (tmp_path / "run" / "results.json").exists()
     assert not list((tmp_path / "run" / "attackers").glob("*.safetensors"))
 
