@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lsap_cli.results.events import ClusterEvent, NodeUse
+from lsap_cli.results.events import ClusterEvent
+from lsap_cli.results.node_use import NodeUse
 
 EVENT_SECONDS = 2.0
 

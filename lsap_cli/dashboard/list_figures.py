@@ -13,8 +13,9 @@ from lsap_cli.results.documents import (
     PredictionResults,
     RunResults,
 )
+from lsap_cli.results.event_lines import decode_event
 from lsap_cli.results.event_words import attacker_words, sampler_range_of
-from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, decode_event, kind_name
+from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, kind_name
 from lsap_cli.results.files import RESULTS_FILE, open_regular
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE

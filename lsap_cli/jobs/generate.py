@@ -142,7 +142,7 @@ def _warnings(learning: LearningRun, first: LearnedVariant, verification: Verifi
     """Reasons not to believe the figures yet; each is an event, too."""
     targeted = learning.task.target is not None
     warnings = [
-        *first.warnings,
+        *first.learned.warnings,
         *verification_warnings(verification, first.variant.name, targeted),
     ]
     for message in warnings:
@@ -170,10 +170,10 @@ def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verificat
     return GenerateResults(
         out=settings.out,
         attack=settings.attack,
-        steps=first.steps,
-        converged=first.converged,
-        learn_seconds=round(first.seconds, 1),
-        queries=first.queries,
+        steps=first.learned.steps,
+        converged=first.learned.converged,
+        learn_seconds=round(first.learned.seconds, 1),
+        queries=first.learned.queries,
         fit_videos=len(videos.fit),
         verification_videos=verification.videos,
         fit_samplers=tuple(task.fitted),
@@ -188,8 +188,8 @@ def _results(learning: LearningRun, learned: Sequence[LearnedVariant], verificat
 def _way(learning: LearningRun, first: LearnedVariant, verification: Verification) -> tuple[WayStage, ...]:
     """Where the effect of the first perturbation goes, through the samplers that are held out."""
     task = learning.task
-    if not first.stage_rates:
+    if not first.learned.stage_rates:
         return ()
     samplers = verification_samplers(task, same_video=True) if learning.videos.same_video else task.held_out
     records = [one for one in verification.every_record if one.attack == first.variant.name]
-    return way_stages(first.stage_rates, records, samplers, task.target)
+    return way_stages(first.learned.stage_rates, records, samplers, task.target)

@@ -119,16 +119,7 @@ def learned_variant(learning: LearningRun, variant: LearningVariant, learned: Le
     """A variant's perturbation, with the record of its learning."""
     task, record = learning.task, learning_record(learning, variant, learned.steps)
     perturbation = Perturbation(learned.delta, task.binding, task.budget, record, task.resize)
-    return LearnedVariant(
-        variant,
-        perturbation,
-        learned.steps,
-        learned.seconds,
-        learned.converged,
-        learned.warnings,
-        learned.queries,
-        learned.stage_rates,
-    )
+    return LearnedVariant(variant, perturbation, learned)
 
 
 def measures_stages(task: LearningTask) -> bool:

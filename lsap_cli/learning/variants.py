@@ -95,23 +95,12 @@ class LearnedVariant:
     Attributes:
         variant: which one.
         perturbation: with the record of its learning.
-        steps: of learning.
-        seconds: of learning, in all parts of a resumed run.
-        converged: whether learning ended because nothing was left to win.
-        warnings: reasons not to take the perturbation for the best one.
-        queries: clips that the attack asked the network about, in all parts of a resumed run.
-        stage_rates: of stages before a file (`lsap_cli.results.way_stages`), the rates by sampler; empty where they
-            were not measured.
+        learned: what it was made of.
     """
 
     variant: LearningVariant
     perturbation: Perturbation
-    steps: int
-    seconds: float
-    converged: bool
-    warnings: tuple[str, ...]
-    queries: int
-    stage_rates: Mapping[str, Mapping[str, Rate | None]]
+    learned: LearnedDelta
 
 
 def make_variants(task: LearningTask, settings: GenerateSettings) -> list[LearningVariant]:

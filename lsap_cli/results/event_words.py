@@ -5,7 +5,6 @@ from lsap_cli.results.events import (
     ClusterEvent,
     FileEvent,
     FramesEvent,
-    NodeUse,
     ResumedEvent,
     SkippedEvent,
     SplitEvent,
@@ -13,6 +12,7 @@ from lsap_cli.results.events import (
     StepEvent,
     VerificationEvent,
 )
+from lsap_cli.results.node_use import NodeUse
 from lsap_cli.results.spread import SamplerRange
 
 LEFT_OUT = "left out"

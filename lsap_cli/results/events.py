@@ -1,10 +1,7 @@
 """events.jsonl: what happened, as it happened. One class a kind; `Event` is any of them."""
 
-from typing import Any
-
-import msgspec
-
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
+from lsap_cli.results.node_use import NodeUse
 from lsap_cli.results.rates import Rate
 
 
@@ -340,30 +337,6 @@ class UsageEvent(RunEvent, frozen=True, kw_only=True, tag="usage"):
     gpu_memory_bytes: Count | UnsetType | None = UNSET
 
 
-class NodeUse(Result, frozen=True, kw_only=True):
-    """One node of a cluster.
-
-    Attributes:
-        name: its host's; with a part of its identity where several nodes have one host.
-        workers: tasks that it can do at a time.
-        running: tasks that it works on.
-        done: tasks that it has ended in this stage.
-        failed: tasks that ended without a result there, because a worker died or was given up on.
-        tasks_per_second: that it has ended, over the whole stage.
-        busy: share of its workers' time in the tasks that have ended, 0 to 1.
-        alive: whether the cluster still has it.
-    """
-
-    name: str
-    workers: Count = 0
-    running: Count = 0
-    done: Count = 0
-    failed: Count = 0
-    tasks_per_second: float = 0.0
-    busy: float = 0.0
-    alive: bool = True
-
-
 class ClusterEvent(RunEvent, frozen=True, kw_only=True, tag="cluster"):
     """With `--cluster`: what the nodes do; every two seconds.
 
@@ -386,20 +359,6 @@ class EndEvent(RunEvent, frozen=True, kw_only=True, tag="end"):
     """
 
     status: str
-
-
-class OtherEvent(Result, frozen=True, kw_only=True):
-    """An event of a kind that is unknown to this version.
-
-    Attributes:
-        kind: its name.
-        time: seconds since 1970.
-        fields: everything else.
-    """
-
-    kind: str
-    time: float = 0.0
-    fields: dict[str, Any] = msgspec.field(default_factory=dict)  # whatever another version wrote
 
 
 Event = (
@@ -429,30 +388,3 @@ Event = (
 def kind_name(kind: type[RunEvent]) -> str:
     """The `kind` that events of a class have in the file."""
     return str(kind.__struct_config__.tag)
-
-
-KINDS: tuple[str, ...] = tuple(kind_name(one) for one in Event.__args__)
-_decoder = msgspec.json.Decoder(Event)
-_other_decoder = msgspec.json.Decoder(dict[str, Any])  # keys are looked at before anything is believed
-
-
-def decode_event(line: bytes) -> Event | OtherEvent | None:
-    """The event of one line; None where the line is damaged."""
-    try:
-        return _decoder.decode(line)
-    except msgspec.ValidationError:
-        return _other(line)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _other(line: bytes) -> OtherEvent | None:
-    """An event of another version's kind; None where a kind of ours has fields that cannot be."""
-    try:
-        fields = _other_decoder.decode(line)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    kind, time = fields.pop("kind", None), fields.pop("time", 0.0)
-    if not isinstance(kind, str) or kind in KINDS or not isinstance(time, int | float):
-        return None
-    return OtherEvent(kind=kind, time=float(time), fields=fields)

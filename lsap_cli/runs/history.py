@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from lsap_cli.results.base import UNSET, or_none
+from lsap_cli.results.event_lines import OtherEvent, decode_event
 from lsap_cli.results.event_words import (
     cluster_words,
     file_words,
@@ -22,7 +23,6 @@ from lsap_cli.results.events import (
     FramesEvent,
     JudgingEvent,
     NoteEvent,
-    OtherEvent,
     ResumedEvent,
     SkippedEvent,
     SplitEvent,
@@ -32,7 +32,6 @@ from lsap_cli.results.events import (
     VerificationEvent,
     VideoEvent,
     WarningEvent,
-    decode_event,
     kind_name,
 )
 from lsap_cli.results.rates import Rate

@@ -11,12 +11,12 @@ from lsap_cli.results.events import (
     FramesEvent,
     JudgingEvent,
     KeptEvent,
-    NodeUse,
     PreviewEvent,
     StageEvent,
     StepEvent,
     VideoEvent,
 )
+from lsap_cli.results.node_use import NodeUse
 
 Said = Callable[..., str]
 

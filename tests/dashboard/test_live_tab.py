@@ -13,7 +13,8 @@ from lsap_cli.dashboard.panes.live import progress, status_lines
 from lsap_cli.dashboard.run_reader import READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.summaries import RunSummarizer
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.results.events import ClusterEvent, NodeUse, StageEvent, StepEvent, UsageEvent, VerificationEvent
+from lsap_cli.results.events import ClusterEvent, StageEvent, StepEvent, UsageEvent, VerificationEvent
+from lsap_cli.results.node_use import NodeUse
 from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter

@@ -1,7 +1,8 @@
 import pytest
 
 from lsap_cli.results.event_words import cluster_words, node_words, pace_text, verification_words
-from lsap_cli.results.events import ClusterEvent, NodeUse, VerificationEvent
+from lsap_cli.results.events import ClusterEvent, VerificationEvent
+from lsap_cli.results.node_use import NodeUse
 from lsap_cli.results.rates import rate_of
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol, SkippedVideo
-from lsap_cli.results.events import OtherEvent, StepEvent, VideoEvent, decode_event
+from lsap_cli.results.event_lines import OtherEvent, decode_event
+from lsap_cli.results.events import StepEvent, VideoEvent
 from lsap_cli.results.files import (
     decode_line,
     encode_document,

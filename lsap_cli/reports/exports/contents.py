@@ -17,7 +17,8 @@ from lsap_cli.reports.run_folder import read_run, read_run_results, run_records
 from lsap_cli.reports.run_pictures import open_picture
 from lsap_cli.results.base import or_none
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
-from lsap_cli.results.events import Event, OtherEvent, decode_event
+from lsap_cli.results.event_lines import OtherEvent, decode_event
+from lsap_cli.results.events import Event
 from lsap_cli.results.files import RESULTS_FILE, open_regular
 from lsap_cli.results.manifest import PERTURBATION_COPY
 from lsap_cli.results.run_facts import RunFacts

@@ -5,15 +5,8 @@ from dataclasses import dataclass, field
 
 from lsap_cli.reports.exports.names import UniqueNames
 from lsap_cli.results.base import or_none
-from lsap_cli.results.events import (
-    Event,
-    FileEvent,
-    OtherEvent,
-    StageEvent,
-    StepEvent,
-    UsageEvent,
-    VerificationEvent,
-)
+from lsap_cli.results.event_lines import OtherEvent
+from lsap_cli.results.events import Event, FileEvent, StageEvent, StepEvent, UsageEvent, VerificationEvent
 
 Value = float | None
 Named = tuple[tuple[str, ...], int, Value]  # a curve's name by its levels, the step, the value
