@@ -153,6 +153,16 @@ def command(
         bool,
         typer.Option("--no-flip", help="do not mirror clips, where left and right matter", rich_help_panel=SCHEDULE),
     ] = DEFAULT.no_flip,
+    smallest_crop: Annotated[
+        float,
+        typer.Option(
+            min=0.05,
+            max=1.0,
+            help="least share of a frame's area that a clip is cut out of; higher where what matters is small or at "
+            "the edge",
+            rich_help_panel=SCHEDULE,
+        ),
+    ] = DEFAULT.smallest_crop,
     precision: Annotated[
         str,
         typer.Option(
@@ -196,6 +206,7 @@ def command(
         time_budget=arguments.seconds(time_budget, "--time-budget"), patience=patience, held_out=held_out, batch=batch,
         optimizer=optimizer,  # type: ignore[arg-type]
         learning_rate=learning_rate, weight_decay=weight_decay, label_smoothing=label_smoothing, no_flip=no_flip,
+        smallest_crop=smallest_crop,
         precision=precision,  # type: ignore[arg-type]
         workers=workers, memory=int(memory * 2**30), device=device, seed=seed,
         root=text_of(root), fps=fps, labels=text_of(labels), download=download,

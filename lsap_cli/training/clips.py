@@ -10,10 +10,10 @@ from torch.utils.data import Sampler as IndexSampler
 from torchvision.transforms import v2
 
 from lsap_cli.datasets.store import StoredVideo
+from lsap_cli.training.settings import DEFAULT_SMALLEST_CROP
 from perturbations.samplers import Sampler, Segments, Uniform
 from perturbations.seeds import seeded
 
-SCALES = (0.5, 1.0)  # share of a frame's area that is cut out
 RATIOS = (0.8, 1.25)  # width by height of what is cut out
 JITTER = 0.2  # of brightness, contrast and saturation
 Place = tuple[int, int]  # a step, and a clip's place in its batch
@@ -28,12 +28,14 @@ class ClipFormat:
         size: (height, width).
         sampler: of the network's own protocol.
         flip: whether half of the clips are mirrored.
+        smallest_crop: the least share of a frame's area that is cut out, in (0, 1].
     """
 
     frames: int
     size: tuple[int, int]
     sampler: Sampler
     flip: bool
+    smallest_crop: float = DEFAULT_SMALLEST_CROP
 
     @property
     def drawn_by(self) -> Sampler:
@@ -43,7 +45,7 @@ class ClipFormat:
     def augmentation(self) -> v2.Transform:
         """(T, 3, h, w) uint8 to (T, 3, *size) uint8, all frames of a clip alike."""
         steps: list[v2.Transform] = [
-            v2.RandomResizedCrop(self.size, scale=SCALES, ratio=RATIOS, antialias=True),
+            v2.RandomResizedCrop(self.size, scale=(self.smallest_crop, 1.0), ratio=RATIOS, antialias=True),
             v2.ColorJitter(brightness=JITTER, contrast=JITTER, saturation=JITTER),
         ]
         return v2.Compose([*steps, v2.RandomHorizontalFlip()] if self.flip else steps)

@@ -279,7 +279,13 @@ class Training:
 
     def _loader(self, first: int, places: range) -> DataLoader[tuple[Tensor, Tensor]]:
         settings, classifier = self.settings, self.classifier
-        form = ClipFormat(classifier.frames, classifier.geometry.size, classifier.sampler, not settings.no_flip)
+        form = ClipFormat(
+            classifier.frames,
+            classifier.geometry.size,
+            classifier.sampler,
+            not settings.no_flip,
+            settings.smallest_crop,
+        )
         dataset = ClipDataset(self.videos.fit, self.order, form)
         return clip_loader(dataset, first, places, settings.workers, self.device.type == "cuda")
 

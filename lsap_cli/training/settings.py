@@ -14,6 +14,7 @@ IMAGENET = "imagenet"
 DEFAULT_EPOCHS = 30
 DEFAULT_FRAMES, DEFAULT_SIZE = 8, 224
 C3D_FRAMES, C3D_SIZE = 16, 112
+DEFAULT_SMALLEST_CROP = 0.5
 CROP_MARGIN = 8 / 7  # of the resize around the crop, as in 256 for 224
 LEARNING_RATES = {"adamw": 1e-3, "sgd": 1e-2}
 FRAME_STORE_BYTES = 4 * 2**30
@@ -45,6 +46,7 @@ class TrainSettings:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     no_flip: bool = False
+    smallest_crop: float = DEFAULT_SMALLEST_CROP
     precision: Precision = "fp32"
     workers: int = 0
     memory: int = FRAME_STORE_BYTES

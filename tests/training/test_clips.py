@@ -83,3 +83,13 @@ def test_mirroring_can_be_left_out(flip: bool) -> None:
 def test_training_draws_a_frame_of_each_segment_where_the_protocol_takes_their_middles() -> None:
     assert ClipFormat(4, (8, 8), Uniform(), True).drawn_by == Segments()
     assert ClipFormat(4, (8, 8), Dense(2), True).drawn_by == Dense(2)
+
+
+def test_the_smallest_crop_keeps_what_lies_at_the_edge() -> None:
+    frames = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    frames[..., 28:, :] = 255  # the lowest eighth
+    whole = ClipFormat(1, (32, 32), Uniform(), flip=False, smallest_crop=1.0).augmentation()
+    kept = [float((whole(frames).float() > 100).float().mean()) for _ in range(20)]
+    assert min(kept) > 0.08
+    small = ClipFormat(1, (32, 32), Uniform(), flip=False, smallest_crop=0.05).augmentation()
+    assert min(float((small(frames).float() > 100).float().mean()) for _ in range(20)) == 0
