@@ -1,6 +1,6 @@
 """Judges videos, one by one, in every cell of a matrix: `generate` verifies with it, `defend` evaluates."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 
 from defenses import Clip
@@ -27,6 +27,7 @@ class MatrixJudge:
         matrix: what is judged.
         on_progress: called after each part of a video.
         measurements: of an earlier part of the run, to continue with.
+        readers: keeps decoded videos, for the next matrix; None: nothing is kept.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class MatrixJudge:
         matrix: EvaluationMatrix,
         on_progress: OnProgress | None = None,
         measurements: Measurements | None = None,
+        readers: MutableMapping[Media, FrameReader] | None = None,
     ) -> None:
         self.protocol, self.matrix = protocol, matrix
+        self._readers = readers
         self._networks = NetworkCopies(protocol)
         self._on_progress = on_progress
         self.measurements = measurements or Measurements()
@@ -77,7 +80,7 @@ class MatrixJudge:
             UnreadableVideo: if the video, or a perturbed copy of it, cannot be read.
             NoPrediction: if the network gives none under some source, defense and sampler.
         """
-        judge = VideoJudge(self._networks, self.protocol, self.matrix, self.measurements, video)
+        judge = VideoJudge(self._networks, self.protocol, self.matrix, self.measurements, video, self._readers)
 
         def on_progress(share: float) -> None:
             if self._on_progress is not None:

@@ -45,6 +45,11 @@ class NoiseControl:
         self._scales: dict[tuple[int, int], float] = {}  # by frame size
         self._cache = SlotCache(noise, self._scaled)
 
+    @property
+    def levels(self) -> SlotCache:
+        """What is added to frames, slot by slot."""
+        return self._cache
+
     def file_of(self, video: Video) -> Media:
         return video.media
 

@@ -5,7 +5,7 @@ classify.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -78,6 +78,7 @@ class VideoJudge:
         matrix: what is judged.
         measurements: gets the cost; has the evidence of the other videos.
         video: which.
+        readers: of videos that were decoded before; this one is added. None: nothing is kept.
 
     Attributes:
         changes: of the video's frames.
@@ -90,12 +91,14 @@ class VideoJudge:
         matrix: EvaluationMatrix,
         measurements: Measurements,
         video: Video,
+        readers: MutableMapping[Media, FrameReader] | None = None,
     ) -> None:
         self.changes = FrameChanges()
         self._networks = networks
         self._protocol, self._matrix, self._video = protocol, matrix, video
         self._corpora, self._cost = measurements.corpora, measurements.cost
         self._readers: dict[Media, FrameReader] = {}
+        self._kept = self._readers if readers is None else readers
 
     def predict(self, on_progress: Callable[[float], None]) -> list[Prediction]:
         """All predictions.
@@ -194,10 +197,11 @@ class VideoJudge:
 
     def _reader(self, path: Media) -> FrameReader:
         """The file's frames, decoded once."""
-        if path not in self._readers:
+        readers = self._kept if path == self._video.media else self._readers
+        if path not in readers:
             with self._cost.of("decode"):
-                self._readers[path] = FrameReader(path)
-        return self._readers[path]
+                readers[path] = FrameReader(path)
+        return readers[path]
 
     def _clean_frames(self, path: Media, native: Tensor, indices: Tensor) -> Tensor | None:
         """The frames of the clean video at the same indices, to measure what a perturbed file changed.

@@ -79,7 +79,7 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
     run, skipped = task.evaluation.run, task.evaluation.skipped
     plan = plan_attacks(task, settings)
     learned = learn_planned(plan, task, settings)
-    judged = _judge(task, plan, learned)
+    judged = judge_planned(task, plan, learned)
     names = {record.video for record in judged.records}
     videos = [video for video in task.videos if video.name in names]
     if not videos:
@@ -142,7 +142,7 @@ def _sizes(
     return effective, effective_noise, sizes
 
 
-def _judge(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> JudgedVideos:
+def judge_planned(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> JudgedVideos:
     """All videos under all sources: those of the task, further seeds, and learned attacks."""
     added = {name: AddedPerturbation(one) for name, one in {**task.seeds, **learned.perturbations}.items()}
     matrix = EvaluationMatrix({**task.sources, **added}, task.defenses, plan.defense_subsets)

@@ -59,6 +59,32 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
     Raises:
         LsapError: for settings that do not exist or cannot be combined.
     """
+    parts = _parts_without_model(settings, run)
+    device = choose_device(device_of_process(settings.device))
+    run.event(StageEvent(name="loading the model"))
+    classifier = load_classifier(settings.model).to(device)
+    return _task_with_model(settings, parts, classifier, device, run)
+
+
+def learning_task_of(
+    settings: GenerateSettings, classifier: Classifier, device: torch.device, run: Run
+) -> LearningTask:
+    """The same with a model that is loaded.
+
+    Args:
+        settings: whose model is not looked at.
+        classifier: on the device.
+        device: of learning.
+        run: gets warnings.
+
+    Raises:
+        LsapError: for settings that do not exist or cannot be combined.
+    """
+    return _task_with_model(settings, _parts_without_model(settings, run), classifier, device, run)
+
+
+def _parts_without_model(settings: GenerateSettings, run: Run) -> tuple[Attack, Budget, Binding]:
+    """What can be refused before a model is loaded."""
     attack = build_attack(settings.attack)
     try:
         budget = Budget(settings.norm, parse_epsilon(settings.epsilon))  # type: ignore[arg-type]  # Budget checks it
@@ -67,9 +93,17 @@ def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
         raise LsapError(str(error)) from None
     if budget.is_below_one_level:
         run.event(WarningEvent(message=below_one_level(settings.epsilon)))
-    device = choose_device(device_of_process(settings.device))
-    run.event(StageEvent(name="loading the model"))
-    classifier = load_classifier(settings.model).to(device)
+    return attack, budget, binding
+
+
+def _task_with_model(
+    settings: GenerateSettings,
+    parts: tuple[Attack, Budget, Binding],
+    classifier: Classifier,
+    device: torch.device,
+    run: Run,
+) -> LearningTask:
+    attack, budget, binding = parts
     if attack.uses_gradients:
         free = " or ".join(f"--attack {name}" for name, kind in ATTACKS.items() if not kind.uses_gradients)
         classifier.require_gradients(

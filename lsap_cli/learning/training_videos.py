@@ -11,7 +11,7 @@ from lsap_cli.datasets.splits import MOST_VERIFIED, merged_groups, split_by_grou
 from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.problems import ENOUGH_VIDEOS
-from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.learning.settings import GenerateSettings, LearnFrom
 from lsap_cli.learning.task import LearningTask
 from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
@@ -138,19 +138,35 @@ def _split(
     fit, verify = split_by_group(usable, groups, verified_share(len(usable)), settings.seed)
     if settings.learn_from == "any":
         return fit, verify
-    labels = sorted({label for one in fit for label in one.video.labels[:1]})
-    if not labels:
-        raise LsapError(
-            f"--from {settings.learn_from} needs labelled videos; sort them into folders, or give a CSV list"
-        )
-    label = target if settings.learn_from == "target-class" else random.Random(settings.seed).choice(labels)
-    chosen = [one for one in fit if one.video.labels[:1] == (label,)]
-    if not chosen:
-        raise LsapError("--from target-class: none of the videos to learn from shows the --target; use --from any")
+    chosen = videos_of_one_class(fit, settings.learn_from, target, settings.seed)
     recordings = dict(zip((stored.video.name for stored in usable), groups, strict=True))
     learned_from = {recordings[one.video.name] for one in chosen}
     others = [one for one in fit if recordings[one.video.name] not in learned_from]  # law 5 holds for them, too
     return chosen, (verify + others)[: max(len(verify), MOST_VERIFIED)]
+
+
+def videos_of_one_class(
+    fit: Sequence[StoredVideo], learn_from: LearnFrom, target: int | None, seed: int
+) -> list[StoredVideo]:
+    """The videos of one class among those to learn from.
+
+    Args:
+        fit: all of them.
+        learn_from: target-class or random-class.
+        target: class number of a targeted attack.
+        seed: of the draw of a random class.
+
+    Raises:
+        LsapError: if there is none.
+    """
+    labels = sorted({label for one in fit for label in one.video.labels[:1]})
+    if not labels:
+        raise LsapError(f"--from {learn_from} needs labelled videos; sort them into folders, or give a CSV list")
+    label = target if learn_from == "target-class" else random.Random(seed).choice(labels)
+    chosen = [one for one in fit if one.video.labels[:1] == (label,)]
+    if not chosen:
+        raise LsapError("--from target-class: none of the videos to learn from shows the --target; use --from any")
+    return chosen
 
 
 def _reasons(skipped: Skipped) -> str:

@@ -129,6 +129,7 @@ class FrameReader:
         times: (N,) int64, milliseconds from the first frame, never falling.
         height: of the upright frames.
         width: likewise.
+        memory_bytes: of the frames that are kept.
 
     Raises:
         UnreadableVideo: see `read_frames`.
@@ -152,6 +153,7 @@ class FrameReader:
             if self._held is not None:
                 self._held.append(decoded.frame)
         self.times = torch.tensor(times, dtype=torch.int64)
+        self.memory_bytes = 0 if self._held is None else size
 
     def frames(self, indices: Tensor) -> Tensor:
         """Some frames: (S,) int64 indices, sorted and unique -> (S, 3, H, W) uint8.
