@@ -1,8 +1,8 @@
-"""What an attack works on: batches of clips, a network, an objective, a budget."""
+"""What an attack works on: batches of clips, a network (or several), an objective, a budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from perturbations.constraints import Constraint
 from perturbations.network import Network
 from perturbations.objectives import Objective
 from perturbations.resizing import DeltaPath
+
+Combination = Literal["mean", "max"]
+"""How the losses of several networks become one: their mean, or that of the network whose loss is highest."""
 
 
 class Batch(NamedTuple):
@@ -30,6 +33,7 @@ class Batch(NamedTuple):
         defend: (clips (b, S, 3, h, w), number of the first one in the batch) -> (b, T, 3, h, w); None: no defense.
         augmented: whether the clips were changed at random, so that the network may predict another class of them
             than `clean_predictions`, with no perturbation in them.
+        others: of a problem with several networks, the batches of the second network and of those after it.
     """
 
     frames: Tensor
@@ -38,6 +42,17 @@ class Batch(NamedTuple):
     path: DeltaPath
     defend: Callable[[Tensor, int], Tensor] | None = None
     augmented: bool = False
+    others: tuple["Batch", ...] = ()
+
+    @property
+    def of_networks(self) -> tuple["Batch", ...]:
+        """The batch of each network."""
+        return self._replace(others=()), *self.others
+
+    def changed(self, change: Callable[["Batch"], "Batch"]) -> "Batch":
+        """The batch with the change made to that of each network."""
+        first, *others = map(change, self.of_networks)
+        return first._replace(others=tuple(others))
 
     def perturbed(self, delta: Tensor) -> Tensor:
         """The clips with delta, (P, 3, h', w'), in them, in 8-bit levels, before any defense: (B, S, 3, h, w)."""
@@ -107,6 +122,10 @@ def _no_op(message: str) -> None:
 class Problem:
     """What is to be solved.
 
+    With several networks, each of `surrogates` is the problem of one of them: its own clips, classes and objective.
+    What belongs to one network is then reached through these, and `network` and `objective` of the whole raise where
+    they would stand for the first network alone (`perturbations.ensemble`).
+
     Attributes:
         network: is evaluated, never changed.
         draw: the batch of a step, from its number; of several processes each draws its own part.
@@ -123,6 +142,9 @@ class Problem:
         warn: gets sentences for the user.
         constraint: what delta must keep besides the budget, such as a detector's threshold; `Lsap` and `RandomSearch`
             can.
+        surrogates: with several networks, the problem of each; empty: there is one.
+        combine: how their losses become one.
+        number: of the network among several, from 0.
     """
 
     network: Network
@@ -139,6 +161,22 @@ class Problem:
     micro_batch: MicroBatch = field(default_factory=MicroBatch)
     warn: Callable[[str], None] = _no_op
     constraint: Constraint | None = None
+    surrogates: tuple["Problem", ...] = ()
+    combine: Combination = "mean"
+    number: int = 0
+
+    @property
+    def networks(self) -> tuple["Problem", ...]:
+        """The problem of each network: itself, where there is one."""
+        return self.surrogates or (self,)
+
+    def each(self, batch: Batch) -> Iterator[tuple["Problem", Batch]]:
+        """The problem and the batch of each network."""
+        return zip(self.networks, batch.of_networks, strict=True)
+
+    def key(self, name: str) -> str:
+        """The name under which an attack remembers something about this network."""
+        return name if self.number == 0 else f"{name} of network {self.number + 1}"
 
     @property
     def epsilon(self) -> float:

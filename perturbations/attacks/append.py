@@ -43,6 +43,6 @@ class Append(Attack):
     def step(self, problem: Problem, state: State, done: float) -> Step:
         update = Momentum(self.first_step)
         batch = problem.draw(state.steps)
-        result = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        result = gradient_at(problem, batch, state.delta, objective_loss())
         state.delta = update.next(state.delta, result.gradient, state.memory, problem.budget, done).clamp(0, 1)
         return report(problem, state, batch, result, update.size(problem.budget, done))

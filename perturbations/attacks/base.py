@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lsap_common import check_settings_when_made
-from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at
+from perturbations.gradients import ClipLoss, GradientResult, LossInput, combined_loss, gradient_at
 from perturbations.losses import margin_loss
 from perturbations.network import Internal
 from perturbations.problem import Batch, Problem
@@ -117,21 +117,28 @@ def report(
     *,
     may_ask: bool = True,
 ) -> Step:
-    """The step's figures, over all processes.
+    """The step's figures, over all processes; with several networks, `fooled` and `clips` are sums over them.
 
     An augmented clip that the augmentation alone has turned is not fooled. To know, the network must predict the batch
     without the perturbation, so fooled clips are counted in the first step and every `COUNT_EVERY` steps, and not at
     all where each query counts (`may_ask` is false).
     """
     counted = not batch.augmented or (may_ask and state.steps % COUNT_EVERY == 0)
-    won = torch.zeros_like(result.losses)
-    if counted:
-        own = _predictions_without(problem, batch) if batch.augmented else batch.clean_predictions
-        won = problem.objective.success(result.logits.argmax(1), own).float()
-    part = torch.stack([result.losses.sum().float(), won.sum(), torch.tensor(float(len(won)), device=won.device)])
-    loss, fooled, clips = problem.group.total(part).tolist()
-    gradient_size = float(result.gradient.abs().mean())
-    return Step(state.steps + 1, loss / clips, int(fooled) if counted else None, int(clips), gradient_size, step_size)
+    won = sum(
+        _won(one, own, part) if counted else 0
+        for (one, own), part in zip(problem.each(batch), result.of_networks, strict=True)
+    )
+    clips = sum(len(part.losses) for part in result.of_networks)
+    fooled, clips = problem.group.total(torch.tensor([float(won), float(clips)])).tolist()
+    size = float(result.gradient.abs().mean())
+    loss = combined_loss(problem, result)
+    return Step(state.steps + 1, loss, int(fooled) if counted else None, int(clips), size, step_size)
+
+
+def _won(problem: Problem, batch: Batch, result: GradientResult) -> int:
+    """The clips of one network's batch on which the objective is reached."""
+    own = _predictions_without(problem, batch) if batch.augmented else batch.clean_predictions
+    return int(problem.objective.success(result.logits.argmax(1), own).sum())
 
 
 def _predictions_without(problem: Problem, batch: Batch) -> Tensor:
@@ -142,11 +149,15 @@ def _predictions_without(problem: Problem, batch: Batch) -> Tensor:
         return torch.cat([problem.network.score(one.through(one.frames)).argmax(1) for one in parts])
 
 
-def objective_loss(problem: Problem, confidence: float = CONFIDENCE) -> ClipLoss:
-    """The margin of the objective's classes."""
+def objective_loss(*, confidence: float = CONFIDENCE) -> ClipLoss:
+    """The margin of the objective's classes.
+
+    Args:
+        confidence: in logits: a clip that is over the boundary by this much has no more gradient.
+    """
 
     def loss(given: LossInput) -> Tensor:
-        return margin_loss(given.logits, problem.objective.aims(given.batch.clean_predictions), confidence)
+        return margin_loss(given.logits, given.aims, confidence)
 
     return loss
 

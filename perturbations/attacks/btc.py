@@ -40,7 +40,7 @@ class Btc(Attack):
         def loss(given: LossInput) -> Tensor:
             assert given.features is not None
             with torch.no_grad():
-                clean = problem.network.outputs(given.batch.through(given.batch.frames), "features").features
+                clean = given.problem.network.outputs(given.batch.through(given.batch.frames), "features").features
             assert clean is not None
             away = F.cosine_similarity(given.features, clean, dim=2).mean(1)
             neighbors = F.cosine_similarity(given.features[:, :-1], given.features[:, 1:], dim=2)

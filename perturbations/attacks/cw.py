@@ -40,7 +40,7 @@ class Cw(Attack):
             return problem.budget.project(problem.epsilon * bounded)
 
         batch, w = problem.draw(state.steps), state.memory["w"]
-        result = gradient_at(problem, batch, make(w), objective_loss(problem))
+        result = gradient_at(problem, batch, make(w), objective_loss())
         smaller = 2 * self.size_weight * torch.tanh(w) * (1 - torch.tanh(w).square()) / w.numel()
         direction = adam_direction(
             vector_jacobian_product(make, w, result.gradient) + smaller, state.memory, 0.9, 0.999

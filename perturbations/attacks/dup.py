@@ -56,7 +56,7 @@ class Dup(Attack):
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         def loss(given: LossInput) -> Tensor:
-            aims = problem.objective.aims(given.batch.clean_predictions)
+            aims = given.aims
             logs = given.logits.log_softmax(1)
             own = logs.gather(1, aims.classes[:, None])[:, 0]
             rest = logs.scatter(1, aims.classes[:, None], float("-inf")).logsumexp(1)  # log(1 - Q)

@@ -21,7 +21,7 @@ class Fgsm(Attack):
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         batch = problem.draw(state.steps)
-        result = gradient_at(problem, batch, problem.zeros(), objective_loss(problem))
+        result = gradient_at(problem, batch, problem.zeros(), objective_loss())
         total = state.memory.get("total", problem.zeros()) + result.gradient
         state.memory["total"] = total
         along = total.sign() if problem.budget.norm == "linf" else normalized(total)

@@ -49,8 +49,7 @@ class Flicker(Attack):
             return colors[:, :, None, None].expand(problem.shape)  # colors within epsilon keep both norms
 
         def loss(given: LossInput) -> Tensor:
-            aims = problem.objective.aims(given.batch.clean_predictions)
-            safety = -aims.toward * margins(given.logits.softmax(1), aims.classes) + self.edge
+            safety = -given.aims.toward * margins(given.logits.softmax(1), given.aims.classes) + self.edge
             return torch.minimum(safety.square() / self.edge, safety).clamp(min=0)
 
         batch, colors = problem.draw(state.steps), state.memory["colors"]

@@ -9,7 +9,7 @@ from torch import Tensor
 from perturbations.attacks.base import Attack, check_settings, report, small_noise
 from perturbations.gradients import LossInput, gradient_at
 from perturbations.losses import layer_response
-from perturbations.problem import Problem
+from perturbations.problem import Batch, Problem
 from perturbations.state import State, Step
 from perturbations.updates import Adam
 
@@ -32,9 +32,11 @@ class GdUap(Attack):
         check_settings(self, above_zero=("rate",))
 
     def start(self, problem: Problem, state: State) -> None:
-        one = problem.draw(0).part(0, 1)
-        with torch.no_grad():
-            if not problem.network.outputs(one.through(one.frames), "activations").activations:
+        for one in problem.networks:
+            clip = one.draw(0).part(0, 1)
+            with torch.no_grad():
+                activations = one.network.outputs(clip.through(clip.frames), "activations").activations
+            if not activations:
                 raise ValueError("gd-uap excites layers, and this network has none that can be looked into; use lsap")
         state.delta = problem.budget.project(small_noise(problem))
 
@@ -43,11 +45,14 @@ class GdUap(Attack):
             assert given.activations is not None
             return -layer_response(given.activations, len(given.logits))
 
-        batch = problem.draw(state.steps)
-        gray = batch.part(0, 1)
-        gray = gray._replace(frames=torch.full_like(gray.frames, 0.5))
+        gray = problem.draw(state.steps).changed(_one_gray_clip)
         update = Adam(self.rate)
         result = gradient_at(problem, gray, state.delta, loss, "activations")
         state.delta = update.next(state.delta, result.gradient, state.memory, problem.budget, done)
         step = report(problem, state, gray, result, update.size(problem.budget, done))
         return step._replace(fooled=0, clips=0)
+
+
+def _one_gray_clip(batch: Batch) -> Batch:
+    first = batch.part(0, 1)
+    return first._replace(frames=torch.full_like(first.frames, 0.5))

@@ -24,6 +24,4 @@ class Ifgsm(Attack):
         check_settings(self, above_zero=("step_size",))
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
-        return gradient_step(
-            problem, state, ProjectedGradient(self.step_size, "constant"), objective_loss(problem), done
-        )
+        return gradient_step(problem, state, ProjectedGradient(self.step_size, "constant"), objective_loss(), done)

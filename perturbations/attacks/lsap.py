@@ -12,7 +12,7 @@ from perturbations.attacks.base import Attack, check_settings, report
 from perturbations.budgets import Budget
 from perturbations.coherence import Coherence, coherence_loss, temporal_coherence
 from perturbations.constraints import constrained_direction
-from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at
+from perturbations.gradients import ClipLoss, GradientResult, LossInput, gradient_at, over_networks
 from perturbations.losses import layer_response, margin_loss, margins, own_class_at_mean, running_mean_logits
 from perturbations.network import Internal
 from perturbations.objectives import Objective, Untargeted
@@ -90,6 +90,11 @@ class Lsap(Attack):
             raise ValueError(f"loosen is {self.loosen}; use a number from 1")
 
     def start(self, problem: Problem, state: State) -> None:
+        for one in problem.networks:
+            self._look_into(one, state)
+
+    def _look_into(self, problem: Problem, state: State) -> None:
+        """Finds out whether a network has what the losses need."""
         one = problem.draw(0).part(0, 1)
         clips = one.through(one.frames)
         with torch.no_grad():
@@ -98,7 +103,7 @@ class Lsap(Attack):
                 assert features is not None
                 temporal_coherence(features, self.temperature)
             if self._excites(problem.objective) and not problem.network.outputs(clips, "activations").activations:
-                state.memory[NO_LAYERS] = torch.ones(())
+                state.memory[problem.key(NO_LAYERS)] = torch.ones(())
                 problem.warn(
                     "the network has no layers that can be looked into: learning goes on without exciting them"
                 )
@@ -109,7 +114,7 @@ class Lsap(Attack):
         relaxed = state.memory.get(RELAXED_DELTA, state.delta)
         at = update.extrapolated(relaxed, state.memory)
         coherences: list[Tensor] = []
-        result = self._gradient(problem, state, batch, at, coherences)
+        result = over_networks(problem, batch, lambda one, own: self._gradient(one, state, own, at, coherences))
         direction = result.gradient
         if problem.constraint is not None:
             violation = problem.constraint.gradient_at(at, state.steps)
@@ -117,7 +122,8 @@ class Lsap(Attack):
         relaxed = update.next(relaxed, direction, state.memory, budget, done)
         state.memory[RELAXED_DELTA] = relaxed
         state.delta = problem.budget.project(relaxed)
-        _update_trend(problem, state.memory, batch, result)
+        for (one, own), part in zip(problem.each(batch), result.of_networks, strict=True):
+            _update_trend(one, state.memory, own, part)
         step = report(problem, state, batch, result, update.size(budget, done))
         return step if not coherences else step._replace(coherence=float(torch.cat(coherences).mean()))
 
@@ -136,7 +142,7 @@ class Lsap(Attack):
     def _gradient(
         self, problem: Problem, state: State, batch: Batch, at: Tensor, coherences: list[Tensor]
     ) -> GradientResult:
-        """The margin's gradient plus those of the auxiliary losses; every 100 steps these are weighted anew."""
+        """One network's margin gradient plus those of the auxiliary losses; every 100 steps these are weighted anew."""
         margin, auxiliary = self._margin(problem, state.memory), self._auxiliary(problem, state, coherences)
         if state.steps % BALANCE_EVERY == 0:
             return _balanced_gradient(problem, state.memory, batch, at, margin, auxiliary)
@@ -145,7 +151,7 @@ class Lsap(Attack):
             total = margin(given)
             for one in auxiliary:  # the reported loss is the margin's alone
                 value = one.loss(given)
-                total = total + state.memory[_balance(one)] * (value - value.detach())
+                total = total + state.memory[_balance(problem, one)] * (value - value.detach())
             return total
 
         return gradient_at(problem, batch, at, loss, *(one.internal for one in auxiliary))
@@ -155,14 +161,14 @@ class Lsap(Attack):
         losses = []
         if self.coherence != "off":
             losses.append(_AuxiliaryLoss(self._coherence_loss(coherences), self.weight, "features"))
-        if self._excites(problem.objective) and NO_LAYERS not in state.memory:
+        if self._excites(problem.objective) and problem.key(NO_LAYERS) not in state.memory:
             step = None if state.steps % BALANCE_EVERY == 0 else state.steps
             losses.append(_AuxiliaryLoss(layer_response_loss(step), self.excite, "activations"))
         return losses
 
     def _margin(self, problem: Problem, memory: Memory) -> ClipLoss:
         """The objective's margin; in an untargeted run, mixed with the margin to the class that clips share."""
-        trend = memory.get(TREND)
+        trend = memory.get(problem.key(TREND))
 
         def loss(given: LossInput) -> Tensor:
             clean = given.batch.clean_predictions
@@ -188,8 +194,8 @@ class Lsap(Attack):
         return loss
 
 
-def _balance(auxiliary: _AuxiliaryLoss) -> str:
-    return f"balance.{auxiliary.internal}"
+def _balance(problem: Problem, auxiliary: _AuxiliaryLoss) -> str:
+    return problem.key(f"balance.{auxiliary.internal}")
 
 
 def _balanced_gradient(
@@ -206,16 +212,17 @@ def _balanced_gradient(
     for one in auxiliary:
         own = gradient_at(problem, batch, at, one.loss, one.internal).gradient
         factor = one.weight * result.gradient.norm() / own.norm().clamp(min=1e-20)
-        memory[_balance(one)] = factor
+        memory[_balance(problem, one)] = factor
         gradient = gradient + factor * own
     return result._replace(gradient=gradient)
 
 
 def _update_trend(problem: Problem, memory: Memory, batch: Batch, result: GradientResult) -> None:
-    """Takes a step's logits into the running mean over steps and processes."""
+    """Takes a step's logits of one network into their running mean over steps and processes."""
+    trend = problem.key(TREND)
     own = own_class_at_mean(result.logits, batch.clean_predictions).sum(0)
     counted = problem.group.total(torch.cat([own, own.new_tensor([float(len(result.logits))])]))
-    memory[TREND] = running_mean_logits(memory.get(TREND), counted[:-1], float(counted[-1]))
+    memory[trend] = running_mean_logits(memory.get(trend), counted[:-1], float(counted[-1]))
 
 
 def layer_response_loss(step: int | None) -> ClipLoss:

@@ -7,10 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from perturbations.attacks.base import CONFIDENCE, Attack, report
-from perturbations.gradients import GradientResult
-from perturbations.losses import margin_loss
-from perturbations.problem import Batch, Problem
+from perturbations.attacks.base import Attack, objective_loss, report
+from perturbations.gradients import GradientResult, combined_loss, losses_at
+from perturbations.problem import Problem
 from perturbations.seeds import seeded
 from perturbations.state import State, Step
 
@@ -49,9 +48,9 @@ class RandomSearch(Attack):
     def step(self, problem: Problem, state: State, done: float) -> Step:
         signs, batch = state.memory["signs"], problem.draw(state.steps)
         proposed = self._proposal(signs, seeded(problem.seed, "random search", state.steps), done)
-        current = self._evaluate(problem, batch, state.delta)
+        current = losses_at(problem, batch, state.delta, objective_loss())
         delta = self.pattern(problem, proposed)
-        candidate = self._evaluate(problem, batch, delta)
+        candidate = losses_at(problem, batch, delta, objective_loss())
         if _cost(problem, candidate, delta, state.steps) < _cost(problem, current, state.delta, state.steps):
             state.delta, state.memory["signs"], current = delta, proposed, candidate
         return report(problem, state, batch, current, may_ask=False)
@@ -73,23 +72,11 @@ class RandomSearch(Attack):
         proposed[chosen, :, top : top + side, left : left + side] = _signs((3, 1, 1), generator)
         return proposed
 
-    def _evaluate(self, problem: Problem, batch: Batch, delta: Tensor) -> GradientResult:
-        with torch.no_grad():
-            clips, size = batch.perturbed(delta), problem.micro_batch.clips
-            logits = torch.cat(
-                [
-                    problem.network.score(batch.part(start, start + size).through(clips[start : start + size]))
-                    for start in range(0, len(clips), size)
-                ]
-            )
-        losses = margin_loss(logits, problem.objective.aims(batch.clean_predictions), CONFIDENCE)
-        return GradientResult(torch.zeros_like(delta), losses, logits)
-
 
 def _cost(problem: Problem, result: GradientResult, delta: Tensor, step: int) -> float:
     """The mean margin loss, plus the constraint's cost where there is one, in logits."""
     of_constraint = 0.0 if problem.constraint is None else problem.constraint.cost(delta, step)
-    return float(result.losses.mean()) + of_constraint
+    return combined_loss(problem, result) + of_constraint
 
 
 def _signs(shape: tuple[int, ...], generator: Generator) -> Tensor:

@@ -33,7 +33,6 @@ class SgdUap(Attack):
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         def loss(given: LossInput) -> Tensor:
-            aims = problem.objective.aims(given.batch.clean_predictions)
-            return cross_entropy_loss(given.logits, aims, self.limit)
+            return cross_entropy_loss(given.logits, given.aims, self.limit)
 
         return gradient_step(problem, state, ProjectedGradient(self.first_step), loss, done)

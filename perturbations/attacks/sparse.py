@@ -49,7 +49,7 @@ class Sparse(Attack):
         update = Momentum(self.first_step)
         mask = self._mask(problem)
         batch = problem.draw(state.steps)
-        result = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        result = gradient_at(problem, batch, state.delta, objective_loss())
         pull = state.delta / state.delta.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
         gradient = mask * (normalized(result.gradient * mask) + self.group * normalized(pull))
         state.delta = mask * update.next(state.delta, gradient, state.memory, problem.budget, done)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from perturbations.attacks.base import Attack, check_settings, report
-from perturbations.gradients import GradientResult
+from perturbations.gradients import LossInput, combined_loss, losses_at
 from perturbations.problem import Problem
 from perturbations.seeds import seeded
 from perturbations.state import State, Step
@@ -70,20 +70,14 @@ class U3d(Attack):
         lap, particle = divmod(state.steps, self.swarm)
         batch = problem.draw(lap)
         pattern = problem.budget.project(self.pattern(problem, memory["places"][particle]))
-        with torch.no_grad():
-            logits, features, _ = problem.network.outputs(batch.through(batch.perturbed(pattern)), "features")
-            clean = problem.network.outputs(batch.through(batch.frames), "features").features
-            assert features is not None
-            assert clean is not None
-            moved = (_root(features) - _root(clean)).flatten(1).norm(dim=1)
-        value = float(moved.mean())
+        result = losses_at(problem, batch, pattern, _unmoved, "features")
+        value = -combined_loss(problem, result)
         if value > float(memory["best_values"].max()):
             state.delta = pattern
         if value > float(memory["best_values"][particle]):
             memory["best_values"][particle] = value
             memory["best_places"][particle] = memory["places"][particle]
         self._fly(problem, state, particle)
-        result = GradientResult(torch.zeros_like(pattern), -moved, logits)
         return report(problem, state, batch, result)
 
     def _fly(self, problem: Problem, state: State, particle: int) -> None:
@@ -146,6 +140,14 @@ def perlin(axes: Sequence[Tensor], table: Tensor) -> Tensor:
         share = [f if bit else 1 - f for f, bit in zip(fade, bits, strict=True)]
         total += slope * share[0][:, None, None] * share[1][:, None] * share[2]
     return total
+
+
+def _unmoved(given: LossInput) -> Tensor:
+    """Minus the distance by which the features of each clip moved."""
+    clean = given.problem.network.outputs(given.batch.through(given.batch.frames), "features").features
+    assert given.features is not None
+    assert clean is not None
+    return -(_root(given.features) - _root(clean)).flatten(1).norm(dim=1)
 
 
 def _root(features: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from perturbations.adding import add_float, gradient_by_pattern
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
-from perturbations.gradients import GradientResult, LossInput
+from perturbations.gradients import followed_networks, losses_at
 from perturbations.objectives import Aims
 from perturbations.problem import Batch, Problem
 from perturbations.state import State, Step
@@ -44,14 +44,13 @@ class Uap(Attack):
 
     def step(self, problem: Problem, state: State, done: float) -> Step:
         batch, before = problem.draw(state.steps), state.delta
-        with torch.no_grad():
-            clips = batch.perturbed(before)
-            logits = problem.network.score(batch.through(clips))
-        for number in range(len(batch.frames)):
-            state.delta = problem.budget.project(
-                state.delta + self._deepfool(problem, batch.part(number, number + 1), state.delta)
-            )
-        result = GradientResult(state.delta - before, objective_loss(problem)(LossInput(clips, logits, batch)), logits)
+        result = losses_at(problem, batch, before, objective_loss())
+        networks = list(problem.each(batch))
+        for one, own in (networks[number] for number in followed_networks(problem, result)):
+            for number in range(len(own.frames)):
+                step = self._deepfool(one, own.part(number, number + 1), state.delta)
+                state.delta = problem.budget.project(state.delta + step)
+        result = result._replace(gradient=state.delta - before)
         return report(problem, state, batch, result, float(result.gradient.abs().max()))
 
     def _deepfool(self, problem: Problem, one: Batch, delta: Tensor) -> Tensor:

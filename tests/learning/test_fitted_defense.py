@@ -126,7 +126,7 @@ def gradients(defense: Defense, delta: Tensor) -> Tensor:
             InstrumentedClassifier(classifier), source.draw, Untargeted(), Budget("linf", parse_epsilon("8/255")),
             settings.binding, (4, 3, SIZE, SIZE), 4, 5,
         )  # fmt: skip
-        return gradient_at(problem, source.draw(0), delta, objective_loss(problem, float("inf"))).gradient
+        return gradient_at(problem, source.draw(0), delta, objective_loss(confidence=float("inf"))).gradient
 
 
 def test_the_gradient_through_the_estimate_is_that_of_the_whole_way() -> None:

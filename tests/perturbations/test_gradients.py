@@ -62,7 +62,7 @@ class Unrounded:
         pattern = self.batch.path.forward(delta)[self.batch.slots]
         clips = self.batch.through((self.batch.frames + pattern).clamp(0, 1))
         logits, features, activations = self.problem.network.outputs(clips, *self.internals)
-        seen = LossInput(clips, logits, self.batch, features, activations)
+        seen = LossInput(clips, logits, self.batch, self.problem, features, activations)
         return float(self.make(self.problem)(seen).mean())
 
 
@@ -72,7 +72,7 @@ def test_the_gradient_of_a_linear_network_agrees_with_finite_differences(objecti
     problem = make_problem(binding, network=LinearNetwork(), objective=objective)
     batch = doubled(problem, 3)
     problem = replace(problem, network=LinearNetwork(dtype=torch.float64))
-    check(problem, batch, lambda problem: objective_loss(problem, confidence=1e9))
+    check(problem, batch, lambda _: objective_loss(confidence=1e9))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def check(
 
 def found_with(problem: Problem, part: int, batch: Batch) -> GradientResult:
     problem.micro_batch.clips = part
-    return gradient_at(problem, batch, 0.02 * torch.ones(problem.shape), objective_loss(problem))
+    return gradient_at(problem, batch, 0.02 * torch.ones(problem.shape), objective_loss())
 
 
 @pytest.mark.parametrize("part", [1, 2, 3, 4, 5])
@@ -188,8 +188,8 @@ def test_where_memory_is_short_the_part_is_halved_and_the_user_is_told(most: int
     plain = make_problem()
     batch = plain.draw(0)
     problem = make_problem(network=Hungry(most=most), warn=message.append)
-    short = gradient_at(problem, batch, plain.zeros(), objective_loss(problem))
-    whole = gradient_at(plain, batch, plain.zeros(), objective_loss(plain))
+    short = gradient_at(problem, batch, plain.zeros(), objective_loss())
+    whole = gradient_at(plain, batch, plain.zeros(), objective_loss())
     torch.testing.assert_close(short.gradient, whole.gradient, rtol=1e-4, atol=1e-6)
     assert problem.micro_batch.clips == part
     assert message[-1] == f"the GPU's memory is short: from here on {part} clip(s) go through the network at a time"
@@ -198,7 +198,7 @@ def test_where_memory_is_short_the_part_is_halved_and_the_user_is_told(most: int
 def test_one_clip_that_does_not_fit_is_an_error() -> None:
     problem = make_problem(network=Hungry(most=0))
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        gradient_at(problem, make_problem().draw(0), problem.zeros(), objective_loss(problem))
+        gradient_at(problem, make_problem().draw(0), problem.zeros(), objective_loss())
     assert problem.micro_batch.clips == 1
 
 
@@ -208,10 +208,10 @@ def test_frames_without_a_slot_get_nothing_and_give_no_gradient() -> None:
     delta = 0.1 * torch.ones(2, 3, *DELTA)
     clips = batch.perturbed(delta)
     assert torch.equal(clips, batch.frames)
-    found = gradient_at(problem, batch, delta, objective_loss(problem))
+    found = gradient_at(problem, batch, delta, objective_loss())
     assert not found.gradient.any()
     one = batch._replace(slots=batch.slots.clone().index_fill(1, torch.tensor([3]), 1))
-    found = gradient_at(problem, one, delta, objective_loss(problem))
+    found = gradient_at(problem, one, delta, objective_loss())
     assert not found.gradient[0].any()
     assert found.gradient[1].any()
 
@@ -221,7 +221,7 @@ def test_the_network_sees_whole_levels_and_the_batch_is_left_alone() -> None:
     problem = make_problem(network=network)
     batch, delta = problem.draw(0), torch.full((4, 3, *DELTA), 0.02)
     kept = batch.frames.clone()
-    gradient_at(problem, batch, delta, objective_loss(problem))
+    gradient_at(problem, batch, delta, objective_loss())
     clips = network.seen[-1]
     assert torch.equal(clips, (clips * 255).round() / 255)
     assert 0 <= float(clips.min()) < float(clips.max()) <= 1

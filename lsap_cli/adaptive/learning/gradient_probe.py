@@ -13,8 +13,8 @@ from lsap_cli.results.events import StageEvent
 from lsap_cli.results.files import encode_document, write_atomically
 from perturbations import Binding
 from perturbations.attacks.base import objective_loss, small_noise
-from perturbations.gradients import ClipLoss, LossInput, gradient_at
-from perturbations.problem import Batch, Problem
+from perturbations.gradients import gradient_at, losses_at
+from perturbations.problem import Problem
 from perturbations.seeds import seeded
 
 BATCHES = 3  # on which a gradient is tried
@@ -64,7 +64,7 @@ def probe_gradient(attacker: Attacker, learner: AttackerLearner) -> GradientProb
 
 
 def _probe(attacker: Attacker, problem: Problem, learner: AttackerLearner) -> GradientProbe:
-    loss = objective_loss(problem, float("inf"))
+    loss = objective_loss(confidence=float("inf"))
     start, half = small_noise(problem), problem.epsilon / 2
     without, along, by_chance = 0, 0.0, 0.0
     for number in range(BATCHES):
@@ -75,7 +75,7 @@ def _probe(attacker: Attacker, problem: Problem, learner: AttackerLearner) -> Gr
         directions = (result.gradient.sign(), noise.sign().to(problem.device))
         before = float(result.losses.mean())
         moved = [problem.budget.project(start - half * direction) for direction in directions]
-        after = [_mean_loss(problem, batch, delta, loss) for delta in moved]
+        after = [float(losses_at(problem, batch, delta, loss).losses.mean()) for delta in moved]
         along += (before - after[0]) / BATCHES
         by_chance += (before - after[1]) / BATCHES
     low, high, kept = _output(attacker.defense, attacker.binding, learner)
@@ -113,9 +113,3 @@ def _output(defense: Defense | None, binding: Binding, learner: AttackerLearner)
         values.append(defended.flatten())
     every = torch.cat(values)
     return float(every.min()), float(every.max()), kept and bool(every.isfinite().all())
-
-
-def _mean_loss(problem: Problem, batch: Batch, delta: Tensor, loss: ClipLoss) -> float:
-    with torch.no_grad():
-        clips = batch.perturbed(delta)
-        return float(loss(LossInput(clips, problem.network.score(batch.through(clips)), batch)).mean())

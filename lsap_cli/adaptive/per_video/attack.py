@@ -76,7 +76,7 @@ def _descend(
     source: BatchSource, problem: Problem, clips: Sequence[Tensor], clean: Tensor, random: bool
 ) -> tuple[Tensor, int]:
     """The delta that wins most clips (behind a random defense: the last one), and the steps taken."""
-    loss, memory = objective_loss(problem, CONFIDENCE), Memory()
+    loss, memory = objective_loss(confidence=CONFIDENCE), Memory()
     delta = best = problem.zeros()
     best_key = (-1, 0.0)
     name, in_a_row = source.settings.videos[0].video.name, 0

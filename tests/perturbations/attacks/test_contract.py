@@ -188,7 +188,7 @@ class Careless(Attack):
             problem.network.score(batch.frames)
         if self.breaks == "check_input_unchanged":
             state.delta.add_(0.01)
-        result = gradient_at(problem, batch, state.delta, objective_loss(problem))
+        result = gradient_at(problem, batch, state.delta, objective_loss())
         seen = int(getattr(self, "steps_of_this_object", 0))
         object.__setattr__(self, "steps_of_this_object", seen + 1)
         size = problem.epsilon * {"check_budget": 2.0}.get(self.breaks, 0.5)

@@ -117,7 +117,7 @@ def test_the_excitement_gets_the_weight_that_was_asked_for(coherence: Coherence)
     state, batch = zeros(problem), problem.draw(0)
     attack = Lsap(excite=0.5, coherence=coherence)
     attack.start(problem, state)
-    margin = gradient_at(problem, batch, state.delta, objective_loss(problem)).gradient.norm()
+    margin = gradient_at(problem, batch, state.delta, objective_loss()).gradient.norm()
     layer_response_loss = gradient_at(problem, batch, state.delta, quiet, "activations").gradient.norm()
     attack.step(problem, state, 0.0)
     assert float(state.memory["balance.activations"]) == pytest.approx(
@@ -156,7 +156,7 @@ def test_excitement_makes_layers_respond_more_strongly() -> None:
 def test_every_layer_that_is_excited_has_its_turn_and_counts_as_much_as_in_the_whole(count: int) -> None:
     problem = make_problem()
     layers = [random(2, 3 + number, seed=number).requires_grad_() for number in range(count)]
-    seen = LossInput(torch.empty(2, 0), torch.zeros(2, 3), problem.draw(0).part(0, 2), activations=layers)
+    seen = LossInput(torch.empty(2, 0), torch.zeros(2, 3), problem.draw(0).part(0, 2), problem, activations=layers)
 
     def gradients(step: int | None) -> list[Tensor]:
         loss = layer_response_loss(step)(seen).sum()
