@@ -2,7 +2,7 @@
 
 from lsap_cli.adaptive.learning.fit_videos import FitVideos, learning_setup
 from lsap_cli.adaptive.learning.learner import AttackerLearner
-from lsap_cli.adaptive.racing.estimate import estimate_plan
+from lsap_cli.adaptive.racing.estimate import JudgedClips, estimate_plan
 from lsap_cli.adaptive.racing.verification import split_for_race
 from lsap_cli.classifiers.threads import keep_threads
 from lsap_cli.datasets.selection import Skipped
@@ -33,8 +33,11 @@ def estimate_defend(settings: DefendSettings, run: Run) -> EstimateResults:
     fit = FitVideos(task.fit, str(settings.fit), skipped)
     with learning_setup(fit, task.classifier, learning_objective(task), settings.seed, run) as setup:
         fast = settings.ladder == "fast" and split_for_race(setup) is not None
-        found = estimate_plan(plan, AttackerLearner(setup, run), fast, settings.time_budget)
+        protocol = task.evaluation.protocol
+        judged = JudgedClips(len(task.videos), protocol.views * len(protocol.samplers))
+        found = estimate_plan(plan, AttackerLearner(setup, run), judged, fast, settings.time_budget)
     run.write(ESTIMATE_FILE, found)
     limit = "at most" if found.at_most else "about"
-    run.event(StageEvent(name=f"{limit} {found.steps:,} steps, {found.seconds:.0f} s of learning"))
+    own = "" if found.per_video is None else f"; at most {found.per_video.seconds:.0f} s for rung P"
+    run.event(StageEvent(name=f"{limit} {found.steps:,} steps, {found.seconds:.0f} s of learning{own}"))
     return found

@@ -225,6 +225,10 @@ def estimate_table(estimate: EstimateResults) -> Table:
         table.add_row(one.about, str(one.attackers), str(one.steps), f"{one.seconds:.0f}")
     table.add_section()
     table.add_row("all", str(estimate.attackers), str(estimate.steps), f"{estimate.seconds:.0f}")
+    if estimate.per_video is not None:
+        own = estimate.per_video
+        about = f"P, at most: {own.videos} videos, {own.defenses} defenses"
+        table.add_row(about, "", str(own.steps), f"{own.seconds:.0f}")
     if estimate.time_budget is not None:
         table.add_row("--time-budget", "", "", f"{estimate.time_budget:.0f}")
     return table

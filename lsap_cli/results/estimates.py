@@ -19,6 +19,22 @@ class RaceEstimate(Result, frozen=True, kw_only=True):
     seconds: float
 
 
+class PerVideoEstimate(Result, frozen=True, kw_only=True):
+    """What rung P takes at most: it stops at a video as soon as all of its clips are won.
+
+    Attributes:
+        videos: that are judged.
+        defenses: whose ladders have the rung.
+        steps: of all videos behind all defenses.
+        seconds: of all; a time budget does not limit them.
+    """
+
+    videos: Count
+    defenses: Count
+    steps: Count
+    seconds: float
+
+
 class EstimateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.estimate/1"):
     """What the attackers of a `defend` will take: from timed steps, before anything is learned.
 
@@ -29,6 +45,7 @@ class EstimateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
         attackers: of all.
         steps: of all.
         seconds: of all; judging is not in it.
+        per_video: what the pattern of its own for each video (rung P) takes at most; null: no ladder has it.
         time_budget: seconds that attackers may learn together; null: no limit.
     """
 
@@ -38,4 +55,5 @@ class EstimateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     attackers: Count
     steps: Count
     seconds: float
+    per_video: PerVideoEstimate | None = None
     time_budget: float | None = None

@@ -270,6 +270,8 @@ def test_an_estimate_ends_before_anything_is_learned(
     assert found["attackers"] == sum(one["attackers"] for one in found["races"])
     assert found["steps"] == sum(one["steps"] for one in found["races"]) > 0
     assert found["seconds"] > 0
+    assert found["per_video"]["steps"] == 20 * found["per_video"]["videos"] * found["per_video"]["defenses"] > 0
+    assert found["per_video"]["seconds"] > 0
     assert (found["ladder"], found["at_most"], found["time_budget"]) == ("fast", True, 120.0)
     assert json.loads((tmp_path / "run" / "estimate.json").read_text(encoding="utf-8")) == found
     assert f"at most {found['steps']:,} steps" in outcome.err

@@ -63,13 +63,18 @@ def learn_own_pattern(
     """
     binding, budget = like
     random = defense is not None and not defense.deterministic
-    shown = list(clips) * (DRAWS if random else 1)
+    shown = list(clips) * (clips_of_a_step(len(clips), defense) // len(clips))
     with BatchSource(_settings(stored, len(shown), defense, like, attacked)) as source:
         problem = make_problem(source, attacked.network, attacked.objective, budget, len(shown), run)
         clean = _clean_predictions(source, shown, attacked)
         delta, steps = _descend(source, problem, shown, clean, random)
     record = {"method": "pgd", "steps": steps, "seed": attacked.seed, "video": stored.video.name}
     return OwnPattern(Perturbation(delta.cpu(), binding, budget, record, source.settings.resize), steps)
+
+
+def clips_of_a_step(clips: int, defense: Defense | None) -> int:
+    """How many clips one step takes for a video that is judged by so many: each once for every draw of the defense."""
+    return clips * (1 if defense is None or defense.deterministic else DRAWS)
 
 
 def _descend(
