@@ -7,7 +7,6 @@ list of defenses stands in brackets, with bars between them: `feature-squeezing:
 """
 
 import math
-import re
 import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -21,14 +20,13 @@ from defenses.certify import Smoothing
 from defenses.detectors import Detector
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import ATTACKS, DEFENSES, DETECTORS, SAMPLERS, SMOOTHINGS
-from lsap_common import kind_in_words, parse_fraction, unknown_name
+from lsap_cli.spec_text import PLUS, listed_specs, split_spec
+from lsap_common import did_you_mean, kind_in_words, parse_fraction, unknown_name
 from perturbations import Perturbation
 from perturbations.attacks import Attack
 from perturbations.samplers import Sampler
 
 Thing = TypeVar("Thing")
-COMMAS_OUTSIDE_OF_BRACKETS = re.compile(r",(?![^\[]*\])")
-PLUS = re.compile(r"\s\+\s")
 
 
 def below_one_level(epsilon: str) -> str:
@@ -50,7 +48,7 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
     Raises:
         LsapError: if the name, a key or a value is not known.
     """
-    name, _, rest = spec.strip().partition(":")
+    name, given = split_spec(spec)
     if name not in table:
         raise LsapError(unknown_name(what, spec, table, describe(table)))
     kind = table[name]
@@ -58,11 +56,12 @@ def build(spec: str, table: Mapping[str, type[Thing]], what: str) -> Thing:
     settings: dict[str, Any] = {}
     old_settings: Mapping[str, str] = getattr(kind, "old_settings", {})
     known = {field.name: hints[field.name] for field in _fields(kind)}
-    for part in COMMAS_OUTSIDE_OF_BRACKETS.split(rest) if rest else []:
-        key, equals, text = (piece.strip() for piece in part.partition("="))
-        key = old_settings.get(key, key)
-        if not equals or key not in known:
-            raise LsapError(f"the {what} '{spec}' has no setting '{part}'; write it as {describe({name: kind})[0]}")
+    for one in given:
+        key, text = old_settings.get(one.key, one.key), one.value
+        if text is None or key not in known:
+            hint = "" if key in known else did_you_mean(key, known, "_")
+            written = describe({name: kind})[0]
+            raise LsapError(f"the {what} '{spec}' has no setting '{one.whole}'; write it as {written}{hint}")
         if key in settings:
             raise LsapError(f"the {what} '{spec}' gives {key} twice; give it once")
         try:
@@ -126,7 +125,7 @@ def describe(table: Mapping[str, type[Any]]) -> list[str]:
 
 def _described(name: str, table: Mapping[str, type[Any]]) -> str:
     try:
-        settings = ",".join(f"{field.name}={_written(field.default)}" for field in _fields(table[name]))
+        settings = ",".join(f"{field.name}={written_value(field.default)}" for field in _fields(table[name]))
     except LsapError:  # of an installed package, and broken: the others are listed all the same
         return f"{name} (cannot be used)"
     return f"{name}:{settings}" if settings else name
@@ -137,12 +136,12 @@ def _fields(kind: type[Any]) -> list[Field[Any]]:
     return [field for field in fields(kind) if field.default is not MISSING and not field.kw_only]
 
 
-def _written(value: Any) -> str:
+def written_value(value: Any) -> str:
     """A setting's value as a user writes it."""
     if isinstance(value, tuple):
-        return f"[{' | '.join(map(_written, value))}]"
+        return f"[{' | '.join(map(written_value, value))}]"
     if isinstance(value, Chain):
-        return " + ".join(map(_written, value.members))
+        return " + ".join(map(written_value, value.members))
     if isinstance(value, Defense):
         name = _name_of(type(value))
         settings = ",".join(f"{field.name}={getattr(value, field.name)}" for field in _fields(type(value)))
@@ -166,9 +165,7 @@ def _value(text: str, kind: Any) -> Any:
     if get_origin(kind) is Literal:  # the class itself checks the allowed words
         kind = str
     if get_origin(kind) is tuple and Defense in get_args(kind):
-        if not re.fullmatch(r"\[.+\]", text):
-            raise ValueError(text)
-        return tuple(build_defense(part.strip()) for part in text[1:-1].split("|"))
+        return tuple(build_defense(part) for part in listed_specs(text))
     if isinstance(kind, types.UnionType):
         kind = next(part for part in kind.__args__ if part is not types.NoneType)
     value = parse_fraction(text) if kind is Fraction else kind(text)

@@ -3,7 +3,7 @@
 from lsap_common.arguments import check_first_argument, given_kind, require_kind, require_number, require_whole
 from lsap_common.numbers import parse_epsilon, parse_fraction
 from lsap_common.settings import LARGEST_SETTING, check_least, check_settings_when_made, check_types, kind_in_words
-from lsap_common.tables import NamedParts, UnknownNameError, unknown_name
+from lsap_common.tables import NamedParts, UnknownNameError, did_you_mean, unknown_name
 
 __all__ = [
     "LARGEST_SETTING",
@@ -13,6 +13,7 @@ __all__ = [
     "check_least",
     "check_settings_when_made",
     "check_types",
+    "did_you_mean",
     "given_kind",
     "kind_in_words",
     "parse_epsilon",

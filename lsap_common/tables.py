@@ -1,6 +1,7 @@
 """Tables of names: a name that is not in one is answered with those that are."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import NoReturn, TypeVar
 
@@ -46,6 +47,18 @@ def unknown_name(noun: str, name: object, names: Iterable[str], described: Itera
     """
     known = list(names)
     sentence = f"the {noun} '{name}' is unknown; use one of: {', '.join(known if described is None else described)}"
-    plain = str(name).partition(":")[0].strip().lower().replace("_", "-")
-    close = difflib.get_close_matches(plain, known, n=1)
-    return f"{sentence}. Did you mean {close[0]}?" if close else sentence
+    hint = did_you_mean(str(name).partition(":")[0], known)
+    return f"{sentence}.{hint.replace('; did', ' Did')}" if hint else sentence
+
+
+def did_you_mean(name: str, names: Iterable[str], separator: str = "-") -> str:
+    """`; did you mean NAME?` with the nearest of some names, or nothing where none is near.
+
+    Args:
+        name: as it was given.
+        names: those that exist.
+        separator: of the words in them: "-" or "_".
+    """
+    plain = re.sub(r"[-_ ]", separator, name.strip().lower())
+    close = difflib.get_close_matches(plain, list(names), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

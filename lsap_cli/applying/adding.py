@@ -27,7 +27,11 @@ class Segment(Protocol):
 
 @dataclass(frozen=True)
 class Begin:
-    """The first frames."""
+    """The first frames.
+
+    Args:
+        frames: how many, at least 1.
+    """
 
     needs_length: ClassVar[bool] = False
     frames: int = 16
@@ -41,7 +45,11 @@ class Begin:
 
 @dataclass(frozen=True)
 class Middle:
-    """Frames around the middle."""
+    """Frames around the middle.
+
+    Args:
+        frames: how many, at least 1.
+    """
 
     needs_length: ClassVar[bool] = True
     frames: int = 16
@@ -56,7 +64,11 @@ class Middle:
 
 @dataclass(frozen=True)
 class End:
-    """The last frames."""
+    """The last frames.
+
+    Args:
+        frames: how many, at least 1.
+    """
 
     needs_length: ClassVar[bool] = True
     frames: int = 16

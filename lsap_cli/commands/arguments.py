@@ -5,23 +5,18 @@ checks serve the dashboard's forms.
 """
 
 import importlib.util
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
 from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import FAMILIES
+from lsap_cli.known_parts import PartKind, check_chain, check_spec
 from lsap_cli.set_sources import SetSource, split_source
-from lsap_common import parse_epsilon, unknown_name
+from lsap_common import did_you_mean, parse_epsilon, unknown_name
 
-Value = TypeVar("Value")
-CHAIN = re.compile(r"\s\+\s")
-SETTING = re.compile(r"([\w-]+)\s*=\s*([^\s,=|\[\]]+)")
 CLOSED_NORMS = ("linf", "l2")
 
 
@@ -189,7 +184,7 @@ def word(flag: str, *words: str) -> Callable[[str], str]:
 
     def check(text: str) -> str:
         if text not in words:
-            raise LsapError(f"{flag} {text} is unknown; use {', '.join(words)}")
+            raise LsapError(f"{flag} {text} is unknown; use {', '.join(words)}{did_you_mean(text, words)}")
         return text
 
     return check
@@ -226,61 +221,64 @@ def numbers_of(text: str, flag: str) -> tuple[int, ...]:
         raise LsapError(f"{flag} '{text}' is no list of whole numbers; write it as 2,8") from None
 
 
-def named(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
-    """A check that a spec begins with a known name, and that its numbers are finite.
+def part(kind: PartKind) -> Callable[[str], str]:
+    """A check of the name and the settings of one part.
 
-    All else about its settings is checked when the part is built, which imports torch.
+    Settings of installed packages' parts are checked when the part is built, which imports torch.
     """
 
     def check(spec: str) -> str:
-        known = tuple(names())
-        if spec.strip().partition(":")[0] not in known:
-            raise LsapError(unknown_name(noun, spec, known))
-        for key, text in SETTING.findall(spec):
-            if not _is_finite(text):
-                raise LsapError(f"the {noun} '{spec}': {key} is '{text}', which is not a finite number")
+        check_spec(kind, spec)
         return spec
 
     return check
 
 
-def optional_named(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
+def optional_part(kind: PartKind) -> Callable[[str | None], str | None]:
     """The same, where a spec was given."""
-    check_given = named(noun, names)
+    check_given = part(kind)
     return lambda spec: None if spec is None else check_given(spec)
 
 
-def all_named(noun: str, names: Callable[[], Iterable[str]], *besides: str) -> Callable[[Sequence[str] | None], object]:
+def parts(kind: PartKind, *besides: str) -> Callable[[Sequence[str] | None], object]:
     """The same for several specs, each of which can be a chain `first + second`.
 
     Args:
-        noun: the kind of part.
-        names: that are known.
+        kind: of parts.
         besides: words that stand for no part, such as none.
     """
-    check_one = named(noun, names)
 
     def check(specs: Sequence[str] | None) -> Sequence[str] | None:
         for spec in specs or ():
             if spec.strip() not in besides:
-                for part in CHAIN.split(spec):
-                    check_one(part)
+                check_chain(kind, spec)
         return specs
 
     return check
 
 
-attack = named("attack", lambda: plugins.ATTACKS)
-family = named("family", lambda: FAMILIES)
-sampler = named("sampler", lambda: plugins.SAMPLERS)
-codec = named("codec", plugins.codec_names)
-samplers = all_named("sampler", lambda: plugins.SAMPLERS)
-defenses = all_named("defense", lambda: plugins.DEFENSES, "none")
-detectors = all_named("detector", lambda: plugins.DETECTORS)
-smoothings = all_named("smoothing", lambda: plugins.SMOOTHINGS)
-segment = optional_named("segment", plugins.segment_names)
-update = optional_named("update", plugins.update_names)
-coherence = optional_named("coherence", plugins.coherence_names)
+def name_of_table(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
+    """A check that a word is one of a table's names, where one was given."""
+
+    def check(word: str | None) -> str | None:
+        if word is not None and word not in (known := tuple(names())):
+            raise LsapError(unknown_name(noun, word, known))
+        return word
+
+    return check
+
+
+attack = part("attacks")
+family = part("families")
+sampler = part("samplers")
+codec = part("codecs")
+samplers = parts("samplers")
+defenses = parts("defenses", "none")
+detectors = parts("detectors")
+smoothings = parts("smoothings")
+segment = optional_part("segments")
+update = name_of_table("update", plugins.update_names)
+coherence = name_of_table("coherence", plugins.coherence_names)
 norm = word("--norm", *CLOSED_NORMS)
 
 
@@ -291,12 +289,9 @@ def target_names() -> list[str]:
     return list(TARGETS)
 
 
-targets = all_named("target", target_names)
-
-
-def _is_finite(text: str) -> bool:
-    """Whether a setting's value is a finite number, or no number at all."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return True
+def targets(words: Sequence[str] | None) -> Sequence[str] | None:
+    """Several of them."""
+    check = name_of_table("target", target_names)
+    for one in words or ():
+        check(one)
+    return words
