@@ -25,6 +25,7 @@ PartKind = Literal[
 ]
 ListKind = Literal[PartKind, "models"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
+LIST_KINDS: tuple[ListKind, ...] = (*PART_KINDS, "models")
 NOUNS: dict[PartKind, str] = {
     "attacks": "attack",
     "defenses": "defense",
@@ -223,6 +224,11 @@ def no_such_setting(noun: str, spec: str, text: SettingText, written: str, names
     return f"the {noun} '{spec}' {what}; write it as {written}{hint}"
 
 
+def setting_of_facts(facts: Mapping[str, Any]) -> KnownSetting:
+    """A setting as the table holds it: the fields of `KnownSetting`, with lists for tuples."""
+    return KnownSetting(**{name: tuple(one) if isinstance(one, list) else one for name, one in facts.items()})
+
+
 def _shown(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else f"{value:g}"
 
@@ -246,13 +252,8 @@ def _own_parts() -> dict[PartKind, dict[str, KnownPart]]:
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     return {
         kind: {
-            name: KnownPart(name, about["about"], tuple(_read(one) for one in about["settings"]))
+            name: KnownPart(name, about["about"], tuple(setting_of_facts(one) for one in about["settings"]))
             for name, about in table[kind].items()
         }
         for kind in PART_KINDS
     }
-
-
-def _read(setting: dict[str, Any]) -> KnownSetting:
-    lists = {name: tuple(value) for name, value in setting.items() if isinstance(value, list)}
-    return KnownSetting(**setting | lists)

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lsap_cli.commands import apply, dashboard, datasets, defend, demo, generate, models, report, train
+from lsap_cli.commands import apply, dashboard, datasets, defend, demo, generate, listing, models, report, train
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.errors import LsapError, file_error
 from lsap_cli.results.text import printable
@@ -41,6 +41,7 @@ app.command("train", cls=NamingCommand)(train.command)
 app.command("demo", cls=NamingCommand)(demo.command)
 app.command("dashboard", cls=NamingCommand)(dashboard.command)
 app.command("report", cls=NamingCommand)(report.command)
+app.command("list", cls=NamingCommand)(listing.command)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 

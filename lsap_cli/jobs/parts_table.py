@@ -51,18 +51,27 @@ Refuses = Callable[[Any], ValueError | None]
 def parts_table() -> dict[str, dict[str, Any]]:
     """Every part of lsap's own by kind and name: what it is, and its settings as `KnownSetting` has them."""
     return {
-        kind: {name: {"about": _about(kind, name, one), "settings": [*_settings(one)]} for name, one in table.items()}
+        kind: {
+            name: {"about": about_part(kind, name, one), "settings": settings_of_class(one)}
+            for name, one in table.items()
+        }
         for kind, table in CLASSES.items()
     }
 
 
-def _about(kind: PartKind, name: str, part: type[Any]) -> str:
+def about_part(kind: PartKind, name: str, part: type[Any]) -> str:
+    """What a part is, in a line of its documentation."""
     if kind == "families":
         return FAMILIES[name]
     own = inspect.getdoc(part) or ""
     if kind == "attacks":  # each has a file of its own, which says it in words; the class gives the formula
         own = inspect.getdoc(sys.modules[part.__module__]) or own
     return own.split("\n\n")[0].replace("\n", " ").strip()
+
+
+def settings_of_class(part: type[Any]) -> list[dict[str, Any]]:
+    """A user's settings of a part, with the ranges that its class takes: the fields of `KnownSetting`."""
+    return [*_settings(part)]
 
 
 def _settings(part: type[Any]) -> Iterator[dict[str, Any]]:
@@ -96,24 +105,18 @@ def _kind(hint: Any, refuses: Refuses, setting: Field[Any]) -> dict[str, Any]:
         return {"kind": "specs"}
     if isinstance(hint, UnionType):
         hint = next(one for one in get_args(hint) if one is not NoneType)
-    kind = KINDS[hint]
+    kind = KINDS.get(hint, "text")
     if kind == "text":
         return {"kind": kind} | _choices(refuses, str(setting.default))
     return {"kind": kind} | (_range(kind, refuses, setting.default) if kind != "switch" else {})
 
 
 def _choices(refuses: Refuses, default: str) -> dict[str, Any]:
-    """The words that the refusal of any other word names, if the class takes them and they are all."""
+    """The words that the refusal of another word names, if the class takes all of them; else any word may do."""
     error = refuses("no such word")
     match = error and WORDS_ALLOWED.search(str(error))
-    if not match:
-        if error:
-            raise ValueError(f"the words it takes cannot be read from: {error}")
-        return {}
-    words = [word.strip() for word in re.split(r",| or ", match["words"])]
-    if default not in words or any(refuses(word) for word in words):
-        raise ValueError(f"not all words of '{error}' are taken")
-    return {"choices": words}
+    words = [word.strip() for word in re.split(r",| or ", match["words"])] if match else []
+    return {} if default not in words or any(refuses(word) for word in words) else {"choices": words}
 
 
 def _range(kind: str, refuses: Refuses, default: Any) -> dict[str, Any]:

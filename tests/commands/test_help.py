@@ -10,7 +10,7 @@ from lsap_cli.commands.help import NamingCommand
 from tests.commands.conftest import Lsap
 
 COMMANDS = ["generate", "apply", "defend", "demo", "report", "dashboard", "models check", "models show"]
-COMMANDS += ["datasets show", "models predict"]
+COMMANDS += ["datasets show", "models predict", "list"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -20,7 +20,10 @@ def test_each_command_shows_an_example(command: str, lsap: Lsap) -> None:
     assert f"Example: lsap {command}" in " ".join(outcome.out.split())
 
 
-@pytest.mark.parametrize("words", [["--help"], ["models"], *([*command.split(), "--help"] for command in COMMANDS)])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["models"], ["list"], ["list", "attacks"], *([*command.split(), "--help"] for command in COMMANDS)],
+)
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     script = (
         f"import sys; sys.argv = ['lsap', *{words!r}]\n"
