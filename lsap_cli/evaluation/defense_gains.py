@@ -1,7 +1,8 @@
 """Which defenses help: each against no defense, video by video, corrected for the number of defenses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from lsap_cli.results.ladders import DefenseLadder
 from lsap_cli.results.rates import holm, paired
 from lsap_cli.results.records import NO_DEFENSE, Record
 from lsap_cli.results.rows import DefenseGain
@@ -21,8 +22,43 @@ def defense_gains(records: Sequence[Record], attacks: Collection[str]) -> tuple[
     cells: dict[tuple[str, str], dict[str, dict[str, bool]]] = {}  # by attack and sampler; then defense; then video
     for one in records:
         if one.attack in attacks:
-            right = not one.changed if one.correct is None else one.correct
-            cells.setdefault((one.attack, one.sampler), {}).setdefault(one.defense, {})[one.video] = right
+            cells.setdefault((one.attack, one.sampler), {}).setdefault(one.defense, {})[one.video] = _right(one)
+    return _gains(cells, {})
+
+
+def ladder_gains(records: Sequence[Record], ladders: Sequence[DefenseLadder]) -> tuple[DefenseGain, ...]:
+    """What each defense gains and loses with each sampler, each under the attacker that does most harm behind it.
+
+    The same test as `defense_gains`, adjusted for the defenses of one sampler: the undefended network is under its own
+    best attacker. `attack` is the one that does most harm behind the defense.
+
+    Args:
+        records: of all videos, those under learned attackers among them.
+        ladders: of the defenses, that of no defense among them; else there is nothing to compare with.
+    """
+    worst = {(one.attack, ladder.defense, one.sampler): one for ladder in ladders for one in ladder.robust}
+    cells: dict[tuple[str, str], dict[str, dict[str, bool]]] = {}
+    for record in records:
+        if record.cell in worst:
+            cells.setdefault(("", record.sampler), {}).setdefault(record.defense, {})[record.video] = _right(record)
+    compared = {key: by_defense for key, by_defense in cells.items() if NO_DEFENSE in by_defense}
+    names = {(defense, sampler): attack for attack, defense, sampler in worst}
+    return _gains(compared, names)
+
+
+def _right(record: Record) -> bool:
+    return not record.changed if record.correct is None else record.correct
+
+
+def _gains(
+    cells: Mapping[tuple[str, str], Mapping[str, Mapping[str, bool]]], names: Mapping[tuple[str, str], str]
+) -> tuple[DefenseGain, ...]:
+    """Each defense against no defense.
+
+    Args:
+        cells: outcomes by attack and sampler, then defense, then video.
+        names: of the attack behind a defense and with a sampler, where it is not the cell's.
+    """
     gains: list[DefenseGain] = []
     for (attack, sampler), by_defense in cells.items():
         undefended = by_defense[NO_DEFENSE]
@@ -34,8 +70,8 @@ def defense_gains(records: Sequence[Record], attacks: Collection[str]) -> tuple[
         adjusted = holm({spec: pair.p for spec, pair in pairs.items()})
         gains += [
             DefenseGain(
-                attack=attack, sampler=sampler, defense=spec, gained=pair.gained, lost=pair.lost, of=pair.of,
-                p=pair.p, adjusted_p=adjusted[spec],
+                attack=names.get((spec, sampler), attack), sampler=sampler, defense=spec, gained=pair.gained,
+                lost=pair.lost, of=pair.of, p=pair.p, adjusted_p=adjusted[spec],
             )
             for spec, pair in pairs.items()
         ]  # fmt: skip

@@ -12,7 +12,7 @@ from lsap_cli.datasets.selection import Skipped
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.certificates import certify
 from lsap_cli.evaluation.corrupting import corrupt
-from lsap_cli.evaluation.defense_gains import defense_gains
+from lsap_cli.evaluation.defense_gains import defense_gains, ladder_gains
 from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progress
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.network_findings import note_queries
@@ -99,6 +99,7 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
         defenses=declared_defenses(task.defenses),
         defense_gains=defense_gains(judged.records, task.sources),
         ladder=adaptive.ladder,
+        ladder_gains=ladder_gains(judged.records, adaptive.ladder),
         detector_ladder=adaptive.detector_ladder,
         pair_ladder=adaptive.pair_ladder,
         checks=overlap_check(task) + adaptive.checks,

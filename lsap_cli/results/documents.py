@@ -210,6 +210,8 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         defenses: by spec, what each one declares.
         defense_gains: what each defense changes under each attack that meets all defenses.
         ladder: with `--adaptive`, one entry a defense, `none` first.
+        ladder_gains: what each defense changes where it and no defense are each under their own best attacker; `attack`
+            is the one behind the defense. Empty without `--adaptive`, and in files of version 0.1.
         detector_ladder: with `--adaptive` and `--detector`, one entry a detector.
         pair_ladder: with `--adaptive`, `--detector` and `--defense`, one entry for each defense with each detector.
         checks: of the attackers, and of the whole run.
@@ -234,6 +236,7 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
     defenses: dict[str, DeclaredDefense] = field(default_factory=dict)
     defense_gains: tuple[DefenseGain, ...] = ()
     ladder: tuple[DefenseLadder, ...] = ()
+    ladder_gains: tuple[DefenseGain, ...] = ()
     detector_ladder: tuple[DetectorLadder, ...] = ()
     pair_ladder: tuple[DetectorLadder, ...] = ()
     checks: tuple[Check, ...] = ()

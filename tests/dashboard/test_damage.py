@@ -199,12 +199,12 @@ def test_damaged_files_are_told_and_break_no_screen(runs: Path, at: int) -> None
         _, damage, _ = damages[at % len(damages)]
         damage(runs / "second")
     problems = read_once(runs / "second").problems
-    told = f"damaged: {problems[0][:60]}" if problems else "1 Live"
+    told = f"damaged: {problems[0][:60]}" if problems else "1 Results"
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         app.open_run(runs / "second")
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         await until_true(pilot, lambda: told in flat(app), lambda: flat(app))
         await every_tab_and_the_comparison(pilot, app, runs)
 
@@ -217,7 +217,7 @@ def test_a_run_of_which_nothing_is_left_breaks_no_screen(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         app.open_run(runs / "second")
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         await every_tab_and_the_comparison(pilot, app, runs)
 
     play(runs, act)
@@ -237,7 +237,7 @@ def test_a_picture_outside_of_the_run_is_not_opened(runs: Path) -> None:
     look_with_paths_that_lead_out(runs / "second")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         await pilot.press("3")
         reason = "it is a link that leads out of the folder"
         await until_true(pilot, lambda: reason in " ".join(shown_text(app).split()), lambda: shown_text(app))

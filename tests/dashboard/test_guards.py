@@ -19,8 +19,8 @@ from tests.dashboard.conftest import play, shown_text, until
 
 RATE = Rate(value=0.5, count=2, of=4, low=0.15, high=0.85)
 PANES = {
-    "1": "lsap_cli.dashboard.panes.live.LivePane.show",
-    "2": "lsap_cli.dashboard.panes.robustness.RobustnessPane.show",
+    "1": "lsap_cli.dashboard.panes.results.ResultsPane.show",
+    "2": "lsap_cli.dashboard.panes.live.LivePane.show",
     "3": "lsap_cli.dashboard.panes.pictures.PicturesPane.show",
     "4": "lsap_cli.dashboard.panes.log.LogPane.show",
     "5": "lsap_cli.dashboard.panes.facts.FactsPane.show",
@@ -43,7 +43,7 @@ def test_a_pane_that_cannot_be_drawn_says_so_and_the_others_are_drawn(
     monkeypatch.setattr(PANES[key], fail)
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         await pilot.press(key)
         await until(pilot, app, "this part cannot be drawn: ValueError: a strange [/value]")
         other = "5" if key != "5" else "4"
@@ -106,7 +106,7 @@ def test_a_watched_run_ends_while_a_tab_is_open(tmp_path: Path, command: str) ->
                 (folder / "results.json").write_bytes(encode_document(results))
             await until(pilot, app, "✓ done")
             assert "cannot be drawn" not in shown_text(app)
-            await pilot.press("2")
+            await pilot.press("1")
             await until(pilot, app, "0.50 2/4")
             assert "cannot be drawn" not in shown_text(app)
 

@@ -23,7 +23,7 @@ def test_the_log_and_the_facts_scroll_by_keyboard(tmp_path: Path, key: str, pane
             run.event(NoteEvent(message=f"line {number}"))
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         await pilot.press(key)
         widget: Widget = app.screen.query_one(pane)
         await until_true(pilot, lambda: widget.max_scroll_y > 0)
@@ -43,8 +43,8 @@ def test_the_log_and_the_facts_scroll_by_keyboard(tmp_path: Path, key: str, pane
 @pytest.mark.parametrize("place", ["#close", "beside"])
 def test_a_cell_s_dialog_closes_by_mouse(place: str) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
-        await pilot.press("2", "right", "enter")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1", "enter")
         await until(pilot, app, "8 videos")
         assert isinstance(app.screen, CellScreen)
         if place == "beside":
@@ -58,7 +58,7 @@ def test_a_cell_s_dialog_closes_by_mouse(place: str) -> None:
 
 def test_brackets_are_written_as_they_are_in_the_help_and_in_the_keys_panel() -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         app.action_show_help_panel()
         await until(pilot, app, "Next curve")
         assert "[b]" not in shown_text(app)

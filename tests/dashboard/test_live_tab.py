@@ -176,7 +176,7 @@ def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
             with (folder / "records.jsonl").open("a") as file:
                 file.write("\n".join(records[len(records) // 4 :]) + "\n")
             await until(pilot, app, "8/8")
-            await pilot.press("2")
+            await pilot.press("1")
             await until(pilot, app, "The matrix is filling up: 8 videos judged so far")
 
     folder.mkdir()

@@ -19,7 +19,7 @@ def clock_of(seconds: float) -> Callable[[], bool]:
 
 def test_the_slots_and_the_frames_play_and_stop_and_step(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
+        await until(pilot, app, "1 Results")
         await pilot.press("3")
         shown = await until(pilot, app, "of 8")
         assert "binding cyclic:8" in shown
@@ -54,12 +54,12 @@ def test_the_slots_and_the_frames_play_and_stop_and_step(made: Path) -> None:
 
 def test_films_that_nobody_sees_stand_still(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
+        await until(pilot, app, "1 Results")
         await pilot.press("3")
         await until(pilot, app, "of 8")
         pictures = app.screen.query_one(PicturesPane)
         await until_true(pilot, lambda: pictures.frame > 0)
-        await pilot.press("1")
+        await pilot.press("2")
         await until(pilot, app, "evaluating")
         frame = pictures.frame
         await until_true(pilot, clock_of(1.0))
@@ -70,7 +70,7 @@ def test_films_that_nobody_sees_stand_still(made: Path) -> None:
 
 def test_on_a_wide_screen_the_three_sides_stand_beside_each_other(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
+        await until(pilot, app, "1 Results")
         await pilot.press("3", "space", "down")
         shown = await until(pilot, app, "frame")
         assert any("before" in line and "after" in line and "difference" in line for line in shown.split("\n"))

@@ -20,11 +20,11 @@ from lsap_cli.dashboard.screens.run import RunScreen
 from tests.dashboard.conftest import SMALL, play, shown_text, until, until_true
 
 # a tab's key: words that are there when it is drawn
-TABS = {"generate": ("step 24", "fooling rate", "slot", "status done", "command line"),
-        "apply": ("exactly", "apply measures files", "Look", "applying", "command line"),
-        "defend": ("evaluating", "95 % interval", "of 4", "evaluating", "command line"),
-        "checked": ("device", "tests a network", "no pictures", "end", "command line"),
-        "predicted": ("device cpu", "as they are", "no pictures", "end", "command line")}  # fmt: skip
+TABS = {"generate": ("FOOLED", "step 24", "slot", "status done", "command line"),
+        "apply": ("WRITTEN", "exactly", "Look", "applying", "command line"),
+        "defend": ("worst adaptive", "evaluating", "of 4", "evaluating", "command line"),
+        "checked": ("PASS", "device", "no pictures", "end", "command line"),
+        "predicted": ("PREDICTED", "device cpu", "no pictures", "end", "command line")}  # fmt: skip
 
 
 def test_every_tab_of_every_kind_of_finished_run_opens(made: Path) -> None:
@@ -43,11 +43,11 @@ def test_every_tab_of_every_kind_of_finished_run_opens(made: Path) -> None:
 
 def test_apply_shows_its_files_with_what_a_reader_finds_in_them(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "WRITTEN")
+        await pilot.press("2")
         shown = await until(pilot, app, "exactly")
         assert "8/255" in shown
         assert app.screen.query_one("#files", DataTable).row_count == 8
-        await pilot.press("2")
-        await until(pilot, app, "apply measures files, not a model")
 
     play(made, act, opened=made / "tour" / "apply")
 
@@ -59,7 +59,7 @@ def test_a_demo_shows_its_newest_part_until_another_is_chosen(made: Path) -> Non
         await until(pilot, app, "▸apply")
         await pilot.press("left_square_bracket")
         await until(pilot, app, "▸generate")
-        await until(pilot, app, "step 24")
+        await until(pilot, app, "FOOLED")
         await pilot.press("right_square_bracket")
         await until(pilot, app, "▸apply")
 
@@ -68,7 +68,7 @@ def test_a_demo_shows_its_newest_part_until_another_is_chosen(made: Path) -> Non
 
 def test_the_log_and_the_facts(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
+        await until(pilot, app, "1 Results")
         await pilot.press("4")
         await until(pilot, app, "evaluating")
         await pilot.press("5")
@@ -85,7 +85,7 @@ def test_a_run_is_compared_with_one_that_is_picked(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("enter")
-        await until(pilot, app, "Robustness")
+        await until(pilot, app, "1 Results")
         await pilot.press("c")
         await until_true(pilot, lambda: isinstance(app.screen, PickRun))
         app.screen.query_one(OptionList).focus()
@@ -142,7 +142,7 @@ def test_the_facts_of_a_killed_run_have_the_time_until_its_last_event(runs: Path
 
 def test_no_size_breaks_a_screen(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         for size in ((40, 12), (160, 48), (80, 24), (200, 60)):
             await pilot.resize_terminal(*size)
             for key in "12345":
@@ -156,7 +156,7 @@ def test_no_size_breaks_a_screen(made: Path) -> None:
 
 def test_shutting_a_run_screen_ends_its_thread(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         screen = app.screen
         assert isinstance(screen, RunScreen)
         thread = screen.polling

@@ -96,7 +96,7 @@ def test_enter_opens_and_escape_leads_back(runs: Path) -> None:
         assert listed.chosen is not None
         chosen = listed.chosen.snapshot.folder
         await pilot.press("enter")
-        await until(pilot, app, "Robustness")
+        await until(pilot, app, "1 Results")
         assert isinstance(app.screen, RunScreen)
         assert app.screen.folder == chosen
         await pilot.press("escape")
@@ -137,7 +137,7 @@ def test_a_covered_list_rests_and_shows_what_came_meanwhile_when_it_is_back(
         seen = [app.screen is listed, listed.is_current]
         assert seen == [False, True]  # around the help
         await pilot.press("escape", "enter")
-        await until(pilot, app, "1 Live")
+        await until(pilot, app, "1 Results")
         assert not listed.is_current
         shutil.copytree(runs / "other", runs / "latecomer")
         await until_true(pilot, lambda: any("latecomer" in one.name for one in listed.runs))

@@ -18,9 +18,9 @@ HERE = Path(__file__).parent
 SHOTS: dict[str, tuple[tuple[int, int], str | None, tuple[str, ...], str]] = {
     "runs-80x24": (SMALL, None, (), "fooled"),
     "runs-160x48": (WIDE, None, (), "fooled"),
-    "live-80x24": (SMALL, "first", ("v",), "fooling rate"),
-    "live-160x48": (WIDE, "first", (), "clips a second"),
-    "robustness-80x24": (SMALL, "second", ("2",), "bright"),
+    "live-80x24": (SMALL, "first", ("2", "v"), "fooling rate"),
+    "live-160x48": (WIDE, "first", ("2",), "clips a second"),
+    "results-80x24": (SMALL, "second", (), "NO MORE THAN NOISE"),
 }
 
 
@@ -50,7 +50,7 @@ def test_the_screen_looks_as_it_did(name: str, tmp_path: Path, monkeypatch: pyte
     expected = path.read_text(encoding="utf-8")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Live" if opened else "fooled")
+        await until(pilot, app, "1 Results" if opened else "fooled")
         for key in keys:
             await pilot.press(key)
         await until(pilot, app, words)
@@ -80,9 +80,9 @@ def test_themes_and_no_color_say_the_same_words(
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         app.theme = theme
-        await until(pilot, app, "1 Live")
-        await pilot.press("2")
-        shown = await until(pilot, app, "bright")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1")
+        shown = await until(pilot, app, "NO MORE THAN")
         assert "1.00 8/8" in shown
         assert app.no_color is no_color
         for strip in app.screen._compositor.render_strips(app.size):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lsap_cli.evaluation.defense_gains import defense_gains
+from lsap_cli.evaluation.defense_gains import defense_gains, ladder_gains
+from lsap_cli.results.ladders import DefenseLadder, WorstRung
 from lsap_cli.results.records import Record
 from lsap_cli.results.rows import DefenseGain, best_defense
 from tests.result_objects import make_record
@@ -55,3 +56,22 @@ def test_without_labels_a_prediction_is_right_that_is_the_clean_one() -> None:
         gains_of({"none": range(10), "a": range(22)}, ()),
     )
     assert labelled == unlabelled
+
+
+def test_gains_against_best_attackers_pair_each_defense_under_its_own_with_none_under_its_own() -> None:
+    def ladder(defense: str, attack: str) -> DefenseLadder:
+        return DefenseLadder(defense=defense, robust=(WorstRung(sampler="uniform", rung="A2", attack=attack),))
+
+    records = [
+        make_record(f"{video}", (0,), (attack, defense, "uniform"), 0 if video in right else 1, 0)
+        for attack, defense, right in (
+            ("A2 bare", "none", range(4)),
+            ("A2 other", "none", range(40)),  # not the worst: it is not compared
+            ("A2 jpeg", "jpeg", range(2, 20)),
+        )
+        for video in range(VIDEOS)
+    ]
+    (gain,) = ladder_gains(records, [ladder("none", "A2 bare"), ladder("jpeg", "A2 jpeg")])
+    assert (gain.defense, gain.attack, gain.gained, gain.lost, gain.of) == ("jpeg", "A2 jpeg", 16, 2, VIDEOS)
+    assert gain.helps
+    assert ladder_gains(records, [ladder("jpeg", "A2 jpeg")]) == ()

@@ -23,11 +23,12 @@ from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.panes.log import LogView
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.curve import CurveView
-from lsap_cli.dashboard.widgets.heat import HeatTable, metrics_of
+from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import cluster_words, learning_share, node_words, pace_text, step_words
 from lsap_cli.results.events import FileEvent, StepEvent
+from lsap_cli.results.measures import metrics_of
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
 

@@ -1,4 +1,4 @@
-"""One run: live, robustness, look, log, facts. Of a demo, its parts in turn."""
+"""One run: results, live, look, log, facts. Of a demo, its parts in turn."""
 
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Footer, TabbedContent, TabPane
+from textual.widgets import Footer, Input, TabbedContent, TabPane
 
 from lsap_cli.dashboard.formatting import ORANGE, duration, joined, name_text, state_text
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
@@ -21,28 +21,33 @@ from lsap_cli.dashboard.panes.facts import FactsPane
 from lsap_cli.dashboard.panes.live import LivePane
 from lsap_cli.dashboard.panes.log import LogPane
 from lsap_cli.dashboard.panes.pictures import PicturesPane
-from lsap_cli.dashboard.panes.robustness import RobustnessPane
+from lsap_cli.dashboard.panes.results import ResultsPane
 from lsap_cli.dashboard.polling import PollingThread
 from lsap_cli.dashboard.run_reader import YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import run_seconds
+from lsap_cli.dashboard.widgets.defense_table import DefenseTable
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.files import RUN_FILE
+from lsap_cli.results.records import Cell
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_snapshot
 
 PARTS = ("generate", "apply", "defend")
 TICK_SECONDS = 1.0
-Pane = LivePane | RobustnessPane | PicturesPane | LogPane | FactsPane
+Pane = LivePane | ResultsPane | PicturesPane | LogPane | FactsPane
 TABS: dict[str, tuple[str, Callable[[], Pane]]] = {
+    "results": ("Results", ResultsPane),
     "live": ("Live", LivePane),
-    "robustness": ("Robustness", RobustnessPane),
     "pictures": ("Look", PicturesPane),
     "log": ("Log", LogPane),
     "facts": ("Facts", FactsPane),
 }
-FOCUSED = {"robustness": "#matrix", "log": "#log-pane", "facts": "#facts-pane"}  # what the keyboard moves on a tab
+FOCUSED = {  # what the keyboard moves on a tab
+    "results": "#matrix", "live": "#live-pane", "pictures": "#pictures-pane", "log": "#log-pane",
+    "facts": "#facts-pane",
+}  # fmt: skip
 
 
 class RunScreen(Page):
@@ -53,14 +58,17 @@ class RunScreen(Page):
     """
 
     HELP = f"""\
+**Results**: the verdict, then four figures without a defense: clean, noise, perturbed, and the worst attacker that
+learned for this network. The matrix has the same for each defense; its last column is the worst attacker that knows the
+defense, with its rung. Each cell shows the sampler that is worst for the model (`s`: one sampler alone). Look at *no
+defense, no attack* first: a model that is often wrong there means little elsewhere. Two rates whose intervals overlap
+may be the same; a star stands only where a paired test shows that a defense helps. Enter shows each video of a cell,
+Enter on a video its frames; PgDn goes on to checks, ladder, samplers and detectors.
+Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
+
 **Live**: generate: the loss of the batches; how many of their clips are fooled, with the 95 % band, and ● on unseen
 videos; the coherence of the pattern over time; the step size; the pace. apply: the files, and what a reader finds
 changed in them. defend: the matrix while it fills up.
-
-**Robustness**: defenses (rows) by attacks (columns). Look at *no defense, no attack* first: a model that is often wrong
-there means little elsewhere. Two rates whose intervals overlap may be the same. Enter shows each video of a cell; PgDn
-goes on to the checks, the adaptive ladder, the sampler matrix and the ROC.
-Accuracy: right answers. Fooling rate: predictions that differ from the clean, undefended one.
 
 **Look**: the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
@@ -84,6 +92,8 @@ A demo has three parts; it shows the one that works, until you choose another wi
         Binding("m", "metric", "Metric"),
         Binding("pagedown", "page(1)", "More", key_display="PgDn", priority=True),
         Binding("pageup", "page(-1)", "Back up", show=False, priority=True),
+        Binding("home", "edge(-1)", "Top", show=False, priority=True),
+        Binding("end", "edge(1)", "Bottom", show=False, priority=True),
         Binding("space", "play", "Play", priority=True),
         Binding("left", "step(-1)", "Last frame", show=False, priority=True),
         Binding("right", "step(1)", "Next frame", show=False, priority=True),
@@ -112,6 +122,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self.polling: PollingThread | None = None
         self._shown = 0.0
         self._part: str | None = None  # chosen by a person; None: the one that works
+        self._was_live = self.current.snapshot.live
         self._is_demo = self.current.snapshot.command == "demo"
 
     def compose(self) -> ComposeResult:
@@ -119,7 +130,8 @@ A demo has three parts; it shows the one that works, until you choose another wi
         yield LiveText(id="parts")
         yield LiveText(id="problems")
         yield LiveText(id="undrawn")
-        with TabbedContent(initial="live"):
+        # a run that goes on is watched, one that has ended is asked for its results
+        with TabbedContent(initial="live" if self.current.snapshot.live else "results"):
             for number, (tab, (title, make_pane)) in enumerate(TABS.items(), 1):
                 with TabPane(f"{number} {title}", id=tab):
                     yield make_pane()
@@ -159,13 +171,28 @@ A demo has three parts; it shows the one that works, until you choose another wi
     @on(Changed)
     def show_change(self, event: Changed) -> None:
         if event.reader is self.current:
+            self._show_results_of_a_run_that_ended()
             self._show()
             self.refresh_bindings()
+
+    def _show_results_of_a_run_that_ended(self) -> None:
+        """Who watched a run until its end wants to know what came of it."""
+        ended = self._was_live and self.current.snapshot.state == "done" and self.current.results is not None
+        if ended and self._tab == "live":
+            self.query_one(TabbedContent).active = "results"
+        self._was_live = self.current.snapshot.live or (self._was_live and not ended)
 
     @on(TabbedContent.TabActivated)
     def show_tab(self) -> None:
         self.refresh_bindings()
         self._show()
+        self._focus_pane()
+
+    def _focus_pane(self) -> None:
+        """The keyboard moves what is shown, however the tab was opened."""
+        wanted = self.query(FOCUSED.get(self._tab, ""))
+        if wanted and wanted.first().display and not isinstance(self.focused, Input):
+            wanted.first().focus(scroll_visible=False)
 
     def _tick(self) -> None:
         if not self.is_current:
@@ -255,9 +282,10 @@ A demo has three parts; it shows the one that works, until you choose another wi
             "film": tab == "pictures",
             "play": tab == "pictures",
             "view": tab in ("live", "pictures"),
-            "sampler": tab == "robustness",
-            "metric": tab == "robustness",
-            "page": tab in ("robustness", "log", "facts"),
+            "sampler": tab == "results",
+            "metric": tab == "results",
+            "page": tab in ("results", "log", "facts"),
+            "edge": tab in ("results", "log", "facts") and not isinstance(self.focused, Input),
             "part": self._is_demo,
             "stop": self.current.snapshot.live,
             "resume": state in ("failed", "interrupted", "killed"),
@@ -266,8 +294,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def action_tab(self, tab: str) -> None:
         self.query_one(TabbedContent).active = tab
-        if tab in FOCUSED:
-            self.query_one(FOCUSED[tab]).focus()
+        self._focus_pane()
 
     def action_view(self) -> None:
         if self._tab == "pictures":
@@ -278,11 +305,11 @@ A demo has three parts; it shows the one that works, until you choose another wi
             self.call_after_refresh(self._show)
 
     def action_sampler(self) -> None:
-        pane = self.query_one(RobustnessPane)
+        pane = self.query_one(ResultsPane)
         self._draw(pane, lambda: pane.next_sampler(self.current))
 
     def action_metric(self) -> None:
-        pane = self.query_one(RobustnessPane)
+        pane = self.query_one(ResultsPane)
         self._draw(pane, lambda: pane.next_metric(self.current))
 
     def action_page(self, by: int) -> None:
@@ -292,6 +319,14 @@ A demo has three parts; it shows the one that works, until you choose another wi
             pane.scroll_page_down()
         else:
             pane.scroll_page_up()
+
+    def action_edge(self, towards: int) -> None:
+        """To the beginning or the end of the tab."""
+        pane = self.query_one(f"#{self._tab}-pane")
+        if towards > 0:
+            pane.scroll_end(animate=False)
+        else:
+            pane.scroll_home(animate=False)
 
     def action_play(self) -> None:
         self.query_one(PicturesPane).toggle()
@@ -321,10 +356,19 @@ A demo has three parts; it shows the one that works, until you choose another wi
     def action_resume(self) -> None:
         self.post_message(ResumeRun(self.current.snapshot))
 
+    @on(DefenseTable.Opened)
+    def open_cell(self, event: DefenseTable.Opened) -> None:
+        cell = self.query_one(ResultsPane).cell_of(event.cell)
+        if cell is not None:
+            self._open(cell)
+
     @on(HeatTable.Opened)
-    def open_cell(self, event: HeatTable.Opened) -> None:
+    def open_attack(self, event: HeatTable.Opened) -> None:
+        pane = self.query_one(ResultsPane)
+        sampler = pane.sampler or next(iter(pane.rows.samplers), "")
+        self._open((event.attack, event.defense, sampler))
+
+    def _open(self, cell: Cell) -> None:
         from lsap_cli.dashboard.screens.cell import CellScreen
 
-        pane = self.query_one(RobustnessPane)
-        if pane.sampler:
-            self.app.push_screen(CellScreen(self.current, pane.rows, (event.attack, event.defense, pane.sampler)))
+        self.app.push_screen(CellScreen(self.current, self.query_one(ResultsPane).rows, cell))

@@ -9,25 +9,14 @@ from textual.widgets import DataTable
 from lsap_cli.dashboard.formatting import DASH, attack_name, name_text, short_spec
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.palette import cell_style
+from lsap_cli.dashboard.widgets.defense_table import short_share
+from lsap_cli.results.measures import goodness, rate_of_row
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import defense_name
-from lsap_cli.results.rows import Row, Rows
+from lsap_cli.results.rows import Rows
 
 CELL = 18  # characters of `0.28 11/40 .16–.43`
 MOST_ATTACKS, MOST_DEFENSES = 50, 200  # that are drawn; a table of all cells of a strange run takes minutes
-METRICS = ("accuracy", "fooling rate", "success rate")
-
-
-def rate_of_row(row: Row | None, metric: str) -> Rate | None:
-    if row is None:
-        return None
-    rates = {"accuracy": row.accuracy, "fooling rate": row.fooling_rate, "success rate": row.success_rate}
-    return rates[metric]
-
-
-def metrics_of(rows: Rows) -> list[str]:
-    """The metrics that any row has, accuracy first."""
-    return [metric for metric in METRICS if any(rate_of_row(row, metric) for row in rows.rows)]
 
 
 class HeatTable(DataTable[Text]):
@@ -98,11 +87,5 @@ class HeatTable(DataTable[Text]):
 def _cell(rate: Rate | None, metric: str) -> Text:
     if rate is None:
         return Text(DASH, style="dim")
-    good = rate.value if metric == "accuracy" else 1.0 - rate.value
-    text = f"{rate.value:.2f} {rate.count}/{rate.of} {_short_share(rate.low)}–{_short_share(rate.high)}"
-    return Text(text.ljust(CELL), style=cell_style(good))
-
-
-def _short_share(share: float) -> str:
-    """`.59`, or `1.0`: short enough for a cell."""
-    return "1.0" if share > 0.994 else f"{share:.2f}"[1:]
+    text = f"{rate.value:.2f} {rate.count}/{rate.of} {short_share(rate.low)}–{short_share(rate.high)}"
+    return Text(text.ljust(CELL), style=cell_style(goodness(rate, metric)))

@@ -1,4 +1,4 @@
-"""The Robustness tab: the matrix, checks, ladders, detectors."""
+"""The Results tab: the matrix, checks, ladders, detectors."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.panes.robustness import RobustnessPane
+from lsap_cli.dashboard.panes.results import ResultsPane
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.widgets.heat import MOST_DEFENSES
@@ -27,8 +27,8 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open(made: Path) -> 
     rows = json.loads((made / "second" / "results.json").read_text())["rows"]
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
-        await pilot.press("2")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1")
         shown = await until(pilot, app, "95 % interval")
         first = next(row for row in rows if row["sampler"] == "uniform" and row["attack"] == "noise")
         found = first["attacked_accuracy"]
@@ -54,8 +54,8 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open(made: Path) -> 
 
 def test_a_run_says_plainly_what_it_does_not_have(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
-        await pilot.press("2")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1")
         for words in ("no checks", "no adaptive ladder", "no detectors"):
             await until(pilot, app, f"This run has {words}")
 
@@ -95,8 +95,8 @@ def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(run
     write_document(path, found)
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
-        await pilot.press("2")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1")
         shown = await until(pilot, app, "iterative beats single-step")
         for words in ("WARN", "0.50 against 0.55", "A2 true gradient", "accuracy 0.38 (3/8", "segments",
                       "0.75 0.41–0.93", "sparse-dense", "auc 0.93 (0.80–0.99)"):  # fmt: skip
@@ -112,11 +112,11 @@ def test_checks_ladder_sampler_matrix_and_roc_are_shown_where_a_run_has_them(run
 
 def test_a_small_screen_shows_the_matrix_and_pages_on_to_what_was_found(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
-        await pilot.press("2")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1")
         shown = await until(pilot, app, "no defense")
         assert "jpeg:quality=75" in shown
-        pane = app.screen.query_one(RobustnessPane)
+        pane = app.screen.query_one(ResultsPane)
         assert pane.max_scroll_y > 0
         assert app.screen.query_one("#matrix").has_focus
         await pilot.press("pagedown")
@@ -138,8 +138,8 @@ def test_a_matrix_larger_than_any_screen_is_cut_and_says_so(runs: Path) -> None:
     write_document(path, msgspec.structs.replace(results, rows=rows))
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Robustness")
-        await pilot.press("2")
+        await until(pilot, app, "1 Results")
+        await pilot.press("1")
         await until(pilot, app, f"the first {MOST_DEFENSES} of {MOST_DEFENSES + 9} defenses")
         assert app.screen.query_one("#matrix", DataTable).row_count == MOST_DEFENSES
 

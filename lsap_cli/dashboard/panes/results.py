@@ -1,0 +1,258 @@
+"""The answer of a run: verdict, figures, defenses by conditions; below it checks, ladders, samplers and detectors."""
+
+import itertools
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.widgets import DataTable, Static
+from textual_plot import HiResMode
+
+from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, attack_name, joined, name_text, one_line
+from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
+from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.dashboard.widgets.curve import SHADES, CurvePlot
+from lsap_cli.dashboard.widgets.defense_table import BEST, MOST_DEFENSES, DefenseTable
+from lsap_cli.dashboard.widgets.heat import MOST_ATTACKS, HeatTable
+from lsap_cli.results.defense_matrix import DefenseMatrix, MatrixCell, matrix_of_results, matrix_of_rows
+from lsap_cli.results.detectors import DetectorRow
+from lsap_cli.results.documents import DefendResults, GenerateResults, ModelCheckResults, RunResults
+from lsap_cli.results.ladders import attacker_name
+from lsap_cli.results.measures import Metric, metrics_of
+from lsap_cli.results.records import Cell, defense_name
+from lsap_cli.results.rows import Rows
+from lsap_cli.results.summary import summary_sentences
+from lsap_cli.results.text import printable
+from lsap_cli.results.verdict import KeyFigure, Level, Verdict, key_figures, matrix_figures, verdict_of
+
+ALL_SAMPLERS = ""
+LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
+LEVELS: dict[Level, tuple[str, str]] = {"good": ("✓", BLUE), "bad": ("✗", ORANGE), "open": ("?", OCHER)}
+FIGURE_WIDTHS = 19, 30  # least and most columns of a figure
+
+
+class ResultsPane(VerticalScroll):
+    """The first tab."""
+
+    DEFAULT_CLASSES = "pane"
+
+    def __init__(self) -> None:
+        super().__init__(id="results-pane")
+        self.sampler = ALL_SAMPLERS
+        self.metric: Metric | None = None
+        self.rows = Rows(())
+        self.matrix: DefenseMatrix | None = None
+        self._shown: object = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="verdict", markup=False)
+        yield Static(id="figures", markup=False)
+        yield Static(id="choice", markup=False)
+        yield DefenseTable(id="matrix")
+        yield Static(id="cell-line", markup=False)
+        for name in ("summary", "checks", "ladder", "samplers", "detectors"):
+            yield Static(id=name, classes="section", markup=False)
+        yield CurvePlot(id="roc")
+        yield Static(id="every-attack", classes="section", markup=False)
+        yield HeatTable(id="attacks")
+
+    def show(self, reader: RunReader) -> None:
+        self.rows = reader.rows
+        metrics, samplers = metrics_of(self.rows), self.rows.samplers
+        self.sampler = self.sampler if self.sampler in samplers else ALL_SAMPLERS
+        self.metric = self.metric if self.metric in metrics else next(iter(metrics), None)
+        self.matrix = self._matrix(reader) if samplers and self.metric else None
+        for name in ("#matrix", "#choice", "#cell-line"):
+            self.query_one(name).display = self.matrix is not None
+        self._show_answer(reader)
+        if self.matrix is not None:
+            self._show_matrix(self.matrix, metrics)
+        new = (id(reader.results), self.app.theme, reader.loaded, self.sampler, self.metric, self.size.width)
+        if new != self._shown:
+            self._shown = new
+            self._show_findings(reader.results)
+
+    def next_sampler(self, reader: RunReader) -> None:
+        """All samplers, then each alone."""
+        choices = [ALL_SAMPLERS, *self.rows.samplers]
+        self.sampler = choices[(choices.index(self.sampler) + 1) % len(choices)]
+        self.show(reader)
+
+    def next_metric(self, reader: RunReader) -> None:
+        metrics = metrics_of(self.rows)
+        if self.metric in metrics:
+            self.metric = metrics[(metrics.index(self.metric) + 1) % len(metrics)]
+            self.show(reader)
+
+    def cell_of(self, cell: MatrixCell) -> Cell | None:
+        """The attack, defense and sampler behind a cell: with all samplers, the one that is worst for the model."""
+        shown = None if self.matrix is None else self.matrix.shown(cell.defense, cell.condition)
+        return None if shown is None else (shown.attack, cell.defense, shown.sampler)
+
+    def on_data_table_cell_highlighted(self, event: DataTable.CellHighlighted) -> None:
+        if event.data_table.id == "matrix":
+            draw_guarded(self, self._show_cell)
+
+    def _matrix(self, reader: RunReader) -> DefenseMatrix:
+        sampler = self.sampler or None
+        if isinstance(reader.results, DefendResults | GenerateResults):
+            return matrix_of_results(reader.results, self.metric, sampler)
+        return matrix_of_rows(self.rows, self.metric, sampler)
+
+    def _show_answer(self, reader: RunReader) -> None:
+        verdict, figures = answer(reader, self.rows, self.matrix)
+        text = verdict_text(verdict) if verdict else Text(_without_answer(reader, self.rows))
+        self.query_one("#verdict", Static).update(text)
+        block = self.query_one("#figures", Static)
+        block.display = bool(figures)
+        about = f"no defense, {self.metric}" if self.metric else ""
+        block.update(figures_text(figures, self.size.width - 2, about))
+
+    def _show_matrix(self, matrix: DefenseMatrix, metrics: list[Metric]) -> None:
+        table = self.query_one(DefenseTable)
+        table.show(matrix)
+        table.styles.height = table.lines
+        samplers = self.rows.samplers
+        text = Text().append(matrix.metric, style="bold")
+        if self.sampler == ALL_SAMPLERS:
+            several = (
+                f"worst of {len(samplers)} samplers" if len(samplers) > 1 else f"sampler {one_line(samplers[0], 24)}"
+            )
+            text.append(f"  {several}")
+        else:
+            text.append("  sampler ").append_text(name_text(self.sampler, 24, "bold"))
+        if len(samplers) > 1:
+            text.append("  s: another", style="dim")
+        if len(metrics) > 1:
+            text.append(f"  m: {' / '.join(metrics)}", style="dim")
+        if len(matrix.defenses) > MOST_DEFENSES:
+            text.append(f"  the first {MOST_DEFENSES} of {len(matrix.defenses)} defenses", style="dim")
+        self.query_one("#choice", Static).update(text)
+        self._show_cell()
+
+    def _show_cell(self) -> None:
+        """What the cell under the cursor is: every sampler's rate, and whether it is marked."""
+        matrix, chosen = self.matrix, self.query_one(DefenseTable).chosen
+        cell = matrix.cell(*chosen) if matrix and chosen else None
+        line = Text(LEGEND)
+        if matrix is not None and cell is not None:
+            one = matrix.shown(cell.defense, cell.condition)
+            assert one is not None
+            name = attacker_name(one.rung, one.attack, cell.defense) if one.rung else attack_name(one.attack)
+            others = [f"{other.sampler} {other.rate.count}/{other.rate.of}" for other in cell.measured if other != one]
+            parts = [printable(f"{name}, {defense_name(cell.defense)}, {one.sampler}: {one.rate}"), *others[:4]]
+            best = f"\n{BEST} shown to help most: paired test against no defense, corrected (Holm)"
+            line = joined([*parts, "Enter: each video"]).append(best if cell.helps_most else f"\n{LEGEND}")
+        self.query_one("#cell-line", Static).update(line)
+
+    def _show_findings(self, results: RunResults | None) -> None:
+        done = results is not None
+        defend = results if isinstance(results, DefendResults) else DefendResults(rows=())
+        findings = results.findings if isinstance(results, ModelCheckResults) else ()
+        matrix = results.sampler_matrix if isinstance(results, DefendResults | GenerateResults) else ()
+        sampler = self.sampler or next(iter(self.rows.samplers), "")
+        rated = isinstance(results, DefendResults | GenerateResults) and self.rows.rows
+        texts = {
+            "summary": Text(printable(" ".join(summary_sentences(results)))) if rated else Text(),  # type: ignore[arg-type]
+            "checks": checks_text(defend.checks, findings) if defend.checks or findings else _missing("checks", done),
+            "ladder": ladders_text(defend.ladder, (*defend.detector_ladder, *defend.pair_ladder), sampler)
+            if defend.ladder or defend.detector_ladder
+            else _missing("adaptive ladder: no row comes from an attacker that knows the defense", done),
+            "samplers": sampler_matrix_text(matrix) if matrix else _missing("sampler matrix", done),
+            "detectors": detectors_text(defend.detectors)
+            if defend.detectors
+            else _missing("detectors, so no ROC", done),
+        }
+        has_rows = self.matrix is not None or bool(findings)
+        for name, text in texts.items():
+            block = self.query_one(f"#{name}", Static)
+            block.display = bool(text) and has_rows
+            block.update(text)
+        self._draw_roc([one for one in defend.detectors if len(one.curve.false_positive_rate) > 1])
+        self._show_attacks(sampler)
+
+    def _show_attacks(self, sampler: str) -> None:
+        """Every attack that all defenses met, where there is more than one."""
+        rows = self.rows
+        several = len(rows.perturbations) > 1 and self.metric is not None
+        table, title = self.query_one(HeatTable), self.query_one("#every-attack", Static)
+        table.display = title.display = several
+        if several and self.metric is not None:
+            more = f"  the first {MOST_ATTACKS} of {len(rows.attacks)}" if len(rows.attacks) > MOST_ATTACKS else ""
+            about = f"  {self.metric}, sampler {printable(sampler)}{more}"
+            title.update(Text().append("Every attack", style="bold").append(about, style="dim"))
+            table.show(rows, sampler, self.metric)
+            table.styles.height = min(len(rows.defenses), MOST_DEFENSES) + 1
+
+    def _draw_roc(self, detectors: Sequence[DetectorRow]) -> None:
+        plot = self.query_one("#roc", CurvePlot)
+        plot.display = bool(detectors)
+        plot.clear()
+        if not detectors:
+            return
+        plot.set_xlimits(0.0, 1.0)
+        plot.set_ylimits(0.0, 1.0)
+        plot.plot([0.0, 1.0], [0.0, 1.0], line_style=plot.shade("foreground-darken-3"), hires_mode=HiResMode.BRAILLE)
+        for detector, name in zip(detectors, itertools.cycle(SHADES), strict=False):
+            points = list(zip(detector.curve.false_positive_rate, detector.curve.true_positive_rate, strict=False))
+            plot.plot(
+                [x for x, _ in points],
+                [y for _, y in points],
+                line_style=plot.shade(name),
+                hires_mode=HiResMode.BRAILLE,
+            )
+
+
+def _missing(name: str, done: bool) -> Text:
+    return Text(f"This run has no {name}." if done else f"No {name} yet.", style="dim")
+
+
+def answer(reader: RunReader, rows: Rows, matrix: DefenseMatrix | None) -> tuple[Verdict | None, Sequence[KeyFigure]]:
+    """The verdict of a finished run, and its figures; of a run that goes on, the figures so far."""
+    results = reader.results
+    if results is None:
+        return None, matrix_figures(matrix) if matrix is not None else ()
+    if isinstance(results, DefendResults | GenerateResults):
+        return (verdict_of(results), matrix_figures(matrix)) if rows.rows and matrix else (None, ())
+    return verdict_of(results), key_figures(results)
+
+
+def verdict_text(verdict: Verdict) -> Text:
+    """The answer: a sign and a word, then the sentence."""
+    sign, color = LEVELS[verdict.level]
+    return Text().append(f"{sign} {verdict.word}  ", style=f"bold {color}").append(printable(verdict.sentence))
+
+
+def figures_text(figures: Sequence[KeyFigure], room: int, about: str = "") -> Text:
+    """The figures beside each other: name, value with count, interval with what it is of."""
+    if not figures:
+        return Text()
+    width = max(FIGURE_WIDTHS[0], min(FIGURE_WIDTHS[1], room // len(figures)))
+    lines: list[list[str]] = [[], [], []]
+    for one in figures:
+        rate = one.rate
+        value = f"{rate.value:.2f}  {rate.count}/{rate.of}" if rate else one.text or DASH
+        interval = f"{rate.low:.2f}–{rate.high:.2f} " if rate else ""
+        for line, part in zip(lines, (one.name, value, f"{interval}{printable(one.note)}"), strict=True):
+            line.append(one_line(part, width - 1).ljust(width))
+    text = Text().append("".join(lines[0]).rstrip(), style="dim")
+    text.append(f"   {about}" if len(text) + len(about) + 3 <= room else "", style="dim")
+    return text.append(f"\n{''.join(lines[1])}", style="bold").append(f"\n{''.join(lines[2])}", style="dim")
+
+
+def _without_answer(reader: RunReader, rows: Rows) -> str:
+    """Why there is no verdict: the run goes on, or it ended before it had one."""
+    command, live = reader.snapshot.command, reader.snapshot.live
+    if rows.rows:
+        judged = max(row.videos for row in rows.rows)
+        return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
+    if not reader.loaded:
+        return "reading …"
+    if command in ("generate", "apply", "train") and live:
+        return f"{command} writes its rates when it ends."
+    if live:
+        return "No video is judged yet."
+    why = "it ended before it wrote results.json" if reader.results is None else "none of its videos was judged"
+    return f"This run has no results: {why}."

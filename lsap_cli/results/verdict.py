@@ -1,0 +1,223 @@
+"""A run's answer in a word and a sentence, and the four figures behind it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lsap_cli.results.base import or_none
+from lsap_cli.results.defense_matrix import Condition, DefenseMatrix, MeasuredRate, matrix_of_results
+from lsap_cli.results.documents import (
+    ApplyResults,
+    DefendResults,
+    GenerateResults,
+    ModelCheckResults,
+    PredictionResults,
+    RunResults,
+)
+from lsap_cli.results.ladders import attacker_name
+from lsap_cli.results.printable_result import printable_result
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.records import NO_DEFENSE
+from lsap_cli.results.rows import DefenseGain
+from lsap_cli.results.summary import training_sentence
+from lsap_cli.results.training import TrainResults
+
+Level = Literal["good", "bad", "open"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a run found.
+
+    Attributes:
+        level: good or bad for the model's user; open where the run does not decide it.
+        word: a few words.
+        sentence: what they rest on.
+    """
+
+    level: Level
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One figure of those that a person looks for first.
+
+    Attributes:
+        name: such as `clean`.
+        rate: with its count and interval; None where the figure is none, or was not measured.
+        text: instead of a rate.
+        note: what it is of, in a few words.
+    """
+
+    name: str
+    rate: Rate | None = None
+    text: str = ""
+    note: str = ""
+
+
+def verdict_of(results: RunResults) -> Verdict:
+    """The answer of a finished run."""
+    results = printable_result(results)
+    match results:
+        case DefendResults() | GenerateResults():
+            return _robustness(results)
+        case TrainResults():
+            return _trained(results)
+        case ApplyResults():
+            return _applied(results)
+        case ModelCheckResults():
+            return _checked(results)
+        case PredictionResults():
+            return _predicted(results)
+
+
+def key_figures(results: RunResults) -> list[KeyFigure]:
+    """At most four figures; of `defend` and `generate`: clean, noise, perturbed, worst adaptive, without a defense."""
+    results = printable_result(results)
+    match results:
+        case DefendResults() | GenerateResults():
+            return matrix_figures(matrix_of_results(results))
+        case TrainResults():
+            recordings = f"{results.held_out.recordings} recordings"
+            figures = [
+                KeyFigure("held-out accuracy", results.accuracy, note=recordings),
+                KeyFigure("most frequent class", results.most_frequent_class),
+                KeyFigure("learned from", text=f"{results.fit.videos} videos", note=f"{results.epochs:.1f} epochs"),
+            ]
+            return [*figures, KeyFigure("ended by", text=results.ended_by)]
+        case ApplyResults():
+            totals = results.effective
+            exact = sum(one.exact for one in results.files)
+            return [
+                KeyFigure("files", text=str(len(results.files)), note=f"{exact} exact"),
+                KeyFigure("largest change", text=f"{totals.linf:.0f}/255" if totals else ""),
+                KeyFigure("root mean square", text=f"{totals.l2_rms:.2f}/255" if totals else ""),
+                KeyFigure("of it survives", text=f"{totals.energy_kept:.0%}" if totals and totals.energy_kept else ""),
+            ]
+        case ModelCheckResults():
+            accuracy = or_none(results.accuracy)
+            figures = [KeyFigure("top-1", accuracy.top1), KeyFigure("top-5", accuracy.top5)] if accuracy else []
+            return [KeyFigure(one, text=str(_verdicts(results, one))) for one in ("PASS", "WARN", "FAIL")][:2] + figures
+        case PredictionResults():
+            videos = KeyFigure("videos", text=str(results.videos))
+            return [videos, KeyFigure("top-1", results.top1), KeyFigure("top-5", results.top5)]
+
+
+def matrix_figures(matrix: DefenseMatrix) -> list[KeyFigure]:
+    """The undefended network: clean, noise, perturbed, worst adaptive, with the sampler that is worst for it."""
+    names: dict[Condition, str] = {
+        "no attack": "clean", "noise": "noise", "given": "perturbed", "worst": "worst adaptive",
+    }  # fmt: skip
+    figures = []
+    for condition, name in names.items():
+        one = matrix.shown(NO_DEFENSE, condition)
+        rung = f"{one.rung}, " if one and one.rung else ""
+        figures.append(KeyFigure(name, one.rate if one else None, note=f"{rung}{one.sampler}" if one else ""))
+    return figures
+
+
+def _robustness(results: DefendResults | GenerateResults) -> Verdict:
+    matrix, fooling = matrix_of_results(results), matrix_of_results(results, "fooling rate")
+    attacks = [one for name in ("given", "worst") if (one := fooling.shown(NO_DEFENSE, name)) is not None]
+    strongest = max(attacks, key=lambda one: one.rate.value, default=None)
+    if strongest is None:
+        return Verdict("open", "NO ATTACK MEASURED", "No perturbed video was judged without a defense.")
+    effect = _effect(strongest, _beside(fooling, "noise", strongest.sampler))
+    noise = _beside(fooling, "noise", strongest.sampler)
+    if noise is not None and strongest.rate.value <= noise.rate.value:
+        return Verdict("open", "NO MORE THAN NOISE", effect)
+    if noise is not None and strongest.rate.overlaps(noise.rate):
+        return Verdict("open", "UNDECIDED", f"{effect} The intervals overlap: more videos would narrow them.")
+    if isinstance(results, GenerateResults):
+        doubts = f" Warnings: {' '.join(results.doubts)}" if results.doubts else ""
+        return Verdict("bad", "FOOLED", effect + doubts)
+    return _with_defenses(results, matrix, effect)
+
+
+def _effect(attack: MeasuredRate, noise: MeasuredRate | None) -> str:
+    who = f"The best attacker ({attacker_name(attack.rung, attack.attack, NO_DEFENSE)})" if attack.rung else (
+        f"The perturbation “{attack.attack}”"
+    )  # fmt: skip
+    control = f"noise of its size {noise.rate.count}" if noise else "without a noise control"
+    rate = attack.rate
+    return (
+        f"{who} changes the prediction of {rate.count} of {rate.of} videos with {attack.sampler} "
+        f"({rate.value:.2f}, {rate.interval}; {control})."
+    )
+
+
+def _beside(matrix: DefenseMatrix, condition: Condition, sampler: str) -> MeasuredRate | None:
+    cell = matrix.cell(NO_DEFENSE, condition)
+    return next((one for one in cell.measured if one.sampler == sampler), None) if cell else None
+
+
+def _with_defenses(results: DefendResults, matrix: DefenseMatrix, effect: str) -> Verdict:
+    """Which defense helps: against its best attacker where that was measured (law 8), else against the given one."""
+    warned = sum(one.status == "WARN" for one in results.checks)
+    checks = f" {warned} of {len(results.checks)} checks warn." if warned else ""
+    if not any(defense != NO_DEFENSE for defense in matrix.defenses):
+        return Verdict("bad", "FOOLED", f"{effect} No defense was tried.{checks}")
+    condition: Condition = "worst" if matrix.adaptive else "given"
+    against = "against its best attacker" if matrix.adaptive else "against this perturbation"
+    gains = results.ladder_gains if matrix.adaptive else results.defense_gains
+    untried = "" if matrix.adaptive else " Attackers that know the defense were not tried (--adaptive)."
+    best = matrix.best(condition)
+    if best is not None:
+        kept = _kept(matrix, best.defense, condition, gains)
+        word = "FOOLED, A DEFENSE HELPS" if matrix.adaptive else "FOOLED, A DEFENSE MAY HELP"
+        return Verdict("bad", word, f"{effect} {best.defense} helps most {against}: {kept}.{untried}{checks}")
+    leaves = matrix.leaves_most(condition)
+    most = f" {leaves} leaves most {against}: {_kept(matrix, leaves, condition, gains)}." if leaves else ""
+    shown = "No defense is shown to help." if gains else "This run has no paired test of its defenses."
+    return Verdict("bad", "FOOLED", f"{effect} {shown}{most}{untried}{checks}")
+
+
+def _kept(matrix: DefenseMatrix, defense: str, condition: Condition, gains: tuple[DefenseGain, ...]) -> str:
+    own = matrix.shown(defense, condition)
+    if own is None:
+        return "nothing was measured"
+    bare = _beside(matrix, condition, own.sampler)
+    what = "right" if matrix.metric == "accuracy" else "changed"
+    beside = f", without it {bare.rate.count}" if bare else ""
+    gain = next((one for one in gains if (one.defense, one.sampler) == (defense, own.sampler)), None)
+    paired = f"; {gain}" if gain else ""
+    rate = own.rate
+    return f"{rate.count} of {rate.of} {what} ({rate.value:.2f}, {rate.interval}){beside}{paired}"
+
+
+def _trained(results: TrainResults) -> Verdict:
+    frequent = results.most_frequent_class
+    better = frequent is None or (
+        not results.accuracy.overlaps(frequent) and results.accuracy.value > frequent.value
+    )  # fmt: skip
+    return Verdict("good" if better else "open", "TRAINED" if better else "UNDECIDED", training_sentence(results))
+
+
+def _applied(results: ApplyResults) -> Verdict:
+    files, exact = len(results.files), sum(one.exact for one in results.files)
+    budget = f"{results.budget.norm} {results.budget.epsilon}"
+    if results.over_budget:
+        return Verdict("bad", "OVER BUDGET", f"{len(results.over_budget)} of {files} files exceed {budget}.")
+    if results.lossless and results.not_exact:
+        return Verdict("bad", "NOT EXACT", f"{len(results.not_exact)} of {files} lossless files are not exact.")
+    left_out = f" {len(results.skipped)} videos were left out." if results.skipped else ""
+    kept = f"{exact} of {files} files are exact; all are" if results.lossless else f"all {files} files are"
+    return Verdict("good" if files else "open", "WRITTEN", f"{kept[0].upper()}{kept[1:]} within {budget}.{left_out}")
+
+
+def _verdicts(results: ModelCheckResults, verdict: str) -> int:
+    return sum(one.verdict == verdict for one in results.findings)
+
+
+def _checked(results: ModelCheckResults) -> Verdict:
+    failed, warned = _verdicts(results, "FAIL"), _verdicts(results, "WARN")
+    passed = f"{_verdicts(results, 'PASS')} of {len(results.findings)} tests of {results.model} pass"
+    level: Level = "bad" if failed else "open" if warned else "good"
+    word = "FAILED" if failed else "PASSED, WITH WARNINGS" if warned else "PASSED"
+    return Verdict(level, word, f"{passed}, {warned} warn, {failed} fail.")
+
+
+def _predicted(results: PredictionResults) -> Verdict:
+    right = f" {results.top1.count} of {results.top1.of} labelled ones are right." if results.top1 else ""
+    return Verdict("good", "PREDICTED", f"{results.model} classified {results.videos} videos.{right}")
