@@ -32,17 +32,13 @@ class SplitPart(Result, frozen=True, kw_only=True):
     recordings: Count
 
 
-class TrainResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.train/1"):
-    """What `train` made.
+class TrainingFacts(Result, frozen=True, kw_only=True):
+    """What a loop of training did, to any network.
 
     Attributes:
-        out: the folder with the card.
-        family: with its settings.
-        backbone: null for a family without one.
         trained: `head`, `last` or `all`: the layers that learned.
         parameters: of the network.
         trained_parameters: of the layers that learned.
-        initial_weights: the file that it began with; null where all weights were drawn.
         steps: updates.
         epochs: passes over the videos, begun ones in part.
         ended_by: `epochs`, `time budget` or `early stop`.
@@ -50,6 +46,28 @@ class TrainResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="l
         fit: the videos to learn from.
         validation: those that chose the weights, with `--patience`; else null.
         held_out: those that were neither learned from nor chose anything.
+    """
+
+    trained: str = "all"
+    parameters: Count = 0
+    trained_parameters: Count = 0
+    steps: Count = 0
+    epochs: float = 0.0
+    ended_by: str = ""
+    train_seconds: float = 0.0
+    fit: SplitPart
+    validation: SplitPart | None = None
+    held_out: SplitPart
+
+
+class TrainResults(TrainingFacts, frozen=True, kw_only=True, tag_field="schema", tag="lsap.train/1"):
+    """What `train` made.
+
+    Attributes:
+        out: the folder with the card.
+        family: with its settings.
+        backbone: null for a family without one.
+        initial_weights: the file that it began with; null where all weights were drawn.
         accuracy: top-1 on the held-out videos, of the network as its card loads it.
         accuracy_by_recording: the same, with the interval of the bootstrap over recordings: videos of one recording
             are no independent evidence.
@@ -63,17 +81,7 @@ class TrainResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="l
     out: str
     family: str
     backbone: str | None = None
-    trained: str = "all"
-    parameters: Count = 0
-    trained_parameters: Count = 0
     initial_weights: str | None = None
-    steps: Count = 0
-    epochs: float = 0.0
-    ended_by: str = ""
-    train_seconds: float = 0.0
-    fit: SplitPart
-    validation: SplitPart | None = None
-    held_out: SplitPart
     accuracy: Rate
     accuracy_by_recording: Estimate | None = None
     most_frequent_class: Rate | None = None

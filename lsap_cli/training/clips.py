@@ -1,6 +1,7 @@
 """Clips to learn from: drawn, cropped and mirrored at random, the same ones in the same step of every run."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,13 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.data import Sampler as IndexSampler
 from torchvision.transforms import v2
 
+from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
-from lsap_cli.training.settings import DEFAULT_SMALLEST_CROP
+from lsap_cli.evaluation.protocol import EvaluationProtocol
+from lsap_cli.learning.process_group import ProcessGroup
+from lsap_cli.training.measuring import MeasuredVideos, measure_videos
+from lsap_cli.training.settings import DEFAULT_SMALLEST_CROP, TrainSettings
+from lsap_cli.training.steps import StepClips
 from perturbations.samplers import Sampler, Segments, Uniform
 from perturbations.seeds import seeded
 
@@ -125,3 +131,68 @@ def clip_loader(
     """Batches of clips (B, T, 3, h, w) uint8 and classes (B,), from a step on, without end."""
     batches = StepBatches(first, places)
     return DataLoader(dataset, batch_sampler=batches, num_workers=workers, pin_memory=pinned)  # type: ignore[arg-type]  # its stub knows whole numbers as places only
+
+
+class AugmentedClips:
+    """The `ClipSource` of `train`: one random clip of each video, cropped, mirrored and changed in color.
+
+    Args:
+        videos: to learn from.
+        settings: of the command.
+        classifier: whose clips they are.
+        group: of processes, which share each batch.
+        device: where clips go.
+    """
+
+    def __init__(
+        self,
+        videos: Sequence[StoredVideo],
+        settings: TrainSettings,
+        classifier: Classifier,
+        group: ProcessGroup,
+        device: torch.device,
+    ) -> None:
+        self._settings, self._group, self._device = settings, group, device
+        self._order = VideoOrder(len(videos), settings.batch, settings.seed)
+        form = ClipFormat(
+            classifier.frames,
+            classifier.geometry.size,
+            classifier.sampler,
+            not settings.no_flip,
+            settings.smallest_crop,
+        )
+        self._dataset = ClipDataset(videos, self._order, form)
+        self._next: tuple[int, Iterator[tuple[Tensor, Tensor]]] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._order.steps_per_epoch
+
+    def clips(self, step: int) -> StepClips:
+        """The next step of the loader; a step out of order begins a new one."""
+        if self._next is None or self._next[0] != step:
+            share = self._settings.batch // self._group.processes
+            places = range(self._group.number * share, (self._group.number + 1) * share)
+            self._next = (step, iter(self._loader(step, places)))
+        clips, targets = next(self._next[1])
+        self._next = (step + 1, self._next[1])
+        return StepClips(self._pixels(clips), targets.to(self._device))
+
+    def statistics_clips(self, first: int, steps: int) -> Iterator[Tensor]:
+        batches = itertools.islice(self._loader(first, range(self._settings.batch)), steps)
+        return (self._pixels(clips) for clips, _ in batches)
+
+    def measure(self, protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) -> MeasuredVideos:
+        return measure_videos(protocol, videos)
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """It has none."""
+
+    def _pixels(self, clips: Tensor) -> Tensor:
+        return clips.to(self._device).float().div_(255)
+
+    def _loader(self, first: int, places: range) -> DataLoader[tuple[Tensor, Tensor]]:
+        return clip_loader(self._dataset, first, places, self._settings.workers, self._device.type == "cuda")

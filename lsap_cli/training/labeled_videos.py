@@ -13,7 +13,7 @@ from lsap_cli.datasets.store import FrameStore, StoredVideo
 from lsap_cli.errors import LsapError
 from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
-from lsap_cli.training.settings import TrainSettings
+from lsap_cli.training.settings import SplitSettings
 from lsap_cli.video.media import media_hash
 from lsap_cli.video.reading import UnreadableVideo
 
@@ -45,7 +45,7 @@ class LabeledVideos:
         return [self.recordings[one.video.name] for one in part]
 
 
-def labels_of_set(settings: TrainSettings) -> list[str]:
+def labels_of_set(settings: SplitSettings) -> list[str]:
     """The distinct labels of a set, in alphabetical order, numbers in theirs.
 
     Raises:
@@ -65,7 +65,7 @@ def labels_of_set(settings: TrainSettings) -> list[str]:
 
 
 def load_labeled_videos(
-    store: FrameStore, labels: Sequence[str], settings: TrainSettings, skipped: Skipped, run: Run
+    store: FrameStore, labels: Sequence[str], settings: SplitSettings, skipped: Skipped, run: Run
 ) -> LabeledVideos:
     """Decodes the videos that have a label, and splits them by recording.
 

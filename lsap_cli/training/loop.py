@@ -1,6 +1,5 @@
 """The one loop of training: clips in, loss, gradient, update; measured after each epoch, saved on the way."""
 
-import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -11,11 +10,10 @@ from typing import Any
 
 import torch
 from msgspec.structs import replace
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
@@ -26,9 +24,8 @@ from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.results.events import ResumedEvent, StageEvent, StepEvent, VerificationEvent
 from lsap_cli.runs import Run
 from lsap_cli.training.checkpoint import TrainingState, load_training_state
-from lsap_cli.training.clips import ClipDataset, ClipFormat, VideoOrder, clip_loader
 from lsap_cli.training.labeled_videos import LabeledVideos
-from lsap_cli.training.measuring import MeasuredVideos, measure_videos
+from lsap_cli.training.measuring import MeasuredVideos
 from lsap_cli.training.networks import (
     ScoringModule,
     TrainedLayers,
@@ -36,12 +33,12 @@ from lsap_cli.training.networks import (
     estimate_statistics,
     set_training_mode,
 )
-from lsap_cli.training.settings import TrainSettings
+from lsap_cli.training.settings import LoopSettings
+from lsap_cli.training.steps import ClipSource, StepClips
 from perturbations.seeds import seeded
 
 SAVE_EVERY_SECONDS = 20.0
 WARM_UP = 0.05  # share of training in which the learning rate rises
-PRETRAINED_RATE = 0.1  # of the learning rate, for layers that begin with weights of a file
 MOST_GRADIENT = 5.0  # norm of all gradients, beyond which they are made smaller
 STATISTICS_BATCHES = 16  # that statistics are taken from
 FINAL_MARGIN = 1.5  # of the time that the last measurement takes, by the first one's pace
@@ -56,7 +53,8 @@ class Training:
     Attributes:
         settings: what was asked for.
         classifier: whose network is changed in place; on its device.
-        pretrained: whether its weights are of a file.
+        others_rate: of the learning rate, for the layers that are not the head.
+        source: of the clips of each step.
         videos: decoded and split.
         group: of processes.
         run: gets the events.
@@ -65,9 +63,10 @@ class Training:
         state: where training is.
     """
 
-    settings: TrainSettings
+    settings: LoopSettings
     classifier: Classifier
-    pretrained: bool
+    others_rate: float
+    source: ClipSource
     videos: LabeledVideos
     device: torch.device
     group: ProcessGroup
@@ -79,7 +78,6 @@ class Training:
     def __post_init__(self) -> None:
         settings = self.settings
         self.network: nn.Module = self.classifier.network
-        self.order = VideoOrder(len(self.videos.fit), settings.batch, settings.seed)
         self.layers: TrainedLayers = choose_layers(self.network, settings.trained)
         self.optimizer = self._optimizer()
         self.schedule = LambdaLR(self.optimizer, lambda _: rate_factor(self.progress))
@@ -95,7 +93,7 @@ class Training:
     def step_limit(self) -> int | None:
         """Updates; None: the time budget alone ends training."""
         epochs = self.settings.epoch_limit
-        return None if epochs is None else epochs * self.order.steps_per_epoch
+        return None if epochs is None else epochs * self.source.steps_per_epoch
 
     @property
     def progress(self) -> float:
@@ -125,6 +123,7 @@ class Training:
         self.state, parts = load_training_state(self.state_path)
         for name, part in self._parts().items():
             part.load_state_dict(parts[name])
+        self.source.load_state(parts["source"])
         self.run.event(ResumedEvent(step=self.state.step, seconds=round(self.state.seconds, 1)))
 
     def train(self) -> str:
@@ -138,17 +137,14 @@ class Training:
         """
         scorer = self._scorer()
         saved = time.monotonic()
-        share = self.settings.batch // self.group.processes
-        places = range(self.group.number * share, (self.group.number + 1) * share)
-        clips = iter(self._loader(self.state.step, places))
         if self.state.step == 0:
             self._measure()
             self.state.limit = self._time_limit()
         self.run.event(StageEvent(name="training", steps=self.step_limit, seconds=self.state.limit))
         while (reason := self.ended_by) is None:
             began = time.monotonic()
-            event = self._update(scorer, *next(clips))
-            if self.state.step % self.order.steps_per_epoch == 0:
+            event = self._update(scorer, self.source.clips(self.state.step))
+            if self.state.step % self.source.steps_per_epoch == 0:
                 self._measure()
             self.state.seconds = self.group.from_first(self.state.seconds + time.monotonic() - began)
             self.schedule.step()
@@ -158,25 +154,25 @@ class Training:
                 saved = time.monotonic()
         if self.group.is_first:
             self._save()
-            if self.state.step % self.order.steps_per_epoch:
+            if self.state.step % self.source.steps_per_epoch:
                 self._estimate_statistics()
         if self.state.best:
             self.network.load_state_dict(self.state.best)
         self.network.eval()
         return reason
 
-    def _update(self, scorer: nn.Module, clips: Tensor, targets: Tensor) -> StepEvent:
+    def _update(self, scorer: nn.Module, batch: StepClips) -> StepEvent:
         """One update, and its event without times."""
         settings, state = self.settings, self.state
-        clips, targets = clips.to(self.device).float().div_(255), targets.to(self.device)
         set_training_mode(self.network, self.layers)
         with (
             self._seeded_dropout(),
             torch.autocast(self.device.type, DTYPES[settings.precision], enabled=settings.precision != "fp32"),
         ):
-            logits = scorer(clips)
-            loss = cross_entropy(logits, targets, label_smoothing=settings.label_smoothing)
-        right = (logits.argmax(1) == targets).sum()
+            logits = scorer(batch.clips)
+            losses = cross_entropy(logits, batch.targets, reduction="none", label_smoothing=settings.label_smoothing)
+        loss = losses.mean()
+        right = (logits.argmax(1) == batch.targets).sum()
         sums = self.group.total(torch.stack([loss.detach().double(), right.double()]))
         mean = float(sums[0]) / self.group.processes
         if not math.isfinite(mean):
@@ -186,7 +182,9 @@ class Training:
                 1,
             )
         self.optimizer.zero_grad()
+        batch.losses_known(losses.detach())
         self.scaler.scale(loss).backward()
+        batch.gradients_known()
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_([*self.layers.new, *self.layers.others], MOST_GRADIENT)
         rate = float(self.optimizer.param_groups[0]["lr"])
@@ -206,7 +204,7 @@ class Training:
             if self.state.step:
                 self._estimate_statistics()
             self.network.eval()
-            measured = measure_videos(self.protocol, self.measured_videos)
+            measured = self.source.measure(self.protocol, self.measured_videos)
             self.run.event(
                 VerificationEvent(step=self.state.step, loss=round(measured.loss, 4), accuracy=measured.accuracy)
             )
@@ -217,13 +215,13 @@ class Training:
 
     def _estimate_statistics(self) -> None:
         """Takes batch normalization's statistics from the clips of the last steps."""
-        last = min(self.state.step, self.order.steps_per_epoch, STATISTICS_BATCHES)
-        batches = itertools.islice(self._loader(self.state.step - last, range(self.settings.batch)), last)
+        last = min(self.state.step, self.source.steps_per_epoch, STATISTICS_BATCHES)
+        batches = self.source.statistics_clips(self.state.step - last, last)
 
         def pass_clips() -> None:
             with torch.no_grad(), self._seeded_dropout():
-                for clips, _ in batches:
-                    self.classifier.score(clips.to(self.device).float().div_(255))
+                for clips in batches:
+                    self.classifier.score(clips)
 
         estimate_statistics(self.network, self.layers, pass_clips)
 
@@ -267,7 +265,7 @@ class Training:
 
     def _save(self) -> None:
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        self.state.save(self.state_path, parts)
+        self.state.save(self.state_path, parts | {"source": self.source.state()})
 
     def _parts(self) -> dict[str, Any]:  # each has a state dict, and no common class
         return {"network": self.network, "optimizer": self.optimizer, "schedule": self.schedule, "scaler": self.scaler}
@@ -277,24 +275,12 @@ class Training:
         scorer = ScoringModule(self.classifier)
         return scorer if self.group.processes == 1 else DistributedDataParallel(scorer)
 
-    def _loader(self, first: int, places: range) -> DataLoader[tuple[Tensor, Tensor]]:
-        settings, classifier = self.settings, self.classifier
-        form = ClipFormat(
-            classifier.frames,
-            classifier.geometry.size,
-            classifier.sampler,
-            not settings.no_flip,
-            settings.smallest_crop,
-        )
-        dataset = ClipDataset(self.videos.fit, self.order, form)
-        return clip_loader(dataset, first, places, settings.workers, self.device.type == "cuda")
-
     def _optimizer(self) -> torch.optim.Optimizer:
         settings = self.settings
         rate = settings.first_learning_rate
         groups: list[dict[str, Any]] = [{"params": self.layers.new, "lr": rate}]  # as torch's optimizers take them
         if self.layers.others:
-            groups.append({"params": self.layers.others, "lr": rate * (PRETRAINED_RATE if self.pretrained else 1.0)})
+            groups.append({"params": self.layers.others, "lr": rate * self.others_rate})
         if settings.optimizer == "sgd":
             return torch.optim.SGD(groups, momentum=0.9, nesterov=True, weight_decay=settings.weight_decay)
         return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors.torch import save
@@ -11,9 +11,11 @@ from torch import nn
 from lsap_cli.classifiers.card_fields import ModelCard
 from lsap_cli.classifiers.card_text import fields_text
 from lsap_cli.classifiers.classifier import Classifier
-from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.errors import LsapError
+from lsap_cli.results.events import WarningEvent
 from lsap_cli.results.files import write_atomically
+from lsap_cli.runs import Run
+from lsap_cli.training.labeled_videos import LabeledVideos
 from lsap_cli.training.settings import TrainSettings
 
 CARD_FILE, WEIGHTS_FILE, LABELS_FILE = "model.toml", "weights.safetensors", "labels.txt"
@@ -51,7 +53,7 @@ def make_out_folder(out: Path) -> None:
 
 def write_network(out: Path, network: nn.Module, labels: Sequence[str]) -> None:
     """The weights and the labels."""
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     write_atomically(out / WEIGHTS_FILE, save(state))
     write_atomically(out / LABELS_FILE, "".join(f"{label}\n" for label in labels))
 
@@ -72,31 +74,30 @@ def write_trained_card(out: Path, classifier: Classifier, settings: TrainSetting
     return out / CARD_FILE
 
 
-def write_video_lists(
-    out: Path, parts: Mapping[str, Sequence[StoredVideo]], recordings: Mapping[str, str]
-) -> Sequence[str]:
-    """A CSV list of each part, for `generate` and `defend`: videos that the network was not trained on are told apart.
+def write_lists_of_split(out: Path, videos: LabeledVideos, run: Run) -> None:
+    """A CSV list of each side, for `generate` and `defend`: videos that the network was not trained on are told apart.
+
+    Videos that a list cannot name (parts of files, members of archives, folders of pictures) become a warning.
 
     Args:
         out: the folder.
-        parts: videos by the list's name.
-        recordings: by the video's name.
-
-    Returns:
-        Names of videos that a list cannot name: parts of files, members of archives, folders of pictures.
+        videos: of both sides.
+        run: gets the warning.
     """
-    left_out: list[str] = []
-    for name, videos in parts.items():
+    unlisted = 0
+    for name, part in {FIT_LIST: [*videos.fit, *videos.validation], HELD_OUT_LIST: videos.held_out}.items():
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(("path", "label", "group"))
-        for one in videos:
+        for one in part:
             if one.video.inner is not None or not _is_utf8(str(one.video.path.resolve())):
-                left_out.append(one.video.name)
+                unlisted += 1
                 continue
-            rows.writerow((one.video.path.resolve(), one.video.label, recordings[one.video.name]))
+            rows.writerow((one.video.path.resolve(), one.video.label, videos.recordings[one.video.name]))
         write_atomically(out / name, text.getvalue())
-    return left_out
+    if unlisted:
+        message = f"{FIT_LIST} and {HELD_OUT_LIST} lack {unlisted} videos that are no files of their own"
+        run.event(WarningEvent(message=message))
 
 
 def _is_utf8(text: str) -> bool:

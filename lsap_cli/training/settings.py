@@ -1,7 +1,7 @@
 """What `train` can be asked for, and every default of it. No torch here: `--help` reads the defaults."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -18,6 +18,44 @@ DEFAULT_SMALLEST_CROP = 0.5
 CROP_MARGIN = 8 / 7  # of the resize around the crop, as in 256 for 224
 LEARNING_RATES = {"adamw": 1e-3, "sgd": 1e-2}
 FRAME_STORE_BYTES = 4 * 2**30
+
+
+class SplitSettings(Protocol):
+    """What the split of a labelled set takes of a command's settings."""
+
+    @property
+    def source(self) -> SetSource: ...
+    @property
+    def held_out(self) -> float: ...
+    @property
+    def patience(self) -> int | None: ...
+    @property
+    def seed(self) -> int: ...
+
+
+class LoopSettings(Protocol):
+    """What the loop of training takes of a command's settings."""
+
+    @property
+    def trained(self) -> TrainedPart: ...
+    @property
+    def epoch_limit(self) -> int | None: ...
+    @property
+    def patience(self) -> int | None: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def optimizer(self) -> OptimizerName: ...
+    @property
+    def first_learning_rate(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def label_smoothing(self) -> float: ...
+    @property
+    def precision(self) -> Precision: ...
+    @property
+    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.training import TrainResults
 from lsap_cli.runs import Run
-from lsap_cli.training import loop
+from lsap_cli.training import clips, loop
 from lsap_cli.training.measuring import MeasuredVideos, measure_videos
 from lsap_cli.training.settings import TrainSettings
 from tests.training.set_of_videos import LABELS, settings_for, write_set
@@ -129,7 +129,7 @@ def test_patience_ends_training_and_the_best_weights_are_the_result(
         kept.append({name: value.clone() for name, value in protocol.classifier.network.state_dict().items()})
         return replace(measure(protocol, some), loss=next(losses))
 
-    monkeypatch.setattr(loop, "measure_videos", scripted)
+    monkeypatch.setattr(clips, "measure_videos", scripted)
     settings = settings_for(videos, tmp_path / "out", epochs=50, patience=2)
     results = trained(settings, tmp_path / "run")
     assert (results.ended_by, results.epochs) == ("early stop", 4.0)
