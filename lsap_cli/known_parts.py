@@ -226,7 +226,8 @@ def no_such_setting(noun: str, spec: str, text: SettingText, written: str, names
 
 def setting_of_facts(facts: Mapping[str, Any]) -> KnownSetting:
     """A setting as the table holds it: the fields of `KnownSetting`, with lists for tuples."""
-    return KnownSetting(**{name: tuple(one) if isinstance(one, list) else one for name, one in facts.items()})
+    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in facts.items()}
+    return KnownSetting(**values)
 
 
 def _shown(value: float) -> str:

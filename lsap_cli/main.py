@@ -2,11 +2,24 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
 
-from lsap_cli.commands import apply, dashboard, datasets, defend, demo, generate, listing, models, report, train
+from lsap_cli.commands import (
+    apply,
+    completion,
+    dashboard,
+    datasets,
+    defend,
+    demo,
+    generate,
+    listing,
+    models,
+    report,
+    train,
+)
 from lsap_cli.commands.help import NamingCommand
 from lsap_cli.errors import LsapError, file_error
 from lsap_cli.results.text import printable
@@ -42,12 +55,15 @@ app.command("demo", cls=NamingCommand)(demo.command)
 app.command("dashboard", cls=NamingCommand)(dashboard.command)
 app.command("report", cls=NamingCommand)(report.command)
 app.command("list", cls=NamingCommand)(listing.command)
+app.command("completion", cls=NamingCommand)(completion.command)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 
 
 def run() -> NoReturn:
     """The entry point: exit codes 0 done, 1 failed or partly failed, 2 wrong usage."""
+    if completion.SHELL in os.environ:
+        _complete()
     debug = "--debug" in sys.argv  # before or behind the command's name
     if debug:
         sys.argv.remove("--debug")
@@ -75,6 +91,14 @@ def run() -> NoReturn:
             f"{type(error).__name__}: {error} (a fault of lsap: run again with --debug and report what it prints)",
             1,
         )
+    sys.exit(0)
+
+
+def _complete() -> NoReturn:
+    """Answers a shell; whatever goes wrong, nothing is printed into the line that somebody is typing."""
+    with suppress(Exception):
+        for line in completion.answer(typer.main.get_command(app), os.environ):
+            print(line)
     sys.exit(0)
 
 

@@ -8,6 +8,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
@@ -18,14 +19,34 @@ from lsap_cli.set_sources import SetSource, split_source
 from lsap_common import did_you_mean, parse_epsilon, unknown_name
 
 CLOSED_NORMS = ("linf", "l2")
+Names = str | Callable[[], Iterable[str]]  # a kind of `lsap list`, or a function that gives the words
+Check = TypeVar("Check", bound=Callable[..., Any])
 
 
+def completes(names: Names) -> Callable[[Check], Check]:
+    """Marks a check with the names that it takes, which shells and forms complete."""
+
+    def mark(check: Check) -> Check:
+        check.completes = names  # type: ignore[attr-defined]  # Typer keeps attributes of a callback
+        return check
+
+    return mark
+
+
+def completed_names(parameter: Any) -> str | tuple[str, ...] | None:  # Typer keeps the class of its parameters private
+    """The kind of parts, or the words, that an option or an argument takes; None: it takes anything, or paths."""
+    names = getattr(parameter.callback, "completes", None)
+    return names if names is None or isinstance(names, str) else (*names(),)
+
+
+@completes("formats")
 def source(path: Path) -> Path:
     """A set of videos that is there: a folder, a list, a file, or FORMAT:PATH."""
     split_source(str(path))
     return path
 
 
+@completes("formats")
 def optional_source(path: Path | None) -> Path | None:
     """A set of videos, where one was given."""
     return None if path is None else source(path)
@@ -73,6 +94,7 @@ def perturbations(paths: list[Path] | None) -> list[Path] | None:
     return None if paths is None else [perturbation(path) for path in paths]
 
 
+@completes("models")
 def model(spec: str) -> str:
     """A model card whose fields and files are right, or the name of a model."""
     from lsap_cli.classifiers.spec_checks import check_model_spec
@@ -81,11 +103,13 @@ def model(spec: str) -> str:
     return spec
 
 
+@completes("models")
 def optional_model(spec: str | None) -> str | None:
     """The same, where one was given."""
     return None if spec is None else model(spec)
 
 
+@completes("models")
 def models(specs: list[str]) -> list[str]:
     """Several of them."""
     return [model(spec) for spec in specs]
@@ -128,6 +152,11 @@ def epsilons(text: str | None) -> str | None:
     return text
 
 
+def _binding_starts() -> list[str]:
+    return [name if name == "constant" else f"{name}:" for name in plugins.binding_names()]
+
+
+@completes(_binding_starts)
 def binding(text: str | None) -> str | None:
     """A binding with its number of slots: the texts that `perturbations.parse_binding` reads."""
     if text is None or text == "constant":
@@ -148,6 +177,7 @@ def cluster(address: str | None) -> str | None:
     return check_cluster(address)
 
 
+@completes(lambda: ("auto", "cpu", "cuda"))
 def device(text: str) -> str:
     """A device's name; whether it is there is found out when torch is."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", text):
@@ -182,6 +212,7 @@ def seconds(text: str | None, flag: str) -> float | None:
 def word(flag: str, *words: str) -> Callable[[str], str]:
     """A check that a value is one of some words."""
 
+    @completes(lambda: words)
     def check(text: str) -> str:
         if text not in words:
             raise LsapError(f"{flag} {text} is unknown; use {', '.join(words)}{did_you_mean(text, words)}")
@@ -227,6 +258,7 @@ def part(kind: PartKind) -> Callable[[str], str]:
     Settings of installed packages' parts are checked when the part is built, which imports torch.
     """
 
+    @completes(kind)
     def check(spec: str) -> str:
         check_spec(kind, spec)
         return spec
@@ -237,7 +269,12 @@ def part(kind: PartKind) -> Callable[[str], str]:
 def optional_part(kind: PartKind) -> Callable[[str | None], str | None]:
     """The same, where a spec was given."""
     check_given = part(kind)
-    return lambda spec: None if spec is None else check_given(spec)
+
+    @completes(kind)
+    def check(spec: str | None) -> str | None:
+        return None if spec is None else check_given(spec)
+
+    return check
 
 
 def parts(kind: PartKind, *besides: str) -> Callable[[Sequence[str] | None], object]:
@@ -248,6 +285,7 @@ def parts(kind: PartKind, *besides: str) -> Callable[[Sequence[str] | None], obj
         besides: words that stand for no part, such as none.
     """
 
+    @completes(kind)
     def check(specs: Sequence[str] | None) -> Sequence[str] | None:
         for spec in specs or ():
             if spec.strip() not in besides:
@@ -260,6 +298,7 @@ def parts(kind: PartKind, *besides: str) -> Callable[[Sequence[str] | None], obj
 def name_of_table(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
     """A check that a word is one of a table's names, where one was given."""
 
+    @completes(names)
     def check(word: str | None) -> str | None:
         if word is not None and word not in (known := tuple(names())):
             raise LsapError(unknown_name(noun, word, known))
@@ -289,6 +328,7 @@ def target_names() -> list[str]:
     return list(TARGETS)
 
 
+@completes(target_names)
 def targets(words: Sequence[str] | None) -> Sequence[str] | None:
     """Several of them."""
     check = name_of_table("target", target_names)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lsap_cli.commands.arguments import completes
 from lsap_cli.commands.options import Json, print_json
 from lsap_cli.errors import LsapError
 from lsap_cli.known_models import known_models
@@ -41,6 +42,7 @@ WIDEST = 120
 INDENT = "    "
 
 
+@completes(lambda: LIST_KINDS)
 def _kind(text: str | None) -> str | None:
     if text is not None and text not in LIST_KINDS:
         raise LsapError(unknown_name("kind", text, LIST_KINDS))
