@@ -74,10 +74,12 @@ def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool,
 def _show(context: typer.Context, root: Path, opened: Path | None) -> None:
     from lsap_cli.commands.forms import dashboard_commands
     from lsap_cli.dashboard.app import Dashboard
+    from lsap_cli.dashboard.remembered import DashboardMemory, state_file
     from lsap_cli.dashboard.terminal import end_with
 
     end_with(sys.stdin.fileno())
-    app = Dashboard(root, dashboard_commands(context.find_root().command), opened)
+    memory = DashboardMemory(state_file(), root)
+    app = Dashboard(root, dashboard_commands(context.find_root().command), opened, memory)
     app.run()
     if app.return_code:
         raise LsapError("the dashboard broke down, as printed above; the runs are not touched by that", 1)

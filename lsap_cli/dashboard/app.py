@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import on
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import Monochrome
 from textual.screen import Screen
+from textual.theme import Theme
 
 from lsap_cli.dashboard.forms import DashboardCommands
+from lsap_cli.dashboard.house import Housekeeping
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
     OpenComparison,
@@ -22,7 +24,9 @@ from lsap_cli.dashboard.navigation import (
     OpenStart,
     ResumeRun,
     StopRun,
+    TabShown,
 )
+from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.errors import LsapError
 from lsap_cli.results.text import printable
@@ -43,13 +47,14 @@ def _warm_up() -> None:
     import_module("lsap_cli.dashboard.screens.run")
 
 
-class Dashboard(App[None]):
+class Dashboard(Housekeeping):
     """Watches run folders.
 
     Args:
         root: the folder with run folders in it.
         commands: what can be started.
-        opened: a run to show at once.
+        opened: a run to show at once; None: the one that was open when the dashboard ended, if any.
+        memory: what is remembered; by default nothing.
     """
 
     TITLE = "lsap"
@@ -61,15 +66,24 @@ class Dashboard(App[None]):
         Binding("q", "quit", "Quit"),
     ]
 
-    def __init__(self, root: Path, commands: DashboardCommands, opened: Path | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, root: Path, commands: DashboardCommands, opened: Path | None = None, memory: DashboardMemory | None = None
+    ) -> None:
+        super().__init__(root)
         self._filters = [StyledMonochrome() if type(one) is Monochrome else one for one in self._filters]
-        self.root, self.commands, self._opened = root, commands, opened
+        self.commands, self._opened = commands, opened
+        self.memory = memory or DashboardMemory(None, root)
 
     def on_mount(self) -> None:
-        self.push_screen(RunsScreen(self.root))
+        if self.memory.theme in self.available_themes:
+            self.theme = self.memory.theme
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.push_screen(RunsScreen(self.root, self.memory))
+        last = self.memory.folder
         if self._opened is not None:
             self.open_run(self._opened)
+        elif last.opened and Path(last.opened).is_dir():
+            self.open_run(Path(last.opened), last.tab)
         else:
             self.set_timer(WARM_UP_SECONDS, lambda: self.run_worker(_warm_up, thread=True))
 
@@ -90,10 +104,15 @@ class Dashboard(App[None]):
     def show_comparison(self, event: OpenComparison) -> None:
         self.open_compare(event.folders)
 
-    def open_run(self, folder: Path) -> None:
+    def open_run(self, folder: Path, tab: str = "") -> None:
         from lsap_cli.dashboard.screens.run import RunScreen  # numpy and the plots: not before they are needed
 
-        self.push_screen(RunScreen(folder))
+        self.memory.keep(opened=str(folder))
+        self.push_screen(RunScreen(folder, tab), lambda _: self.memory.keep(opened=""))
+
+    @on(TabShown)
+    def remember_tab(self, event: TabShown) -> None:
+        self.memory.keep(tab=event.tab)
 
     def open_start(self, command: str | None = None) -> None:
         from lsap_cli.dashboard.screens.start import StartScreen
@@ -171,6 +190,9 @@ class Dashboard(App[None]):
 
     def action_theme(self) -> None:
         self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+
+    def _keep_theme(self, theme: Theme) -> None:
+        self.memory.keep(theme=theme.name)
 
     def action_help(self) -> None:
         from lsap_cli.dashboard.screens.help import HelpScreen

@@ -20,6 +20,7 @@ DASH = "–"
 BLUE, ORANGE, OCHER = "#2a8fd4", "#d2691e", "#b8860b"
 # a sign and a word for each state, so that no state is shown by its color alone
 STATES: dict[RunState, tuple[str, str, str]] = {
+    "queued": ("⋯", "queued", BLUE),
     "starting": ("…", "starting", BLUE),
     "running": ("▶", "live", f"bold {BLUE}"),
     "done": ("✓", "done", ""),

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsap_cli.runs.reading import CONSOLE_FILE, RunSnapshot, hold_console, holds_lock, read_snapshot
+from lsap_cli.runs.queueing import MODULE as QUEUEING
+from lsap_cli.runs.queueing import take_out_of_queue
+from lsap_cli.runs.reading import CONSOLE_FILE, QUEUED_FILE, RunSnapshot, hold_console, holds_lock, read_snapshot
 
 PROGRAM = (sys.executable, "-m", "lsap_cli")
 
@@ -24,11 +26,34 @@ def start(words: Sequence[str], folder: Path, working_folder: Path | None = None
     Raises:
         OSError: if the folder cannot be made.
     """
+    return _spawn([*PROGRAM, *with_options(words, "--run", str(folder.resolve()))], folder, working_folder)
+
+
+def queue(words: Sequence[str], folder: Path, root: Path, live: Sequence[Path]) -> subprocess.Popen[bytes]:
+    """Starts a process that waits for its turn and then becomes `lsap`; it outlives the dashboard as a run does.
+
+    Args:
+        words: behind `lsap`, without `--run`.
+        folder: of the run.
+        root: the folder with the runs, whose queue it is.
+        live: run folders that must have ended, too.
+
+    Raises:
+        OSError: if the folder cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / QUEUED_FILE).touch()
+    places = [str(one.resolve()) for one in (root, folder, *live)]
+    line = with_options(words, "--run", str(folder.resolve()))
+    return _spawn([sys.executable, "-m", QUEUEING, *places, "--", *line], folder)
+
+
+def _spawn(command: Sequence[str], folder: Path, working_folder: Path | None = None) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / CONSOLE_FILE).open("ab") as console:
         hold_console(console)
         return subprocess.Popen(
-            [*PROGRAM, *with_options(words, "--run", str(folder.resolve()))],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,
@@ -45,6 +70,8 @@ def stop(folder: Path) -> str:
     script started in the background, is terminated instead.
     """
     run = read_snapshot(folder)
+    if run.state == "queued":
+        return "taken out of the queue" if take_out_of_queue(folder) else "it has begun just now: stop it again"
     if not run.live or run.pid is None:
         return "this run is not running"
     if not run.is_of_this_host:

@@ -47,3 +47,39 @@ class ResumeRun(Message):
     """Shows the command that goes on with a stopped run, asks, and starts it."""
 
     run: RunSnapshot
+
+
+@dataclass
+class DeleteRuns(Message):
+    """Asks whether runs are to be moved to the trash, and moves them."""
+
+    runs: Sequence[RunSnapshot]
+
+
+@dataclass
+class UndoDelete(Message):
+    """Restores what was deleted last."""
+
+
+@dataclass
+class OpenTrash(Message):
+    """Shows what was deleted."""
+
+
+@dataclass
+class LabelRun(Message):
+    """Asks for a run's name, tags and note."""
+
+    folder: Path
+
+
+@dataclass
+class RunsChanged(Message):
+    """Tells a screen that run folders were moved or labelled: it reads them again."""
+
+
+@dataclass
+class TabShown(Message):
+    """A tab of a run was opened, by its name."""
+
+    tab: str

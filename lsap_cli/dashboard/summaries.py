@@ -4,12 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsap_cli.results.files import RESULTS_FILE, RUN_FILE
+from lsap_cli.results.run_labels import LABELS_FILE, RunLabels
 from lsap_cli.results.text import printable
 from lsap_cli.runs.finding import find_runs
 from lsap_cli.runs.following import file_stamp
+from lsap_cli.runs.labels import read_labels
 from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot, read_snapshot
 
 Stamps = tuple[tuple[int, int] | None, ...]
+UNLABELLED = RunLabels()
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,8 @@ class RunSummary:
 
     Attributes:
         snapshot: of its folder.
-        name: its path below the folder with the runs.
+        name: that a person gave it, else its path below the folder with the runs.
+        labels: its name, tags and note.
         part: whether it is a part of the run above it.
         figure: the figure that matters most, in words, with its interval where it is a rate.
         curve: of the loss, or of what the rows measured.
@@ -31,6 +35,7 @@ class RunSummary:
     figure: str
     curve: tuple[float, ...]
     seconds: float | None
+    labels: RunLabels = UNLABELLED
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class _Known:
     snapshot: RunSnapshot
     figure: str
     curve: tuple[float, ...]
+    labels: RunLabels = UNLABELLED
 
 
 class RunSummarizer:
@@ -73,22 +79,23 @@ class RunSummarizer:
         name = printable(folder.name if part or folder == self.root else folder.relative_to(self.root).as_posix())
         try:
             run = self._read(folder, figures)
-            return RunSummary(run.snapshot, name, part, run.figure, run.curve, run_seconds(run.snapshot))
+            name = printable(run.labels.name) or name
+            return RunSummary(run.snapshot, name, part, run.figure, run.curve, run_seconds(run.snapshot), run.labels)
         except Exception as error:  # one strange folder must not hide the others
             problem = f"this run cannot be summarized ({type(error).__name__}: {printable(error)[:80]})"
             return RunSummary(RunSnapshot(folder, "damaged", problems=(problem,)), name, part, problem, (), None)
 
     def _read(self, folder: Path, figures: bool) -> _Known:
-        stamps = tuple(file_stamp(folder / name) for name in (RUN_FILE, EVENTS_FILE, RESULTS_FILE))
+        stamps = tuple(file_stamp(folder / name) for name in (RUN_FILE, EVENTS_FILE, RESULTS_FILE, LABELS_FILE))
         known = self._known.get(folder)
         if known is not None and known.stamps == stamps and not known.snapshot.live:
             return known
-        snapshot = read_snapshot(folder)
+        snapshot, labels = read_snapshot(folder), read_labels(folder)
         if not figures:
-            return _Known(stamps, snapshot, "", ())
+            return _Known(stamps, snapshot, "", (), labels)
         from lsap_cli.dashboard.list_figures import figure_and_curve  # all classes of results: the list is there first
 
-        known = _Known(stamps, snapshot, *figure_and_curve(snapshot))
+        known = _Known(stamps, snapshot, *figure_and_curve(snapshot), labels)
         self._known[folder] = known
         return known
 

@@ -17,13 +17,14 @@ from lsap_cli.results.run_facts import RunFacts
 EVENTS_FILE = "events.jsonl"
 RECORDS_FILE = "records.jsonl"
 CONSOLE_FILE = "console.txt"
+QUEUED_FILE = ".queued"  # in a run folder whose process waits for its turn
 LARGEST_PID = 2**22  # Linux gives no larger one
 CONSOLE_BYTES = 4000
 # a run that holds no lock here and wrote within this time is written elsewhere (a folder that is copied on)
 QUIET_SECONDS = 15.0
 
-RunState = Literal["starting", "running", "done", "failed", "interrupted", "killed", "damaged"]
-LIVE: tuple[RunState, ...] = ("starting", "running")
+RunState = Literal["queued", "starting", "running", "done", "failed", "interrupted", "killed", "damaged"]
+LIVE: tuple[RunState, ...] = ("queued", "starting", "running")
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _without_facts(folder: Path) -> RunSnapshot:
     """A folder whose process was started by the dashboard, and has not written run.json (yet, or never)."""
     written = modified(folder / CONSOLE_FILE) or 0.0
     if console_is_held(folder):
-        return RunSnapshot(folder, "starting", written)
+        return RunSnapshot(folder, "queued" if (folder / QUEUED_FILE).is_file() else "starting", written)
     return RunSnapshot(folder, "failed", written, last_words=last_words(folder) or "it ended before it began")
 
 

@@ -11,7 +11,15 @@ import time
 from pathlib import Path
 
 from lsap_cli.runs.reading import read_snapshot
+import pytest
+
 from tests.commands.conftest import SCRIPT, Lsap, World
+
+
+@pytest.fixture(autouse=True)
+def state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a dashboard remembers, apart from what the person who runs the tests has."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def test_without_a_terminal_it_says_what_to_use_instead(lsap: Lsap, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from textual.widgets import Footer, Input, TabbedContent, TabPane
 from lsap_cli.dashboard.formatting import ORANGE, duration, joined, name_text, state_text
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
-from lsap_cli.dashboard.navigation import ChooseComparison, ResumeRun, StopRun
+from lsap_cli.dashboard.navigation import ChooseComparison, ResumeRun, StopRun, TabShown
 from lsap_cli.dashboard.panes.facts import FactsPane
 from lsap_cli.dashboard.panes.live import LivePane
 from lsap_cli.dashboard.panes.log import LogPane
@@ -55,6 +55,7 @@ class RunScreen(Page):
 
     Args:
         folder: of the run; it need not hold anything yet.
+        tab: that is shown first; empty: the usual one.
     """
 
     HELP = f"""\
@@ -82,7 +83,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         HELP_KEY,
-        Binding("escape", "app.pop_screen", "Back"),
+        Binding("escape", "dismiss", "Back"),
         *[
             Binding(str(number), f"tab('{tab}')", title, show=False)
             for number, (tab, (title, _)) in enumerate(TABS.items(), 1)
@@ -115,9 +116,10 @@ A demo has three parts; it shows the one that works, until you choose another wi
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, RunScreen.Changed) and message.reader is self.reader
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tab: str = "") -> None:
         super().__init__()
         self.folder = folder
+        self._first_tab = tab if tab in TABS else ""
         self.current = RunReader(folder)  # what is shown: the run, or a part of a demo
         self.polling: PollingThread | None = None
         self._shown = 0.0
@@ -131,7 +133,8 @@ A demo has three parts; it shows the one that works, until you choose another wi
         yield LiveText(id="problems")
         yield LiveText(id="undrawn")
         # a run that goes on is watched, one that has ended is asked for its results
-        with TabbedContent(initial="live" if self.current.snapshot.live else "results"):
+        first = self._first_tab or ("live" if self.current.snapshot.live else "results")
+        with TabbedContent(initial=first):
             for number, (tab, (title, make_pane)) in enumerate(TABS.items(), 1):
                 with TabPane(f"{number} {title}", id=tab):
                     yield make_pane()
@@ -184,6 +187,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     @on(TabbedContent.TabActivated)
     def show_tab(self) -> None:
+        self.post_message(TabShown(self._tab))
         self.refresh_bindings()
         self._show()
         self._focus_pane()

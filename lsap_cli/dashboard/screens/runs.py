@@ -17,8 +17,20 @@ from lsap_cli.dashboard.formatting import (
     one_line,
 )
 from lsap_cli.dashboard.keys import HELP_KEY
-from lsap_cli.dashboard.navigation import OpenComparison, OpenRun, OpenStart, ResumeRun, StopRun
+from lsap_cli.dashboard.navigation import (
+    DeleteRuns,
+    LabelRun,
+    OpenComparison,
+    OpenRun,
+    OpenStart,
+    OpenTrash,
+    ResumeRun,
+    RunsChanged,
+    StopRun,
+    UndoDelete,
+)
 from lsap_cli.dashboard.polling import PollingThread
+from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.run_list import RunListReader
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import RunSummary
@@ -47,6 +59,7 @@ class RunsScreen(Page):
 
     Args:
         root: the folder with the runs.
+        memory: of its sort and its filter.
     """
 
     HELP = """\
@@ -60,7 +73,7 @@ changed, with its 95 % interval. While it learns: the newest check on unseen vid
 
 **curve**: generate: the loss. defend: accuracy on perturbed videos, first undefended, then behind each defense
 
-Mark runs with Space, then compare them with `c`.
+Mark runs with Space, then compare them with `c`, or delete them with `d`: they go to the trash, `u` brings them back.
 """
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -73,6 +86,10 @@ Mark runs with Space, then compare them with `c`.
         Binding("s", "sort", "Sort"),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
+        Binding("d,delete", "delete", "Delete", key_display="d"),
+        Binding("u", "undo", "Undo delete", show=False),
+        Binding("T", "trash", "Trash", show=False),
+        Binding("l", "label", "Name, tags, note", show=False),
         Binding("escape", "clear", "Clear filter", show=False),
     ]
 
@@ -85,12 +102,12 @@ Mark runs with Space, then compare them with `c`.
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, RunsScreen.RunsRead)
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, memory: DashboardMemory) -> None:
         super().__init__()
-        self.root = root
+        self.root, self._memory = root, memory
         self.runs: list[RunSummary] = []
         self._marked: list[Path] = []
-        self.sort = SORTS[0]
+        self.sort = memory.folder.sort if memory.folder.sort in SORTS else SORTS[0]
         self.listed: list[Path] = []
         self._cursor: Path | None = None
         self._reader = RunListReader(root)
@@ -105,7 +122,9 @@ Mark runs with Space, then compare them with `c`.
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#filter").display = False
+        box = self.query_one("#filter", Input)
+        box.value = self._memory.folder.filter
+        box.display = bool(box.value)
         self.query_one("#empty").display = False
         self._polling = PollingThread(self._reader.update, self._post_runs, self._reader.pause)
         self._polling.start()
@@ -140,8 +159,15 @@ Mark runs with Space, then compare them with `c`.
     @on(RunsRead)
     def show_runs(self, event: RunsRead) -> None:
         self.runs = event.runs
+        there = {one.snapshot.folder for one in event.runs}
+        self._marked = [one for one in self._marked if one in there]
         self._show()
         self.refresh_bindings()
+
+    @on(RunsChanged)
+    def read_again(self) -> None:
+        if self._polling is not None:
+            self._polling.wake()
 
     def _tick(self) -> None:
         """Durations of live runs go on between two updates."""
@@ -225,7 +251,8 @@ Mark runs with Space, then compare them with `c`.
         self.action_open()
 
     @on(Input.Changed, "#filter")
-    def filter_changed(self) -> None:
+    def filter_changed(self, event: Input.Changed) -> None:
+        self._memory.keep(filter=event.value)
         self._show()
 
     @on(Input.Submitted, "#filter")
@@ -274,8 +301,26 @@ Mark runs with Space, then compare them with `c`.
 
     def action_sort(self) -> None:
         self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
+        self._memory.keep(sort=self.sort)
         self._show()
         self.notify(f"sorted: {self.sort} first")
+
+    def action_delete(self) -> None:
+        chosen = [one.snapshot for one in self.runs if one.snapshot.folder in self._marked]
+        if not chosen and self.chosen is not None:
+            chosen = [self.chosen.snapshot]
+        if chosen:
+            self.post_message(DeleteRuns(chosen))
+
+    def action_undo(self) -> None:
+        self.post_message(UndoDelete())
+
+    def action_trash(self) -> None:
+        self.post_message(OpenTrash())
+
+    def action_label(self) -> None:
+        if self.chosen is not None:
+            self.post_message(LabelRun(self.chosen.snapshot.folder))
 
     def action_stop(self) -> None:
         if self.chosen is not None:
@@ -288,4 +333,5 @@ Mark runs with Space, then compare them with `c`.
 
 def _searched(one: RunSummary) -> str:
     snapshot = one.snapshot
-    return f"{one.name} {snapshot.command} {snapshot.classifier} {snapshot.state} {one.figure}".lower()
+    labels = " ".join([snapshot.folder.name, *(f"#{tag}" for tag in one.labels.tags), one.labels.note])
+    return f"{one.name} {labels} {snapshot.command} {snapshot.classifier} {snapshot.state} {one.figure}".lower()

@@ -42,7 +42,8 @@ def run_cells(one: RunSummary, widths: dict[str, int], marked: bool, indented: b
     snapshot, seconds = one.snapshot, one.seconds
     if snapshot.live and snapshot.started is not None:
         seconds = max(seconds or 0.0, time.time() - snapshot.started)
-    name = f"{'● ' if marked else ''}{'└ ' if indented else ''}{one.name}"
+    tags = "".join(f" #{tag}" for tag in one.labels.tags)
+    name = f"{'● ' if marked else ''}{'└ ' if indented else ''}{one.name}{tags}"
     took = duration(seconds) if widths["took"] > 6 else short_duration(seconds)
     cells = {
         "state": state_text(snapshot.state),
