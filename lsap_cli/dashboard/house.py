@@ -102,7 +102,7 @@ class Housekeeping(App[None]):
     @on(LabelRun)
     def label_run(self, event: LabelRun) -> None:
         from lsap_cli.dashboard.screens.labels import LabelsDialog
-        from lsap_cli.runs.labels import read_labels, write_labels
+        from lsap_cli.runs.labels import read_run_labels, write_run_labels
 
         folder, below = event.folder, self.screen
 
@@ -110,12 +110,12 @@ class Housekeeping(App[None]):
             if labels is None:
                 return
             try:
-                write_labels(folder, labels)
+                write_run_labels(folder, labels)
             except OSError as error:
                 self.notify(_reason(folder, error), severity="warning", markup=False)
             below.post_message(RunsChanged())
 
-        self.push_screen(LabelsDialog(folder.name, read_labels(folder)), answered)
+        self.push_screen(LabelsDialog(folder.name, read_run_labels(folder)), answered)
 
 
 def outermost(runs: Sequence[RunSnapshot]) -> list[RunSnapshot]:

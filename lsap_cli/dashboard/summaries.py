@@ -8,7 +8,7 @@ from lsap_cli.results.run_labels import LABELS_FILE, RunLabels
 from lsap_cli.results.text import printable
 from lsap_cli.runs.finding import find_runs
 from lsap_cli.runs.following import file_stamp
-from lsap_cli.runs.labels import read_labels
+from lsap_cli.runs.labels import read_run_labels
 from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot, read_snapshot
 
 Stamps = tuple[tuple[int, int] | None, ...]
@@ -90,7 +90,7 @@ class RunSummarizer:
         known = self._known.get(folder)
         if known is not None and known.stamps == stamps and not known.snapshot.live:
             return known
-        snapshot, labels = read_snapshot(folder), read_labels(folder)
+        snapshot, labels = read_snapshot(folder), read_run_labels(folder)
         if not figures:
             return _Known(stamps, snapshot, "", (), labels)
         from lsap_cli.dashboard.list_figures import figure_and_curve  # all classes of results: the list is there first

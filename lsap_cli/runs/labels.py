@@ -8,12 +8,12 @@ from lsap_cli.results.run_labels import LABELS_FILE, RunLabels
 LONGEST_NAME, LONGEST_NOTE, MOST_TAGS = 80, 4000, 20
 
 
-def read_labels(folder: Path) -> RunLabels:
+def read_run_labels(folder: Path) -> RunLabels:
     """The labels of a run folder; empty ones where it has none, or what it has cannot be read."""
     return read_document(folder / LABELS_FILE, RunLabels).value or RunLabels()
 
 
-def write_labels(folder: Path, labels: RunLabels) -> None:
+def write_run_labels(folder: Path, labels: RunLabels) -> None:
     """Keeps a run's labels; without any, their file goes.
 
     Raises:

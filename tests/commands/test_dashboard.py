@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from lsap_cli.runs.reading import read_snapshot
 import pytest
 
+from lsap_cli.runs.reading import read_snapshot
 from tests.commands.conftest import SCRIPT, Lsap, World
 
 
@@ -72,7 +72,7 @@ def test_a_watched_run_goes_on_when_the_dashboard_is_closed(world: World, tmp_pa
         return words in shown
 
     try:
-        assert read(120, b"Robustness"), shown[-2000:]
+        assert read(120, b"Facts"), shown[-2000:]
         os.write(terminal, b"q")
         assert read(60, b"lsap dashboard"), shown[-2000:]
         _, status = os.waitpid(pid, 0)

@@ -11,7 +11,7 @@ from lsap_cli.dashboard.screens.labels import LabelsDialog
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.dashboard.screens.trash import TrashDialog
 from lsap_cli.results.run_labels import RunLabels
-from lsap_cli.runs.labels import read_labels, write_labels
+from lsap_cli.runs.labels import read_run_labels, write_run_labels
 from lsap_cli.runs.trash import move_to_trash, trash_entries
 from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
@@ -114,7 +114,7 @@ def test_a_name_tags_and_a_note_are_kept_shown_and_found(runs: Path) -> None:
             app.screen.query_one(f"#label-{name}", Input).value = text
         await pilot.press("enter")
         await until(pilot, app, "Base line #paper")
-        assert read_labels(folder) == RunLabels(name="Base line", tags=("paper", "ucf"), note="the [bold] one")
+        assert read_run_labels(folder) == RunLabels(name="Base line", tags=("paper", "ucf"), note="the [bold] one")
         await pilot.press("slash", *"#paper")
         shown = await until(pilot, app, "1 of 8 runs")
         assert "Base line" in shown
@@ -125,13 +125,13 @@ def test_a_name_tags_and_a_note_are_kept_shown_and_found(runs: Path) -> None:
 
 def test_labels_that_cannot_be_read_are_no_labels_and_empty_ones_leave_no_file(tmp_path: Path) -> None:
     (tmp_path / "labels.json").write_text("{")
-    assert read_labels(tmp_path) == RunLabels()
-    write_labels(tmp_path, RunLabels())
+    assert read_run_labels(tmp_path) == RunLabels()
+    write_run_labels(tmp_path, RunLabels())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_s_name_is_never_markup(runs: Path) -> None:
-    write_labels(runs / "second", RunLabels(name="[red]not\x1b[31m"))
+    write_run_labels(runs / "second", RunLabels(name="[red]not\x1b[31m"))
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "8 runs")
