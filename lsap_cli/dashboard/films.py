@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from lsap_cli.dashboard.formatting import figure, one_line
-from lsap_cli.results.base import or_none
+from lsap_cli.results.base import UnsetType, or_none
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import RESULTS_FILE, open_regular, read_document
 from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, Pictures, SlotPictures
@@ -30,11 +30,13 @@ class Film:
         title: what it shows.
         sides: pictures by name (`slot`, or before, after, difference), each list as long as `count`.
         notes: what stands below: the scale, the predictions.
+        video: its name in the records; empty for slots.
     """
 
     title: str
     sides: Mapping[str, Sequence[Image.Image]]
     notes: str
+    video: str = ""
 
     @property
     def count(self) -> int:
@@ -51,6 +53,16 @@ def read_films(folder: Path) -> tuple[list[Film], list[str]]:
         if isinstance(results, DefendResults) and results.pictures is not None:
             films = _single_frames(folder, results.pictures, problems)
     return films, problems
+
+
+def drawn_videos(folder: Path) -> set[str]:
+    """Names of the videos that a run has pictures of; the pictures are not read."""
+    loaded = read_document(folder / LOOK_FILE, Look).value
+    films = (or_none(loaded.videos) or ()) if loaded is not None else ()
+    results = None if films else read_results(folder / RESULTS_FILE).value
+    if isinstance(results, DefendResults) and results.pictures is not None:
+        return {one.video for one in results.pictures.frames}
+    return {one.video for one in films}
 
 
 def _films(folder: Path, look: Look, problems: list[str]) -> list[Film]:
@@ -86,9 +98,15 @@ def _video(folder: Path, one: FilmPictures | FramePictures, count: int, problems
     if not all(sides.values()):
         return []
     clean, attacked = printable(one.clean_prediction), printable(one.attacked_prediction)
-    predictions = f"the model sees: {clean} before, {attacked} after" if clean and attacked else ""
+    sees = f"{clean}{_sure(one.clean_confidence)} before, {attacked}{_sure(one.attacked_confidence)} after"
+    fooled = "fooled" if clean != attacked else "not fooled"
+    predictions = f"{fooled}: the model sees {sees}" if clean and attacked else ""
     amplified = f"the difference is shown {one.factor:.0f} times as strong"
-    return [Film(one_line(one.video, 50), sides, _joined(predictions, amplified))]
+    return [Film(one_line(one.video, 50), sides, _joined(predictions, amplified), one.video)]
+
+
+def _sure(confidence: float | UnsetType) -> str:
+    return "" if isinstance(confidence, UnsetType) else f" ({confidence:.2f})"
 
 
 def _slot_notes(perturbation: SlotPictures) -> str:

@@ -51,6 +51,7 @@ class Prediction:
         milliseconds: that the defense took for this video.
         draws: behind a random defense: the class number of each draw, the first being `label`.
         positive: with two classes: the probability of the second; else None.
+        confidence: the probability of `label`; None where the network gives labels only.
     """
 
     source: str
@@ -60,6 +61,7 @@ class Prediction:
     milliseconds: float
     draws: tuple[int, ...] = ()
     positive: float | None = None
+    confidence: float | None = None
 
 
 @dataclass

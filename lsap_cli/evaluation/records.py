@@ -34,6 +34,7 @@ def make_records(video: Video, predictions: Sequence[Prediction], names: Sequenc
             draws=tuple(names[label] for label in one.draws) or None,
             positive_probability=UNSET if one.positive is None else one.positive,
             milliseconds=round(one.milliseconds, 3),
+            confidence=UNSET if one.confidence is None else round(one.confidence, 3),
             classes=RecordClasses(
                 labels=video.labels, prediction=one.label, clean_prediction=clean[one.sampler], draws=one.draws
             ),

@@ -1,5 +1,6 @@
-"""Which of the judged videos a person is shown: fooled ones first."""
+"""Which of the judged videos a person is shown: fooled ones first, and some that are not, of several labels."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from lsap_cli.datasets.base import Video
@@ -7,19 +8,31 @@ from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.pictures.before_after import ShownVideo
 from lsap_cli.results.records import NO_DEFENSE, Record
 
-SHOWN = 3
+SHOWN = 8
+NOT_FOOLED = 3  # of them, where there are so many
 
 
-def choose_shown(videos: Sequence[Video], source: PerturbationSource, records: Sequence[Record]) -> list[ShownVideo]:
-    """The first videos whose prediction changed, then others.
+def choose_shown(
+    videos: Sequence[Video], source: PerturbationSource, records: Sequence[Record], clean: Sequence[Record]
+) -> list[ShownVideo]:
+    """Videos whose prediction changed, then some whose prediction did not; each group goes through the labels in turn.
 
     Args:
         videos: that were judged.
         source: whose frames are shown.
         records: under that source.
+        clean: of the same videos without an attack.
     """
     undefended = {one.video: one for one in reversed(records) if one.defense == NO_DEFENSE}
-    ordered = sorted(videos, key=lambda video: not undefended[video.name].changed)
+    unattacked = {one.video: one for one in reversed(clean) if one.defense == NO_DEFENSE}
+    groups: dict[bool, list[Video]] = {True: [], False: []}
+    for video in videos:
+        groups[undefended[video.name].changed].append(video)
+    fooled, others = (
+        _through_labels(group, [undefended[video.name] for video in group]) for group in (groups[True], groups[False])
+    )
+    kept = min(len(others), max(NOT_FOOLED, SHOWN - len(fooled)))
+    chosen = [*fooled[: SHOWN - kept], *others[:kept]]
     return [
         ShownVideo(
             name=video.name,
@@ -28,6 +41,19 @@ def choose_shown(videos: Sequence[Video], source: PerturbationSource, records: S
             change=source.change,
             clean_prediction=undefended[video.name].clean_prediction,
             attacked_prediction=undefended[video.name].prediction,
+            clean_confidence=unattacked[video.name].confidence,
+            attacked_confidence=undefended[video.name].confidence,
         )
-        for video in ordered[:SHOWN]
+        for video in chosen
     ]
+
+
+def _through_labels(videos: Sequence[Video], records: Sequence[Record]) -> list[Video]:
+    """The videos of a group: the first of each label, then the second of each, and so on."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for video, record in zip(videos, records, strict=True):
+        label = record.label or record.clean_prediction
+        turns.append((seen[label], video))
+        seen[label] += 1
+    return [video for _, video in sorted(turns, key=lambda pair: pair[0])]

@@ -63,9 +63,10 @@ class _Done:
 
 
 class _Label(NamedTuple):
-    """The class that a video gets, and with two classes the probability of the second."""
+    """The class that a video gets, its probability, and with two classes the probability of the second."""
 
     number: int
+    confidence: float
     positive: float | None
 
 
@@ -255,7 +256,14 @@ class VideoJudge:
         is_random = self._matrix.is_random(spec)
         for sampler, *drawn in zip(self._protocol.samplers, *work.labels, strict=True):
             draws = tuple(one.number for one in drawn) if is_random else ()
-            yield Prediction(source, spec, sampler, drawn[0].number, milliseconds, draws, drawn[0].positive)
+            first = drawn[0]
+            yield Prediction(
+                source, spec, sampler, first.number, milliseconds, draws, first.positive, self._confidence(first)
+            )
+
+    def _confidence(self, label: _Label) -> float | None:
+        """The probability of the class, where the network gives probabilities at all."""
+        return None if self._protocol.classifier.gives.kind == "label" else label.confidence
 
 
 @dataclass(frozen=True)
@@ -299,4 +307,8 @@ class _Classifying:
         probabilities = made[0] if len(made) == 1 else torch.stack(made).mean(0)
         mean = probabilities.view(-1, self.protocol.views, probabilities.shape[1]).mean(1)
         positive = mean[:, 1].tolist() if mean.shape[1] == 2 else [None] * len(mean)
-        return [_Label(*pair) for pair in zip(mean.argmax(1).tolist(), positive, strict=True)]
+        likeliest = mean.max(1)
+        return [
+            _Label(*three)
+            for three in zip(likeliest.indices.tolist(), likeliest.values.tolist(), positive, strict=True)
+        ]

@@ -41,7 +41,7 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import Pictures
-from lsap_cli.results.records import NOISE
+from lsap_cli.results.records import NO_ATTACK, NOISE
 from lsap_cli.results.robustness import CertificateRow, PerturbationSize
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import TransferMatrix
@@ -180,10 +180,10 @@ def _certificates(task: DefendTask, videos: Sequence[Video]) -> list[Certificate
 
 def _draw(task: DefendTask, judged: JudgedVideos, videos: Sequence[Video]) -> Pictures:
     records = [one for one in judged.records if one.attack == task.name]
+    clean = [one for one in judged.records if one.attack == NO_ATTACK]
     run = task.evaluation.run
-    pictures, failures = draw_pictures(
-        run.folder, choose_shown(videos, task.sources[task.name], records), task.perturbation
-    )
+    shown = choose_shown(videos, task.sources[task.name], records, clean)
+    pictures, failures = draw_pictures(run.folder, shown, task.perturbation)
     for failure in failures:
         run.event(WarningEvent(message=failure))
     return pictures

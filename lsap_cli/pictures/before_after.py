@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lsap_cli.pictures.drawing import draw_frame, perturbation_picture, save_picture
 from lsap_cli.pictures.thumbnails import FILM_FRAMES, draw_film, draw_films, draw_slots
+from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.pictures import FilmPictures, FramePictures, Pictures
 from lsap_cli.video.media import Media
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
@@ -28,6 +29,8 @@ class ShownVideo:
         change: what is added to frames of `after`.
         clean_prediction: a label.
         attacked_prediction: a label.
+        clean_confidence: its probability, where the network gives one.
+        attacked_confidence: likewise.
     """
 
     name: str
@@ -36,6 +39,8 @@ class ShownVideo:
     change: FrameChange
     clean_prediction: str
     attacked_prediction: str
+    clean_confidence: float | UnsetType = UNSET
+    attacked_confidence: float | UnsetType = UNSET
 
 
 def draw_pictures(
@@ -101,5 +106,7 @@ def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePict
         difference=names["difference"],
         clean_prediction=video.clean_prediction,
         attacked_prediction=video.attacked_prediction,
+        clean_confidence=video.clean_confidence,
+        attacked_confidence=video.attacked_confidence,
     )
     return frame, draw_film(folder, number, before.numpy(), after.numpy(), frame)

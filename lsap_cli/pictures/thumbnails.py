@@ -78,6 +78,8 @@ def draw_film(
         difference=names["difference"],
         clean_prediction=shown.clean_prediction,
         attacked_prediction=shown.attacked_prediction,
+        clean_confidence=shown.clean_confidence,
+        attacked_confidence=shown.attacked_confidence,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lsap_cli.results.documents import DefendResults, GenerateResults
 from lsap_cli.results.ladders import DefenseLadder
-from lsap_cli.results.measures import METRICS, Metric, goodness, rate_of_row
+from lsap_cli.results.measures import METRICS, Metric, goodness, metrics_of, rate_of_row
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.rows import DefenseGain, Row, Rows
@@ -126,10 +126,10 @@ def _matrix(
     rows: Rows,
     worst: Sequence[tuple[str, Row]],
     gains: tuple[Sequence[DefenseGain], Sequence[DefenseGain]],
-    metric: Metric | None,
+    wanted: Metric | None,
     sampler: str | None,
 ) -> DefenseMatrix:
-    metric = metric or next((one for one in METRICS if any(rate_of_row(row, one) for row in rows.rows)), METRICS[0])
+    metric: Metric = wanted or next(iter(metrics_of(rows)), METRICS[0])
     samplers = tuple(rows.samplers) if sampler is None else (sampler,)
     by_condition: dict[Condition, list[tuple[str, Row]]] = {
         "no attack": [("", row) for row in rows.rows if row.attack == NO_ATTACK],

@@ -17,6 +17,8 @@ class FramePictures(Result, frozen=True, kw_only=True):
         difference: likewise.
         clean_prediction: a label.
         attacked_prediction: a label.
+        clean_confidence: its probability; absent where the network gives labels only, and in files of version 0.1.
+        attacked_confidence: likewise.
     """
 
     video: str
@@ -27,6 +29,8 @@ class FramePictures(Result, frozen=True, kw_only=True):
     difference: str
     clean_prediction: str = ""
     attacked_prediction: str = ""
+    clean_confidence: float | UnsetType = UNSET
+    attacked_confidence: float | UnsetType = UNSET
 
 
 class Pictures(Result, frozen=True, kw_only=True):
@@ -74,6 +78,8 @@ class FilmPictures(Result, frozen=True, kw_only=True):
         difference: likewise.
         clean_prediction: a label.
         attacked_prediction: a label.
+        clean_confidence: its probability; absent where the network gives labels only, and in files of version 0.1.
+        attacked_confidence: likewise.
     """
 
     video: str
@@ -85,6 +91,8 @@ class FilmPictures(Result, frozen=True, kw_only=True):
     difference: str
     clean_prediction: str = ""
     attacked_prediction: str = ""
+    clean_confidence: float | UnsetType = UNSET
+    attacked_confidence: float | UnsetType = UNSET
 
 
 class Look(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.look/1"):

@@ -45,6 +45,8 @@ class Record(Result, frozen=True, kw_only=True):
         draws: behind a random defense: the prediction of each draw, the first being `prediction`; else null.
         positive_probability: only with two classes: of the second one.
         milliseconds: that the defense took for this video.
+        confidence: the probability of the prediction, to three decimals; absent where the network gives labels only,
+            and in files of version 0.1.
         classes: the numbers of the classes that are named here; absent in files of version 0.1.
     """
 
@@ -62,6 +64,7 @@ class Record(Result, frozen=True, kw_only=True):
     draws: tuple[str, ...] | None = None
     positive_probability: float | UnsetType = UNSET
     milliseconds: float | None = None
+    confidence: float | UnsetType = UNSET
     classes: RecordClasses | UnsetType = UNSET
 
     @property

@@ -65,4 +65,6 @@ def measure_videos(protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) 
 def _prediction(protocol: EvaluationProtocol, probabilities: list[float]) -> Prediction:
     likeliest = max(range(len(probabilities)), key=probabilities.__getitem__)
     positive = probabilities[POSITIVE] if len(probabilities) == 2 else None
-    return Prediction(NO_ATTACK, NO_DEFENSE, protocol.first_sampler, likeliest, 0.0, positive=positive)
+    return Prediction(
+        NO_ATTACK, NO_DEFENSE, protocol.first_sampler, likeliest, 0.0, (), positive, probabilities[likeliest]
+    )

@@ -26,7 +26,7 @@ def test_the_slots_and_the_frames_play_and_stop_and_step(made: Path) -> None:
         assert "▀" in shown
         look = app.screen.query_one(PicturesPane)
         assert [film.title for film in look.films][:1] == ["the perturbation"]
-        assert len(look.films) == 4
+        assert len(look.films) == 9
         await pilot.press("space")
         await until(pilot, app, "paused")
         now = look.frame

@@ -1,40 +1,48 @@
 """One cell of the matrix: its counts, the ladder against its defense, and each video."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.text import Text
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from lsap_cli.dashboard.comparing import read_records
-from lsap_cli.dashboard.formatting import DASH, attack_name, name_text
+from lsap_cli.dashboard.films import drawn_videos
+from lsap_cli.dashboard.formatting import attack_name
+from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
+from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.panes.findings import WORST, ladder_lines
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.screens.dialogs import Dialog
+from lsap_cli.dashboard.widgets.records import DRAWN, fooled_first, record_cells
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.records import Cell, Record, defense_name
 from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.text import printable
 
 MOST_VIDEOS = 2000
-COLUMNS = ("video", "outcome", "now", "label", "clean")  # what a narrow screen must show comes first
+COLUMNS = ("  video", "outcome", "now", "sure", "label", "clean")  # what a narrow screen must show comes first
 
 
 class CellScreen(Dialog[None]):
     """Details of one attack, defense and sampler."""
 
-    HELP = "The rates of one cell with their counts, and the prediction of each video. Wrong ones come first."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter", "dismiss", "Back")]
+    HELP = """\
+The rates of one cell with their counts, and the prediction of each video, fooled ones first. Enter shows a video's
+frames before and after, where the run has drawn it (▣). *sure*: the probability of the prediction.
+"""
+    BINDINGS: ClassVar[list[BindingType]] = [HELP_KEY, Binding("escape", "dismiss", "Back")]
 
     def __init__(self, reader: RunReader, rows: Rows, cell: Cell) -> None:
         super().__init__()
         self._reader, self._rows, self._cell = reader, rows, cell
+        self._records: list[Record] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall wide"):
@@ -49,20 +57,33 @@ class CellScreen(Dialog[None]):
         self.query_one("#videos").focus()
         self._read(self._reader.folder)
 
-    @work(thread=True)
+    @work(thread=True, exit_on_error=False)
     def _read(self, folder: Path) -> None:
         records = read_records(folder).get(self._cell, [])
-        self.app.call_from_thread(self._fill, records)
+        drawn = drawn_videos(folder)
+        self.app.call_from_thread(draw_guarded, self, lambda: self._fill(records, drawn))
 
-    def _fill(self, records: Sequence[Record]) -> None:
+    @on(DrawingFailed)
+    def show_failure(self, event: DrawingFailed) -> None:
+        self.query_one("#cell-note", Static).update(Text(f"this part cannot be drawn: {event.reason}"))
+
+    @on(DataTable.RowSelected, "#videos")
+    def open_video(self, event: DataTable.RowSelected) -> None:
+        from lsap_cli.dashboard.screens.video import VideoScreen
+
+        if 0 <= event.cursor_row < len(self._records):
+            self.app.push_screen(VideoScreen(self._reader.folder, self._records, event.cursor_row))
+
+    def _fill(self, records: Sequence[Record], drawn: Set[str]) -> None:
         table: DataTable[Text] = self.query_one("#videos", DataTable)
-        ordered = sorted(records, key=lambda one: (one.correct is not False, not one.changed, one.video))
-        rows = [record_cells(one) for one in ordered[:MOST_VIDEOS]]
+        self._records = fooled_first(records)[:MOST_VIDEOS]
+        rows = [record_cells(one, one.video in drawn) for one in self._records]
         for name, *cells in zip(map(Text, COLUMNS), *rows, strict=True):
             # A table that sizes its columns itself does so after it was drawn once.
             table.add_column(name, width=max(cell_len(cell.plain) for cell in [name, *cells]))
         table.add_rows(rows)
-        note = f"{len(records)} videos" if records else "this run keeps no outcome of each video (records.jsonl)"
+        counted = f"{len(records)} videos, fooled first · Enter: frames · {DRAWN} drawn by the run"
+        note = counted if records else "this run keeps no outcome of each video (records.jsonl)"
         self.query_one("#cell-note", Static).update(note)
 
     def _facts(self) -> list[str]:
@@ -81,12 +102,6 @@ class CellScreen(Dialog[None]):
 
 def printable_lines(lines: Sequence[str]) -> str:
     return "\n".join(map(printable, lines))
-
-
-def record_cells(one: Record) -> list[Text]:
-    """A video's row: names are cut in their middle."""
-    labels = (one.prediction, one.label or DASH, one.clean_prediction)
-    return [name_text(one.video, 32), Text(outcome_words(one)), *(name_text(label, 18) for label in labels)]
 
 
 def row_lines(row: Row) -> list[str]:
@@ -112,8 +127,3 @@ def row_lines(row: Row) -> list[str]:
     if row.milliseconds_per_video is not None:
         lines.append(f"  {'the defense takes':<30}{row.milliseconds_per_video:.1f} ms a video")
     return lines
-
-
-def outcome_words(one: Record) -> str:
-    fooled = "changed" if one.changed else "same"
-    return fooled if one.correct is None else f"{'right' if one.correct else 'WRONG'}, {fooled}"

@@ -1,14 +1,16 @@
-"""A picture in the terminal: two pixels a character, as half blocks in color."""
+"""A picture in the terminal: two pixels a character, as half blocks in color; in pixels where the terminal can."""
 
 from PIL import Image
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
 HALF_BLOCK = "▀"
+UNDRAWABLE = (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError)
 BEHIND = (128, 128, 128)  # where a picture is transparent
 
 
@@ -19,17 +21,28 @@ class PictureView(Widget):
         super().__init__(id=id, classes=classes)
         self._picture: Image.Image | None = None
         self._message = ""
+        self._columns: int | None = None
         self._strips: list[Strip] = []
         self._drawn: tuple[int, Size] | None = None
 
-    def show(self, picture: Image.Image | None, message: str = "") -> None:
-        self._picture, self._message, self._drawn = picture, message, None
+    def show(self, picture: Image.Image | None, message: str = "", columns: int | None = None) -> None:
+        """Shows a picture.
+
+        Args:
+            picture: any size; None: the message stands instead.
+            message: a sentence.
+            columns: that it may take, so that pictures beside each other have one size.
+        """
+        self._picture, self._message, self._columns, self._drawn = picture, message, columns, None
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
         size = self.size
         if self._drawn != (id(self._picture), size):
-            self._strips = self._draw(size)
+            try:
+                self._strips = self._draw(size)
+            except UNDRAWABLE as error:
+                self._strips = [Strip([Segment(f"it cannot be drawn: {error}"[: size.width], self.rich_style)])]
             self._drawn = (id(self._picture), size)
         if y < len(self._strips):
             return self._strips[y].adjust_cell_length(size.width, self.rich_style)
@@ -40,10 +53,8 @@ class PictureView(Widget):
             return [Strip([Segment(self._message, self.rich_style)])]
         if size.width < 1 or size.height < 1:
             return []
-        width, height = fitted(self._picture.size, (size.width, size.height * 2))
-        flat = Image.new("RGB", self._picture.size, BEHIND)
-        whole = self._picture.convert("RGBA")
-        flat.paste(whole, mask=whole.getchannel("A"))
+        width, height = fitted(self._picture.size, self._room(size))
+        flat = flattened(self._picture)
         small = flat.resize((width, height), Image.Resampling.BOX if width < flat.width else Image.Resampling.NEAREST)
         margin = " " * ((size.width - width) // 2)
         pixels = small.tobytes()
@@ -56,6 +67,28 @@ class PictureView(Widget):
                 segments.append(Segment(HALF_BLOCK, Style(color=upper, bgcolor=lower)))
             strips.append(Strip(Segment.simplify(segments)))
         return strips
+
+    def _room(self, size: Size) -> tuple[int, int]:
+        """Pixels of half blocks that the picture may take."""
+        return max(1, min(size.width, self._columns or size.width)), max(1, size.height * 2)
+
+
+def make_picture_view(app: App[None]) -> PictureView:
+    """A view of the kind that the terminal can draw, as the application was told."""
+    kind = getattr(app, "pictures", "blocks")
+    if kind == "blocks":
+        return PictureView()
+    from lsap_cli.dashboard.widgets.pixel_picture import PixelPictureView
+
+    return PixelPictureView(kind)
+
+
+def flattened(picture: Image.Image) -> Image.Image:
+    """The picture without transparency."""
+    flat = Image.new("RGB", picture.size, BEHIND)
+    whole = picture.convert("RGBA")
+    flat.paste(whole, mask=whole.getchannel("A"))
+    return flat
 
 
 def fitted(picture: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
