@@ -129,7 +129,7 @@ def _matrix(
     wanted: Metric | None,
     sampler: str | None,
 ) -> DefenseMatrix:
-    metric: Metric = wanted or next(iter(metrics_of(rows)), METRICS[0])
+    metric = wanted if wanted is not None else next(iter(metrics_of(rows)), METRICS[0])
     samplers = tuple(rows.samplers) if sampler is None else (sampler,)
     by_condition: dict[Condition, list[tuple[str, Row]]] = {
         "no attack": [("", row) for row in rows.rows if row.attack == NO_ATTACK],

@@ -115,7 +115,9 @@ def write_pictures(run: Path) -> Pictures:
                 factor=pictures.factor,
                 clean_prediction="archery",
                 attacked_prediction="tai_chi" if number == 0 else "archery",
-                **names,
+                before=names["before"],
+                after=names["after"],
+                difference=names["difference"],
             )
         )
     return Pictures(perturbation="pictures/perturbation.png", perturbation_scale=8.0, frames=tuple(frames))

@@ -1,13 +1,13 @@
 """Pictures in turn: the slots of a perturbation, or frames of a video before, after and their difference."""
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Static
 
 from lsap_cli.dashboard.films import SIDES, Film
 from lsap_cli.dashboard.guard import draw_guarded
-from lsap_cli.dashboard.widgets.picture import PictureView, make_picture_view
+from lsap_cli.dashboard.widgets.picture import PictureView
 
 FRAMES_PER_SECOND = 4.0
 WIDE = 100  # columns from which on the sides stand beside each other
@@ -100,3 +100,13 @@ class FilmView(Horizontal):
         visible = self.app.screen is self.screen and self.region.area > 0
         if visible and self.playing and self.film is not None and self.film.count > 1:
             draw_guarded(self, lambda: self.step(1))
+
+
+def make_picture_view(app: App[object]) -> PictureView:
+    """A view of the kind that the terminal can draw, as the application was told."""
+    kind = getattr(app, "pictures", "blocks")
+    if kind == "blocks":
+        return PictureView()
+    from lsap_cli.dashboard.widgets.pixel_picture import PixelPictureView
+
+    return PixelPictureView(kind)

@@ -4,7 +4,6 @@ from PIL import Image
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
-from textual.app import App
 from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -71,16 +70,6 @@ class PictureView(Widget):
     def _room(self, size: Size) -> tuple[int, int]:
         """Pixels of half blocks that the picture may take."""
         return max(1, min(size.width, self._columns or size.width)), max(1, size.height * 2)
-
-
-def make_picture_view(app: App[None]) -> PictureView:
-    """A view of the kind that the terminal can draw, as the application was told."""
-    kind = getattr(app, "pictures", "blocks")
-    if kind == "blocks":
-        return PictureView()
-    from lsap_cli.dashboard.widgets.pixel_picture import PixelPictureView
-
-    return PixelPictureView(kind)
 
 
 def flattened(picture: Image.Image) -> Image.Image:
