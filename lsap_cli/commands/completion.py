@@ -136,13 +136,13 @@ def _of_command(parser: Any, words: list[str], typed: str) -> Iterator[Completio
     options = {text: one for one in parser.params if one.param_type_name == "option" for text in one.opts}
     flag, equals, value = typed.partition("=")
     if equals and flag in options:
-        yield from (Completion(f"{flag}={one.text}", one.about) for one in _values(options[flag], value))
+        yield from (Completion(f"{flag}={one.text}", one.about) for one in value_completions(options[flag], value))
     elif words and words[-1] in options and not options[words[-1]].is_flag:
-        yield from _values(options[words[-1]], typed)
+        yield from value_completions(options[words[-1]], typed)
     elif typed.startswith("-") and "--" not in words:
         yield from _options(options, words, typed)
     else:
-        yield from _values(_argument(parser, options, words), typed)
+        yield from value_completions(_argument(parser, options, words), typed)
 
 
 def _options(options: Mapping[str, Any], words: Sequence[str], typed: str) -> Iterator[Completion]:
@@ -164,7 +164,8 @@ def _argument(parser: Any, options: Mapping[str, Any], words: Sequence[str]) -> 
     return places[-1] if places and places[-1].nargs == -1 else None
 
 
-def _values(parameter: Any, typed: str) -> Iterator[Completion]:
+def value_completions(parameter: Any, typed: str) -> Iterator[Completion]:
+    """How the value of an option or an argument can go on; none: by the name of a file, if it takes one."""
     names = None if parameter is None else arguments.completed_names(parameter)
     if names is None:
         return
@@ -175,13 +176,13 @@ def _values(parameter: Any, typed: str) -> Iterator[Completion]:
     found = spec_completions(kind, typed)
     yield from found
     if kind in ("models", "formats") and found:
-        yield from _paths(typed)
+        yield from path_completions(typed)
     elif kind == "formats" and typed.partition(":")[0] in known_names("formats"):
         name, _, path = typed.partition(":")
-        yield from (Completion(f"{name}:{one.text}", one.about) for one in _paths(path))
+        yield from (Completion(f"{name}:{one.text}", one.about) for one in path_completions(path))
 
 
-def _paths(typed: str) -> Iterator[Completion]:
+def path_completions(typed: str) -> Iterator[Completion]:
     """Files and folders, where a shell would not look for them because there are other names, too."""
     folder, name = os.path.split(typed)
     try:

@@ -1,21 +1,29 @@
 """What the dashboard can start and resume, taken from the parsed commands themselves."""
 
 import inspect
-from collections.abc import Iterator, Sequence
+import itertools
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import typer
 
+from lsap_cli.commands.arguments import completed_names, seconds
+from lsap_cli.commands.completion import path_completions, value_completions
 from lsap_cli.commands.help import with_names
-from lsap_cli.commands.resuming import RESUMABLE, resume_words
+from lsap_cli.commands.resuming import RESUMABLE, as_parameters, resume_words, setting_texts
 from lsap_cli.dashboard.forms import DashboardCommands, FieldKind, Form, FormField
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import set_format_names
 from lsap_cli.runs.reading import RunSnapshot
 
-STARTABLE = ("demo", "generate", "apply", "defend")
+STARTABLE = ("demo", "generate", "apply", "defend", "train", "harden", "study")
 LONGEST_PATH = 4096
+MOST_COMPLETIONS = 200
+DURATIONS = ("time_budget", "timeout")  # kept in seconds, typed with a unit
 # the dashboard gives them itself, or they make no sense in a form
 HIDDEN = ("run", "as_json", "quiet", "dashboard", "resume", "help")
 
@@ -26,11 +34,13 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
     Args:
         group: of all commands, as `typer.main.get_command` parses it.
     """
-    parsers: dict[str, Any] = {name: group.commands[name] for name in dict.fromkeys((*STARTABLE, *RESUMABLE))}
+    startable = [name for name in STARTABLE if name in group.commands]
+    parsers: dict[str, Any] = {name: group.commands[name] for name in dict.fromkeys((*startable, *RESUMABLE))}
 
     def check(name: str, words: Sequence[str]) -> str | None:
         try:
-            parsers[name].make_context(name, list(words))
+            context = parsers[name].make_context(name, list(words))
+            check_output(context.params)
         except typer.BadParameter as error:
             return error.format_message()
         except (typer.TyperException, LsapError) as error:
@@ -49,7 +59,68 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
             raise LsapError(f"the settings in run.json make no valid command: {wrong}")
         return words
 
-    return DashboardCommands(lambda: [_form(name, parsers[name]) for name in STARTABLE], check, resume)
+    def values(run: RunSnapshot) -> dict[str, str]:
+        if run.command not in startable:
+            raise LsapError(f"{run.command or 'this run'} cannot be started from here; {', '.join(startable)} can")
+        return _values(parsers[run.command].params, run)
+
+    def complete(name: str, field: str, typed: str) -> list[tuple[str, str]]:
+        parameter = next(one for one in parsers[name].params if one.name == field)
+        named = completed_names(parameter) is not None
+        found = value_completions(parameter, typed) if named else path_completions(typed)
+        return [(one.text, one.about) for one in itertools.islice(found, MOST_COMPLETIONS)]
+
+    return DashboardCommands(
+        lambda: [_form(name, parsers[name]) for name in startable], check, resume, values, complete
+    )
+
+
+def check_output(values: Mapping[str, Any]) -> None:  # any option's value
+    """Refuses a file that exists already, where nothing says that it may be replaced.
+
+    Raises:
+        LsapError: naming it.
+    """
+    out = values.get("out")
+    if isinstance(out, Path) and out.is_file() and "overwrite" in values and not values["overwrite"]:
+        raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
+
+
+def _values(parameters: Sequence[Any], run: RunSnapshot) -> dict[str, str]:
+    """What a form says that starts a run again: paths from here, and a new name for what it writes."""
+    known = {one.name: one for one in parameters if one.name not in HIDDEN}
+    settings = as_parameters(run.command, _from_here(run))
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise LsapError(f"run.json has settings that this version of lsap does not know: {', '.join(unknown)}")
+    values = {}
+    for name, value in settings.items():
+        texts = setting_texts(known[name], value)
+        if texts and getattr(known[name], "is_flag", False):
+            values[name] = "true"
+        elif texts and known[name].multiple:
+            values[name] = shlex.join(texts)
+        elif texts and isinstance(value, float) and name in DURATIONS:
+            values[name] = f"{value:g}s"
+        elif texts:
+            values[name] = texts[0]
+    if "out" in values:
+        values["out"] = _new_name(Path(values["out"]))
+    return {name: text for name, text in values.items() if not _is_default(known[name], text)}
+
+
+def _is_default(parameter: Any, text: str) -> bool:
+    default = "" if parameter.default is None else str(parameter.default)
+    if parameter.name in DURATIONS and default:
+        return seconds(text, parameter.name) == seconds(default, parameter.name)
+    return text == default
+
+
+def _new_name(path: Path) -> str:
+    """A path that nothing has yet: `r.safetensors`, `r-2.safetensors`, ..."""
+    stem = re.sub(r"-\d+$", "", path.stem)
+    names = [path, *(path.with_name(f"{stem}-{number}{path.suffix}") for number in range(2, 1000))]
+    return str(next((one for one in names if not os.path.lexists(one)), path))
 
 
 def _from_here(run: RunSnapshot) -> dict[str, Any]:  # any settings
@@ -89,6 +160,8 @@ def _fields(parser: Any) -> Iterator[FormField]:
             default,
             with_names(parameter.help or ""),
             parameter.required,
+            getattr(parameter, "rich_help_panel", None) or "",
+            completed_names(parameter) is not None,
         )
 
 

@@ -26,13 +26,13 @@ def resume_words(parameters: Sequence[Any], command: str, settings: Settings, ov
     Raises:
         LsapError: if a setting is unknown to this version, or is not what its option takes.
     """
-    values = _as_parameters(command, settings)
+    values = as_parameters(command, settings)
     known = {parameter.name: parameter for parameter in parameters}
     if overwrite and "overwrite" in known:
         values["overwrite"] = True
     words, places = [command], []
     for parameter in parameters:
-        given = _texts(parameter, values.pop(parameter.name, None))
+        given = setting_texts(parameter, values.pop(parameter.name, None))
         if parameter.param_type_name == "argument":
             places += given
         elif parameter.is_flag:
@@ -44,7 +44,7 @@ def resume_words(parameters: Sequence[Any], command: str, settings: Settings, ov
     return [*words, "--", *places]
 
 
-def _as_parameters(command: str, settings: Settings) -> dict[str, Any]:
+def as_parameters(command: str, settings: Settings) -> dict[str, Any]:
     """Settings by the names of the command's parameters; what is stored in another unit is written as it is typed."""
     values = {name: value for name, value in settings.items() if name not in NOT_STORED}
     if command in ("generate", "train") and isinstance(memory := values.get("memory"), int):
@@ -63,7 +63,7 @@ def _joined(first: object, rest: object) -> object:
     return ([] if first is None else [first]) + rest if isinstance(rest, list) else rest
 
 
-def _texts(parameter: Any, value: object) -> list[str]:
+def setting_texts(parameter: Any, value: object) -> list[str]:
     """A parameter's values as they are typed; none where the setting is not set."""
     is_flag = getattr(parameter, "is_flag", False)
     if value is None or (is_flag and value is False):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -23,14 +23,21 @@ from lsap_cli.dashboard.navigation import (
     OpenRun,
     OpenStart,
     ResumeRun,
+    StartAgain,
     StopRun,
     TabShown,
 )
 from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.screens.runs import RunsScreen
+from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.errors import LsapError
 from lsap_cli.results.text import printable
+from lsap_cli.runs.reading import RunSnapshot
 
+if TYPE_CHECKING:
+    from lsap_cli.dashboard.screens.start import FilledForms
+
+NEXT_COMMAND = {"generate": "apply", "apply": "defend", "train": "generate", "harden": "defend"}  # for its forms
 WARM_UP_SECONDS = 1.0  # after the first screen, what the other screens need is loaded
 
 
@@ -97,8 +104,20 @@ class Dashboard(Housekeeping):
         self.open_run(event.folder)
 
     @on(OpenStart)
-    def show_start(self) -> None:
-        self.open_start()
+    def show_start(self, event: OpenStart) -> None:
+        self.open_start(run=event.run)
+
+    @on(StartAgain)
+    def start_again(self, event: StartAgain) -> None:
+        from lsap_cli.dashboard.screens.start import FilledForms
+
+        command = event.run.command
+        try:
+            values = self.commands.values(event.run)
+        except LsapError as error:
+            self.notify(printable(error), severity="warning", markup=False)
+            return
+        self._open_forms(FilledForms(command, {command: values}, change=True))
 
     @on(OpenComparison)
     def show_comparison(self, event: OpenComparison) -> None:
@@ -114,10 +133,24 @@ class Dashboard(Housekeeping):
     def remember_tab(self, event: TabShown) -> None:
         self.memory.keep(tab=event.tab)
 
-    def open_start(self, command: str | None = None) -> None:
+    def open_start(self, command: str | None = None, run: RunSnapshot | None = None) -> None:
+        from lsap_cli.dashboard.offers import offers
+        from lsap_cli.dashboard.screens.start import FilledForms
+
+        values = offers(run) if run is not None else {}
+        fitting = NEXT_COMMAND.get(run.command) if run is not None else None
+        self._open_forms(FilledForms(command or (fitting if fitting in values else None), values))
+
+    def _open_forms(self, filled: "FilledForms") -> None:
         from lsap_cli.dashboard.screens.start import StartScreen
 
-        self.push_screen(StartScreen(self.root, self.commands, command))
+        live = [one.snapshot.folder for one in self._runs if one.snapshot.live and not one.part]
+        self.push_screen(StartScreen(self.root, self.commands, filled, live))
+
+    @property
+    def _runs(self) -> Sequence[RunSummary]:
+        """The runs that the list knows."""
+        return next((one.runs for one in self.screen_stack if isinstance(one, RunsScreen)), [])
 
     def open_compare(self, folders: Sequence[Path]) -> None:
         from lsap_cli.dashboard.screens.compare import CompareScreen
@@ -128,8 +161,7 @@ class Dashboard(Housekeeping):
     def choose_comparison(self, event: ChooseComparison) -> None:
         from lsap_cli.dashboard.screens.dialogs import PickRun
 
-        runs = next((one.runs for one in self.screen_stack if isinstance(one, RunsScreen)), [])
-        others = [one for one in runs if one.snapshot.folder != event.folder]
+        others = [one for one in self._runs if one.snapshot.folder != event.folder]
 
         def picked(folder: Path | None) -> None:
             if folder is not None:

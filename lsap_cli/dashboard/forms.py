@@ -8,6 +8,11 @@ from typing import Literal
 from lsap_cli.runs.reading import RunSnapshot
 
 FieldKind = Literal["text", "path", "switch", "list"]
+# beside what is needed, these come first
+FIRST = (
+    "perturbed", "perturbation", "epsilon", "norm", "attack", "steps", "epochs", "time_budget", "sampler", "defense",
+    "adaptive", "codec", "device", "seed",
+)  # fmt: skip
 WordsCheck = Callable[[str, Sequence[str]], str | None]  # command, words -> what is wrong with them, by its own parser
 
 
@@ -21,6 +26,8 @@ class FormField:
         default: as it would be typed; empty: none.
         help: what it is.
         required: whether the command needs it.
+        group: its heading in the command's --help; empty: the first one.
+        named: whether it takes names that can be listed and completed.
     """
 
     name: str
@@ -29,6 +36,8 @@ class FormField:
     default: str
     help: str
     required: bool
+    group: str = ""
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,15 @@ class DashboardCommands:
         check: the commands' own parsers.
         resume_words: the words behind `lsap` that go on with a run, built from its settings; raises LsapError, saying
             why, where there are none.
+        values: of the form of a run's command, as the run was started, by field; raises LsapError, as `resume_words`.
+        complete: how the text of a field can go on: command, field, what is typed -> whole texts, with what each is.
     """
 
     make_forms: Callable[[], Sequence[Form]]
     check: WordsCheck
     resume_words: Callable[[RunSnapshot], list[str]]
+    values: Callable[[RunSnapshot], dict[str, str]]
+    complete: Callable[[str, str, str], Sequence[tuple[str, str]]]
 
     @property
     def forms(self) -> Sequence[Form]:
@@ -103,6 +116,24 @@ def problem(form: Form, values: Mapping[str, str], check: WordsCheck) -> str | N
                 return f"{field.flag}: a quote is not closed in {value}"
     command, *rest = words(form, values)
     return check(command, rest)
+
+
+def ordered(form: Form) -> list[FormField]:
+    """The fields as they are filled in: what is needed, then what is changed most, then each group of the help."""
+    groups = list(dict.fromkeys(field.group for field in form.fields))
+
+    def place(field: FormField) -> tuple[bool, int, int]:
+        often = FIRST.index(field.name) if field.name in FIRST else len(FIRST)
+        return not field.required, often, groups.index(field.group)
+
+    return sorted(form.fields, key=place)
+
+
+def heading(field: FormField) -> str:
+    """What a field stands under in `ordered`."""
+    if field.required:
+        return "Needed"
+    return "Most often" if field.name in FIRST else field.group or "Options"
 
 
 def command_line(line: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """Starting, stopping and resuming runs. A started run is a process of its own, which outlives the dashboard."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -103,6 +104,15 @@ def _ignores_interrupts(pid: int) -> bool:
         return False
     ignored = next((int(line.split()[1], 16) for line in lines if line.startswith("SigIgn:")), 0)
     return bool(ignored >> (signal.SIGINT - 1) & 1)
+
+
+def remove_if_never_begun(folder: Path) -> None:
+    """Removes the folder of a process that ended before it wrote anything of its own."""
+    with contextlib.suppress(OSError):
+        if {one.name for one in folder.iterdir()} <= {CONSOLE_FILE, QUEUED_FILE}:
+            for name in (CONSOLE_FILE, QUEUED_FILE):
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def without_options(words: Sequence[str]) -> list[str]:

@@ -18,7 +18,16 @@ class OpenRun(Message):
 
 @dataclass
 class OpenStart(Message):
-    """Shows the forms that start a run."""
+    """Shows the forms that start a run, filled in with what a run offers, if one is given."""
+
+    run: RunSnapshot | None = None
+
+
+@dataclass
+class StartAgain(Message):
+    """Shows the form of a run's command as it was filled in, to be changed."""
+
+    run: RunSnapshot
 
 
 @dataclass

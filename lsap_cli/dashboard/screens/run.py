@@ -16,7 +16,17 @@ from textual.widgets import Footer, Input, TabbedContent, TabPane
 from lsap_cli.dashboard.formatting import ORANGE, duration, joined, name_text, state_text
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
-from lsap_cli.dashboard.navigation import ChooseComparison, ResumeRun, StopRun, TabShown
+from lsap_cli.dashboard.navigation import (
+    ChooseComparison,
+    DeleteRuns,
+    LabelRun,
+    OpenStart,
+    ResumeRun,
+    RunsChanged,
+    StartAgain,
+    StopRun,
+    TabShown,
+)
 from lsap_cli.dashboard.panes.facts import FactsPane
 from lsap_cli.dashboard.panes.live import LivePane
 from lsap_cli.dashboard.panes.log import LogPane
@@ -103,6 +113,10 @@ A demo has three parts; it shows the one that works, until you choose another wi
         Binding("left_square_bracket", "part(-1)", "Part", key_display="["),
         Binding("right_square_bracket", "part(1)", "Part", key_display="]"),
         Binding("c", "compare", "Compare"),
+        Binding("a", "again", "Again"),
+        Binding("n", "next", "New run", show=False),
+        Binding("d,delete", "delete", "Delete", show=False),
+        Binding("l", "label", "Name, tags, note", show=False),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
     ]
@@ -353,6 +367,23 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def action_compare(self) -> None:
         self.post_message(ChooseComparison(self.current.folder))
+
+    def action_again(self) -> None:
+        self.post_message(StartAgain(self.current.snapshot))
+
+    def action_next(self) -> None:
+        self.post_message(OpenStart(self.current.snapshot))
+
+    def action_delete(self) -> None:
+        self.post_message(DeleteRuns([read_snapshot(self.folder)]))
+
+    def action_label(self) -> None:
+        self.post_message(LabelRun(self.folder))
+
+    @on(RunsChanged)
+    def close_if_deleted(self) -> None:
+        if not self.folder.exists():
+            self.dismiss()
 
     def action_stop(self) -> None:
         self.post_message(StopRun(self.current.snapshot))

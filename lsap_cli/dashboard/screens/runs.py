@@ -26,6 +26,7 @@ from lsap_cli.dashboard.navigation import (
     OpenTrash,
     ResumeRun,
     RunsChanged,
+    StartAgain,
     StopRun,
     UndoDelete,
 )
@@ -86,6 +87,7 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         Binding("s", "sort", "Sort"),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
+        Binding("a", "again", "Again"),
         Binding("d,delete", "delete", "Delete", key_display="d"),
         Binding("u", "undo", "Undo delete", show=False),
         Binding("T", "trash", "Trash", show=False),
@@ -264,7 +266,7 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
             self.post_message(OpenRun(self.chosen.snapshot.folder))
 
     def action_start(self) -> None:
-        self.post_message(OpenStart())
+        self.post_message(OpenStart(self.chosen.snapshot if self.chosen else None))
 
     def action_mark(self) -> None:
         if self.chosen is None:
@@ -311,6 +313,10 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
             chosen = [self.chosen.snapshot]
         if chosen:
             self.post_message(DeleteRuns(chosen))
+
+    def action_again(self) -> None:
+        if self.chosen is not None:
+            self.post_message(StartAgain(self.chosen.snapshot))
 
     def action_undo(self) -> None:
         self.post_message(UndoDelete())
