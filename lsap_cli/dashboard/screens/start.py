@@ -264,7 +264,8 @@ that were queued before have ended.
 def _said(printed: str) -> str:
     """What a process printed last, without the frame around an error and the lines above it."""
     lines = [line.strip(FRAME) for line in printed.splitlines()]
-    return " ".join(line for line in lines if line not in ("", "Error") and not line.startswith(ABOVE_ERRORS))[-LONGEST_ERROR:]
+    kept = [line for line in lines if line not in ("", "Error") and not line.startswith(ABOVE_ERRORS)]
+    return " ".join(kept)[-LONGEST_ERROR:]
 
 
 def _new_folder(root: Path, command: str) -> Path:
