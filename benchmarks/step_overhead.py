@@ -38,13 +38,15 @@ from lsap_cli.learning.settings import FITTED_SAMPLERS
 from lsap_cli.runs import Run
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_attack, build_samplers
-from perturbations import Binding, Budget, parse_binding, parse_epsilon
+from perturbations import Budget, parse_binding, parse_epsilon
+from perturbations.attacks import Attack
 from perturbations.augment import Augmentation
 from perturbations.learn import learn
 from perturbations.objectives import Untargeted
 from perturbations.problem import Batch
 from perturbations.state import State
 
+BUDGET = Budget("linf", parse_epsilon("8/255"))
 WARM_SHARE = 5  # one round in this many is for warming up
 
 
@@ -86,7 +88,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         stored = [one for _, one in store.load(videos) if isinstance(one, StoredVideo)]
         store_bytes = store.cost.memory_bytes
         attack = build_attack(options.attack)
-        settings = batch_settings(classifier, stored, parse_binding(attack.binding), options.batch, device)
+        settings = batch_settings(classifier, stored, attack, options.batch, device)
 
         def draw(step: int) -> Batch:
             start = now(device)
@@ -95,8 +97,8 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
             return batch
 
         with Run(options.run, "benchmark", {}, []) as run, BatchSource(settings) as source:
-            network, budget = InstrumentedClassifier(classifier), Budget("linf", parse_epsilon("8/255"))
-            problem = make_problem(source, network, Untargeted(), budget, options.batch, run)
+            network = InstrumentedClassifier(classifier)
+            problem = make_problem(source, network, Untargeted(), BUDGET, options.batch, run)
             state = State(problem.zeros())
             steps = learn(replace(problem, draw=draw), attack, state, lambda now: now.steps / 10**6)
             for number in range(options.steps):
@@ -122,7 +124,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
 
 
 def batch_settings(
-    classifier: Classifier, videos: list[StoredVideo], binding: Binding, clips: int, device: torch.device
+    classifier: Classifier, videos: list[StoredVideo], attack: Attack, clips: int, device: torch.device
 ) -> BatchSettings:
     """As `lsap generate` draws them by default."""
     return BatchSettings(
@@ -131,8 +133,10 @@ def batch_settings(
         samplers=list(build_samplers((classifier.sampler_spec, *FITTED_SAMPLERS)).values()),
         frames=classifier.frames,
         geometry=classifier.geometry,
-        binding=binding,
+        binding=parse_binding(attack.binding),
         delta_size=learned_delta_size(classifier.geometry),
+        resize=attack.resize,
+        budget=BUDGET,
         augmentation=Augmentation(),
         clips=clips,
         seed=0,
