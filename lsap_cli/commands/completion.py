@@ -122,7 +122,7 @@ def completions(group: Any, words: Sequence[str], typed: str) -> list[Completion
     parser, rest = group, [*words]
     while getattr(parser, "commands", None) and rest:
         name = next((one for one in rest if not one.startswith("-")), None)
-        if name not in parser.commands:
+        if name is None or name not in parser.commands:
             return []
         rest = rest[rest.index(name) + 1 :]
         parser = parser.commands[name]
