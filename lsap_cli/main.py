@@ -97,7 +97,7 @@ def run() -> NoReturn:
 def _complete() -> NoReturn:
     """Answers a shell; whatever goes wrong, nothing is printed into the line that somebody is typing."""
     with suppress(Exception):
-        for line in completion.answer(typer.main.get_command(app), os.environ):
+        for line in completion.completion_lines(typer.main.get_command(app), os.environ):
             print(line)
     sys.exit(0)
 

@@ -8,6 +8,8 @@ from lsap_cli.errors import LsapError
 from lsap_cli.known_models import DEMO, MODEL_FORMATS, PREFIX, format_of, needs_its_card, service_of
 from lsap_cli.plugins import added_models
 
+DEMO_CARD = Path(__file__).parents[1] / "demo" / "model.toml"
+
 
 def check_model_spec(spec: str) -> None:
     """Refuses what cannot be loaded, as far as names, cards and files tell; nothing is imported.
@@ -43,6 +45,20 @@ def check_model_spec(spec: str) -> None:
         f"nor a zoo name such as {PREFIX}r3d_18 or hf:FOLDER, nor that of an installed package; "
         "lsap models lists what there is, docs/model-card.md explains how to add your own"
     )
+
+
+def known_labels(spec: str) -> list[str] | None:
+    """The labels of a model, where a card or the demo tells them without torch; None: the loaded network tells them.
+
+    Raises:
+        LsapError: see `check_model_spec`.
+    """
+    card = DEMO_CARD if spec == DEMO else card_path(spec)
+    if card is None:
+        return None
+    named = format_of(spec)
+    labels = check_card(card, named and (named[0], Path(named[1]))).labels
+    return None if labels is None else [*labels]
 
 
 def absolute_spec(spec: str) -> str:

@@ -41,11 +41,13 @@ def command(
     codec: Annotated[
         str,
         typer.Option(
+            "--codec",
+            "-c",
             callback=arguments.codec,
             help="{codecs}, with settings as in h264:crf=23; ffv1, x264rgb and png are lossless",
         ),
     ] = "ffv1",
-    workers: Annotated[int, typer.Option(min=1, max=256, help="files written at a time")] = 1,
+    workers: Annotated[int, typer.Option("--workers", "-w", min=1, max=256, help="files written at a time")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="go on in a folder that was begun")] = False,
     segment: Annotated[
         str | None,

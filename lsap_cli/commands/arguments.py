@@ -5,6 +5,7 @@ checks serve the dashboard's forms.
 """
 
 import importlib.util
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from lsap_cli.applying.strength import check_strength
 from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.errors import LsapError
 from lsap_cli.known_parts import PartKind, check_chain, check_spec
-from lsap_cli.set_sources import SetSource, split_source
+from lsap_cli.set_sources import SETS, SetSource, split_source
 from lsap_common import did_you_mean, parse_epsilon, unknown_name
 
 CLOSED_NORMS = ("linf", "l2")
@@ -42,7 +43,9 @@ def completed_names(parameter: Any) -> str | tuple[str, ...] | None:  # Typer ke
 @completes("formats")
 def source(path: Path) -> Path:
     """A set of videos that is there: a folder, a list, a file, or FORMAT:PATH."""
-    split_source(str(path))
+    name, place = split_source(str(path))
+    if name is None and place.is_dir() and not any(files for _, _, files in os.walk(place)):
+        raise LsapError(f"{path} is empty; give {SETS}")
     return path
 
 
@@ -73,6 +76,29 @@ def fps(pace: float | None) -> float | None:
     """A pace of pictures, where one was given."""
     SetSource.parse(".", fps=pace)
     return pace
+
+
+def output_file(flag: str, *suffixes: str) -> Callable[[Path | None], Path | None]:
+    """A check of files that will be written: the name of a file, with a suffix that says what is in it.
+
+    Args:
+        flag: for the sentence.
+        suffixes: that are taken, the usual one first.
+    """
+
+    def check(path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        if path.is_dir() or not path.name.strip("."):
+            raise LsapError(f"{flag} {path} is not a file name; use a name such as r{suffixes[0]}")
+        if path.suffix.lower() not in suffixes:
+            what = f"ends in {path.suffix}" if path.suffix else "has no suffix"
+            raise LsapError(
+                f"{flag} {path} {what}, and the file is {' or '.join(suffixes)}; use {path.with_suffix(suffixes[0])}"
+            )
+        return path
+
+    return check
 
 
 def perturbed(path: Path | None) -> Path | None:
@@ -113,6 +139,27 @@ def optional_model(spec: str | None) -> str | None:
 def models(specs: list[str]) -> list[str]:
     """Several of them."""
     return [model(spec) for spec in specs]
+
+
+def check_labels(model: str, **labels: str | None) -> None:
+    """Refuses labels that a model does not have, where its labels are known without torch.
+
+    Args:
+        model: its spec.
+        labels: by the name of the option, such as `target`; None: not given.
+
+    Raises:
+        LsapError: naming the nearest labels.
+    """
+    given = {name: label for name, label in labels.items() if label is not None}
+    if not given:
+        return
+    from lsap_cli.classifiers.labels import class_index
+    from lsap_cli.classifiers.spec_checks import known_labels
+
+    known = known_labels(model)
+    for name, label in given.items() if known else ():
+        class_index(label, known or (), model, f"--{name}")
 
 
 def backbone(name: str | None) -> str | None:

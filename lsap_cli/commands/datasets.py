@@ -50,7 +50,12 @@ def show_set_command(
     fps: Fps = None,
     labels: LabelNames = None,
     whole: Annotated[bool, typer.Option("--all", help="read the headers of all videos, not for seconds only")] = False,
-    preview: Annotated[Path | None, typer.Option(help="a picture to draw of some of the videos (.png)")] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            callback=arguments.output_file("--preview", ".png"), help="a picture to draw of some of the videos (.png)"
+        ),
+    ] = None,
     seed: Seed = 0,
     as_json: Json = False,
     download: Download = False,

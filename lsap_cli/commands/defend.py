@@ -57,6 +57,7 @@ def command(
         list[str],
         typer.Option(
             "--model",
+            "-m",
             callback=arguments.models,
             help="a model card, or one of: {models}; more of them: the transfer matrix",
         ),
@@ -68,17 +69,26 @@ def command(
     perturbation: Annotated[
         list[Path] | None,
         typer.Option(
+            "--perturbation",
+            "-p",
             callback=arguments.perturbations,
             help="a perturbation file, added in memory instead; more of other seeds: the spread over seeds",
         ),
     ] = None,
     sampler: Annotated[
         list[str] | None,
-        typer.Option(callback=arguments.samplers, help="{samplers}; repeat for several (default: the model's own)"),
+        typer.Option(
+            "--sampler",
+            "-s",
+            callback=arguments.samplers,
+            help="{samplers}; repeat for several (default: the model's own)",
+        ),
     ] = None,
     defense: Annotated[
         list[str] | None,
         typer.Option(
+            "--defense",
+            "-d",
             callback=arguments.defenses,
             help='{defenses} (with settings and in a row, as in "jpeg:quality=50 + temporal-mean"); '
             "repeat for several; none for no defense (default: five plain ones)",
@@ -118,11 +128,15 @@ def command(
         ),
     ] = None,
     steps: Annotated[
-        int, typer.Option(min=1, max=MOST_STEPS, help="learning steps of an attacker", rich_help_panel=LEARN)
+        int,
+        typer.Option(
+            "--steps", "-n", min=1, max=MOST_STEPS, help="learning steps of an attacker", rich_help_panel=LEARN
+        ),
     ] = 300,
     ladder: Annotated[
         str,
         typer.Option(
+            callback=arguments.word("--ladder", "fast", "full"),
             help="fast: attackers race, and only the best learns to the end; full: every attacker takes all --steps",
             rich_help_panel=LEARN,
         ),
@@ -130,6 +144,8 @@ def command(
     time_budget: Annotated[
         str | None,
         typer.Option(
+            "--time-budget",
+            "-t",
             callback=arguments.duration_check("--time-budget"),
             help="time that all attackers together may learn, such as 90s, 10m or 2h (default: no limit)",
             rich_help_panel=LEARN,
@@ -190,6 +206,7 @@ def command(
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     require_run_folder(resume, run)
+    arguments.check_labels(model[0], target=target)
     from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings, ladder_kind
 
     settings = DefendSettings(

@@ -13,12 +13,15 @@ from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFol
 def command(
     context: typer.Context,
     epsilon: Annotated[
-        str, typer.Option(callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
+        str, typer.Option("--epsilon", "-e", callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
     ] = "8/255",
     time_budget: Annotated[
         str,
         typer.Option(
-            callback=arguments.duration_check("--time-budget"), help="for the command's start and its learning"
+            "--time-budget",
+            "-t",
+            callback=arguments.duration_check("--time-budget"),
+            help="for the command's start and its learning",
         ),
     ] = "75s",
     device: Device = "auto",

@@ -55,10 +55,20 @@ def command(
         Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
     ],
     model: Model,
-    out: Annotated[Path, typer.Option(help="the perturbation file to write (.safetensors)")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            callback=arguments.output_file("--out", ".safetensors"),
+            help="the perturbation file to write (.safetensors)",
+        ),
+    ],
     attack: Annotated[
         str,
         typer.Option(
+            "--attack",
+            "-a",
             callback=arguments.attack,
             help="{attacks}; with settings as in lsap:shared_class=0.3",
             rich_help_panel=METHOD,
@@ -66,7 +76,7 @@ def command(
     ] = DEFAULT.attack,
     norm: Annotated[str, typer.Option(callback=arguments.norm, help="linf, or l2 (root mean square)")] = DEFAULT.norm,
     epsilon: Annotated[
-        str, typer.Option(callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
+        str, typer.Option("--epsilon", "-e", callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
     ] = DEFAULT.epsilon,
     binding: Annotated[
         str | None,
@@ -102,12 +112,17 @@ def command(
     sampler: Annotated[
         list[str] | None,
         typer.Option(
-            callback=arguments.samplers, help="{samplers}: to learn through; repeat for several (default: five)"
+            "--sampler",
+            "-s",
+            callback=arguments.samplers,
+            help="{samplers}: to learn through; repeat for several (default: five)",
         ),
     ] = None,
     through: Annotated[
         list[str] | None,
         typer.Option(
+            "--through",
+            "-d",
             callback=arguments.defenses,
             help="defense to learn through, such as jpeg:quality=75; repeat for several (h264:crf=23 brought nothing: "
             "docs/learning.md)",
@@ -134,6 +149,8 @@ def command(
     steps: Annotated[
         int | None,
         typer.Option(
+            "--steps",
+            "-n",
             min=1,
             max=MOST_STEPS,
             help="learning steps (default without a time budget: "
@@ -150,7 +167,12 @@ def command(
     ] = None,
     time_budget: Annotated[
         str | None,
-        typer.Option(callback=arguments.duration_check("--time-budget"), help="for the whole command: 180s, 10m"),
+        typer.Option(
+            "--time-budget",
+            "-t",
+            callback=arguments.duration_check("--time-budget"),
+            help="for the whole command: 180s, 10m",
+        ),
     ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, max=MOST_DRAWS, help="learn this many, report their spread", rich_help_panel=CONTROL)
@@ -209,9 +231,8 @@ def command(
     budget = arguments.seconds(time_budget, "--time-budget")
     if out.exists() and not overwrite and not resume:  # a run that was killed at its very end has written it
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
-    if out.is_dir() or not out.name.strip("."):
-        raise LsapError(f"--out {out} is not a file name; use a name such as r.safetensors")
     require_run_folder(resume, run)
+    arguments.check_labels(model, target=target, only=only)
 
     from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table

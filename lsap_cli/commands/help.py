@@ -3,6 +3,7 @@
 A help text holds `{attacks}`, `{defenses}` and so on. Nothing is read before a command's own --help is asked for.
 """
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -52,10 +53,16 @@ class NamingCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer keeps the class of the first to itself
+        given = [*args]
         try:
             rest = super().parse_args(ctx, args)
             for parameter in self.params:
                 _look_for_paths(ctx.params.get(parameter.name))
+        except typer.BadParameter as error:
+            missing = self._missing(ctx, given)
+            if error.param not in missing:
+                raise
+            raise LsapError(self._what_is_missing(ctx, missing)) from None
         except OSError as error:
             raise LsapError(str(file_error(error) or error)) from None
         for parameter in self.params:
@@ -63,6 +70,19 @@ class NamingCommand(TyperCommand):
             if isinstance(value, float) and not math.isfinite(value):
                 raise typer.BadParameter(f"{value} is not a finite number", ctx=ctx, param_hint=parameter.opts[0])
         return rest
+
+    def _missing(self, ctx: Any, args: list[str]) -> list[Any]:
+        """All options and arguments that must be given and were not, in the order of `--help`."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=args)
+        return [one for one in self.params if one.required and not _is_given(given.get(str(one.name)))]
+
+    def _what_is_missing(self, ctx: Any, missing: list[Any]) -> str:
+        names = [one.opts[0] if one.param_type_name == "option" else str(one.name).upper() for one in missing]
+        needed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        example = re.search(r"Example: (.+)", inspect.getdoc(self.callback) or "")
+        return f"{ctx.command_path.partition(' ')[2]} needs {needed}" + (
+            f", as in: {example.group(1)}" if example else ""
+        )
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # typer keeps the classes of both to itself
         for parameter in self.params:
@@ -77,3 +97,8 @@ def _look_for_paths(value: object) -> None:
     for path in value if isinstance(value, list) else [value]:
         if isinstance(path, Path):
             path.exists()
+
+
+def _is_given(value: object) -> bool:
+    """Whether a parser found a value: it has None, a sentinel of its own or nothing in a list where there is none."""
+    return isinstance(value, str) or (isinstance(value, list | tuple) and len(value) > 0)

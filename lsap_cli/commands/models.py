@@ -143,7 +143,15 @@ def predict_command(
     videos: Annotated[
         Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
     ],
-    out: Annotated[Path, typer.Option(help="the table to write (.csv): a line a video")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            callback=arguments.output_file("--out", ".csv"),
+            help="the table to write (.csv): a line a video",
+        ),
+    ],
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,

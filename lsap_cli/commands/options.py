@@ -35,16 +35,18 @@ MOST_CLIPS = 4096  # of a batch, a pool or a video
 MOST_STEPS = 10_000_000
 MOST_DRAWS = 1000  # of random defenses, and of seeds
 Model = Annotated[
-    str, typer.Option("--model", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
+    str, typer.Option("--model", "-m", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
 ]
 Download = Annotated[
     bool, typer.Option("--download", help="fetch hf:OWNER/NAME into the local Hugging Face cache first, once")
 ]
 Device = Annotated[str, typer.Option(callback=arguments.device, help="auto, cpu, cuda or cuda:N")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
-RunFolder = Annotated[Path | None, typer.Option("--run", help="the run's folder (default: runs/<time>-<command>)")]
+RunFolder = Annotated[
+    Path | None, typer.Option("--run", "-r", help="the run's folder (default: runs/<time>-<command>)")
+]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="no progress and no notes on stderr; stdout as ever")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress and no notes on stderr; stdout as ever")]
 OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
 Root = Annotated[
     Path | None,

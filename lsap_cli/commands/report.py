@@ -23,8 +23,10 @@ def command(
     out: Annotated[
         Path | None,
         typer.Option(
+            "--out",
+            "-o",
             help="the page: of one run, with its tables beside it (default: report.html in the run); of several, "
-            f"their comparison (default: {COMPARISON}); with --to, where the export goes"
+            f"their comparison (default: {COMPARISON}); with --to, where the export goes",
         ),
     ] = None,
     to: Annotated[

@@ -57,7 +57,7 @@ def command(
         str,
         typer.Option(callback=arguments.family, help="{families}; with settings as in tsm:shift=4"),
     ],
-    out: Annotated[Path, typer.Option(help="the folder that gets model.toml, weights and labels")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the folder that gets model.toml, weights and labels")],
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -97,6 +97,8 @@ def command(
     sampler: Annotated[
         str,
         typer.Option(
+            "--sampler",
+            "-s",
             callback=arguments.sampler,
             help="{samplers}: of the card's protocol; training draws from it (with uniform: a frame of each segment)",
             rich_help_panel=NETWORK,
@@ -110,7 +112,12 @@ def command(
     ] = None,
     time_budget: Annotated[
         str | None,
-        typer.Option(callback=arguments.duration_check("--time-budget"), help="for the whole command: 180s, 10m"),
+        typer.Option(
+            "--time-budget",
+            "-t",
+            callback=arguments.duration_check("--time-budget"),
+            help="for the whole command: 180s, 10m",
+        ),
     ] = None,
     patience: Annotated[
         int | None,
@@ -173,7 +180,14 @@ def command(
     ] = DEFAULT.precision,
     workers: Annotated[
         int,
-        typer.Option(min=0, max=64, help="processes that make clips; 0: the command's own", rich_help_panel=SPEED),
+        typer.Option(
+            "--workers",
+            "-w",
+            min=0,
+            max=64,
+            help="processes that make clips; 0: the command's own",
+            rich_help_panel=SPEED,
+        ),
     ] = DEFAULT.workers,
     memory: FrameMemory = DEFAULT.memory / 2**30,
     resume: ResumeRun = False,

@@ -122,9 +122,9 @@ def without_options(words: Sequence[str]) -> list[str]:
     for word in words:
         if skip:
             skip = False
-        elif word == "--run":
+        elif word in ("--run", "-r"):
             skip = True
-        elif word not in ("--dashboard", "--resume") and not word.startswith("--run="):
+        elif word not in ("--dashboard", "--resume") and not word.startswith(("--run=", "-r")):
             kept.append(word)
     return kept
 

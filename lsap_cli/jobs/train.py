@@ -60,11 +60,11 @@ def train_classifier(
     budget = TimeBudget(settings.time_budget, time.monotonic() if started is None else started)
     keep_memory()
     keep_threads(run)
-    make_out_folder(Path(settings.out))
     device = choose_device(device_of_process(settings.device))
     run.event(StageEvent(name="building the network"))
     labels = labels_of_set(settings)
     start = starting_network(settings, labels)
+    make_out_folder(Path(settings.out))  # before anything long begins
     start.classifier.to(device)
     run.note(device=str(device), classifier=start.classifier.identity)
     _say_what_is_new(start, run)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -26,25 +27,25 @@ OUT = ("--out", "r.safetensors")
         ("generate", ".", "--model", "demo", *OUT, "--through", "jpeg:quality=101"),
         ("generate", ".", "--model", "demo", *OUT, "--attack", "lsap:nonsense=1"),
         ("generate", ".", "--model", "demo", *OUT, "--sampler", "dense:stride=0"),
-        ("apply", "README.md", ".", "out", "--codec", "h264:crf=99"),
+        ("apply", "FILE", ".", "out", "--codec", "h264:crf=99"),
         ("defend", ".", "--model", "demo", "--perturbation", "gone.safetensors"),
         ("apply", "gone.safetensors", ".", "out"),
+        ("generate", ".", "--model", "demo", *OUT, "--target", "nonsense"),
+        ("generate", ".", "--model", "demo", "--out", "r.pt"),
+        ("generate", ".", "--model", "demo", "--out", "r"),
+        ("generate", "EMPTY", "--model", "demo", *OUT),
+        ("generate",),
     ],
-    ids=[
-        "videos",
-        "model",
-        "attack",
-        "epsilon",
-        "chain",
-        "range",
-        "setting",
-        "sampler",
-        "codec",
-        "perturbation",
-        "apply",
-    ],
+    ids=" ".join,
 )
 def test_a_mistake_is_told_without_torch_and_leaves_nothing(words: tuple[str, ...], tmp_path: Path) -> None:
+    folder, empty = tmp_path / "here", tmp_path / "empty"
+    folder.mkdir()
+    empty.mkdir()
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.mp4").touch()
+    places = {".": str(tmp_path / "set"), "EMPTY": str(empty), "FILE": str(tmp_path / "set" / "a.mp4")}
+    words = tuple(places.get(word, word) for word in words)
     script = (
         f"import sys; sys.argv = ['lsap', *{words!r}]\n"
         "from lsap_cli.main import run\n"
@@ -52,9 +53,9 @@ def test_a_mistake_is_told_without_torch_and_leaves_nothing(words: tuple[str, ..
         "except SystemExit as ended: code = ended.code\n"
         "print(code, 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=folder)
     assert done.stdout.split() == ["2", "False"], done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def accepts(check: object, text: str) -> bool:
@@ -138,3 +139,58 @@ def test_settings_of_parts_are_finite_numbers(spec: str) -> None:
 @pytest.mark.parametrize("spec", ["jpeg:quality=75", "h264:crf=23,stretch=16", "none", "jpeg + random-noise:sigma=.1"])
 def test_settings_within_their_range_are_taken(spec: str) -> None:
     assert arguments.defenses([spec]) == [spec]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["generate"], "generate needs VIDEOS, --model and --out, as in: lsap generate videos/"),
+        (["generate", "--model", "demo"], "generate needs VIDEOS and --out, as in"),
+        (["apply"], "apply needs PERTURBATION, VIDEOS and OUT, as in"),
+        (["train"], "train needs VIDEOS, --family and --out, as in"),
+        (["models", "check"], "models check needs SPEC, as in: lsap models check"),
+        (["report"], "report needs RUNS, as in"),
+    ],
+)
+def test_all_that_is_missing_is_told_at_once(words: list[str], expected: str) -> None:
+    with pytest.raises(LsapError) as raised:
+        typer.main.get_command(program).main(words, standalone_mode=False)
+    assert str(raised.value).startswith(expected)
+    assert raised.value.exit_code == 2
+
+
+def test_a_letter_means_the_same_in_every_command() -> None:
+    letters: dict[str, set[str]] = {}
+    for parser in _parsers(typer.main.get_command(program)):
+        for parameter in parser.params:
+            for text in parameter.opts[1:]:
+                letters.setdefault(text, set()).add(parameter.opts[0])
+    one_defense = {"--defense", "--through"}
+    assert {
+        letter: long for letter, long in letters.items() if len(long - one_defense) + bool(long & one_defense) > 1
+    } == {}
+    assert {"-m", "-o", "-d", "-s", "-a", "-e", "-p", "-c", "-n", "-t", "-w", "-r", "-q"} <= set(letters)
+
+
+def _parsers(group: Any) -> list[Any]:
+    inner = getattr(group, "commands", {}).values()
+    return [group] if not inner else [one for command in inner for one in _parsers(command)]
+
+
+def test_a_file_to_write_has_the_suffix_of_what_is_in_it(tmp_path: Path) -> None:
+    check = arguments.output_file("--out", ".safetensors")
+    assert check(Path("a/r.SafeTensors")) == Path("a/r.SafeTensors")
+    with pytest.raises(LsapError, match=r"--out a/r.pt ends in .pt, .* use a/r.safetensors"):
+        check(Path("a/r.pt"))
+    with pytest.raises(LsapError, match=r"has no suffix, .* use r.safetensors"):
+        check(Path("r"))
+    with pytest.raises(LsapError, match="is not a file name"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(("label", "hint"), [("x", "is no label of demo"), ("lefd", "did you mean left")])
+def test_a_label_that_the_model_lacks_is_refused_without_torch(label: str, hint: str) -> None:
+    with pytest.raises(LsapError, match=f"--target '{label}' .*{hint}"):
+        arguments.check_labels("demo", target=label)
+    arguments.check_labels("demo", target=None)
+    arguments.check_labels("torchvision:r3d_18", target="anything: its labels are known when it is loaded")

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from lsap_cli.commands.arguments import completed_names
-from lsap_cli.commands.completion import SCRIPTS, answer, completions, split_line
+from lsap_cli.commands.completion import SCRIPTS, completion_lines, completions, split_line
 from lsap_cli.commands.help import PLACE
 from lsap_cli.known_parts import LIST_KINDS, known_names
 from lsap_cli.main import app
@@ -87,11 +87,11 @@ def test_bash_gets_what_stands_behind_its_last_word_break() -> None:
         "_LSAP_LINE": "A=1 lsap generate v --attack=lsap:up",
         "_LSAP_BREAKS": " :=",
     }
-    assert [line.partition("\t")[0] for line in answer(GROUP, environment)] == ["update="]
+    assert [line.partition("\t")[0] for line in completion_lines(GROUP, environment)] == ["update="]
     without = environment | {"_LSAP_BREAKS": " ="}
-    assert [line.partition("\t")[0] for line in answer(GROUP, without)] == ["lsap:update="]
+    assert [line.partition("\t")[0] for line in completion_lines(GROUP, without)] == ["lsap:update="]
     quoted = environment | {"_LSAP_LINE": "lsap generate v --attack 'lsap:up"}
-    assert [line.partition("\t")[0] for line in answer(GROUP, quoted)] == ["lsap:update="]
+    assert [line.partition("\t")[0] for line in completion_lines(GROUP, quoted)] == ["lsap:update="]
 
 
 @pytest.mark.parametrize("kind", LIST_KINDS)
