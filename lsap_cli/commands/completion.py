@@ -82,7 +82,9 @@ def command(
     print(SCRIPTS[shell], end="")
 
 
-def completion_lines(group: Any, environment: Mapping[str, str]) -> Iterator[str]:  # Typer's parsed group has no public class
+def completion_lines(
+    group: Any, environment: Mapping[str, str]
+) -> Iterator[str]:  # Typer's parsed group has no public class
     """The lines that go to a shell's script.
 
     Args:
