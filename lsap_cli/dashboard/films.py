@@ -55,6 +55,15 @@ def read_films(folder: Path) -> tuple[list[Film], list[str]]:
     return films, problems
 
 
+def first_slot(folder: Path, problems: list[str]) -> Image.Image | None:
+    """The first picture of a run's perturbation; None where it has none. The problems get what is damaged."""
+    look = read_document(folder / LOOK_FILE, Look).value
+    perturbation = or_none(look.perturbation) if look is not None else None
+    if perturbation is None or not perturbation.slots:
+        return None
+    return _picture(folder, perturbation.slots[0], problems)
+
+
 def drawn_videos(folder: Path) -> set[str]:
     """Names of the videos that a run has pictures of; the pictures are not read."""
     loaded = read_document(folder / LOOK_FILE, Look).value

@@ -64,6 +64,16 @@ def moment(seconds: float | None) -> str:
     return f"{then:%H:%M}" if then.date() == datetime.now().date() else f"{then:%Y-%m-%d}"
 
 
+def when(seconds: float | None, width: int) -> str:
+    """When it was, in a column: `15:42` today, else `11-30`; with both where there is room."""
+    then = _local_time(seconds)
+    if then is None:
+        return DASH
+    if width >= 10:
+        return f"{then:%m-%d %H:%M}" if then.year == datetime.now().year else f"{then:%Y-%m-%d}"
+    return f"{then:%H:%M}" if then.date() == datetime.now().date() else f"{then:%m-%d}"
+
+
 def clock_time(seconds: float | None) -> str:
     """`14:05:59`."""
     then = _local_time(seconds)
@@ -107,6 +117,12 @@ def one_line(text: object, width: int) -> str:
 def name_text(name: object, width: int, style: str = "") -> Text:
     """A name as a piece of text, in at most `width` characters."""
     return Text(one_line(name, width), style=style)
+
+
+def beginning(text: str, width: int) -> Text:
+    """A sentence in at most `width` characters: its end is left out."""
+    shown = printable(text[: 4 * width])
+    return Text(shown if len(shown) <= width else f"{shown[: width - 1]}…")
 
 
 def attack_name(attack: str) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsap_cli.dashboard.describing import description, is_default_name
 from lsap_cli.results.files import RESULTS_FILE, RUN_FILE
 from lsap_cli.results.run_labels import LABELS_FILE, RunLabels
 from lsap_cli.results.text import printable
@@ -36,6 +37,19 @@ class RunSummary:
     curve: tuple[float, ...]
     seconds: float | None
     labels: RunLabels = UNLABELLED
+
+    @property
+    def description(self) -> str:
+        """What it was asked to do: method, budget."""
+        return printable(description(self.snapshot.command, self.snapshot.settings))
+
+    @property
+    def title(self) -> str:
+        """What tells it from the others: the name that a person chose, and what it was asked to do."""
+        if self.part:
+            return self.name
+        named = "" if is_default_name(self.name.rpartition("/")[2]) else self.name
+        return " · ".join(part for part in (named, self.description) if part) or self.name
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def matrix_of_results(
     rows = Rows.of_every_defense(results.rows)
     ladders = results.ladder if isinstance(results, DefendResults) else ()
     gains = (results.defense_gains, results.ladder_gains) if isinstance(results, DefendResults) else ((), ())
-    return _matrix(rows, _worst_of_ladders(ladders), gains, metric, sampler)
+    return _matrix(rows, worst_of_ladders(ladders), gains, metric, sampler)
 
 
 def matrix_of_rows(rows: Rows, metric: Metric | None = None, sampler: str | None = None) -> DefenseMatrix:
@@ -164,7 +164,7 @@ def _measured(
             yield min(known, key=lambda one: goodness(one.rate, metric))
 
 
-def _worst_of_ladders(ladders: Sequence[DefenseLadder]) -> list[tuple[str, Row]]:
+def worst_of_ladders(ladders: Sequence[DefenseLadder]) -> list[tuple[str, Row]]:
     """For each defense and sampler the row of the attacker that counts, with its rung there (law 8)."""
     found: list[tuple[str, Row]] = []
     for ladder in ladders:

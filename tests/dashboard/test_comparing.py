@@ -5,14 +5,14 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.comparing import compare_cells, read_records
+from lsap_cli.dashboard.comparing import compare_cells, compared_run, read_records
 from lsap_cli.dashboard.run_reader import read_once
-from lsap_cli.dashboard.screens.compare import compared, different
+from lsap_cli.dashboard.screens.compare import different
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.rates import holm, mcnemar
+from lsap_cli.results.rates import mcnemar
 from lsap_cli.results.rows import counted_rows
-from tests.dashboard.conftest import WIDE, play, until
+from tests.dashboard.conftest import WIDE, play, until, until_true
 
 
 def test_only_settings_that_differ_are_listed(made: Path) -> None:
@@ -29,12 +29,13 @@ def test_two_runs_are_tested_on_the_videos_that_both_judged(runs: Path) -> None:
     videos = sorted({json.loads(line)["video"] for line in lines})
     kept = [line for line in lines if json.loads(line)["video"] != videos[0]]
     (second / "records.jsonl").write_text("\n".join(kept) + "\n")
-    outcomes = [read_records(first), read_records(second)]
-    rows = [read_once(folder).rows for folder in (first, second)]
-    found = compare_cells((rows[0], outcomes[0]), (rows[1], outcomes[1]))
-    assert len(found) == len(rows[0].rows) == 18
-    pair = next(one for one in found if (one.attack, one.defense, one.sampler) == ("perturbed", "none", "uniform"))
-    assert pair.paired == len(videos) - 1
+    read = [(read_once(one), read_records(one)) for one in (first, second)]
+    runs_read = [compared_run("", run.rows, run.results, records) for run, records in read]
+    found = compare_cells(*runs_read)
+    assert len(found) == len(runs_read[0].rows.rows) == 18
+    pair = next(one for one in found if one.key == ("perturbed", "none", "uniform"))
+    assert pair.difference is not None
+    assert pair.difference.of == len(videos) - 1
     of_both = {
         folder: {
             record["video"]: record["correct"]
@@ -44,7 +45,9 @@ def test_two_runs_are_tested_on_the_videos_that_both_judged(runs: Path) -> None:
         }
         for folder in (first, second)
     }
-    assert pair.p == mcnemar(*([of_both[folder][video] for video in videos[1:]] for folder in (first, second)))
+    assert pair.difference.p == mcnemar(
+        *([of_both[folder][video] for video in videos[1:]] for folder in (first, second))
+    )
 
 
 def test_runs_are_shown_side_by_side_with_curves_over_each_other(made: Path) -> None:
@@ -55,7 +58,8 @@ def test_runs_are_shown_side_by_side_with_curves_over_each_other(made: Path) -> 
             await until(pilot, app, words)
         await until(pilot, app, "━ other")
         assert [view.display for view in app.screen.query(CurveView)] == [True, True]
-        assert app.screen.query_one("#figures", DataTable).row_count > 3
+        await pilot.press("a")
+        await until_true(pilot, lambda: app.screen.query_one("#figures", DataTable).row_count > 3)
         await pilot.press("escape")
         await until(pilot, app, "newest first")
 
@@ -67,9 +71,10 @@ def test_a_demo_is_compared_by_its_parts(made: Path) -> None:
         await until(pilot, app, "fooled")
         app.open_compare([made / "tour", made / "second"])
         await until(pilot, app, "Settings that differ")
-        await until(pilot, app, "(8)")
+        await until(pilot, app, "alike")
+        await pilot.press("a")
         table = app.screen.query_one("#figures", DataTable)
-        assert table.row_count == 18
+        await until_true(pilot, lambda: table.row_count == 18)
 
     play(made, act, WIDE)
 
@@ -92,13 +97,3 @@ def test_the_counted_matrix_is_the_one_that_the_run_ends_with(made: Path) -> Non
     for cell, row in counted.items():
         for name in ("videos", "clean_accuracy", "attacked_accuracy", "fooling_rate"):
             assert getattr(row, name) == getattr(ended[cell], name), (cell, name)
-
-
-def test_the_p_of_several_cells_are_corrected_together(made: Path) -> None:
-    folders = [made / "tour" / "defend", made / "second"]
-    rows, records = [read_once(folder).rows for folder in folders], [read_records(folder) for folder in folders]
-    cells = compare_cells((rows[0], records[0]), (rows[1], records[1]))
-    corrected = holm({str(cell.key): cell.p for cell in cells})
-    shown = [texts[2].plain for _, texts in compared(rows, records)]
-    tested = [f"{p:.3g} (8)" for p in corrected.values() if p is not None]
-    assert sorted(text for text in shown if "alike" not in text) == sorted(tested)

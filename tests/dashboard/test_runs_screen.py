@@ -37,7 +37,7 @@ def test_a_wide_screen_shows_model_and_start_too(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         shown = await until(pilot, app, "fooled")
         assert "model" in shown
-        assert "start" in shown
+        assert "curve" in shown
 
     play(runs, act, WIDE)
 
@@ -58,7 +58,8 @@ def test_the_filter_keeps_what_matches_and_escape_gives_all_back(runs: Path) -> 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "fooled")
         await pilot.press("slash", *"apply")
-        shown = await until(pilot, app, "1 of 8 runs")
+        shown = await until(pilot, app, "2 of 8 runs")
+        assert "tour" in shown, "a part is shown below the demo that it belongs to"
         assert "second" not in shown
         await pilot.press("escape")
         await until(pilot, app, "8 runs")
@@ -73,16 +74,19 @@ def test_sorting_by_name_by_state_and_by_length(runs: Path) -> None:
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "the disk is full")
-        orders = {}
         screen = app.screen
         assert isinstance(screen, RunsScreen)
-        for name in ("newest", "name", "state", "longest"):
-            await until(pilot, app, f"{name} first")
+        orders = {}
+        for words in ("newest first", "by command", "by run", "by key figure", "by took", "by state"):
+            await until(pilot, app, words)
             orders[screen.sort] = [path.name for path in screen.listed]
             await pilot.press("s")
-        assert orders["name"] == ["checked", "other", "predicted", "second", "tour", "apply", "defend", "generate"]
+        names = ["checked", "other", "predicted", "second", "tour", "generate", "apply", "defend"]
+        assert orders["run"] == names, "the parts of a demo stay below it, as they were made"
         assert orders["state"][-1] == "second"
-        assert set(orders) == {"newest", "name", "state", "longest"}
+        await until(pilot, app, "newest first")
+        await pilot.press("S")
+        await until(pilot, app, "oldest first")
 
     play(runs, act)
 

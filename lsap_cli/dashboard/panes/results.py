@@ -9,10 +9,11 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 from textual_plot import HiResMode
 
-from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, attack_name, joined, name_text, one_line
+from lsap_cli.dashboard.formatting import attack_name, joined, name_text, one_line
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
 from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.dashboard.widgets.answer import figures_text, verdict_text
 from lsap_cli.dashboard.widgets.curve import SHADES, CurvePlot
 from lsap_cli.dashboard.widgets.defense_table import BEST, MOST_DEFENSES, DefenseTable
 from lsap_cli.dashboard.widgets.heat import MOST_ATTACKS, HeatTable
@@ -25,12 +26,10 @@ from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.rows import Rows
 from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
-from lsap_cli.results.verdict import KeyFigure, Level, Verdict, key_figures, matrix_figures, verdict_of
+from lsap_cli.results.verdict import KeyFigure, Verdict, key_figures, matrix_figures, verdict_of
 
 ALL_SAMPLERS = ""
 LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
-LEVELS: dict[Level, tuple[str, str]] = {"good": ("✓", BLUE), "bad": ("✗", ORANGE), "open": ("?", OCHER)}
-FIGURE_WIDTHS = 19, 30  # least and most columns of a figure
 
 
 class ResultsPane(VerticalScroll):
@@ -217,29 +216,6 @@ def answer(reader: RunReader, rows: Rows, matrix: DefenseMatrix | None) -> tuple
     if isinstance(results, DefendResults | GenerateResults):
         return (verdict_of(results), matrix_figures(matrix)) if rows.rows and matrix else (None, ())
     return verdict_of(results), key_figures(results)
-
-
-def verdict_text(verdict: Verdict) -> Text:
-    """The answer: a sign and a word, then the sentence."""
-    sign, color = LEVELS[verdict.level]
-    return Text().append(f"{sign} {verdict.word}  ", style=f"bold {color}").append(printable(verdict.sentence))
-
-
-def figures_text(figures: Sequence[KeyFigure], room: int, about: str = "") -> Text:
-    """The figures beside each other: name, value with count, interval with what it is of."""
-    if not figures:
-        return Text()
-    width = max(FIGURE_WIDTHS[0], min(FIGURE_WIDTHS[1], room // len(figures)))
-    lines: list[list[str]] = [[], [], []]
-    for one in figures:
-        rate = one.rate
-        value = f"{rate.value:.2f}  {rate.count}/{rate.of}" if rate else one.text or DASH
-        interval = f"{rate.low:.2f}–{rate.high:.2f} " if rate else ""
-        for line, part in zip(lines, (one.name, value, f"{interval}{printable(one.note)}"), strict=True):
-            line.append(one_line(part, width - 1).ljust(width))
-    text = Text().append("".join(lines[0]).rstrip(), style="dim")
-    text.append(f"   {about}" if len(text) + len(about) + 3 <= room else "", style="dim")
-    return text.append(f"\n{''.join(lines[1])}", style="bold").append(f"\n{''.join(lines[2])}", style="dim")
 
 
 def _without_answer(reader: RunReader, rows: Rows) -> str:

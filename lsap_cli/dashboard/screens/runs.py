@@ -8,14 +8,12 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.coordinate import Coordinate
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
-from lsap_cli.dashboard.formatting import (
-    name_text,
-    one_line,
-)
+from lsap_cli.dashboard.formatting import STATES, name_text, one_line
+from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import (
     DeleteRuns,
@@ -30,15 +28,19 @@ from lsap_cli.dashboard.navigation import (
     StopRun,
     UndoDelete,
 )
+from lsap_cli.dashboard.panes.preview import PreviewPane
 from lsap_cli.dashboard.polling import PollingThread
 from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.run_list import RunListReader
+from lsap_cli.dashboard.run_order import SORTS, filtered, ordered, sort_words, valid_sort
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.dashboard.widgets.run_cells import column_widths, run_cells
+from lsap_cli.dashboard.widgets.run_table import RunTable
 
-SORTS = ("newest", "name", "state", "longest")
+WIDE = 120  # columns from which on the run under the cursor is shown beside the list
+PREVIEW_SHARE = 0.4
 EMPTY = """\
 There is no run in {root} yet.
 
@@ -64,7 +66,11 @@ class RunsScreen(Page):
     """
 
     HELP = """\
-One line for each run below the folder, newest first; the parts of a demo stand below it.
+One line for each run below the folder, newest first; the parts of a demo stay below it. A run that has no name of its
+own is called by what it was asked to do: method, budget. On wide screens its answer stands beside the list.
+
+Sort: `s` by the next column, `1` to `9` or a click on a header by that one, again or `S` to turn it around. Filter: `/`
+words (`-word` leaves out), `i` one state alone, `h` without failed, killed and damaged ones; Esc shows all.
 
 **state**: live, done, failed, stopped (by a person), killed (run.json has no end, but nothing writes), damaged (a file
 cannot be read; the rest is shown)
@@ -74,7 +80,8 @@ changed, with its 95 % interval. While it learns: the newest check on unseen vid
 
 **curve**: generate: the loss. defend: accuracy on perturbed videos, first undefended, then behind each defense
 
-Mark runs with Space, then compare them with `c`, or delete them with `d`: they go to the trash, `u` brings them back.
+Mark runs with Space, a click on their dot, or all with `a`; then compare them with `c`, or delete them with `d`: they
+go to the trash, `u` brings them back.
 """
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,6 +92,11 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         Binding("c", "compare", "Compare"),
         Binding("slash,f", "filter", "Filter", key_display="/"),
         Binding("s", "sort", "Sort"),
+        Binding("S", "reverse", "Turn the order around", show=False),
+        *[Binding(str(one), f"sort_column({one})", "Sort by a column", show=False) for one in range(1, 10)],
+        Binding("i", "state", "One state alone", show=False),
+        Binding("h", "hide_failed", "Hide failed", show=False),
+        Binding("a", "mark_all", "Mark all", show=False),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("a", "again", "Again"),
@@ -109,7 +121,10 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         self.root, self._memory = root, memory
         self.runs: list[RunSummary] = []
         self._marked: list[Path] = []
-        self.sort = memory.folder.sort if memory.folder.sort in SORTS else SORTS[0]
+        self.sort = valid_sort(memory.folder.sort)
+        self._state = ""  # that is shown alone
+        self._hides_failed = False
+        self._rows: list[list[Text]] = []
         self.listed: list[Path] = []
         self._cursor: Path | None = None
         self._reader = RunListReader(root)
@@ -118,8 +133,9 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
     def compose(self) -> ComposeResult:
         yield LiveText(id="title")
         yield Input(placeholder="words of the name, command, model, state or figure; Esc clears", id="filter")
-        table: DataTable[Text] = DataTable(cursor_type="row", cell_padding=1, id="runs")
-        yield table
+        with Horizontal(id="list"):
+            yield RunTable()
+            yield PreviewPane()
         yield Static(id="empty", markup=False)
         yield Footer(compact=True)
 
@@ -137,6 +153,9 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
             self._polling.stop()
 
     def on_resize(self) -> None:
+        preview = self.query_one(PreviewPane)
+        preview.display = self.size.width >= WIDE
+        preview.styles.width = int(self.size.width * PREVIEW_SHARE)
         self.listed = []  # columns have other widths
         self._show()
 
@@ -154,6 +173,7 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         if 0 <= event.cursor_row < len(self.listed):
             self._cursor = self.listed[event.cursor_row]
             self.refresh_bindings()
+            self._show_preview()
 
     def _post_runs(self) -> None:
         self.post_message(self.RunsRead(self._reader.summaries))
@@ -184,43 +204,33 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         return next((one for one in self.runs if one.snapshot.folder == folder), None)
 
     def _shown(self) -> list[RunSummary]:
-        words = self.query_one("#filter", Input).value.lower().split()
-        shown = [one for one in self.runs if all(word in _searched(one) for word in words)]
-        if self.sort == "name":
-            return sorted(shown, key=lambda one: one.snapshot.folder.as_posix())
-        if self.sort == "state":
-            return sorted(
-                shown, key=lambda one: (not one.snapshot.live, one.snapshot.state, -(one.snapshot.started or 0.0))
-            )
-        if self.sort == "longest":
-            return sorted(shown, key=lambda one: -(one.seconds or 0.0))
-        return shown
+        words = self.query_one("#filter", Input).value
+        return ordered(filtered(self.runs, words, self._state, self._hides_failed), self.sort)
 
     def _show(self) -> None:
         """Writes what has changed; the cursor stays on its run."""
         if not self.is_current:
             return  # it is shown when it comes back
-        table = self.query_one("#runs", DataTable)
+        table = self.query_one(RunTable)
         shown = self._shown()
         folders = [one.snapshot.folder for one in shown]
-        widths = column_widths(self.size.width)
+        wide = self.size.width >= WIDE
+        widths = column_widths(self.size.width - (int(self.size.width * PREVIEW_SHARE) if wide else 0))
+        rows = [self._cells(one, widths) for one in shown]
         if folders != self.listed:
             chosen = self._cursor
-            table.clear(columns=True)
-            for name, width in widths.items():
-                table.add_column(name, width=width)
-            for one in shown:
-                table.add_row(*self._cells(one, widths))
+            table.fill(widths, rows, self.sort)
             self.listed = folders
             if chosen is not None and chosen in folders:
                 table.move_cursor(row=folders.index(chosen), animate=False)
         else:
-            for row, one in enumerate(shown):
-                for column, cell in enumerate(self._cells(one, widths)):
-                    place = Coordinate(row, column)
-                    if table.get_cell_at(place) != cell:
-                        table.update_cell_at(place, cell)
+            table.write_changes(self._rows, rows)
+        self._rows = rows
         self._show_title(len(shown))
+        self._show_empty(table)
+        self._show_preview()
+
+    def _show_empty(self, table: RunTable) -> None:
         empty = self._reader.updates > 0 and not self.runs
         table.display = not empty
         message = self.query_one("#empty", Static)
@@ -228,14 +238,22 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         if empty:
             message.update(Text(EMPTY.format(root=one_line(self.root, 60))))
 
+    def _show_preview(self) -> None:
+        preview = self.query_one(PreviewPane)
+        draw_guarded(preview, lambda: preview.show(self.chosen))
+
     def _show_title(self, shown: int) -> None:
         live = sum(one.snapshot.live for one in self.runs)
         noun = "run" if len(self.runs) == 1 else "runs"
         count = f"{len(self.runs)} {noun}" if shown == len(self.runs) else f"{shown} of {len(self.runs)} {noun}"
         marked = f" · {len(self._marked)} marked" if self._marked else ""
-        about = f"{count} · {live} live · {self.sort} first{marked}" if self._reader.updates else "reading …"
-        title = Text().append("lsap", style="bold").append("  ").append_text(name_text(self.root, 40))
-        self.query_one("#title", LiveText).put(title.append(f"  {about}", style="dim"))
+        only = f" · only {STATES[self._state][1]}" if self._state in STATES else ""
+        hidden = only + (" · failed hidden" if self._hides_failed else "")
+        about = (
+            f"{count} · {live} live · {sort_words(self.sort)}{marked}{hidden}" if self._reader.updates else "reading …"
+        )
+        title = Text().append("lsap", style="bold").append(f"  {about}", style="dim")
+        self.query_one("#title", LiveText).put(title.append("  ").append_text(name_text(self.root, 40)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Stop and Resume are offered where the chosen run can be."""
@@ -246,11 +264,23 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
 
     def _cells(self, one: RunSummary, widths: dict[str, int]) -> list[Text]:
         marked = one.snapshot.folder in self._marked
-        return run_cells(one, widths, marked=marked, indented=one.part and self.sort == "newest")
+        return run_cells(one, widths, marked=marked, indented=one.part)
 
     @on(DataTable.RowSelected)
     def open_row(self) -> None:
         self.action_open()
+
+    @on(RunTable.MarkClicked)
+    def mark_row(self) -> None:
+        self.action_mark(moves=False)
+
+    @on(DataTable.HeaderSelected, "#runs")
+    def sort_by_header(self, event: DataTable.HeaderSelected) -> None:
+        self.action_sort_by(str(event.column_key.value))
+
+    @on(DrawingFailed)
+    def show_failure(self, event: DrawingFailed) -> None:
+        self.notify(f"a part cannot be drawn: {event.reason}", severity="warning", markup=False)
 
     @on(Input.Changed, "#filter")
     def filter_changed(self, event: Input.Changed) -> None:
@@ -268,7 +298,7 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
     def action_start(self) -> None:
         self.post_message(OpenStart(self.chosen.snapshot if self.chosen else None))
 
-    def action_mark(self) -> None:
+    def action_mark(self, moves: bool = True) -> None:
         if self.chosen is None:
             return
         folder = self.chosen.snapshot.folder
@@ -277,7 +307,13 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         )
         table = self.query_one("#runs", DataTable)
         self._show()
-        table.move_cursor(row=min(table.cursor_row + 1, len(self.listed) - 1), animate=False)
+        if moves:
+            table.move_cursor(row=min(table.cursor_row + 1, len(self.listed) - 1), animate=False)
+
+    def action_mark_all(self) -> None:
+        """All that are shown, or none where all are marked."""
+        self._marked = [] if set(self.listed) <= set(self._marked) else list(self.listed)
+        self._show()
 
     def action_compare(self) -> None:
         folders = list(self._marked)
@@ -297,15 +333,49 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
         box = self.query_one("#filter", Input)
         box.value = ""
         box.display = False
-        self._marked = []
+        self._marked, self._state, self._hides_failed = [], "", False
         self.query_one("#runs").focus()
         self._show()
 
     def action_sort(self) -> None:
-        self.sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
-        self._memory.keep(sort=self.sort)
+        """By the next column."""
+        names = [name for name in self._columns if name in SORTS]
+        now = self.sort.removeprefix("-")
+        place = names.index(now) if now in names else -1
+        self._sort(names[(place + 1) % len(names)])
+
+    def action_reverse(self) -> None:
+        self._sort(self.sort.removeprefix("-") if self.sort.startswith("-") else f"-{self.sort}")
+
+    def action_sort_column(self, number: int) -> None:
+        names = [name for name in self._columns if name in SORTS]
+        if number <= len(names):
+            self.action_sort_by(names[number - 1])
+
+    def action_sort_by(self, name: str) -> None:
+        """By a column; the same one again: turned around."""
+        if name in SORTS:
+            self._sort(f"-{name}" if self.sort == name else name)
+
+    def _sort(self, sort: str) -> None:
+        self.sort = sort
+        self._memory.keep(sort=sort)
+        self.listed = []  # the headers say how it is sorted
         self._show()
-        self.notify(f"sorted: {self.sort} first")
+
+    @property
+    def _columns(self) -> list[str]:
+        return [str(key.value) for key in self.query_one(RunTable).columns]
+
+    def action_state(self) -> None:
+        """Runs of one state alone: each state that there is, then all again."""
+        states = ["", *dict.fromkeys(one.snapshot.state for one in self.runs)]
+        self._state = states[(states.index(self._state) + 1) % len(states)] if self._state in states else ""
+        self._show()
+
+    def action_hide_failed(self) -> None:
+        self._hides_failed = not self._hides_failed
+        self._show()
 
     def action_delete(self) -> None:
         chosen = [one.snapshot for one in self.runs if one.snapshot.folder in self._marked]
@@ -335,9 +405,3 @@ Mark runs with Space, then compare them with `c`, or delete them with `d`: they 
     def action_resume(self) -> None:
         if self.chosen is not None:
             self.post_message(ResumeRun(self.chosen.snapshot))
-
-
-def _searched(one: RunSummary) -> str:
-    snapshot = one.snapshot
-    labels = " ".join([snapshot.folder.name, *(f"#{tag}" for tag in one.labels.tags), one.labels.note])
-    return f"{one.name} {labels} {snapshot.command} {snapshot.classifier} {snapshot.state} {one.figure}".lower()

@@ -4,30 +4,43 @@ import time
 
 from rich.text import Text
 
-from lsap_cli.dashboard.formatting import BLUE, DASH, duration, moment, name_text, short_duration, spark, state_text
+from lsap_cli.dashboard.formatting import (
+    BLUE,
+    DASH,
+    beginning,
+    duration,
+    name_text,
+    short_duration,
+    spark,
+    state_text,
+    when,
+)
 from lsap_cli.dashboard.summaries import RunSummary
 
-# name and width at 80 columns; 0: on wider screens only
+MARK = ""  # the column that says whether a run is marked
+# name and width at 80 columns, a space after each; 0: on wider screens only
 COLUMNS = (
+    (MARK, 1),
     ("state", 9),
-    ("run", 15),
+    ("start", 5),
     ("command", 8),
-    ("model", 0),
-    ("key figure", 24),
-    ("curve", 6),
-    ("start", 0),
+    ("run", 18),
+    ("key figure", 23),
     ("took", 5),
+    ("model", 0),
+    ("curve", 0),
 )
 WIDER = (
+    ("run", 6),
+    ("start", 6),
+    ("curve", 10),
+    ("model", 12),
     ("took", 2),
-    ("command", 1),
-    ("model", 14),
-    ("start", 10),
-    ("run", 14),
-    ("key figure", 14),
-    ("curve", 18),
-    ("run", 10),
+    ("run", 18),
+    ("key figure", 16),
+    ("curve", 10),
 )
+SCROLL_BAR = 2
 
 
 def run_cells(one: RunSummary, widths: dict[str, int], marked: bool, indented: bool) -> list[Text]:
@@ -43,27 +56,32 @@ def run_cells(one: RunSummary, widths: dict[str, int], marked: bool, indented: b
     if snapshot.live and snapshot.started is not None:
         seconds = max(seconds or 0.0, time.time() - snapshot.started)
     tags = "".join(f" #{tag}" for tag in one.labels.tags)
-    name = f"{'● ' if marked else ''}{'└ ' if indented else ''}{one.name}{tags}"
+    name = f"{'└ ' if indented else ''}{one.title}{tags}"
     took = duration(seconds) if widths["took"] > 6 else short_duration(seconds)
     cells = {
+        MARK: Text("●" if marked else "·", style=BLUE if marked else "dim"),
         "state": state_text(snapshot.state),
         "run": name_text(name, widths["run"], "" if one.part else "bold"),
         "command": name_text(snapshot.command.removeprefix("models ") or DASH, widths["command"]),
         "model": name_text(snapshot.classifier or DASH, widths.get("model", 1)),
-        "key figure": name_text(one.figure or DASH, widths["key figure"]),
-        "curve": Text(spark(list(one.curve), widths["curve"]), style=BLUE),
-        "start": Text(moment(snapshot.started)),
+        "key figure": beginning(one.figure or DASH, widths["key figure"]),
+        "curve": Text(spark(list(one.curve), widths.get("curve", 1)), style=BLUE),
+        "start": Text(when(snapshot.started, widths["start"])),
         "took": Text(took, justify="right"),
     }
     return [cells[name] for name in widths]
 
 
 def column_widths(room: int) -> dict[str, int]:
-    """Of the columns: what is beyond 80 goes to one after the other."""
+    """Of the columns, without the space after each: what is left of the room goes to one after the other.
+
+    Args:
+        room: columns of the terminal for the whole table.
+    """
     widths = dict(COLUMNS)
-    left = room - 80
+    left = room - SCROLL_BAR - sum(width + 1 for width in widths.values() if width)
     for name, more in WIDER:
-        gap = 0 if widths[name] else 2  # a column that appears brings its gap with it
+        gap = 0 if widths[name] else 1  # a column that appears brings its gap with it
         if widths[name] == 0 and left < more + gap:
             continue
         taken = min(more, max(0, left - gap))
