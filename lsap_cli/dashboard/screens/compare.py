@@ -142,7 +142,7 @@ outcome differs are folded; `a` shows them. Enter on a row: the videos that chan
         runs = [one.run for one in self._read_runs]
         damaged = [f"{name}: {one}" for name, run in zip(self.names, runs, strict=True) for one in run.problems]
         note = self.query_one("#compare-note", Static)
-        note.update(Text(printable("damaged: " + "; ".join(damaged))))
+        note.update(Text(printable(f"damaged: {'; '.join(damaged)}" if damaged else "")))
         note.display = bool(damaged)
         self._show_figures()
         self._show_settings(runs)

@@ -64,7 +64,8 @@ class ComparedTable(DataTable[Text]):
         if not by_key:
             self.add_row(Text(NOTHING), *[Text()] * (len(self.columns) - 1))
         about = metrics.pop() if len(metrics) == 1 else ""
-        return f"{about}{f', {folded} rows are alike (a: all rows)' if folded else ''}"
+        alike = "1 row is alike" if folded == 1 else f"{folded} rows are alike"
+        return f"{about}{f', {alike} (a: all rows)' if folded else ''}"
 
     def _add_columns(self, runs: Sequence[ComparedRun], narrow: bool) -> None:
         self.add_columns(Text("of"), name_text(runs[0].name, 16 if narrow else 24))
