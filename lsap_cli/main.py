@@ -18,6 +18,7 @@ from lsap_cli.commands import (
     listing,
     models,
     report,
+    study,
     train,
 )
 from lsap_cli.commands.help import NamingCommand
@@ -51,6 +52,7 @@ app.command("generate", cls=NamingCommand)(generate.command)
 app.command("apply", cls=NamingCommand)(apply.command)
 app.command("defend", cls=NamingCommand)(defend.command)
 app.command("train", cls=NamingCommand)(train.command)
+app.command("study", cls=NamingCommand)(study.command)
 app.command("demo", cls=NamingCommand)(demo.command)
 app.command("dashboard", cls=NamingCommand)(dashboard.command)
 app.command("report", cls=NamingCommand)(report.command)

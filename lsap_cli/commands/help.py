@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "updates": plugins.update_names,
     "coherences": plugins.coherence_names,
     "targets": arguments.target_names,
+    "studies": arguments.study_names,
 }
 PLACE = re.compile(r"\{(" + "|".join(TABLES) + r")\}")
 

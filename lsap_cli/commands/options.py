@@ -171,7 +171,7 @@ def _next_step(command: str, folder: Path) -> str:
     """How a command that was stopped goes on; empty for one that begins anew."""
     if command == "apply":
         return "go on with --resume"
-    return f"go on with --resume --run {folder}" if command in ("generate", "defend", "train") else ""
+    return f"go on with --resume --run {folder}" if command in ("generate", "defend", "train", "study") else ""
 
 
 def text_of(path: Path | None) -> str | None:

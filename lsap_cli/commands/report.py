@@ -17,7 +17,8 @@ def command(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...", help="folders of finished lsap defend runs; with --to also of generate and apply"
+            metavar="RUN...",
+            help="folders of finished lsap defend runs, or one of a study; with --to also of generate and apply",
         ),
     ],
     out: Annotated[
@@ -46,10 +47,12 @@ def command(
         return
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
+    from lsap_cli.reports.study_page import is_study, write_study_report
 
     if len(runs) == 1:
         try:
-            print(write_report(runs[0], out, _say))
+            study = is_study(runs[0])
+            print(write_study_report(runs[0], out) if study else write_report(runs[0], out, _say))
         except OSError as error:
             if out is not None:
                 reason = error.strerror or error

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import (
     LEFT_OUT,
+    cell_words,
     cluster_words,
     learning_share,
     pace_text,
@@ -22,6 +23,7 @@ from lsap_cli.results.event_words import (
     verification_words,
 )
 from lsap_cli.results.events import (
+    CellEvent,
     ClusterEvent,
     Event,
     FileEvent,
@@ -103,6 +105,10 @@ class Screen:
                 self._advance(self._done + event.share, self._total, text)
             case FramesEvent():
                 self._show_frames(event)
+            case CellEvent():
+                self._count("cells", event.cell)
+                if event.failed:
+                    self._say(f"[red]failed[/]{_safe(cell_words(event).removeprefix('failed'))}")
             case SkippedEvent():
                 self._done += 1
                 text = _safe(skipped_words(event)).removeprefix(LEFT_OUT)

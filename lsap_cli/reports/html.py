@@ -100,9 +100,9 @@ def _view(
         "summary": summary_sentences(results),
         "left_out": left_out_of(results),
         "figures": list(_key_figures(rows, results.defense_gains)) if rows.rows else [],
-        "plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.rate_plots(results)],
+        "plots": [(plot, Markup(themed(plot.svg))) for plot in plots.rate_plots(results)],
         "detectors": [_detector(row) for row in results.detectors],
-        "roc_plots": [(plot, Markup(_themed(plot.svg))) for plot in plots.roc_plots(results)],
+        "roc_plots": [(plot, Markup(themed(plot.svg))) for plot in plots.roc_plots(results)],
         "natural": _natural(results.natural_robustness),
         "certificates": [_certificate(row) for row in results.certificates],
         "has_net": any(row.net_fooling_rate and row.net_fooling_rate.draws > 1 for row in rows.rows),
@@ -115,7 +115,7 @@ def _view(
         "noise_measured": NOISE in rows.attacks,
         "has_ladder": bool(results.ladder),
         "has_detector_ladder": bool(results.detector_ladder),
-        "curves": [(plot, Markup(_themed(plot.svg))) for plot in curve_plots(results)],
+        "curves": [(plot, Markup(themed(plot.svg))) for plot in curve_plots(results)],
         "grids": [grid for grid in tables if grid.name not in ELSEWHERE],
         "identifiers": next((grid for grid in tables if grid.name == "identifiers"), None),
         "class_grids": by_class,
@@ -268,7 +268,7 @@ def _line_name(row: Row, rows: Rows) -> str:
     return row.attack if row.kind == "perturbed" and several else row.kind
 
 
-def _themed(svg: str) -> str:
+def themed(svg: str) -> str:
     """The plot with its colors as CSS variables, so that it follows the page into the dark."""
     names = {plots.INK: "ink", plots.FAINT: "line", plots.PAPER: "paper"}
     names |= {plots.CLEAN.color: "clean", plots.NOISES.color: "noise"}

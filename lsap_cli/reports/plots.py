@@ -90,10 +90,11 @@ def roc_plots(results: DefendResults) -> list[RocPlot]:
         results: of a run.
     """
     attacks = dict.fromkeys(row.attack for row in results.detectors)
-    return [_roc_plot(attack, [row for row in results.detectors if row.attack == attack]) for attack in attacks]
+    return [roc_plot(attack, [row for row in results.detectors if row.attack == attack]) for attack in attacks]
 
 
-def _roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
+def roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
+    """The ROC curves of a few rows under one attack."""
     looks = [PERTURBED[number % len(PERTURBED)] for number in range(len(rows))]
     areas = [f"{row.detector}: area {row.auc.value:.2f} ({row.auc.interval})" for row in rows if row.auc]
     description = f"ROC curves, {_attack_name(attack)} against clean videos. " + "; ".join(areas)

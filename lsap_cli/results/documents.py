@@ -14,6 +14,7 @@ from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
 from lsap_cli.results.rows import DefenseGain, Row, TwoClassRates
 from lsap_cli.results.skipped import SkippedVideo as SkippedVideo
 from lsap_cli.results.spread import GeneratedSeeds, SamplerTransfer, SeedSpread, TransferMatrix
+from lsap_cli.results.study import StudyResults
 from lsap_cli.results.training import TrainResults
 from lsap_cli.results.way_stages import WayStage
 
@@ -424,4 +425,6 @@ class PredictionResults(Result, frozen=True, kw_only=True, tag_field="schema", t
     skipped: tuple[SkippedVideo, ...] = ()
 
 
-RunResults = DefendResults | GenerateResults | ApplyResults | ModelCheckResults | PredictionResults | TrainResults
+RunResults = (
+    DefendResults | GenerateResults | ApplyResults | ModelCheckResults | PredictionResults | TrainResults | StudyResults
+)

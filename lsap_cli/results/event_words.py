@@ -2,6 +2,8 @@
 
 from lsap_cli.results.base import or_none
 from lsap_cli.results.events import (
+    CellEvent,
+    CellsAtWorkEvent,
     ClusterEvent,
     FileEvent,
     FramesEvent,
@@ -16,6 +18,7 @@ from lsap_cli.results.node_use import NodeUse
 from lsap_cli.results.spread import SamplerRange
 
 LEFT_OUT = "left out"
+SHOWN_AT_WORK = 2  # cells of a study
 
 
 def cluster_words(event: ClusterEvent) -> str:
@@ -84,6 +87,21 @@ def learning_share(step: StepEvent, stage: StageEvent | None) -> float | None:
     if not stage.attacker or not stage.attackers:
         return step.progress
     return min(1.0, (stage.attacker - 1 + step.progress) / stage.attackers)
+
+
+def cell_words(event: CellEvent) -> str:
+    """A cell of a study in a line."""
+    if event.failed:
+        return f"failed: {event.cell}: {event.reason}"
+    return f"done: {event.cell}" + ("" if event.seconds is None else f" ({event.seconds:.1f} s)")
+
+
+def at_work_words(event: CellsAtWorkEvent) -> str:
+    """The cells of a study that are worked on, in a line; empty where none is."""
+    if not event.cells:
+        return ""
+    more = f" and {len(event.cells) - SHOWN_AT_WORK} more" if len(event.cells) > SHOWN_AT_WORK else ""
+    return f"{len(event.cells)} at work: {'; '.join(event.cells[:SHOWN_AT_WORK])}{more}"
 
 
 def skipped_words(event: SkippedEvent) -> str:

@@ -32,6 +32,7 @@ class StageEvent(RunEvent, frozen=True, kw_only=True, tag="stage"):
         name: in words.
         videos: how many follow.
         files: how many follow.
+        cells: of a study, that follow.
         steps: of learning.
         seconds: of learning; null: no limit.
         attacks: that videos are judged under.
@@ -47,6 +48,7 @@ class StageEvent(RunEvent, frozen=True, kw_only=True, tag="stage"):
     name: str
     videos: Count | UnsetType = UNSET
     files: Count | UnsetType = UNSET
+    cells: Count | UnsetType = UNSET
     steps: Count | UnsetType | None = UNSET
     seconds: float | UnsetType | None = UNSET
     attacks: tuple[str, ...] | UnsetType = UNSET
@@ -60,8 +62,8 @@ class StageEvent(RunEvent, frozen=True, kw_only=True, tag="stage"):
 
     @property
     def total(self) -> int | None:
-        """Videos or files that follow; None where they are not counted."""
-        for count in (self.videos, self.files):
+        """Videos, files or cells that follow; None where they are not counted."""
+        for count in (self.videos, self.files, self.cells):
             if isinstance(count, int) and count > 0:
                 return count
         return None
@@ -167,6 +169,32 @@ class JudgingEvent(RunEvent, frozen=True, kw_only=True, tag="judging"):
 
     path: str
     share: float = 0.0
+
+
+class CellsAtWorkEvent(RunEvent, frozen=True, kw_only=True, tag="cells-at-work"):
+    """The cells of a study that are worked on now.
+
+    Attributes:
+        cells: their titles, those of one perturbation as one.
+    """
+
+    cells: tuple[str, ...] = ()
+
+
+class CellEvent(RunEvent, frozen=True, kw_only=True, tag="cell"):
+    """A cell of a study is done, or has failed.
+
+    Attributes:
+        cell: its title.
+        failed: whether it has.
+        seconds: that it took, with its part of what several cells share.
+        reason: why it failed; empty where it did not.
+    """
+
+    cell: str
+    failed: bool = False
+    seconds: float | None = None
+    reason: str = ""
 
 
 class WarningEvent(RunEvent, frozen=True, kw_only=True, tag="warning"):
@@ -371,6 +399,8 @@ Event = (
     | PreviewEvent
     | FramesEvent
     | JudgingEvent
+    | CellsAtWorkEvent
+    | CellEvent
     | WarningEvent
     | NoteEvent
     | SplitEvent

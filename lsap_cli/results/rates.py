@@ -88,11 +88,25 @@ def rate_of(count: int, of: int) -> Rate | None:
     """
     if not (isinstance(count, int) and isinstance(of, int) and 0 <= count <= of):
         raise ValueError(f"{count!r} of {of!r} is no share; give two whole numbers, the first one from 0 to the second")
-    if of == 0:
-        return None
+    return None if of == 0 else _with_interval(count, of, of)
+
+
+def rate_of_repeated(count: int, of: int, independent: int) -> Rate | None:
+    """The rate count / of where each thing was measured several times: its interval is that of so many things.
+
+    Args:
+        count: outcomes that have the property.
+        of: all outcomes.
+        independent: how many things were measured, at most `of`: outcomes of one video are no independent evidence.
+    """
+    return None if of == 0 else _with_interval(count, of, min(independent, of))
+
+
+def _with_interval(count: int, of: int, things: int) -> Rate:
+    """The rate with the interval of so many independent outcomes."""
     share = count / of
-    center = (share + Z * Z / (2 * of)) / (1 + Z * Z / of)
-    half = Z / (1 + Z * Z / of) * math.sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
+    center = (share + Z * Z / (2 * things)) / (1 + Z * Z / things)
+    half = Z / (1 + Z * Z / things) * math.sqrt(share * (1 - share) / things + Z * Z / (4 * things * things))
     low, high = max(center - half, 0.0), min(center + half, 1.0)
     return Rate(value=share, count=count, of=of, low=0.0 if count == 0 else low, high=1.0 if count == of else high)
 

@@ -8,6 +8,8 @@ import msgspec
 from lsap_cli.results.base import UNSET, or_none
 from lsap_cli.results.event_lines import OtherEvent, decode_event
 from lsap_cli.results.event_words import (
+    at_work_words,
+    cell_words,
     cluster_words,
     file_words,
     frames_words,
@@ -17,6 +19,8 @@ from lsap_cli.results.event_words import (
     verification_words,
 )
 from lsap_cli.results.events import (
+    CellEvent,
+    CellsAtWorkEvent,
     ClusterEvent,
     Event,
     FileEvent,
@@ -41,7 +45,7 @@ LOG_LINES = 1000
 LARGE_BLOCK = 2**18
 AnyEvent = Event | OtherEvent
 FREQUENT = tuple(kind_name(one) for one in (StepEvent, FileEvent, VideoEvent, UsageEvent))
-COUNTED = tuple(kind_name(one) for one in (FileEvent, VideoEvent, SkippedEvent))  # each ends the work on one video
+COUNTED = tuple(kind_name(one) for one in (FileEvent, VideoEvent, SkippedEvent, CellEvent))  # each ends a piece of work
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ class History:
 
     Attributes:
         last_step: the newest step, thinned out or not; likewise `last_file`, `last_usage`.
-        counted: videos or files since the stage began, skipped ones among them.
+        counted: videos, files or cells since the stage began, skipped and failed ones among them.
+        failed_cells: of a study, since the stage began.
         cluster: what the nodes of a cluster did last; None: there is none.
         at_work: how far the video or file is that is being worked on, in words; empty once it is done.
         share_at_work: the same of a video that is judged, 0 to 1.
@@ -91,6 +96,7 @@ class History:
     share_at_work: float = 0.0
     slow: bool = False
     skipped: int = 0
+    failed_cells: int = 0
     warnings: int = 0
     counted: int = 0
     bad_lines: int = 0
@@ -200,10 +206,16 @@ class History:
             case StageEvent():
                 self.stage = event
                 self.counted, self.share_at_work, self.slow = 0, 0.0, False
+                self.failed_cells = 0
                 self._log(event, event.name)
             case SkippedEvent():
                 self.skipped += 1
                 self._log(event, skipped_words(event))
+            case CellEvent():
+                self.failed_cells += event.failed
+                self._log(event, cell_words(event))
+            case CellsAtWorkEvent():
+                self.at_work = at_work_words(event)
             case VideoEvent():
                 pass
             case SplitEvent():

@@ -235,6 +235,7 @@ def _counting_lines(reader: RunReader) -> list[Text]:
         left = f"{duration(step.seconds_left)} left" if live and step.seconds_left is not None else ""
         parts += [step_words(step, stage), left]
     parts.append(f"{history.skipped} left out" if history.skipped else "")
+    parts.append(f"{history.failed_cells} failed" if history.failed_cells else "")
     # a line that stays, so that nothing jumps
     at_work = history.at_work or ("the next video has begun" if history.slow else "")
     return [joined(parts), Text(printable(at_work) if live else ""), _norms_line(reader)]

@@ -1,0 +1,249 @@
+"""A study before any work: its videos and folds, its networks, its cells, and which of them are done."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lsap_cli.applying.adding import SEGMENTS
+from lsap_cli.classifiers.classifier import Classifier
+from lsap_cli.classifiers.devices import choose_device
+from lsap_cli.classifiers.labels import LabelIndex
+from lsap_cli.classifiers.spec_checks import absolute_spec, check_model_spec
+from lsap_cli.datasets.base import Video
+from lsap_cli.datasets.listing import list_videos
+from lsap_cli.datasets.splits import merged_groups
+from lsap_cli.errors import LsapError
+from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
+from lsap_cli.jobs.study_workshop import StudySetup, StudyWorkshop
+from lsap_cli.results.events import SkippedEvent, StageEvent, WarningEvent
+from lsap_cli.results.skipped import SkippedVideo
+from lsap_cli.results.study import FailedCell, FinishedCell, StudyModel
+from lsap_cli.runs import Run
+from lsap_cli.specs import build, check_specs
+from lsap_cli.study.axes import ALL, NONE, OWN, USUAL, parse_goal
+from lsap_cli.study.cells import PlannedCell, StudyContext, StudyVideo, each_once, plan_cells, specs_of
+from lsap_cli.study.code_version import code_version
+from lsap_cli.study.folds import assign_folds
+from lsap_cli.study.grid import StudyPoint
+from lsap_cli.study.settings import StudySettings, StudySource
+from lsap_cli.study.store import CellStore
+from lsap_cli.study.study_file import StudyRequest
+from lsap_cli.video.codecs import CODECS
+from lsap_cli.video.media import readable_media_hash
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study is to do.
+
+    Attributes:
+        request: of the study file.
+        setup: for every process.
+        context: what cells depend on.
+        cells: all of them; two points of the grid that are the same in fact have cells of one hash.
+        done: those that are finished, by their hash.
+        failed: those that failed, likewise.
+        models: the networks.
+        skipped: videos that are in no fold.
+        shop: of this process, with the networks that are loaded.
+    """
+
+    request: StudyRequest
+    setup: StudySetup
+    context: StudyContext
+    cells: Sequence[PlannedCell]
+    done: Mapping[str, FinishedCell]
+    failed: Mapping[str, FailedCell]
+    models: tuple[StudyModel, ...]
+    skipped: tuple[SkippedVideo, ...]
+    shop: StudyWorkshop
+
+    @property
+    def left(self) -> list[PlannedCell]:
+        """Cells that are to be done."""
+        return [cell for cell in each_once(self.cells) if cell.hash not in self.done]
+
+
+def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run: Run) -> StudyPlan:
+    """Reads the set, loads the networks, and finds the cells that are done.
+
+    Args:
+        request: of the study file.
+        settings: of the command.
+        folder: of the study, absolute; nothing is written into it.
+        run: gets events.
+
+    Raises:
+        LsapError: for anything in the file that cannot work, before any work is done.
+    """
+    if request.videos is None:
+        raise LsapError(f"{request.path}: [study] videos: there is none; add it, or give --videos")
+    points = request.points()
+    _check_parts(request, points)
+    for spec in specs_of(points):
+        try:
+            check_model_spec(spec)
+        except LsapError as error:
+            raise LsapError(f"{request.path}: [grid] model: {error}") from None
+    source = StudySource(str(Path(request.videos).absolute()) if Path(request.videos).exists() else request.videos,
+                         _absolute(request.root), request.fps, _absolute(request.labels))  # fmt: skip
+    run.event(StageEvent(name="reading the set of videos"))
+    videos, skipped = _videos(source, run)
+    folds = _folds(request, videos)
+    device = choose_device(settings.device)
+    setup = StudySetup(
+        folder=folder, source=source, folds=folds, networks={}, device=str(device), batch=request.batch,
+        views=request.views, seconds=request.seconds, seed=request.seed, threads=request.threads,
+        ladder_steps=request.ladder_steps, memory=settings.memory,
+    )  # fmt: skip
+    run.event(StageEvent(name="loading the models"))
+    shop = setup.prepare(lambda _: None)
+    classifiers = _load(specs_of(points), shop, run)
+    _check_labels(request, points, classifiers)
+    names = _names(classifiers)
+    identities = {
+        spec: classifier_inputs(one, "it") if isinstance(one, Classifier) else {"cannot be loaded": str(one)}
+        for spec, one in classifiers.items()
+    }
+    shop.setup = setup = replace(
+        setup, networks={spec: (absolute_spec(spec), identities[spec]) for spec in classifiers}
+    )
+    context = StudyContext(
+        networks=identities, names=names, folds=folds,
+        drawn_label=_drawn_label(videos, classifiers, request.seed),
+        protocol={
+            "batch": request.batch, "views": request.views, "threads": request.threads, "seconds": request.seconds,
+            "seed": request.seed, "ladder_steps": request.ladder_steps,
+        },
+        environment=environment_inputs(device), code=code_version(),
+    )  # fmt: skip
+    cells = _planned(request, points, context)
+    store = CellStore(folder)
+    done = {cell.hash: one for cell in cells if (one := store.finished(cell.hash)) is not None}
+    failed = {
+        cell.hash: one for cell in cells if cell.hash not in done and (one := store.failed(cell.hash)) is not None
+    }
+    models = tuple(
+        StudyModel(name=names[spec], spec=spec, problem="" if isinstance(one, Classifier) else str(one))
+        for spec, one in classifiers.items()
+    )
+    return StudyPlan(request, setup, context, cells, done, failed, models, skipped, shop)
+
+
+def _check_parts(request: StudyRequest, points: Sequence[StudyPoint]) -> None:
+    """Builds everything that values name, but for networks and videos.
+
+    Raises:
+        LsapError: naming the file.
+    """
+
+    def given(axis: str, *besides: str) -> list[str]:
+        every = dict.fromkeys(part for point in points for part in point.parts(axis))
+        return [one for one in every if one not in besides]
+
+    try:
+        check_specs(
+            attacks=list(dict.fromkeys(point.attack for point in points)),
+            samplers=[*given("sampler", USUAL), *given("judged_sampler", OWN)],
+            defenses=[*given("defense", NONE), *given("through", NONE)],
+            detectors=given("detector", NONE),
+        )
+        for spec in given("file", NONE):
+            build(spec, CODECS, "codec")
+        for spec in given("frames", ALL):
+            build(spec, SEGMENTS, "choice of frames")
+    except LsapError as error:
+        raise LsapError(f"{request.path}: [grid]: {error}") from None
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
+
+
+def _videos(source: StudySource, run: Run) -> tuple[list[tuple[Video, str]], tuple[SkippedVideo, ...]]:
+    """The videos of the set with their hashes, and those that cannot be read."""
+    listed = list_videos(source.source, [])
+    skipped = [SkippedVideo(path=place.name, reason=f"it {place.reason}") for place in listed.unreadable]
+    videos = []
+    for video in listed.videos:
+        sha256 = readable_media_hash(video.media)
+        if sha256 is None:
+            skipped.append(SkippedVideo(path=video.name, reason="it cannot be read"))
+        else:
+            videos.append((video, sha256))
+    for one in skipped:
+        run.event(SkippedEvent(path=one.path, reason=one.reason))
+    if not videos:
+        raise LsapError(f"none of the videos in {source.videos} can be read", 1)
+    return videos, tuple(skipped)
+
+
+def _folds(request: StudyRequest, videos: Sequence[tuple[Video, str]]) -> tuple[tuple[StudyVideo, ...], ...]:
+    groups = merged_groups([video for video, _ in videos], [sha256 for _, sha256 in videos])
+    labels = [video.label for video, _ in videos]
+    try:
+        chosen = assign_folds(groups, labels, request.folds, request.seed)
+    except LsapError as error:
+        raise LsapError(f"{request.path}: [study] folds: {error}") from None
+    every = [
+        StudyVideo(video.name, sha256, group, video.label)
+        for (video, sha256), group in zip(videos, groups, strict=True)
+    ]
+    return tuple(
+        tuple(one for one, own in zip(every, chosen, strict=True) if own == fold) for fold in range(request.folds)
+    )
+
+
+def _load(specs: Sequence[str], shop: StudyWorkshop, run: Run) -> dict[str, Classifier | LsapError]:
+    """Every network, or why it cannot be loaded: its cells fail, the others go on."""
+    found: dict[str, Classifier | LsapError] = {}
+    for spec in specs:
+        try:
+            found[spec] = shop.network(spec).classifier
+        except LsapError as error:
+            found[spec] = error
+            run.event(WarningEvent(message=f"the model {spec} cannot be loaded, so its cells fail: {error}"))
+    return found
+
+
+def _names(classifiers: Mapping[str, Classifier | LsapError]) -> dict[str, str]:
+    """What tables call each network: its own name, or its spec where several have one name."""
+    names = {spec: one.name if isinstance(one, Classifier) else spec for spec, one in classifiers.items()}
+    own = list(names.values())
+    return {spec: name if own.count(name) == 1 else spec for spec, name in names.items()}
+
+
+def _check_labels(
+    request: StudyRequest,
+    points: Sequence[StudyPoint],
+    classifiers: Mapping[str, Classifier | LsapError],
+) -> None:
+    """Refuses labels of goals that no network has."""
+    loaded = [one for one in classifiers.values() if isinstance(one, Classifier)]
+    for goal in dict.fromkeys(point.text("goal") for point in points):
+        _, label = parse_goal(goal)
+        if label is None or not loaded:
+            continue
+        indices = [LabelIndex(one.labels) for one in loaded]
+        if not any(one.find(label, "goal") is not None for one in indices):
+            close = list(dict.fromkeys(name for one in indices for name in one.close_to(label)))[:3]
+            hint = f"; did you mean {', '.join(close)}?" if close else ""
+            raise LsapError(f"{request.path}: [grid] goal: '{label}' is no label of {loaded[0].name}{hint}")
+
+
+def _drawn_label(
+    videos: Sequence[tuple[Video, str]], classifiers: Mapping[str, Classifier | LsapError], seed: int
+) -> str:
+    """The label of goals that name none: one of the videos' that every network has; empty where there is none."""
+    indices = [LabelIndex(one.labels) for one in classifiers.values() if isinstance(one, Classifier)]
+    labels = sorted({video.label for video, _ in videos if video.label})
+    known = [label for label in labels if all(one.find(label, "the label") is not None for one in indices)]
+    return random.Random(seed).choice(known) if known else ""
+
+
+def _planned(request: StudyRequest, points: Sequence[StudyPoint], context: StudyContext) -> list[PlannedCell]:
+    try:
+        return plan_cells(points, context)
+    except LsapError as error:
+        raise LsapError(f"{request.path}: [grid] goal: {error}") from None

@@ -1,0 +1,349 @@
+"""A study file: read, and refused before any work where a key, a name or a table cannot be meant."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lsap_cli.errors import LsapError
+from lsap_cli.study.axes import AXES, SEED, Axis, AxisValue, text_of_value
+from lsap_cli.study.grid import StudyGrid, StudyPoint, expand_grids
+from lsap_cli.study.measures import MEASURES, USUAL_MEASURES
+from lsap_cli.study.shipped import PREFIX, shipped_path
+from lsap_common import unknown_name
+
+Raw = Mapping[str, Any]  # of a TOML file: any values until they are checked here
+SECTIONS = ("study", "grid", "table", "names")
+STUDY_KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "title": (str, "a text"),
+    "videos": (str, "a folder of videos, or a list"),
+    "root": (str, "the folder where a list's paths begin"),
+    "fps": ((int, float), "pictures a second of frame folders"),
+    "labels": (str, "a file with the names of a list's numbers"),
+    "folds": (int, "a whole number from 2"),
+    "seed": (int, "a whole number from 0: of the folds and of what is drawn while judging"),
+    "batch": (int, "a whole number from 1: clips of a learning step"),
+    "seconds": ((int, float), "a number above 0: at most, of learning one perturbation"),
+    "views": (int, "a whole number from 1: clips of a judged video"),
+    "threads": (int, "a whole number from 1: of each worker"),
+    "ladder_steps": (int, "a whole number from 1: of each adaptive attacker"),
+}
+LEAST = {"folds": 2, "seed": 0, "batch": 1, "views": 1, "threads": 1, "ladder_steps": 1}
+TABLE_KEYS = ("name", "title", "note", "rows", "columns", "measures", "where", "grid")
+
+
+@dataclass(frozen=True)
+class TableRequest:
+    """A table that a study file asks for.
+
+    Attributes:
+        name: of its files.
+        title: above it.
+        note: below the title.
+        rows: axes.
+        columns: axes; may be none.
+        measures: of each cell.
+        where: values that axes must have, as text.
+        grids: names of the grids that it is made of; empty: all.
+    """
+
+    name: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    measures: tuple[str, ...] = USUAL_MEASURES
+    title: str = ""
+    note: str = ""
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    grids: tuple[str, ...] = ()
+
+    def takes(self, point: StudyPoint) -> bool:
+        """Whether a point of the grid is in the table."""
+        if self.grids and not set(self.grids) & set(point.grids):
+            return False
+        return all(point.text(axis) in values for axis, values in self.where.items())
+
+    def place(self, point: StudyPoint) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The row and the column of a point, as values."""
+        return tuple(map(point.text, self.rows)), tuple(map(point.text, self.columns))
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """What a study file asks for.
+
+    Attributes:
+        path: of the file.
+        grids: as they are written.
+        tables: likewise.
+        names: what tables show for a value, by the value.
+        title: of the study.
+        videos: the set; None: the command line gives it.
+        root: where a list's relative paths begin.
+        fps: of frame folders.
+        labels: a file with the names of a list's numbers.
+        folds: of the recordings.
+        seed: of folds and judging.
+        batch: clips of a learning step.
+        seconds: of learning one perturbation, at most; None: no limit.
+        views: clips of a judged video; None: the victim's own number.
+        threads: of each worker; results depend on it.
+        ladder_steps: of each adaptive attacker.
+    """
+
+    path: Path
+    grids: tuple[StudyGrid, ...]
+    tables: tuple[TableRequest, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
+    videos: str | None = None
+    root: str | None = None
+    fps: float | None = None
+    labels: str | None = None
+    folds: int = 5
+    seed: int = 0
+    batch: int = 4
+    seconds: float | None = None
+    views: int | None = None
+    threads: int = 1
+    ladder_steps: int = 300
+
+    def points(self) -> list[StudyPoint]:
+        """All points of all grids, each once, in their order."""
+        return expand_grids(self.grids)
+
+
+def read_study(spec: str, models: Sequence[str] = (), videos: str | None = None) -> StudyRequest:
+    """A study file, or one that lsap ships.
+
+    Args:
+        spec: a path, or `paper:NAME`.
+        models: of the command line, in place of those that the grids learn on.
+        videos: of the command line, in place of the file's.
+
+    Raises:
+        LsapError: naming the file, the key and what would work.
+    """
+    path = shipped_path(spec) if spec.startswith(PREFIX) else Path(spec)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LsapError(f"the study file {path} cannot be read ({error.strerror or error})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LsapError(f"the study file {path} is no TOML: {error}") from None
+    reader = _Reader(path)
+    request = reader.request(content)
+    needing = [one for one in request.grids if one.needs_models]
+    if needing and not models:
+        raise LsapError(f"{path}: it leaves its networks to the command line; give --model, once for each")
+    if len(set(models)) < len(models):
+        raise LsapError("--model is given twice with the same network; give each once")
+    if models:
+        request = replace(request, grids=tuple(one.with_models(models) for one in request.grids))
+    if videos is not None:
+        request = replace(request, videos=videos, root=None)
+    reader.check(request)
+    return request
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads one file; every error names it."""
+
+    path: Path
+
+    def error(self, place: str, sentence: str) -> LsapError:
+        return LsapError(f"{self.path}: {place}: {sentence}")
+
+    def request(self, content: Raw) -> StudyRequest:
+        self._known("the file", content, SECTIONS, "section")
+        grids = tuple(self._grid(number, one) for number, one in enumerate(self._list(content, "grid"), 1))
+        if not grids:
+            raise self.error("grid", 'there is none; a study needs a [grid] with its axes, as in attack = ["lsap"]')
+        tables = tuple(self._table(number, one) for number, one in enumerate(self._list(content, "table"), 1))
+        names = content.get("names", {})
+        if not isinstance(names, dict) or not all(isinstance(one, str) for one in names.values()):
+            raise self.error("names", 'it gives values of axes other words, as in "ifgsm" = "I-FGSM"')
+        return StudyRequest(self.path, grids, tables, names, **self._study(content.get("study", {})))
+
+    def check(self, request: StudyRequest) -> None:
+        """What the sections together must fulfill."""
+        for what, found in (("grid", [one.name for one in request.grids if one.name]),
+                            ("table", [one.name for one in request.tables])):  # fmt: skip
+            for name in found:
+                if found.count(name) > 1:
+                    raise self.error(what, f"two of them have the name '{name}'; give each its own")
+        points = request.points()
+        for point in points:
+            problem = point.problem()
+            if problem:
+                raise self.error("grid", problem)
+        for table in request.tables:
+            self._check_table(table, request, points)
+
+    # --- sections
+
+    def _study(self, section: Any) -> dict[str, Any]:
+        if not isinstance(section, dict):
+            raise self.error("study", "it is a table [study]")
+        self._known("[study]", section, STUDY_KEYS, "key")
+        for key, value in section.items():
+            kind, words = STUDY_KEYS[key]
+            wrong = not isinstance(value, kind) or isinstance(value, bool)
+            if wrong or (key in LEAST and value < LEAST[key]) or (key in ("fps", "seconds") and not 0 < value < 1e9):
+                raise self.error(f"[study] {key}", f"it is {value!r}; give {words}")
+        given = dict(section)
+        for key in ("videos", "root", "labels"):
+            if key in given:
+                given[key] = self._place(given[key])
+        return given
+
+    def _grid(self, number: int, section: Raw) -> StudyGrid:
+        place = f"[grid] {number}" if number > 1 else "[grid]"
+        self._known(place, section, ("name", *AXES), "axis")
+        axes: dict[str, tuple[AxisValue, ...]] = {}
+        for key, value in section.items():
+            if key == "name":
+                if not isinstance(value, str) or not value:
+                    raise self.error(f"{place} name", f"it is {value!r}; give a text")
+                continue
+            values = value if isinstance(value, list) else [value]
+            if not values:
+                raise self.error(f"{place} {key}", "it has no value; leave it out, or give one")
+            axes[key] = tuple(self._value(f"{place} {key}", AXES[key], one) for one in values)
+            texts = list(map(text_of_value, axes[key]))
+            for text in texts:
+                if texts.count(text) > 1:
+                    raise self.error(f"{place} {key}", f"the value '{text}' stands there twice")
+        return StudyGrid(section.get("name", ""), axes)
+
+    def _value(self, place: str, axis: Axis, value: Any) -> AxisValue:
+        if axis.numbers is not None:
+            if not isinstance(value, int) or isinstance(value, bool) or value < axis.numbers:
+                raise self.error(place, f"it is {value!r}; give whole numbers from {axis.numbers}")
+            return value
+        if axis.name == "steps" and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        parts = value if isinstance(value, list) and axis.lists else [value]
+        if not parts or not all(isinstance(one, str) for one in parts):
+            allowed = "texts, or lists of texts" if axis.lists else "texts"
+            raise self.error(place, f"a value is {value!r}; give {allowed}")
+        for one in parts:
+            try:
+                axis.check(one)
+            except LsapError as error:
+                raise self.error(place, str(error)) from None
+        if axis.name in ("model", "victim"):
+            parts = [self._place(one) for one in parts]
+        return tuple(parts) if isinstance(value, list) and len(parts) > 1 else parts[0]
+
+    def _table(self, number: int, section: Raw) -> TableRequest:
+        place = f"[[table]] {number}"
+        self._known(place, section, TABLE_KEYS, "key")
+        for key in ("name", "title", "note"):
+            if not isinstance(section.get(key, ""), str):
+                raise self.error(f"{place} {key}", f"it is {section[key]!r}; give a text")
+        name = section.get("name") or f"table-{number}"
+        if not all(sign.isalnum() or sign in "-_." for sign in name) or name.startswith("."):
+            raise self.error(f"{place} name", f"it is '{name}'; it names files: use letters, digits, - and _")
+        where = section.get("where", {})
+        if not isinstance(where, dict):
+            raise self.error(f"{place} where", 'it gives axes their values, as in {defense = "none"}')
+        return TableRequest(
+            name,
+            self._texts(f"{place} rows", section.get("rows", [])),
+            self._texts(f"{place} columns", section.get("columns", [])),
+            self._texts(f"{place} measures", section.get("measures", list(USUAL_MEASURES))),
+            section.get("title", name),
+            section.get("note", ""),
+            {axis: self._where(f"{place} where.{axis}", axis, value) for axis, value in where.items()},
+            self._texts(f"{place} grid", section.get("grid", [])),
+        )
+
+    # --- tables against the grid
+
+    def _check_table(self, table: TableRequest, request: StudyRequest, points: Sequence[StudyPoint]) -> None:
+        place = f"[[table]] {table.name}"
+        named = list(dict.fromkeys(axis for grid in request.grids for axis in grid.axes))
+        for key, axes in (("rows", table.rows), ("columns", table.columns), ("where", tuple(table.where))):
+            for axis in axes:
+                if axis not in AXES:
+                    raise self.error(f"{place} {key}", unknown_name("axis", axis, AXES))
+                if axis not in named:
+                    there = ", ".join(named)
+                    raise self.error(
+                        f"{place} {key}", f"the grid lacks the axis '{axis}'; add it to [grid], or take one of: {there}"
+                    )
+        if not table.rows:
+            raise self.error(f"{place} rows", f"there is none; name axes of the grid: {', '.join(named)}")
+        twice = [axis for axis in table.rows if axis in table.columns or table.rows.count(axis) > 1]
+        if twice:
+            raise self.error(place, f"the axis '{twice[0]}' stands twice in its rows and columns")
+        if not table.measures:
+            raise self.error(f"{place} measures", f"there is none; take some of: {', '.join(MEASURES)}")
+        for measure in table.measures:
+            if measure not in MEASURES:
+                raise self.error(f"{place} measures", unknown_name("measure", measure, MEASURES))
+        grids = [one.name for one in request.grids if one.name]
+        for name in table.grids:
+            if name not in grids:
+                raise self.error(f"{place} grid", unknown_name("grid", name, grids))
+        for axis, values in table.where.items():
+            found = list(dict.fromkeys(point.text(axis) for point in points))
+            for value in values:
+                if value not in found:
+                    raise self.error(f"{place} where.{axis}", unknown_name("value", value, found))
+        self._check_places(place, table, points)
+
+    def _check_places(self, place: str, table: TableRequest, points: Sequence[StudyPoint]) -> None:
+        """One cell of a table is of points that differ in their seed alone."""
+        first: dict[Any, StudyPoint] = {}
+        taken = [point for point in points if table.takes(point)]
+        if not taken:
+            raise self.error(place, "no point of the grid has these values; the table would be empty")
+        for point in taken:
+            other = first.setdefault(table.place(point), point)
+            for axis in AXES:
+                if axis != SEED and point.text(axis) != other.text(axis):
+                    raise self.error(
+                        place,
+                        f"the axis '{axis}' has several values ({other.text(axis)}, {point.text(axis)}), and the table "
+                        "does not say which: name it in rows or columns, or choose one with where",
+                    )
+
+    # --- helpers
+
+    def _known(self, place: str, section: Any, known: Iterable[str], noun: str) -> None:
+        if not isinstance(section, dict):
+            raise self.error(place, "it must be a table of keys")
+        for key in section:
+            if key not in known:
+                raise self.error(place, unknown_name(noun, key, known))
+
+    def _list(self, content: Raw, key: str) -> list[Any]:
+        value = content.get(key, [])
+        return value if isinstance(value, list) else [value]
+
+    def _texts(self, place: str, value: Any) -> tuple[str, ...]:
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in values):
+            raise self.error(place, f"it is {value!r}; give a list of texts")
+        return tuple(values)
+
+    def _where(self, place: str, axis: str, value: Any) -> tuple[str, ...]:
+        texts = []
+        for one in value if isinstance(value, list) else [value]:
+            many = isinstance(one, list) and all(isinstance(part, str) for part in one)
+            if isinstance(one, bool) or not (isinstance(one, str | int) or many):
+                raise self.error(place, f"it is {one!r}; give values of the axis")
+            text = text_of_value(tuple(one) if many else one)
+            texts.append(self._place(text) if axis in ("model", "victim") else text)
+        return tuple(texts)
+
+    def _place(self, text: str) -> str:
+        """A path of the file: from where the file is, or else as it stands."""
+        beside = self.path.parent / text
+        try:
+            return str(beside) if not Path(text).is_absolute() and beside.exists() else text
+        except OSError:  # no path at all, such as a text that is too long
+            return text
