@@ -17,17 +17,23 @@ from torch import Tensor
 
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.classifiers import Classifier
+from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.datasets import FrameStore, StoredVideo, list_videos
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.apply import apply
 from lsap_cli.jobs.defend import defend
 from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings
 from lsap_cli.jobs.generate import generate
+from lsap_cli.jobs.study import fill_grid
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.reports.study_page import write_study_report
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
+from lsap_cli.results.study import StudyResults
 from lsap_cli.runs import Listener, Run
 from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import check_specs
+from lsap_cli.study.settings import StudySettings
+from lsap_cli.study.study_file import read_study
 from lsap_common import check_least, check_types, require_kind, require_whole
 from perturbations import Budget
 from perturbations.seeds import seeded
@@ -36,10 +42,12 @@ __all__ = [
     "ApplySettings",
     "DefendSettings",
     "GenerateSettings",
+    "StudySettings",
     "load_clips",
     "run_apply",
     "run_defend",
     "run_generate",
+    "run_study",
 ]
 
 FRAME_STORE_BYTES = 2**30
@@ -154,6 +162,31 @@ def run_defend(settings: DefendSettings, folder: Path | str, *listeners: Listene
     )
     with Run(folder, "defend", asdict(settings), [*listeners]) as run:
         return defend(settings, run)
+
+
+def run_study(settings: StudySettings, folder: Path | str, *listeners: Listener, resume: bool = False) -> StudyResults:
+    """`lsap study`: does the cells of a grid, and makes its tables and its report.
+
+    A cell that fails raises nothing: the results say why. With several workers, which import the calling script, a
+    script calls this below `if __name__ == "__main__":`.
+
+    Args:
+        settings: the command's options.
+        folder: a new run folder; with `resume`, that of the study to go on with.
+        listeners: called with every event.
+        resume: whether the folder may hold finished cells.
+
+    Raises:
+        LsapError: for anything that the caller can mend before any work.
+    """
+    folder = _checked(settings, StudySettings, folder)
+    if settings.cluster_settings is not None:
+        check_cluster(settings.cluster)
+    request = read_study(settings.study, settings.model, settings.videos)
+    with Run(folder, "study", asdict(settings), [*listeners], resume) as run:
+        results = fill_grid(request, settings, run)
+    write_study_report(folder)
+    return results
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Rows
+from lsap_cli.results.study import StudyResults
 from lsap_cli.results.text import printable
 from lsap_cli.results.training import TrainResults
 from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot
@@ -67,6 +68,9 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             return f"top-1 {short_rate(accuracy.top1)}" if accuracy and accuracy.top1 else ""
         case PredictionResults():
             return f"top-1 {short_rate(results.top1)}" if results.top1 else f"{results.videos} videos"
+        case StudyResults():
+            failed = results.count("failed")
+            return f"{results.count('done')} of {len(results.cells)} cells" + (f", {failed} failed" if failed else "")
         case TrainResults():
             return f"accuracy {short_rate(results.accuracy)}"
         case DefendResults() | GenerateResults():

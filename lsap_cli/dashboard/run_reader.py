@@ -21,6 +21,9 @@ SNAPSHOT_EVERY_SECONDS = 1.0
 LONG_BYTES = 2**24  # of events that take a moment to read
 
 
+OTHER_RECORDS = ("study",)  # commands whose records.jsonl has lines of another kind
+
+
 class RunReader:
     """One run folder. `update` is called by one thread; what it reads is used under `lock`.
 
@@ -120,6 +123,8 @@ class RunReader:
         return changed
 
     def _read_records(self) -> bool:
+        if self.snapshot.command in OTHER_RECORDS:
+            return False
         changed, restarts = False, self._records.restarts
         for block in self._records.read():
             with self.lock:

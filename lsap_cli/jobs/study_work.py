@@ -102,14 +102,14 @@ def work_on(shop: StudyWorkshop, cells: Sequence[PlannedCell], report: Report) -
     try:
         patterns = learn_patterns(shop, cells[0])
     except Exception as error:  # any fault of a method or a network ends its cells, not the study
-        return [FailedCell(cell=cell.hash, reason=reason_of(error)) for cell in cells]
+        return [FailedCell(cell=cell.hash, reason=failure_reason(error)) for cell in cells]
     ends: list[CellEnd] = []
     for group in _groups(cells):
         ends += _judged(shop, group, patterns)
     return ends
 
 
-def reason_of(error: BaseException) -> str:
+def failure_reason(error: BaseException) -> str:
     """Why a cell failed, in a line."""
     text = " ".join(str(error).split())[:FIRST_LINE]
     if isinstance(error, MENDABLE):
@@ -140,7 +140,7 @@ def _judged(shop: StudyWorkshop, cells: Sequence[PlannedCell], patterns: CellPat
             judged = judge_cells(shop, cells, patterns)
     except Exception as error:  # as above
         if len(cells) == 1:
-            return [FailedCell(cell=cells[0].hash, reason=reason_of(error))]
+            return [FailedCell(cell=cells[0].hash, reason=failure_reason(error))]
         return [end for cell in cells for end in _judged(shop, [cell], patterns)]
     seconds = (time.monotonic() - start) / len(cells)
     return [_finished(cell, judged[cell.hash], patterns, seconds) for cell in cells]

@@ -18,6 +18,7 @@ from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
 from lsap_cli.results.rows import DefenseGain
+from lsap_cli.results.study import StudyResults
 from lsap_cli.results.summary import training_sentence
 from lsap_cli.results.training import TrainResults
 
@@ -70,6 +71,8 @@ def verdict_of(results: RunResults) -> Verdict:
             return _checked(results)
         case PredictionResults():
             return _predicted(results)
+        case StudyResults():
+            return _filled(results)
 
 
 def key_figures(results: RunResults) -> list[KeyFigure]:
@@ -102,6 +105,13 @@ def key_figures(results: RunResults) -> list[KeyFigure]:
         case PredictionResults():
             videos = KeyFigure("videos", text=str(results.videos))
             return [videos, KeyFigure("top-1", results.top1), KeyFigure("top-5", results.top5)]
+        case StudyResults():
+            return [
+                KeyFigure("cells done", text=f"{results.count('done')} of {len(results.cells)}"),
+                KeyFigure("failed", text=str(results.count("failed"))),
+                KeyFigure("videos", text=str(results.videos), note=f"{results.recordings} recordings"),
+                KeyFigure("folds", text=str(results.folds), note=f"{len(results.tables)} tables"),
+            ]
 
 
 def matrix_figures(matrix: DefenseMatrix) -> list[KeyFigure]:
@@ -221,3 +231,12 @@ def _checked(results: ModelCheckResults) -> Verdict:
 def _predicted(results: PredictionResults) -> Verdict:
     right = f" {results.top1.count} of {results.top1.of} labelled ones are right." if results.top1 else ""
     return Verdict("good", "PREDICTED", f"{results.model} classified {results.videos} videos.{right}")
+
+
+def _filled(results: StudyResults) -> Verdict:
+    done, failed, every = results.count("done"), results.count("failed"), len(results.cells)
+    where = "report.html and tables/ of its folder show what they found"
+    if done == every:
+        return Verdict("good", "FILLED", f"All {every} cells are done; {where}.")
+    why = next((one.reason for one in results.cells if one.status == "failed"), "the study has not come to them")
+    return Verdict("open", "NOT WHOLE", f"{done} of {every} cells are done, {failed} failed ({why}); {where}.")

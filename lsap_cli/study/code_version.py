@@ -1,10 +1,11 @@
 """The version of the code that cells depend on: a hash of what its files do, without comments and docstrings."""
 
+import ast
+import gc
 import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType
 
 ROOT = Path(__file__).parents[2]
 MATTERS = (
@@ -15,14 +16,20 @@ MATTERS = (
 """Packages and files whose code decides what a cell finds: no screens, no reports, no writing of runs."""
 NOT_OF_CELLS = ("generate", "apply", "train", "demo", "predict", "show_set", "transfer", "defend_estimate", "clusters")
 """Modules of `lsap_cli/jobs` that no cell goes through."""
+WITH_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
     """SHA-256 over all of these files, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in source_files(ROOT):
-        digest.update(f"{path.relative_to(ROOT)}\0{source_digest(path.read_text(encoding='utf-8'))}\n".encode())
+    digest, collected = hashlib.sha256(), gc.isenabled()
+    gc.disable()  # the search for circles among so many nodes takes longer than all the rest
+    try:
+        for path in source_files(ROOT):
+            digest.update(f"{path.relative_to(ROOT)}\0{source_digest(path.read_text(encoding='utf-8'))}\n".encode())
+    finally:
+        if collected:
+            gc.enable()
     return digest.hexdigest()
 
 
@@ -37,29 +44,16 @@ def source_files(root: Path) -> Iterator[Path]:
 
 def source_digest(text: str) -> str:
     """A hash of what some source does: comments, docstrings and line breaks do not change it."""
-    digest = hashlib.sha256()
-    _add_code(digest, compile(text, "source", "exec", dont_inherit=True, optimize=2))
-    return digest.hexdigest()
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, WITH_DOCSTRINGS) and node.body and _is_docstring(node.body[0]):
+            node.body = node.body[1:]
+    return hashlib.sha256(ast.dump(tree).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _add_code(digest: "hashlib._Hash", code: CodeType) -> None:
-    """Takes in a code object but for where its lines are."""
-    names = (code.co_name, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    counts = (code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount, code.co_flags)
-    digest.update(repr((names, counts)).encode("utf-8", "backslashreplace"))
-    digest.update(code.co_code)
-    digest.update(code.co_exceptiontable)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            _add_code(digest, constant)
-        else:
-            digest.update(_constant_text(constant).encode("utf-8", "backslashreplace"))
-
-
-def _constant_text(constant: object) -> str:
-    """A constant as text, the same in every process: the order of a set is not."""
-    if isinstance(constant, frozenset):
-        return f"{{{', '.join(sorted(map(_constant_text, constant)))}}}"
-    if isinstance(constant, tuple):
-        return f"({', '.join(map(_constant_text, constant))})"
-    return repr(constant)
+def _is_docstring(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

@@ -226,7 +226,7 @@ def _without_answer(reader: RunReader, rows: Rows) -> str:
         return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
     if not reader.loaded:
         return "reading …"
-    if command in ("generate", "apply", "train") and live:
+    if command in ("generate", "apply", "train", "study") and live:
         return f"{command} writes its rates when it ends."
     if live:
         return "No video is judged yet."

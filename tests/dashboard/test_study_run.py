@@ -1,0 +1,78 @@
+"""A study in the dashboard: its cells are progress, its records are no damaged lines, its list says what is done."""
+
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.list_figures import figure_and_curve
+from lsap_cli.dashboard.panes.live import progress, status_lines
+from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.results.events import CellEvent, CellsAtWorkEvent, StageEvent
+from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
+from lsap_cli.results.study import StudyCell, StudyRecord, StudyResults
+from lsap_cli.runs import Run
+from lsap_cli.runs.reading import read_snapshot
+from tests.dashboard.conftest import play, until
+
+
+def cell(number: int, status: str = "done") -> StudyCell:
+    return StudyCell(cell=f"{number:032x}", axes={"attack": "lsap"}, fold=number, status=status)  # type: ignore[arg-type]
+
+
+def begin(folder: Path) -> Run:
+    return Run(folder, "study", {"study": "study.toml"}, [])
+
+
+def test_cells_are_progress_and_those_at_work_and_failed_are_named(tmp_path: Path) -> None:
+    with begin(tmp_path / "run") as run:
+        run.event(StageEvent(name="cells", cells=4))
+        run.event(CellsAtWorkEvent(cells=("lsap, fold 1", "lsap, fold 2")))
+        run.event(CellEvent(cell="lsap, fold 1", seconds=1.5))
+        run.event(CellEvent(cell="lsap, fold 2", failed=True, reason="planted"))
+        run.event(CellsAtWorkEvent(cells=("lsap, fold 3",)))
+        reader = RunReader(run.folder)
+        reader.update()
+        lines = "\n".join(line.plain for line in status_lines(reader))
+        assert progress(reader) == 0.5
+        assert "2 of 4" in lines
+        assert "1 failed" in lines
+        assert "1 at work: lsap, fold 3" in lines
+        assert "failed: lsap, fold 2: planted" in [line.text for line in reader.history.log]
+        reader.close()
+
+
+def finished(folder: Path) -> Path:
+    with begin(folder) as run:
+        cells = (cell(0), cell(1), cell(2, "failed"))
+        write_document(folder / RESULTS_FILE, StudyResults(title="t", cells=cells))
+        record = StudyRecord(
+            cell=cells[0].cell, axes={"attack": "lsap"}, fold=0, video="a", added="perturbed", prediction="x",
+            clean_prediction="y", changed=True,
+        )  # fmt: skip
+        (run.folder / "records.jsonl").write_bytes(encode_line(record))
+    return folder
+
+
+def test_records_of_a_study_are_no_damaged_lines_and_the_list_says_how_many_cells_are_done(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+    reader = RunReader(folder)
+    reader.update()
+    reader.update()
+    assert reader.problems == []
+    assert figure_and_curve(read_snapshot(folder))[0] == "2 of 3 cells, 1 failed"
+    reader.close()
+
+
+def test_every_tab_of_a_finished_study_can_be_opened(tmp_path: Path) -> None:
+    folder = finished(tmp_path / "run")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "study")
+        for key in ("2", "3", "4", "1"):
+            await pilot.press(key)
+            await pilot.pause()
+        await pilot.press("2")
+        await until(pilot, app, "NOT WHOLE")
+
+    play(tmp_path, act, opened=folder)
