@@ -1,6 +1,7 @@
 """The application: which screens there are, and the keys that work everywhere."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,6 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from lsap_cli.dashboard.forms import DashboardCommands
-from lsap_cli.dashboard.house import Housekeeping
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
     OpenComparison,
@@ -30,6 +30,7 @@ from lsap_cli.dashboard.navigation import (
 from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.dashboard.summaries import RunSummary
+from lsap_cli.dashboard.takeaway import TakeAway
 from lsap_cli.errors import LsapError
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import RunSnapshot
@@ -54,7 +55,7 @@ def _warm_up() -> None:
     import_module("lsap_cli.dashboard.screens.run")
 
 
-class Dashboard(Housekeeping):
+class Dashboard(TakeAway):
     """Watches run folders.
 
     Args:
@@ -96,8 +97,21 @@ class Dashboard(Housekeeping):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # as textual declares it
         yield from super().get_system_commands(screen)
+        yield from self._key_commands(screen)
         yield SystemCommand("Start a run", "A form for generate, apply, defend or demo", self.open_start)
         yield SystemCommand("Help on this screen", "What is shown, and the keys", self.action_help)
+
+    def _key_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """What the keys of a screen do now, with the key."""
+        known = set()
+        for node, binding, enabled, _ in screen.active_bindings.values():
+            about = binding.description
+            if node is screen and enabled and about and about not in known:
+                known.add(about)
+                key = binding.key_display or self.get_key_display(binding)
+                yield SystemCommand(
+                    f"{about}  ({key})", "on this screen", partial(self.run_action, binding.action, screen)
+                )
 
     @on(OpenRun)
     def show_run(self, event: OpenRun) -> None:

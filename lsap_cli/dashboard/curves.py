@@ -19,12 +19,25 @@ POINTS = 100  # of a curve: a terminal's column has two
 
 @dataclass(frozen=True)
 class CurveLine:
-    """Points of one line; `low` and `high` are its band, empty where it has none."""
+    """Points of one line; `low` and `high` are its band, empty where it has none.
+
+    A value that is not finite is a gap: what stands on its two sides is not joined.
+    """
 
     x: list[float]
     y: list[float]
     low: list[float]
     high: list[float]
+
+    def parts(self, values: Sequence[float] | None = None) -> list[list[tuple[float, float]]]:
+        """The stretches between gaps, as points (x, y).
+
+        Args:
+            values: `low` or `high` instead of `y`.
+        """
+        points = zip(self.x, self.y if values is None else values, strict=False)
+        finite = itertools.groupby(points, lambda point: math.isfinite(point[1]))
+        return [list(stretch) for is_finite, stretch in finite if is_finite]
 
 
 @dataclass(frozen=True)
@@ -48,15 +61,33 @@ class CurveKind:
 
 def _mean_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[StepEvent]], CurveLine]:
     def line(steps: Sequence[StepEvent]) -> CurveLine:
-        known = [(step.number, value) for step in steps if (value := get(step)) is not None]
-        parts = _parts(known)
+        parts = _parts(_with_gaps([(step.number, get(step)) for step in steps]))
         return CurveLine(
             [sum(x for x, _ in part) / len(part) for part in parts],
-            [sum(y for _, y in part) / len(part) for part in parts],
+            [_mean([value for _, value in part]) for part in parts],
             [], [],
         )  # fmt: skip
 
     return line
+
+
+def _with_gaps(values: Sequence[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
+    """Values without those that are missing as usual (recorded at every tenth step, say); longer gaps stay."""
+    known = [place for place, (_, value) in enumerate(values) if value is not None]
+    distances = sorted(after - before for before, after in itertools.pairwise(known))
+    usual = distances[len(distances) // 2] if distances else 1
+    kept: list[tuple[int, float | None]] = []
+    for before, place in zip([None, *known], known, strict=False):
+        if before is not None and place - before >= 2 * usual:
+            kept.append((values[(before + place) // 2][0], None))
+        kept.append(values[place])
+    return kept
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    """Of the finite ones; nan, which is a gap, where a value is missing for a whole stretch."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _share_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[StepEvent]], CurveLine]:

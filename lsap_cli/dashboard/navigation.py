@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from lsap_cli.runs.reading import RunSnapshot
+
+if TYPE_CHECKING:
+    from lsap_cli.dashboard.taking import CopyItem
 
 
 @dataclass
@@ -92,3 +96,24 @@ class TabShown(Message):
     """A tab of a run was opened, by its name."""
 
     tab: str
+
+
+@dataclass
+class OpenReport(Message):
+    """Opens a run's report, which is made where there is none."""
+
+    folder: Path
+
+
+@dataclass
+class ExportRun(Message):
+    """Writes a run's tables and pictures as files."""
+
+    folder: Path
+
+
+@dataclass
+class CopyFrom(Message):
+    """Asks which of some things is to be copied."""
+
+    items: "Sequence[CopyItem]"

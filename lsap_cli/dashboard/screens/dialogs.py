@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from rich.style import Style
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from lsap_cli.dashboard.formatting import name_text
 from lsap_cli.dashboard.summaries import RunSummary
+from lsap_cli.results.text import printable
 
 Answer = TypeVar("Answer")
 
@@ -144,3 +147,29 @@ class PickFile(Dialog[Path]):
     @on(Input.Submitted)
     def take_typed(self, event: Input.Submitted) -> None:
         self.dismiss(Path(event.value))
+
+
+class ShowAddress(Dialog[None]):
+    """The address of a file that this machine has no screen for, in full; terminals that know links make it one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,enter", "dismiss", "Back"),
+        Binding("y", "copy", "Copy the path"),
+    ]
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("Open this page in a browser:", markup=False)
+            yield Static(Text(printable(self._path), style=Style(link=self._path.as_uri(), underline=True)))
+            with Horizontal(classes="buttons"):
+                yield Button("Copy the path (y)", id="copy-path")
+                yield self.close_button()
+
+    @on(Button.Pressed, "#copy-path")
+    def action_copy(self) -> None:
+        self.app.copy_to_clipboard(str(self._path))
+        self.notify("copied, if your terminal allows it")

@@ -18,8 +18,11 @@ from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
+    CopyFrom,
     DeleteRuns,
+    ExportRun,
     LabelRun,
+    OpenReport,
     OpenStart,
     ResumeRun,
     RunsChanged,
@@ -36,11 +39,13 @@ from lsap_cli.dashboard.polling import PollingThread
 from lsap_cli.dashboard.run_reader import YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import run_seconds
+from lsap_cli.dashboard.taking import CopyItem, every_rate, matrix_grid, run_items, table_items
 from lsap_cli.dashboard.widgets.defense_table import DefenseTable
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
+from lsap_cli.results.defense_matrix import DefenseMatrix
 from lsap_cli.results.files import RUN_FILE
-from lsap_cli.results.records import Cell
+from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_snapshot
 
@@ -115,6 +120,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
         Binding("c", "compare", "Compare"),
         Binding("a", "again", "Again"),
         Binding("n", "next", "New run", show=False),
+        Binding("o", "report", "Report", show=False),
+        Binding("y", "copy", "Copy", show=False),
+        Binding("e", "export", "Export tables and pictures", show=False),
         Binding("d,delete", "delete", "Delete", show=False),
         Binding("l", "label", "Name, tags, note", show=False),
         Binding("x", "stop", "Stop"),
@@ -370,6 +378,28 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def action_again(self) -> None:
         self.post_message(StartAgain(self.current.snapshot))
+
+    def action_report(self) -> None:
+        self.post_message(OpenReport(self.current.folder))
+
+    def action_export(self) -> None:
+        self.post_message(ExportRun(self.current.folder))
+
+    def action_copy(self) -> None:
+        matrix = self.query_one(ResultsPane).matrix
+        grid = matrix_grid(matrix) if matrix is not None and matrix.conditions else None
+        every = every_rate(self.current.results)
+        cell = self._cell_items(matrix) if self._tab == "results" else []
+        self.post_message(CopyFrom([*run_items(self.current.snapshot), *cell, *table_items(grid, every)]))
+
+    def _cell_items(self, matrix: DefenseMatrix | None) -> list[CopyItem]:
+        """The cell under the cursor of the matrix."""
+        chosen = self.query_one(DefenseTable).chosen
+        shown = matrix.shown(*chosen) if matrix is not None and chosen is not None else None
+        if chosen is None or shown is None:
+            return []
+        text = f"{defense_name(chosen[0])}, {chosen[1]}, {shown.sampler}: {shown.rate}"
+        return [CopyItem("c", f"the cell: {text}", lambda: text)]
 
     def action_next(self) -> None:
         self.post_message(OpenStart(self.current.snapshot))

@@ -16,9 +16,12 @@ from lsap_cli.dashboard.formatting import STATES, name_text, one_line
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import (
+    CopyFrom,
     DeleteRuns,
+    ExportRun,
     LabelRun,
     OpenComparison,
+    OpenReport,
     OpenRun,
     OpenStart,
     OpenTrash,
@@ -101,6 +104,9 @@ go to the trash, `u` brings them back.
         Binding("r", "resume", "Resume"),
         Binding("a", "again", "Again"),
         Binding("d,delete", "delete", "Delete", key_display="d"),
+        Binding("o", "report", "Report", show=False),
+        Binding("y", "copy", "Copy", show=False),
+        Binding("e", "export", "Export tables and pictures", show=False),
         Binding("u", "undo", "Undo delete", show=False),
         Binding("T", "trash", "Trash", show=False),
         Binding("l", "label", "Name, tags, note", show=False),
@@ -387,6 +393,20 @@ go to the trash, `u` brings them back.
     def action_again(self) -> None:
         if self.chosen is not None:
             self.post_message(StartAgain(self.chosen.snapshot))
+
+    def action_report(self) -> None:
+        if self.chosen is not None:
+            self.post_message(OpenReport(self.chosen.snapshot.folder))
+
+    def action_export(self) -> None:
+        if self.chosen is not None:
+            self.post_message(ExportRun(self.chosen.snapshot.folder))
+
+    def action_copy(self) -> None:
+        from lsap_cli.dashboard.taking import run_items, table_grid, table_items
+
+        items = run_items(self.chosen.snapshot) if self.chosen is not None else []
+        self.post_message(CopyFrom([*items, *table_items(table_grid("Runs", self.query_one("#runs", DataTable)))]))
 
     def action_undo(self) -> None:
         self.post_message(UndoDelete())

@@ -1,5 +1,6 @@
 """Curves on the screen, by textual-plot."""
 
+import math
 from collections.abc import Sequence
 
 from rich.text import Text
@@ -12,6 +13,7 @@ from lsap_cli.dashboard.formatting import DASH, figure, name_text
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.runs.history import History, VerificationPoint
 
+LONGEST_TICK = 7
 SHADES = ("primary", "warning", "success", "error", "secondary")  # theme colors, one for each run that is compared
 
 
@@ -20,7 +22,16 @@ class FewTicks(NumericAxisFormatter):
 
     def get_ticks_and_labels(self, min_: float, max_: float, max_ticks: int = 5) -> tuple[list[float], list[str]]:
         ticks: list[float] = self.get_ticks(min_, max_, max_ticks)
-        return ticks, [f"{tick:g}" for tick in ticks]
+        return ticks, [short_number(tick) for tick in ticks]
+
+
+def short_number(value: float) -> str:
+    """A number in at most seven characters, which is what a tick of the left axis has room for."""
+    for digits in (6, 5, 4, 3, 2, 1):
+        text = f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+        if len(text) <= LONGEST_TICK:
+            return text
+    return text
 
 
 class CurvePlot(PlotWidget):
@@ -35,6 +46,15 @@ class CurvePlot(PlotWidget):
         self.set_reactive(PlotWidget.margin_left, 8)
         self.set_x_formatter(FewTicks())
         self.set_y_formatter(FewTicks())
+
+    def draw_parts(self, parts: Sequence[Sequence[tuple[float, float]]], color: str) -> None:
+        """Draws a line with its gaps; a point between two gaps as a dot."""
+        for part in parts:
+            x, y = [x for x, _ in part], [y for _, y in part]
+            if len(part) > 1:
+                self.plot(x, y, line_style=color, hires_mode=HiResMode.BRAILLE)
+            else:
+                self.scatter(x, y, marker="·", marker_style=color)
 
     def shade(self, name: str) -> str:
         """A color of the theme, for Rich."""
@@ -67,7 +87,7 @@ class CurveView(Vertical):
         if drawn == self._last:
             return
         self._last = drawn
-        there = any(len(line.x) > 1 for line in lines)
+        there = any(len(part) > 1 for line in lines for part in line.parts())
         self.query_one(CurvePlot).display = there
         missing = self.query_one(".curve-missing", LiveText)
         missing.display = not there
@@ -84,7 +104,7 @@ class CurveView(Vertical):
         for number, name in enumerate(names):
             text.append("  ").append_text(name_text(f"━ {name}", 26, plot.shade(SHADES[number % len(SHADES)])))
         if not names:
-            last = figure(lines[0].y[-1], 3) if lines and lines[0].y else DASH
+            last = next((figure(y, 3) for y in reversed(lines[0].y) if math.isfinite(y)), DASH) if lines else DASH
             text.append(f" {last}  ").append(self.kind.about, style="dim")
         self.query_one(".curve-title", LiveText).put(text)
 
@@ -98,9 +118,8 @@ class CurveView(Vertical):
             color = plot.shade(SHADES[number % len(SHADES)])
             if alone and line.low:
                 for edge in (line.low, line.high):
-                    plot.plot(line.x, edge, line_style=plot.shade("foreground-darken-3"), hires_mode=HiResMode.BRAILLE)
-            if len(line.x) > 1:
-                plot.plot(line.x, line.y, line_style=color, hires_mode=HiResMode.BRAILLE)
+                    plot.draw_parts(line.parts(edge), plot.shade("foreground-darken-3"))
+            plot.draw_parts(line.parts(), color)
             for one in verifications:
                 plot.scatter(
                     [one.step], [one.rate.value],
