@@ -7,7 +7,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lsap_cli.commands import (
+from lsap_cli.starting import refuse_what_cannot_run
+
+refuse_what_cannot_run()  # before packages are imported that somebody else's may hide
+
+from lsap_cli.commands import (  # noqa: E402
     apply,
     completion,
     dashboard,
@@ -21,9 +25,9 @@ from lsap_cli.commands import (
     study,
     train,
 )
-from lsap_cli.commands.help import NamingCommand
-from lsap_cli.errors import LsapError, file_error
-from lsap_cli.results.text import printable
+from lsap_cli.commands.help import NamingCommand  # noqa: E402
+from lsap_cli.errors import LsapError, file_error  # noqa: E402
+from lsap_cli.results.text import printable  # noqa: E402
 
 app = typer.Typer(
     name="lsap",
