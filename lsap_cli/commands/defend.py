@@ -22,6 +22,7 @@ from lsap_cli.commands.options import (
     LabelNames,
     MemoryLimit,
     OpenDashboard,
+    OpenReport,
     Quiet,
     ResumeRun,
     Root,
@@ -35,6 +36,7 @@ from lsap_cli.commands.options import (
     print_json,
     require_run_folder,
     running,
+    show_report,
     text_of,
 )
 
@@ -197,6 +199,7 @@ def command(
     as_json: Json = False,
     quiet: Quiet = False,
     download: Download = False,
+    open_report: OpenReport = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Measure a model on clean, noisy and perturbed videos: undefended, and behind each defense.
@@ -255,7 +258,8 @@ def command(
     ladders = [make(results) for make in (two_class_table, ladder_table, detector_ladder_table, attackers_table)]
     tables = [results_table(results)] + [table for table in ladders if table is not None]
     screen.result(*tables, *check_lines(results), summary_sentence(results), as_json=as_json)
-    screen.say(f"report: {report}")
+    screen.place("report: ", report)
+    show_report(report, open_report)
     if as_json:
         print_json(results)
     if results.skipped:

@@ -7,7 +7,18 @@ import typer
 
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
-from lsap_cli.commands.options import Device, Json, OpenDashboard, Quiet, RunFolder, Seed, print_json, running
+from lsap_cli.commands.options import (
+    Device,
+    Json,
+    OpenDashboard,
+    OpenReport,
+    Quiet,
+    RunFolder,
+    Seed,
+    print_json,
+    running,
+    show_report,
+)
 
 
 def command(
@@ -29,6 +40,7 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    open_report: OpenReport = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """See the whole way in three minutes: synthetic videos, a small model, a perturbation, defenses, a report.
@@ -50,11 +62,12 @@ def command(
             f"follow it: lsap dashboard {work.folder}   (in another terminal; or begin with lsap demo --dashboard)"
         )
         results = demo(settings, work, screen.show)
-        write_report(work.folder / "defend")
+        report = write_report(work.folder / "defend")
     screen.result(results_table(results), summary_sentence(results), as_json=as_json)
     for name, path in places(work.folder):
-        screen.say(f"{name:20} {path}")
+        screen.place(f"{name:20} ", path)
     screen.say(f"{'look at it':20} lsap dashboard {work.folder}")
+    show_report(report, open_report)
     screen.say("next: lsap generate YOUR_VIDEOS --model YOUR_MODEL.toml --out r.safetensors   (docs/model-card.md)")
     if as_json:
         print_json(results)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -48,6 +49,7 @@ RunFolder = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress and no notes on stderr; stdout as ever")]
 OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
+OpenReport = Annotated[bool, typer.Option("--open", help="open the report in a browser, where there is a screen")]
 Root = Annotated[
     Path | None,
     typer.Option(callback=arguments.folder_check("--root"), help="where a list's paths begin (default: its folder)"),
@@ -172,6 +174,21 @@ def _next_step(command: str, folder: Path) -> str:
     if command == "apply":
         return "go on with --resume"
     return f"go on with --resume --run {folder}" if command in ("generate", "defend", "train", "study") else ""
+
+
+def show_report(report: Path, open_it: bool) -> None:
+    """Opens a report in a browser, where that was asked for; where it cannot, says so.
+
+    Args:
+        report: the page.
+        open_it: whether `--open` was given.
+    """
+    if not open_it:
+        return
+    from lsap_cli.dashboard.opening import can_open, open_file
+
+    if not can_open() or not open_file(report):
+        print(f"lsap: --open found no browser with a screen here; open {report.absolute()}", file=sys.stderr)
 
 
 def text_of(path: Path | None) -> str | None:

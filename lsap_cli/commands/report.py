@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.options import OpenReport, show_report
 from lsap_cli.errors import LsapError, file_error
 
 COMPARISON = "comparison.html"
@@ -37,6 +38,7 @@ def command(
             help="export the run instead: {targets}; repeat for several",
         ),
     ] = None,
+    open_report: OpenReport = False,
 ) -> None:
     """Make a run's HTML report and tables anew from its folder; compare several runs on one page; export a run.
 
@@ -45,6 +47,7 @@ def command(
     if to:
         _export(runs, to, out)
         return
+    from lsap_cli.commands.screen import print_place
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
     from lsap_cli.reports.study_page import is_study, write_study_report
@@ -52,21 +55,25 @@ def command(
     if len(runs) == 1:
         try:
             study = is_study(runs[0])
-            print(write_study_report(runs[0], out) if study else write_report(runs[0], out, _say))
+            page = write_study_report(runs[0], out) if study else write_report(runs[0], out, _say)
         except OSError as error:
             if out is not None:
                 reason = error.strerror or error
                 raise LsapError(f"--out {out} cannot be written ({reason}); give another path", 1) from None
             raise file_error(error, "write it elsewhere with --out PAGE.html") or error from None
+        print_place(page)
+        show_report(page, open_report)
         return
     unwritten = 0
     for run in runs:  # each also gets its own page, which the comparison does not need
         try:
-            print(write_report(run, say=_say))
+            print_place(write_report(run, say=_say))
         except OSError as error:
             unwritten += 1
             print(f"lsap: {file_error(error) or error}; the comparison goes on", file=sys.stderr)
-    print(write_comparison(runs, out or Path(COMPARISON)))
+    page = write_comparison(runs, out or Path(COMPARISON))
+    print_place(page)
+    show_report(page, open_report)
     if unwritten:
         raise LsapError(f"{unwritten} of {len(runs)} runs have no page of their own, for the reason above", 1)
 

@@ -2,11 +2,14 @@
 
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.style import Style
+from rich.text import Text
 
 from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import (
@@ -133,6 +136,11 @@ class Screen:
         """A line that stays, shown as it is: names of files in it are never read as markup."""
         self._say(escape(printable(text)))
 
+    def place(self, name: str, path: Path) -> None:
+        """A line that stays, with a path in full, which is a link where the terminal can show one."""
+        if not self._quiet:
+            self._console.print(Text(name).append_text(linked(path)), soft_wrap=True)
+
     def _say(self, markup: str) -> None:
         if not self._quiet:
             self._console.print(markup, soft_wrap=not self._live)
@@ -208,6 +216,16 @@ def print_parts(*parts: RenderableType, to_stderr: bool = False) -> None:
     """Sentences and tables; nothing in them is read as markup: they hold names of files, labels and specs."""
     file = sys.stderr if to_stderr else sys.stdout
     Console(file=file, highlight=False, markup=False).print(*parts, sep="\n")
+
+
+def print_place(path: Path) -> None:
+    """A path on stdout, alone on its line; a link where stdout is a terminal that can show one."""
+    Console(highlight=False).print(linked(path), soft_wrap=True)
+
+
+def linked(path: Path) -> Text:
+    """A path as it is written, which a terminal can open."""
+    return Text(printable(str(path)), style=Style(link=path.absolute().as_uri()))
 
 
 def _safe(text: str) -> str:

@@ -1,5 +1,6 @@
 """A run's results for the terminal: one table that fits 80 columns, and the sentence that sums it up."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from rich import box
@@ -256,9 +257,14 @@ def detector_ladder_table(results: DefendResults) -> Table | None:
 
 
 def check_lines(results: DefendResults) -> list[str]:
-    """The checks as lines, warnings first."""
-    ordered = sorted(printable_result(results).checks, key=lambda one: one.status != "WARN")
-    return [f"{one.status}  {one.defense}: {one.name}: {one.figure}" for one in ordered]
+    """The checks as lines: each warning in full, then all that passed in one line, counted by their names."""
+    checks = printable_result(results).checks
+    warnings = [f"{one.status}  {one.defense}: {one.name}: {one.figure}" for one in checks if one.status == "WARN"]
+    passed = Counter(one.name for one in checks if one.status == "PASS")
+    if not passed:
+        return warnings
+    names = ", ".join(name if count == 1 else f"{name} ({count})" for name, count in passed.items())
+    return [*warnings, f"PASS  {passed.total()} of {len(checks)} checks: {names}"]
 
 
 def check_table(document: ModelCheckResults) -> Table:

@@ -1,10 +1,14 @@
+import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from lsap_cli.commands import screen as module
-from lsap_cli.commands.screen import Screen
+from lsap_cli.commands.options import show_report
+from lsap_cli.commands.screen import Screen, linked, print_place
 from lsap_cli.results.events import (
     ClusterEvent,
     Event,
@@ -82,3 +86,36 @@ def test_a_cluster_is_told_once_when_it_is_ready(said: Said) -> None:
     nodes = (NodeUse(name="a [red]", workers=2),)
     text = said(ClusterEvent(nodes=nodes, start_seconds=12.4), ClusterEvent(nodes=nodes))
     assert text == "2 workers on node a [red], ready after 12 s\n"
+
+
+def test_a_path_is_a_link_on_a_terminal_and_plain_text_elsewhere(
+    said: Said, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("/tmp/a [b] report.html")
+    stream = io.StringIO()
+    Console(file=stream, force_terminal=True, color_system="standard", _environ={"TERM": "xterm"}).print(linked(path))
+    assert f";{path.as_uri()}\x1b\\{path}\x1b]8;;\x1b\\" in stream.getvalue()
+    print_place(path)
+    assert capsys.readouterr().out == f"{path}\n"
+    with Screen(quiet=False) as screen:
+        screen.place("report: ", path)
+    assert capsys.readouterr().err == f"report: {path}\n"
+
+
+def test_open_says_where_there_is_no_screen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    show_report(Path("report.html"), open_it=False)
+    assert capsys.readouterr().err == ""
+    show_report(Path("report.html"), open_it=True)
+    assert f"--open found no browser with a screen here; open {Path.cwd() / 'report.html'}" in capsys.readouterr().err
+
+
+def test_open_starts_the_browser_on_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr("lsap_cli.dashboard.opening.can_open", lambda: True)
+    monkeypatch.setattr("lsap_cli.dashboard.opening.open_file", lambda path: opened.append(path) or True)
+    show_report(Path("report.html"), open_it=True)
+    assert opened == [Path("report.html")]

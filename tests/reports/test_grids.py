@@ -150,6 +150,17 @@ def test_the_ladder_shows_the_strongest_attacker_of_each_rung_and_the_minimum() 
     assert (cells["worst"], cells["by"]) == (cells["A2"], "A2 (jpeg)")
 
 
+def test_checks_that_passed_share_a_line_and_warnings_stand_in_full() -> None:
+    results = adaptive_results()
+    (passed,) = [one for one in results.checks if one.status == "PASS"]
+    (warned,) = [one for one in results.checks if one.status == "WARN"]
+    results = replace(results, checks=[*results.checks, passed, replace(passed, name="another")])
+    assert check_lines(results) == [
+        f"WARN  {warned.defense}: {warned.name}: {warned.figure}",
+        f"PASS  3 of 4 checks: {passed.name} (2), another",
+    ]
+
+
 def test_warnings_come_first_and_the_summary_counts_them() -> None:
     results = adaptive_results()
     assert [line.split()[0] for line in check_lines(results)] == ["WARN", "PASS"]
