@@ -1,10 +1,12 @@
 # Everything a developer and CI need. On a bare clone: make demo, make test.
-.PHONY: setup demo test check lint format clean
+.PHONY: setup demo test check lint docs package oldest format clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS := $(VENV)/.docs
+PACKERS := build twine check-wheel-contents
 
 setup: $(STAMP)
 
@@ -28,6 +30,26 @@ lint: setup
 	$(BIN)/lint-imports
 
 check: lint test
+
+$(DOCS): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $(DOCS)
+
+docs: $(DOCS)  # build/site, without network; a link that leads nowhere is an error
+	$(BIN)/python -m docs.site
+
+package:  # dist: a wheel and a source distribution, checked
+	test -x build/packers/bin/python || $(PYTHON) -m venv build/packers
+	build/packers/bin/python -m pip install --quiet --constraint constraints.txt $(PACKERS)
+	rm -rf dist
+	build/packers/bin/python -m build
+	build/packers/bin/twine check --strict dist/*
+	build/packers/bin/check-wheel-contents dist/*.whl
+
+oldest:  # the tests with the lowest versions that pyproject.toml allows
+	test -x build/oldest/bin/python || $(PYTHON) -m venv build/oldest
+	build/oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt --editable . pytest pytest-xdist hypothesis
+	build/oldest/bin/python -m pytest -m 'not slow'
 
 format: setup
 	$(BIN)/ruff check --fix .

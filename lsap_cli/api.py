@@ -9,7 +9,7 @@ Tensors alone need none of this: see `perturbations` and `defenses`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from lsap_cli.classifiers import Classifier
 from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.datasets import FrameStore, StoredVideo, list_videos
 from lsap_cli.errors import LsapError
+from lsap_cli.gallery import resolved
 from lsap_cli.jobs.apply import apply
 from lsap_cli.jobs.defend import defend
 from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings
@@ -135,6 +136,7 @@ def run_apply(settings: ApplySettings, folder: Path | str, *listeners: Listener)
         LsapError: for anything that the caller can mend.
     """
     folder = _checked(settings, ApplySettings, folder)
+    settings = replace(settings, perturbation=str(resolved(Path(settings.perturbation))))
     if settings.threads not in ("auto", "one", "many"):
         raise LsapError(f"threads is '{settings.threads}'; use auto, one or many")
     with Run(folder, "apply", asdict(settings), [*listeners]) as run:
@@ -153,6 +155,8 @@ def run_defend(settings: DefendSettings, folder: Path | str, *listeners: Listene
         LsapError: for anything that the caller can mend.
     """
     folder = _checked(settings, DefendSettings, folder)
+    if settings.perturbation is not None:
+        settings = replace(settings, perturbation=str(resolved(Path(settings.perturbation))))
     check_defend_settings(settings)
     check_specs(
         samplers=settings.sampler,

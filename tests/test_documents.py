@@ -18,7 +18,7 @@ from perturbations.attacks import ATTACKS
 from perturbations.samplers import SAMPLERS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def tables(page: Path) -> Iterator[tuple[list[str], list[list[str]]]]:

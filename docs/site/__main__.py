@@ -27,7 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write_reference(source / "reference")
     if options.stage_only:
         return 0
-    builder = [sys.executable, "-m", "zensical", "build", "--clean", "--strict", "--config-file", str(ROOT / "mkdocs.yml")]
+    builder = [
+        sys.executable,
+        "-m",
+        "zensical",
+        "build",
+        "--clean",
+        "--strict",
+        "--config-file",
+        str(ROOT / "mkdocs.yml"),
+    ]
     if subprocess.run(builder, check=False, cwd=ROOT).returncode:
         print("docs: the site was not built; zensical names the reason above", file=sys.stderr)
         return 1

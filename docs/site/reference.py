@@ -10,27 +10,29 @@ import typer
 
 import defenses
 import perturbations
-from defenses.certify import SMOOTHINGS
-from defenses.detectors import DETECTORS
 from lsap_cli import api, testing
 from lsap_cli.commands.help import with_names
-from lsap_cli.datasets.formats import FORMATS
-from lsap_cli.known_models import FAMILIES, MODEL_FORMATS
+from lsap_cli.commands.listing import FLAGS
+from lsap_cli.known_models import known_models
+from lsap_cli.known_parts import LIST_KINDS, KnownPart, KnownSetting, known_parts
 from lsap_cli.main import app
 from lsap_cli.reports.exports.targets import TARGETS, export_of
-from lsap_cli.specs import describe
-from lsap_cli.video.codecs import CODECS
-from perturbations.attacks import ATTACKS
 from perturbations.controls import CONTROLS
-from perturbations.samplers import SAMPLERS
 
-PARTS: dict[str, tuple[str, Mapping[str, Any]]] = {  # tables of classes
-    "Attacks": ("`generate --attack`. More: [attacks](../attacks.md).", ATTACKS),
-    "Samplers": ("`--sampler`: which frames a clip is made of.", SAMPLERS),
-    "Defenses": ("`defend --defense`, `generate --through`. More: [defenses](../defenses.md).", defenses.DEFENSES),
-    "Detectors": ("`defend --detector`. More: [detectors](../defenses.md#detectors).", DETECTORS),
-    "Smoothings": ("`defend --certify`. More: [certificates](../defenses.md#certificates).", SMOOTHINGS),
-    "Codecs": ("`apply --codec`. More: [apply](../apply.md).", CODECS),
+MORE: dict[str, str] = {
+    "attacks": "[attacks](../attacks.md)",
+    "defenses": "[defenses](../defenses.md#defenses)",
+    "detectors": "[detectors](../defenses.md#detectors)",
+    "smoothings": "[certificates](../defenses.md#certificates)",
+    "codecs": "[apply](../apply.md)",
+    "segments": "[apply](../apply.md#parts-of-a-video)",
+    "models": "[model cards](../model-card.md)",
+    "families": "[training](../train.md)",
+    "formats": "[videos](../file-formats.md#videos-in)",
+}
+FUNCTIONS: dict[str, tuple[str, Mapping[str, object]]] = {  # tables of functions
+    "Controls": ("lsap generate --controls", CONTROLS),
+    "Targets of a report": ("lsap report --to", {name: export_of(name) for name in TARGETS}),
 }
 PACKAGES = {
     "perturbations": (perturbations, "Attacks on tensors"),
@@ -62,29 +64,30 @@ def write_reference(out: Path) -> list[Path]:
 
 
 def names_page() -> str:
-    """Every name that a user can write, with settings, defaults and what it is."""
-    parts = ["# Names", "Made from the tables of names in the code. Behind a colon stand the settings with their defaults."]
-    for title, (about, table) in PARTS.items():
-        told = inspect.getmodule if title == "Attacks" else lambda kind: kind  # their classes begin with a formula
-        rows = ((f"`{spec}`", first_sentence(told(table[name]))) for name, spec in zip(table, describe(table), strict=True))
-        parts += [f"## {title}", about, table_of(("name", "what it is"), rows)]
-    plain = {
-        "Families of networks": ("`train --family`, and `family` in a model card.", FAMILIES),
-        "Formats of networks": ("What `--model` takes.", {one.spec: one.about for one in MODEL_FORMATS.values()}),
-        "Formats of sets of videos": (
-            "`FORMAT:PATH`. More: [videos](../file-formats.md#videos-in).",
-            {name: first_sentence(one if isinstance(one, type) else type(one)) for name, one in FORMATS.items()},
-        ),
-        "Controls": ("`generate --controls`.", {name: first_sentence(one) for name, one in CONTROLS.items()}),
-        "Targets of a report": (
-            "`report --to`. More: [where results go](../reports.md).",
-            {name: first_sentence(export_of(name)) for name in TARGETS},
-        ),
-    }
-    for title, (about, names) in plain.items():
-        rows = ((f"`{name}`", text) for name, text in names.items())
-        parts += [f"## {title}", about, table_of(("name", "what it is"), rows)]
+    """Every name that a user can write, with its settings, their defaults and what they take."""
+    parts = ["# Names", "Made from the tables of names in the code; `lsap list KIND` shows the same in the terminal."]
+    for kind in LIST_KINDS:
+        known = (
+            [KnownPart(spec, about) for spec, about in known_models()]
+            if kind == "models"
+            else known_parts(kind).values()
+        )
+        more = f" More: {MORE[kind]}." if kind in MORE else ""
+        parts += [f"## {kind.capitalize()}", f"`{FLAGS[kind]}`.{more}", _parts_table(known)]
+    for title, (flag, names) in FUNCTIONS.items():
+        rows = ((f"`{name}`", first_sentence(one)) for name, one in names.items())
+        parts += [f"## {title}", f"`{flag}`.", table_of(("name", "what it is"), rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def _parts_table(parts: Iterable[KnownPart]) -> str:
+    rows = ((f"`{one.name}`", one.about, "<br>".join(map(_setting_words, one.settings or ()))) for one in parts)
+    return table_of(("name", "what it is", "settings"), rows)
+
+
+def _setting_words(setting: KnownSetting) -> str:
+    about = f": {setting.about}" if setting.about else ""
+    return f"`{setting.name}={setting.default}` ({setting.allowed}){about}"
 
 
 def first_sentence(part: object) -> str:

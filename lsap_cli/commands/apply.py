@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 def command(
     context: typer.Context,
     perturbation: Annotated[
-        Path, typer.Argument(callback=arguments.perturbation, help="a perturbation file from lsap generate")
+        Path,
+        typer.Argument(callback=arguments.perturbation, help="a file from lsap generate, or gallery:NAME ({gallery})"),
     ],
     videos: Annotated[
         Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")

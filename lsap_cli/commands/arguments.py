@@ -15,6 +15,7 @@ from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
 from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.errors import LsapError
+from lsap_cli.gallery import resolved
 from lsap_cli.known_parts import PartKind, check_chain, check_spec
 from lsap_cli.set_sources import SETS, SetSource, split_source
 from lsap_common import did_you_mean, parse_epsilon, unknown_name
@@ -109,9 +110,12 @@ def perturbed(path: Path | None) -> Path | None:
 
 
 def perturbation(path: Path) -> Path:
-    """A perturbation file that is there."""
+    """A perturbation file that is there; of the gallery, its file."""
+    path = resolved(path)
     if not path.is_file():
-        raise LsapError(f"the perturbation {path} does not exist; make one with lsap generate")
+        raise LsapError(
+            f"the perturbation {path} does not exist; make one with lsap generate, or take one of gallery:NAME"
+        )
     return path
 
 

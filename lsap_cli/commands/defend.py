@@ -74,7 +74,8 @@ def command(
             "--perturbation",
             "-p",
             callback=arguments.perturbations,
-            help="a perturbation file, added in memory instead; more of other seeds: the spread over seeds",
+            help="a perturbation file, or gallery:NAME ({gallery}), added in memory instead; more of other seeds: the "
+            "spread over seeds",
         ),
     ] = None,
     sampler: Annotated[

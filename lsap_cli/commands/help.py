@@ -16,6 +16,7 @@ from typer.core import TyperCommand
 from lsap_cli import plugins
 from lsap_cli.commands import arguments
 from lsap_cli.errors import LsapError, file_error
+from lsap_cli.gallery import gallery_names
 from lsap_cli.known_models import FAMILIES, MODEL_FORMATS
 
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
@@ -37,6 +38,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "coherences": plugins.coherence_names,
     "targets": arguments.target_names,
     "studies": arguments.study_names,
+    "gallery": gallery_names,
 }
 PLACE = re.compile(r"\{(" + "|".join(TABLES) + r")\}")
 

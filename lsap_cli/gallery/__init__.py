@@ -1,7 +1,7 @@
 """Perturbations that come with lsap, loaded by name: `gallery:NAME`. No torch here; nothing is downloaded.
 
 Each is a file `NAME.safetensors` with a card `NAME.toml` beside it, which says how it was learned, how many unseen
-videos it fooled, and the file's SHA-256. `python -m lsap_cli.gallery.make` makes them again.
+videos it fooled, and the file's SHA-256. `python benchmarks/make_gallery.py` makes them again.
 """
 
 import tomllib

@@ -34,7 +34,8 @@ QUICKER = {
     r"--weights imagenet": "--train all",  # weights that a machine may not have
     r"--epsilons \S+": "--epsilons 4/255",
 }
-LEARNING = re.compile(r"^(generate|train) ")
+ONE_SET = {"videos/": "videos/test", "videos": "videos/test"}  # what a page that needs one set alone calls it
+WHOLE_SET = {"videos/": "videos"}  # with two videos of each label
 
 
 def whole_lines(page: Path) -> list[CommandLine]:
@@ -57,13 +58,12 @@ def quick(line: CommandLine) -> list[str]:
         text += " --epochs 1"
     if text.startswith("demo "):
         text += " --time-budget 2s"
-    return shlex.split(text)
+    sets = WHOLE_SET if text.startswith("train ") else ONE_SET
+    return [sets.get(word, word) for word in shlex.split(text)]
 
 
 @pytest.fixture(scope="session")
-def files(
-    world: World, perturbation: Path, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def files(world: World, perturbation: Path, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the pages name: videos, a card with its files, a perturbation, a perturbed folder."""
 
     def make(folder: Path) -> None:
@@ -92,12 +92,6 @@ def test_the_commands_of_a_page_work_in_their_order(
         for made in _outputs(words):  # a page shows several ways to make the same
             shutil.rmtree(here / made, ignore_errors=True)
             (here / made).unlink(missing_ok=True)
-        if page.stem in ("apply", "defenses"):  # `videos/` of these pages is a folder with labels
-            words = [{"videos/": "videos/test"}.get(word, word) for word in words]
-        if words[0] == "models" and words[-1] == "videos" or "videos" in words and page.stem == "model-card":
-            words = [{"videos": "videos/test"}.get(word, word) for word in words]
-        if words[0] == "train":
-            words = [{"videos/": "videos/fit"}.get(word, word) for word in words]
         outcome = lsap(*words, cwd=here)
         assert outcome.code == 0, (str(line), words, outcome.err, outcome.out)
 

@@ -1,4 +1,4 @@
-"""Makes the gallery again: `python -m lsap_cli.gallery.make --out DIR [NAME ...]`.
+"""Makes the gallery again: `python benchmarks/make_gallery.py --out lsap_cli/gallery [NAME ...]`.
 
 Renders videos of the demo, learns each pattern against the demo's network on small grids (so that a file stays below 50
 kB), and judges it on videos that it was not learned from.
@@ -21,8 +21,8 @@ from lsap_cli.datasets import list_videos
 from lsap_cli.demo.videos import write_dataset
 from lsap_cli.gallery import GalleryCard
 from lsap_cli.hashing import content_hash
-from lsap_cli.video.media import media_hash
 from lsap_cli.set_sources import SetSource
+from lsap_cli.video.media import media_hash
 from perturbations import (
     ATTACKS,
     Budget,
@@ -42,9 +42,9 @@ from perturbations.resizing import ResizePath, resize_matrix
 
 SEED_OF_FIT = 3003  # other videos than those of `lsap demo` and of the network's training
 SEED_OF_TEST = 4004
-FIT_PER_CLASS = 8
-TEST_PER_CLASS = 8
-STEPS = 400
+FIT_PER_CLASS = 4
+TEST_PER_CLASS = 5
+STEPS = 40
 LARGEST_FILE = 50_000  # bytes
 
 
@@ -93,7 +93,7 @@ RECIPES = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line and makes files and cards."""
-    parser = argparse.ArgumentParser(prog="python -m lsap_cli.gallery.make", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python benchmarks/make_gallery.py", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder that gets the files and cards")
     parser.add_argument("--steps", type=int, default=STEPS, help="of learning")
     parser.add_argument("names", nargs="*", help="which ones (default: all)")
@@ -199,4 +199,5 @@ def _card(
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # the same result everywhere, and no threads that wait for each other
     main()
