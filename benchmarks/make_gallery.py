@@ -76,10 +76,6 @@ RECIPES = {
         "LSAP's attack on the demo's network: eight slots that change what moves where.",
         "lsap", lambda: ATTACKS["lsap"](resize="bilinear"), "cyclic:8", (20, 20),
     ),
-    "demo-still": Recipe(
-        "One pattern that is the same in every frame, as dirt on a lens is; filters over time let it pass.",
-        "lsap", lambda: ATTACKS["lsap"](resize="bilinear"), "constant", (56, 56),
-    ),
     "demo-flicker": Recipe(
         "One color offset for each of sixteen frames: light that flickers.",
         "flicker", lambda: ATTACKS["flicker"](), "cyclic:16", (1, 1), epsilon="16/255",

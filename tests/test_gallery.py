@@ -80,10 +80,10 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path, monkeypatch: pytest.
 def test_defend_takes_one_by_name(tmp_path: Path) -> None:
     write_small_videos(tmp_path / "videos", 42)
     settings = DefendSettings(
-        str(tmp_path / "videos"), model="demo", perturbation="gallery:demo-still", defense=("none",)
+        str(tmp_path / "videos"), model="demo", perturbation="gallery:demo-clockwise", defense=("none",)
     )
     rows = run_defend(settings, tmp_path / "run").rows
-    assert {row.attack for row in rows} == {"none", "noise", "demo-still"}
+    assert {row.attack for row in rows} == {"none", "noise", "demo-clockwise"}
 
 
 @pytest.mark.slow

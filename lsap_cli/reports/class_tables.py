@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from lsap_cli.reports.grid import Grid
+from lsap_cli.reports.grid import Grid, figure_cell
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.per_class import ClassOutcome, ClassOutcomes, class_outcomes
 from lsap_cli.results.rates import Rate, rate_of
@@ -49,7 +49,7 @@ def _class_grid(found: ClassOutcomes, columns: Columns, where: str, results: Def
         (
             label,
             str(max(one.videos for one in outcomes.values())),
-            *(_rate(_measured(outcomes.get(attack), found.labeled)) for attack in headings),
+            *(figure_cell(_measured(outcomes.get(attack), found.labeled)) for attack in headings),
             _most_taken_for(outcomes.get(last)),
         )
         for label, outcomes in sorted(by_class.items(), key=lambda item: (-_lost(item[1], last), item[0]))
@@ -128,7 +128,7 @@ def _most_taken_for(outcome: ClassOutcome | None) -> str:
 
 def _share(share: Rate | None, outcome: ClassOutcome | None) -> str:
     """A share; zero where the class was measured and never taken for it."""
-    return _rate(share or (rate_of(0, outcome.videos) if outcome else None))
+    return figure_cell(share or (rate_of(0, outcome.videos) if outcome else None))
 
 
 def _left_out(found: ClassOutcomes, results: DefendResults) -> str:
@@ -141,7 +141,3 @@ def _left_out(found: ClassOutcomes, results: DefendResults) -> str:
         videos = "video has" if found.without_label == 1 else "videos have"
         sentences.append(f"{found.without_label} {videos} no label and stand in no line.")
     return " ".join(sentences)
-
-
-def _rate(rate: Rate | None) -> str:
-    return str(rate or "–")

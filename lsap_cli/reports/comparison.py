@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.grid import Grid
+from lsap_cli.reports.grid import Grid, figure_cell
 from lsap_cli.reports.html import environment
 from lsap_cli.reports.run_folder import read_defend_results, read_run
 from lsap_cli.results.documents import DefendResults, Protocol
@@ -74,7 +74,7 @@ def comparison_grid(runs: Sequence[tuple[str, DefendResults]]) -> Grid:
 
 
 def _shown(row: Row | None) -> str:
-    return str((row and (row.accuracy or row.fooling_rate)) or "–")
+    return figure_cell(row.accuracy or row.fooling_rate if row else None)
 
 
 def _worst(results: DefendResults, defense: str, sampler: str) -> str:

@@ -8,7 +8,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lsap_cli.reports.plots import FAINT, INK, PERTURBED, Series, svg_of
+from lsap_cli.reports.drawing import Drawing
+from lsap_cli.reports.plots import FAINT, INK, PERTURBED, Series
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import defense_name
@@ -19,13 +20,18 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class ReportCurve:
-    """One plot: its table, its caption, the SVG element, the legend, a description in words."""
+    """One plot: its table, its caption, the drawing, the legend, a description in words."""
 
     grid: str
     caption: str
-    svg: str
+    drawing: Drawing
     lines: tuple[tuple[str, Series], ...]
     description: str
+
+    @property
+    def file_name(self) -> str:
+        """Of its files."""
+        return self.grid
 
 
 def curve_plots(results: DefendResults) -> list[ReportCurve]:
@@ -115,7 +121,7 @@ def _draw_curve(axes: Axes, curve: Mapping[float, Rate], look: Series) -> None:
     )  # fmt: skip
 
 
-def _drawn(draw: Callable[[Axes], None], description: str) -> str:
+def _drawn(draw: Callable[[Axes], None], description: str) -> Drawing:
     salt = hashlib.sha256(description.encode(errors="replace")).hexdigest()[:8]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 10, "text.color": INK}):
         figure = Figure(figsize=(340 / 72, 270 / 72))
@@ -129,7 +135,7 @@ def _drawn(draw: Callable[[Axes], None], description: str) -> str:
             axis.set_tick_params(which="both", length=0, labelcolor=INK, labelsize=9, pad=4)
         for spine in axes.spines.values():
             spine.set_color(FAINT)
-        return svg_of(figure, salt)
+        return Drawing(figure, salt)
 
 
 def _spread(rates: Sequence[Rate]) -> list[list[float]]:

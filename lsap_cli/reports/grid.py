@@ -2,18 +2,52 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lsap_cli.errors import LsapError
 from lsap_cli.results.files import write_atomically
+from lsap_cli.results.rates import Estimate, Rate
+from lsap_cli.results.rows import NetFoolingRate
 
 FOLDER = "tables"
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "→": r"$\rightarrow$",
 }  # fmt: skip
+
+
+ENDS = ("count", "of", "low", "high")  # what a figure has besides its value
+NONE = "–"
+
+
+class FigureCell(str):
+    """The text of a figure, with its numbers behind it: those that CSV has in columns of their own.
+
+    Attributes:
+        numbers: `value`, and whichever of `count`, `of`, `low`, `high` it has.
+        best: whether a paired test shows it to be the best of its kind.
+    """
+
+    __slots__ = ("best", "numbers")
+    numbers: dict[str, float]
+    best: bool
+
+
+def figure_cell(figure: Rate | Estimate | NetFoolingRate | None, best: bool = False) -> str:
+    """The cell of a figure; a dash where there is none.
+
+    Args:
+        figure: a rate or an estimate.
+        best: whether a paired test shows it to be the best of its kind.
+    """
+    if figure is None:
+        return NONE
+    cell = FigureCell(figure if isinstance(figure, Rate) else f"{figure.value:.2f} ({figure.interval})")
+    ends = {end: getattr(figure, end) for end in ENDS if hasattr(figure, end)}
+    cell.numbers, cell.best = {"value": figure.value} | ends, best
+    return cell
 
 
 @dataclass(frozen=True)
@@ -27,6 +61,7 @@ class Grid:
         header: of the columns.
         lines: the cells, as text.
         most_on_page: lines that a page shows; None: all. The files always have all.
+        folds: what a line of a page begins with that is folded away, such as PASS; None: no line is.
     """
 
     name: str
@@ -35,16 +70,27 @@ class Grid:
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     most_on_page: int | None = None
+    folds: str | None = None
 
     @property
     def page_lines(self) -> tuple[tuple[str, ...], ...]:
         """The lines that a page shows."""
-        return self.lines[: self.most_on_page]
+        return tuple(line for line in self.lines if line[:1] != (self.folds,))[: self.most_on_page]
+
+    @property
+    def folded(self) -> tuple[tuple[str, ...], ...]:
+        """The lines that a page shows when they are asked for."""
+        return tuple(line for line in self.lines if line[:1] == (self.folds,))
+
+    @property
+    def folded_title(self) -> str:
+        """How many lines are folded."""
+        return f"{len(self.folded)} of {len(self.lines)}: {self.folds}"
 
     @property
     def left_out(self) -> str:
         """Which lines a page does not show, in a sentence; empty where it shows all."""
-        left = len(self.lines) - len(self.page_lines)
+        left = len(self.lines) - len(self.page_lines) - len(self.folded)
         if not left:
             return ""
         return f"{left} further lines of {len(self.lines)} are not shown here: {FOLDER}/{self.name}.csv has all."
@@ -57,8 +103,7 @@ def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
         LsapError: if that is a link, through which files elsewhere would be replaced.
     """
     where = folder / FOLDER
-    if where.is_symlink():
-        raise LsapError(f"{where} is a link: nothing is written through it; remove it and make the report again", 1)
+    refuse_link(where)
     where.mkdir(exist_ok=True)
     writers: dict[str, Callable[[Grid], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
     for grid in tables:
@@ -66,13 +111,47 @@ def write_grids(folder: Path, tables: Sequence[Grid]) -> None:
             write_atomically(where / f"{grid.name}.{suffix}", write(grid))
 
 
+def refuse_link(folder: Path) -> None:
+    """Refuses a folder that is a link.
+
+    Raises:
+        LsapError: naming it.
+    """
+    if folder.is_symlink():
+        raise LsapError(f"{folder} is a link: nothing is written through it; remove it and make the report again", 1)
+
+
 def as_csv(grid: Grid) -> str:
-    """RFC 4180. A cell that a spreadsheet would read as a formula begins with an apostrophe."""
+    """RFC 4180: text as it is, a figure's numbers in columns of their own (`accuracy`, `accuracy count`, ...).
+
+    A text that a spreadsheet would read as a formula begins with an apostrophe. Where there is no figure, its columns
+    are empty.
+    """
+    ends = [_ends([line[place] for line in grid.lines]) for place in range(len(grid.header))]
     text = io.StringIO()
     writer = csv.writer(text)
-    for line in (grid.header, *grid.lines):
-        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in line])
+    names = zip(grid.header, ends, strict=True)
+    writer.writerow([_harmless(one) for name, own in names for one in (name, *(f"{name} {end}" for end in own))])
+    for line in grid.lines:
+        writer.writerow([one for cell, own in zip(line, ends, strict=True) for one in _csv_cells(cell, own)])
     return text.getvalue()
+
+
+def _ends(cells: Sequence[str]) -> list[str]:
+    """What the figures of a column have besides their values."""
+    return [end for end in ENDS if any(isinstance(cell, FigureCell) and end in cell.numbers for cell in cells)]
+
+
+def _csv_cells(cell: str, ends: Sequence[str]) -> Iterator[str]:
+    if isinstance(cell, FigureCell):
+        yield from (f"{cell.numbers[name]:.10g}" if name in cell.numbers else "" for name in ("value", *ends))
+    else:
+        yield "" if ends and cell == NONE else _harmless(cell)
+        yield from ("" for _ in ends)
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def as_markdown(grid: Grid) -> str:
@@ -86,14 +165,34 @@ def _bars(cells: Sequence[str]) -> str:
 
 
 def as_latex(grid: Grid) -> str:
-    """A tabular of the booktabs package."""
-    body = [" & ".join(map(_tex, line)) + r" \\" for line in grid.lines]
+    """A table of the booktabs package with caption and label: numbers stand to the right, the best one is bold."""
+    cells = [[line[place] for line in grid.lines] for place in range(len(grid.header))]
+    columns = "".join("r" if _is_numeric(column) else "l" for column in cells)
+    body = [" & ".join(map(_tex_cell, line)) + r" \\" for line in grid.lines]
     head = " & ".join(map(_tex, grid.header)) + r" \\"
-    columns = "l" * len(grid.header)
     return "\n".join(
-        [f"% {grid.title}. {grid.note}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
-         r"\bottomrule", r"\end{tabular}", ""]
+        [r"\begin{table}[t]", r"\centering", rf"\caption{{{_tex(f'{grid.title}. {grid.note}')}}}",
+         rf"\label{{tab:{grid.name}}}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
+         r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
     )  # fmt: skip
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    """Whether a column holds numbers, and dashes where there are none."""
+    told = [cell for cell in cells if cell not in (NONE, "")]
+    return bool(told) and all(isinstance(cell, FigureCell) or _is_number(cell) for cell in told)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.removesuffix(" %"))
+    except ValueError:
+        return False
+    return True
+
+
+def _tex_cell(cell: str) -> str:
+    return rf"\textbf{{{_tex(cell)}}}" if isinstance(cell, FigureCell) and cell.best else _tex(cell)
 
 
 def _tex(cell: str) -> str:

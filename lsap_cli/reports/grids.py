@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lsap_cli.reports.grid import Grid
+from lsap_cli.reports.grid import Grid, figure_cell
 from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, Identifier
 from lsap_cli.results.ladders import AttackerEffort, AttackRung, DefenseLadder, DetectorLadder, EvasionRow, pair_name
-from lsap_cli.results.rates import Estimate, Rate
+from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
-from lsap_cli.results.rows import NetFoolingRate, Row, TwoClassRates
+from lsap_cli.results.rows import DefenseGain, Row, TwoClassRates, best_defense
 from lsap_cli.results.spread import TransferMatrix
 from lsap_cli.results.summary import RowResults
 
@@ -57,12 +57,13 @@ def grids(results: DefendResults) -> list[Grid]:
 
 
 def rates_grid(results: RowResults) -> Grid:
-    """Every row."""
+    """Every row; the accuracy of a defense that a paired test shows to be the best is marked."""
+    gains = results.defense_gains if isinstance(results, DefendResults) else ()
     lines = [
         (
-            row.attack, row.rung or "", row.defense, row.sampler, str(row.videos), _rate(row.clean_accuracy),
-            _rate(row.attacked_accuracy), _rate(row.fooling_rate), _estimate(row.net_fooling_rate),
-            _rate(row.success_rate),
+            row.attack, row.rung or "", row.defense, row.sampler, str(row.videos), figure_cell(row.clean_accuracy),
+            figure_cell(row.attacked_accuracy, _is_best(row, gains)), figure_cell(row.fooling_rate),
+            figure_cell(row.net_fooling_rate), figure_cell(row.success_rate),
         )
         for row in results.rows
     ]  # fmt: skip
@@ -73,12 +74,17 @@ def rates_grid(results: RowResults) -> Grid:
     return Grid("rates", "Every rate", "Rate (count, 95 % interval).", header, tuple(lines))
 
 
+def _is_best(row: Row, gains: Sequence[DefenseGain]) -> bool:
+    best = best_defense(gains, row.attack, row.sampler)
+    return best is not None and best.defense == row.defense
+
+
 def two_class_grid(results: DefendResults) -> Grid:
     """AUC and both kinds of errors of a network with two classes."""
     lines = [
         (
-            row.attack, row.defense, row.sampler, f"{figures.threshold:g}", _estimate(figures.auc),
-            _rate(figures.false_negatives), _rate(figures.false_positives),
+            row.attack, row.defense, row.sampler, f"{figures.threshold:g}", figure_cell(figures.auc),
+            figure_cell(figures.false_negatives), figure_cell(figures.false_positives),
         )
         for row in results.rows
         if isinstance(figures := row.two_class, TwoClassRates)
@@ -94,10 +100,10 @@ def ladder_grid(results: DefendResults) -> Grid:
     """Each defense under each rung, and the minimum."""
     lines = [
         (
-            ladder.defense, worst.sampler, _rate(worst.clean_accuracy),
-            *(_rung(ladder, rung, worst.sampler) for rung in RUNGS), _rate(worst.accuracy or worst.fooling_rate),
-            _per_video(ladder, worst.sampler), worst.attack, _estimate(worst.net_fooling_rate),
-            _rate(worst.right_under_every_rung),
+            ladder.defense, worst.sampler, figure_cell(worst.clean_accuracy),
+            *(_rung(ladder, rung, worst.sampler) for rung in RUNGS), figure_cell(worst.accuracy or worst.fooling_rate),
+            _per_video(ladder, worst.sampler), worst.attack, figure_cell(worst.net_fooling_rate),
+            figure_cell(worst.right_under_every_rung),
         )
         for ladder in results.ladder
         for worst in ladder.robust
@@ -120,7 +126,7 @@ def ladder_grid(results: DefendResults) -> Grid:
 def _per_video(ladder: DefenseLadder, sampler: str) -> str:
     """What a pattern of its own for each video leaves; a dash where the defense has no such rung."""
     bound = next((one for one in ladder.per_video if one.sampler == sampler), None)
-    return "–" if bound is None else _rate(bound.accuracy or bound.fooling_rate)
+    return "–" if bound is None else figure_cell(bound.accuracy or bound.fooling_rate)
 
 
 def _rung(ladder: DefenseLadder, rung: str, sampler: str) -> str:
@@ -130,7 +136,7 @@ def _rung(ladder: DefenseLadder, rung: str, sampler: str) -> str:
     if not rates:
         return "–"
     sign = 1 if rows[0].attacked_accuracy else -1  # the lowest accuracy, or the highest fooling rate
-    return str(min(rates, key=lambda rate: sign * rate.value))
+    return figure_cell(min(rates, key=lambda rate: sign * rate.value))
 
 
 def detector_ladder_grid(results: DefendResults) -> Grid:
@@ -160,9 +166,10 @@ def pair_ladder_grid(results: DefendResults) -> Grid:
 def _detector_lines(ladders: Sequence[DetectorLadder]) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
-            pair_name(ladder), _rate(worst.false_alarms), _most_won(ladder.noise),
-            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS), _rate(worst.robust_rate), worst.attack,
-            _estimate(worst.tpr_at_fpr.get("0.05")), _rate(worst.held_under_every_rung or None),
+            pair_name(ladder), figure_cell(worst.false_alarms), _most_won(ladder.noise),
+            *(_most_won(_rows_of(ladder, rung)) for rung in DETECTOR_RUNGS),
+            figure_cell(worst.robust_rate), worst.attack,
+            figure_cell(worst.tpr_at_fpr.get("0.05")), figure_cell(worst.held_under_every_rung or None),
         )
         for ladder in ladders
         for worst in ladder.robust
@@ -183,7 +190,7 @@ def attackers_grid(results: DefendResults) -> Grid:
     lines = [
         (
             one.about, one.rung, one.attack, one.effort.begins_at, str(one.effort.steps), f"{one.effort.seconds:.0f}",
-            _rate(one.effort.verified), one.effort.why, "yes" if one.effort.judged else "no",
+            figure_cell(one.effort.verified), one.effort.why, "yes" if one.effort.judged else "no",
         )
         for one in efforts(results)
     ]  # fmt: skip
@@ -218,7 +225,7 @@ def _rows_of(ladder: DetectorLadder, rung: str) -> list[EvasionRow]:
 
 def _most_won(rows: Sequence[EvasionRow]) -> str:
     rates = [row.evasion_rate for row in rows if row.evasion_rate]
-    return str(max(rates, key=lambda rate: rate.value)) if rates else "–"
+    return figure_cell(max(rates, key=lambda rate: rate.value, default=None))
 
 
 def checks_grid(results: DefendResults) -> Grid:
@@ -227,7 +234,7 @@ def checks_grid(results: DefendResults) -> Grid:
     lines = [(one.status, one.defense, one.name, one.figure, one.sentence) for one in ordered]
     header = ("status", "defense", "check", "figure", "why")
     note = "WARN: read the figure before believing the defense's rates. With the first sampler."
-    return Grid("checks", "Checks", note, header, tuple(lines))
+    return Grid("checks", "Checks", note, header, tuple(lines), folds="PASS")
 
 
 def budget_grid(results: DefendResults) -> Grid:
@@ -250,7 +257,8 @@ def seeds_grid(results: DefendResults) -> Grid:
     lines = [
         (
             cell.defense, cell.sampler, measure, f"{spread.mean:.2f}", _number(spread.standard_deviation),
-            _estimate(spread.over_videos), ", ".join(f"{name} {_rate(one)}" for name, one in spread.rates.items()),
+            figure_cell(spread.over_videos),
+            ", ".join(f"{name} {figure_cell(one)}" for name, one in spread.rates.items()),
         )
         for cell in results.seeds
         for measure, spread in zip(MEASURES, (cell.accuracy, cell.fooling_rate, cell.success_rate), strict=True)
@@ -291,7 +299,7 @@ def sampler_grid(results: RowResults) -> Grid:
     samplers = list(dict.fromkeys(spec for row in matrix for spec in row.rates))
     lines = [
         (
-            row.attack, ", ".join(row.fit) or "unknown", *(_rate(row.rates.get(spec)) for spec in samplers),
+            row.attack, ", ".join(row.fit) or "unknown", *(figure_cell(row.rates.get(spec)) for spec in samplers),
             _number(row.gap),
         )
         for row in matrix if len(samplers) > 1
@@ -307,12 +315,14 @@ def equal_norm_grid(results: DefendResults) -> Grid:
     equal = None if natural is None or isinstance(natural.equal_norm, UnsetType) else natural.equal_norm
     beside = [] if equal is None else [(equal.perturbation, None), (equal.noise, "noise control")]
     lines = [
-        (name or one.attack, "–", f"{one.l2_rms:.2f}", "–", _rate(one.accuracy), "–") for one, name in beside if one
+        (name or one.attack, "–", f"{one.l2_rms:.2f}", "–", figure_cell(one.accuracy), "–")
+        for one, name in beside
+        if one
     ]
     lines += [
         (
             kind, one.setting, f"{one.l2_rms:.2f}", "yes" if one.reached else "no, this is the nearest",
-            _rate(one.accuracy), _estimate(one.by_recording),
+            figure_cell(one.accuracy), figure_cell(one.by_recording),
         )
         for kind, one in (equal.kinds if equal else {}).items()
     ]  # fmt: skip
@@ -328,8 +338,8 @@ def certificate_grid(results: DefendResults) -> Grid:
     """What randomized smoothing promises."""
     lines = [
         (
-            one.smoothing, _rate(one.smoothed_accuracy), _rate(one.abstained),
-            "vacuous" if one.vacuous else _rate(one.certified_accuracy), _number(one.median_radius, 3),
+            one.smoothing, figure_cell(one.smoothed_accuracy), figure_cell(one.abstained),
+            "vacuous" if one.vacuous else figure_cell(one.certified_accuracy), _number(one.median_radius, 3),
             f"{one.largest_radius:.3f}", f"{one.needed_radius:.3f}",
         )
         for one in results.certificates
@@ -394,19 +404,11 @@ def _measure(row: Row) -> Rate | None:
 
 
 def _best(row: Row | None) -> str:
-    return _rate(_measure(row) if row else None)
+    return figure_cell(_measure(row) if row else None)
 
 
 def _first(rows: Sequence[Row]) -> str:
     return _best(next(iter(rows), None))
-
-
-def _rate(rate: Rate | None) -> str:
-    return str(rate or "–")
-
-
-def _estimate(estimate: Estimate | NetFoolingRate | None) -> str:
-    return f"{estimate.value:.2f} ({estimate.interval})" if estimate else "–"
 
 
 def _number(value: float | None, digits: int = 2) -> str:

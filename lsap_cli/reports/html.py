@@ -1,9 +1,10 @@
 """The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -11,7 +12,9 @@ from msgspec import to_builtins
 
 from lsap_cli.reports import plots
 from lsap_cli.reports.class_tables import class_grids
-from lsap_cli.reports.curves import curve_plots, levels_of
+from lsap_cli.reports.contents_list import PLACE, with_contents
+from lsap_cli.reports.curves import ReportCurve, curve_plots, levels_of
+from lsap_cli.reports.drawing import Drawn, write_figures
 from lsap_cli.reports.grid import Grid, write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.reports.run_folder import read_defend_results, read_run, run_records
@@ -41,7 +44,9 @@ def _say_nothing(_sentence: str) -> None:
 
 
 def write_report(run: Path, out: Path | None = None, say: Callable[[str], None] = _say_nothing) -> Path:
-    """Write a page about a finished `defend` run, and its tables as CSV, Markdown and LaTeX into `tables/` beside it.
+    """Write a page about a finished `defend` run.
+
+    Beside it come `tables/` (CSV, Markdown, LaTeX) and `figures/` (SVG, PDF).
 
     Args:
         run: a run folder with run.json and results.json; records.jsonl and pictures are shown if there.
@@ -58,11 +63,14 @@ def write_report(run: Path, out: Path | None = None, say: Callable[[str], None] 
     about = read_run(run)
     results = read_defend_results(run)
     by_class = class_grids(results, run_records(run))
-    pictures = RunPictures(run)
-    page = environment().get_template("defend.html").render(_view(run, about, results, by_class, pictures))
+    pictures, drawn = RunPictures(run), _Plots.of(results)
+    page = with_contents(
+        environment().get_template("defend.html").render(_view(run, about, results, by_class, pictures, drawn))
+    )
     path = run / "report.html" if out is None else out
     write_atomically(path, page)
     write_grids(path.parent, [*grids(results), *by_class])
+    write_figures(path.parent, (*drawn.rates, *drawn.rocs, *drawn.curves))
     for note in pictures.notes():
         say(note)
     return path
@@ -86,7 +94,7 @@ def environment() -> Environment:
 
 
 def _view(
-    run: Path, about: RunFacts, results: DefendResults, by_class: Sequence[Grid], files: RunPictures
+    run: Path, about: RunFacts, results: DefendResults, by_class: Sequence[Grid], files: RunPictures, drawn: "_Plots"
 ) -> dict[str, Any]:  # what the template names
     rows = Rows.of_every_defense(results.rows)
     protocol = to_builtins(results.protocol) if results.protocol else {}
@@ -100,9 +108,9 @@ def _view(
         "summary": summary_sentences(results),
         "left_out": left_out_of(results),
         "figures": list(_key_figures(rows, results.defense_gains)) if rows.rows else [],
-        "plots": [(plot, Markup(themed(plot.svg))) for plot in plots.rate_plots(results)],
+        "plots": _with_svg(drawn.rates),
         "detectors": [_detector(row) for row in results.detectors],
-        "roc_plots": [(plot, Markup(themed(plot.svg))) for plot in plots.roc_plots(results)],
+        "roc_plots": _with_svg(drawn.rocs),
         "natural": _natural(results.natural_robustness),
         "certificates": [_certificate(row) for row in results.certificates],
         "has_net": any(row.net_fooling_rate and row.net_fooling_rate.draws > 1 for row in rows.rows),
@@ -115,7 +123,7 @@ def _view(
         "noise_measured": NOISE in rows.attacks,
         "has_ladder": bool(results.ladder),
         "has_detector_ladder": bool(results.detector_ladder),
-        "curves": [(plot, Markup(themed(plot.svg))) for plot in curve_plots(results)],
+        "curves": _with_svg(drawn.curves),
         "grids": [grid for grid in tables if grid.name not in ELSEWHERE],
         "identifiers": next((grid for grid in tables if grid.name == "identifiers"), None),
         "class_grids": by_class,
@@ -133,7 +141,29 @@ def _view(
         "versions": [(k, _value(v)) for k, v in _environment_of(about).items()],
         "videos": _video_list(run, rows),
         "max_listed": MAX_LISTED,
+        "contents": Markup(PLACE),
+        "command_line_text": shlex.join(about.command_line or ()),
     }
+
+
+@dataclass(frozen=True)
+class _Plots:
+    """What is drawn of a run."""
+
+    rates: list[plots.RatePlot]
+    rocs: list[plots.RocPlot]
+    curves: list[ReportCurve]
+
+    @classmethod
+    def of(cls, results: DefendResults) -> "_Plots":
+        return cls(plots.rate_plots(results), plots.roc_plots(results), curve_plots(results))
+
+
+Plot = TypeVar("Plot", bound=Drawn)
+
+
+def _with_svg(found: Sequence[Plot]) -> list[tuple[Plot, Markup]]:
+    return [(plot, Markup(themed(plot.drawing.svg))) for plot in found]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """Plots of a run as SVG text: one for each sampler, readable on paper, in gray and by the color-blind."""
 
 import hashlib
-import io
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +8,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lsap_cli.reports.drawing import Drawing
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import Rate
@@ -41,12 +40,17 @@ PERTURBED = (
 
 @dataclass(frozen=True)
 class RatePlot:
-    """One plot: the sampler that it is about, what it shows, the SVG element, and the same in words."""
+    """One plot: the sampler that it is about, what it shows, the drawing, and the same in words."""
 
     sampler: str
     measure: str
-    svg: str
+    drawing: Drawing
     description: str
+
+    @property
+    def file_name(self) -> str:
+        """Of its files."""
+        return f"{self.measure.partition(' (')[0]}-{self.sampler}"
 
 
 def series_of(attack: str, perturbations: list[str]) -> Series:
@@ -75,12 +79,17 @@ def rate_plots(results: DefendResults) -> list[RatePlot]:
 
 @dataclass(frozen=True)
 class RocPlot:
-    """The ROC curves of all detectors under one attack: the SVG element, which line is whose, the same in words."""
+    """The ROC curves of all detectors under one attack: the drawing, which line is whose, the same in words."""
 
     attack: str
-    svg: str
+    drawing: Drawing
     lines: tuple[tuple[str, Series], ...]
     description: str
+
+    @property
+    def file_name(self) -> str:
+        """Of its files."""
+        return f"roc-{self.attack}"
 
 
 def roc_plots(results: DefendResults) -> list[RocPlot]:
@@ -117,8 +126,12 @@ def roc_plot(attack: str, rows: list[DetectorRow]) -> RocPlot:
                 clip_on=False,
                 zorder=3,
             )
-        svg = svg_of(figure, salt)
-    return RocPlot(attack, svg, tuple((row.detector, look) for row, look in zip(rows, looks, strict=True)), description)
+    return RocPlot(
+        attack,
+        Drawing(figure, salt),
+        tuple((row.detector, look) for row, look in zip(rows, looks, strict=True)),
+        description,
+    )
 
 
 def _dress_square(axes: Axes) -> None:
@@ -165,8 +178,8 @@ def _rate_plot(rows: Rows, sampler: str, measure: str, rate: Callable[[Row], Rat
     )
     salt = hashlib.sha256(f"{sampler}\n{description}".encode(errors="replace")).hexdigest()[:8]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 10, "text.color": INK}):
-        svg = svg_of(_draw(shown, rows, measure), salt)
-    return RatePlot(sampler, measure, svg, f"{measure} with the sampler {sampler}. {description}")
+        drawing = Drawing(_draw(shown, rows, measure), salt)
+    return RatePlot(sampler, measure, drawing, f"{measure} with the sampler {sampler}. {description}")
 
 
 MOST_PLOTS, MOST_LINES = 20, 200  # of rates; the tables hold all, and a longer plot takes minutes to draw
@@ -275,21 +288,3 @@ def _attack_kind(attack: str) -> str:
 
 def _attack_name(attack: str) -> str:
     return {NO_ATTACK: "clean", NOISE: "noise"}.get(attack, attack)
-
-
-def svg_of(figure: Figure, prefix: str) -> str:
-    """The figure as an SVG element that can stand in a page: no addresses, no ids that another plot has."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", text, flags=re.DOTALL)
-    return re.sub(r"<[^>]*>", lambda tag: _local_tag(tag.group(), prefix), text).strip()
-
-
-def _local_tag(tag: str, prefix: str) -> str:
-    """A tag without namespaces, with its ids and references under a prefix."""
-    tag = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", tag)
-    tag = re.sub(r'\sid="', f' id="{prefix}-', tag)
-    tag = tag.replace('xlink:href="#', f'href="#{prefix}-')
-    return tag.replace("url(#", f"url(#{prefix}-")

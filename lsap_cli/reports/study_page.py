@@ -1,5 +1,6 @@
 """The report of a study: one HTML page that needs nothing outside itself, and its tables as files."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from lsap_cli.errors import LsapError
+from lsap_cli.reports.contents_list import PLACE, with_contents
+from lsap_cli.reports.drawing import write_figures
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.html import environment, themed
 from lsap_cli.reports.plots import RocPlot, roc_plot
@@ -26,7 +29,7 @@ class _Fact:
 
 
 def write_study_report(run: Path, out: Path | None = None) -> Path:
-    """Writes the page of a finished `study`, and its tables as CSV, Markdown and LaTeX into `tables/` beside it.
+    """Writes the page of a finished `study`, its tables into `tables/` and its curves into `figures/` beside it.
 
     Args:
         run: the run folder.
@@ -43,11 +46,13 @@ def write_study_report(run: Path, out: Path | None = None) -> Path:
     results = read_run_results(run)
     if not isinstance(results, StudyResults):
         raise LsapError(f"{run / RESULTS_FILE} is of another command than run.json; run lsap study again", 1)
-    grids = study_grids(results)
-    page = (
+    grids, curves = study_grids(results), detector_plots(results)
+    page = with_contents(
         environment()
         .get_template("study.html")
         .render(
+            contents=Markup(PLACE),
+            command_line_text=shlex.join(about.command_line or ()),
             results=results,
             run_name=run.resolve().name,
             run=about,
@@ -56,13 +61,14 @@ def write_study_report(run: Path, out: Path | None = None) -> Path:
             missing=results.count("missing"),
             done=results.count("done"),
             grids=grids,
-            roc_plots=[(plot, Markup(themed(plot.svg))) for plot in detector_plots(results)],
+            roc_plots=[(plot, Markup(themed(plot.drawing.svg))) for plot in curves],
             facts=_facts(results, about.versions, about.platform),
         )
     )
     path = run / "report.html" if out is None else out
     write_atomically(path, page)
     write_grids(path.parent, grids)
+    write_figures(path.parent, curves)
     return path
 
 

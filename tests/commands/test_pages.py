@@ -67,8 +67,8 @@ def files(world: World, perturbation: Path, lsap: Lsap, tmp_path_factory: pytest
     """A folder with what the pages name: videos, a card with its files, a perturbation, a perturbed folder."""
 
     def make(folder: Path) -> None:
-        shutil.copytree(world.learn, folder / "videos" / "fit")
-        shutil.copytree(world.test, folder / "videos" / "test")
+        shutil.copytree(few_videos.learn, folder / "videos" / "fit")
+        shutil.copytree(few_videos.test, folder / "videos" / "test")
         for name in ("model.toml", "labels.txt", "weights.safetensors"):
             shutil.copy(Path(lsap_cli.demo.__file__).parent / name, folder / name)
         shutil.copy(perturbation, folder / "r.safetensors")

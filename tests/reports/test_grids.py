@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
-from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, write_grids
-from lsap_cli.reports.grids import certificate_grid, grids
+from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, figure_cell, write_grids
+from lsap_cli.reports.grids import certificate_grid, grids, rates_grid
 from lsap_cli.reports.html import write_report
 from lsap_cli.reports.tables import check_lines, detector_ladder_table
 from lsap_cli.results.documents import DefendResults
@@ -29,7 +29,7 @@ from lsap_cli.results.ladders import (
 )
 from lsap_cli.results.rates import Estimate, rate_of
 from lsap_cli.results.robustness import CertificateRow
-from lsap_cli.results.rows import NetFoolingRate, Row
+from lsap_cli.results.rows import DefenseGain, NetFoolingRate, Row
 from lsap_cli.results.summary import summary_sentences
 from tests.reports.fake_run import make_results, write_run
 from tests.result_objects import known
@@ -180,7 +180,7 @@ def test_clean_against_robust_accuracy_and_the_budget_curve_are_drawn() -> None:
     plots = {plot.grid: plot for plot in curve_plots(results)}
     assert "2/255 1.00 (4/4" in plots["budget-curve"].description
     assert "robust 0.25 (1/4" in plots["ladder"].description
-    assert all(plot.svg.startswith("<svg") and "http" not in plot.svg for plot in plots.values())
+    assert all(plot.drawing.svg.startswith("<svg") and "http" not in plot.drawing.svg for plot in plots.values())
 
 
 @pytest.mark.parametrize("epsilon", ["1e9", "1/0", "-1", "x"])
@@ -238,3 +238,53 @@ def test_a_comparison_says_in_what_protocols_differ(epsilon: str, tmp_path: Path
     page = write_comparison(runs, tmp_path / "both.html").read_text(encoding="utf-8")
     assert ("Not the same protocol" in page) == (epsilon != "8/255")
     assert "<script" not in page
+
+
+def test_numbers_of_figures_have_columns_of_their_own_in_csv() -> None:
+    grid = Grid("g", "G", "", ("defense", "accuracy", "net"), (
+        ("jpeg", figure_cell(rate_of(1, 4)), figure_cell(Estimate(value=-0.25, low=-0.5, high=0.0))),
+        ("none", figure_cell(None), "–"),
+    ))  # fmt: skip
+    header, first, second = csv.reader(io.StringIO(as_csv(grid)))
+    assert header[:6] == ["defense", "accuracy", "accuracy count", "accuracy of", "accuracy low", "accuracy high"]
+    assert first[:4] == ["jpeg", "0.25", "1", "4"]
+    assert [float(cell) for cell in first[4:]] == pytest.approx([0.0456, 0.6994, -0.25, -0.5, 0.0], abs=1e-4)
+    assert second == ["none", *[""] * 8]
+    assert "0.25 (1/4, 0.05–0.70)" in as_markdown(grid)
+
+
+def test_latex_has_a_caption_aligns_numbers_and_sets_the_best_in_bold() -> None:
+    lines = (("jpeg", "12", figure_cell(rate_of(1, 4))), ("none", "7 %", figure_cell(rate_of(3, 4), best=True)))
+    text = as_latex(Grid("my-table", "A title", "A note.", ("defense", "videos", "accuracy"), lines))
+    assert r"\caption{A title. A note.}" in text
+    assert r"\label{tab:my-table}" in text
+    assert r"\begin{tabular}{lrr}" in text
+    assert r"none & 7 \% & \textbf{0.75 (3/4, 0.30--0.95)} \\" in text
+    assert r"\textbf{0.25" not in text
+
+
+def marked(results: DefendResults) -> set[tuple[str, str, str]]:
+    """Attack, defense and sampler of the lines with a best cell."""
+    lines = [line for line in rates_grid(results).lines if any(getattr(cell, "best", False) for cell in line)]
+    return {(line[0], line[2], line[3]) for line in lines}
+
+
+def test_the_best_defense_is_marked_where_the_paired_test_shows_it_and_nowhere_else() -> None:
+    results, _ = make_results()
+    row = next(row for row in results.rows if row.attack not in ("none", "noise") and row.defense != "none")
+    gains = tuple(
+        DefenseGain(attack=row.attack, sampler=row.sampler, defense=name, gained=gained, lost=0, of=12, adjusted_p=p)
+        for name, gained, p in ((row.defense, 8, 0.01), ("temporal-resample:keep=2", 9, 0.2))
+    )
+    assert marked(replace(results, defense_gains=gains)) == {(row.attack, row.defense, row.sampler)}
+    assert marked(replace(results, defense_gains=())) == set()
+
+
+def test_checks_that_pass_are_folded_and_counted(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    write_document(run / "results.json", adaptive_results())
+    grid = next(one for one in grids(adaptive_results()) if one.name == "checks")
+    assert ([line[0] for line in grid.page_lines], grid.folded_title) == (["WARN"], "1 of 2: PASS")
+    page = write_report(run).read_text(encoding="utf-8")
+    assert '<details class="folded"><summary>1 of 2: PASS</summary>' in page
+    assert "PASS" in (run / "tables" / "checks.csv").read_text(encoding="utf-8")

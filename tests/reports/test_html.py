@@ -110,7 +110,7 @@ def test_every_rate_of_every_row_stands_in_the_page_with_count_and_interval(
     run = write_run(tmp_path / "run", **variation)
     _, page = report(run)
     rows = json.loads((run / "results.json").read_text(encoding="utf-8"))["rows"]
-    table = page.text[page.text.index("Every rate") : page.text.index("What was added")]
+    table = page.text[page.text.rindex("Every rate") : page.text.rindex("What was added")]
     expected = [
         f"{rate['value']:.2f} {rate['count']}/{rate['of']} {rate['low']:.2f}–{rate['high']:.2f}"
         for row in rows
@@ -329,3 +329,40 @@ def test_records_elsewhere_or_without_an_end_of_line_are_not_read(tmp_path: Path
     records.write_bytes(bytes(LONGEST_LINE + 10))
     with pytest.raises(LsapError, match="damaged in line 1"):
         write_report(run)
+
+
+def test_every_section_has_an_anchor_and_stands_in_the_contents(tmp_path: Path) -> None:
+    page = write_report(write_run(tmp_path / "run")).read_text(encoding="utf-8")
+    contents = page.partition('<ul class="contents">')[2].partition("</ul>")[0]
+    named = re.findall(r'href="#([^"]+)"', contents)
+    assert len(named) == len(set(named)) == page.count("<h2")
+    for name in named:
+        assert page.count(f'id="{name}"') == 1
+
+
+def test_plots_are_files_too_and_the_same_each_time(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    write_report(run)
+    first = {path.name: path.read_bytes() for path in (run / "figures").iterdir()}
+    assert {"accuracy-uniform.svg", "accuracy-uniform.pdf"} <= set(first)
+    assert all(content.startswith(b"%PDF" if name.endswith("pdf") else b"<?xml") for name, content in first.items())
+    write_report(run)
+    assert {path.name: path.read_bytes() for path in (run / "figures").iterdir()} == first
+
+
+def test_plots_are_not_written_through_a_link(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    (run / "figures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(LsapError, match="is a link"):
+        write_report(run)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_the_command_line_stands_on_the_page_as_a_shell_takes_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    about["command_line"] = ["lsap", "defend", "my videos", "--defense", "jpeg + bit-depth"]
+    (run / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "lsap defend &#39;my videos&#39; --defense &#39;jpeg + bit-depth&#39;</pre>" in page
