@@ -63,7 +63,7 @@ def quick(line: CommandLine) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def files(world: World, perturbation: Path, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def files(few_videos: World, perturbation: Path, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the pages name: videos, a card with its files, a perturbation, a perturbed folder."""
 
     def make(folder: Path) -> None:
