@@ -115,7 +115,12 @@ def test_open_says_where_there_is_no_screen(
 
 def test_open_starts_the_browser_on_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Path] = []
+
+    def open_file(path: Path) -> bool:
+        opened.append(path)
+        return True
+
     monkeypatch.setattr("lsap_cli.dashboard.opening.can_open", lambda: True)
-    monkeypatch.setattr("lsap_cli.dashboard.opening.open_file", lambda path: opened.append(path) or True)
+    monkeypatch.setattr("lsap_cli.dashboard.opening.open_file", open_file)
     show_report(Path("report.html"), open_it=True)
     assert opened == [Path("report.html")]

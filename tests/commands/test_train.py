@@ -37,7 +37,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--family", "tsn", "--backbone", "resnet1"), "the backbone 'resnet1' is unknown"),
         (("--family", "c3d", "--backbone", "resnet18"), "c3d has no backbone; leave --backbone out"),
         (("--family", "c3d", "--frames", "8"), "c3d takes 16 frames of 112 x 112; leave --frames and --size out"),
-        (("--family", "tsn:dropout=2", "--backbone", "resnet18"), "dropout is 2.0; use a number from 0, below 1"),
+        (("--family", "tsn:dropout=2", "--backbone", "resnet18"), "dropout is 2; use a number from 0 and below 1"),
         ((*NETWORK, "--weights", "missing.pth"), "--weights missing.pth does not exist; give a file of weights"),
         ((*NETWORK, "--train", "head"), "--train head keeps layers as they are, which needs --weights FILE"),
         ((*NETWORK, "--train", "some"), "--train some is unknown; use head, last, all"),
@@ -63,6 +63,7 @@ def test_wrong_words_are_one_sentence_and_leave_nothing_behind(
 
 
 def test_options_are_checked_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
     code = (
         "from typer.testing import CliRunner\n"
         "from lsap_cli.main import app\n"

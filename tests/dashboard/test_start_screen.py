@@ -88,13 +88,14 @@ def test_the_words_are_what_the_form_says_and_defaults_are_left_out() -> None:
         ({"memory_limit": "nan"}, "--memory-limit"),
         ({"memory_limit": "inf"}, "--memory-limit"),
         ({"fps": "nan"}, "--fps nan"),
-        ({"attack": "lsap:shared_class=nan"}, "shared_class is 'nan', which is not a finite number"),
-        ({"through": "jpeg:quality=nan"}, "quality is 'nan', which is not a finite number"),
+        ({"attack": "lsap:shared_class=nan"}, "shared_class is nan; use a number from 0 to 1"),
+        ({"through": "jpeg:quality=nan"}, "quality is nan; use a whole number from 1 to 100"),
         ({"update": "nothing"}, "the update 'nothing' is unknown"),
         ({"coherence": "nothing"}, "the coherence 'nothing' is unknown"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    (tmp_path / "a.mp4").touch()
     values = {"videos": str(tmp_path), "model": "demo", "out": "r.safetensors"}
     assert problem(form("generate"), values, commands().check) is None
     found = problem(form("generate"), values | change, commands().check)
@@ -127,6 +128,7 @@ def test_what_is_wrong_with_apply_is_said_before_anything_starts(
 
 
 def test_draws_that_are_no_numbers_are_told_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
     values = {"videos": str(tmp_path), "model": "demo", "learning_draws": "2,nan"}
     assert "--learning-draws '2,nan' is no list" in (problem(form("defend"), values, commands().check) or "")
 
