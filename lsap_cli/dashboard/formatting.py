@@ -88,9 +88,14 @@ def _local_time(seconds: float | None) -> datetime | None:
 
 
 def megabytes(size: float | None) -> str:
+    """`312 B`, `3.2 KB`, `640 MB`, `1.5 GB`."""
     if size is None:
         return DASH
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"
+    if size >= 2**30:
+        return f"{size / 2**30:.1f} GB"
+    if size >= 2**20:
+        return f"{size / 2**20:.0f} MB" if size >= 10 * 2**20 else f"{size / 2**20:.1f} MB"
+    return f"{size / 2**10:.1f} KB" if size >= 2**10 else f"{size:.0f} B"
 
 
 def figure(value: float | None, digits: int = 2) -> str:

@@ -188,12 +188,12 @@ def console_is_held(folder: Path) -> bool:
     return False
 
 
-def read_console(folder: Path) -> str:
+def read_console(folder: Path, most_bytes: int = CONSOLE_BYTES) -> str:
     """The end of what the run's process printed, where the dashboard started it; empty otherwise."""
     try:
         with open_regular(folder / CONSOLE_FILE) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - CONSOLE_BYTES))
-            return file.read(CONSOLE_BYTES).decode("utf-8", "replace")
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most_bytes))
+            return file.read(most_bytes).decode("utf-8", "replace")
     except OSError:
         return ""
 

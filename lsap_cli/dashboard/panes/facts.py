@@ -1,6 +1,5 @@
 """With what a run was made: settings, environment, artefacts; and everything that is wrong with its folder."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from lsap_cli.dashboard.formatting import DASH, ORANGE, duration, megabytes
+from lsap_cli.dashboard.formatting import ORANGE, duration, megabytes
 from lsap_cli.dashboard.launching import command_text
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.summaries import run_seconds
@@ -19,6 +18,9 @@ from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_console
 
 SHOWN_ELSEWHERE = {"rows", "pictures", "files", "skipped", "schema"}
+TITLES = {"protocol": "In effect: what the settings became"}
+BYTES = ("memory",)  # settings that are kept in bytes
+SECONDS = ("time_budget", "timeout")
 MOST_FILES = 60
 LONGEST_VALUE = 600  # characters
 
@@ -52,13 +54,17 @@ def facts_text(reader: RunReader) -> Text:
         text.append(f"failed: {printable(snapshot.error)}\n", style=f"bold {ORANGE}")
     _section(text, "Run", _run(reader))
     _section(text, "Settings", snapshot.settings)
+    left = [name.replace("_", " ") for name, value in snapshot.settings.items() if value is None or value == []]
+    if left:
+        text.append("  left to the run    ", style="dim").append(f"{printable(', '.join(left))}\n")
     if snapshot.facts is not None:
         _section(text, "Classifier", or_none(snapshot.facts.classifier) or {})
         _section(text, "Versions", snapshot.facts.versions)
     if reader.results is not None:
         for name, value in msgspec.to_builtins(reader.results).items():
             if name not in SHOWN_ELSEWHERE and value not in (None, [], {}):
-                _section(text, f"Result: {name}", value if isinstance(value, dict) else {"": value})
+                title = TITLES.get(name, f"Result: {name.replace('_', ' ')}")
+                _section(text, title, value if isinstance(value, dict) else {"": value})
     _files(text, snapshot.folder)
     _console(text, snapshot.folder)
     return text
@@ -72,8 +78,8 @@ def _run(reader: RunReader) -> dict[str, object]:
         "state": snapshot.state,
         "took": duration(run_seconds(snapshot)),
         "events": history.events,
-        "notes": history.warnings,
-        "left out": history.skipped,
+        "notes": history.warnings or None,
+        "left out": history.skipped or None,
         "process": snapshot.pid,
         "host": (facts.host if facts else None) or "not recorded",
         "platform": (facts.platform if facts else "") or "not recorded",
@@ -81,14 +87,35 @@ def _run(reader: RunReader) -> dict[str, object]:
 
 
 def _section(text: Text, title: str, values: Mapping[str, object]) -> None:
-    if not values:
+    """A heading and a line for each value that there is."""
+    lines = [(name, words) for name, value in values.items() if (words := value_words(name, value))]
+    if not lines:
         return
     text.append(f"\n{title}\n", style="bold")
-    for name, value in values.items():
-        shown = json.dumps(value) if isinstance(value, list | dict) else str(value)
-        shown = DASH if value is None or value in ([], {}, "") else shown
-        shown = shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]} … ({len(shown)} characters)"
-        text.append(f"  {printable(name):<18}", style="dim").append(f"{printable(shown)}\n")
+    for name, words in lines:
+        shown = words if len(words) <= LONGEST_VALUE else f"{words[:LONGEST_VALUE]} … ({len(words)} characters)"
+        text.append(f"  {printable(name.replace('_', ' ')):<18} ", style="dim").append(f"{printable(shown)}\n")
+
+
+def value_words(name: str, value: object) -> str:
+    """A value of a JSON file as a person reads it; empty where there is none."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int() | float() if name.endswith("_bytes") or name in BYTES:
+            return megabytes(value)
+        case int() | float() if name.endswith("seconds") or name in SECONDS:
+            return f"{value:g} s" if value < 600 else f"{value:g} s ({duration(value)})"
+        case float():
+            return f"{value:.6g}"
+        case list() | tuple():
+            return ", ".join(words for one in value if (words := value_words(name, one)))
+        case dict():
+            parts = [(key, value_words(str(key), one)) for key, one in value.items()]
+            return " · ".join(f"{str(key).replace('_', ' ')} {words}" for key, words in parts if words)
+    return str(value)
 
 
 def _files(text: Text, folder: Path) -> None:

@@ -20,7 +20,7 @@ from lsap_cli.dashboard.formatting import (
     name_text,
 )
 from lsap_cli.dashboard.guard import draw_guarded
-from lsap_cli.dashboard.panes.log import LogView
+from lsap_cli.dashboard.panes.log import EventLog
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable
@@ -69,7 +69,7 @@ class LivePane(Vertical):
         table: DataTable[Text] = DataTable(cursor_type="row", id="files")
         yield table
         yield HeatTable(id="live-matrix")
-        yield LogView(id="log")
+        yield EventLog(id="log")
 
     def on_mount(self) -> None:
         self.query_one("#files", DataTable).add_columns("file", "frames/s", "largest", "RMS", "cosine, energy")
@@ -111,7 +111,7 @@ class LivePane(Vertical):
             rows = reader.rows
             if rows.samplers and metrics_of(rows):
                 self.query_one(HeatTable).show(rows, rows.samplers[0], metrics_of(rows)[0])
-        self.query_one(LogView).write_new(history)
+        self.query_one(EventLog).write_new(history)
 
     def _show_curves(self, reader: RunReader) -> None:
         """Once the plots have their size; of a live run not at every event, as plots cost the most."""

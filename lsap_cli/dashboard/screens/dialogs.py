@@ -173,3 +173,28 @@ class ShowAddress(Dialog[None]):
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(str(self._path))
         self.notify("copied, if your terminal allows it")
+
+
+class AskWords(Dialog[str]):
+    """Asks for some words.
+
+    Args:
+        title: what for.
+        words: that are there.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+
+    def __init__(self, title: str, words: str) -> None:
+        super().__init__()
+        self._title, self._words = title, words
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title, markup=False)
+            yield Input(self._words)
+            yield self.close_button()
+
+    @on(Input.Submitted)
+    def take(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)

@@ -37,6 +37,7 @@ from lsap_cli.dashboard.panes.pictures import PicturesPane
 from lsap_cli.dashboard.panes.results import ResultsPane
 from lsap_cli.dashboard.polling import PollingThread
 from lsap_cli.dashboard.run_reader import YIELDING_SECONDS, RunReader
+from lsap_cli.dashboard.screens.dialogs import AskWords
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.dashboard.taking import CopyItem, every_rate, matrix_grid, run_items, table_items
@@ -92,6 +93,8 @@ difference, amplified.
 *Drawn every {YIELDING_SECONDS:.0f} s*: the run needs all cores of this machine, and drawing would slow it down; curves
 follow later. Keys work at once.
 
+**Log**: every event in words, then what the process printed; `/` searches, `v` changes the level, `f` follows the end.
+
 **Facts**: settings, versions, files, and what is damaged.
 
 A demo has three parts; it shows the one that works, until you choose another with `[` and `]`.
@@ -103,7 +106,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
             Binding(str(number), f"tab('{tab}')", title, show=False)
             for number, (tab, (title, _)) in enumerate(TABS.items(), 1)
         ],
-        Binding("v", "view", "Next curve"),
+        Binding("v", "view", "Next view"),
+        Binding("slash", "search", "Search", key_display="/"),
+        Binding("f", "follow", "Follow", show=False),
         Binding("s", "sampler", "Sampler"),
         Binding("m", "metric", "Metric"),
         Binding("pagedown", "page(1)", "More", key_display="PgDn", priority=True),
@@ -307,7 +312,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
             "step": tab == "pictures",
             "film": tab == "pictures",
             "play": tab == "pictures",
-            "view": tab in ("live", "pictures"),
+            "view": tab in ("live", "pictures", "log"),
+            "search": tab == "log",
+            "follow": tab == "log",
             "sampler": tab == "results",
             "metric": tab == "results",
             "page": tab in ("results", "log", "facts"),
@@ -326,9 +333,23 @@ A demo has three parts; it shows the one that works, until you choose another wi
         if self._tab == "pictures":
             pictures = self.query_one(PicturesPane)
             self._draw(pictures, pictures.next_side)
+        elif self._tab == "log":
+            self.query_one(LogPane).next_level()
         else:
             self.query_one(LivePane).next_curve()
             self.call_after_refresh(self._show)
+
+    def action_search(self) -> None:
+        pane = self.query_one(LogPane)
+
+        def found(words: str | None) -> None:
+            if words is not None:
+                pane.find(words)
+
+        self.app.push_screen(AskWords("Show lines of the log with these words (none: all)", pane.search), found)
+
+    def action_follow(self) -> None:
+        self.query_one(LogPane).toggle_follow()
 
     def action_sampler(self) -> None:
         pane = self.query_one(ResultsPane)

@@ -83,7 +83,7 @@ changed, with its 95 % interval. While it learns: the newest check on unseen vid
 
 **curve**: generate: the loss. defend: accuracy on perturbed videos, first undefended, then behind each defense
 
-Mark runs with Space, a click on their dot, or all with `a`; then compare them with `c`, or delete them with `d`: they
+Mark runs with Space, a click on their dot, or all with `A`; then compare them with `c`, or delete them with `d`: they
 go to the trash, `u` brings them back.
 """
     AUTO_FOCUS = "#runs"
@@ -99,7 +99,7 @@ go to the trash, `u` brings them back.
         *[Binding(str(one), f"sort_column({one})", "Sort by a column", show=False) for one in range(1, 10)],
         Binding("i", "state", "One state alone", show=False),
         Binding("h", "hide_failed", "Hide failed", show=False),
-        Binding("a", "mark_all", "Mark all", show=False),
+        Binding("A", "mark_all", "Mark all", show=False),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
         Binding("a", "again", "Again"),
