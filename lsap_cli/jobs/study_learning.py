@@ -1,6 +1,7 @@
 """The perturbation of a cell: learned from the videos of the other folds, or found where it was learned before."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,17 +11,20 @@ from lsap_cli.jobs.study_workshop import StudyWorkshop
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
 from lsap_cli.learning.perturbation_output import learning_record, write_perturbation
+from lsap_cli.learning.problems import learned_delta_size
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.learning.settings import GenerateSettings
-from lsap_cli.learning.task import LearningTask, learning_task_of
+from lsap_cli.learning.task import learning_task_of
 from lsap_cli.learning.training_videos import TrainingVideos, videos_of_one_class
 from lsap_cli.learning.variant_learning import batch_settings, variant_problem
 from lsap_cli.learning.variants import PERTURBED, LearningRun, LearningVariant
 from lsap_cli.study.axes import NONE, OWN, USUAL, parse_budget, parse_goal
 from lsap_cli.study.cells import PlannedCell
 from perturbations import Perturbation
+from perturbations.ensemble import ensemble_problem
 from perturbations.network import CountedNetwork, QueryCounter
+from perturbations.state import State
 
 TOOK = "study"  # what the file's record says of the study
 
@@ -87,44 +91,45 @@ def _learned(shop: StudyWorkshop, cell: PlannedCell, names: Sequence[str], patte
 
 
 def _learn(shop: StudyWorkshop, cell: PlannedCell, names: Sequence[str], state_path: Path) -> Perturbation:
-    spec = _only_model(cell)
-    network, settings = shop.network(spec), settings_of(shop, cell)
-    task = learning_task_of(settings, network.classifier, network.device, shop.run)
-    if task.attack.uses_gradients:
-        network.classifier.require_gradients(
-            f"attack {settings.attack}", "take one that uses none, such as random-search"
-        )
-    learning = _learning_run(shop, settings, task, names)
-    variant = LearningVariant(PERTURBED, settings.seed, task.fitted)
-    schedule, queries = Schedule(settings.step_limit, setup_seconds(shop)), QueryCounter()
-    with BatchSource(batch_settings(learning, variant)) as source:
-        problem = variant_problem(learning, source)
-        problem = replace(problem, network=CountedNetwork(problem.network, queries))
+    """Learns on one network, or on several at once, each with its own clips, samplers and class numbers."""
+    settings = settings_of(shop, cell)
+    runs = [_learning_run(shop, replace(settings, model=spec), names) for spec in cell.point.parts("model")]
+    first, sizes = runs[0], [learned_delta_size(one.task.classifier.geometry) for one in runs]
+    size = max(height for height, _ in sizes), max(width for _, width in sizes)  # as the largest network needs it
+    variants = [LearningVariant(PERTURBED, settings.seed, one.task.fitted) for one in runs]
+    queries = QueryCounter()
+    with ExitStack() as stack:
+        problems = []
+        for one, variant in zip(runs, variants, strict=True):
+            batches = replace(batch_settings(one, variant), delta_size=size)
+            problem = variant_problem(one, stack.enter_context(BatchSource(batches)))
+            problems.append(replace(problem, network=CountedNetwork(problem.network, queries)))
+        problem = ensemble_problem(problems, cell.axes["combine"])  # type: ignore[arg-type]  # checked when it was read
+        state = _starting_state(state_path, problem.shape)
+        state.move(first.task.device)
+        schedule = Schedule(settings.step_limit, shop.setup.seconds)
         try:
-            state = load_or_start_state(state_path, problem.shape, resume=True)
-        except ValueError:
-            state_path.unlink(missing_ok=True)  # damaged: learning begins anew
-            state = load_or_start_state(state_path, problem.shape, resume=False)
-        state.move(task.device)
-        try:
-            run_learning(problem, task.attack, state, schedule, None, LearningLog(shop.run, state_path), queries)
+            run_learning(problem, first.task.attack, state, schedule, None, LearningLog(shop.run, state_path), queries)
         except ValueError as error:
             raise LsapError(f"attack {settings.attack}: {error}", 1) from None
-    took = {TOOK: {"steps": state.steps, "learn_seconds": round(state.seconds, 3)}}
-    record = {**learning_record(learning, variant, state.steps), **took}
-    return Perturbation(state.delta.cpu(), task.binding, task.budget, record, task.resize)
+    record = {
+        **learning_record(first, variants[0], state.steps),
+        TOOK: {"steps": state.steps, "learn_seconds": round(state.seconds, 3)},
+    }
+    if len(runs) > 1:
+        classifiers = [one.task.classifier for one in runs]
+        record["surrogates"] = [{"name": one.name, **one.source} for one in classifiers]
+        record["combine"] = cell.axes["combine"]
+    return Perturbation(state.delta.cpu(), first.task.binding, first.task.budget, record, first.task.resize)
 
 
-def _only_model(cell: PlannedCell) -> str:
-    specs = cell.point.parts("model")
-    if len(specs) > 1:
-        raise LsapError(f"learning on several networks at once ({', '.join(specs)}) is not possible yet", 1)
-    return specs[0]
-
-
-def setup_seconds(shop: StudyWorkshop) -> float | None:
-    """Seconds that one perturbation may learn."""
-    return shop.setup.seconds
+def _starting_state(path: Path, shape: tuple[int, int, int, int]) -> State:
+    """What an earlier part of the study has saved; one that is damaged counts as none."""
+    try:
+        return load_or_start_state(path, shape, resume=True)
+    except ValueError:
+        path.unlink(missing_ok=True)
+        return load_or_start_state(path, shape, resume=False)
 
 
 def settings_of(shop: StudyWorkshop, cell: PlannedCell) -> GenerateSettings:
@@ -133,7 +138,8 @@ def settings_of(shop: StudyWorkshop, cell: PlannedCell) -> GenerateSettings:
     norm, epsilon = parse_budget(point.text("budget"))
     kind, label = parse_goal(cell.axes["goal"])
     return GenerateSettings(
-        videos=setup.source.videos, model=point.text("model"), out="", attack=point.attack, norm=norm, epsilon=epsilon,
+        videos=setup.source.videos, model=point.parts("model")[0], out="",
+        attack=point.attack, norm=norm, epsilon=epsilon,
         binding=None if point.text("binding") == OWN else point.text("binding"),
         target=label if kind == "target" else None, only=label if kind == "only" else None,
         learn_from=point.text("from"),  # type: ignore[arg-type]  # checked when the study file was read
@@ -143,11 +149,14 @@ def settings_of(shop: StudyWorkshop, cell: PlannedCell) -> GenerateSettings:
     )  # fmt: skip
 
 
-def _learning_run(
-    shop: StudyWorkshop, settings: GenerateSettings, task: LearningTask, names: Sequence[str]
-) -> LearningRun:
+def _learning_run(shop: StudyWorkshop, settings: GenerateSettings, names: Sequence[str]) -> LearningRun:
     """What the perturbation is learned from: no video verifies, so that all are learned from and none chooses."""
-    spec = settings.model
+    spec = str(settings.model)
+    network = shop.network(spec)
+    task = learning_task_of(settings, network.classifier, network.device, shop.run)
+    if task.attack.uses_gradients:
+        instead = "take one that uses none, such as random-search"
+        network.classifier.require_gradients(f"attack {settings.attack}", instead)
     usable, skipped = shop.stored(spec, names)
     if not usable:
         raise LsapError(

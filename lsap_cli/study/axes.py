@@ -154,6 +154,8 @@ _DEFENSES = _named("defense", lambda: plugins.DEFENSES, NONE, chained=True)
 _AXES = (
     Axis("model", DEMO, "learned", "that the perturbation is learned on; a list of several is one value", _model,
          lists=True),
+    Axis("combine", "mean", "learned", "losses of several networks: mean, or max (the least fooled one leads)",
+         _word("combination", "mean", "max")),
     Axis("attack", "lsap", "learned", "the method, with its settings", _named("attack", lambda: plugins.ATTACKS)),
     Axis("update", OWN, "learned", "of attacks such as lsap; `own`: the attack's own",
          _named("update", plugins.update_names, OWN)),

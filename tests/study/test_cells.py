@@ -57,12 +57,13 @@ def test_a_change_of_what_determines_outcomes_makes_other_cells(change: Callable
 @pytest.mark.parametrize("axis", [name for name in AXES if name not in ("model", "victim")])
 def test_every_axis_makes_other_cells(axis: str) -> None:
     other: dict[str, str | int] = {
+        "combine": "max",
         "attack": "uap", "update": "apg", "budget": "l2 8/255", "goal": "target", "from": "random-class",
         "sampler": "uniform", "through": "jpeg", "binding": "constant", "steps": "7", "seed": 3,
         "judged_sampler": "uniform", "frames": "begin", "file": "ffv1", "defense": "jpeg", "ladder": "fast",
         "detector": "temporal-consistency",
     }  # fmt: skip
-    assert set(hashes()).isdisjoint(hashes(**{axis: other[axis]}))
+    assert set(hashes()).isdisjoint(hashes(CONTEXT, **{axis: other[axis]}))
 
 
 def test_networks_count_by_what_they_are_and_not_by_their_name() -> None:
@@ -76,9 +77,9 @@ def test_the_order_of_keys_and_of_videos_changes_no_hash() -> None:
     assert hash_of({"a": 1, "b": {"c": 2, "d": 3}}) == hash_of({"b": {"d": 3, "c": 2}, "a": 1})
     turned = replace(
         CONTEXT,
-        networks={"demo": dict(reversed(CONTEXT.networks["demo"].items()))},
+        networks={"demo": dict(reversed([*CONTEXT.networks["demo"].items()]))},
         folds=(FOLDS[0][::-1], FOLDS[1]),
-        protocol=dict(reversed(CONTEXT.protocol.items())),
+        protocol=dict(reversed([*CONTEXT.protocol.items()])),
     )
     assert hashes(turned) == hashes()
 
