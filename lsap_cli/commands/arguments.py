@@ -139,11 +139,20 @@ def optional_model(spec: str | None) -> str | None:
     return None if spec is None else model(spec)
 
 
+@completes("models")
 def optional_models(specs: list[str] | None) -> list[str] | None:
     """Several of them, where some were given."""
     return None if specs is None else models(specs)
 
 
+def study_names() -> list[str]:
+    """The studies that lsap ships, as they are written."""
+    from lsap_cli.study.shipped import ORDER, PREFIX
+
+    return [f"{PREFIX}{name}" for name in ORDER]
+
+
+@completes(study_names)
 def study_file(spec: str) -> str:
     """A study file that is there, or the name of one that lsap ships."""
     from lsap_cli.study.shipped import PREFIX, shipped_path
@@ -153,13 +162,6 @@ def study_file(spec: str) -> str:
     elif not Path(spec).is_file():
         raise LsapError(f"the study file {spec} does not exist; give a TOML file, or one of {', '.join(study_names())}")
     return spec
-
-
-def study_names() -> list[str]:
-    """The studies that lsap ships, as they are written."""
-    from lsap_cli.study.shipped import ORDER, PREFIX
-
-    return [f"{PREFIX}{name}" for name in ORDER]
 
 
 @completes("models")

@@ -51,12 +51,14 @@ def command(
     model: Annotated[
         list[str] | None,
         typer.Option(
+            "--model",
+            "-m",
             callback=arguments.optional_models,
             help="in place of the file's networks: a model card, or one of {models}; repeat for several",
         ),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", "--out", help="the study's folder (default: runs/<time>-study)")
+        Path | None, typer.Option("--run", "--out", "-r", help="the study's folder (default: runs/<time>-study)")
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="go on in --run: finished cells are kept, failed ones are done again")

@@ -94,7 +94,15 @@ def estimate_grid(request: StudyRequest, settings: StudySettings, folder: Path, 
     plan = plan_study(request, settings, folder.absolute(), run)
     results, _ = study_results(plan, plan.done, plan.failed)
     expected = estimate_study(plan, run)
-    return structs.replace(results, estimate_seconds=round(expected.seconds, 1), estimate_from=expected.made_of)
+    cells = tuple(
+        structs.replace(one, expected_seconds=round(expected.seconds[one.cell], 1))
+        if one.cell in expected.seconds
+        else one
+        for one in results.cells
+    )
+    return structs.replace(
+        results, cells=cells, estimate_seconds=round(expected.total, 1), estimate_from=expected.made_of
+    )
 
 
 def _work(plan: StudyPlan, settings: StudySettings, run: Run, session: ClusterSession | None) -> Iterator[CellEnd]:

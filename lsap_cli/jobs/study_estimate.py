@@ -29,12 +29,17 @@ class StudyEstimate:
     """What is left to do.
 
     Attributes:
-        seconds: in all, by one worker.
+        seconds: of each cell, by its hash, by one worker; cells of one perturbation share its learning.
         made_of: in words.
     """
 
-    seconds: float
+    seconds: Mapping[str, float]
     made_of: str
+
+    @property
+    def total(self) -> float:
+        """In all."""
+        return sum(self.seconds.values())
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def estimate_study(plan: StudyPlan, run: Run) -> StudyEstimate:
     """
     left = plan.left
     if not left:
-        return StudyEstimate(0.0, "nothing is left to do")
+        return StudyEstimate({}, "nothing is left to do")
     finished = [(cell, plan.done[cell.hash]) for cell in plan.cells if cell.hash in plan.done]
     known = {cell.axes["model"] for cell, _ in finished}
     probes: dict[str, _Pace] = {}
@@ -65,7 +70,7 @@ def estimate_study(plan: StudyPlan, run: Run) -> StudyEstimate:
         model = cell.axes["model"]
         if model not in known and model not in probes:
             probes[model] = _probe(plan, cell, run)
-    seconds = 0.0
+    seconds: dict[str, float] = {}
     for unit in units(left):
         first = unit[0]
         pace = probes.get(first.axes["model"]) or _pace_of(first, finished)
@@ -75,7 +80,7 @@ def estimate_study(plan: StudyPlan, run: Run) -> StudyEstimate:
             learning = min(learning, patterns * plan.setup.seconds)
         if plan.shop.store.pattern(first.pattern).is_file():
             learning = 0.0
-        seconds += learning + sum(_judging(plan, cell, pace) for cell in unit)
+        seconds |= {cell.hash: learning / len(unit) + _judging(plan, cell, pace) for cell in unit}
     sources = []
     if finished:
         sources.append(f"the times of {len(finished)} finished cells")

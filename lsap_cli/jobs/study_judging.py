@@ -1,6 +1,7 @@
 """The outcomes of cells: the videos of their fold, clean, under noise, and perturbed, as `defend` judges them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from defenses import Defense
@@ -139,7 +140,7 @@ class _Judging:
                     raise LsapError(f"a video of the fold cannot be written: {error}", 1) from None
                 yield videos[0], error
 
-    def _sources(self, videos: Sequence[Video]):  # type: ignore[no-untyped-def]  # a context manager of sources
+    def _sources(self, videos: Sequence[Video]) -> AbstractContextManager[dict[str, PerturbationSource]]:
         return sources_of(self.cells, self.patterns, videos, self.shop.setup.seed, self.shop.setup.folder)
 
     def _judge(self, sources: Mapping[str, PerturbationSource]) -> MatrixJudge:

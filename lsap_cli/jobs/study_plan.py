@@ -122,7 +122,7 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
     store = CellStore(folder)
     done = {cell.hash: one for cell in cells if (one := store.finished(cell.hash)) is not None}
     failed = {
-        cell.hash: one for cell in cells if cell.hash not in done and (one := store.failed(cell.hash)) is not None
+        cell.hash: why for cell in cells if cell.hash not in done and (why := store.failed(cell.hash)) is not None
     }
     models = tuple(
         StudyModel(name=names[spec], spec=spec, problem="" if isinstance(one, Classifier) else str(one))

@@ -188,11 +188,11 @@ class StudyWorkshop:
                 self.listener(VideoEvent(path=video.name))
         usable, skipped = [], []
         for name in names:
-            one = known[name]
-            if isinstance(one, str):
-                skipped.append(SkippedVideo(path=name, reason=one))
+            found = known[name]
+            if isinstance(found, str):
+                skipped.append(SkippedVideo(path=name, reason=found))
             else:
-                usable.append(StoredVideo(network.videos[name], one.frames, one.times, one.size))
+                usable.append(StoredVideo(network.videos[name], found.frames, found.times, found.size))
         return usable, skipped
 
     def clean_pairs(self, spec: str, videos: Sequence[StoredVideo]) -> Tensor:

@@ -77,11 +77,7 @@ class _Lines:
 
 def cells_grid(results: StudyResults) -> Grid:
     """All cells, those that failed first."""
-    varied = [
-        axis
-        for axis in (results.cells[0].axes if results.cells else ())
-        if axis in SHOWN_AXES or len({one.axes[axis] for one in results.cells}) > 1
-    ]
+    varied = varied_axes(results)
     ordered = sorted(results.cells, key=lambda one: one.status == "done")
     lines = [
         (
@@ -93,6 +89,12 @@ def cells_grid(results: StudyResults) -> Grid:
     header = ("status", *varied, "fold", "videos", "steps", "learning, s", "judging, s", "why", "cell")
     note = "Each cell is one point of the grid and one fold, found again by the hash of everything that determines it."
     return Grid("cells", "Cells", note, header, tuple(lines), MOST_CELLS)
+
+
+def varied_axes(results: StudyResults) -> list[str]:
+    """The axes that tell the cells of a study apart, and those that are always shown."""
+    axes = results.cells[0].axes if results.cells else ()
+    return [axis for axis in axes if axis in SHOWN_AXES or len({one.axes[axis] for one in results.cells}) > 1]
 
 
 def _shown(value: str, names: Mapping[str, str]) -> str:

@@ -7,7 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from lsap_cli.reports.grid import Grid
-from lsap_cli.reports.study_grids import cells_grid, failures_of, study_list_grid
+from lsap_cli.reports.study_grids import failures_of, study_list_grid, varied_axes
+from lsap_cli.results.base import or_none
 from lsap_cli.results.study import StudyResults
 from lsap_cli.results.text import printable
 
@@ -36,8 +37,13 @@ def study_lines(results: StudyResults) -> Iterator[str]:
 def dry_run_lines(results: StudyResults) -> Iterator[str]:
     """What is left to do, and what that will take."""
     left = [one for one in results.cells if one.status != "done"]
-    for line in cells_grid(results).lines[: min(len(left), MOST_LISTED)]:
-        yield printable("  ".join(cell for cell in line[:-1] if cell))
+    for one in left[:MOST_LISTED]:
+        seconds = or_none(one.expected_seconds)
+        takes = "" if seconds is None else f", about {seconds:.0f} s"
+        why = f"  (failed before: {one.reason})" if one.reason else ""
+        yield printable(
+            f"{', '.join(one.axes[axis] for axis in varied_axes(results))}, fold {one.fold + 1}{takes}{why}"
+        )
     if len(left) > MOST_LISTED:
         yield f"and {len(left) - MOST_LISTED} more; --json lists all"
     yield f"{len(left)} of {len(results.cells)} cells are left to do ({results.count('failed')} of them failed before)"

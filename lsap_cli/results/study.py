@@ -124,6 +124,7 @@ class StudyCell(Result, frozen=True, kw_only=True):
         steps: of learning.
         learn_seconds: that learning took.
         judge_seconds: that judging took.
+        expected_seconds: of `--dry-run`: that it will take, with its part of what several cells share; else absent.
     """
 
     cell: str
@@ -135,6 +136,7 @@ class StudyCell(Result, frozen=True, kw_only=True):
     steps: Count = 0
     learn_seconds: float = 0.0
     judge_seconds: float = 0.0
+    expected_seconds: float | UnsetType = UNSET
 
 
 class StudyEntry(Result, frozen=True, kw_only=True):

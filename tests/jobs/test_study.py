@@ -371,6 +371,7 @@ def test_an_estimate_lists_the_cells_and_writes_nothing(world: Path, tmp_path: P
     assert found.count("missing") == len(found.cells) == 24
     assert found.estimate_seconds is not None
     assert found.estimate_seconds > 0
+    assert found.estimate_seconds == pytest.approx(sum(one.expected_seconds for one in found.cells), abs=2)
     assert "a probe of 4 steps" in found.estimate_from
     assert not folder.exists()
 
