@@ -1,6 +1,8 @@
 """`lsap dashboard`: its command line; and `--dashboard`, which opens it on the run that another command starts."""
 
+import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +10,17 @@ import typer
 
 from lsap_cli.errors import LsapError
 
+PICTURES = ("auto", "blocks", "kitty", "sixel")
+
 
 def command(
     context: typer.Context,
     runs: Annotated[Path, typer.Argument(help="a folder with runs in it, or one run")] = Path("runs"),
+    pictures: Annotated[
+        str, typer.Option(help="how pictures are drawn: blocks, kitty, sixel, or auto: by the terminal's name")
+    ] = "auto",
+    web: Annotated[bool, typer.Option("--web", help="serve it to a browser on this machine (extra web)")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="of --web; 0: a free one")] = 0,
 ) -> None:
     """Watch runs live, look at what a perturbation does, compare runs, start new ones. Needs a terminal, no mouse.
 
@@ -19,10 +28,20 @@ def command(
     """
     if runs.exists() and not runs.is_dir():
         raise LsapError(f"{runs} is a file; give a folder with runs in it, or a run's own folder")
-    if not _on_a_terminal():
-        raise LsapError("the dashboard needs a terminal; without one, use lsap report RUN, or read the run folder")
+    if pictures not in PICTURES:
+        raise LsapError(f"--pictures {pictures}: give one of {', '.join(PICTURES)}")
+    if pictures in ("kitty", "sixel") and find_spec("textual_image") is None:
+        raise LsapError(f"--pictures {pictures} needs textual-image: pip install 'lsap[pictures]'", 1)
+    if web:
+        _serve(runs, port)
+        return
+    if not _on_a_terminal() and not _in_a_page():
+        raise LsapError(
+            "the dashboard needs a terminal; without one, use lsap dashboard --web, lsap report RUN, or read the run "
+            "folder"
+        )
     one_run = any((runs / name).exists() for name in ("run.json", "events.jsonl"))
-    _show(context, runs.parent if one_run else runs, runs if one_run else None)
+    _show(context, runs.parent if one_run else runs, runs if one_run else None, pictures)
 
 
 def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool, quiet: bool) -> bool:
@@ -71,15 +90,34 @@ def run_in_dashboard(context: typer.Context, folder: Path | None, as_json: bool,
     return True
 
 
-def _show(context: typer.Context, root: Path, opened: Path | None) -> None:
+def _serve(runs: Path, port: int) -> None:
+    """Serves the dashboard until Ctrl+C; each page runs `lsap dashboard` of its own."""
+    if find_spec("textual_serve") is None:
+        raise LsapError("--web needs textual-serve: pip install 'lsap[web]'", 1)
+    from lsap_cli.dashboard.serving import serve
+
+    try:
+        serve(runs, port, ["--pictures", "blocks"])
+    except OSError as error:
+        raise LsapError(f"--port {port} cannot be used ({error.strerror or error}); give another, or none", 1) from None
+
+
+def _in_a_page() -> bool:
+    """Whether this process draws for a page of --web: textual-serve chooses another driver for it."""
+    return "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
+
+
+def _show(context: typer.Context, root: Path, opened: Path | None, pictures: str = "auto") -> None:
     from lsap_cli.commands.forms import dashboard_commands
     from lsap_cli.dashboard.app import Dashboard
+    from lsap_cli.dashboard.picture_kinds import picture_kind
     from lsap_cli.dashboard.remembered import DashboardMemory, state_file
     from lsap_cli.dashboard.terminal import end_with
 
     end_with(sys.stdin.fileno())
     memory = DashboardMemory(state_file(), root)
     app = Dashboard(root, dashboard_commands(context.find_root().command), opened, memory)
+    app.pictures = picture_kind(pictures, os.environ)
     app.run()
     if app.return_code:
         raise LsapError("the dashboard broke down, as printed above; the runs are not touched by that", 1)

@@ -27,6 +27,7 @@ from lsap_cli.dashboard.navigation import (
     StopRun,
     TabShown,
 )
+from lsap_cli.dashboard.picture_kinds import PictureKind
 from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.dashboard.summaries import RunSummary
@@ -81,6 +82,7 @@ class Dashboard(TakeAway):
         self._filters = [StyledMonochrome() if type(one) is Monochrome else one for one in self._filters]
         self.commands, self._opened = commands, opened
         self.memory = memory or DashboardMemory(None, root)
+        self.pictures: PictureKind = "blocks"
 
     def on_mount(self) -> None:
         if self.memory.theme in self.available_themes:

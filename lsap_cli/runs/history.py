@@ -76,6 +76,7 @@ class History:
         cluster: what the nodes of a cluster did last; None: there is none.
         at_work: how far the video or file is that is being worked on, in words; empty once it is done.
         share_at_work: the same of a video that is judged, 0 to 1.
+        attackers_since: when the first of several attackers began to learn; None: none did yet.
         slow: whether a video of this stage took so long that its progress was reported.
         bad_lines: lines that are no event.
         events: lines that are one.
@@ -94,6 +95,7 @@ class History:
     cluster: ClusterEvent | None = None
     at_work: str = ""
     share_at_work: float = 0.0
+    attackers_since: float | None = None
     slow: bool = False
     skipped: int = 0
     failed_cells: int = 0
@@ -207,6 +209,8 @@ class History:
                 self.stage = event
                 self.counted, self.share_at_work, self.slow = 0, 0.0, False
                 self.failed_cells = 0
+                if or_none(event.attacker) and self.attackers_since is None:
+                    self.attackers_since = event.time
                 self._log(event, event.name)
             case SkippedEvent():
                 self.skipped += 1

@@ -10,6 +10,7 @@ from textual.containers import Grid, Vertical
 from textual.events import Mount
 from textual.widgets import DataTable, ProgressBar
 
+from lsap_cli.dashboard.attackers import attacker_step, attackers_progress
 from lsap_cli.dashboard.curves import CURVES, GENERATE, TRAIN, clips_per_second
 from lsap_cli.dashboard.formatting import (
     DASH,
@@ -26,8 +27,8 @@ from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.base import or_none
-from lsap_cli.results.event_words import cluster_words, learning_share, node_words, pace_text, step_words
-from lsap_cli.results.events import FileEvent, StepEvent
+from lsap_cli.results.event_words import cluster_words, node_words, pace_text, step_words
+from lsap_cli.results.events import FileEvent
 from lsap_cli.results.measures import metrics_of
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
@@ -156,20 +157,12 @@ def progress(reader: RunReader) -> float | None:
     stage = history.stage
     if stage is not None and stage.name in ("learning", "training") and history.last_step is not None:
         return history.last_step.progress
-    step = attacker_step(history)
-    if step is not None:
-        return learning_share(step, stage)
+    attackers = attackers_progress(reader)
+    if attackers is not None:
+        return attackers.share
     if stage is not None and stage.total:
         return min(1.0, (history.counted + history.share_at_work) / stage.total)
     return None
-
-
-def attacker_step(history: History) -> StepEvent | None:
-    """The newest step of the attacker that learns now; None: none learns, or it has made no step yet."""
-    stage, step = history.stage, history.last_step
-    if stage is None or step is None or not stage.attackers or not stage.name.endswith(f": {step.member}"):
-        return None
-    return step
 
 
 def status_lines(reader: RunReader) -> list[Text]:
@@ -230,10 +223,9 @@ def _counting_lines(reader: RunReader) -> list[Text]:
         rate = through / passed
         often = f"{rate:.1f} a second" if rate >= 0.1 else f"{60 * rate:.1f} a minute"
         parts += [often, f"{duration((stage.total - through) / rate)} left"]
-    step = attacker_step(history)
-    if step is not None:
-        left = f"{duration(step.seconds_left)} left" if live and step.seconds_left is not None else ""
-        parts += [step_words(step, stage), left]
+    attackers, step = attackers_progress(reader), attacker_step(history)
+    if attackers is not None and step is not None:
+        parts += [step_words(step, stage), attackers.left_words if live else ""]
     parts.append(f"{history.skipped} left out" if history.skipped else "")
     parts.append(f"{history.failed_cells} failed" if history.failed_cells else "")
     # a line that stays, so that nothing jumps

@@ -9,7 +9,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 from textual_plot import HiResMode
 
-from lsap_cli.dashboard.formatting import attack_name, joined, name_text, one_line
+from lsap_cli.dashboard.attackers import attackers_progress
+from lsap_cli.dashboard.formatting import BLUE, attack_name, joined, name_text, one_line
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
 from lsap_cli.dashboard.run_reader import RunReader
@@ -102,7 +103,7 @@ class ResultsPane(VerticalScroll):
 
     def _show_answer(self, reader: RunReader) -> None:
         verdict, figures = answer(reader, self.rows, self.matrix)
-        text = verdict_text(verdict) if verdict else Text(_without_answer(reader, self.rows))
+        text = verdict_text(verdict) if verdict else _without_answer(reader, self.rows, self.size.width - 4)
         self.query_one("#verdict", Static).update(text)
         block = self.query_one("#figures", Static)
         block.display = bool(figures)
@@ -218,8 +219,27 @@ def answer(reader: RunReader, rows: Rows, matrix: DefenseMatrix | None) -> tuple
     return verdict_of(results), key_figures(results)
 
 
-def _without_answer(reader: RunReader, rows: Rows) -> str:
-    """Why there is no verdict: the run goes on, or it ended before it had one."""
+def _without_answer(reader: RunReader, rows: Rows, room: int) -> Text:
+    """How far a run is that goes on; why there is no verdict where it ended without."""
+    attackers = attackers_progress(reader) if reader.snapshot.live else None
+    if attackers is not None:
+        text = joined([Text(printable(attackers.words), style="bold"), attackers.left_words])
+        return text.append_text(bar_text(attackers.share, room))
+    return Text(_why_no_answer(reader, rows))
+
+
+def bar_text(share: float | None, room: int) -> Text:
+    """A bar of its own line; nothing where the share is not known."""
+    if share is None:
+        return Text()
+    width = max(10, min(60, room - 6))
+    done = round(share * width)
+    return (
+        Text().append("\n" + "━" * done, style=BLUE).append("━" * (width - done), style="dim").append(f" {share:.0%}")
+    )
+
+
+def _why_no_answer(reader: RunReader, rows: Rows) -> str:
     command, live = reader.snapshot.command, reader.snapshot.live
     if rows.rows:
         judged = max(row.videos for row in rows.rows)

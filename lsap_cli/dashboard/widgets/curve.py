@@ -10,6 +10,7 @@ from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
 from lsap_cli.dashboard.curves import CurveKind, CurveLine, newest_verifications
 from lsap_cli.dashboard.formatting import DASH, figure, name_text
+from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.runs.history import History, VerificationPoint
 
@@ -34,7 +35,7 @@ def short_number(value: float) -> str:
     return text
 
 
-class CurvePlot(PlotWidget):
+class CurvePlot(Guarded, PlotWidget):
     """A plot that leaves the keyboard to the screen."""
 
     can_focus = False
@@ -61,7 +62,7 @@ class CurvePlot(PlotWidget):
         return self.app.get_css_variables()[name]
 
 
-class CurveView(Vertical):
+class CurveView(Guarded, Vertical):
     """One kind of curve, of one run or of several over each other; a sentence where the run does not record it."""
 
     def __init__(self, kind: CurveKind) -> None:
