@@ -1,5 +1,6 @@
 """The dashboard in a browser of this machine, by textual-serve: one process of the dashboard for each open page."""
 
+import asyncio
 import re
 import secrets
 import shlex
@@ -76,6 +77,17 @@ class DashboardServer(Server):
         return await super().handle_websocket(request)
 
     async def on_startup(self, app: web.Application) -> None:
+        self._saying = asyncio.create_task(self._say_when_open())
+
+    async def _say_when_open(self) -> None:
+        """Says the address once somebody could connect."""
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(self.host, self.port)
+                break
+            except OSError:
+                await asyncio.sleep(0.05)
+        writer.close()
         print(f"the dashboard is at {self.address}\nfor browsers of this machine; Ctrl+C ends it", file=sys.stderr)
 
     async def on_shutdown(self, app: web.Application) -> None:
