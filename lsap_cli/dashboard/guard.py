@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.widget import Widget
 
 from lsap_cli.results.text import printable
@@ -29,3 +30,22 @@ def draw_guarded(pane: Widget, draw: Callable[[], object]) -> None:
     except Exception as error:
         reason = printable(f"{type(error).__name__}: {error}")[:LONGEST_REASON]
         pane.post_message(DrawingFailed(reason))
+
+
+class Guarded(MessagePump):
+    """A screen or a pane whose handlers cannot end the application: what one of them raises is named, once.
+
+    Textual ends the application where a handler raises. A run folder may hold anything, and a run that cannot be drawn
+    must not take the others from the screen.
+    """
+
+    _named_failure = ""
+
+    async def _dispatch_message(self, message: Message) -> None:
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:
+            reason = printable(f"{type(error).__name__}: {error}")[:LONGEST_REASON]
+            if reason != self._named_failure and not isinstance(message, DrawingFailed):
+                self._named_failure = reason
+                self.post_message(DrawingFailed(reason))

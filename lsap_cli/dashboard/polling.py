@@ -14,6 +14,7 @@ class PollingThread(threading.Thread):
         pause: seconds to wait, given how many seconds of one core the last update took (waiting for a core is not
             counted).
         close: called by the thread when it ends.
+        failed: called with a reason where `update` raises; reading goes on.
     """
 
     def __init__(
@@ -22,9 +23,10 @@ class PollingThread(threading.Thread):
         notify: Callable[[], object],
         pause: Callable[[float], float],
         close: Callable[[], object] = lambda: None,
+        failed: Callable[[str], object] = lambda _: None,
     ) -> None:
         super().__init__(name="polling", daemon=True)
-        self._update, self._notify, self._pause, self._close = update, notify, pause, close
+        self._update, self._notify, self._pause, self._close, self._failed = update, notify, pause, close, failed
         self._stopped, self._woken = threading.Event(), threading.Event()
 
     def stop(self) -> None:
@@ -38,8 +40,11 @@ class PollingThread(threading.Thread):
     def run(self) -> None:
         while not self._stopped.is_set():
             start = time.thread_time()
-            if self._update() and not self._stopped.is_set():
-                self._notify()
+            try:
+                if self._update() and not self._stopped.is_set():
+                    self._notify()
+            except Exception as error:  # a folder may hold anything; the next reading may be whole again
+                self._failed(f"{type(error).__name__}: {error}")
             self._woken.wait(self._pause(time.thread_time() - start))
             self._woken.clear()
         self._close()

@@ -122,8 +122,8 @@ def matrix_figures(matrix: DefenseMatrix) -> list[KeyFigure]:
     figures = []
     for condition, name in names.items():
         one = matrix.shown(NO_DEFENSE, condition)
-        rung = f"{one.rung}, " if one and one.rung else ""
-        figures.append(KeyFigure(name, one.rate if one else None, note=f"{rung}{one.sampler}" if one else ""))
+        rung = f" {one.rung}" if one and one.rung else ""
+        figures.append(KeyFigure(name + rung, one.rate if one else None, note=one.sampler if one else ""))
     return figures
 
 

@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from lsap_cli.dashboard.formatting import ORANGE, duration, megabytes
+from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.launching import command_text
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.summaries import run_seconds
@@ -25,7 +26,7 @@ MOST_FILES = 60
 LONGEST_VALUE = 600  # characters
 
 
-class FactsPane(VerticalScroll):
+class FactsPane(Guarded, VerticalScroll):
     """The last tab."""
 
     DEFAULT_CLASSES = "pane"

@@ -20,7 +20,7 @@ from lsap_cli.dashboard.formatting import (
     megabytes,
     name_text,
 )
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.log import EventLog
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.curve import CurveView
@@ -47,7 +47,7 @@ class SteadyBar(ProgressBar):
         event.prevent_default()
 
 
-class LivePane(Vertical):
+class LivePane(Guarded, Vertical):
     """The first tab."""
 
     DEFAULT_CLASSES = "pane"

@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from lsap_cli.dashboard.films import Film, read_films
 from lsap_cli.dashboard.formatting import joined
+from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.launching import is_part_of_demo
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.film_view import FilmView
@@ -17,7 +18,7 @@ from lsap_cli.runs.following import file_stamp
 NONE_YET = "This run has no pictures (yet); generate, apply and defend draw some."
 
 
-class PicturesPane(Vertical, can_focus=True):
+class PicturesPane(Guarded, Vertical, can_focus=True):
     """The third tab."""
 
     DEFAULT_CLASSES = "pane"

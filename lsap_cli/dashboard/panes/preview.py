@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from lsap_cli.dashboard.formatting import BLUE, ORANGE, duration, joined, name_text, one_line, spark, state_text
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.answer import figure_lines, verdict_text
 from lsap_cli.results.text import printable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 0.15  # that the cursor rests on a run before its files are read
 
 
-class PreviewPane(VerticalScroll, can_focus=False):
+class PreviewPane(Guarded, VerticalScroll, can_focus=False):
     """Details of one run. Its files are read by a thread, and only once the cursor rests."""
 
     class Read(Message):

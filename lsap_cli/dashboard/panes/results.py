@@ -11,7 +11,7 @@ from textual_plot import HiResMode
 
 from lsap_cli.dashboard.attackers import attackers_progress
 from lsap_cli.dashboard.formatting import BLUE, attack_name, joined, name_text, one_line
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.answer import figures_text, verdict_text
@@ -33,7 +33,7 @@ ALL_SAMPLERS = ""
 LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
 
 
-class ResultsPane(VerticalScroll):
+class ResultsPane(Guarded, VerticalScroll):
     """The first tab."""
 
     DEFAULT_CLASSES = "pane"
@@ -113,7 +113,6 @@ class ResultsPane(VerticalScroll):
     def _show_matrix(self, matrix: DefenseMatrix, metrics: list[Metric]) -> None:
         table = self.query_one(DefenseTable)
         table.show(matrix)
-        table.styles.height = table.lines
         samplers = self.rows.samplers
         text = Text().append(matrix.metric, style="bold")
         if self.sampler == ALL_SAMPLERS:

@@ -16,13 +16,14 @@ from textual.widgets import Button, DirectoryTree, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lsap_cli.dashboard.formatting import name_text
+from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.results.text import printable
 
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer]):
+class Dialog(Guarded, ModalScreen[Answer]):
     """A window over a screen. A click beside it, or on its Close button, closes it without an answer."""
 
     def close_button(self) -> Button:

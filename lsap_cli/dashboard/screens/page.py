@@ -2,8 +2,10 @@
 
 from textual.screen import Screen
 
+from lsap_cli.dashboard.guard import Guarded
 
-class Page(Screen[None]):
+
+class Page(Guarded, Screen[None]):
     """A screen that fills the terminal.
 
     Textual takes the screen just below the top one for visible, as it is below a dialog, and draws all of the top one

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.widgets import Footer, Input, TabbedContent, TabPane
 
 from lsap_cli.dashboard.formatting import ORANGE, duration, joined, name_text, state_text
-from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
+from lsap_cli.dashboard.guard import LONGEST_REASON, DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
@@ -111,7 +111,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         Binding("f", "follow", "Follow", show=False),
         Binding("s", "sampler", "Sampler"),
         Binding("m", "metric", "Metric"),
-        Binding("pagedown", "page(1)", "More", key_display="PgDn", priority=True),
+        Binding("pagedown", "page(1)", "More", key_display="PgDn", show=False, priority=True),
         Binding("pageup", "page(-1)", "Back up", show=False, priority=True),
         Binding("home", "edge(-1)", "Top", show=False, priority=True),
         Binding("end", "edge(1)", "Bottom", show=False, priority=True),
@@ -191,6 +191,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             lambda: self.post_message(self.Changed(reader)),
             reader.pause,
             reader.close,
+            lambda reason: self.post_message(DrawingFailed(printable(reason)[:LONGEST_REASON])),
         )
         self.polling.start()
 

@@ -1,5 +1,6 @@
 """All runs below a folder, newest first. New ones appear, and live ones move on, by themselves."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +14,7 @@ from textual.message import Message
 from textual.widgets import DataTable, Footer, Input, Static
 
 from lsap_cli.dashboard.formatting import STATES, name_text, one_line
-from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
+from lsap_cli.dashboard.guard import LONGEST_REASON, DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.navigation import (
     CopyFrom,
@@ -44,6 +45,7 @@ from lsap_cli.dashboard.widgets.run_table import RunTable
 
 WIDE = 120  # columns from which on the run under the cursor is shown beside the list
 PREVIEW_SHARE = 0.4
+WRITES = ("start", "delete", "undo", "label", "resume")  # what a folder that one may not write has no use for
 EMPTY = """\
 There is no run in {root} yet.
 
@@ -89,8 +91,8 @@ go to the trash, `u` brings them back.
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         HELP_KEY,
-        Binding("enter", "open", "Open"),
-        Binding("n", "start", "New run"),
+        Binding("enter", "open", "Open", show=False),
+        Binding("n", "start", "New"),
         Binding("space", "mark", "Mark"),
         Binding("c", "compare", "Compare"),
         Binding("slash,f", "filter", "Filter", key_display="/"),
@@ -127,6 +129,7 @@ go to the trash, `u` brings them back.
         self.root, self._memory = root, memory
         self.runs: list[RunSummary] = []
         self._marked: list[Path] = []
+        self._may_write = os.access(root if root.exists() else root.parent, os.W_OK)
         self.sort = valid_sort(memory.folder.sort)
         self._state = ""  # that is shown alone
         self._hides_failed = False
@@ -150,7 +153,10 @@ go to the trash, `u` brings them back.
         box.value = self._memory.folder.filter
         box.display = bool(box.value)
         self.query_one("#empty").display = False
-        self._polling = PollingThread(self._reader.update, self._post_runs, self._reader.pause)
+        self._polling = PollingThread(
+            self._reader.update, self._post_runs, self._reader.pause,
+            failed=lambda reason: self.post_message(DrawingFailed(reason[:LONGEST_REASON])),
+        )  # fmt: skip
         self._polling.start()
         self.set_interval(1.0, self._tick)
 
@@ -254,6 +260,7 @@ go to the trash, `u` brings them back.
         count = f"{len(self.runs)} {noun}" if shown == len(self.runs) else f"{shown} of {len(self.runs)} {noun}"
         marked = f" · {len(self._marked)} marked" if self._marked else ""
         only = f" · only {STATES[self._state][1]}" if self._state in STATES else ""
+        only += "" if self._may_write else " · read-only"
         hidden = only + (" · failed hidden" if self._hides_failed else "")
         about = (
             f"{count} · {live} live · {sort_words(self.sort)}{marked}{hidden}" if self._reader.updates else "reading …"
@@ -263,6 +270,8 @@ go to the trash, `u` brings them back.
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Stop and Resume are offered where the chosen run can be."""
+        if action in WRITES and not self._may_write:
+            return False
         if action in ("stop", "resume") and self.is_mounted and self.chosen is not None:
             live = self.chosen.snapshot.live
             return live if action == "stop" else not live and self.chosen.snapshot.state != "done"

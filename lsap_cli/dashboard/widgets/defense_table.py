@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.formatting import DASH, short_spec
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.palette import cell_style
 from lsap_cli.results.defense_matrix import Condition, DefenseMatrix, MatrixCell, MeasuredRate
 from lsap_cli.results.measures import goodness
@@ -20,7 +20,7 @@ RUNG = 3  # characters of ` A2`
 GAP = 1
 
 
-class DefenseTable(DataTable[Text]):
+class DefenseTable(Guarded, DataTable[Text]):
     """The matrix of a run; bright is good: right answers kept, predictions not changed."""
 
     @dataclass
@@ -41,6 +41,7 @@ class DefenseTable(DataTable[Text]):
         self._matrix = matrix
         if self._laid_out != self._layout(matrix):
             self._lay_out(matrix)
+        self.styles.height = self.lines
         for row, defense in enumerate(matrix.defenses[:MOST_DEFENSES]):
             for condition in matrix.conditions:
                 cell = self._cell(matrix, defense, condition)

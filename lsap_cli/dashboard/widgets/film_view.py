@@ -6,14 +6,14 @@ from textual.message import Message
 from textual.widgets import Static
 
 from lsap_cli.dashboard.films import SIDES, Film
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.widgets.picture import PictureView
 
 FRAMES_PER_SECOND = 4.0
 WIDE = 100  # columns from which on the sides stand beside each other
 
 
-class FilmView(Horizontal):
+class FilmView(Guarded, Horizontal):
     """One film: it plays by itself, one frame after the other.
 
     Attributes:

@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.formatting import DASH, attack_name, name_text, short_spec
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.palette import cell_style
 from lsap_cli.dashboard.widgets.defense_table import short_share
 from lsap_cli.results.measures import goodness, rate_of_row
@@ -19,7 +19,7 @@ CELL = 18  # characters of `0.28 11/40 .16–.43`
 MOST_ATTACKS, MOST_DEFENSES = 50, 200  # that are drawn; a table of all cells of a strange run takes minutes
 
 
-class HeatTable(DataTable[Text]):
+class HeatTable(Guarded, DataTable[Text]):
     """The matrix of one sampler and metric; bright is good: right answers kept, predictions not changed."""
 
     @dataclass

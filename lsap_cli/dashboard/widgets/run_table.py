@@ -10,13 +10,14 @@ from textual.events import Click
 from textual.message import Message
 from textual.widgets import DataTable
 
+from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.widgets.run_cells import MARK
 
 UP, DOWN = "▲", "▼"
 HEADINGS = {"start": "time"}  # of columns that are called otherwise
 
 
-class RunTable(DataTable[Text]):
+class RunTable(Guarded, DataTable[Text]):
     """One line for each run."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
