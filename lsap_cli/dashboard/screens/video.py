@@ -39,10 +39,10 @@ of several labels. Of the others only the predictions are known.
     BINDINGS: ClassVar[list[BindingType]] = [
         HELP_KEY,
         Binding("escape", "app.pop_screen", "Back"),
-        Binding("up", "video(-1)", "Video", key_display="↑"),
-        Binding("down", "video(1)", "Video", key_display="↓"),
-        Binding("left", "step(-1)", "Frame", key_display="←"),
-        Binding("right", "step(1)", "Frame", key_display="→"),
+        Binding("up", "video(-1)", "Last video", show=False),
+        Binding("down", "video(1)", "Next video", key_display="↓"),
+        Binding("left", "step(-1)", "Last frame", show=False),
+        Binding("right", "step(1)", "Next frame", key_display="→"),
         Binding("space", "play", "Play"),
         Binding("v", "side", "Side"),
     ]
