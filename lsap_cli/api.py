@@ -113,6 +113,7 @@ def run_generate(settings: GenerateSettings, folder: Path | str, *listeners: Lis
     with _as_lsap_errors():
         Budget.parse(settings.norm, settings.epsilon)  # type: ignore[arg-type]  # a wrong norm is refused there
         check_least(settings, {"seeds": 1})
+    _ = settings.models  # options that do not fit together are refused
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     with Run(folder, "generate", asdict(settings), [*listeners]) as run:
         results = generate(settings, run)

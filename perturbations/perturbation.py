@@ -30,10 +30,11 @@ RECORD_KINDS: dict[str, tuple[type, ...]] = {
     "held_out_samplers": (list,),
     "videos": (list,),
     "classifier": (dict,),
+    "surrogates": (list,),
 }
 RECORD_LISTS = ("fit_samplers", "held_out_samplers")  # of texts
 RECORD_TEXTS = (("classifier", "name"),)
-VIDEO_TEXTS = ("name", "group", "sha256")
+OBJECT_TEXTS = {"videos": ("name", "group", "sha256"), "surrogates": ("name",)}  # texts of the objects in lists
 REQUIRED = ("format", "units", "binding", "norm", "epsilon", "record")
 
 
@@ -273,10 +274,11 @@ def _check_record(record: Mapping[str, Any]) -> None:
             raise TypeError(f"'{name}' of its record is {type(record[name]).__name__}, not {kinds[0].__name__}")
     texts = {name: record.get(name, []) for name in RECORD_LISTS}
     texts |= {f"{name}.{key}": [record[name][key]] for name, key in RECORD_TEXTS if key in record.get(name, {})}
-    for number, video in enumerate(record.get("videos", [])):
-        if not isinstance(video, Mapping):
-            raise TypeError(f"videos[{number}] of its record is {type(video).__name__}, not dict")
-        texts |= {f"videos[{number}].{key}": [video[key]] for key in VIDEO_TEXTS if key in video}
+    for listed, keys in OBJECT_TEXTS.items():
+        for number, one in enumerate(record.get(listed, [])):
+            if not isinstance(one, Mapping):
+                raise TypeError(f"{listed}[{number}] of its record is {type(one).__name__}, not dict")
+            texts |= {f"{listed}[{number}].{key}": [one[key]] for key in keys if key in one}
     for name, values in texts.items():
         kind = next((type(one).__name__ for one in values if not isinstance(one, str)), None)
         if kind is not None:

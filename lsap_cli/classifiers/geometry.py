@@ -62,6 +62,10 @@ class Geometry:
             return resized.clamp(0, 1)  # it overshoots at edges
         return resized
 
+    def shrinks_as(self, other: "Geometry") -> bool:
+        """Whether `shrink` gives the same frames as another geometry's."""
+        return (self.resize, self.antialias, self.interpolation) == (other.resize, other.antialias, other.interpolation)
+
     def crop(self, frames: Tensor) -> Tensor:
         """The centre: (..., h, w) at the working size -> (..., *size)."""
         (top, left), (height, width) = self._corner(*frames.shape[-2:]), self.size

@@ -24,7 +24,6 @@ from lsap_cli.commands.options import (
     Json,
     LabelNames,
     MemoryLimit,
-    Model,
     OpenDashboard,
     Quiet,
     ResumeRun,
@@ -41,10 +40,11 @@ from lsap_cli.commands.options import (
     text_of,
 )
 from lsap_cli.errors import LsapError
-from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, GenerateSettings, LearnFrom
+from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, Combine, GenerateSettings, LearnFrom
 
 DEFAULT = GenerateSettings  # its class attributes are the defaults
 LEARN_FROM: tuple[str, ...] = get_args(LearnFrom)
+COMBINE: tuple[str, ...] = get_args(Combine)
 PRECISIONS = ("fp32", "bf16", "fp16")
 METHOD, CONTROL = "Method", "Controls and repetitions"
 
@@ -54,7 +54,15 @@ def command(
     videos: Annotated[
         Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
     ],
-    model: Model,
+    model: Annotated[
+        list[str],
+        typer.Option(
+            "--model",
+            "-m",
+            callback=arguments.models,
+            help="a model card (model.toml), or one of: {models}; more of them: one perturbation against all of them",
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -128,6 +136,14 @@ def command(
             "docs/learning.md)",
         ),
     ] = None,
+    combine: Annotated[
+        str,
+        typer.Option(
+            callback=arguments.word("--combine", *COMBINE),
+            help="with several --model: mean or max of their losses",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULT.combine,
     update: Annotated[
         str | None,
         typer.Option(
@@ -242,9 +258,11 @@ def command(
     from lsap_cli.specs import check_specs
 
     settings = GenerateSettings(
-        videos=str(videos), model=model, out=str(out), norm=norm, epsilon=epsilon, binding=binding, target=target,
+        videos=str(videos), model=model[0] if len(model) == 1 else tuple(model), out=str(out),
+        norm=norm, epsilon=epsilon, binding=binding, target=target,
         only=only, attack=_with_settings(attack, update=update, coherence=coherence),
         learn_from=learn_from,  # type: ignore[arg-type]  # checked when it was parsed
+        combine=combine,  # type: ignore[arg-type]  # likewise
         pool=pool, sampler=tuple(sampler or ()), through=tuple(through or ()), steps=steps,
         queries=queries, time_budget=budget, seeds=seeds, matrix=matrix, controls=controls,
         layer=layer, batch=batch, micro_batch=micro_batch,
@@ -252,16 +270,17 @@ def command(
         root=text_of(root), fps=fps, labels=text_of(labels),
         cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
-    _ = settings.cluster_settings  # options that do not fit together are refused
+    _ = settings.models, settings.cluster_settings  # options that do not fit together are refused
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
-    fetch_models(download, model, quiet=quiet)
+    fetch_models(download, *model, quiet=quiet)
     keep_memory_limit(memory_limit)
     with running("generate", run, asdict(settings), quiet, resume) as (work, screen):
         results = generate(settings, work, resume, started)
         if results is not None:
-            screen.result(results_table(results), *filter(None, [way_sentence(results)]), as_json=as_json)
+            tables = [results_table(one) for one in results.by_model()]
+            screen.result(*tables, *filter(None, [way_sentence(results)]), as_json=as_json)
             asked = f" and {results.queries:,} queries" if results.queries else ""
             left_out = left_out_of(results)
             screen.say(

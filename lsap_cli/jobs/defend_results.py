@@ -1,6 +1,7 @@
 """The parts of `defend`'s results that follow from its task and its rows."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -92,7 +93,7 @@ def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[
         norm=perturbation.budget.norm if perturbation else None,
         epsilon=perturbation.budget.epsilon_text if perturbation else None,
         binding=str(perturbation.binding) if perturbation else None,
-        learned_against=perturbation.record.get("classifier", {}).get("name") if perturbation else None,
+        learned_against=_learned_against(perturbation.record) if perturbation else None,
         target=None if task.target is None else task.classifier.labels[task.target],
         seed=settings.seed,
         perturbations=1 + len(task.seeds),
@@ -105,3 +106,10 @@ def protocol_facts(task: DefendTask, settings: DefendSettings, videos: Sequence[
         overlap_allowed=settings.allow_overlap,
         overlap=tuple(task.overlapping),
     )
+
+
+def _learned_against(record: Mapping[str, Any]) -> str | None:  # Any: JSON
+    """The name of the model that a perturbation was learned on, or the names of all."""
+    names = [one["name"] for one in record.get("surrogates", []) if "name" in one]
+    name: str | None = record.get("classifier", {}).get("name")
+    return ", ".join(names) or name

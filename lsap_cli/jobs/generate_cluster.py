@@ -52,7 +52,7 @@ def members_session(settings: GenerateSettings, run: Run, device: torch.device) 
         raise LsapError("--cluster and torchrun are two ways to spread one command; take one of them")
     if device.type != "cpu":
         raise LsapError("workers of --cluster learn on their processors; give --device cpu")
-    places = {"the videos": settings.source.path, "the run folder": run.folder} | model_places(settings.model)
+    places = {"the videos": settings.source.path, "the run folder": run.folder} | model_places(*settings.models)
     with cluster_session(cluster, run, places, torch.get_num_threads()) as session:
         yield session
 
@@ -62,4 +62,6 @@ def verifying_cluster(call: GenerateCall, videos: TrainingVideos) -> JudgingClus
     if call.session is None:
         return None
     media = {stored.video.name: absolute_media(stored.video.media) for stored in videos.verify}
-    return JudgingCluster(call.session, call.settings.model, {one: videos.hashes[name] for name, one in media.items()})
+    return JudgingCluster(
+        call.session, call.settings.models[0], {one: videos.hashes[name] for name, one in media.items()}
+    )

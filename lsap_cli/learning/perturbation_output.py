@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lsap_cli.errors import LsapError
+from lsap_cli.learning.task import LearningTask
 from lsap_cli.learning.variants import LearningRun, LearningVariant
 from lsap_cli.runs.run import versions
 from perturbations import Perturbation
@@ -16,14 +17,15 @@ def learning_record(learning: LearningRun, variant: LearningVariant, steps: int)
     """The metadata of a perturbation file: how it was learned."""
     settings, task = learning.settings, learning.task
     labels = task.classifier.labels
-    return {
+    several = {"combine": settings.combine, "surrogates": [_surrogate(one.task) for one in learning.networks]}
+    return (several if learning.others else {}) | {
         "classifier": {"name": task.classifier.name} | task.classifier.source,
         "target": None if task.target is None else labels[task.target],
         "only": None if task.source is None else labels[task.source],
         "attack": {"spec": settings.attack} | asdict(task.attack),  # type: ignore[call-overload]  # all are dataclasses
         "objective": type(task.objective).__name__.lower(),
         "learned_from": settings.learn_from,
-        "fit_samplers": list(variant.fitted),
+        "fit_samplers": list(variant.fitted | {spec: None for one in learning.others for spec in one.task.fitted}),
         "held_out_samplers": list(task.held_out),
         "through": list(task.through),
         "videos": learning.videos.record(),
@@ -34,6 +36,15 @@ def learning_record(learning: LearningRun, variant: LearningVariant, steps: int)
         "augmentation": asdict(Augmentation()),
         "versions": versions(),
     }
+
+
+def _surrogate(task: LearningTask) -> dict[str, Any]:  # Any: JSON
+    """One of several models that a perturbation was learned against."""
+    classifier = task.classifier
+    return {
+        "name": task.called, **classifier.source, "frames": classifier.frames, "size": list(classifier.geometry.size),
+        "classes": len(classifier.labels), "fit_samplers": list(task.fitted), "held_out_samplers": list(task.held_out),
+    }  # fmt: skip
 
 
 def check_writable(out: Path) -> None:

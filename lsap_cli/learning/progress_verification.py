@@ -160,3 +160,23 @@ class ProgressVerification:
         if size not in patterns:
             patterns[size] = self._paths.through(size).forward(delta)
         return patterns[size]
+
+
+class EnsembleVerification:
+    """The verification of a perturbation that is learned against several models: each model's own, side by side.
+
+    Args:
+        by_model: by the model's name.
+    """
+
+    def __init__(self, by_model: Mapping[str, ProgressVerification]) -> None:
+        self._by_model = by_model
+        self.samplers = tuple(f"{name}: {spec}" for name, one in by_model.items() for spec in one.samplers)
+        self.seconds_per_clip = sum(one.seconds_per_clip for one in by_model.values())
+
+    def verify(self, delta: Tensor) -> VerifiedProgress:
+        """The rates by model and sampler; the loss is the mean of the models' losses."""
+        found = {name: one.verify(delta) for name, one in self._by_model.items()}
+        rates = {f"{name}: {spec}": rate for name, one in found.items() for spec, rate in one.rates.items()}
+        loss = sum(one.loss for one in found.values()) / len(found)
+        return VerifiedProgress(rates, all(one.all_won for one in found.values()), loss)

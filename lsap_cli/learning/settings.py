@@ -1,6 +1,6 @@
 """What `generate` can be asked for, and every default of it. No torch here: `--help` reads the defaults."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
@@ -8,6 +8,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
 LearnFrom = Literal["any", "one-video", "target-class", "random-class"]
+Combine = Literal["mean", "max"]  # of the losses of several models: `perturbations.ensemble.COMBINATIONS`
 
 FITTED_SAMPLERS = ("segments", "dense:stride=1", "dense:stride=4", "rate:fps=8")  # beside the classifier's own
 HELD_OUT_SAMPLERS = ("uniform", "dense:stride=2", "random", "rate:fps=5")
@@ -21,10 +22,11 @@ class GenerateSettings:
     """What `generate` was asked for.
 
     The fields are the command's options and the keys of `settings` in run.json; `None` leaves a choice to the job.
+    `model` is one spec, or several for a perturbation that is learned against all of these models.
     """
 
     videos: str
-    model: str
+    model: str | tuple[str, ...]
     out: str
     attack: str = "lsap"
     norm: str = "linf"
@@ -36,6 +38,7 @@ class GenerateSettings:
     pool: int | None = None
     sampler: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
+    combine: Combine = "mean"  # with several models
     steps: int | None = None
     queries: int | None = None
     time_budget: float | None = None
@@ -56,6 +59,25 @@ class GenerateSettings:
     cluster: str | None = None
     storage: str | None = None
     timeout: float = DEFAULT_TIMEOUT  # of a member on the cluster, in seconds without any step
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The specs of all models.
+
+        Raises:
+            LsapError: if there is none, one is named twice, or an option is of one model only.
+        """
+        specs = (self.model,) if isinstance(self.model, str) else self.model
+        if not specs or len(set(specs)) < len(specs):
+            raise LsapError("a perturbation is learned against different models; give each --model once")
+        of_one = {"--matrix": self.matrix, "--cluster": self.cluster is not None}
+        if len(specs) > 1 and (named := [flag for flag, given in of_one.items() if given]):
+            raise LsapError(f"{named[0]} is of one model; give one --model, or leave it out")
+        return specs
+
+    def of_model(self, spec: str) -> "GenerateSettings":
+        """The same for one of the models."""
+        return replace(self, model=spec)
 
     @property
     def cluster_settings(self) -> ClusterSettings | None:

@@ -68,7 +68,7 @@ class MemberSetup:
         keep_memory()
         with _own_run(self.settings, None) as run:
             task = make_learning_task(self.settings, run)
-        require_same_classifier(task.classifier, self.fingerprint, self.settings.model)
+        require_same_classifier(task.classifier, self.fingerprint, self.settings.models[0])
         videos = {video.name: video for video in (*self.fit, *self.verify)}
         for video in videos.values():
             if media_hash(video.media) != self.hashes[video.name]:
@@ -201,7 +201,7 @@ class MemberEvents:
 
 
 def _setup(learning: LearningRun) -> MemberSetup:
-    settings = replace(learning.settings, model=absolute_spec(learning.settings.model))
+    settings = replace(learning.settings, model=absolute_spec(learning.settings.models[0]))
     fit, verify = (
         tuple(absolute_video(stored.video) for stored in some) for some in (learning.videos.fit, learning.videos.verify)
     )

@@ -1,6 +1,8 @@
 """The objects that the settings of `generate` name; everything that can be refused before videos are read is."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -36,6 +38,7 @@ class LearningTask:
         fitted: samplers that are learned through, by spec.
         held_out: samplers that only verification uses, by spec.
         through: defenses that are learned through beside none, by spec.
+        called: the classifier's name; where several models have it, with the model's spec.
     """
 
     budget: Budget
@@ -51,19 +54,45 @@ class LearningTask:
     fitted: dict[str, Sampler]
     held_out: dict[str, Sampler]
     through: dict[str, Defense]
+    called: str
 
 
 def make_learning_task(settings: GenerateSettings, run: Run) -> LearningTask:
-    """Builds what the settings name, and loads the model.
+    """The task of settings with one model: see `make_learning_tasks`."""
+    (task,) = make_learning_tasks(settings, run)
+    return task
+
+
+def make_learning_tasks(settings: GenerateSettings, run: Run) -> list[LearningTask]:
+    """Builds what the settings name, and loads the models: a task for each.
 
     Raises:
         LsapError: for settings that do not exist or cannot be combined.
     """
+    specs = settings.models
     parts = _parts_without_model(settings, run)
     device = choose_device(device_of_process(settings.device))
-    run.event(StageEvent(name="loading the model"))
-    classifier = load_classifier(settings.model).to(device)
-    return _task_with_model(settings, parts, classifier, device, run)
+    tasks = []
+    for spec in specs:
+        run.event(StageEvent(name="loading the model" if len(specs) == 1 else f"loading the model {spec}"))
+        tasks.append(_task_with_model(settings, parts, load_classifier(spec).to(device), device, run))
+    names = Counter(task.called for task in tasks)
+    tasks = [
+        task if names[task.called] == 1 else replace(task, called=f"{task.called} ({spec})")
+        for spec, task in zip(specs, tasks, strict=True)
+    ]
+    run.note(device=str(device), classifier=_identity(tasks))
+    return tasks
+
+
+def _identity(tasks: Sequence[LearningTask]) -> dict[str, str]:
+    """Names, specs and hashes of the models: of the first one as they are, of each other one with its name."""
+    first, *others = tasks
+    return (
+        first.classifier.identity
+        | {"name": ", ".join(task.called for task in tasks)}
+        | {f"{what} of {task.called}": text for task in others for what, text in task.classifier.source.items()}
+    )
 
 
 def learning_task_of(
@@ -133,6 +162,7 @@ def _task_with_model(
         fitted=fitted,
         held_out=_held_out(fitted, run),
         through={spec: _differentiable_defense(spec) for spec in settings.through},
+        called=classifier.name,
     )
 
 

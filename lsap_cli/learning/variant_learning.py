@@ -1,6 +1,7 @@
 """Learning all variants of a `generate`, one after the other, within the time that is left."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, ru
 from lsap_cli.learning.perturbation_output import learning_record
 from lsap_cli.learning.problems import learned_delta_size, make_problem
 from lsap_cli.learning.process_group import ProcessGroup
-from lsap_cli.learning.progress_verification import ProgressVerification
+from lsap_cli.learning.progress_verification import EnsembleVerification, ProgressVerification
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import LearningTask
@@ -33,6 +34,7 @@ from lsap_cli.results.way_stages import CODEC
 from perturbations import Perturbation
 from perturbations.augment import Augmentation
 from perturbations.controls import CONTROLS
+from perturbations.ensemble import ensemble_problem
 from perturbations.network import CountedNetwork, QueryCounter
 from perturbations.problem import Problem
 from perturbations.state import State
@@ -96,10 +98,11 @@ def learn_variant(
         LsapError: if the attack refuses the problem, the time is over, or a saved state is damaged.
     """
     settings, task = learning.settings, learning.task
-    with BatchSource(batch_settings(learning, variant)) as source:
-        problem, queries = variant_problem(learning, source), QueryCounter()
-        problem = replace(problem, network=CountedNetwork(problem.network, queries))
-        verification = _progress_verification(learning, problem, source)
+    with ExitStack() as stack:
+        sources = [stack.enter_context(BatchSource(one)) for one in _settings_of_networks(learning, variant)]
+        queries = QueryCounter()
+        problem = _problem_of_networks(learning, sources, queries)
+        verification = _progress_verification(learning, problem, sources)
         schedule = schedule_of(0.0 if verification is None else verification.seconds_per_clip)
         state = _starting_state(learning, problem, log.state_path)
         log.run.event(StageEvent(name=stage, steps=schedule.steps, seconds=schedule.seconds))
@@ -107,8 +110,9 @@ def learn_variant(
             diagnostics = run_learning(problem, task.attack, state, schedule, verification, log, queries)
         except ValueError as error:
             raise LsapError(f"--attack {settings.attack}: {error}") from None
-        measured = verification is not None and variant.name == PERTURBED and measures_stages(task)
-        stages = verification.stage_rates(state.delta) if verification is not None and measured else {}
+        measured = variant.name == PERTURBED and measures_stages(task, settings)
+        one_model = verification if isinstance(verification, ProgressVerification) else None
+        stages = one_model.stage_rates(state.delta) if one_model is not None and measured else {}
     warnings = tuple(diagnostics.warnings())
     return LearnedDelta(
         state.delta.cpu(), state.steps, state.seconds, diagnostics.converged, warnings, state.queries, stages
@@ -122,22 +126,30 @@ def learned_variant(learning: LearningRun, variant: LearningVariant, learned: Le
     return LearnedVariant(variant, perturbation, learned)
 
 
-def measures_stages(task: LearningTask) -> bool:
-    """Whether it is measured where the effect goes: where a file is the aim."""
-    return task.source is None and task.binding.fits_a_video
+def measures_stages(task: LearningTask, settings: GenerateSettings) -> bool:
+    """Whether it is measured where the effect goes: where a file is the aim, and the effect is on one model."""
+    return task.source is None and task.binding.fits_a_video and len(settings.models) == 1
 
 
 def codec_stage(learning: LearningRun, decode_seconds: float) -> str | None:
     """The codec behind which the perturbation is judged, too; None: no file is the aim, or the time is too short."""
     budget = learning.settings.time_budget
-    if not measures_stages(learning.task):
+    if not measures_stages(learning.task, learning.settings):
         return None
     affordable = budget is None or _coding_seconds(learning, decode_seconds) <= CODING_SHARE * budget
     return CODEC if affordable else None
 
 
-def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSettings:
-    """How a variant's batches are drawn."""
+def batch_settings(
+    learning: LearningRun, variant: LearningVariant, delta_size: tuple[int, int] | None = None
+) -> BatchSettings:
+    """How a variant's batches are drawn.
+
+    Args:
+        learning: as it is for one model.
+        variant: which one.
+        delta_size: (h, w) of delta; None: that which suits the model.
+    """
     settings, task = learning.settings, learning.task
     classifier = task.classifier
     return BatchSettings(
@@ -147,7 +159,7 @@ def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSett
         frames=classifier.frames,
         geometry=classifier.geometry,
         binding=task.binding,
-        delta_size=learned_delta_size(classifier.geometry),
+        delta_size=delta_size or learned_delta_size(classifier.geometry),
         augmentation=None if settings.learn_from == "one-video" else Augmentation(),
         clips=settings.batch,
         seed=variant.seed,
@@ -160,6 +172,22 @@ def batch_settings(learning: LearningRun, variant: LearningVariant) -> BatchSett
     )
 
 
+def _settings_of_networks(learning: LearningRun, variant: LearningVariant) -> Iterator[BatchSettings]:
+    """Of each model: delta is as large as the largest of them needs it, samplers are each model's own."""
+    sizes = [learned_delta_size(one.task.classifier.geometry) for one in learning.networks]
+    size = max(height for height, _ in sizes), max(width for _, width in sizes)
+    first, *others = learning.networks
+    yield batch_settings(first, variant, size)
+    for one in others:
+        yield batch_settings(one, replace(variant, fitted=one.task.fitted), size)
+
+
+def _problem_of_networks(learning: LearningRun, sources: Sequence[BatchSource], queries: QueryCounter) -> Problem:
+    problems = [variant_problem(one, source) for one, source in zip(learning.networks, sources, strict=True)]
+    counted = [replace(one, network=CountedNetwork(one.network, queries)) for one in problems]
+    return ensemble_problem(counted, learning.settings.combine)
+
+
 def variant_problem(learning: LearningRun, source: BatchSource) -> Problem:
     """What the attack solves on a variant's batches."""
     settings, task = learning.settings, learning.task
@@ -167,20 +195,26 @@ def variant_problem(learning: LearningRun, source: BatchSource) -> Problem:
     return make_problem(source, task.network, task.objective, task.budget, micro_batch, learning.run, learning.group)
 
 
-def _progress_verification(learning: LearningRun, problem: Problem, source: BatchSource) -> ProgressVerification | None:
+def _progress_verification(
+    learning: LearningRun, problem: Problem, sources: Sequence[BatchSource]
+) -> ProgressVerification | EnsembleVerification | None:
     """In the first process only."""
     if not learning.group.is_first:
         return None
-    task, settings = learning.task, learning.settings
-    return ProgressVerification(
-        task.network,
-        learning.videos.verify,
-        task.held_out,
-        problem,
-        source.paths,
-        settings.seed,
-        settings.batch,
-    )
+    settings = learning.settings
+    by_model = {
+        one.task.called: ProgressVerification(
+            one.task.network,
+            one.videos.verify,
+            one.task.held_out,
+            own,
+            source.paths,
+            settings.seed,
+            settings.batch,
+        )
+        for one, own, source in zip(learning.networks, problem.networks, sources, strict=True)
+    }
+    return EnsembleVerification(by_model) if len(by_model) > 1 else by_model[learning.task.called]
 
 
 def _final_verification_seconds(
@@ -221,7 +255,9 @@ def _clips_of_a_verified_video(task: LearningTask, settings: GenerateSettings, v
     """Clips that the final verification classifies of each video."""
     sources = 1 + variants + (len(CONTROLS) if settings.controls else 1)
     samplers = len(verification_samplers(task, same_video))
-    of_stages = samplers + 2 * len(task.held_out) if measures_stages(task) else 0  # after a codec, and before a file
+    of_stages = (
+        samplers + 2 * len(task.held_out) if measures_stages(task, settings) else 0
+    )  # after a codec, and before a file
     return sources * (1 + len(task.through)) * samplers + of_stages
 
 

@@ -1,7 +1,7 @@
 """The perturbations that one `generate` learns: the one it was asked for, and those it is compared with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
@@ -53,6 +53,8 @@ class LearningRun:
         run: gets events and states.
         resume: whether to go on from the states in the run's folder.
         clean: (videos to learn from, 2) int64, predictions of each and of its mirror image.
+        others: with several models, the same run as it is for the second model and for those after it: their tasks,
+            videos and clean predictions.
     """
 
     settings: GenerateSettings
@@ -62,6 +64,12 @@ class LearningRun:
     run: Run
     resume: bool
     clean: Tensor
+    others: tuple["LearningRun", ...] = ()
+
+    @property
+    def networks(self) -> tuple["LearningRun", ...]:
+        """The run as it is for each model."""
+        return replace(self, others=()), *self.others
 
 
 @dataclass(frozen=True)

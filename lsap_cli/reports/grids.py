@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from lsap_cli.reports.grid import Grid, figure_cell
 from lsap_cli.results.base import UnsetType
-from lsap_cli.results.documents import DefendResults, Identifier
+from lsap_cli.results.documents import DefendResults, GenerateResults, Identifier
 from lsap_cli.results.ladders import AttackerEffort, AttackRung, DefenseLadder, DetectorLadder, EvasionRow, pair_name
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE, NOISE
@@ -57,17 +57,24 @@ def grids(results: DefendResults) -> list[Grid]:
 
 
 def rates_grid(results: RowResults) -> Grid:
-    """Every row; the accuracy of a defense that a paired test shows to be the best is marked."""
+    """Every row; the accuracy of a defense that a paired test shows to be the best is marked.
+
+    Where several models were asked, each row names its model.
+    """
     gains = results.defense_gains if isinstance(results, DefendResults) else ()
+    rows = results.every_row if isinstance(results, GenerateResults) else results.rows
+    several = any(row.model for row in rows)
     lines = [
         (
+            *([row.model or ""] if several else []),
             row.attack, row.rung or "", row.defense, row.sampler, str(row.videos), figure_cell(row.clean_accuracy),
             figure_cell(row.attacked_accuracy, _is_best(row, gains)), figure_cell(row.fooling_rate),
             figure_cell(row.net_fooling_rate), figure_cell(row.success_rate),
         )
-        for row in results.rows
+        for row in rows
     ]  # fmt: skip
     header = (
+        *(["model"] if several else []),
         "attack", "rung", "defense", "sampler", "videos", "clean accuracy", "accuracy", "fooling rate", "net fooling",
         "success rate",
     )  # fmt: skip

@@ -99,9 +99,10 @@ def _columns(rows: Rows) -> list[_Column]:
 
 def _title(rows: Rows) -> str:
     samplers, perturbations = rows.samplers, rows.perturbations
+    model = next((f"model {row.model}: " for row in rows.rows if row.model), "")
     if len(samplers) != 1 or len(perturbations) > 1:
-        return "results"
-    return f"sampler {samplers[0]}"
+        return f"{model}results"
+    return f"{model}sampler {samplers[0]}"
 
 
 def _add_block(table: Table, rows: Rows, columns: list[_Column], sampler: str, perturbation: str, gap: str) -> None:

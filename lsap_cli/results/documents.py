@@ -3,6 +3,7 @@
 from typing import Literal
 
 from msgspec import field
+from msgspec.structs import replace
 
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
 from lsap_cli.results.detectors import DetectorRow
@@ -269,6 +270,26 @@ class FrameStoreCost(Result, frozen=True, kw_only=True):
     disk_bytes: Count = 0
 
 
+class SurrogateResults(Result, frozen=True, kw_only=True):
+    """What a perturbation does to one of the further models that it was learned against.
+
+    Attributes:
+        model: its name.
+        fit_samplers: specs.
+        held_out_samplers: specs.
+        rows: as those of the first model; their records are in `records-1.jsonl`, `records-2.jsonl` and so on.
+        sampler_matrix: one entry a perturbation.
+        seeds: the spread over seeds.
+    """
+
+    model: str
+    fit_samplers: tuple[str, ...] = ()
+    held_out_samplers: tuple[str, ...] = ()
+    rows: tuple[Row, ...]
+    sampler_matrix: tuple[SamplerTransfer, ...] = ()
+    seeds: GeneratedSeeds | None = None
+
+
 class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.generate/1"):
     """What `generate` learned.
 
@@ -290,8 +311,9 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
             that label.
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
-        way: where the perturbation's effect goes, stage by stage; empty with `--only`, and for a perturbation that no
-            video can carry.
+        way: where the perturbation's effect goes, stage by stage; empty with `--only`, with several `--model`, and for
+            a perturbation that no video can carry.
+        surrogates: with several `--model`, one entry for each but the first, whose rows are `rows`.
         doubts: warnings: why the figures are not reliable yet.
         skipped: videos that were left out.
     """
@@ -311,8 +333,25 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     sampler_matrix: tuple[SamplerTransfer, ...] = ()
     seeds: GeneratedSeeds | None = None
     way: tuple[WayStage, ...] = ()
+    surrogates: tuple[SurrogateResults, ...] = ()
     doubts: tuple[str, ...] = ()
     skipped: tuple[SkippedVideo, ...] = ()
+
+    @property
+    def every_row(self) -> tuple[Row, ...]:
+        """The rows of all models."""
+        return (*self.rows, *(row for one in self.surrogates for row in one.rows))
+
+    def by_model(self) -> tuple["GenerateResults", ...]:
+        """The results as they are for each model alone, the first one's first."""
+        others = (
+            replace(
+                self, fit_samplers=one.fit_samplers, held_out_samplers=one.held_out_samplers, rows=one.rows,
+                sampler_matrix=one.sampler_matrix, seeds=one.seeds, surrogates=(),
+            )
+            for one in self.surrogates
+        )  # fmt: skip
+        return replace(self, surrogates=()), *others
 
 
 class BudgetFacts(Result, frozen=True, kw_only=True):

@@ -90,6 +90,7 @@ class Row(Result, frozen=True, kw_only=True):
             with their rung.
         rung: only in rows of the adaptive ladder: `A0` to `A5`.
         seed_of: only in rows of a second `--perturbation` and more: the name of the first.
+        model: only in rows of `generate` with several `--model`: the name of the model that was asked.
         defense: `none`, or the spec as it was given.
         sampler: the spec.
         videos: how many were judged.
@@ -112,6 +113,7 @@ class Row(Result, frozen=True, kw_only=True):
     attack: str
     rung: str | UnsetType = UNSET
     seed_of: str | UnsetType = UNSET
+    model: str | UnsetType = UNSET
     defense: str
     sampler: str
     videos: Count

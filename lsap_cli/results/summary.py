@@ -30,6 +30,8 @@ def summary_sentence(results: RowResults) -> str:
 def summary_sentences(results: RowResults) -> list[str]:
     """The parts of the summary: what the attack did, then accuracy, other samplers and defenses."""
     results = printable_result(results)
+    if isinstance(results, GenerateResults) and results.surrogates:
+        return _sentences_by_model(results)
     rows = Rows.of_every_defense(results.rows)
     if not rows.rows:
         return ["Nothing was measured: the run has no rows."]
@@ -52,6 +54,15 @@ def summary_sentences(results: RowResults) -> list[str]:
     if isinstance(results, DefendResults):
         sentences += [natural_sentence(results), *_ladder_sentences(results), *_detector_sentences(results)]
     return [sentence for sentence in sentences if sentence]
+
+
+def _sentences_by_model(results: GenerateResults) -> list[str]:
+    """Of each model that the perturbation was learned against: its name, and what the perturbation did to it."""
+    sentences = []
+    for one in results.by_model():
+        name = next((row.model for row in one.rows if row.model), "")
+        sentences += [f"Of the model “{name}”:", *summary_sentences(one)]
+    return sentences
 
 
 def _without_attack(rows: Rows, sampler: str) -> list[str]:

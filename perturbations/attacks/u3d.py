@@ -147,7 +147,8 @@ def _unmoved(given: LossInput) -> Tensor:
     clean = given.problem.network.outputs(given.batch.through(given.batch.frames), "features").features
     assert given.features is not None
     assert clean is not None
-    return -(_root(given.features) - _root(clean)).flatten(1).norm(dim=1)
+    moved: Tensor = (_root(given.features) - _root(clean)).flatten(1).norm(dim=1)
+    return -moved
 
 
 def _root(features: Tensor) -> Tensor:

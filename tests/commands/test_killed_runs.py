@@ -22,7 +22,7 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(lsap: Lsap, tmp_pa
 
     def words(name: str) -> list[str]:
         return [
-            "generate", world.videos, "--model", world.model, "--steps", str(STEPS), "--device", "cpu",
+            "generate", world.videos, "--model", world.models[0], "--steps", str(STEPS), "--device", "cpu",
             "--out", str(tmp_path / f"{name}.safetensors"), "--run", str(tmp_path / name),
         ]  # fmt: skip
 
@@ -49,7 +49,7 @@ def test_a_killed_run_that_is_resumed_ends_with_the_same_bits(lsap: Lsap, tmp_pa
 def test_a_run_that_was_killed_after_it_wrote_its_file_is_resumed_without_overwrite(lsap: Lsap, tmp_path: Path) -> None:
     world = write_world(tmp_path)
     words = (
-        "generate", world.videos, "--model", world.model, "--steps", "3", "--device", "cpu", "--out", world.out,
+        "generate", world.videos, "--model", world.models[0], "--steps", "3", "--device", "cpu", "--out", world.out,
         "--run", str(tmp_path / "run"),
     )  # fmt: skip
     assert lsap(*words).code == 0
@@ -74,7 +74,7 @@ def test_a_run_that_is_asked_to_end_says_so_and_can_be_resumed(
 ) -> None:
     world = write_world(tmp_path)
     words = [
-        "generate", world.videos, "--model", world.model, "--steps", "100000", "--device", "cpu",
+        "generate", world.videos, "--model", world.models[0], "--steps", "100000", "--device", "cpu",
         "--out", str(tmp_path / "r.safetensors"), "--run", str(tmp_path / "run"),
     ]  # fmt: skip
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, *words], stderr=subprocess.PIPE, text=True)

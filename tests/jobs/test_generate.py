@@ -164,7 +164,7 @@ def test_a_run_is_not_resumed_with_another_network_or_other_videos(settings: Gen
     with pytest.raises(LsapError, match=r"--resume: .* began with other inputs: video left/0.mkv has changed"):
         run_in(tmp_path / "run", settings, resume=True)
     video.write_bytes(original)
-    factory = Path(settings.model).with_name("factory.py")
+    factory = Path(settings.models[0]).with_name("factory.py")
     factory.write_text(factory.read_text().replace("manual_seed(0)", "manual_seed(1)"))
     with pytest.raises(LsapError, match=r"--resume: .* began with other inputs: .*parameters of small have changed"):
         run_in(tmp_path / "run", settings, resume=True)
@@ -290,7 +290,7 @@ def test_half_precision_is_kept_in_the_record(settings: GenerateSettings, tmp_pa
 def test_a_network_whose_scores_are_not_finite_is_refused_with_the_names_of_videos(
     settings: GenerateSettings, tmp_path: Path
 ) -> None:
-    card = Path(settings.model)
+    card = Path(settings.models[0])
     broken = card.with_name("not_finite.toml")
     broken.write_text(card.read_text().replace("factory.py:build", "factory.py:build_not_finite"))
     with pytest.raises(LsapError, match=r"scores that are not finite .* for 5 of 5 videos \(.*mkv.* and 2 more\)"):

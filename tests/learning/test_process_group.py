@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def settings(tmp_path: Path) -> GenerateSettings:
 def two_processes(settings: GenerateSettings, tmp_path: Path, *more: str) -> Perturbation:
     """What `torchrun` with two processes learns."""
     words = [
-        "generate", settings.videos, "--model", settings.model, "--out", tmp_path / "two.safetensors",
+        "generate", settings.videos, *(f"--model={spec}" for spec in settings.models),
+        "--out", tmp_path / "two.safetensors",
         "--steps", 6, "--batch", 4, "--sampler", "uniform", "--sampler", "dense:stride=1", "--device", "cpu",
         "--run", tmp_path / "two", "--json", *more,
     ]  # fmt: skip
@@ -83,6 +85,22 @@ def test_two_processes_learn_the_bits_of_one_with_half_of_the_batch_at_a_time_al
     assert events[begun]["step"] == 3
     assert [event["number"] for event in events[begun:] if event["kind"] == "step"] == [4, 5, 6]
     assert torch.equal(again.delta, one.delta)
+
+
+def test_two_processes_learn_against_two_models_what_one_process_learns(
+    settings: GenerateSettings, tmp_path: Path
+) -> None:
+    """The second model has the same files but another size, and `max` follows the one whose loss is higher."""
+    card = Path(settings.models[0])
+    other = card.with_name("other.toml")
+    other.write_text(card.read_text().replace('"small"', '"other"').replace("[8, 8]", "[6, 10]"))
+    settings = replace(settings, model=(str(card), str(other)), combine="max")
+    with Run(tmp_path / "one", "generate", {}, []) as run:
+        generate(settings, run)
+    one = Perturbation.load(Path(settings.out))
+    two = two_processes(settings, tmp_path, "--combine", "max")
+    assert len(two.record["surrogates"]) == 2
+    assert torch.equal(one.delta, two.delta)
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def _of_generate(results: GenerateResults) -> dict[str, Figure]:
         (("learning", "fit videos"), results.fit_videos),
         (("learning", "verification videos"), results.verification_videos),
     ]
-    return _named([*_row_figures(results.rows), *counts])
+    return _named([*_row_figures(results.every_row), *counts])
 
 
 @figures.register
@@ -67,7 +67,7 @@ def _named(found: Iterable[Named]) -> dict[str, Figure]:
 
 def _row_figures(rows: Iterable[Row]) -> Iterator[Named]:
     for row in rows:
-        place = ("rates", *row.cell)
+        place = ("rates", *([row.model] if row.model else []), *row.cell)
         yield (*place, "accuracy"), row.accuracy
         yield (*place, "fooling rate"), row.fooling_rate
         yield (*place, "success rate"), row.success_rate
