@@ -248,7 +248,8 @@ def command(
     if out.exists() and not overwrite and not resume:  # a run that was killed at its very end has written it
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
     require_run_folder(resume, run)
-    arguments.check_labels(model, target=target, only=only)
+    for spec in model:
+        arguments.check_labels(spec, target=target, only=only)
 
     from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table

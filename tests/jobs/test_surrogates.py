@@ -221,10 +221,12 @@ def test_progress_is_verified_on_each_model(settings: GenerateSettings, tmp_path
     run_in(
         tmp_path / "run", settings, lambda event: found.append(event) if isinstance(event, VerificationEvent) else None
     )
-    assert {spec.partition(": ")[0] for event in found for spec in event.by_sampler} == {"small", "other"}
-    assert all(
-        event.fooled.value == min(rate.value for rate in event.by_sampler.values()) for event in found if event.fooled
-    )
+    assert found
+    for event in found:
+        assert isinstance(event.by_sampler, dict)
+        assert {spec.partition(": ")[0] for spec in event.by_sampler} == {"small", "other"}
+        assert event.fooled is not None
+        assert event.fooled.value == min(rate.value for rate in event.by_sampler.values())
 
 
 def test_several_seeds_are_learned_against_the_same_models(settings: GenerateSettings, tmp_path: Path) -> None:
