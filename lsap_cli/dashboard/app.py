@@ -20,6 +20,7 @@ from lsap_cli.dashboard.forms import DashboardCommands
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
     OpenComparison,
+    OpenCurves,
     OpenRun,
     OpenStart,
     ResumeRun,
@@ -134,6 +135,12 @@ class Dashboard(TakeAway):
             self.notify(printable(error), severity="warning", markup=False)
             return
         self._open_forms(FilledForms(command, {command: values}, change=True))
+
+    @on(OpenCurves)
+    def show_curves(self, event: OpenCurves) -> None:
+        from lsap_cli.dashboard.screens.curve import CurveScreen
+
+        self.push_screen(CurveScreen(event.folder, lambda: self._runs))
 
     @on(OpenComparison)
     def show_comparison(self, event: OpenComparison) -> None:

@@ -4,10 +4,10 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lsap_cli.results.base import or_none
-from lsap_cli.results.events import StepEvent
+from lsap_cli.results.events import StepEvent, UsageEvent
 from lsap_cli.results.rates import rate_of
 from lsap_cli.runs.history import History, VerificationPoint
 
@@ -47,16 +47,22 @@ class CurveKind:
     Attributes:
         name: its title.
         about: what it is, in a few words.
-        line: makes it from the steps.
+        line: makes it from the steps, or of a curve of the machine from what the run wrote about its use of it.
         bounds: of its values, where they are known.
         commands: whose runs have it.
+        of_machine: whether it is of the machine, over minutes.
     """
 
     name: str
     about: str
-    line: Callable[[Sequence[StepEvent]], CurveLine]
+    line: Callable[[Sequence[Any]], CurveLine]  # of StepEvent, or of UsageEvent
     bounds: tuple[float, float] | None = None
     commands: tuple[str, ...] = (GENERATE,)
+    of_machine: bool = False
+
+    def line_of(self, history: History) -> CurveLine:
+        """The curve of a run."""
+        return self.line(history.usage.items if self.of_machine else history.steps.items)
 
 
 def _mean_of(get: Callable[[StepEvent], float | None]) -> Callable[[Sequence[StepEvent]], CurveLine]:
@@ -140,6 +146,37 @@ def _parts(values: Sequence[tuple[float, T]]) -> list[Sequence[tuple[float, T]]]
     return [values[a:b] for a, b in itertools.pairwise(edges) if b > a]
 
 
+def _usage_of(get: Callable[[UsageEvent], float | None]) -> Callable[[Sequence[UsageEvent]], CurveLine]:
+    """A figure of the machine over the minutes since the run's first one."""
+
+    def line(events: Sequence[UsageEvent]) -> CurveLine:
+        known = [(event.time, value) for event in events if (value := get(event)) is not None]
+        start = events[0].time if events else 0.0
+        parts = _parts(known)
+        return CurveLine(
+            [(sum(x for x, _ in part) / len(part) - start) / 60 for part in parts],
+            [_mean([y for _, y in part]) for part in parts],
+            [], [],
+        )  # fmt: skip
+
+    return line
+
+
+def _disk_pace(events: Sequence[UsageEvent]) -> CurveLine:
+    """MB a second that were read and written, between neighboring events."""
+    line = CurveLine([], [], [], [])
+    known = [(event.time, moved) for event in events if (moved := or_none(event.disk_bytes)) is not None]
+    for (before, first), (after, last) in itertools.pairwise(known):
+        if after > before and last >= first:  # a resumed run counts from 0 again
+            line.x.append((after - known[0][0]) / 60)
+            line.y.append((last - first) / 2**20 / (after - before))
+    return line
+
+
+def _gigabytes(size: float | None) -> float | None:
+    return None if size is None else size / 2**30
+
+
 CURVES = (
     CurveKind("loss", "of each batch; falls while the attacker gains", _mean_of(lambda step: step.loss)),
     CurveKind(
@@ -168,6 +205,22 @@ CURVES = (
     CurveKind("learning rate", "of the head", _mean_of(lambda step: or_none(step.learning_rate)), commands=(TRAIN,)),
     CurveKind("clips a second", "how fast it learns", _learning_pace, commands=(GENERATE, TRAIN)),
 )
+
+
+MACHINE = (
+    CurveKind(
+        "processor", "% of one core, over minutes", _usage_of(lambda one: one.cpu_percent),
+        commands=(GENERATE, TRAIN), of_machine=True,
+    ),
+    CurveKind(
+        "memory", "GB of the run's process, over minutes", _usage_of(lambda one: _gigabytes(one.memory_bytes)),
+        commands=(TRAIN,), of_machine=True,
+    ),
+    CurveKind(
+        "GPU", "% busy, over minutes", _usage_of(lambda one: or_none(one.gpu_percent)), commands=(), of_machine=True
+    ),
+    CurveKind("disk", "MB a second read and written, over minutes", _disk_pace, commands=(), of_machine=True),
+)  # fmt: skip
 
 
 def clips_per_second(history: History) -> float | None:

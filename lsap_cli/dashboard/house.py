@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from textual import on
-from textual.app import App
 
 from lsap_cli.dashboard.formatting import one_line
 from lsap_cli.dashboard.navigation import DeleteRuns, LabelRun, OpenTrash, RunsChanged, UndoDelete
+from lsap_cli.dashboard.notices import NoticesOfEnds
 from lsap_cli.errors import LsapError
 from lsap_cli.results.run_labels import RunLabels
 from lsap_cli.results.text import printable
@@ -16,7 +16,7 @@ from lsap_cli.runs.reading import RunSnapshot
 LISTED = 5  # runs that a question names
 
 
-class Housekeeping(App[None]):
+class Housekeeping(NoticesOfEnds):
     """The part of the application that changes run folders. All else only reads them.
 
     Args:

@@ -117,3 +117,17 @@ class CopyFrom(Message):
     """Asks which of some things is to be copied."""
 
     items: "Sequence[CopyItem]"
+
+
+@dataclass
+class RunsSeen(Message):
+    """The states of some runs were read."""
+
+    runs: Sequence[RunSnapshot]
+
+
+@dataclass
+class OpenCurves(Message):
+    """Shows the curves of a run one at a time, as large as the screen."""
+
+    folder: Path

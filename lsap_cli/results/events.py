@@ -356,6 +356,7 @@ class UsageEvent(RunEvent, frozen=True, kw_only=True, tag="usage"):
         gpu: its number; with the extra `gpu` installed and a GPU in use.
         gpu_percent: likewise.
         gpu_memory_bytes: likewise.
+        disk_bytes: read from and written to storage so far; absent where the system does not say.
     """
 
     memory_bytes: Count | None = None
@@ -363,6 +364,7 @@ class UsageEvent(RunEvent, frozen=True, kw_only=True, tag="usage"):
     gpu: Count | UnsetType = UNSET
     gpu_percent: float | UnsetType | None = UNSET
     gpu_memory_bytes: Count | UnsetType | None = UNSET
+    disk_bytes: Count | UnsetType = UNSET
 
 
 class ClusterEvent(RunEvent, frozen=True, kw_only=True, tag="cluster"):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
+from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.events import UsageEvent
 
 EVERY_SECONDS = 5.0
@@ -42,7 +43,10 @@ class UsageWriter:
             percent = 100 * (used - busy) / (now - wall)
             wall, busy = now, used
             with suppress(OSError):  # a full disk: the command's own next event is refused, too, and says so
-                self._report(UsageEvent(memory_bytes=memory_bytes(), cpu_percent=round(percent, 1), **gpu.read()))
+                used_now = UsageEvent(
+                    memory_bytes=memory_bytes(), cpu_percent=round(percent, 1), disk_bytes=disk_bytes(), **gpu.read()
+                )
+                self._report(used_now)
         gpu.close()
 
 
@@ -53,6 +57,16 @@ def memory_bytes() -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def disk_bytes() -> int | UnsetType:
+    """What this process has read from and written to storage; absent where the system does not say."""
+    try:
+        lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+        found = dict(line.split(": ") for line in lines)
+        return int(found["read_bytes"]) + int(found["write_bytes"])
+    except (OSError, ValueError, KeyError):
+        return UNSET
 
 
 class _GpuUsage(TypedDict, total=False):

@@ -11,7 +11,7 @@ from textual.events import Mount
 from textual.widgets import DataTable, ProgressBar
 
 from lsap_cli.dashboard.attackers import attacker_step, attackers_progress
-from lsap_cli.dashboard.curves import CURVES, GENERATE, TRAIN, clips_per_second
+from lsap_cli.dashboard.curves import CURVES, GENERATE, MACHINE, TRAIN, clips_per_second
 from lsap_cli.dashboard.formatting import (
     DASH,
     duration,
@@ -54,7 +54,7 @@ class LivePane(Guarded, Vertical):
 
     def __init__(self) -> None:
         super().__init__(id="live-pane")
-        self._views = [CurveView(kind) for kind in CURVES]
+        self._views = [CurveView(kind) for kind in (*CURVES, *MACHINE[:2])]
         self._curve = 0
         self._command = GENERATE
         self._drawn = 0.0
@@ -202,7 +202,9 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     unseen = f"unseen videos {what} {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
     left = f"{duration(step.seconds_left)} left" if reader.snapshot.live and step.seconds_left is not None else ""
     speed = clips_per_second(history)
-    first = [f"step {step.number}", left, f"loss {figure(step.loss, 3)}", batch]
+    limit = or_none(history.stage.steps) if history.stage is not None else None
+    of = f" of {limit:,}" if limit and limit >= step.number else ""
+    first = [f"step {step.number:,}{of}", left, f"loss {figure(step.loss, 3)}", batch]
     second = [
         unseen,
         f"coherence {figure(step.coherence)}" if step.coherence is not None else "",

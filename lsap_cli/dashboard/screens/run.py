@@ -22,10 +22,12 @@ from lsap_cli.dashboard.navigation import (
     DeleteRuns,
     ExportRun,
     LabelRun,
+    OpenCurves,
     OpenReport,
     OpenStart,
     ResumeRun,
     RunsChanged,
+    RunsSeen,
     StartAgain,
     StopRun,
     TabShown,
@@ -87,6 +89,8 @@ Accuracy: right answers. Fooling rate: predictions that differ from the clean, u
 videos; the coherence of the pattern over time; the step size; the pace. apply: the files, and what a reader finds
 changed in them. defend: the matrix while it fills up.
 
+`z`: one curve as large as the screen, with reading, zoom, log scale and other runs over it; also memory, GPU and disk.
+
 **Look**: the pattern, slot by slot (which frame gets which slot is its *binding*), and videos before, after, and their
 difference, amplified.
 
@@ -107,6 +111,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             for number, (tab, (title, _)) in enumerate(TABS.items(), 1)
         ],
         Binding("v", "view", "Next view"),
+        Binding("z", "zoom", "Large curve"),
         Binding("slash", "search", "Search", key_display="/"),
         Binding("f", "follow", "Follow", show=False),
         Binding("s", "sampler", "Sampler"),
@@ -202,6 +207,8 @@ A demo has three parts; it shows the one that works, until you choose another wi
     @on(Changed)
     def show_change(self, event: Changed) -> None:
         if event.reader is self.current:
+            if self.current.folder == self.folder:
+                self.post_message(RunsSeen([self.current.snapshot]))
             self._show_results_of_a_run_that_ended()
             self._show()
             self.refresh_bindings()
@@ -314,6 +321,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             "film": tab == "pictures",
             "play": tab == "pictures",
             "view": tab in ("live", "pictures", "log"),
+            "zoom": tab == "live",
             "search": tab == "log",
             "follow": tab == "log",
             "sampler": tab == "results",
@@ -339,6 +347,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
         else:
             self.query_one(LivePane).next_curve()
             self.call_after_refresh(self._show)
+
+    def action_zoom(self) -> None:
+        self.post_message(OpenCurves(self.current.folder))
 
     def action_search(self) -> None:
         pane = self.query_one(LogPane)

@@ -28,6 +28,7 @@ from lsap_cli.dashboard.navigation import (
     OpenTrash,
     ResumeRun,
     RunsChanged,
+    RunsSeen,
     StartAgain,
     StopRun,
     UndoDelete,
@@ -193,6 +194,7 @@ go to the trash, `u` brings them back.
     @on(RunsRead)
     def show_runs(self, event: RunsRead) -> None:
         self.runs = event.runs
+        self.post_message(RunsSeen([one.snapshot for one in event.runs if not one.part]))
         there = {one.snapshot.folder for one in event.runs}
         self._marked = [one for one in self._marked if one in there]
         self._show()

@@ -82,7 +82,7 @@ class CurveView(Guarded, Vertical):
             histories: one for each run.
             names: of the runs, for the title; none for a single one.
         """
-        lines = [self.kind.line(history.steps.items) for history in histories]
+        lines = [self.kind.line_of(history) for history in histories]
         checks = [newest_verifications(history) if self.kind.bounds else [] for history in histories]
         drawn = (lines, checks, self.app.theme, self.size)
         if drawn == self._last:
@@ -92,9 +92,11 @@ class CurveView(Guarded, Vertical):
         self.query_one(CurvePlot).display = there
         missing = self.query_one(".curve-missing", LiveText)
         missing.display = not there
-        steps = max((len(history.steps.items) for history in histories), default=0)
+        of_machine = self.kind.of_machine
+        steps = max((len((one.usage if of_machine else one.steps).items) for one in histories), default=0)
         recorded = any(line.x for line in lines)
-        missing.put("not enough steps yet" if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run")
+        waiting = "nothing measured yet" if of_machine else "not enough steps yet"
+        missing.put(waiting if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run")
         self._title(lines, names)
         if there:
             self._draw(lines, checks)
