@@ -7,10 +7,11 @@
 Tensors alone need none of this: see `perturbations` and `defenses`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -25,16 +26,23 @@ from lsap_cli.jobs.apply import apply
 from lsap_cli.jobs.defend import defend
 from lsap_cli.jobs.defend_settings import DefendSettings, check_defend_settings
 from lsap_cli.jobs.generate import generate
+from lsap_cli.jobs.harden import harden_classifier
 from lsap_cli.jobs.study import fill_grid
+from lsap_cli.jobs.train import train_classifier
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.reports.study_page import write_study_report
 from lsap_cli.results.documents import ApplyResults, DefendResults, GenerateResults
+from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.study import StudyResults
+from lsap_cli.results.training import TrainResults
 from lsap_cli.runs import Listener, Run
 from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import check_specs
 from lsap_cli.study.settings import StudySettings
 from lsap_cli.study.study_file import read_study
+from lsap_cli.training.harden_settings import HardenSettings
+from lsap_cli.training.output import check_out_folder
+from lsap_cli.training.settings import TrainSettings
 from lsap_common import check_least, check_types, require_kind, require_whole
 from perturbations import Budget
 from perturbations.seeds import seeded
@@ -43,19 +51,22 @@ __all__ = [
     "ApplySettings",
     "DefendSettings",
     "GenerateSettings",
+    "HardenSettings",
     "StudySettings",
+    "TrainSettings",
     "load_clips",
     "run_apply",
     "run_defend",
     "run_generate",
+    "run_harden",
     "run_study",
+    "run_train",
 ]
 
 FRAME_STORE_BYTES = 2**30
 WORKERS = 2
-LEAST = dict.fromkeys(("steps", "pool", "batch", "micro_batch", "draws", "views", "workers"), 1) | dict.fromkeys(
-    ("memory", "seed", "preview"), 0
-)
+AT_LEAST_ONE = ("steps", "pool", "batch", "micro_batch", "draws", "views", "workers", "epochs", "patience")
+LEAST = dict.fromkeys(AT_LEAST_ONE, 1) | dict.fromkeys(("memory", "seed", "preview"), 0)
 """The smallest value of numbers in settings; the command line asks for the same."""
 
 
@@ -169,6 +180,54 @@ def run_defend(settings: DefendSettings, folder: Path | str, *listeners: Listene
         return defend(settings, run)
 
 
+def run_train(settings: TrainSettings, folder: Path | str, *listeners: Listener) -> TrainResults:
+    """`lsap train`: trains a network of a family on labelled videos, and writes its card.
+
+    Args:
+        settings: the command's options.
+        folder: a new run folder.
+        listeners: called with every event.
+
+    Raises:
+        LsapError: for anything that the caller can mend; a folder that holds a card already is not replaced.
+    """
+    least = {"workers": 0, "frames": 1, "size": 8}
+    folder = _checked(settings, TrainSettings, folder, least)
+    settings.check()
+    check_out_folder(Path(settings.out), overwrite=False, resume=False)
+    check_specs(samplers=[settings.sampler])
+    with Run(folder, "train", asdict(settings), [*listeners]) as run:
+        results = train_classifier(settings, run)
+    if results is None:
+        raise LsapError("run_train trains in one process; use torchrun with the command for several")
+    return results
+
+
+def run_harden(settings: HardenSettings, folder: Path | str, *listeners: Listener) -> HardenResults:
+    """`lsap harden`: trains a network to withstand universal perturbations, and judges it by fresh attackers.
+
+    Args:
+        settings: the command's options.
+        folder: a new run folder.
+        listeners: called with every event.
+
+    Raises:
+        LsapError: for anything that the caller can mend; a folder that holds a card already is not replaced.
+    """
+    least = {"attack_seeds": 1, "attack_steps": 1, "pgd_steps": 1}
+    folder = _checked(settings, HardenSettings, folder, least)
+    settings.check()
+    with _as_lsap_errors():
+        Budget.parse(settings.norm, settings.epsilon)  # type: ignore[arg-type]  # a wrong norm is refused there
+    check_out_folder(Path(settings.out), overwrite=False, resume=False)
+    check_specs(samplers=settings.sampler, defenses=[*settings.through, *filter(None, [settings.defense])])
+    with Run(folder, "harden", asdict(settings), [*listeners]) as run:
+        results = harden_classifier(settings, run)
+    if results is None:
+        raise LsapError("run_harden trains in one process; use torchrun with the command for several")
+    return results
+
+
 def run_study(settings: StudySettings, folder: Path | str, *listeners: Listener, resume: bool = False) -> StudyResults:
     """`lsap study`: does the cells of a grid, and makes its tables and its report.
 
@@ -208,10 +267,17 @@ def _path(name: str, value: Path | str) -> Path:
     return Path(value)
 
 
-def _checked(settings: object, kind: type, folder: Path | str) -> Path:
-    """The run's folder, after it and the settings were checked."""
+def _checked(settings: object, kind: type, folder: Path | str, least: Mapping[str, int] = MappingProxyType({})) -> Path:
+    """The run's folder, after it and the settings were checked.
+
+    Args:
+        settings: of the command.
+        kind: their class.
+        folder: of the run.
+        least: the smallest values of its own numbers, before those of all commands.
+    """
     with _as_lsap_errors():
         require_kind("the settings are", settings, kind, f"give {kind.__name__}(...)")
         check_types(settings)
-        check_least(settings, {name: least for name, least in LEAST.items() if hasattr(settings, name)})
+        check_least(settings, {name: one for name, one in {**LEAST, **least}.items() if hasattr(settings, name)})
         return _path("folder", folder)

@@ -19,6 +19,7 @@ from lsap_cli.commands import (  # noqa: E402
     defend,
     demo,
     generate,
+    harden,
     listing,
     models,
     report,
@@ -56,6 +57,7 @@ app.command("generate", cls=NamingCommand)(generate.command)
 app.command("apply", cls=NamingCommand)(apply.command)
 app.command("defend", cls=NamingCommand)(defend.command)
 app.command("train", cls=NamingCommand)(train.command)
+app.command("harden", cls=NamingCommand)(harden.command)
 app.command("study", cls=NamingCommand)(study.command)
 app.command("demo", cls=NamingCommand)(demo.command)
 app.command("dashboard", cls=NamingCommand)(dashboard.command)

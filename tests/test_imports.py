@@ -29,7 +29,8 @@ def test_the_commands_are_known_without_anything_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "generate", "apply", "defend", "train", "study", "models", "report", "demo", "dashboard", "list"]
+    "command",
+    ["", "generate", "apply", "defend", "train", "harden", "study", "models", "report", "demo", "dashboard", "list"],
 )
 def test_help_is_built_without_anything_heavy(command: str) -> None:
     arguments = [*command.split(), "--help"]

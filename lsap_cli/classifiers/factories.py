@@ -104,10 +104,15 @@ class _Helpers:
 _helpers = _Helpers()
 
 
+def helper_files() -> list[Path]:
+    """The modules beside the file of the factory called last, as far as it has imported them, in order."""
+    return _helpers.files()
+
+
 def helpers_sha256(factory_file: Path) -> str | None:
     """The hash of the modules beside the file of the factory called last, as far as imported; None: there are none."""
     folder = factory_file.resolve().parent
-    lines = [f"{file.relative_to(folder).as_posix()} {sha256(file)}" for file in _helpers.files()]
+    lines = [f"{file.relative_to(folder).as_posix()} {sha256(file)}" for file in helper_files()]
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest() if lines else None
 
 

@@ -1,6 +1,8 @@
 """From what the user wrote behind --model to a classifier."""
 
 import importlib.resources
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lsap_cli.classifiers.cards import classifier_of, load_card
@@ -24,17 +26,24 @@ def load_classifier(spec: str) -> Classifier:
     """
     check_model_spec(spec)
     if spec == DEMO and spec not in added_models():
-        with importlib.resources.as_file(importlib.resources.files("lsap_cli") / "demo") as folder:
-            return load_card(folder / "model.toml")
+        with demo_card() as card:
+            return load_card(card)
     if spec.startswith(PREFIX):
         return load_zoo(spec)
     if spec in added_models():
         return _added(spec)
-    card, named = card_path(spec), format_of(spec)
-    if card is not None:
-        return load_card(card, named and (named[0], Path(named[1])))
+    found, named = card_path(spec), format_of(spec)
+    if found is not None:
+        return load_card(found, named and (named[0], Path(named[1])))
     assert named is not None  # as check_model_spec has seen
     return classifier_of(*named, f"the model '{spec}'", {"spec": spec})
+
+
+@contextmanager
+def demo_card() -> Iterator[Path]:
+    """The path of the demo's card, while the block lasts: a package need not lie in a folder."""
+    with importlib.resources.as_file(importlib.resources.files("lsap_cli") / "demo") as folder:
+        yield folder / "model.toml"
 
 
 def _added(name: str) -> Classifier:

@@ -371,6 +371,13 @@ def parts(kind: PartKind, *besides: str) -> Callable[[Sequence[str] | None], obj
     return check
 
 
+def defense_chain(spec: str | None) -> str | None:
+    """A defense, or several in a row, where one was given."""
+    if spec is not None:
+        check_chain("defenses", spec)
+    return spec
+
+
 def name_of_table(noun: str, names: Callable[[], Iterable[str]]) -> Callable[[str | None], str | None]:
     """A check that a word is one of a table's names, where one was given."""
 

@@ -28,9 +28,9 @@ from lsap_common import unknown_name
 
 FLAGS = {
     "attacks": "lsap generate --attack",
-    "defenses": "lsap defend --defense, lsap generate --through",
+    "defenses": "lsap defend --defense, lsap generate --through, both of lsap harden",
     "detectors": "lsap defend --detector",
-    "samplers": "--sampler of generate, defend and train",
+    "samplers": "--sampler of generate, defend, train and harden",
     "smoothings": "lsap defend --certify",
     "codecs": "lsap apply --codec",
     "segments": "lsap apply --segment",

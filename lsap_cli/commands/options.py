@@ -173,7 +173,9 @@ def _next_step(command: str, folder: Path) -> str:
     """How a command that was stopped goes on; empty for one that begins anew."""
     if command == "apply":
         return "go on with --resume"
-    return f"go on with --resume --run {folder}" if command in ("generate", "defend", "train", "study") else ""
+    return (
+        f"go on with --resume --run {folder}" if command in ("generate", "defend", "train", "study", "harden") else ""
+    )
 
 
 def show_report(report: Path, open_it: bool) -> None:

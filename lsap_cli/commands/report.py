@@ -19,7 +19,7 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="folders of finished lsap defend runs, or one of a study; with --to also of generate and apply",
+            help="folders of finished lsap defend runs, or one of lsap harden or of a study; with --to also of generate and apply",
         ),
     ],
     out: Annotated[
@@ -50,12 +50,10 @@ def command(
     from lsap_cli.commands.screen import print_place
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
-    from lsap_cli.reports.study_page import is_study, write_study_report
 
     if len(runs) == 1:
         try:
-            study = is_study(runs[0])
-            page = write_study_report(runs[0], out) if study else write_report(runs[0], out, _say)
+            page = _write_page(runs[0], out)
         except OSError as error:
             if out is not None:
                 reason = error.strerror or error
@@ -76,6 +74,17 @@ def command(
     show_report(page, open_report)
     if unwritten:
         raise LsapError(f"{unwritten} of {len(runs)} runs have no page of their own, for the reason above", 1)
+
+
+def _write_page(run: Path, out: Path | None) -> Path:
+    """The page of one run, whichever command made it."""
+    from lsap_cli.reports.hardening import is_hardening, write_hardening_report
+    from lsap_cli.reports.html import write_report
+    from lsap_cli.reports.study_page import is_study, write_study_report
+
+    if is_study(run):
+        return write_study_report(run, out)
+    return write_hardening_report(run, out) if is_hardening(run) else write_report(run, out, _say)
 
 
 def _export(runs: Sequence[Path], targets: Sequence[str], out: Path | None) -> None:

@@ -11,7 +11,7 @@ from lsap_cli.errors import LsapError
 
 Settings = Mapping[str, Any]  # of run.json: any JSON value until it is checked here
 NOT_STORED = ("run", "as_json", "quiet", "dashboard", "resume", "overwrite", "update", "coherence", "memory_limit")
-RESUMABLE = ("generate", "apply", "defend", "train", "study")
+RESUMABLE = ("generate", "apply", "defend", "train", "study", "harden")
 
 
 def resume_words(parameters: Sequence[Any], command: str, settings: Settings, overwrite: bool) -> list[str]:
@@ -47,7 +47,7 @@ def resume_words(parameters: Sequence[Any], command: str, settings: Settings, ov
 def as_parameters(command: str, settings: Settings) -> dict[str, Any]:
     """Settings by the names of the command's parameters; what is stored in another unit is written as it is typed."""
     values = {name: value for name, value in settings.items() if name not in NOT_STORED}
-    if command in ("generate", "train", "study") and isinstance(memory := values.get("memory"), int):
+    if command in ("generate", "train", "study", "harden") and isinstance(memory := values.get("memory"), int):
         values["memory"] = memory / 2**30
     if command == "defend":
         values["model"] = _joined(values.get("model"), values.pop("also", []))

@@ -12,7 +12,9 @@ from lsap_cli.results.rates import rate_of
 from lsap_cli.runs.history import History, VerificationPoint
 
 T = TypeVar("T")
-GENERATE, TRAIN = "generate", "train"
+GENERATE, TRAIN, HARDEN = "generate", "train", "harden"
+TRAINING = (TRAIN, HARDEN)  # commands that change a network's weights
+LEARNING = (GENERATE, *TRAINING)  # those whose steps have curves
 LEAST_CLIPS = 32  # that one point of the fooling rate pools
 POINTS = 100  # of a curve: a terminal's column has two
 
@@ -193,17 +195,17 @@ CURVES = (
         "training loss",
         "cross-entropy of each batch",
         _mean_of(lambda step: step.loss),
-        commands=(TRAIN,),
+        commands=TRAINING,
     ),
     CurveKind(
         "accuracy",
         "of the batches, with its 95 % band; ● on unseen videos",
         _share_of(lambda step: or_none(step.right)),
         (0.0, 1.0),
-        (TRAIN,),
+        TRAINING,
     ),
-    CurveKind("learning rate", "of the head", _mean_of(lambda step: or_none(step.learning_rate)), commands=(TRAIN,)),
-    CurveKind("clips a second", "how fast it learns", _learning_pace, commands=(GENERATE, TRAIN)),
+    CurveKind("learning rate", "of the head", _mean_of(lambda step: or_none(step.learning_rate)), commands=TRAINING),
+    CurveKind("clips a second", "how fast it learns", _learning_pace, commands=LEARNING),
 )
 
 

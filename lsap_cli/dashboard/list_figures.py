@@ -17,6 +17,7 @@ from lsap_cli.results.event_lines import decode_event
 from lsap_cli.results.event_words import attacker_words, sampler_range_of
 from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, kind_name
 from lsap_cli.results.files import RESULTS_FILE, open_regular
+from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
 from lsap_cli.results.results_file import read_results
@@ -73,6 +74,11 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             return f"{results.count('done')} of {len(results.cells)} cells" + (f", {failed} failed" if failed else "")
         case TrainResults():
             return f"accuracy {short_rate(results.accuracy)}"
+        case HardenResults():
+            fooled = results.after.fooling_rate
+            return (
+                f"fooled {short_rate(fooled.rate)}" if fooled else f"clean {short_rate(results.after.clean_accuracy)}"
+            )
         case DefendResults() | GenerateResults():
             rate = _key_rate(Rows.of_every_defense(results.rows))
             return f"{rate[0]} {short_rate(rate[1])}" if rate else ""
@@ -107,7 +113,7 @@ def _stage_at_end(events: Path) -> StageEvent | None:
 
 def _curve(snapshot: RunSnapshot, results: RunResults | None) -> list[float]:
     """Losses at places spread over the events; of a run with rows, accuracy or fooling of each row."""
-    if snapshot.command in ("generate", "train"):
+    if snapshot.command in ("generate", "train", "harden"):
         return _losses(snapshot.folder / EVENTS_FILE)
     if not isinstance(results, DefendResults):
         return []

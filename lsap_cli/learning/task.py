@@ -161,7 +161,7 @@ def _task_with_model(
         source=source,
         fitted=fitted,
         held_out=_held_out(fitted, run),
-        through={spec: _differentiable_defense(spec) for spec in settings.through},
+        through={spec: learnable_defense(spec, "--through") for spec in settings.through},
         called=classifier.name,
     )
 
@@ -198,8 +198,17 @@ def _objective(target: int | None, source: int | None) -> Objective:
     return Untargeted() if source is None else Discriminative(source)
 
 
-def _differentiable_defense(spec: str) -> Defense:
+def learnable_defense(spec: str, flag: str) -> Defense:
+    """A defense that learning can look through.
+
+    Args:
+        spec: of it.
+        flag: of the command that names it, for sentences.
+
+    Raises:
+        LsapError: see `build_defense`; also if it must see a set of videos before it can defend one.
+    """
     defense = build_defense(spec)
     if fittable_part(defense) is not None:
-        raise LsapError(f"--through {spec} must see a set of videos before it can defend one; use another defense")
+        raise LsapError(f"{flag} {spec} must see a set of videos before it can defend one; use another defense")
     return defense

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
 from lsap_cli.results.detectors import DetectorRow
+from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.ladders import BudgetPoint, Check, DefenseLadder, DetectorLadder
 from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry, ProofTotals
 from lsap_cli.results.pictures import Pictures
@@ -465,5 +466,12 @@ class PredictionResults(Result, frozen=True, kw_only=True, tag_field="schema", t
 
 
 RunResults = (
-    DefendResults | GenerateResults | ApplyResults | ModelCheckResults | PredictionResults | TrainResults | StudyResults
+    DefendResults
+    | GenerateResults
+    | ApplyResults
+    | ModelCheckResults
+    | PredictionResults
+    | TrainResults
+    | StudyResults
+    | HardenResults
 )

@@ -50,11 +50,12 @@ def sampler_range_of(event: VerificationEvent) -> SamplerRange | None:
 def verification_words(event: VerificationEvent) -> str:
     """The fooling rate during learning: with the worst and the best sampler where both are known; empty: no rate.
 
-    Of `train`, the accuracy.
+    Of `train`, the accuracy; of `harden`, also that under its perturbation.
     """
-    accuracy = or_none(event.accuracy)
+    accuracy, attacked = or_none(event.accuracy), or_none(event.attacked)
     if accuracy is not None:
-        return f"step {event.step}: accuracy on {accuracy.of} unseen videos {accuracy}"
+        under = "" if attacked is None else f", under attack {attacked}"
+        return f"step {event.step}: accuracy on {accuracy.of} unseen videos {accuracy}{under}"
     fooling = sampler_range_of(event)
     if fooling is not None:
         return f"step {event.step}: fooling rate on {fooling.lowest.of} unseen videos and unseen samplers {fooling}"

@@ -218,11 +218,11 @@ class NoteEvent(RunEvent, frozen=True, kw_only=True, tag="note"):
 
 
 class SplitEvent(RunEvent, frozen=True, kw_only=True, tag="split"):
-    """The videos of `generate` or `train` are decoded and split.
+    """The videos of `generate`, `train` or `harden` are decoded and split.
 
     Attributes:
         fit: videos to learn from.
-        verify: videos to verify on; of `train`, those held out and those for validation.
+        verify: videos to verify on; of `train` and `harden`, those held out and those for validation.
         decode_seconds: of decoding.
         memory_bytes: of frames.
         disk_bytes: of frames.
@@ -265,8 +265,8 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
         seconds_left: as the run estimates.
         queries: clips that the attack has asked the network about so far.
         member: where several perturbations are learned: which one.
-        right: of `train`: clips of the batch that are classified right.
-        learning_rate: of `train`: the head's.
+        right: of `train` and `harden`: clips of the batch that are classified right, of `harden` as they are perturbed.
+        learning_rate: of `train` and `harden`: the head's.
     """
 
     number: Count
@@ -286,7 +286,7 @@ class StepEvent(RunEvent, frozen=True, kw_only=True, tag="step"):
 
 
 class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification"):
-    """The perturbation, or of `train` the network, so far, on videos that it does not learn from.
+    """The perturbation, or of `train` and `harden` the network, so far, on videos that it does not learn from.
 
     Attributes:
         step: after which.
@@ -294,9 +294,10 @@ class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification")
         by_sampler: the rate over verification videos with each held-out sampler; absent in files of version 0.1, whose
             `fooled` counts clips of all samplers.
         loss: mean margin in logits, below 0 where fooled; of `train`: mean negative logarithm of the label's
-            probability.
+            probability; of `harden`: the mean of that without and with the perturbation.
         member: where several perturbations are learned: which one.
-        accuracy: of `train`.
+        accuracy: of `train` and `harden`, on clean videos.
+        attacked: of `harden`: accuracy under the perturbation that the network is hardened against.
     """
 
     step: Count
@@ -305,6 +306,7 @@ class VerificationEvent(RunEvent, frozen=True, kw_only=True, tag="verification")
     loss: float | None = None
     member: str | int | UnsetType = UNSET
     accuracy: Rate | UnsetType | None = UNSET
+    attacked: Rate | UnsetType | None = UNSET
 
 
 class ConvergedEvent(RunEvent, frozen=True, kw_only=True, tag="converged"):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lsap_cli.results.documents import DefendResults, GenerateResults, SkippedVideo
+from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.training import TrainResults
 
 
@@ -17,15 +18,15 @@ def left_out_words(used: int, skipped: Sequence[SkippedVideo]) -> str:
     return _words(count, used + count)
 
 
-def left_out_of(results: DefendResults | GenerateResults | TrainResults) -> str:
+def left_out_of(results: DefendResults | GenerateResults | TrainResults | HardenResults) -> str:
     """The same of a run's results; of `defend`, of the videos that it judges, not of those that attackers learn from.
 
     Args:
-        results: of `defend`, `generate` or `train`.
+        results: of `defend`, `generate`, `train` or `harden`.
     """
     if isinstance(results, GenerateResults):
         return left_out_words(results.fit_videos + results.verification_videos, results.skipped)
-    if isinstance(results, TrainResults):
+    if isinstance(results, TrainResults | HardenResults):
         parts = (results.fit, results.validation, results.held_out)
         return left_out_words(sum(part.videos for part in parts if part is not None), results.skipped)
     protocol = results.protocol

@@ -13,7 +13,7 @@ class RunFacts(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.
     """What was run, with what, and how it ended.
 
     Attributes:
-        command: `generate`, `apply`, `defend`, `train`, `demo`, `models check` or `models predict`.
+        command: `generate`, `apply`, `defend`, `train`, `harden`, `demo`, `models check` or `models predict`.
         status: a killed run stays `running`.
         started: UTC, ISO 8601; of a resumed run, of its last part.
         finished: likewise; null until then.

@@ -13,11 +13,13 @@ from lsap_cli.results.documents import (
     PredictionResults,
     RunResults,
 )
+from lsap_cli.results.hardening import HardenResults
+from lsap_cli.results.hardening_words import hardening_sentences
 from lsap_cli.results.ladders import attacker_name
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
-from lsap_cli.results.rows import DefenseGain
+from lsap_cli.results.rows import SIGNIFICANCE, DefenseGain
 from lsap_cli.results.study import StudyResults
 from lsap_cli.results.summary import training_sentence
 from lsap_cli.results.training import TrainResults
@@ -65,6 +67,8 @@ def verdict_of(results: RunResults) -> Verdict:
             return _robustness(results)
         case TrainResults():
             return _trained(results)
+        case HardenResults():
+            return _hardened(results)
         case ApplyResults():
             return _applied(results)
         case ModelCheckResults():
@@ -89,6 +93,8 @@ def key_figures(results: RunResults) -> list[KeyFigure]:
                 KeyFigure("learned from", text=f"{results.fit.videos} videos", note=f"{results.epochs:.1f} epochs"),
             ]
             return [*figures, KeyFigure("ended by", text=results.ended_by)]
+        case HardenResults():
+            return _hardening_figures(results)
         case ApplyResults():
             totals = results.effective
             exact = sum(one.exact for one in results.files)
@@ -202,6 +208,31 @@ def _trained(results: TrainResults) -> Verdict:
         not results.accuracy.overlaps(frequent) and results.accuracy.value > frequent.value
     )  # fmt: skip
     return Verdict("good" if better else "open", "TRAINED" if better else "UNDECIDED", training_sentence(results))
+
+
+def _hardened(results: HardenResults) -> Verdict:
+    """Good where the worst attacker is shown to win fewer videos, and no cost in clean accuracy is shown."""
+    sentence, change, clean = " ".join(hardening_sentences(results)), results.fooled_change, results.clean_change
+    if change is None:
+        return Verdict("open", "NOT JUDGED", sentence)
+    if change.lost <= change.gained:
+        return Verdict("bad", "NOT HARDENED", sentence)
+    if change.p is None or change.p > SIGNIFICANCE:
+        return Verdict("open", "UNDECIDED", sentence)
+    costs = clean.lost > clean.gained and clean.p is not None and clean.p <= SIGNIFICANCE
+    return Verdict("open" if costs else "good", "HARDENED, AT A COST" if costs else "HARDENED", sentence)
+
+
+def _hardening_figures(results: HardenResults) -> list[KeyFigure]:
+    before, after = results.before, results.after
+    return [
+        KeyFigure("clean before", before.clean_accuracy, note=before.name),
+        KeyFigure("clean after", after.clean_accuracy, note=after.name),
+        *(
+            KeyFigure(f"fooled {when}", one.fooling_rate.rate if one.fooling_rate else None, note="worst attacker")
+            for when, one in (("before", before), ("after", after))
+        ),
+    ]
 
 
 def _applied(results: ApplyResults) -> Verdict:

@@ -183,9 +183,7 @@ class History:
         self.last_time = event.time or self.last_time
         match event:
             case StepEvent():
-                self.steps.drop_last_while(lambda kept: kept.number >= event.number)  # a resumed run repeats some
-                self.steps.add(event)
-                self.last_step = event
+                self._take_step(event)
             case FileEvent():
                 self.last_file = event
                 self.files.add(event)
@@ -231,6 +229,15 @@ class History:
                 self._log(event, event.message)
             case _:
                 self._log(event, _field_words(event))
+
+    def _take_step(self, event: StepEvent) -> None:
+        """A step of the curve; those of attackers that learn after a network was hardened are in no curve."""
+        self.last_step = event
+        kept = self.steps.items
+        if event.member and kept and not kept[-1].member:
+            return
+        self.steps.drop_last_while(lambda one: one.number >= event.number)  # a resumed run repeats some
+        self.steps.add(event)
 
     def _take_newest(self, line: bytes) -> None:
         event = decode_event(line)

@@ -14,7 +14,7 @@ from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.learning.process_group import ProcessGroup
-from lsap_cli.training.measuring import MeasuredVideos, measure_videos
+from lsap_cli.training.measuring import CurvePoint, measure_videos
 from lsap_cli.training.settings import DEFAULT_SMALLEST_CROP, TrainSettings
 from lsap_cli.training.steps import StepClips
 from perturbations.samplers import Sampler, Segments, Uniform
@@ -182,8 +182,8 @@ class AugmentedClips:
         batches = itertools.islice(self._loader(first, range(self._settings.batch)), steps)
         return (self._pixels(clips) for clips, _ in batches)
 
-    def measure(self, protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) -> MeasuredVideos:
-        return measure_videos(protocol, videos)
+    def measure(self, protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) -> CurvePoint:
+        return measure_videos(protocol, videos).point
 
     def state(self) -> dict[str, Tensor]:
         return {}

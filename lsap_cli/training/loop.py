@@ -21,11 +21,12 @@ from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.protocol import own_protocol
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.time_budget import TimeBudget
+from lsap_cli.results.base import UNSET
 from lsap_cli.results.events import ResumedEvent, StageEvent, StepEvent, VerificationEvent
 from lsap_cli.runs import Run
 from lsap_cli.training.checkpoint import TrainingState, load_training_state
 from lsap_cli.training.labeled_videos import LabeledVideos
-from lsap_cli.training.measuring import MeasuredVideos
+from lsap_cli.training.measuring import CurvePoint
 from lsap_cli.training.networks import (
     ScoringModule,
     TrainedLayers,
@@ -199,15 +200,18 @@ class Training:
     def _measure(self) -> None:
         """A point of the curve; with --patience the best weights so far are kept."""
         began = time.monotonic()
-        measured: MeasuredVideos | None = None
+        measured: CurvePoint | None = None
         if self.group.is_first:
             if self.state.step:
                 self._estimate_statistics()
             self.network.eval()
             measured = self.source.measure(self.protocol, self.measured_videos)
             self.run.event(
-                VerificationEvent(step=self.state.step, loss=round(measured.loss, 4), accuracy=measured.accuracy)
-            )
+                VerificationEvent(
+                    step=self.state.step, loss=round(measured.loss, 4), accuracy=measured.accuracy,
+                    attacked=measured.attacked or UNSET,
+                )
+            )  # fmt: skip
         loss = self.group.from_first(0.0 if measured is None else measured.loss)
         self._measuring_seconds = time.monotonic() - began
         if self.state.step and self.settings.patience is not None:

@@ -20,6 +20,21 @@ SMALLEST = 1e-12  # a probability, before its logarithm
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """A point of the curve.
+
+    Attributes:
+        loss: mean negative logarithm of the right class's probability; what `--patience` looks at.
+        accuracy: of clean videos.
+        attacked: of `harden`: under the perturbation that the network is hardened against.
+    """
+
+    loss: float
+    accuracy: Rate
+    attacked: Rate | None = None
+
+
+@dataclass(frozen=True)
 class MeasuredVideos:
     """Predictions of videos.
 
@@ -37,6 +52,11 @@ class MeasuredVideos:
         measured = rate([bool(one.correct) for one in self.records])
         assert measured is not None  # no part of a split is empty
         return measured
+
+    @property
+    def point(self) -> CurvePoint:
+        """The same as a point of the curve."""
+        return CurvePoint(self.loss, self.accuracy)
 
 
 def measure_videos(protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) -> MeasuredVideos:

@@ -99,7 +99,7 @@ class TrainedLayers:
     """Which layers of a network learn.
 
     Attributes:
-        new: parameters of the head, and of an LSTM.
+        new: parameters of the head, and of an LSTM; of a network of no family, of its last block.
         others: that learn besides, beginning with weights of a file or drawn ones.
         frozen: modules that stay as they are, their statistics and dropout, too.
     """
@@ -113,13 +113,14 @@ def choose_layers(network: nn.Module, trained: TrainedPart) -> TrainedLayers:
     """Sets which parameters need a gradient.
 
     Args:
-        network: of a family.
+        network: of a family, or any other.
         trained: `head`: the head and an LSTM; `last`: the last quarter of the blocks before it, too; `all`.
     """
     network.requires_grad_(trained == "all")
     blocks = [*_blocks(network)]
-    heads = [block for block in blocks if _is_new(block)]
-    body = [block for block in blocks if not _is_new(block)]
+    heads = [block for block in blocks if _is_new(block)] or blocks[-1:]
+    known_heads = set(map(id, heads))
+    body = [block for block in blocks if id(block) not in known_heads]
     kept = {"head": len(body), "last": len(body) - max(1, len(body) // LAST_SHARE), "all": 0}[trained]
     for block in (*heads, *body[kept:]):
         block.requires_grad_(True)
@@ -163,11 +164,13 @@ def estimate_statistics(network: nn.Module, layers: TrainedLayers, pass_clips: C
 
 
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:
-    """The blocks with parameters in the order in which they were made; containers are opened."""
-    for name, child in module.named_children():
-        if type(child) in CONTAINERS or (name == "backbone" and not _is_new(child, deep=False)):
+    """The blocks with parameters in the order in which they were made; containers and mere wrappers are opened."""
+    children = [(name, child) for name, child in module.named_children() if any(True for _ in child.parameters())]
+    for name, child in children:
+        is_wrapped = len(children) == 1 and any(True for _ in child.children()) and not _is_new(child, deep=False)
+        if type(child) in CONTAINERS or is_wrapped or (name == "backbone" and not _is_new(child, deep=False)):
             yield from _blocks(child)
-        elif any(True for _ in child.parameters()):
+        else:
             yield child
 
 

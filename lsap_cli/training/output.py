@@ -1,4 +1,4 @@
-"""The folder that `train` writes: a model card, the weights, the labels, and lists of the videos of both sides."""
+"""The folder that `train` and `harden` write: a model card, the weights, the labels, lists of both sides' videos."""
 
 import csv
 import io
@@ -19,6 +19,7 @@ from lsap_cli.training.labeled_videos import LabeledVideos
 from lsap_cli.training.settings import TrainSettings
 
 CARD_FILE, WEIGHTS_FILE, LABELS_FILE = "model.toml", "weights.safetensors", "labels.txt"
+PATTERN_FILE = "pattern.safetensors"  # of harden: the universal delta of the last step
 FIT_LIST, HELD_OUT_LIST = "fit.csv", "held_out.csv"
 WRITTEN = (CARD_FILE, WEIGHTS_FILE, LABELS_FILE, FIT_LIST, HELD_OUT_LIST)
 PLACES = 4  # of the accuracy in the card

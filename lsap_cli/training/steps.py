@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.evaluation.protocol import EvaluationProtocol
-from lsap_cli.training.measuring import MeasuredVideos
+from lsap_cli.training.measuring import CurvePoint
 
 
 def _ignore(_losses: Tensor) -> None:
@@ -49,10 +49,10 @@ class ClipSource(Protocol):
         ...
 
     def statistics_clips(self, first: int, steps: int) -> Iterable[Tensor]:
-        """Clips (B, T, 3, h, w) of some steps, over all processes, for the statistics of batch normalization."""
+        """Clips (B, T, 3, h, w) of some steps as the network got them, for the statistics of batch normalization."""
         ...
 
-    def measure(self, protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) -> MeasuredVideos:
+    def measure(self, protocol: EvaluationProtocol, videos: Sequence[StoredVideo]) -> CurvePoint:
         """A point of the curve: the network, in evaluation mode, on videos that it does not learn from."""
         ...
 

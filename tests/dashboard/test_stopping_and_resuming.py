@@ -47,6 +47,15 @@ LINES: dict[str, list[str]] = {
         "--learning-rate", "0.02", "--weight-decay", "0.1", "--label-smoothing", "0", "--no-flip",
         "--precision", "bf16", "--workers", "2", "--memory", "0.5", "--device", "cpu", "--seed", "3",
     ],
+    "harden": [
+        "videos", "--model", "demo", "--out", "hardened", "--method", "pgd", "--train", "last", "--norm", "l2",
+        "--epsilon", "4/255", "--binding", "cyclic:2", "--delta-step", "0.5", "--pgd-steps", "3", "--clean-share",
+        "0.25", "--noise", "0.1", "--sampler", "uniform", "--through", "jpeg:quality=75", "--defense",
+        "temporal-mean + jpeg", "--test", "more", "--held-out", "0.3", "--epochs", "3", "--time-budget", "2m",
+        "--patience", "2", "--batch", "4", "--optimizer", "sgd", "--learning-rate", "0.02", "--weight-decay", "0.1",
+        "--label-smoothing", "0.1", "--no-flip", "--precision", "bf16", "--attack-seeds", "2", "--attack-steps", "9",
+        "--memory", "0.5", "--device", "cpu", "--seed", "3",
+    ],
 }  # fmt: skip
 
 

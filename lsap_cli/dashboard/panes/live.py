@@ -11,7 +11,7 @@ from textual.events import Mount
 from textual.widgets import DataTable, ProgressBar
 
 from lsap_cli.dashboard.attackers import attacker_step, attackers_progress
-from lsap_cli.dashboard.curves import CURVES, GENERATE, MACHINE, TRAIN, clips_per_second
+from lsap_cli.dashboard.curves import CURVES, GENERATE, HARDEN, LEARNING, MACHINE, clips_per_second
 from lsap_cli.dashboard.formatting import (
     DASH,
     duration,
@@ -95,13 +95,13 @@ class LivePane(Guarded, Vertical):
         nodes.put(Text("\n").join(_cluster_lines(reader)))
         nodes.display = history.cluster is not None
         self._show_progress(reader)
-        self.query_one("#curves").display = command in (GENERATE, TRAIN)
-        if command != self._command and command in (GENERATE, TRAIN):
+        self.query_one("#curves").display = command in LEARNING
+        if command != self._command and command in LEARNING:
             self._command = command
             self._choose(0)
         self.query_one("#files").display = command == "apply"
         self.query_one("#live-matrix").display = command == "defend"
-        if command in (GENERATE, TRAIN):
+        if command in LEARNING:
             if all(view.size.height for view in self._views if view.display):
                 self._show_curves(reader)  # drawn together with the figures
             else:
@@ -167,10 +167,17 @@ def progress(reader: RunReader) -> float | None:
 
 def status_lines(reader: RunReader) -> list[Text]:
     """The figures of the moment, a line each of what belongs together."""
-    learns = reader.snapshot.command in (GENERATE, TRAIN)
-    own = _learning_lines(reader) if learns else _counting_lines(reader)
+    own = _learning_lines(reader) if _learns(reader) else _counting_lines(reader)
     reading = Text("a first look: the whole run is still being read …" if reader.is_sample else "")
     return [line for line in (*own, _machine_line(reader), reading) if line]
+
+
+def _learns(reader: RunReader) -> bool:
+    """Whether the newest step is of what the run's curves show; after its training, `harden` learns attackers."""
+    stage = reader.history.stage
+    if reader.snapshot.command == HARDEN and stage is not None and reader.snapshot.live:
+        return stage.name == "training"
+    return reader.snapshot.command in LEARNING
 
 
 def _cluster_lines(reader: RunReader) -> list[Text]:

@@ -245,7 +245,7 @@ def _why_no_answer(reader: RunReader, rows: Rows) -> str:
         return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
     if not reader.loaded:
         return "reading …"
-    if command in ("generate", "apply", "train", "study") and live:
+    if command in ("generate", "apply", "train", "study", "harden") and live:
         return f"{command} writes its rates when it ends."
     if live:
         return "No video is judged yet."

@@ -1,0 +1,72 @@
+"""The perturbations of adversarial training, against values worked out by hand."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from lsap_cli.training.pgd import ascended, own_perturbations, with_own
+from perturbations import Budget
+from perturbations.bindings import NO_SLOT
+from perturbations.problem import Batch
+from perturbations.resizing import ResizePath
+
+LEVEL = 1 / 255
+BUDGET = Budget("linf", Fraction(8, 255))
+
+
+def batch_of(clips: Tensor, labels: list[int], clean: int = 0) -> Batch:
+    """A batch whose first clips get no slot."""
+    slots = torch.zeros(clips.shape[:2], dtype=torch.int64)
+    slots[:clean] = NO_SLOT
+    identity = torch.eye(clips.shape[-1])
+    return Batch(clips, slots, torch.tensor(labels), ResizePath(identity, identity))
+
+
+def brightness(clips: Tensor) -> Tensor:
+    """Logits of two classes: dark, bright."""
+    mean = clips.mean((1, 2, 3, 4)) - 0.5
+    return torch.stack([-mean, mean], 1)
+
+
+def test_a_universal_step_goes_along_the_sign_and_stays_in_the_budget() -> None:
+    delta = torch.tensor([0.0, 7.0, -8.0]).view(1, 3, 1, 1) * LEVEL
+    gradient = torch.tensor([0.001, 5.0, 0.0]).view(1, 3, 1, 1)
+    moved = ascended(delta, gradient, BUDGET, 0.25)  # a quarter of 8 levels
+    torch.testing.assert_close(moved.flatten() / LEVEL, torch.tensor([2.0, 8.0, -8.0]))
+
+
+def test_a_universal_step_of_l2_has_the_length_that_was_asked_for() -> None:
+    budget = Budget("l2", Fraction(8, 255))
+    moved = ascended(torch.zeros(1, 3, 1, 1), torch.tensor([3.0, 0.0, 0.0]).view(1, 3, 1, 1), budget, 0.25)
+    torch.testing.assert_close(moved.flatten() / LEVEL, torch.tensor([2.0 * 3**0.5, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_moves_nothing(value: float) -> None:
+    delta = torch.full((1, 3, 1, 1), 3 * LEVEL)
+    assert torch.equal(ascended(delta, torch.full((1, 3, 1, 1), value), BUDGET, 0.25), delta)
+
+
+def test_a_clips_own_perturbation_moves_it_away_from_its_label_up_to_the_budget() -> None:
+    clips = torch.full((3, 2, 3, 4, 4), 0.5)
+    batch = batch_of(clips, [0, 0, 1], clean=1)
+    delta = own_perturbations(batch, brightness, BUDGET, 7, torch.Generator().manual_seed(0))
+    assert torch.equal(delta[0], torch.zeros_like(delta[0])), "a clean clip"
+    torch.testing.assert_close(delta[1], torch.full_like(delta[1], 8 * LEVEL))
+    torch.testing.assert_close(delta[2], torch.full_like(delta[2], -8 * LEVEL))
+    shown = with_own(batch, delta)
+    torch.testing.assert_close(shown * 255, (shown * 255).round(), atol=1e-4, rtol=0)
+    assert torch.equal(shown[0], (clips[0] * 255).round() / 255)
+
+
+def test_the_ascent_looks_through_the_defense() -> None:
+    def upper_half_only(clips: Tensor, _first: int) -> Tensor:
+        return clips * torch.tensor([1.0, 1.0, 0.0, 0.0]).view(4, 1)
+
+    batch = batch_of(torch.full((1, 2, 3, 4, 4), 0.5), [0])._replace(defend=upper_half_only)
+    start = own_perturbations(batch, brightness, BUDGET, 1, torch.Generator().manual_seed(0))
+    moved = own_perturbations(batch, brightness, BUDGET, 9, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved[..., :2, :], torch.full_like(moved[..., :2, :], 8 * LEVEL))
+    assert torch.equal(moved[..., 2:, :], start[..., 2:, :]), "what the defense takes away has no gradient"
