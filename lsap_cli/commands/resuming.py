@@ -32,11 +32,13 @@ def resume_words(parameters: Sequence[Any], command: str, settings: Settings, ov
         values["overwrite"] = True
     words, places = [command], []
     for parameter in parameters:
-        given = setting_texts(parameter, values.pop(parameter.name, None))
+        value = values.pop(parameter.name, None)
+        given = setting_texts(parameter, value)
         if parameter.param_type_name == "argument":
             places += given
         elif parameter.is_flag:
             words += [parameter.opts[0]] * len(given)
+            words += [parameter.secondary_opts[0]] if value is False and parameter.secondary_opts else []
         else:
             words += [f"{parameter.opts[0]}={one}" for one in given]
     if values:

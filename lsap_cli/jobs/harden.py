@@ -17,7 +17,7 @@ from lsap_cli.datasets.selection import Skipped
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
-from lsap_cli.jobs.harden_judging import HardeningJudge, compared
+from lsap_cli.jobs.harden_judging import HardeningJudge, paired_fields
 from lsap_cli.learning.batch_planning import BatchSettings
 from lsap_cli.learning.perturbation_output import write_perturbation
 from lsap_cli.learning.problems import learned_delta_size
@@ -108,7 +108,7 @@ def harden_classifier(
         run.event(WarningEvent(message=message))
     results = HardenResults(
         **structs.asdict(facts),
-        **compared(before, after),
+        **paired_fields(before, after),
         out=settings.out,
         model=settings.model,
         method=settings.method,

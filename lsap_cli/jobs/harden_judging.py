@@ -168,7 +168,7 @@ class HardeningJudge:
         return LearningSetup(classifier, self.videos.fit, samplers, Untargeted(), seed)
 
 
-def compared(before: JudgedSide, after: JudgedSide) -> dict[str, Any]:  # fields of HardenResults
+def paired_fields(before: JudgedSide, after: JudgedSide) -> dict[str, Any]:  # fields of HardenResults
     """The two networks on the same videos, with paired tests."""
     clean = _pairs(before.of_attack(NO_ATTACK), after.of_attack(NO_ATTACK))
     differences = [float(bool(b.correct)) - float(bool(a.correct)) for a, b in clean]
