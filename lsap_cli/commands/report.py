@@ -19,7 +19,7 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="folders of finished lsap defend runs, or one of harden or study; with --to also of generate and apply",
+            help="folders of finished lsap defend runs, or one of harden or study; with --to also generate, apply",
         ),
     ],
     out: Annotated[
