@@ -19,7 +19,7 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="folders of finished lsap defend runs, or one of harden or study; with --to also generate, apply",
+            help="a finished run of generate, apply, defend, harden or study; several of defend are compared",
         ),
     ],
     out: Annotated[
@@ -50,10 +50,11 @@ def command(
     from lsap_cli.commands.screen import print_place
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
+    from lsap_cli.reports.pages import write_page
 
     if len(runs) == 1:
         try:
-            page = _write_page(runs[0], out)
+            page = write_page(runs[0], out, _say)
         except OSError as error:
             if out is not None:
                 reason = error.strerror or error
@@ -74,17 +75,6 @@ def command(
     show_report(page, open_report)
     if unwritten:
         raise LsapError(f"{unwritten} of {len(runs)} runs have no page of their own, for the reason above", 1)
-
-
-def _write_page(run: Path, out: Path | None) -> Path:
-    """The page of one run, whichever command made it."""
-    from lsap_cli.reports.hardening import is_hardening, write_hardening_report
-    from lsap_cli.reports.html import write_report
-    from lsap_cli.reports.study_page import is_study, write_study_report
-
-    if is_study(run):
-        return write_study_report(run, out)
-    return write_hardening_report(run, out) if is_hardening(run) else write_report(run, out, _say)
 
 
 def _export(runs: Sequence[Path], targets: Sequence[str], out: Path | None) -> None:

@@ -48,8 +48,7 @@ class Drawing:
 
     def _drawn(self, kind: str, metadata: dict[str, None]) -> bytes:
         buffer = io.BytesIO()
-        fonts = {"svg.fonttype": "none", "svg.hashsalt": self.salt, "pdf.fonttype": 42}
-        with mpl.rc_context(fonts):
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": self.salt, "pdf.fonttype": 42}):
             self.figure.savefig(buffer, format=kind, metadata=metadata)
         return buffer.getvalue()
 

@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.grid import Grid, write_grids
+from lsap_cli.reports.grid import Grid, figure_cell, write_grids
 from lsap_cli.reports.html import environment
 from lsap_cli.reports.run_folder import read_run, read_run_results
-from lsap_cli.results.files import RESULTS_FILE, read_facts_document, write_atomically
+from lsap_cli.results.files import RESULTS_FILE, write_atomically
 from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.hardening_words import hardening_sentences, ladder_command
 from lsap_cli.results.printable_result import printable_result
@@ -19,6 +19,7 @@ from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE
 from lsap_cli.results.rows import Row
 
 DASH = "–"
+HARDEN = "harden"
 
 
 def hardening_table(results: HardenResults) -> Table:
@@ -41,16 +42,21 @@ def networks_grid(results: HardenResults) -> Grid:
     """Clean accuracy, and what the worst attackers leave, before and after."""
     before, after = results.before, results.after
     lines: list[tuple[str, ...]] = [
-        ("clean accuracy", str(before.clean_accuracy), str(after.clean_accuracy), *_pair(results.clean_change))
+        (
+            "clean accuracy",
+            figure_cell(before.clean_accuracy),
+            figure_cell(after.clean_accuracy),
+            *_pair(results.clean_change),
+        )
     ]
     for name, first, second, change in (
         ("accuracy, worst attacker", before.robust_accuracy, after.robust_accuracy, results.robust_change),
         ("fooling rate, worst attacker", before.fooling_rate, after.fooling_rate, results.fooled_change),
     ):
         if first is not None and second is not None:
-            lines.append((name, str(first.rate), str(second.rate), *_pair(change)))
+            lines.append((name, figure_cell(first.rate), figure_cell(second.rate), *_pair(change)))
     noise = (before.noise_fooling_rate, after.noise_fooling_rate)
-    lines.append(("fooling rate, noise", *map(_rate, noise), DASH, DASH))
+    lines.append(("fooling rate, noise", *map(figure_cell, noise), DASH, DASH))
     behind = f", behind {results.defense}" if results.defense else ""
     return Grid(
         "hardening",
@@ -78,18 +84,12 @@ def hardening_attackers_grid(results: HardenResults) -> Grid:
         tuple(
             (
                 attack, begins.get(attack, DASH), steps.get(attack, DASH),
-                *(_rate(_accuracy(rows[side].get(attack))) for side in rows),
-                *(_rate(_fooling(rows[side].get(attack))) for side in rows),
+                *(figure_cell(_accuracy(rows[side].get(attack))) for side in rows),
+                *(figure_cell(_fooling(rows[side].get(attack))) for side in rows),
             )
             for attack in rows["after"]
         ),
     )  # fmt: skip
-
-
-def is_hardening(run: Path) -> bool:
-    """Whether a run folder is one of `harden`."""
-    facts = read_facts_document(run).value
-    return facts is not None and facts.command == "harden"
 
 
 def write_hardening_report(run: Path, out: Path | None = None) -> Path:
@@ -106,7 +106,7 @@ def write_hardening_report(run: Path, out: Path | None = None) -> Path:
         LsapError: if the folder does not hold a finished run of harden, or one of its files is broken.
         OSError: if the page or a table cannot be written.
     """
-    about = read_run(run, ("harden",))
+    about = read_run(run, (HARDEN,))
     results = read_run_results(run)
     if not isinstance(results, HardenResults):
         raise LsapError(f"{run / RESULTS_FILE} is of another command; this needs a run of harden")
@@ -129,10 +129,6 @@ def _pair(change: Paired | None) -> tuple[str, str]:
     if change is None:
         return DASH, DASH
     return f"{change.gained}, {change.lost} of {change.of}", DASH if change.p is None else f"{change.p:.2g}"
-
-
-def _rate(rate: Rate | None) -> str:
-    return str(rate or DASH)
 
 
 def _accuracy(row: Row | None) -> Rate | None:

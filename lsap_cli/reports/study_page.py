@@ -15,7 +15,7 @@ from lsap_cli.reports.html import environment, themed
 from lsap_cli.reports.plots import RocPlot, roc_plot
 from lsap_cli.reports.run_folder import read_run, read_run_results
 from lsap_cli.reports.study_grids import failures_of, study_grids
-from lsap_cli.results.files import RESULTS_FILE, read_facts_document, write_atomically
+from lsap_cli.results.files import RESULTS_FILE, write_atomically
 from lsap_cli.results.study import StudyResults
 
 STUDY = "study"
@@ -70,12 +70,6 @@ def write_study_report(run: Path, out: Path | None = None) -> Path:
     write_grids(path.parent, grids)
     write_figures(path.parent, curves)
     return path
-
-
-def is_study(run: Path) -> bool:
-    """Whether a run folder is one of a study."""
-    facts = read_facts_document(run).value
-    return facts is not None and facts.command == STUDY
 
 
 def detector_plots(results: StudyResults) -> list[RocPlot]:

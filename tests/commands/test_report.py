@@ -32,3 +32,20 @@ def test_what_cannot_be_is_one_sentence(lsap: Lsap, tmp_path: Path, words: list[
     assert outcome.code == 2
     assert any(one in outcome.err for one in sentence.split("|"))
     assert len(outcome.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("command", "heading"), [("generate", "How it was learned"), ("apply", "Perturbed files")])
+def test_a_run_of_another_command_has_a_page_with_its_tables_and_curves(
+    command: str, heading: str, lsap: Lsap, tmp_path: Path
+) -> None:
+    run = RUNS[command](tmp_path)
+    outcome = lsap("report", run)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.strip() == str(run / "report.html")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert heading in page
+    assert "Settings and versions" in page
+    assert "http" not in page.partition("</style>")[2].replace("http-equiv", "")
+    assert list((run / "tables").glob("*.csv"))
+    figures = list((run / "figures").glob("*"))
+    assert len(figures) == 2 * page.count("<svg")

@@ -1,0 +1,122 @@
+"""The report of a `generate` or `apply` run: one HTML page that needs nothing outside itself, and its tables."""
+
+import hashlib
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lsap_cli.reports.contents_list import PLACE, with_contents
+from lsap_cli.reports.drawing import Drawing, write_figures
+from lsap_cli.reports.exports.contents import RunContents, read_contents
+from lsap_cli.reports.exports.curves import Point
+from lsap_cli.reports.grid import write_grids
+from lsap_cli.reports.html import environment, themed
+from lsap_cli.reports.plots import FAINT, INK, PERTURBED
+from lsap_cli.reports.run_folder import read_run
+from lsap_cli.reports.run_pictures import RunPictures
+from lsap_cli.results.files import write_atomically
+
+COMMANDS = ("generate", "apply")
+SHOWN = ("learning", "verification", "files")  # first words of the curves that a page shows
+MOST_CURVES = 12
+MOST_PICTURES = 12
+
+
+@dataclass(frozen=True)
+class CurvePlot:
+    """One curve of a run: its name, the drawing, the same in words."""
+
+    name: str
+    drawing: Drawing
+    description: str
+
+    @property
+    def file_name(self) -> str:
+        """Of its files."""
+        return self.name
+
+
+def write_run_report(run: Path, out: Path | None, say: Callable[[str], None]) -> Path:
+    """Writes the page of a finished run, with `tables/` and `figures/` beside it.
+
+    Args:
+        run: the folder of a `generate` or `apply` run.
+        out: the page's path; None: `report.html` in the run folder.
+        say: gets a sentence on what of the folder is not on the page.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        LsapError: if the folder does not hold such a run, or a file of it is damaged.
+        OSError: if the page, a table or a figure cannot be written.
+    """
+    about, contents, pictures = read_run(run, COMMANDS), read_contents(run), RunPictures(run)
+    curves = list(curve_plots(contents))
+    shown = [(name, pictures.uri(name)) for name in list(contents.pictures)[:MOST_PICTURES]]
+    page = with_contents(
+        environment()
+        .get_template("run.html")
+        .render(
+            contents=Markup(PLACE),
+            run=contents,
+            title={"generate": "One pattern for every video", "apply": "Perturbed files"}[contents.command],
+            summary=contents.summary,
+            curves=[(plot, Markup(themed(plot.drawing.svg))) for plot in curves],
+            grids=contents.tables,
+            pictures=[(name, uri) for name, uri in shown if uri is not None],
+            settings=list(contents.settings.items()),
+            facts=list(contents.facts.items()),
+            command_line_text=shlex.join(about.command_line or ()),
+            finished=(about.finished or "")[:16].replace("T", " "),
+        )
+    )
+    path = run / "report.html" if out is None else out
+    write_atomically(path, page)
+    write_grids(path.parent, contents.tables)
+    write_figures(path.parent, curves)
+    for note in (*contents.notes, *pictures.notes()):
+        say(note)
+    return path
+
+
+def curve_plots_of(curves: dict[str, list[Point]]) -> Iterator[CurvePlot]:
+    """A plot for each curve with at least two points, those of learning and of files; no axes without a line.
+
+    Args:
+        curves: by name.
+    """
+    for name, points in curves.items():
+        if name.split("/")[0].split(" ")[0] in SHOWN and len(points) > 1:
+            yield _curve_plot(name, points)
+
+
+def curve_plots(contents: RunContents) -> Sequence[CurvePlot]:
+    """The first curves of a run."""
+    return list(curve_plots_of(contents.curves))[:MOST_CURVES]
+
+
+def _curve_plot(name: str, points: Sequence[Point]) -> CurvePlot:
+    first, last = points[0], points[-1]
+    description = f"{name}: {first.value:.4g} at {first.step}, {last.value:.4g} at {last.step}, {len(points)} points"
+    salt = hashlib.sha256(description.encode(errors="replace")).hexdigest()[:8]
+    with mpl.rc_context({"font.size": 10, "text.color": INK}):
+        figure = Figure(figsize=(280 / 72, 190 / 72))
+        figure.patch.set_visible(False)
+        axes = figure.add_axes((0.17, 0.2, 0.79, 0.74))
+        axes.patch.set_visible(False)
+        axes.plot([one.step for one in points], [one.value for one in points], color=PERTURBED[0].color, linewidth=1.5)
+        axes.set_xlabel("file" if name.startswith("files") else "step", color=INK, fontsize=9)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.grid(color=FAINT, linewidth=0.6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_tick_params(length=0, labelcolor=INK, labelsize=9, pad=4)
+        for spine in axes.spines.values():
+            spine.set_color(FAINT)
+    return CurvePlot(name, Drawing(figure, salt), description)
