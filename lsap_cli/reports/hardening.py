@@ -48,7 +48,7 @@ def networks_grid(results: HardenResults) -> Grid:
             figure_cell(after.clean_accuracy),
             *_pair(results.clean_change),
         )
-    ]
+    ]  # fmt: skip
     for name, first, second, change in (
         ("accuracy, worst attacker", before.robust_accuracy, after.robust_accuracy, results.robust_change),
         ("fooling rate, worst attacker", before.fooling_rate, after.fooling_rate, results.fooled_change),

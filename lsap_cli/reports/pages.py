@@ -11,10 +11,10 @@ from lsap_cli.results.files import read_facts_document
 
 
 def write_page(run: Path, out: Path | None, say: Callable[[str], None]) -> Path:
-    """Writes the report of a run of `generate`, `apply`, `defend`, `harden` or `study`, with its tables and figures beside it.
+    """Writes the report of a run, with its tables and figures beside it.
 
     Args:
-        run: the run folder.
+        run: the folder of a run of `generate`, `apply`, `defend`, `harden` or `study`.
         out: the page's path; None: `report.html` in the run folder.
         say: gets a sentence on what of the folder is not on the page.
 
