@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SHOTS: dict[str, tuple[str, ...]] = {  # name -> keys, from the list of runs on
     "dashboard-runs": (),
-    "dashboard-live": ("enter", "left_square_bracket", "left_square_bracket", "1"),
-    "dashboard-robustness": ("enter", "2", "right", "right", "right", "down"),
+    "dashboard-live": ("enter", "left_square_bracket", "left_square_bracket", "2"),
+    "dashboard-results": ("enter", "1"),
     "dashboard-look": ("enter", "3", "down"),
     "dashboard-compare": ("space", "down", "down", "down", "space", "c"),
     "dashboard-start": ("n", "right"),

@@ -72,7 +72,7 @@ def _correlation(both: int, only_first: int, only_second: int, neither: int) -> 
     product = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
     if product == 0:
         return 0.0
-    cross = both * neither - only_first * only_second
+    cross: float = both * neither - only_first * only_second
     total = both + only_first + only_second + neither
     cross = max(cross - total / 2, 0.0) if cross > 0 else cross
     return cross / math.sqrt(product)

@@ -46,6 +46,7 @@ from lsap_cli.dashboard.widgets.run_table import RunTable
 
 WIDE = 120  # columns from which on the run under the cursor is shown beside the list
 PREVIEW_SHARE = 0.4
+LEAST_LIST = 79  # columns of the list with its scroll bar
 WRITES = ("start", "delete", "undo", "label", "resume")  # what a folder that one may not write has no use for
 EMPTY = """\
 There is no run in {root} yet.
@@ -168,7 +169,7 @@ go to the trash, `u` brings them back.
     def on_resize(self) -> None:
         preview = self.query_one(PreviewPane)
         preview.display = self.size.width >= WIDE
-        preview.styles.width = int(self.size.width * PREVIEW_SHARE)
+        preview.styles.width = preview_width(self.size.width)
         self.listed = []  # columns have other widths
         self._show()
 
@@ -229,7 +230,7 @@ go to the trash, `u` brings them back.
         shown = self._shown()
         folders = [one.snapshot.folder for one in shown]
         wide = self.size.width >= WIDE
-        widths = column_widths(self.size.width - (int(self.size.width * PREVIEW_SHARE) if wide else 0))
+        widths = column_widths(self.size.width - (preview_width(self.size.width) if wide else 0))
         rows = [self._cells(one, widths) for one in shown]
         if folders != self.listed:
             chosen = self._cursor
@@ -436,3 +437,8 @@ go to the trash, `u` brings them back.
     def action_resume(self) -> None:
         if self.chosen is not None:
             self.post_message(ResumeRun(self.chosen.snapshot))
+
+
+def preview_width(room: int) -> int:
+    """Columns of the pane beside the list."""
+    return min(int(room * PREVIEW_SHARE), room - LEAST_LIST)

@@ -39,8 +39,9 @@ def figures_text(figures: "Sequence[KeyFigure]", room: int, about: str = "") -> 
 
 
 def figure_lines(figures: "Sequence[KeyFigure]") -> Iterator[str]:
-    """The figures, a line each."""
+    """The figures, a short line each: name, value, count, interval."""
     for one in figures:
-        value = str(one.rate) if one.rate else one.text
+        rate = one.rate
+        value = f"{rate.value:.2f} {rate.count}/{rate.of} {rate.interval}" if rate else one.text
         if value:
-            yield f"{one.name:<20} {value}{f'  {printable(one.note)}' if one.note else ''}"
+            yield f"{one.name.removeprefix('worst '):<12} {value}"
