@@ -60,9 +60,15 @@ class Learned:
 class Peer(Protocol):
     """A method of another project that learns one perturbation for all clips."""
 
-    name: str
-    cannot: str
-    """What it cannot do of what `lsap generate` does, for the table."""
+    @property
+    def name(self) -> str:
+        """In the table."""
+        ...
+
+    @property
+    def cannot(self) -> str:
+        """What it cannot do of what `lsap generate` does, for the table."""
+        ...
 
     def learn(self, given: Given) -> Learned:
         """Learns for the given seconds of the processor.
@@ -100,4 +106,5 @@ class ScoresOfClips(nn.Module):
 
 def shuffled_batches(count: int, size: int, seed: int) -> Sequence[Tensor]:
     """Numbers of clips in a random order, in batches."""
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed)).split(size)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return [order[start : start + size] for start in range(0, count, size)]
