@@ -13,16 +13,21 @@ from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import Monochrome
+from textual.message import Message
 from textual.screen import Screen
 from textual.theme import Theme
 
 from lsap_cli.dashboard.forms import DashboardCommands
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
+    CopyFrom,
+    DeleteRuns,
+    LabelRun,
     OpenComparison,
     OpenCurves,
     OpenRun,
     OpenStart,
+    OpenTrash,
     ResumeRun,
     StartAgain,
     StopRun,
@@ -115,6 +120,25 @@ class Dashboard(TakeAway):
                 yield SystemCommand(
                     f"{about}  ({key})", "on this screen", partial(self.run_action, binding.action, screen)
                 )
+
+    def take(self, message: Message) -> None:
+        match message:
+            case DeleteRuns():
+                self.delete_runs(message)
+            case StartAgain():
+                self.start_again(message)
+            case OpenStart():
+                self.show_start(message)
+            case CopyFrom():
+                self.copy_from(message)
+            case LabelRun():
+                self.label_run(message)
+            case OpenTrash():
+                self.open_trash()
+            case OpenCurves():
+                self.show_curves(message)
+            case _:
+                self.post_message(message)
 
     @on(OpenRun)
     def show_run(self, event: OpenRun) -> None:

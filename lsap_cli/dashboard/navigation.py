@@ -5,12 +5,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.app import App
 from textual.message import Message
+from textual.screen import Screen
 
 from lsap_cli.runs.reading import RunSnapshot
 
 if TYPE_CHECKING:
     from lsap_cli.dashboard.taking import CopyItem
+
+
+class Navigator(App[None]):
+    """An application that can be asked for something at once."""
+
+    def take(self, message: Message) -> None:
+        """Does what a message asks for, before the next key is handled."""
+        raise NotImplementedError
+
+
+def ask(screen: Screen[None], message: Message) -> None:
+    """Asks the application at once: a key that was typed ahead goes to what it opens, not to the screen below."""
+    app = screen.app
+    if isinstance(app, Navigator):
+        app.take(message)
+    else:
+        screen.post_message(message)
 
 
 @dataclass

@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from textual import on
-from textual.app import App
 
 from lsap_cli.dashboard.formatting import duration, state_text
-from lsap_cli.dashboard.navigation import RunsSeen
+from lsap_cli.dashboard.navigation import Navigator, RunsSeen
 from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import RunSnapshot
@@ -34,7 +33,7 @@ class EndedRuns:
         return ended
 
 
-class NoticesOfEnds(App[None]):
+class NoticesOfEnds(Navigator):
     """The part of the application that says when a run ends."""
 
     def __init__(self) -> None:

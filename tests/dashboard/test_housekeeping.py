@@ -139,3 +139,14 @@ def test_a_run_s_name_is_never_markup(runs: Path) -> None:
         assert "\x1b[31m" not in shown_text(app)
 
     play(runs, act, WIDE)
+
+
+def test_keys_that_are_typed_ahead_go_to_what_the_first_one_opens(runs: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "8 runs")
+        await pilot.press("d", "y")
+        await until(pilot, app, "7 runs")
+        assert not isinstance(app.screen, Question)
+        assert len(trash_entries(runs)) == 1
+
+    play(runs, act)

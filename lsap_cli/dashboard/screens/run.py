@@ -31,6 +31,7 @@ from lsap_cli.dashboard.navigation import (
     StartAgain,
     StopRun,
     TabShown,
+    ask,
 )
 from lsap_cli.dashboard.panes.facts import FactsPane
 from lsap_cli.dashboard.panes.live import LivePane
@@ -349,7 +350,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             self.call_after_refresh(self._show)
 
     def action_zoom(self) -> None:
-        self.post_message(OpenCurves(self.current.folder))
+        ask(self, OpenCurves(self.current.folder))
 
     def action_search(self) -> None:
         pane = self.query_one(LogPane)
@@ -410,7 +411,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self.post_message(ChooseComparison(self.current.folder))
 
     def action_again(self) -> None:
-        self.post_message(StartAgain(self.current.snapshot))
+        ask(self, StartAgain(self.current.snapshot))
 
     def action_report(self) -> None:
         self.post_message(OpenReport(self.current.folder))
@@ -423,7 +424,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         grid = matrix_grid(matrix) if matrix is not None and matrix.conditions else None
         every = every_rate(self.current.results)
         cell = self._cell_items(matrix) if self._tab == "results" else []
-        self.post_message(CopyFrom([*run_items(self.current.snapshot), *cell, *table_items(grid, every)]))
+        ask(self, CopyFrom([*run_items(self.current.snapshot), *cell, *table_items(grid, every)]))
 
     def _cell_items(self, matrix: DefenseMatrix | None) -> list[CopyItem]:
         """The cell under the cursor of the matrix."""
@@ -435,13 +436,13 @@ A demo has three parts; it shows the one that works, until you choose another wi
         return [CopyItem("c", f"the cell: {text}", lambda: text)]
 
     def action_next(self) -> None:
-        self.post_message(OpenStart(self.current.snapshot))
+        ask(self, OpenStart(self.current.snapshot))
 
     def action_delete(self) -> None:
-        self.post_message(DeleteRuns([read_snapshot(self.folder)]))
+        ask(self, DeleteRuns([read_snapshot(self.folder)]))
 
     def action_label(self) -> None:
-        self.post_message(LabelRun(self.folder))
+        ask(self, LabelRun(self.folder))
 
     @on(RunsChanged)
     def close_if_deleted(self) -> None:

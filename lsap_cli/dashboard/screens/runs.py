@@ -32,6 +32,7 @@ from lsap_cli.dashboard.navigation import (
     StartAgain,
     StopRun,
     UndoDelete,
+    ask,
 )
 from lsap_cli.dashboard.panes.preview import PreviewPane
 from lsap_cli.dashboard.polling import PollingThread
@@ -314,7 +315,7 @@ go to the trash, `u` brings them back.
             self.post_message(OpenRun(self.chosen.snapshot.folder))
 
     def action_start(self) -> None:
-        self.post_message(OpenStart(self.chosen.snapshot if self.chosen else None))
+        ask(self, OpenStart(self.chosen.snapshot if self.chosen else None))
 
     def action_mark(self, moves: bool = True) -> None:
         if self.chosen is None:
@@ -400,11 +401,11 @@ go to the trash, `u` brings them back.
         if not chosen and self.chosen is not None:
             chosen = [self.chosen.snapshot]
         if chosen:
-            self.post_message(DeleteRuns(chosen))
+            ask(self, DeleteRuns(chosen))
 
     def action_again(self) -> None:
         if self.chosen is not None:
-            self.post_message(StartAgain(self.chosen.snapshot))
+            ask(self, StartAgain(self.chosen.snapshot))
 
     def action_report(self) -> None:
         if self.chosen is not None:
@@ -418,17 +419,17 @@ go to the trash, `u` brings them back.
         from lsap_cli.dashboard.taking import run_items, table_grid, table_items
 
         items = run_items(self.chosen.snapshot) if self.chosen is not None else []
-        self.post_message(CopyFrom([*items, *table_items(table_grid("Runs", self.query_one("#runs", DataTable)))]))
+        ask(self, CopyFrom([*items, *table_items(table_grid("Runs", self.query_one("#runs", DataTable)))]))
 
     def action_undo(self) -> None:
         self.post_message(UndoDelete())
 
     def action_trash(self) -> None:
-        self.post_message(OpenTrash())
+        ask(self, OpenTrash())
 
     def action_label(self) -> None:
         if self.chosen is not None:
-            self.post_message(LabelRun(self.chosen.snapshot.folder))
+            ask(self, LabelRun(self.chosen.snapshot.folder))
 
     def action_stop(self) -> None:
         if self.chosen is not None:
