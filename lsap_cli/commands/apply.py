@@ -10,6 +10,7 @@ from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Cluster,
+    DryRun,
     Fps,
     Json,
     MemoryLimit,
@@ -20,6 +21,8 @@ from lsap_cli.commands.options import (
     Storage,
     keep_memory_limit,
     print_json,
+    print_plan,
+    run_folder_of,
     running,
     text_of,
 )
@@ -89,6 +92,7 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dry_run: DryRun = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Add a perturbation to every video of a folder, and check in the written files that it is there.
@@ -100,7 +104,6 @@ def command(
     patience = arguments.seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
     from lsap_cli.applying.settings import ApplySettings
-    from lsap_cli.jobs.apply import apply
 
     settings = ApplySettings(
         str(perturbation),
@@ -121,6 +124,13 @@ def command(
         text_of(storage),
     )
     _ = settings.cluster_settings  # options that do not fit together are refused
+    if dry_run:
+        from lsap_cli.jobs.dry_runs import plan_of_apply
+
+        print_plan("apply", plan_of_apply(settings, run_folder_of(run, "apply")), as_json)
+        return
+    from lsap_cli.jobs.apply import apply
+
     keep_memory_limit(memory_limit)
     with running("apply", run, asdict(settings), quiet, resume) as (work, screen):
         results = apply(settings, work)

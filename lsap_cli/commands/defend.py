@@ -17,6 +17,7 @@ from lsap_cli.commands.options import (
     Cluster,
     Device,
     Download,
+    DryRun,
     Fps,
     Json,
     LabelNames,
@@ -34,7 +35,9 @@ from lsap_cli.commands.options import (
     file_errors_explained,
     keep_memory_limit,
     print_json,
+    print_plan,
     require_run_folder,
+    run_folder_of,
     running,
     show_report,
     text_of,
@@ -201,6 +204,7 @@ def command(
     quiet: Quiet = False,
     download: Download = False,
     open_report: OpenReport = False,
+    dry_run: DryRun = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Measure a model on clean, noisy and perturbed videos: undefended, and behind each defense.
@@ -227,6 +231,11 @@ def command(
         cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
     check_defend_settings(settings)
+    if dry_run:
+        from lsap_cli.jobs.dry_runs import plan_of_defend
+
+        print_plan("defend", plan_of_defend(settings, run_folder_of(run, "defend")), as_json)
+        return
 
     from lsap_cli.jobs.defend import defend
     from lsap_cli.reports.html import write_report

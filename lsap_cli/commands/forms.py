@@ -25,7 +25,7 @@ LONGEST_PATH = 4096
 MOST_COMPLETIONS = 200
 DURATIONS = ("time_budget", "timeout")  # kept in seconds, typed with a unit
 # the dashboard gives them itself, or they make no sense in a form
-HIDDEN = ("run", "as_json", "quiet", "dashboard", "resume", "help")
+HIDDEN = ("run", "dry_run", "open_report", "as_json", "quiet", "dashboard", "resume", "help")
 
 
 def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group: its class is no public name of Typer

@@ -19,6 +19,7 @@ from lsap_cli.commands.options import (
     Cluster,
     Device,
     Download,
+    DryRun,
     Fps,
     FrameMemory,
     Json,
@@ -35,7 +36,9 @@ from lsap_cli.commands.options import (
     fetch_models,
     keep_memory_limit,
     print_json,
+    print_plan,
     require_run_folder,
+    run_folder_of,
     running,
     text_of,
 )
@@ -235,6 +238,7 @@ def command(
     as_json: Json = False,
     quiet: Quiet = False,
     download: Download = False,
+    dry_run: DryRun = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Learn one perturbation that makes the model wrong on any video, whichever frames it looks at.
@@ -251,12 +255,10 @@ def command(
     for spec in model:
         arguments.check_labels(spec, target=target, only=only)
 
-    from lsap_cli.jobs.generate import generate
     from lsap_cli.reports.tables import results_table
     from lsap_cli.results.left_out import left_out_of
     from lsap_cli.results.summary import way_sentence
     from lsap_cli.runs.resuming import check_same_settings
-    from lsap_cli.specs import check_specs
 
     settings = GenerateSettings(
         videos=str(videos), model=model[0] if len(model) == 1 else tuple(model), out=str(out),
@@ -272,6 +274,14 @@ def command(
         cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
     _ = settings.models, settings.cluster_settings  # options that do not fit together are refused
+    if dry_run:
+        from lsap_cli.jobs.dry_runs import plan_of_generate
+
+        print_plan("generate", plan_of_generate(settings, run_folder_of(run, "generate")), as_json)
+        return
+    from lsap_cli.jobs.generate import generate
+    from lsap_cli.specs import check_specs
+
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))

@@ -50,6 +50,7 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout,
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress and no notes on stderr; stdout as ever")]
 OpenDashboard = Annotated[bool, typer.Option("--dashboard", help="follow the run in the dashboard")]
 OpenReport = Annotated[bool, typer.Option("--open", help="open the report in a browser, where there is a screen")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would be done, and end; nothing is written")]
 Root = Annotated[
     Path | None,
     typer.Option(callback=arguments.folder_check("--root"), help="where a list's paths begin (default: its folder)"),
@@ -191,6 +192,30 @@ def show_report(report: Path, open_it: bool) -> None:
 
     if not can_open() or not open_file(report):
         print(f"lsap: --open found no browser with a screen here; open {report.absolute()}", file=sys.stderr)
+
+
+def run_folder_of(run: Path | None, command: str) -> Path:
+    """Where a run would be."""
+    from lsap_cli.runs.run import default_folder
+
+    return run or default_folder(command)
+
+
+def print_plan(command: str, plan: dict[str, str], as_json: bool) -> None:
+    """What a command would do, on stdout.
+
+    Args:
+        command: its name.
+        plan: what, and how much of it.
+        as_json: one JSON document instead of lines.
+    """
+    if as_json:
+        print_json({"schema": "lsap.plan/1", "command": command, "plan": plan})
+        return
+    from lsap_cli.commands.screen import print_parts
+
+    print_parts(*(f"{name:14} {text}" for name, text in plan.items()))
+    print("lsap: --dry-run: nothing was done", file=sys.stderr)
 
 
 def text_of(path: Path | None) -> str | None:

@@ -10,7 +10,19 @@ from typing import Any
 from lsap_cli.errors import LsapError
 
 Settings = Mapping[str, Any]  # of run.json: any JSON value until it is checked here
-NOT_STORED = ("run", "as_json", "quiet", "dashboard", "resume", "overwrite", "update", "coherence", "memory_limit")
+NOT_STORED = (
+    "dry_run",
+    "open_report",
+    "run",
+    "as_json",
+    "quiet",
+    "dashboard",
+    "resume",
+    "overwrite",
+    "update",
+    "coherence",
+    "memory_limit",
+)
 RESUMABLE = ("generate", "apply", "defend", "train", "study", "harden")
 
 

@@ -1,0 +1,98 @@
+"""What a command would do, from its settings and the headers of its videos: no run, and nothing is written."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings
+from lsap_cli.jobs.show_set import show_set
+from lsap_cli.learning.settings import FITTED_SAMPLERS, HELD_OUT_SAMPLERS, GenerateSettings
+from lsap_cli.results.sets import SetFacts
+from lsap_cli.set_sources import SetSource
+
+if TYPE_CHECKING:
+    from lsap_cli.applying.settings import ApplySettings  # it imports torch
+
+SECONDS_OF_HEADERS = 5.0
+UNKNOWN_TIME = "not known before some steps are timed"
+Plan = dict[str, str]
+"""What, and how much of it, in words."""
+
+
+def plan_of_generate(settings: GenerateSettings, run: Path) -> Plan:
+    """What `generate` would do."""
+    facts = _facts(settings.source, settings.seed)
+    plan = _videos(facts)
+    if facts.split is not None:
+        plan["split"] = f"{facts.split.fit} videos to learn from, {facts.split.verify} to verify on, by recording"
+    binding = settings.binding or "the attack's own"
+    plan["attack"] = f"{settings.attack}, {settings.norm} {settings.epsilon}, binding {binding}"
+    fitted = settings.sampler or ("the model's own", *FITTED_SAMPLERS)
+    plan["samplers"] = f"learns through {', '.join(fitted)}; verifies on {', '.join(HELD_OUT_SAMPLERS)}"
+    if settings.through:
+        plan["defenses"] = f"learns through {', '.join(settings.through)}"
+    plan["perturbations"] = " and ".join(_perturbations(settings))
+    clips = f"of {settings.batch} clips"
+    limit = settings.step_limit
+    plan["steps"] = f"{limit} {clips}, for each perturbation" if limit else f"as many {clips} as the budget allows"
+    if settings.queries:
+        plan["queries"] = f"at most {settings.queries:,}"
+    budget = settings.time_budget
+    plan["time"] = UNKNOWN_TIME if budget is None else f"{budget:.0f} s for all"
+    return plan | {"writes": f"{settings.out}, and the run folder {run}"}
+
+
+def plan_of_apply(settings: "ApplySettings", run: Path) -> Plan:
+    """What `apply` would do."""
+    facts = _facts(settings.source, 0)
+    plan = _videos(facts)
+    part = f", in {settings.segment} only" if settings.segment else ""
+    plan["perturbation"] = f"{settings.perturbation}, times {settings.strength:g}{part}"
+    there = " (those that are there already are kept)" if settings.resume else ""
+    plan["files"] = f"{facts.videos} by {settings.codec}, {settings.workers} at a time{there}; each is decoded again"
+    plan["time"] = "not known before some frames are written"
+    return plan | {"writes": f"{settings.out}, and the run folder {run}"}
+
+
+def plan_of_defend(settings: DefendSettings, run: Path) -> Plan:
+    """What `defend` would do."""
+    facts = _facts(settings.source, settings.seed)
+    models, sources = 1 + len(settings.also), 3 + len(settings.seeds)
+    defenses = ["none", *(one for one in settings.defense or DEFAULT_DEFENSES if one.strip() != "none")]
+    samplers = list(settings.sampler or ("the model's own",))
+    plan = _videos(facts)
+    plan["attacks"] = f"{sources}: none, noise of the same budget, {settings.perturbed or settings.perturbation}" + (
+        f" and {len(settings.seeds)} of other seeds" if settings.seeds else ""
+    )
+    plan["defenses"] = f"{len(defenses)}: {', '.join(defenses)} (a random one is drawn {settings.draws} times)"
+    plan["samplers"] = f"{len(samplers)}: {', '.join(samplers)}"
+    count = facts.videos * sources * len(defenses) * len(samplers) * models
+    plan["predictions"] = f"about {count:,}: videos x attacks x defenses x samplers" + (" x models" * (models > 1))
+    if settings.detector:
+        plan["detectors"] = ", ".join(settings.detector)
+    if settings.adaptive:
+        fit = "" if settings.fit_source is None else f" on {_facts(settings.fit_source, settings.seed).videos} videos"
+        plan["attackers"] = f"{settings.steps} steps each{fit}; --estimate loads the model, counts and times them"
+    plan["time"] = "not known before some videos are judged"
+    return plan | {"writes": f"the run folder {run}, with its report"}
+
+
+def _facts(source: SetSource, seed: int) -> SetFacts:
+    return show_set(source, None, seed, time.monotonic() + SECONDS_OF_HEADERS, None)
+
+
+def _videos(facts: SetFacts) -> Plan:
+    first = next(iter(facts.left_out), None)
+    left_out = "" if first is None else f"; left out: {len(facts.left_out)}, such as {first.path} ({first.reason})"
+    plan = {"videos": f"{facts.videos} in {facts.groups} recordings{left_out}"}
+    if facts.frames is not None:
+        seen = "" if facts.looked_at >= facts.videos else f", in the {facts.looked_at} that were looked at"
+        plan["frames"] = f"{facts.frames.median:.0f} in the median video{seen}"
+    return plan
+
+
+def _perturbations(settings: GenerateSettings) -> Iterator[str]:
+    yield "one" if settings.seeds == 1 else f"{settings.seeds} of different seeds"
+    if settings.matrix:
+        yield "one through each sampler alone"
