@@ -10,10 +10,12 @@ from lsap_cli.api import (
     ApplySettings,
     DefendSettings,
     GenerateSettings,
+    StudySettings,
     load_clips,
     run_apply,
     run_defend,
     run_generate,
+    run_study,
 )
 from lsap_cli.classifiers import load_classifier
 from lsap_cli.errors import LsapError
@@ -46,6 +48,8 @@ def defend_settings(**settings: Any) -> DefendSettings:
         (run_generate, lambda: generate_settings(sampler="uniform"), "sampler is 'uniform'; use a tuple"),
         (run_generate, lambda: generate_settings(learn_from="all"), "learn_from is all; use any, one-video"),
         (run_generate, lambda: defend_settings(), r"the settings are a DefendSettings; give GenerateSettings\("),
+        (run_study, lambda: StudySettings("s.toml", workers=0), "workers is 0; use a number from 1"),
+        (run_study, lambda: StudySettings("nowhere.toml"), r"the study file nowhere\.toml cannot be read"),
         (run_defend, lambda: defend_settings(draws=0), "draws is 0; use a number from 1"),
         (run_defend, lambda: defend_settings(defense=("jpg",)), "the defense 'jpg' is unknown"),
         (run_defend, lambda: defend_settings(detector=("x",)), "the detector 'x' is unknown"),

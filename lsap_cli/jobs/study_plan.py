@@ -20,6 +20,7 @@ from lsap_cli.results.events import SkippedEvent, StageEvent, WarningEvent
 from lsap_cli.results.skipped import SkippedVideo
 from lsap_cli.results.study import FailedCell, FinishedCell, StudyModel
 from lsap_cli.runs import Run
+from lsap_cli.set_sources import SetSource
 from lsap_cli.specs import build, check_specs
 from lsap_cli.study.axes import ALL, NONE, OWN, USUAL, parse_goal
 from lsap_cli.study.cells import PlannedCell, StudyContext, StudyVideo, each_once, plan_cells, specs_of
@@ -86,8 +87,7 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
             check_model_spec(spec)
         except LsapError as error:
             raise LsapError(f"{request.path}: [grid] model: {error}") from None
-    source = StudySource(str(Path(request.videos).absolute()) if Path(request.videos).exists() else request.videos,
-                         _absolute(request.root), request.fps, _absolute(request.labels))  # fmt: skip
+    source = _source(request)
     run.event(StageEvent(name="reading the set of videos"))
     videos, skipped = _videos(source, run)
     folds = _folds(request, videos)
@@ -155,6 +155,14 @@ def _check_parts(request: StudyRequest, points: Sequence[StudyPoint]) -> None:
             build(spec, SEGMENTS, "choice of frames")
     except LsapError as error:
         raise LsapError(f"{request.path}: [grid]: {error}") from None
+
+
+def _source(request: StudyRequest) -> StudySource:
+    """The set with absolute paths, for processes of other folders."""
+    given = SetSource.parse(request.videos or "", request.root, request.fps, request.labels)
+    place = str(given.path.absolute())
+    videos = place if given.format is None else f"{given.format}:{place}"
+    return StudySource(videos, _absolute(request.root), request.fps, _absolute(request.labels))
 
 
 def _absolute(path: str | None) -> str | None:

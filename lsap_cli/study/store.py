@@ -1,5 +1,6 @@
 """The store of a study: one file for each cell, called after its hash, written whole or not at all."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -34,6 +35,7 @@ class CellStore:
         for folder in (CELLS, FAILED, PATTERNS):
             for left in (self.root / folder).glob(".*"):
                 left.unlink(missing_ok=True)
+        shutil.rmtree(self.root / FILES, ignore_errors=True)
 
     def finished(self, cell: str) -> FinishedCell | None:
         """A cell that is done; None: it is not."""

@@ -172,7 +172,7 @@ def test_each_video_is_judged_once_by_a_perturbation_that_saw_neither_it_nor_its
 
 def test_clean_videos_and_noise_of_equal_size_stand_beside_the_perturbation(whole: tuple[Path, StudyResults]) -> None:
     folder, results = whole
-    by_place = defaultdict(dict)
+    by_place: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
     for one in records(folder):
         by_place[one["cell"], one["video"]][one["added"]] = one
     for added in by_place.values():
@@ -277,6 +277,9 @@ def test_frames_files_and_samplers_are_judged_in_one_pass(world: Path, tmp_path:
     assert results.count("done") == len(results.cells) == 8 * 3
     assert len(list((tmp_path / "run" / "patterns").iterdir())) == 3
     assert not list((tmp_path / "run" / "files").iterdir())
+    (tmp_path / "run" / "files" / "left-by-a-killed-process").mkdir()
+    study(world, tmp_path / "run", text, resume=True)
+    assert not (tmp_path / "run" / "files").exists()
     (table,) = [one for one in results.tables if one.name == "t"]
     values = {(one.row, one.measure): one for one in table.entries if one.column == ("own",)}
     for frames in ("all", "begin:frames=2"):  # a lossless file is judged as frames in memory are
@@ -371,7 +374,7 @@ def test_an_estimate_lists_the_cells_and_writes_nothing(world: Path, tmp_path: P
     assert found.count("missing") == len(found.cells) == 24
     assert found.estimate_seconds is not None
     assert found.estimate_seconds > 0
-    assert found.estimate_seconds == pytest.approx(sum(one.expected_seconds for one in found.cells), abs=2)
+    assert found.estimate_seconds == pytest.approx(sum(float(one.expected_seconds or 0) for one in found.cells), abs=2)
     assert "a probe of 4 steps" in found.estimate_from
     assert not folder.exists()
 
