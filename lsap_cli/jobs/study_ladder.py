@@ -19,7 +19,8 @@ from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.jobs.study_judging import Goal, JudgedCell, clip_elements, make_outcome
+from lsap_cli.jobs.study_judging import JudgedCell
+from lsap_cli.jobs.study_outcomes import Goal, clip_elements, make_outcome
 from lsap_cli.jobs.study_workshop import StudyWorkshop
 from lsap_cli.learning.settings import FITTED_SAMPLERS
 from lsap_cli.results.events import VideoEvent

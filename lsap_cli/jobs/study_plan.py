@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lsap_cli.applying.adding import SEGMENTS
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.devices import choose_device
 from lsap_cli.classifiers.labels import LabelIndex
@@ -15,14 +14,13 @@ from lsap_cli.datasets.listing import list_videos
 from lsap_cli.datasets.splits import merged_groups
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
+from lsap_cli.jobs.study_checks import check_goal_labels, check_parts
 from lsap_cli.jobs.study_workshop import StudySetup, StudyWorkshop
 from lsap_cli.results.events import SkippedEvent, StageEvent, WarningEvent
 from lsap_cli.results.skipped import SkippedVideo
 from lsap_cli.results.study import FailedCell, FinishedCell, StudyModel
 from lsap_cli.runs import Run
 from lsap_cli.set_sources import SetSource
-from lsap_cli.specs import build, check_specs
-from lsap_cli.study.axes import ALL, NONE, OWN, USUAL, parse_goal
 from lsap_cli.study.cells import PlannedCell, StudyContext, StudyVideo, each_once, plan_cells, specs_of
 from lsap_cli.study.code_version import code_version
 from lsap_cli.study.folds import assign_folds
@@ -30,7 +28,6 @@ from lsap_cli.study.grid import StudyPoint
 from lsap_cli.study.settings import StudySettings, StudySource
 from lsap_cli.study.store import CellStore
 from lsap_cli.study.study_file import StudyRequest
-from lsap_cli.video.codecs import CODECS
 from lsap_cli.video.media import readable_media_hash
 
 
@@ -81,7 +78,7 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
     if request.videos is None:
         raise LsapError(f"{request.path}: [study] videos: there is none; add it, or give --videos")
     points = request.points()
-    _check_parts(request, points)
+    check_parts(request, points)
     for spec in specs_of(points):
         try:
             check_model_spec(spec)
@@ -100,7 +97,7 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
     run.event(StageEvent(name="loading the models"))
     shop = setup.prepare(lambda _: None)
     classifiers = _load(specs_of(points), shop, run)
-    _check_labels(request, points, classifiers)
+    check_goal_labels(request, points, classifiers)
     names = _names(classifiers)
     identities = {
         spec: classifier_inputs(one, "it") if isinstance(one, Classifier) else {"cannot be loaded": str(one)}
@@ -129,32 +126,6 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
         for spec, one in classifiers.items()
     )
     return StudyPlan(request, setup, context, cells, done, failed, models, skipped, shop)
-
-
-def _check_parts(request: StudyRequest, points: Sequence[StudyPoint]) -> None:
-    """Builds everything that values name, but for networks and videos.
-
-    Raises:
-        LsapError: naming the file.
-    """
-
-    def given(axis: str, *besides: str) -> list[str]:
-        every = dict.fromkeys(part for point in points for part in point.parts(axis))
-        return [one for one in every if one not in besides]
-
-    try:
-        check_specs(
-            attacks=list(dict.fromkeys(point.attack for point in points)),
-            samplers=[*given("sampler", USUAL), *given("judged_sampler", OWN)],
-            defenses=[*given("defense", NONE), *given("through", NONE)],
-            detectors=given("detector", NONE),
-        )
-        for spec in given("file", NONE):
-            build(spec, CODECS, "codec")
-        for spec in given("frames", ALL):
-            build(spec, SEGMENTS, "choice of frames")
-    except LsapError as error:
-        raise LsapError(f"{request.path}: [grid]: {error}") from None
 
 
 def _source(request: StudyRequest) -> StudySource:
@@ -220,24 +191,6 @@ def _names(classifiers: Mapping[str, Classifier | LsapError]) -> dict[str, str]:
     names = {spec: one.name if isinstance(one, Classifier) else spec for spec, one in classifiers.items()}
     own = list(names.values())
     return {spec: name if own.count(name) == 1 else spec for spec, name in names.items()}
-
-
-def _check_labels(
-    request: StudyRequest,
-    points: Sequence[StudyPoint],
-    classifiers: Mapping[str, Classifier | LsapError],
-) -> None:
-    """Refuses labels of goals that no network has."""
-    loaded = [one for one in classifiers.values() if isinstance(one, Classifier)]
-    for goal in dict.fromkeys(point.text("goal") for point in points):
-        _, label = parse_goal(goal)
-        if label is None or not loaded:
-            continue
-        indices = [LabelIndex(one.labels) for one in loaded]
-        if not any(one.find(label, "goal") is not None for one in indices):
-            close = list(dict.fromkeys(name for one in indices for name in one.close_to(label)))[:3]
-            hint = f"; did you mean {', '.join(close)}?" if close else ""
-            raise LsapError(f"{request.path}: [grid] goal: '{label}' is no label of {loaded[0].name}{hint}")
 
 
 def _drawn_label(

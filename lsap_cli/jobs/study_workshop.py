@@ -1,7 +1,6 @@
 """What a process keeps from cell to cell of a study: networks, decoded videos, clean predictions."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.matrix import Prediction
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.jobs.defend_inputs import classifier_inputs
+from lsap_cli.jobs.study_readers import KeptReaders
 from lsap_cli.learning.problems import clean_predictions
 from lsap_cli.results.events import Event, VideoEvent
 from lsap_cli.results.skipped import SkippedVideo
@@ -29,12 +29,9 @@ from lsap_cli.runs.worker_run import WorkerRun
 from lsap_cli.study.cells import StudyVideo
 from lsap_cli.study.settings import StudySource
 from lsap_cli.study.store import CellStore
-from lsap_cli.video.media import Media, media_hash
-from lsap_cli.video.memory_limit import memory_limit
-from lsap_cli.video.reading import FrameReader, UnreadableVideo
+from lsap_cli.video.media import media_hash
+from lsap_cli.video.reading import UnreadableVideo
 from perturbations.samplers import Sampler
-
-READER_SHARE = 4  # of the memory limit, that videos decoded for judging may take
 
 
 @dataclass(frozen=True)
@@ -92,34 +89,6 @@ class WorkshopNetwork:
     def device(self) -> torch.device:
         """Where the network is."""
         return self.classifier.mean.device
-
-
-class KeptReaders(MutableMapping[Media, FrameReader]):
-    """Decoded videos for judging, the last ones that fit into a part of the memory limit."""
-
-    def __init__(self) -> None:
-        self._readers: OrderedDict[Media, FrameReader] = OrderedDict()
-
-    def __getitem__(self, media: Media) -> FrameReader:
-        self._readers.move_to_end(media)
-        return self._readers[media]
-
-    def __setitem__(self, media: Media, reader: FrameReader) -> None:
-        self._readers[media] = reader
-        while len(self._readers) > 1 and self._bytes() > memory_limit() // READER_SHARE:
-            self._readers.popitem(last=False)
-
-    def __delitem__(self, media: Media) -> None:
-        del self._readers[media]
-
-    def __iter__(self) -> Iterator[Media]:
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)
-
-    def _bytes(self) -> int:
-        return sum(one.memory_bytes for one in self._readers.values())
 
 
 @dataclass

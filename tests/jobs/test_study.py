@@ -15,6 +15,7 @@ from defenses.compression import Jpeg
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.study import estimate_grid, fill_grid
 from lsap_cli.reports.study_page import write_study_report
+from lsap_cli.results.base import or_none
 from lsap_cli.results.events import CellEvent, Event
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.study import StudyResults
@@ -374,7 +375,9 @@ def test_an_estimate_lists_the_cells_and_writes_nothing(world: Path, tmp_path: P
     assert found.count("missing") == len(found.cells) == 24
     assert found.estimate_seconds is not None
     assert found.estimate_seconds > 0
-    assert found.estimate_seconds == pytest.approx(sum(float(one.expected_seconds or 0) for one in found.cells), abs=2)
+    assert found.estimate_seconds == pytest.approx(
+        sum(or_none(one.expected_seconds) or 0.0 for one in found.cells), abs=2
+    )
     assert "a probe of 4 steps" in found.estimate_from
     assert not folder.exists()
 
