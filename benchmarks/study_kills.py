@@ -70,14 +70,14 @@ def main() -> int:
         begun = time.monotonic()
         left = kill_after(given.out, killed, moment, draw.random(), number > 0, given.workers)
         print(f"kill {number + 1}: after {left} of {cells} cells, {time.monotonic() - begun:.0f} s", flush=True)
-    seconds = {"the last part of the killed one": run(given.out, killed, True, given.workers)}
+    seconds: dict[str, float] = {"the last part of the killed one": run(given.out, killed, True, given.workers)}
     whole = given.out / "whole"
     seconds["the one that was not killed"] = run(given.out, whole, False, 1)
     for name, one in seconds.items():
         print(f"{name}: {one:.0f} s")
     different = differences(killed, whole)
-    for one in different:
-        print(f"DIFFERENT: {one}")
+    for name in different:
+        print(f"DIFFERENT: {name}")
     print("tables and records are the same but for times" if not different else "they differ")
     return bool(different)
 

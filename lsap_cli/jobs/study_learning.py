@@ -113,13 +113,9 @@ def _learn(shop: StudyWorkshop, cell: PlannedCell, names: Sequence[str], state_p
         except ValueError as error:
             raise LsapError(f"attack {settings.attack}: {error}", 1) from None
     record = {
-        **learning_record(first, variants[0], state.steps),
+        **learning_record(replace(first, others=tuple(runs[1:])), variants[0], state.steps),
         TOOK: {"steps": state.steps, "learn_seconds": round(state.seconds, 3)},
     }
-    if len(runs) > 1:
-        classifiers = [one.task.classifier for one in runs]
-        record["surrogates"] = [{"name": one.name, **one.source} for one in classifiers]
-        record["combine"] = cell.axes["combine"]
     return Perturbation(state.delta.cpu(), first.task.binding, first.task.budget, record, first.task.resize)
 
 
@@ -145,6 +141,7 @@ def settings_of(shop: StudyWorkshop, cell: PlannedCell) -> GenerateSettings:
         learn_from=point.text("from"),  # type: ignore[arg-type]  # checked when the study file was read
         sampler=() if point.text("sampler") == USUAL else point.parts("sampler"),
         through=() if point.text("through") == NONE else point.parts("through"),
+        combine=point.text("combine"),  # type: ignore[arg-type]  # likewise
         steps=int(cell.axes["steps"]), batch=setup.batch, device=setup.device, seed=int(point.text("seed")),
     )  # fmt: skip
 

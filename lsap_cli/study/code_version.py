@@ -11,10 +11,13 @@ ROOT = Path(__file__).parents[2]
 MATTERS = (
     "perturbations", "defenses", "lsap_common", "lsap_cli/adaptive", "lsap_cli/applying", "lsap_cli/classifiers",
     "lsap_cli/datasets", "lsap_cli/demo", "lsap_cli/evaluation", "lsap_cli/learning", "lsap_cli/video",
-    "lsap_cli/jobs", "lsap_cli/specs.py", "lsap_cli/plugins.py", "lsap_cli/hashing.py",
+    "lsap_cli/jobs", "lsap_cli/specs.py", "lsap_cli/spec_text.py", "lsap_cli/plugins.py", "lsap_cli/hashing.py",
 )  # fmt: skip
 """Packages and files whose code decides what a cell finds: no screens, no reports, no writing of runs."""
-NOT_OF_CELLS = ("generate", "apply", "train", "demo", "predict", "show_set", "transfer", "defend_estimate", "clusters")
+NOT_OF_CELLS = (
+    "generate", "generate_cluster", "generate_results", "apply", "train", "harden", "harden_judging", "demo", "predict",
+    "parts_table", "show_set", "transfer", "defend_estimate", "clusters", "study", "study_estimate", "study_results",
+)  # fmt: skip
 """Modules of `lsap_cli/jobs` that no cell goes through."""
 WITH_DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
