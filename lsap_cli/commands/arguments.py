@@ -15,7 +15,7 @@ from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
 from lsap_cli.cluster.settings import check_cluster
 from lsap_cli.errors import LsapError
-from lsap_cli.gallery import resolved
+from lsap_cli.gallery import gallery_names, resolved
 from lsap_cli.known_parts import PartKind, check_chain, check_spec
 from lsap_cli.set_sources import SETS, SetSource, split_source
 from lsap_common import did_you_mean, parse_epsilon, unknown_name
@@ -109,6 +109,11 @@ def perturbed(path: Path | None) -> Path | None:
     return path
 
 
+def _gallery_specs() -> list[str]:
+    return [f"gallery:{name}" for name in gallery_names()]
+
+
+@completes(_gallery_specs)
 def perturbation(path: Path) -> Path:
     """A perturbation file that is there; of the gallery, its file."""
     path = resolved(path)
@@ -119,6 +124,7 @@ def perturbation(path: Path) -> Path:
     return path
 
 
+@completes(_gallery_specs)
 def perturbations(paths: list[Path] | None) -> list[Path] | None:
     """Perturbation files that are there."""
     return None if paths is None else [perturbation(path) for path in paths]

@@ -172,7 +172,10 @@ def value_completions(parameter: Any, typed: str) -> Iterator[Completion]:
     if names is None:
         return
     if not isinstance(names, str):
-        yield from (Completion(name) for name in names if name.startswith(typed))
+        words = [Completion(name) for name in names if name.startswith(typed)]
+        yield from words
+        if any(word.text.startswith("gallery:") for word in words):  # beside files
+            yield from path_completions(typed)
         return
     kind = cast(ListKind, names)
     found = spec_completions(kind, typed)

@@ -17,7 +17,14 @@ from lsap_cli.main import app
 from lsap_cli.spec_completion import spec_completions
 
 GROUP = typer.main.get_command(app)
-KIND_OF_PLACE = {"sets": "formats", "bindings": None, "updates": None, "coherences": None, "targets": None}
+KIND_OF_PLACE = {
+    "sets": "formats",
+    "bindings": None,
+    "updates": None,
+    "coherences": None,
+    "targets": None,
+    "gallery": None,
+}
 
 
 def texts(line: str) -> list[str]:
@@ -92,6 +99,14 @@ def test_bash_gets_what_stands_behind_its_last_word_break() -> None:
     assert [line.partition("\t")[0] for line in completion_lines(GROUP, without)] == ["lsap:update="]
     quoted = environment | {"_LSAP_LINE": "lsap generate v --attack 'lsap:up"}
     assert [line.partition("\t")[0] for line in completion_lines(GROUP, quoted)] == ["lsap:update="]
+
+
+def test_files_are_offered_beside_the_gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "galleries.safetensors").touch()
+    monkeypatch.chdir(tmp_path)
+    found = texts("lsap apply gall")
+    assert [text for text in found if not text.startswith("gallery:")] == ["galleries.safetensors"]
+    assert len(found) > 1
 
 
 @pytest.mark.parametrize("kind", LIST_KINDS)
