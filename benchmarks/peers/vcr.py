@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lsap_cli.classifiers import Classifier
 
-PACED = 2  # clips, after which the pace is known
+PACED = 5  # clips, after which the pace is known
 LEVELS = 255
 
 
