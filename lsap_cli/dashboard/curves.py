@@ -212,11 +212,11 @@ CURVES = (
 MACHINE = (
     CurveKind(
         "processor", "% of one core, over minutes", _usage_of(lambda one: one.cpu_percent),
-        commands=(GENERATE, TRAIN), of_machine=True,
+        commands=LEARNING, of_machine=True,
     ),
     CurveKind(
         "memory", "GB of the run's process, over minutes", _usage_of(lambda one: _gigabytes(one.memory_bytes)),
-        commands=(TRAIN,), of_machine=True,
+        commands=TRAINING, of_machine=True,
     ),
     CurveKind(
         "GPU", "% busy, over minutes", _usage_of(lambda one: or_none(one.gpu_percent)), commands=(), of_machine=True

@@ -214,9 +214,9 @@ def test_the_nodes_of_a_cluster_are_shown_with_their_tasks_and_rates(tmp_path: P
         play(tmp_path, act, opened=tmp_path / "run")
 
 
-def write_training(folder: Path) -> None:
+def write_training(folder: Path, command: str = "train") -> None:
     """A run of `train` that goes on, as its events tell it."""
-    with Run(folder, "train", {}, []) as run:
+    with Run(folder, command, {}, []) as run:
         run.event(VerificationEvent(step=0, loss=0.7, accuracy=rate_of(3, 8)))
         run.event(StageEvent(name="training", steps=80, seconds=None))
         for number in range(1, 41):
@@ -247,6 +247,20 @@ def test_a_network_in_training_shows_its_accuracy_and_its_own_curves(tmp_path: P
         assert kinds == ["training loss", "accuracy", "learning rate", "clips a second"]
 
     play(tmp_path, act, opened=tmp_path / "trained")
+
+
+def test_a_network_that_is_hardened_shows_the_curves_of_a_training(tmp_path: Path) -> None:
+    write_training(tmp_path / "hardened", "harden")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Results")
+        await pilot.press("2")
+        shown = " ".join((await until(pilot, app, "step 40")).split())
+        assert "3/4 clips of its batch right" in shown
+        chosen = next(one for one in app.screen.query(CurveView) if one.has_class("chosen"))
+        assert chosen.kind.name == "training loss"
+
+    play(tmp_path, act, opened=tmp_path / "hardened")
 
 
 def test_a_wide_screen_shows_the_curves_of_training_and_no_others(tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ def long_run(steps: int) -> bytes:
     return b"".join(lines)
 
 
+def test_steps_of_attackers_after_a_training_are_in_no_curve_of_it() -> None:
+    history = History()
+    history.feed(b"".join([step(at) for at in range(1, 6)] + [step(at, member="fresh, seed 1") for at in (1, 2)]))
+    assert [one.number for one in history.steps.items] == [1, 2, 3, 4, 5]
+    assert history.last_step is not None
+    assert (history.last_step.number, history.last_step.member) == (2, "fresh, seed 1")
+
+
 def test_a_large_block_adds_up_to_the_same_as_its_lines_one_by_one() -> None:
     block = long_run(12_000)
     fast, slow = History(), History()

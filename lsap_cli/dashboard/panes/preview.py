@@ -116,7 +116,9 @@ def head_text(run: RunSummary, width: int) -> Text:
     elif run.figure:
         text.append(f"\n{one_line(run.figure, max(10, width))}\n", style="bold")
     if run.curve:
-        what = "loss" if snapshot.command in ("generate", "train") else "accuracy: undefended, then each defense"
+        what = (
+            "loss" if snapshot.command in ("generate", "train", "harden") else "accuracy: undefended, then each defense"
+        )
         text.append(spark(list(run.curve), max(8, width - 2)), style=BLUE).append(f"\n{what}\n", style="dim")
     return text
 
