@@ -1,7 +1,9 @@
 """A run again with changes, what a run offers the next one, names completed, and the child's first error."""
 
+import fcntl
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from textual.widgets import Input, TabbedContent
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.forms import heading, ordered, words
+from lsap_cli.dashboard.launching import stop
 from lsap_cli.dashboard.offers import offers
 from lsap_cli.dashboard.screens.pick_name import PickName
 from lsap_cli.dashboard.screens.start import StartScreen
@@ -156,6 +159,7 @@ def test_names_of_defenses_and_their_settings_are_completed_and_chosen(tmp_path:
 def test_a_child_that_ends_at_once_says_why_on_the_form_which_stays_and_leaves_nothing(tmp_path: Path) -> None:
     root, videos = tmp_path / "runs", tmp_path / "videos"
     videos.mkdir()
+    (videos / "a.mp4").touch()
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "There is no run")
@@ -169,7 +173,7 @@ def test_a_child_that_ends_at_once_says_why_on_the_form_which_stays_and_leaves_n
         await pilot.press("ctrl+s")
         for name in values:
             assert row_of(app.screen, name).value == values[name]
-        (videos).rmdir()
+        shutil.rmtree(videos)
         await until(pilot, app, "it ended before it began")
         assert isinstance(app.screen, StartScreen)
         assert "does not exist" in " ".join(shown_text(app).split())
@@ -181,6 +185,7 @@ def test_a_child_that_ends_at_once_says_why_on_the_form_which_stays_and_leaves_n
 def test_a_form_is_queued_and_taken_out_again(tmp_path: Path) -> None:
     root, videos = tmp_path / "runs", tmp_path / "videos"
     videos.mkdir()
+    (videos / "a.mp4").touch()
     (root / ".queue").mkdir(parents=True)
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
@@ -194,13 +199,9 @@ def test_a_form_is_queued_and_taken_out_again(tmp_path: Path) -> None:
         await pilot.press("ctrl+l")
         await until(pilot, app, "1 run")
 
-    import fcntl
-
     with (root / ".queue" / "turn").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         play(root, act, WIDE)
         folder = next(one for one in root.iterdir() if not one.name.startswith("."))
         assert read_snapshot(folder).state == "queued"
-        from lsap_cli.dashboard.launching import stop
-
         assert stop(folder) == "taken out of the queue"

@@ -209,8 +209,9 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     unseen = f"unseen videos {what} {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
     left = f"{duration(step.seconds_left)} left" if reader.snapshot.live and step.seconds_left is not None else ""
     speed = clips_per_second(history)
-    limit = or_none(history.stage.steps) if history.stage is not None else None
-    of = f" of {limit:,}" if limit and limit >= step.number else ""
+    stage_steps = or_none(history.stage.steps) if history.stage is not None else None
+    limit = stage_steps or reader.snapshot.settings.get("steps")
+    of = f" of {limit:,}" if isinstance(limit, int) and limit >= step.number else ""
     first = [f"step {step.number:,}{of}", left, f"loss {figure(step.loss, 3)}", batch]
     second = [
         unseen,

@@ -118,9 +118,13 @@ that were queued before have ended.
         """The words behind `lsap`."""
         return words(self.pane.form, self.pane.values)
 
+    @on(TabbedContent.TabActivated)
+    def show_form(self) -> None:
+        self.pane.fill()
+        self.call_after_refresh(self.show_line)
+
     @on(Input.Changed, ".field-box")
     @on(Switch.Changed)
-    @on(TabbedContent.TabActivated)
     def show_line(self) -> None:
         self.query_one("#command-line", Static).update(Text(printable(f"$ {command_line(self.line)}")))
         wrong = self._wrong()

@@ -1,11 +1,12 @@
 """One command's form: each of its options with a box, under the headings of its --help."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.suggester import Suggester
+from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static, Switch
 
 from lsap_cli.dashboard.forms import Form, FormField, heading, ordered
@@ -101,8 +102,15 @@ class FormPane(VerticalScroll):
         super().__init__()
         self.form = form
         self._values, self._complete = values, complete
+        self._is_filled = False
 
-    def compose(self) -> ComposeResult:
+    def fill(self) -> None:
+        """Makes the boxes, once: those of all commands together would take seconds."""
+        if not self._is_filled:
+            self._is_filled = True
+            self.mount_all(self._widgets())
+
+    def _widgets(self) -> Iterator[Widget]:
         yield Static(self.form.about, classes="about", markup=False)
         shown = ""
         for field in ordered(self.form):
