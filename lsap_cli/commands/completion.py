@@ -174,7 +174,7 @@ def value_completions(parameter: Any, typed: str) -> Iterator[Completion]:
     if not isinstance(names, str):
         words = [Completion(name) for name in names if name.startswith(typed)]
         yield from words
-        if any(word.text.startswith("gallery:") for word in words):  # beside files
+        if any(word.text.startswith(("gallery:", "paper:")) for word in words):  # beside files
             yield from path_completions(typed)
         return
     kind = cast(ListKind, names)

@@ -67,7 +67,7 @@ def command(
         bool, typer.Option("--dry-run", help="list the cells and what they will take; write nothing")
     ] = False,
     workers: Annotated[
-        int, typer.Option(min=1, max=256, help="processes that work on cells", rich_help_panel=SPEED)
+        int, typer.Option("--workers", "-w", min=1, max=256, help="processes that work on cells", rich_help_panel=SPEED)
     ] = 1,
     cluster: Cluster = None,
     storage: Storage = None,

@@ -24,6 +24,7 @@ KIND_OF_PLACE = {
     "coherences": None,
     "targets": None,
     "gallery": None,
+    "studies": None,
 }
 
 
