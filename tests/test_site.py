@@ -8,7 +8,7 @@ import yaml
 
 from docs.site.checking import problems
 from docs.site.reference import PACKAGES, commands_page, documented, names_page
-from docs.site.staging import places, stage
+from docs.site.staging import FROM_ROOT, places, stage
 from lsap_cli.known_parts import LIST_KINDS, known_names
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,8 @@ def test_a_link_to_a_file_that_the_site_lacks_is_refused(tmp_path: Path) -> None
     (tmp_path / "docs").mkdir()
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "docs" / "a.md").write_text("[one](../pyproject.toml) and `[code](../pyproject.toml)`\n")
-    for name in ("CONTRIBUTING.md", "CHANGELOG.md", "README.md"):
+    (tmp_path / "benchmarks" / "peers").mkdir(parents=True)
+    for name in FROM_ROOT:
         (tmp_path / name).touch()
     with pytest.raises(ValueError, match=r"docs/a.md links to ../pyproject.toml"):
         stage(tmp_path, tmp_path / "out")

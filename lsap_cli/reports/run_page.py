@@ -29,7 +29,7 @@ MOST_PICTURES = 12
 
 
 @dataclass(frozen=True)
-class CurvePlot:
+class RunCurve:
     """One curve of a run: its name, the drawing, the same in words."""
 
     name: str
@@ -58,7 +58,7 @@ def write_run_report(run: Path, out: Path | None, say: Callable[[str], None]) ->
         OSError: if the page, a table or a figure cannot be written.
     """
     about, contents, pictures = read_run(run, COMMANDS), read_contents(run), RunPictures(run)
-    curves = list(curve_plots(contents))
+    curves = list(run_curves(contents))
     shown = [(name, pictures.uri(name)) for name in list(contents.pictures)[:MOST_PICTURES]]
     page = with_contents(
         environment()
@@ -86,7 +86,7 @@ def write_run_report(run: Path, out: Path | None, say: Callable[[str], None]) ->
     return path
 
 
-def curve_plots_of(curves: dict[str, list[Point]]) -> Iterator[CurvePlot]:
+def _run_curves_of(curves: dict[str, list[Point]]) -> Iterator[RunCurve]:
     """A plot for each curve with at least two points, those of learning and of files; no axes without a line.
 
     Args:
@@ -94,15 +94,15 @@ def curve_plots_of(curves: dict[str, list[Point]]) -> Iterator[CurvePlot]:
     """
     for name, points in curves.items():
         if name.split("/")[0].split(" ")[0] in SHOWN and len(points) > 1:
-            yield _curve_plot(name, points)
+            yield _drawn_curve(name, points)
 
 
-def curve_plots(contents: RunContents) -> Sequence[CurvePlot]:
+def run_curves(contents: RunContents) -> Sequence[RunCurve]:
     """The first curves of a run."""
-    return list(curve_plots_of(contents.curves))[:MOST_CURVES]
+    return list(_run_curves_of(contents.curves))[:MOST_CURVES]
 
 
-def _curve_plot(name: str, points: Sequence[Point]) -> CurvePlot:
+def _drawn_curve(name: str, points: Sequence[Point]) -> RunCurve:
     first, last = points[0], points[-1]
     description = f"{name}: {first.value:.4g} at {first.step}, {last.value:.4g} at {last.step}, {len(points)} points"
     salt = hashlib.sha256(description.encode(errors="replace")).hexdigest()[:8]
@@ -119,4 +119,4 @@ def _curve_plot(name: str, points: Sequence[Point]) -> CurvePlot:
             axis.set_tick_params(length=0, labelcolor=INK, labelsize=9, pad=4)
         for spine in axes.spines.values():
             spine.set_color(FAINT)
-    return CurvePlot(name, Drawing(figure, salt), description)
+    return RunCurve(name, Drawing(figure, salt), description)

@@ -11,7 +11,7 @@ from typing import Any
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.curves import Curves, read_curves
 from lsap_cli.reports.exports.figures import Figure, figures
-from lsap_cli.reports.exports.tables import Tabled, run_tables
+from lsap_cli.reports.exports.tables import Tabled, export_tables
 from lsap_cli.reports.grid import Grid
 from lsap_cli.reports.run_folder import read_run, read_run_results, run_records
 from lsap_cli.reports.run_pictures import open_picture
@@ -93,7 +93,7 @@ def read_contents(run: Path) -> RunContents:
         summary=_summary(results),
         curves=read_curves(_events(run, notes)),
         figures=figures(results),
-        tables=run_tables(results, run_records(run)),
+        tables=export_tables(results, run_records(run)),
         pictures=_pictures(run, notes),
         files=_files(run, about, results, notes),
         started=_seconds(about.started) or finished,

@@ -11,7 +11,7 @@ from lsap_cli.results.records import Record
 Tabled = DefendResults | GenerateResults | ApplyResults
 
 
-def run_tables(results: Tabled, records: Iterable[Record]) -> tuple[Grid, ...]:
+def export_tables(results: Tabled, records: Iterable[Record]) -> tuple[Grid, ...]:
     """Every table that has a line.
 
     Args:
