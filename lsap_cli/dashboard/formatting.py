@@ -124,7 +124,7 @@ def name_text(name: object, width: int, style: str = "") -> Text:
     return Text(one_line(name, width), style=style)
 
 
-def beginning(text: str, width: int) -> Text:
+def shortened(text: str, width: int) -> Text:
     """A sentence in at most `width` characters: its end is left out."""
     shown = printable(text[: 4 * width])
     return Text(shown if len(shown) <= width else f"{shown[: width - 1]}…")

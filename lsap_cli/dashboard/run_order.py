@@ -32,7 +32,7 @@ def sort_words(sort: str) -> str:
     return f"by {sort.removeprefix('-')}{', reversed' if turned else ''}"
 
 
-def ordered(runs: Sequence[RunSummary], sort: str) -> list[RunSummary]:
+def ordered_runs(runs: Sequence[RunSummary], sort: str) -> list[RunSummary]:
     """Runs in an order, each followed by its parts as they were made.
 
     Args:

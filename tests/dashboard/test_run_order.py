@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.describing import description, is_default_name
 from lsap_cli.dashboard.panes.preview import PreviewPane
-from lsap_cli.dashboard.run_order import filtered, ordered, sort_words, valid_sort
+from lsap_cli.dashboard.run_order import filtered, ordered_runs, sort_words, valid_sort
 from lsap_cli.dashboard.screens.compare import CompareScreen
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.screens.runs import RunsScreen
@@ -54,11 +54,11 @@ def listed(root: Path) -> list[RunSummary]:
 
 def test_each_order_keeps_the_parts_of_a_demo_below_it(listed: list[RunSummary]) -> None:
     five, four, demo = "20260105-100000-generate", "20260104-100000-generate", ["a-demo", "generate", "defend"]
-    assert names(ordered(listed, "start")) == [five, four, *demo, "broken"]
-    assert names(ordered(listed, "-start")) == ["broken", *demo, four, five]
-    assert names(ordered(listed, "run")) == [four, five, *demo, "broken"]
-    assert names(ordered(listed, "-run")) == ["broken", *demo, five, four]
-    assert names(ordered(listed, "state")) == [five, four, *demo, "broken"], "equal ones, the newest first"
+    assert names(ordered_runs(listed, "start")) == [five, four, *demo, "broken"]
+    assert names(ordered_runs(listed, "-start")) == ["broken", *demo, four, five]
+    assert names(ordered_runs(listed, "run")) == [four, five, *demo, "broken"]
+    assert names(ordered_runs(listed, "-run")) == ["broken", *demo, five, four]
+    assert names(ordered_runs(listed, "state")) == [five, four, *demo, "broken"], "equal ones, the newest first"
 
 
 def test_words_states_and_exclusions_filter(listed: list[RunSummary]) -> None:

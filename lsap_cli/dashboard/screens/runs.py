@@ -38,7 +38,7 @@ from lsap_cli.dashboard.panes.preview import PreviewPane
 from lsap_cli.dashboard.polling import PollingThread
 from lsap_cli.dashboard.remembered import DashboardMemory
 from lsap_cli.dashboard.run_list import RunListReader
-from lsap_cli.dashboard.run_order import SORTS, filtered, ordered, sort_words, valid_sort
+from lsap_cli.dashboard.run_order import SORTS, filtered, ordered_runs, sort_words, valid_sort
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.live_text import LiveText
@@ -221,7 +221,7 @@ go to the trash, `u` brings them back.
 
     def _shown(self) -> list[RunSummary]:
         words = self.query_one("#filter", Input).value
-        return ordered(filtered(self.runs, words, self._state, self._hides_failed), self.sort)
+        return ordered_runs(filtered(self.runs, words, self._state, self._hides_failed), self.sort)
 
     def _show(self) -> None:
         """Writes what has changed; the cursor stays on its run."""
