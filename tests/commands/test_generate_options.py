@@ -68,7 +68,7 @@ def test_coherence_is_no_option_of_an_attack_without_it(world: World, lsap: Lsap
         ),
         (("--from", "target-class"), "--from target-class needs --target LABEL"),
         (("--from", "elsewhere"), "--from elsewhere is unknown; use any, one-video"),
-        (("--target", "moving left", "--only", "moving left"), "--target and --only are two different goals"),
+        (("--target", "left", "--only", "left"), "--target and --only are two different goals"),
         (("--layer", "nowhere", "--coherence", "keep"), "--layer 'nowhere' is not in the model"),
         (("--precision", "fp8"), "--precision fp8 is unknown; use fp32, bf16, fp16"),
         (("--through", "nonsense"), "the defense 'nonsense' is unknown"),
