@@ -263,7 +263,8 @@ def command(
                 f"{left_out and f'{left_out}; '}the run is in {work.folder}"
             )
             ladder = ladder_command(results, str(work.folder))
-            screen.say(f"attackers that know more: {ladder}" if ladder else "")
+            if ladder:
+                screen.say(f"attackers that know more: {ladder}")
     if results is None:
         return
     if as_json:
