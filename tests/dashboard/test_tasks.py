@@ -32,14 +32,15 @@ def test_the_best_defense_and_how_sure_that_is_take_one_key(tmp_path: Path, size
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "1 run")
         await pilot.press("enter")
+        await until_true(pilot, lambda: isinstance(app.screen, RunScreen))
         await until(pilot, app, "FOOLED, A DEFENSE HELPS")
-        await until(pilot, app, BEST)
+        # the same defense under the given perturbation, and no other
+        await until_true(pilot, lambda: shown_text(app).count(BEST) == 2, lambda: shown_text(app))
         words = flat(app)
         assert f"{JPEG} helps most against its best attacker: 15 of 24 right" in words
         assert "13 gained, 0 lost of 24" in words
         assert "1 of 1 checks warn" in words
         assert "A2" in words
-        assert shown_text(app).count(BEST) == 2, "the same defense under the given perturbation, and no other"
 
     play(tmp_path, act, size)
 
