@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from lsap_cli.dashboard.curves import CURVES, CurveKind, newest_verifications
 from lsap_cli.dashboard.run_reader import RunReader, read_once
 from lsap_cli.dashboard.taking import every_rate, matrix_grid
+from lsap_cli.errors import LsapError, file_error
 from lsap_cli.reports.grid import Grid, write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.results.defense_matrix import DefenseMatrix, matrix_of_results
@@ -31,8 +32,17 @@ MARKERS = "osD^"
 
 
 def main(words: list[str]) -> None:
-    """Writes what the run has something for, and prints each folder with the number of its files."""
-    folder = Path(words[0])
+    """Writes what the run has something for, and prints each folder with the number of its files.
+
+    A file that cannot be written ends it with a sentence and exit code 1.
+    """
+    try:
+        _export(Path(words[0]))
+    except (LsapError, OSError) as error:
+        sys.exit(str(file_error(error) or error.strerror if isinstance(error, OSError) else error))
+
+
+def _export(folder: Path) -> None:
     reader = read_once(folder)
     tables = run_tables(reader)
     if tables:
@@ -61,8 +71,10 @@ def write_pictures(reader: RunReader, folder: Path) -> Iterator[Path]:
     """The matrix and each curve that the run recorded, as SVG and PNG; the same run gives the same SVG.
 
     Raises:
-        OSError: if a file cannot be written.
+        OSError: if a file cannot be written, or the folder is a link, through which files elsewhere would be replaced.
     """
+    if folder.is_symlink():
+        raise OSError(0, f"{folder} is a link: nothing is written through it; remove it")
     results = reader.results
     if isinstance(results, DefendResults | GenerateResults) and results.rows:
         matrix = matrix_of_results(results)

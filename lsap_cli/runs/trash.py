@@ -78,8 +78,8 @@ def restore_from_trash(root: Path, entry: TrashEntry) -> Path:
     stored = entry.place / entry.path.name
     if not stored.is_dir() or stored.is_symlink():
         raise LsapError(f"{entry.path} is no longer in the trash")
+    _path_below(root, folder)  # no link on the way
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _path_below(root, folder)
     stored.rename(folder)
     with suppress(OSError):  # the run is back; what is left is an empty folder in the trash
         (entry.place / ENTRY_FILE).unlink(missing_ok=True)

@@ -95,6 +95,15 @@ def test_tables_and_pictures_are_written(runs: Path, capsys: pytest.CaptureFixtu
     assert (runs / "second" / "figures" / "matrix.svg").read_bytes() == before
 
 
+def test_nothing_is_written_through_a_link(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    shutil.rmtree(runs / "other" / "figures", ignore_errors=True)
+    (runs / "other" / "figures").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SystemExit, match="is a link"):
+        main([str(runs / "other")])
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_what_the_keys_do_is_in_the_palette_with_its_key(runs: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "8 runs")

@@ -58,6 +58,17 @@ def test_a_run_is_not_restored_over_another_thing(tmp_path: Path) -> None:
     assert trash_entries(tmp_path) == [entry]
 
 
+def test_a_run_is_not_restored_through_a_link_that_came_since(tmp_path: Path) -> None:
+    root, outside = tmp_path / "runs", tmp_path / "outside"
+    outside.mkdir()
+    entry = move_to_trash(root, finished_run(root / "deep" / "one"))
+    (root / "deep").rmdir()
+    (root / "deep").symlink_to(outside)
+    with pytest.raises(LsapError, match="through a link"):
+        restore_from_trash(root, entry)
+    assert list(outside.iterdir()) == []
+
+
 @pytest.mark.parametrize("where", [".", "..", "elsewhere", "one/..", "one/../../other"])
 def test_nothing_but_a_folder_below_the_runs_is_deleted(tmp_path: Path, where: str) -> None:
     root = tmp_path / "runs"

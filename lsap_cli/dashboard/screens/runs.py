@@ -48,7 +48,16 @@ from lsap_cli.dashboard.widgets.run_table import RunTable
 WIDE = 120  # columns from which on the run under the cursor is shown beside the list
 PREVIEW_SHARE = 0.4
 LEAST_LIST = 79  # columns of the list with its scroll bar
-WRITES = ("start", "delete", "undo", "label", "resume")  # what a folder that one may not write has no use for
+WRITES = (
+    "start",
+    "again",
+    "delete",
+    "undo",
+    "trash",
+    "label",
+    "export",
+    "resume",
+)  # what a folder that one may not write has no use for
 EMPTY = """\
 There is no run in {root} yet.
 
