@@ -35,6 +35,7 @@ COLUMNS: dict[str, str] = {
     "draws": TEXTS,
     "positive_probability": NUMBER,
     "milliseconds": NUMBER,
+    "confidence": NUMBER,
 }
 CLASS_COLUMNS: dict[str, str] = {"labels": WHOLES, "prediction": WHOLE, "clean_prediction": WHOLE, "draws": WHOLES}
 CLASS_PREFIX = "class_of_"

@@ -28,6 +28,7 @@ def test_the_records_come_back_with_their_numbers(tmp_path: Path) -> None:
     record = make_results(videos=3)[1][0]
     full = replace(
         record, also_accepted=("other",), draws=("a", "b"), positive_probability=0.25, milliseconds=1.5,
+        confidence=0.875,
         classes=RecordClasses(labels=(3, 4), prediction=7, clean_prediction=3, draws=(7, 3)),
     )  # fmt: skip
     (run / "records.jsonl").write_bytes(b"".join(map(encode_line, [full, replace(record, label=None, correct=None)])))
