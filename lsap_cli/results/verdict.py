@@ -215,7 +215,7 @@ def _hardened(results: HardenResults) -> Verdict:
     sentence, change, clean = " ".join(hardening_sentences(results)), results.fooled_change, results.clean_change
     if change is None:
         return Verdict("open", "NOT JUDGED", sentence)
-    if change.lost <= change.gained:
+    if change.lost < change.gained:
         return Verdict("bad", "NOT HARDENED", sentence)
     if change.p is None or change.p > SIGNIFICANCE:
         return Verdict("open", "UNDECIDED", sentence)
