@@ -8,10 +8,9 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import msgspec
 import torch
 from torch import Tensor
 
@@ -142,7 +141,7 @@ def make(name: str, classifier: Classifier, videos: Path, steps: int, out: Path)
     if file.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{file} has {file.stat().st_size} bytes, over {LARGEST_FILE}; give {name} a smaller grid")
     card = _card(recipe, perturbation, classifier, videos, steps, content_hash(file))
-    lines = [f"{key} = {json.dumps(value)}" for key, value in msgspec.structs.asdict(card).items()]
+    lines = [f"{key} = {json.dumps(value)}" for key, value in asdict(card).items()]
     (out / f"{name}.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return card
 

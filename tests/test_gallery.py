@@ -1,6 +1,7 @@
 """The perturbations that come with lsap: each is the file that its card describes, and does what the card says."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -115,4 +116,4 @@ def test_the_figures_of_the_cards_are_those_of_judging_again(tmp_path: Path) -> 
 
 def test_the_fields_of_a_card_are_described() -> None:
     described = re.findall(r"^ {8}(\w+):", GalleryCard.__doc__ or "", flags=re.MULTILINE)
-    assert described == list(GalleryCard.__struct_fields__)
+    assert described == [one.name for one in fields(GalleryCard)]

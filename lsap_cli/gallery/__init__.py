@@ -5,10 +5,9 @@ videos it fooled, and the file's SHA-256. `python benchmarks/make_gallery.py` ma
 """
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-import msgspec
 
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
@@ -18,7 +17,8 @@ FOLDER = Path(__file__).parent
 PREFIX = "gallery:"
 
 
-class GalleryCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+@dataclass(frozen=True)
+class GalleryCard:
     """What is known of a perturbation of the gallery.
 
     Attributes:
@@ -71,7 +71,7 @@ def gallery_card(name: str) -> GalleryCard:
     if name not in gallery_names():
         raise LsapError(unknown_name("perturbation of the gallery", name, gallery_names()))
     text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), GalleryCard)
+    return GalleryCard(**tomllib.loads(text))
 
 
 def resolved(path: Path) -> Path:
