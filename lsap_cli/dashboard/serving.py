@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import aiohttp_jinja2
 import jinja2
-import textual_serve.server
 from aiohttp import web
 from textual_serve.server import Server
 
@@ -135,7 +134,8 @@ def serve(runs: Path, port: int, options: Sequence[str] = ()) -> None:
         port: 0: a free one.
         options: of `lsap dashboard`, for each page.
     """
-    textual_serve.server.web.WebSocketResponse = CountedSocket  # type: ignore[misc]
+    # the module `web` of aiohttp, as textual-serve uses it in this process
+    setattr(web, "WebSocketResponse", CountedSocket)  # noqa: B010  # a name that the module only re-exports
     command = [sys.executable, "-m", "lsap_cli", "dashboard", str(runs.resolve()), *options]
     with tempfile.TemporaryDirectory(prefix="lsap-dashboard-") as folder:
         DashboardServer(command, port, Path(folder)).serve()

@@ -18,6 +18,9 @@ from lsap_cli.dashboard.widgets.answer import figure_lines, verdict_text
 from lsap_cli.results.text import printable
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from lsap_cli.dashboard.widgets.picture import PictureView
     from lsap_cli.results.verdict import KeyFigure, Verdict
 
 SETTLE_SECONDS = 0.15  # that the cursor rests on a run before its files are read
@@ -41,6 +44,7 @@ class PreviewPane(Guarded, VerticalScroll, can_focus=False):
     def __init__(self) -> None:
         super().__init__(id="preview")
         self._run: RunSummary | None = None
+        self._picture: PictureView | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="preview-head", markup=False)
@@ -84,22 +88,25 @@ class PreviewPane(Guarded, VerticalScroll, can_focus=False):
         from lsap_cli.dashboard.previewing import RunPreview
 
         answer = self.query_one("#preview-answer", Static)
-        pictures = self.query("#preview-picture")
         picture = preview.picture if isinstance(preview, RunPreview) else None
-        if picture is not None and not pictures:
-            from lsap_cli.dashboard.widgets.film_view import make_picture_view
-
-            view = make_picture_view(self.app)
-            view.id = "preview-picture"
-            self.mount(view)
-            self.call_after_refresh(lambda: view.show(picture))
-        for view in pictures:
-            view.display = picture is not None
-            view.show(picture)  # type: ignore[attr-defined]
+        self._show_picture(picture)
         if isinstance(preview, RunPreview):
             answer.update(answer_text(preview.verdict, preview.figures, [*preview.problems, preview.last_words]))
         else:
             answer.update(Text(str(preview or "")))
+
+    def _show_picture(self, picture: "Image | None") -> None:
+        """The view is made for the first picture: Pillow is imported no sooner."""
+        if self._picture is None and picture is not None:
+            from lsap_cli.dashboard.widgets.film_view import make_picture_view
+
+            self._picture = make_picture_view(self.app)
+            self._picture.id = "preview-picture"
+            self.mount(self._picture)
+        view = self._picture
+        if view is not None:
+            view.display = picture is not None
+            self.call_after_refresh(lambda: view.show(picture))
 
 
 def head_text(run: RunSummary, width: int) -> Text:
@@ -107,7 +114,12 @@ def head_text(run: RunSummary, width: int) -> Text:
     snapshot = run.snapshot
     text = Text().append_text(name_text(run.name, max(10, width), "bold")).append("\n")
     tags = " ".join(f"#{tag}" for tag in run.labels.tags)
-    about = [state_text(snapshot.state), snapshot.command, duration(run.seconds), name_text(snapshot.classifier, 24)]
+    about: list[str | Text] = [
+        state_text(snapshot.state),
+        snapshot.command,
+        duration(run.seconds),
+        name_text(snapshot.classifier, 24),
+    ]
     text.append_text(joined([*about, printable(tags)])).append("\n")
     text.append(f"{run.description}\n" if run.description else "", style="dim")
     text.append(f"{printable(run.labels.note)}\n" if run.labels.note else "", style="italic")
