@@ -66,12 +66,15 @@ class VcrUap:
             )  # fmt: skip
 
         prepare(range(PACED))
-        pace = clock.seconds / PACED
+        first, pace = attack.trained_trigger, clock.seconds / PACED
         count = max(1, int((given.seconds - clock.seconds) / pace))
         order = torch.randperm(len(levels), generator=torch.Generator().manual_seed(given.seed)).tolist()
         prepare([order[number % len(order)] for number in range(count)])
+        trigger = first if attack.trained_trigger is None else attack.trained_trigger  # None: no time was left
+        if trigger is None:
+            raise SystemExit(f"--seconds {given.seconds:g} is over before VCR-Bench has seen a clip; give more")
         frames, colors, height, width = given.clip_shape
-        cut = uap.apply_centered_trigger(torch.zeros(frames, height, width, colors), attack.trained_trigger)
+        cut = uap.apply_centered_trigger(torch.zeros(frames, height, width, colors), trigger)
         return Learned(cut.permute(0, 3, 1, 2).contiguous() / LEVELS, clock.seconds, model.looks)
 
 
