@@ -24,6 +24,8 @@ RUN_ELSEWHERE = {  # what the words of a line begin with or contain: where it is
     "tensorboard": "tests/reports",
     "wandb": "tests/reports",
     "hf:FOLDER": "tests/classifiers/test_hf.py",
+    "study": "tests/jobs/test_study.py",
+    "harden": "tests/training",
     "TEST/list.csv": "a network and clips that do not come with lsap",
     "FIT": "likewise",
 }
@@ -57,7 +59,7 @@ def quick(line: CommandLine) -> list[str]:
     if text.startswith("train "):
         text += " --epochs 1"
     if text.startswith("demo "):
-        text += " --time-budget 2s"
+        text += " --time-budget 20s"
     sets = WHOLE_SET if text.startswith("train ") else ONE_SET
     return [sets.get(word, word) for word in shlex.split(text)]
 
