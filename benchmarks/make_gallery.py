@@ -36,6 +36,7 @@ from perturbations import (
 )
 from perturbations.adding import round_to_levels
 from perturbations.attacks import Attack
+from perturbations.attacks.lsap import Lsap
 from perturbations.learn import learn
 from perturbations.resizing import ResizePath, resize_matrix
 
@@ -73,7 +74,7 @@ class Recipe:
 RECIPES = {
     "demo-lsap": Recipe(
         "LSAP's attack on the demo's network: eight slots that change what moves where.",
-        "lsap", lambda: ATTACKS["lsap"](resize="bilinear"), "cyclic:8", (20, 20),
+        "lsap", lambda: Lsap(resize="bilinear"), "cyclic:8", (20, 20),
     ),
     "demo-flicker": Recipe(
         "One color offset for each of sixteen frames: light that flickers.",
@@ -81,7 +82,7 @@ RECIPES = {
     ),
     "demo-clockwise": Recipe(
         "Targeted: every video is to be taken for one that turns clockwise.",
-        "lsap", lambda: ATTACKS["lsap"](resize="bilinear"), "cyclic:8", (20, 20), target=4,
+        "lsap", lambda: Lsap(resize="bilinear"), "cyclic:8", (20, 20), target=4,
     ),
 }  # fmt: skip
 

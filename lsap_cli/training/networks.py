@@ -73,6 +73,7 @@ def _statistics(backbone: str | None) -> tuple[tuple[float, ...], tuple[float, .
     import timm  # it is there: the backbone was made of it
 
     config = timm.get_pretrained_cfg(backbone.removeprefix(TIMM), allow_unregistered=True)
+    assert config is not None  # allow_unregistered
     return tuple(config.mean), tuple(config.std)
 
 

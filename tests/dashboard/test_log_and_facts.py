@@ -50,10 +50,9 @@ def test_the_log_is_searched_and_shown_by_level_and_follows_until_scrolled_up(ta
         pane = app.screen.query_one(LogPane)
         await until(pilot, app, "printed line")
         await until_true(pilot, lambda: pane.scroll_y == pane.max_scroll_y > 0)
-        assert pane.follow
+        await until_true(pilot, lambda: pane.follow)
         await pilot.press("pageup")
-        await until_true(pilot, lambda: pane.scroll_y < pane.max_scroll_y)
-        assert not pane.follow
+        await until_true(pilot, lambda: pane.scroll_y < pane.max_scroll_y and not pane.follow)
         await pilot.press("f")
         await until_true(pilot, lambda: pane.follow and pane.scroll_y == pane.max_scroll_y)
         await pilot.press("slash")

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.screens.cell import CellScreen
-from lsap_cli.dashboard.screens.start import FieldRow
+from lsap_cli.dashboard.widgets.form import FieldRow
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults, Protocol
 from lsap_cli.results.events import FileEvent, SkippedEvent, StageEvent, VideoEvent, WarningEvent
