@@ -1,5 +1,6 @@
 """Families of networks, each beside a plain reference on small inputs."""
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from lsap_cli.classifiers.card_fields import check_card
 from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.checkpoints import misfit
-from lsap_cli.classifiers.families import FAMILIES
+from lsap_cli.classifiers.families import FAMILIES, i3d
 from lsap_cli.classifiers.families.cnn_lstm import CnnLstmFamily
 from lsap_cli.classifiers.families.i3d import I3dFamily, Inflation, inflate
 from lsap_cli.classifiers.families.tsm import TsmFamily, residual_convolutions, shifted
@@ -127,6 +128,59 @@ def test_a_convolution_that_pads_in_its_own_way_is_shifted_as_it_is_and_not_infl
     assert conv is block.conv
     with pytest.raises(LsapError, match=r"0\.conv, a OwnPadding, cannot be inflated"):
         inflate(nn.Sequential(block), lambda _name, _conv: Inflation(3), "zeros", 1)
+
+
+class BatchNormAct2d(nn.BatchNorm2d):
+    """Normalization with an activation of its own, as timm has it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.drop, self.act = nn.Identity(), nn.ReLU6()
+
+    def forward(self, frames: Tensor) -> Tensor:
+        activated: Tensor = self.act(self.drop(super().forward(frames)))
+        return activated
+
+
+class TwoConvolutions(nn.Module):
+    """An image network, with something between its convolutions and its head."""
+
+    def __init__(self, between: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.between, self.conv = nn.Conv2d(3, 4, 3, 2, 1), between, nn.Conv2d(4, 8, 3, 1, 1)
+        self.pool, self.head = nn.AdaptiveAvgPool2d(1), nn.Linear(8, CLASSES)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.pool(self.conv(self.between(self.stem(frames)))).flatten(1))
+        return logits
+
+
+class MeanOverHeightAndWidth(nn.Module):
+    """Squeezes over two numbered dimensions, which are others in three dimensions."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return frames * torch.sigmoid(10 * frames.mean((2, 3), keepdim=True))
+
+
+def with_backbone(monkeypatch: pytest.MonkeyPatch, network: nn.Module) -> nn.Module:
+    monkeypatch.setattr(i3d, "make_backbone", lambda *_: (network, 8))
+    return I3dFamily(padding="replicate").build("any", CLASSES, 8)
+
+
+def test_the_activation_in_a_normalization_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = TwoConvolutions(BatchNormAct2d(4)).eval()
+    nn.init.constant_(image.stem.weight, 5.0)  # so that the activation cuts
+    inflated = with_backbone(monkeypatch, copy.deepcopy(image)).eval()
+    still = torch.rand(2, 1, 3, 16, 16)
+    torch.testing.assert_close(inflated(still.expand(-1, 8, -1, -1, -1)), image(still[:, 0]), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("between", [MeanOverHeightAndWidth(), nn.Flatten(1)])
+def test_a_layer_that_means_something_else_in_three_dimensions_is_refused(
+    monkeypatch: pytest.MonkeyPatch, between: nn.Module
+) -> None:
+    with pytest.raises(LsapError, match="the backbone 'any' cannot be inflated"):
+        with_backbone(monkeypatch, TwoConvolutions(between))
 
 
 def test_cnn_lstm_reads_features_in_order() -> None:

@@ -4,10 +4,12 @@ Each kernel is repeated over time and divided by the number of its frames, so th
 network gives of its picture, up to the ends of the clip, where frames are missing.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +19,7 @@ from lsap_cli.classifiers.families.mmaction import image_network_names
 from lsap_cli.errors import LsapError
 
 PADDINGS = ("zeros", "replicate")
+CHECK_SIDE = 96  # pixels of the still video that an inflated network is checked with
 
 
 class Inflation(NamedTuple):
@@ -47,6 +50,7 @@ class InflatedConv3d(nn.Conv3d):
             (1, *_pair(conv.dilation)),
             conv.groups,
             conv.bias is not None,
+            dtype=conv.weight.dtype,
         )
         repeated = conv.weight.detach()[:, :, None].repeat(1, 1, inflation.frames, 1, 1) / inflation.frames
         self.weight.data.copy_(repeated)
@@ -108,14 +112,48 @@ class I3dFamily(Family):
         """See `Family`."""
         assert backbone is not None
         network = make_backbone(backbone, classes, self.dropout)[0]
-        if _is_resnet(network):
-            inflate(network, _ResNetRule(self, network), self.padding, self.stem_stride)
-            first: Any = network.layer1
-            if self.stem_stride > 1:
-                first.append(nn.MaxPool3d((self.stem_stride, 1, 1), (self.stem_stride, 1, 1), ceil_mode=True))
-        else:
-            inflate(network, _Everywhere(self), self.padding, 1)
+        if not any(one.is_meta for one in network.parameters()):
+            self._check_still_video(copy.deepcopy(network).double(), backbone, frames)
+        self._inflate(network, self.padding)
         return InflatedNetwork(network)
+
+    def _check_still_video(self, of_pictures: nn.Module, backbone: str, frames: int) -> None:
+        """Refuses a network with a layer that means something else in three dimensions.
+
+        Args:
+            of_pictures: a copy of the network, changed here.
+            backbone: its name.
+            frames: of a clip.
+
+        Raises:
+            LsapError: if a still video, its ends replicated, gives other logits than its picture.
+        """
+        coarse = torch.rand(8, 3, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        pictures = F.interpolate(coarse, CHECK_SIDE, mode="bilinear")  # a mean over columns alone differs in them
+        try:
+            with torch.no_grad():
+                of_pictures.train()(pictures)  # statistics in which drawn weights neither fade nor grow
+                inflated = copy.deepcopy(of_pictures)
+                self._inflate(inflated, "replicate")
+                expected: Tensor = of_pictures.eval()(pictures[:1])
+                found: Tensor = inflated.eval()(pictures[:1, :, None].expand(-1, -1, frames, -1, -1))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise LsapError(f"the backbone '{backbone}' cannot be inflated ({error}); use a ResNet") from None
+        tolerance = 1e-6 * float(expected.abs().max())
+        if found.shape != expected.shape or not bool(((found - expected).abs() <= tolerance).all()):
+            raise LsapError(
+                f"the backbone '{backbone}' cannot be inflated: a still video gives other scores than its picture, "
+                "since a layer of it means something else in three dimensions; use a ResNet"
+            )
+
+    def _inflate(self, network: nn.Module, padding: str) -> None:
+        if not _is_resnet(network):
+            inflate(network, _Everywhere(self), padding, 1)
+            return
+        inflate(network, _ResNetRule(self, network), padding, self.stem_stride)
+        first: Any = network.layer1
+        if self.stem_stride > 1:
+            first.append(nn.MaxPool3d((self.stem_stride, 1, 1), (self.stem_stride, 1, 1), ceil_mode=True))
 
     def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `Family`."""
@@ -172,7 +210,7 @@ def inflate(
         if _is_plain(child):
             setattr(network, name, InflatedConv3d(child, rule(place, child), padding))
         elif isinstance(child, nn.BatchNorm2d):
-            setattr(network, name, _inflated_norm(child))
+            setattr(network, name, _inflated_norm(child, place))
         elif isinstance(child, nn.MaxPool2d):
             over = (1, *_pair(child.kernel_size)), (pool_stride, *_pair(child.stride)), (0, *_pair(child.padding))
             setattr(network, name, nn.MaxPool3d(*over, ceil_mode=child.ceil_mode))
@@ -181,7 +219,7 @@ def inflate(
         elif isinstance(child, nn.Dropout2d):
             setattr(network, name, nn.Dropout3d(child.p))
         elif isinstance(child, nn.Conv2d) or (type(child).__name__.endswith("2d") and not list(child.children())):
-            raise LsapError(f"the backbone's layer {place}, a {type(child).__name__}, cannot be inflated; use a ResNet")
+            raise _no_inflation(place, child)
         else:
             inflate(child, rule, padding, pool_stride, f"{place}.")
 
@@ -196,10 +234,46 @@ def _is_plain(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
     )
 
 
-def _inflated_norm(norm: nn.BatchNorm2d) -> nn.BatchNorm3d:
-    inflated = nn.BatchNorm3d(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+class InflatedNormAct(nn.BatchNorm3d):
+    """Batch normalization with the dropout and the activation that belong to it, as in timm's `BatchNormAct2d`."""
+
+    def __init__(self, norm: nn.BatchNorm2d, drop: nn.Module, act: nn.Module) -> None:
+        super().__init__(**_settings(norm))
+        self.drop, self.act = drop, act
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features of the same shape, (B, C, T, H, W)."""
+        activated: Tensor = self.act(self.drop(super().forward(features)))
+        return activated
+
+
+def _inflated_norm(norm: nn.BatchNorm2d, place: str) -> nn.BatchNorm3d:
+    inflated: nn.BatchNorm3d
+    if type(norm).forward is nn.BatchNorm2d.forward:
+        inflated = nn.BatchNorm3d(**_settings(norm))
+    elif isinstance(drop := getattr(norm, "drop", None), nn.Module) and isinstance(norm.act, nn.Module):
+        inflated = InflatedNormAct(norm, drop, norm.act)
+    else:
+        raise _no_inflation(place, norm)
     inflated.load_state_dict(norm.state_dict())
     return inflated
+
+
+def _settings(norm: nn.BatchNorm2d) -> dict[str, Any]:
+    """What normalization over space and over space and time have in common."""
+    dtype = None if norm.weight is None else norm.weight.dtype
+    return {
+        "num_features": norm.num_features,
+        "eps": norm.eps,
+        "momentum": norm.momentum,
+        "affine": norm.affine,
+        "track_running_stats": norm.track_running_stats,
+        "dtype": dtype,
+    }
+
+
+def _no_inflation(place: str, layer: nn.Module) -> LsapError:
+    return LsapError(f"the backbone's layer {place}, a {type(layer).__name__}, cannot be inflated; use a ResNet")
 
 
 def _pair(value: Any) -> tuple[int, int]:
