@@ -61,8 +61,12 @@ def test_a_module_in_pythonpath_that_hides_a_package_is_named(tmp_path: Path) ->
 
 
 def test_a_folder_without_code_hides_nothing(tmp_path: Path) -> None:
+    """Where Python takes such a folder for the package all the same, as some editable installs do, it is named."""
     (tmp_path / "defenses").mkdir()
-    assert started(["-m", "lsap_cli", "--version"], tmp_path).returncode == 0
+    hidden = started(["-c", "from defenses import DEFENSES"], tmp_path).returncode != 0
+    done = started(["-m", "lsap_cli", "--version"], tmp_path)
+    assert done.returncode == (2 if hidden else 0)
+    assert (f"{tmp_path / 'defenses'} hides lsap's own package" in done.stderr) == hidden
 
 
 def test_a_package_that_was_installed_over_lsaps_is_named(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_an_estimate_ends_before_anything_is_learned(
 @pytest.mark.parametrize(
     ("extra", "named"),
     [
-        (["--adaptive", "--ladder", "slow", "--fit", "LEARN"], "--ladder 'slow': use fast"),
+        (["--adaptive", "--ladder", "slow", "--fit", "LEARN"], "--ladder slow is unknown; use fast, full"),
         (["--time-budget", "5m"], "--time-budget is about attackers that learn in this run"),
         (["--estimate"], "--estimate is about attackers that learn in this run"),
         (["--adaptive"], "--adaptive learns perturbations: give --fit VIDEOS"),
