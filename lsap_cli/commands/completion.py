@@ -187,6 +187,14 @@ def value_completions(parameter: Any, typed: str) -> Iterator[Completion]:
         yield from (Completion(f"{name}:{one.text}", one.about) for one in path_completions(path))
 
 
+def takes_files(parameter: Any) -> bool:
+    """Whether an option or an argument with names takes the path of a file or a folder as well."""
+    names = arguments.completed_names(parameter)
+    if names is None or isinstance(names, str):
+        return names in ("models", "formats")
+    return any(name.startswith(("gallery:", "paper:")) for name in names)
+
+
 def path_completions(typed: str) -> Iterator[Completion]:
     """Files and folders, where a shell would not look for them because there are other names, too."""
     folder, name = os.path.split(typed)

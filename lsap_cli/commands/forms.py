@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import typer
 
 from lsap_cli.commands.arguments import completed_names, seconds
-from lsap_cli.commands.completion import path_completions, value_completions
+from lsap_cli.commands.completion import path_completions, takes_files, value_completions
 from lsap_cli.commands.help import with_names
 from lsap_cli.commands.resuming import RESUMABLE, as_parameters, resume_words, setting_texts
 from lsap_cli.dashboard.forms import DashboardCommands, FieldKind, Form, FormField
@@ -66,9 +66,10 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
 
     def complete(name: str, field: str, typed: str) -> list[tuple[str, str]]:
         parameter = next(one for one in parsers[name].params if one.name == field)
-        named = completed_names(parameter) is not None
-        found = value_completions(parameter, typed) if named else path_completions(typed)
-        return [(one.text, one.about) for one in itertools.islice(found, MOST_COMPLETIONS)]
+        found = [*itertools.islice(value_completions(parameter, typed), MOST_COMPLETIONS)]
+        if not found and (completed_names(parameter) is None or takes_files(parameter)):
+            found = [*itertools.islice(path_completions(typed), MOST_COMPLETIONS)]  # as a shell does by itself
+        return [(one.text, one.about) for one in found]
 
     return DashboardCommands(
         lambda: [_form(name, parsers[name]) for name in startable], check, resume, values, complete

@@ -83,9 +83,8 @@ class NamingCommand(TyperCommand):
         names = [one.opts[0] if one.param_type_name == "option" else str(one.name).upper() for one in missing]
         needed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         example = re.search(r"Example: (.+)", inspect.getdoc(self.callback) or "")
-        return f"{ctx.command_path.partition(' ')[2]} needs {needed}" + (
-            f", as in: {example.group(1)}" if example else ""
-        )
+        command = ctx.command_path.partition(" ")[2] or ctx.command_path  # a form's line has no program before it
+        return f"{command} needs {needed}" + (f", as in: {example.group(1)}" if example else "")
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # typer keeps the classes of both to itself
         for parameter in self.params:

@@ -14,6 +14,7 @@ from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.forms import Form, command_line, problem, words
 from lsap_cli.dashboard.launching import resume, start, stop, why_not_resumable, without_options
 from lsap_cli.dashboard.screens.dialogs import PickFile
+from lsap_cli.dashboard.screens.pick_name import PickName
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.screens.start import StartScreen
 from lsap_cli.dashboard.widgets.form import FieldRow
@@ -175,23 +176,55 @@ def test_the_form_is_filled_in_checked_and_copied(tmp_path: Path, world: World) 
     play(tmp_path / "runs", act, WIDE)
 
 
+async def shown_row(pilot: Pilot[None], app: Dashboard, name: str) -> FieldRow:
+    """A field of the form that is open, once its boxes are made and laid out."""
+    await until_true(pilot, lambda: isinstance(app.screen, StartScreen))
+    screen = app.screen
+    assert isinstance(screen, StartScreen)
+    await until_true(pilot, lambda: any(row.field.name == name and row.region.area for row in screen.query(FieldRow)))
+    return next(row for row in screen.pane.query(FieldRow) if row.field.name == name)
+
+
 def test_a_file_is_picked_from_the_tree(tmp_path: Path) -> None:
-    (tmp_path / "card.toml").write_text("")
+    (tmp_path / "labels.txt").write_text("")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "There is no run")
         app.open_start("defend")
-        await until(pilot, app, "videos is needed")
-        row = next(row for row in app.screen.query(FieldRow) if row.field.name == "model" and row.region.area)
+        row = await shown_row(pilot, app, "labels")
         row.query_one(Input).value = str(tmp_path)
         row.query_one(Input).focus()
         await pilot.press("ctrl+o")
         await until_true(pilot, lambda: isinstance(app.screen, PickFile))
-        await until(pilot, app, "card.toml")
+        await until(pilot, app, "labels.txt")
         await pilot.press("down", "enter")
-        await until_true(pilot, lambda: row.value.endswith("card.toml"))
+        await until_true(pilot, lambda: row.value.endswith("labels.txt"))
 
     play(tmp_path / "runs", act, WIDE)
+
+
+@pytest.mark.parametrize("field", ["model", "videos", "perturbation"])
+def test_where_names_are_chosen_a_path_goes_on_to_a_file(tmp_path: Path, field: str) -> None:
+    (tmp_path / "its-file.toml").write_text("")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        app.open_start("defend")
+        row = await shown_row(pilot, app, field)
+        row.query_one(Input).value = f"{tmp_path}/its"
+        row.query_one(Input).focus()
+        await pilot.press("ctrl+o")
+        await until_true(pilot, lambda: isinstance(app.screen, PickName))
+        await until(pilot, app, "its-file.toml")
+        await pilot.press("down", "enter")
+        await until_true(pilot, lambda: row.value == f"{tmp_path}/its-file.toml")
+
+    play(tmp_path / "runs", act, WIDE)
+
+
+def test_where_only_names_are_taken_no_file_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "its-file.toml").write_text("")
+    assert commands().complete("generate", "attack", f"{tmp_path}/its") == []
 
 
 def test_a_started_run_is_a_process_of_its_own_and_is_opened(tmp_path: Path, world: World) -> None:
@@ -208,6 +241,7 @@ def test_a_started_run_is_a_process_of_its_own_and_is_opened(tmp_path: Path, wor
         await until(pilot, app, "ready")
         await pilot.press("ctrl+s")
         await until_true(pilot, lambda: isinstance(app.screen, RunScreen))
+        await until(pilot, app, "2 Live")  # it is drawn whole before the dashboard is closed
 
     play(root, act, WIDE)
     folder = next(root.iterdir())

@@ -56,6 +56,10 @@ LINES: dict[str, list[str]] = {
         "--label-smoothing", "0.1", "--no-flip", "--precision", "bf16", "--attack-seeds", "2", "--attack-steps", "9",
         "--memory", "0.5", "--device", "cpu", "--seed", "3",
     ],
+    "study": [
+        "study.toml", "--videos", "my videos", "--model", "a.toml", "--model", "demo", "--workers", "2",
+        "--timeout", "3m", "--memory", "0.5", "--device", "cpu",
+    ],
 }  # fmt: skip
 
 
@@ -63,10 +67,12 @@ def stopped_run(folder: Path, command: str = "generate", **changes: Any) -> Path
     """A run that was interrupted on this machine, beside its videos."""
     for name in ("videos", "my videos", "more", "v"):
         (folder.parent / name).mkdir(parents=True, exist_ok=True)
+        (folder.parent / name / "a.mp4").touch()
     for name in ("r.safetensors", "s.safetensors"):
         (folder.parent / name).touch()
     for name in ("a.toml", "b.toml", "[b]x.toml"):
         (folder.parent / name).write_text('format = "hf:owner/network"')
+    (folder.parent / "study.toml").write_text('[grid]\nattack = ["fgsm"]\n')
     settings = {"videos": "videos", "model": "demo", "out": "new.safetensors", "seed": 0}
     facts = {
         "command": command, "status": "interrupted", "started": "2026-01-01T00:00:00+00:00", "host": platform.node(),
@@ -132,19 +138,37 @@ def test_overwrite_is_the_only_thing_that_is_taken_from_the_stored_line(tmp_path
     [
         ({"command": "models check"}, "can be resumed"),
         ({"command": "rm"}, "can be resumed"),
-        ({"settings": {"videos": "v", "model": "demo", "out": "o", "payload": 1}}, "does not know: payload"),
-        ({"settings": {"videos": "v", "model": "demo", "out": "o", "steps": "many"}}, "--steps"),
-        ({"settings": {"videos": "v", "model": "demo", "out": "o", "steps": {"a": 1}}}, "the setting steps"),
-        ({"settings": {"videos": "v", "model": "demo", "out": "o", "matrix": "yes"}}, "the setting matrix"),
-        ({"settings": {"videos": "v", "model": ["demo"], "out": "o"}}, "the setting model"),
-        ({"settings": {"videos": "v\0", "model": "demo", "out": "o"}}, "the setting videos"),
-        ({"settings": {}}, "Missing"),
+        (
+            {"settings": {"videos": "v", "model": "demo", "out": "o.safetensors", "payload": 1}},
+            "does not know: payload",
+        ),
+        ({"settings": {"videos": "v", "model": "demo", "out": "o.safetensors", "steps": "many"}}, "--steps"),
+        (
+            {"settings": {"videos": "v", "model": "demo", "out": "o.safetensors", "steps": {"a": 1}}},
+            "the setting steps",
+        ),
+        ({"settings": {"videos": "v", "model": "demo", "out": "o.safetensors", "matrix": "yes"}}, "the setting matrix"),
+        ({"settings": {"videos": "v", "model": "demo", "out": ["o.safetensors"]}}, "the setting out"),
+        ({"settings": {"videos": "v", "model": [["demo"]], "out": "o.safetensors"}}, "the setting model"),
+        ({"settings": {"videos": "v\0", "model": "demo", "out": "o.safetensors"}}, "the setting videos"),
+        ({"settings": {}}, "command: generate needs VIDEOS, --model and --out"),
     ],
 )
 def test_settings_that_are_not_valid_make_no_command(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(LsapError) as raised:
         commands().resume_words(read_snapshot(stopped_run(tmp_path / "run", **changes)))
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(("emptied", "said"), [(True, "videos is empty; give"), (False, "videos does not exist")])
+def test_a_run_whose_videos_are_gone_is_not_resumed_and_says_so(tmp_path: Path, emptied: bool, said: str) -> None:
+    facts = read_snapshot(stopped_run(tmp_path / "run"))
+    assert commands().resume_words(facts)
+    (tmp_path / "videos" / "a.mp4").unlink()
+    if not emptied:
+        (tmp_path / "videos").rmdir()
+    with pytest.raises(LsapError, match=said):
+        commands().resume_words(facts)
 
 
 @pytest.mark.parametrize("host", ["elsewhere", None])
@@ -161,7 +185,7 @@ def test_a_part_of_a_demo_is_not_resumed(tmp_path: Path) -> None:
 
 def test_resuming_shows_the_whole_command_and_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stopped_run(
-        tmp_path / "runs" / "half", settings={"videos": "v", "model": "[b]x.toml", "out": "o", "steps": 3}
+        tmp_path / "runs" / "half", settings={"videos": "v", "model": "[b]x.toml", "out": "o.safetensors", "steps": 3}
     )
     started: list[object] = []
     monkeypatch.setattr("lsap_cli.dashboard.launching.start", lambda *words: started.append(words))
