@@ -21,8 +21,15 @@ from lsap_cli.runs.usage import UsageWriter
 from tests.dashboard.conftest import WIDE, play, shown_text, until
 
 
+async def live_tab(pilot: Pilot[None], app: Dashboard) -> None:
+    """Opens the tab: a run that has ended shows its results first."""
+    await until(pilot, app, "2 Live")
+    await pilot.press("2")
+
+
 def test_a_learning_run_shows_its_figures_and_one_curve_at_a_time(made: Path) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await live_tab(pilot, app)
         shown = await until(pilot, app, "step 24")
         assert "clips of its batch fooled at step 17" in " ".join(shown.split())
         await until(pilot, app, "verifying on the videos' own frames")  # the log
@@ -45,6 +52,7 @@ def test_a_wide_screen_shows_all_curves_and_says_which_are_not_recorded(runs: Pa
     events.write_text("".join(json.dumps(one) + "\n" for one in kept))
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await live_tab(pilot, app)
         shown = await until(pilot, app, "no coherence is recorded by this run")
         for words in ("no step size is recorded", "fooling rate", "loss", "clips a second"):
             assert words in shown, words
@@ -61,6 +69,7 @@ def test_coherence_and_step_size_are_drawn_where_a_run_records_them(runs: Path) 
     events.write_text("".join(json.dumps(one) + "\n" for one in lines))
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await live_tab(pilot, app)
         shown = await until(pilot, app, "coherence 0.60")
         assert "step size 2.55/255" in shown
         assert "recorded by this run" not in shown
@@ -78,6 +87,7 @@ def test_of_a_lossy_file_apply_shows_how_much_survived_and_how_fast_it_was_writt
         events.write(json.dumps(lossy) + "\n")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await live_tab(pilot, app)
         await until(pilot, app, "else cosine 0.67 or more")
         await until(pilot, app, "0.67, 0.52")
         row = next(line for line in shown_text(app).splitlines() if "lossy.mp4" in line)
@@ -183,7 +193,9 @@ def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
     play(runs, act, opened=folder)
 
 
-def test_the_attacker_that_learns_is_counted_with_its_step(tmp_path: Path) -> None:
+def test_the_attacker_that_learns_is_counted_with_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
     with Run(tmp_path / "run", "defend", {"model": "demo"}, []) as run:
         run.event(StageEvent(name="learning 1 of 4: a", steps=300, seconds=None, attacker=1, attackers=4))
         run.event(StepEvent(number=300, clips=4, progress=1.0, seconds_left=90.0, member="a"))
@@ -191,13 +203,17 @@ def test_the_attacker_that_learns_is_counted_with_its_step(tmp_path: Path) -> No
         reader = RunReader(tmp_path / "run")
         reader.update()
         assert "step" not in status_lines(reader)[0].plain, "the step of the last attacker is none of this one"
+        run.event(StepEvent(number=75, clips=4, progress=0.25, member="b"))
+        reader.update()
+        assert progress(reader) == (1 + 0.25) / 4, "by steps where no time left is told"
+        now = 1020.0
         run.event(StepEvent(number=150, clips=4, progress=0.5, seconds_left=60.0, member="b"))
         reader.update()
         first = status_lines(reader)[0].plain
         assert "learning 2 of 4: b" in first
         assert "step 150 of 300" in first
-        assert "1:00 left" in first
-        assert progress(reader) == 0.375
+        assert "1:00 left for all attackers" in first
+        assert progress(reader) == 20 / (20 + 60), "by time, so that it agrees with the time left"
 
 
 def test_the_nodes_of_a_cluster_are_shown_with_their_tasks_and_rates(tmp_path: Path) -> None:
@@ -234,6 +250,7 @@ def test_a_network_in_training_shows_its_accuracy_and_its_own_curves(tmp_path: P
     write_training(tmp_path / "trained")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await live_tab(pilot, app)
         shown = " ".join((await until(pilot, app, "step 40")).split())
         assert "3/4 clips of its batch right" in shown
         assert "unseen videos right 0.75 (0.41–0.93, n 8)" in shown
@@ -253,8 +270,7 @@ def test_a_network_that_is_hardened_shows_the_curves_of_a_training(tmp_path: Pat
     write_training(tmp_path / "hardened", "harden")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Results")
-        await pilot.press("2")
+        await live_tab(pilot, app)
         shown = " ".join((await until(pilot, app, "step 40")).split())
         assert "3/4 clips of its batch right" in shown
         chosen = next(one for one in app.screen.query(CurveView) if one.has_class("chosen"))
@@ -267,6 +283,7 @@ def test_a_wide_screen_shows_the_curves_of_training_and_no_others(tmp_path: Path
     write_training(tmp_path / "trained")
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await live_tab(pilot, app)
         shown = await until(pilot, app, "learning rate")
         assert all(words in shown for words in ("training loss", "accuracy", "clips a second"))
         assert "fooling rate" not in shown

@@ -34,7 +34,8 @@ def test_the_log_is_wrapped_by_what_is_seen_and_has_what_was_printed(talkative: 
         pane = app.screen.query_one(LogPane)
         await until(pilot, app, "printed line")
         lines = pane.shown_lines
-        assert max(map(len, lines)) <= SMALL[0] - 2
+        assert max(map(len, lines)) <= pane.scrollable_content_region.width < SMALL[0] - 2, "the bar hides no words"
+        assert not pane.show_horizontal_scrollbar
         assert any(line.startswith("         word") for line in lines), "a rest stands below the words"
         assert "\x1b" not in "".join(lines)
         assert "[bold]disk" in "".join(lines)

@@ -63,7 +63,7 @@ def test_figures_and_sizes() -> None:
         "0.00",
         "8",
     ]
-    assert [megabytes(None), megabytes(3 * 2**20), megabytes(3 * 2**30)] == ["–", "3 MB", "3.0 GB"]
+    assert [megabytes(None), megabytes(3 * 2**20), megabytes(3 * 2**30)] == ["–", "3.0 MB", "3.0 GB"]
 
 
 def test_text_is_cut_in_its_middle_and_made_safe() -> None:

@@ -51,7 +51,7 @@ from lsap_cli.results.defense_matrix import DefenseMatrix
 from lsap_cli.results.files import RUN_FILE
 from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.text import printable
-from lsap_cli.runs.reading import read_snapshot
+from lsap_cli.runs.reading import CONSOLE_FILE, read_snapshot
 
 PARTS = ("generate", "apply", "defend")
 TICK_SECONDS = 1.0
@@ -165,8 +165,9 @@ A demo has three parts; it shows the one that works, until you choose another wi
         yield LiveText(id="parts")
         yield LiveText(id="problems")
         yield LiveText(id="undrawn")
-        # a run that goes on is watched, one that has ended is asked for its results
-        first = self._first_tab or ("live" if self.current.snapshot.live else "results")
+        # a run that goes on or is yet to begin is watched, one that has ended is asked for its results
+        begun = any((self.folder / name).exists() for name in (RUN_FILE, CONSOLE_FILE))
+        first = self._first_tab or ("live" if self.current.snapshot.live or not begun else "results")
         with TabbedContent(initial=first):
             for number, (tab, (title, make_pane)) in enumerate(TABS.items(), 1):
                 with TabPane(f"{number} {title}", id=tab):
