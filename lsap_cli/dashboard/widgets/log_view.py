@@ -38,8 +38,8 @@ class LogView(ScrollView, can_focus=True):
         kinds: of lines that are shown; None: all.
     """
 
-    # the bar has its place before it is needed: Textual tells nobody when it comes, and lines are wrapped beside it
-    DEFAULT_CSS = "LogView { overflow-x: hidden; scrollbar-gutter: stable; }"
+    # the bar is always there: Textual tells nobody when one comes, lines are wrapped beside it, and it shows the end
+    DEFAULT_CSS = "LogView { overflow-x: hidden; overflow-y: scroll; }"
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -116,8 +116,7 @@ class LogView(ScrollView, can_focus=True):
 
     def _to_end(self) -> None:
         if self.follow:
-            # forced: just after the first lines came, the bar is not there yet
-            self.scroll_end(animate=False, immediate=True, force=True)
+            self.scroll_end(animate=False, immediate=True)
 
     def _wrap(self, entry: LogEntry) -> list[Strip]:
         if self._width < 1 or not self._is_chosen(entry):
