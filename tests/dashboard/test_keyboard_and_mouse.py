@@ -56,19 +56,26 @@ def test_a_cell_s_dialog_closes_by_mouse(place: str) -> None:
     play(RECORDED, act, WIDE, RECORDED / "second")
 
 
-def test_brackets_are_written_as_they_are_in_the_help_and_in_the_keys_panel() -> None:
+def test_brackets_are_written_as_they_are_in_the_help_and_in_the_keys_panel(tmp_path: Path) -> None:
+    for folder, command in ((tmp_path / "demo", "demo"), (tmp_path / "demo" / "generate", "generate")):
+        with Run(folder, command, {"model": "demo"}, []):
+            pass
+
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "1 Results")
+        await until(pilot, app, "[ ] chooses")
         app.action_show_help_panel()
-        await until(pilot, app, "Next curve")
-        assert "[b]" not in shown_text(app)
+        shown = await until(pilot, app, "New run")
+        panel = [line.rpartition("▏")[2].split() for line in shown.split("\n")]
+        assert ["[", "Part"] in panel
+        assert ["]", "Part"] in panel
+        assert "[b]" not in shown
         app.action_hide_help_panel()
         await pilot.press("question_mark")
         shown = await until(pilot, app, "Everywhere")
         assert "choose another with [ and ]" in " ".join(shown.split())
         assert "[b]" not in shown
 
-    play(RECORDED, act, (120, 100), RECORDED / "second")
+    play(tmp_path, act, (120, 120), tmp_path / "demo")
 
 
 def test_a_run_that_has_ended_offers_no_stop() -> None:

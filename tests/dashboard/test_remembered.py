@@ -46,7 +46,7 @@ def test_sort_filter_theme_and_the_open_tab_are_there_again(runs: Path, tmp_path
         assert app.theme == "textual-light"
         await pilot.press("escape")
         await until(pilot, app, "1 of 8 runs")
-        assert getattr(app.screen, "sort", "") == "name"
+        assert getattr(app.screen, "sort", "") == "command"
         await pilot.press("q")
 
     async def come_back_to_the_list(pilot: Pilot[None], app: Dashboard) -> None:

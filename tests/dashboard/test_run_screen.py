@@ -20,9 +20,9 @@ from lsap_cli.dashboard.screens.run import RunScreen
 from tests.dashboard.conftest import SMALL, play, shown_text, until, until_true
 
 # a tab's key: words that are there when it is drawn
-TABS = {"generate": ("FOOLED", "step 24", "slot", "status done", "command line"),
+TABS = {"generate": ("UNDECIDED", "step 24", "slot", "status done", "command line"),
         "apply": ("WRITTEN", "exactly", "Look", "applying", "command line"),
-        "defend": ("worst adaptive", "evaluating", "of 4", "evaluating", "command line"),
+        "defend": ("worst adaptive", "evaluating", "of 9", "evaluating", "command line"),
         "checked": ("PASS", "device", "no pictures", "end", "command line"),
         "predicted": ("PREDICTED", "device cpu", "no pictures", "end", "command line")}  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_a_demo_shows_its_newest_part_until_another_is_chosen(made: Path) -> Non
         await until(pilot, app, "▸apply")
         await pilot.press("left_square_bracket")
         await until(pilot, app, "▸generate")
-        await until(pilot, app, "FOOLED")
+        await until(pilot, app, "UNDECIDED")  # of two videos
         await pilot.press("right_square_bracket")
         await until(pilot, app, "▸apply")
 
@@ -73,7 +73,7 @@ def test_the_log_and_the_facts(made: Path) -> None:
         await until(pilot, app, "evaluating")
         await pilot.press("5")
         shown = await until(pilot, app, "Settings")
-        for words in ("command line", "jpeg:quality=75", "Result: protocol"):
+        for words in ("command line", "jpeg:quality=75", "In effect: what the settings became"):
             assert words in shown, words
         await pilot.press("end")
         await until(pilot, app, "records.jsonl")

@@ -12,6 +12,7 @@ from lsap_cli.dashboard.screens.help import HelpScreen
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.dashboard.screens.start import StartScreen
+from lsap_cli.runs import Run
 from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
 
@@ -33,13 +34,19 @@ def test_every_run_is_listed_with_its_figure_and_interval(runs: Path) -> None:
     play(runs, act)
 
 
-def test_a_wide_screen_shows_model_and_start_too(runs: Path) -> None:
+@pytest.mark.parametrize(("width", "columns"), [(80, ()), (WIDE[0], ()), (220, ("model", "curve"))])
+def test_a_very_wide_screen_shows_model_and_curve_beside_the_preview_too(
+    runs: Path, width: int, columns: tuple[str, ...]
+) -> None:
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        shown = await until(pilot, app, "fooled")
-        assert "model" in shown
-        assert "curve" in shown
+        await until(pilot, app, "fooled")
+        names = [str(key.value) for key in app.screen.query_one("#runs", DataTable).columns]
+        assert names[:7] == ["", "state", "start", "command", "run", "key figure", "took"]
+        assert set(names[7:]) == set(columns)
+        heading = next(line for line in shown_text(app).split("\n") if "key figure" in line)
+        assert all(name in heading for name in columns)
 
-    play(runs, act, WIDE)
+    play(runs, act, (width, WIDE[1]))
 
 
 def test_a_run_that_begins_and_one_that_goes_appear_and_vanish_by_themselves(runs: Path) -> None:
@@ -180,8 +187,9 @@ def test_n_opens_the_forms_question_mark_the_help_and_t_changes_the_theme(runs: 
         await until(pilot, app, "fooled")
         await pilot.press("question_mark")
         assert isinstance(app.screen, HelpScreen)
-        shown = await until(pilot, app, "Everywhere")
-        assert "95 % interval" in shown
+        await until(pilot, app, "95 % interval")
+        await pilot.press("end")
+        await until(pilot, app, "Everywhere")
         await pilot.press("escape")
         dark = app.current_theme.dark
         await pilot.press("t")
@@ -212,6 +220,39 @@ def test_a_finished_run_offers_neither_stop_nor_resume(runs: Path) -> None:
     play(runs, act)
 
 
+def test_the_first_run_of_an_empty_folder_is_opened_by_keyboard(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        await until_true(pilot, lambda: app.focused is None)
+        with Run(tmp_path / "first", "defend", {"model": "demo"}, []):
+            pass
+        await until(pilot, app, "1 run ")
+        await until_true(pilot, lambda: app.focused is app.screen.query_one("#runs"))
+        await pilot.press("enter")
+        await until(pilot, app, "1 Results")
+
+    play(tmp_path, act)
+
+
+def test_runs_that_are_read_but_not_shown_yet_do_not_take_the_keys_from_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Run(tmp_path / "first", "defend", {"model": "demo"}, []):
+        pass
+    kept: list[RunsScreen] = []
+    monkeypatch.setattr(RunsScreen, "_post_runs", lambda screen: kept.append(screen))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until_true(pilot, lambda: bool(kept))
+        screen = kept[0]
+        screen.on_screen_resume()  # draws, as many a message does
+        await pilot.pause()
+        assert app.focused is screen.query_one("#runs")
+        assert "There is no run" not in shown_text(app)
+
+    play(tmp_path, act)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_an_empty_folder_tells_a_newcomer_what_to_do(tmp_path: Path, there: bool) -> None:
     root = tmp_path / "runs"
@@ -219,8 +260,9 @@ def test_an_empty_folder_tells_a_newcomer_what_to_do(tmp_path: Path, there: bool
         root.mkdir()
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        shown = await until(pilot, app, "There is no run")
-        assert "lsap demo" in shown
+        await until(pilot, app, "There is no run")
+        await until(pilot, app, "lsap demo --run")
+        await until(pilot, app, "lsap dashboard THEIR_FOLDER")  # its last line, at 80 x 24
         await pilot.press("n")
         await until_true(pilot, lambda: isinstance(app.screen, StartScreen))
 

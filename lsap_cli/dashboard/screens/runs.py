@@ -140,6 +140,7 @@ go to the trash, `u` brings them back.
         super().__init__()
         self.root, self._memory = root, memory
         self.runs: list[RunSummary] = []
+        self._has_read = False  # before, no run is known, though the thread may have found some
         self._marked: list[Path] = []
         self._may_write = os.access(root if root.exists() else root.parent, os.W_OK)
         self.sort = valid_sort(memory.folder.sort)
@@ -204,7 +205,7 @@ go to the trash, `u` brings them back.
 
     @on(RunsRead)
     def show_runs(self, event: RunsRead) -> None:
-        self.runs = event.runs
+        self.runs, self._has_read = event.runs, True
         self.post_message(RunsSeen([one.snapshot for one in event.runs if not one.part]))
         there = {one.snapshot.folder for one in event.runs}
         self._marked = [one for one in self._marked if one in there]
@@ -252,12 +253,16 @@ go to the trash, `u` brings them back.
             table.write_changes(self._rows, rows)
         self._rows = rows
         self._show_title(len(shown))
-        self._show_empty(table)
+        self._show_empty()
         self._show_preview()
 
-    def _show_empty(self, table: RunTable) -> None:
-        empty = self._reader.updates > 0 and not self.runs
-        table.display = not empty
+    def _show_empty(self) -> None:
+        empty = self._has_read and not self.runs
+        around = self.query_one("#list")
+        comes_back = not around.display and not empty
+        around.display = not empty  # its room is the message's
+        if comes_back and self.focused is None:
+            self.query_one("#runs").focus()  # it lost the keys when it was hidden
         message = self.query_one("#empty", Static)
         message.display = empty
         if empty:
