@@ -22,7 +22,7 @@ from lsap_cli.results.rows import Row
 from lsap_cli.results.run_facts import RunFacts
 from lsap_cli.results.spread import SamplerTransfer
 from lsap_cli.results.text import printable
-from tests.dashboard.conftest import WIDE, play, shown_text, until
+from tests.dashboard.conftest import WIDE, play, shown_text, until, until_true
 
 # a name: what of it must be on the screens (markup; escape sequences and directions; quoting)
 NAMES = {
@@ -102,6 +102,11 @@ def test_a_name_is_shown_as_it_is_on_every_screen(tmp_path: Path, name: str) -> 
     play(tmp_path, act, WIDE)
 
 
+def shown_rows(app: Dashboard) -> list[FieldRow]:
+    """Where the videos are named, in the form that is seen."""
+    return [row for row in app.screen.query(FieldRow) if row.field.name == "videos" and row.region.area]
+
+
 def test_a_name_in_a_form_is_shown_as_it_is(tmp_path: Path) -> None:
     name = " ".join(NAMES)
 
@@ -109,7 +114,8 @@ def test_a_name_in_a_form_is_shown_as_it_is(tmp_path: Path) -> None:
         await until(pilot, app, "There is no run")
         app.open_start("generate")
         await until(pilot, app, "videos is needed")
-        row = next(row for row in app.screen.query(FieldRow) if row.field.name == "videos" and row.region.area)
+        await until_true(pilot, lambda: bool(shown_rows(app)))
+        row = shown_rows(app)[0]
         row.query_one(Input).value = name
         typed = printable(shlex.join([row.query_one(Input).value]))
         await until(pilot, app, f"$ lsap generate {typed}")
