@@ -3,11 +3,12 @@ FROM python:3.12-slim AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /source
 COPY . .
-# torch's own index has builds without CUDA; the pins are those that were tested
+# The pins are those that were tested. PyTorch's own index has builds without CUDA, which are smaller: name it, and the
+# usual one, by --build-arg PIP_INDEX_URL=... --build-arg PIP_EXTRA_INDEX_URL=...
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
 RUN python -m venv /lsap \
-    && grep -vE '^(nvidia|cuda|triton)' constraints.txt > /tmp/constraints.txt \
-    && /lsap/bin/pip install --no-cache-dir --constraint /tmp/constraints.txt \
-        --index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple '.[onnx,parquet]'
+    && /lsap/bin/pip install --no-cache-dir --constraint constraints.txt '.[onnx,parquet]'
 
 FROM python:3.12-slim
 COPY --from=build /lsap /lsap
