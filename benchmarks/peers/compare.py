@@ -17,6 +17,7 @@ import json
 import platform
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -175,8 +176,8 @@ class Fold:
     def rows(self) -> dict[str, Callable[[], Row]]:
         """What makes the row of each method."""
         peers: list[Peer] = [RaiUniversal(), ArtUniversal(), VcrUap(self._options.vcr_bench)]
-        made: dict[str, Callable[[], Row]] = {one.name: lambda one=one: self._of_lsap(one) for one in METHODS}  # type: ignore[misc]
-        made |= {one.name: lambda one=one: self._of_peer(one) for one in peers}  # type: ignore[misc]
+        made: dict[str, Callable[[], Row]] = {one.name: partial(self._of_lsap, one) for one in METHODS}
+        made |= {one.name: partial(self._of_peer, one) for one in peers}
         made[IFGSM] = self._of_ifgsm
         chosen = self._options.method
         return {name: make for name, make in made.items() if chosen is None or any(map(name.startswith, chosen))}

@@ -12,7 +12,6 @@ from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     MOST_DRAWS,
     MOST_STEPS,
-    SPEED,
     Batch,
     Device,
     Fps,
@@ -33,23 +32,33 @@ from lsap_cli.commands.options import (
     running,
     text_of,
 )
+from lsap_cli.commands.training_options import (
+    MOST_EPOCHS,
+    SCHEDULE,
+    HeldOutShare,
+    LabelSmoothing,
+    NoFlip,
+    Optimizer,
+    Overwrite,
+    TrainedLayers,
+    TrainingPrecision,
+    VideosToTrainOn,
+    WeightDecay,
+)
 from lsap_cli.training.harden_settings import DEFAULT_HARDEN_EPOCHS, HARDEN_RATES, HardenMethod, HardenSettings
-from lsap_cli.training.settings import OptimizerName, Precision, TrainedPart
 
 DEFAULT = HardenSettings  # its class attributes are the defaults
-MOST_EPOCHS = 1_000_000
-METHOD, SCHEDULE, JUDGING = "Method", "Training", "Judging"
+METHOD, JUDGING = "Method", "Judging"
 RATES = ", ".join(f"{rate:g} with {name}" for name, rate in HARDEN_RATES.items())
 
 
 def command(
     context: typer.Context,
-    videos: Annotated[
-        Path,
-        typer.Argument(callback=arguments.source, help="labelled videos: a folder, a list, or FORMAT:PATH ({sets})"),
-    ],
+    videos: VideosToTrainOn,
     model: Model,
-    out: Annotated[Path, typer.Option(help="the folder that gets model.toml, weights, labels and the pattern")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="the folder that gets model.toml, weights, labels and the pattern")
+    ],
     method: Annotated[
         str,
         typer.Option(
@@ -58,17 +67,10 @@ def command(
             "each clip) or noise (Gaussian noise alone)",
         ),
     ] = DEFAULT.method,
-    trained: Annotated[
-        str,
-        typer.Option(
-            "--train",
-            callback=arguments.word("--train", *get_args(TrainedPart)),
-            help="head, last (and the last quarter of the blocks) or all: the layers that learn",
-        ),
-    ] = DEFAULT.trained,
+    trained: TrainedLayers = DEFAULT.trained,
     norm: Annotated[str, typer.Option(callback=arguments.norm, help="linf, or l2 (root mean square)")] = DEFAULT.norm,
     epsilon: Annotated[
-        str, typer.Option(callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
+        str, typer.Option("--epsilon", "-e", callback=arguments.epsilon, help="the budget in pixel units of [0, 1]")
     ] = DEFAULT.epsilon,
     binding: Annotated[
         str | None,
@@ -102,7 +104,10 @@ def command(
     sampler: Annotated[
         list[str] | None,
         typer.Option(
-            callback=arguments.samplers, help="{samplers}: to train through; repeat for several (default: five)"
+            "--sampler",
+            "-s",
+            callback=arguments.samplers,
+            help="{samplers}: to train through; repeat for several (default: five)",
         ),
     ] = None,
     through: Annotated[
@@ -126,10 +131,7 @@ def command(
             help="other labelled videos to measure on, such as held_out.csv of lsap train (default: --held-out)",
         ),
     ] = None,
-    held_out: Annotated[
-        float,
-        typer.Option(min=0.01, max=0.9, help="share of the videos that are held out, by recording, to measure on"),
-    ] = DEFAULT.held_out,
+    held_out: HeldOutShare = DEFAULT.held_out,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -141,6 +143,8 @@ def command(
     time_budget: Annotated[
         str | None,
         typer.Option(
+            "--time-budget",
+            "-t",
             callback=arguments.duration_check("--time-budget"),
             help="until the last weights: 180s, 10m; judging comes after it",
         ),
@@ -155,36 +159,15 @@ def command(
         ),
     ] = None,
     batch: Batch = DEFAULT.batch,
-    optimizer: Annotated[
-        str,
-        typer.Option(
-            callback=arguments.word("--optimizer", *get_args(OptimizerName)),
-            help="adamw, or sgd with Nesterov's momentum",
-            rich_help_panel=SCHEDULE,
-        ),
-    ] = DEFAULT.optimizer,
+    optimizer: Optimizer = DEFAULT.optimizer,
     learning_rate: Annotated[
         float | None,
         typer.Option(min=1e-8, max=100.0, help=f"the highest (default: {RATES})", rich_help_panel=SCHEDULE),
     ] = None,
-    weight_decay: Annotated[
-        float, typer.Option(min=0.0, max=10.0, help="of the optimizer", rich_help_panel=SCHEDULE)
-    ] = DEFAULT.weight_decay,
-    label_smoothing: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="of the cross-entropy", rich_help_panel=SCHEDULE)
-    ] = DEFAULT.label_smoothing,
-    no_flip: Annotated[
-        bool,
-        typer.Option("--no-flip", help="do not mirror clips, where left and right matter", rich_help_panel=SCHEDULE),
-    ] = DEFAULT.no_flip,
-    precision: Annotated[
-        str,
-        typer.Option(
-            callback=arguments.word("--precision", *get_args(Precision)),
-            help="fp32, bf16 or fp16: of the network while it trains; weights are written in fp32",
-            rich_help_panel=SPEED,
-        ),
-    ] = DEFAULT.precision,
+    weight_decay: WeightDecay = DEFAULT.weight_decay,
+    label_smoothing: LabelSmoothing = DEFAULT.label_smoothing,
+    no_flip: NoFlip = DEFAULT.no_flip,
+    precision: TrainingPrecision = DEFAULT.precision,
     judge: Annotated[
         bool,
         typer.Option(
@@ -201,7 +184,7 @@ def command(
     ] = DEFAULT.attack_steps,
     memory: FrameMemory = DEFAULT.memory / 2**30,
     resume: ResumeRun = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what --out holds")] = False,
+    overwrite: Overwrite = False,
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,

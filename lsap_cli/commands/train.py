@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -30,29 +30,35 @@ from lsap_cli.commands.options import (
     running,
     text_of,
 )
+from lsap_cli.commands.training_options import (
+    MOST_EPOCHS,
+    SCHEDULE,
+    HeldOutShare,
+    LabelSmoothing,
+    NoFlip,
+    Optimizer,
+    Overwrite,
+    TrainedLayers,
+    TrainingPrecision,
+    VideosToTrainOn,
+    WeightDecay,
+)
 from lsap_cli.training.settings import (
     DEFAULT_EPOCHS,
     DEFAULT_FRAMES,
     DEFAULT_SIZE,
     LEARNING_RATES,
-    OptimizerName,
-    Precision,
-    TrainedPart,
     TrainSettings,
 )
 
 DEFAULT = TrainSettings  # its class attributes are the defaults
-MOST_EPOCHS = 1_000_000
-NETWORK, SCHEDULE = "Network", "Training"
+NETWORK = "Network"
 RATES = ", ".join(f"{rate:g} with {name}" for name, rate in LEARNING_RATES.items())
 
 
 def command(
     context: typer.Context,
-    videos: Annotated[
-        Path,
-        typer.Argument(callback=arguments.source, help="labelled videos: a folder, a list, or FORMAT:PATH ({sets})"),
-    ],
+    videos: VideosToTrainOn,
     family: Annotated[
         str,
         typer.Option(callback=arguments.family, help="{families}; with settings as in tsm:shift=4"),
@@ -73,14 +79,7 @@ def command(
             "(default: drawn)",
         ),
     ] = None,
-    trained: Annotated[
-        str,
-        typer.Option(
-            "--train",
-            callback=arguments.word("--train", *get_args(TrainedPart)),
-            help="head, last (and the last quarter of the blocks) or all: the layers that learn",
-        ),
-    ] = DEFAULT.trained,
+    trained: TrainedLayers = DEFAULT.trained,
     frames: Annotated[
         int | None,
         typer.Option(min=1, max=256, help=f"of a clip (default: {DEFAULT_FRAMES}; c3d: 16)", rich_help_panel=NETWORK),
@@ -128,19 +127,9 @@ def command(
             "the best weights",
         ),
     ] = None,
-    held_out: Annotated[
-        float,
-        typer.Option(min=0.01, max=0.9, help="share of the videos that are held out, by recording, to measure on"),
-    ] = DEFAULT.held_out,
+    held_out: HeldOutShare = DEFAULT.held_out,
     batch: Batch = DEFAULT.batch,
-    optimizer: Annotated[
-        str,
-        typer.Option(
-            callback=arguments.word("--optimizer", *get_args(OptimizerName)),
-            help="adamw, or sgd with Nesterov's momentum",
-            rich_help_panel=SCHEDULE,
-        ),
-    ] = DEFAULT.optimizer,
+    optimizer: Optimizer = DEFAULT.optimizer,
     learning_rate: Annotated[
         float | None,
         typer.Option(
@@ -150,16 +139,9 @@ def command(
             rich_help_panel=SCHEDULE,
         ),
     ] = None,
-    weight_decay: Annotated[
-        float, typer.Option(min=0.0, max=10.0, help="of the optimizer", rich_help_panel=SCHEDULE)
-    ] = DEFAULT.weight_decay,
-    label_smoothing: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="of the cross-entropy", rich_help_panel=SCHEDULE)
-    ] = DEFAULT.label_smoothing,
-    no_flip: Annotated[
-        bool,
-        typer.Option("--no-flip", help="do not mirror clips, where left and right matter", rich_help_panel=SCHEDULE),
-    ] = DEFAULT.no_flip,
+    weight_decay: WeightDecay = DEFAULT.weight_decay,
+    label_smoothing: LabelSmoothing = DEFAULT.label_smoothing,
+    no_flip: NoFlip = DEFAULT.no_flip,
     smallest_crop: Annotated[
         float,
         typer.Option(
@@ -170,14 +152,7 @@ def command(
             rich_help_panel=SCHEDULE,
         ),
     ] = DEFAULT.smallest_crop,
-    precision: Annotated[
-        str,
-        typer.Option(
-            callback=arguments.word("--precision", *get_args(Precision)),
-            help="fp32, bf16 or fp16: of the network while it trains; weights are written in fp32",
-            rich_help_panel=SPEED,
-        ),
-    ] = DEFAULT.precision,
+    precision: TrainingPrecision = DEFAULT.precision,
     workers: Annotated[
         int,
         typer.Option(
@@ -191,7 +166,7 @@ def command(
     ] = DEFAULT.workers,
     memory: FrameMemory = DEFAULT.memory / 2**30,
     resume: ResumeRun = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what --out holds")] = False,
+    overwrite: Overwrite = False,
     root: Root = None,
     fps: Fps = None,
     labels: LabelNames = None,
