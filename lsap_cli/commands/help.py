@@ -83,8 +83,7 @@ class NamingCommand(TyperCommand):
         names = [one.opts[0] if one.param_type_name == "option" else str(one.name).upper() for one in missing]
         needed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         example = re.search(r"Example: (.+)", inspect.getdoc(self.callback) or "")
-        command = ctx.command_path.partition(" ")[2] or ctx.command_path  # a form's line has no program before it
-        return f"{command} needs {needed}" + (f", as in: {example.group(1)}" if example else "")
+        return f"{_command_of(ctx)} needs {needed}" + (f", as in: {example.group(1)}" if example else "")
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # typer keeps the classes of both to itself
         for parameter in self.params:
@@ -99,6 +98,15 @@ def _look_for_paths(value: object) -> None:
     for path in value if isinstance(value, list) else [value]:
         if isinstance(path, Path):
             path.exists()
+
+
+def _command_of(context: Any) -> str:
+    """The command's name without the program's, which is of several words where Python was told the module."""
+    names: list[str] = []
+    while context.parent is not None:
+        names.insert(0, str(context.info_name))
+        context = context.parent
+    return " ".join(names) or str(context.info_name)  # a form's line has no program before it
 
 
 def _is_given(value: object) -> bool:
