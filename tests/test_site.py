@@ -59,7 +59,7 @@ def test_the_reference_names_every_part_and_every_command() -> None:
     for kind in LIST_KINDS:
         assert all(f"| `{name}` |" in text for name in known_names(kind)), kind
     commands = commands_page()
-    for heading in ("## lsap generate", "## lsap models check", "## lsap datasets show", "| `--epsilon` |"):
+    for heading in ("## lsap generate", "## lsap models check", "## lsap datasets show", "| `--epsilon`, `-e` |"):
         assert heading in commands
 
 
