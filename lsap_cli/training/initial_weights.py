@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lsap_cli.classifiers.checkpoints import misfit, named_as
 from lsap_cli.classifiers.families.backbones import Head
 from lsap_cli.classifiers.families.base import Family
+from lsap_cli.classifiers.families.i3d import I3dFamily, inflated_kernel
 from lsap_cli.classifiers.weights import load_state
 from lsap_cli.errors import LsapError
 
@@ -19,8 +20,8 @@ BACKBONE = "backbone."
 def load_initial_weights(network: nn.Module, family: Family, path: Path) -> list[str]:
     """Loads a file's weights into a network of a family.
 
-    Everything but the head must be there: in 2-D kernels where the network has inflated ones, which then are repeated
-    over time and divided by their number of frames.
+    Everything but the head must be there. Where the network has inflated kernels, 2-D kernels are inflated as its
+    family says.
 
     Args:
         network: changed in place.
@@ -36,7 +37,7 @@ def load_initial_weights(network: nn.Module, family: Family, path: Path) -> list
     own = network.state_dict()
     new = _own_layers(network)
     state = _placed(named_as(family.renamed(load_state(path)), own, None), network)
-    fitting = {name: _inflated(value, own.get(name)) for name, value in state.items()}
+    fitting = {name: _inflated(value, own.get(name), family) for name, value in state.items()}
     drawn = [name for name in new if name not in fitting or fitting[name].shape != own[name].shape]
     whole = {name: value for name, value in fitting.items() if name not in drawn} | {name: own[name] for name in drawn}
     problem = misfit(whole, own)
@@ -105,8 +106,8 @@ def _placed(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor
     }
 
 
-def _inflated(value: Tensor, own: Tensor | None) -> Tensor:
+def _inflated(value: Tensor, own: Tensor | None, family: Family) -> Tensor:
     """A kernel over space as one over time and space, where the network has such a one."""
-    if own is None or own.dim() != 5 or value.dim() != 4:
+    if own is None or own.dim() != 5 or value.dim() != 4 or not isinstance(family, I3dFamily):
         return value
-    return value[:, :, None].repeat(1, 1, own.shape[2], 1, 1) / own.shape[2]
+    return inflated_kernel(value, own.shape[2], family.inflation)

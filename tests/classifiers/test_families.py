@@ -105,15 +105,26 @@ def livened(network: nn.Module) -> nn.Module:
     return network.double()
 
 
+@pytest.mark.parametrize("inflation", ["average", "center"])
 @pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v3_small"])
-def test_a_still_video_gives_the_image_networks_logits(backbone: str) -> None:
-    family = I3dFamily(padding="replicate")
+def test_a_still_video_gives_the_image_networks_logits(backbone: str, inflation: str) -> None:
+    family = I3dFamily(padding="replicate", inflation=inflation)
     image = livened(built(TsnFamily(), backbone))
     inflated = livened(built(family, backbone))
     still = clips(frames=1).double().expand(-1, 8, -1, -1, -1)
     torch.testing.assert_close(inflated(still), image(still), atol=1e-5, rtol=1e-3)  # a third is rounded to a float
     moving = clips(frames=8).double()
     assert not torch.allclose(inflated(moving), image(moving), atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "mobilenet_v3_small"])
+def test_kernels_at_the_middle_frame_are_an_image_network_of_each_frame(backbone: str) -> None:
+    image = livened(built(TsnFamily(), backbone))
+    inflated = livened(built(I3dFamily(stem_stride=1, inflation="center"), backbone))
+    moving = clips(frames=5).double()
+    difference = (inflated(moving) - image(moving)).abs().max()
+    # MobileNetV3 looks at the whole clip in its squeeze; a ResNet has nothing that joins frames but the mean
+    assert (difference < 1e-6) == (backbone == "resnet18")
 
 
 class OwnPadding(nn.Conv2d):
@@ -127,7 +138,7 @@ def test_a_convolution_that_pads_in_its_own_way_is_shifted_as_it_is_and_not_infl
     (conv,) = residual_convolutions(nn.Sequential(nn.Sequential(block)))
     assert conv is block.conv
     with pytest.raises(LsapError, match=r"0\.conv, a OwnPadding, cannot be inflated"):
-        inflate(nn.Sequential(block), lambda _name, _conv: Inflation(3), "zeros", 1)
+        inflate(nn.Sequential(block), lambda _name, _conv: Inflation(3), "zeros", "average", 1)
 
 
 class BatchNormAct2d(nn.BatchNorm2d):

@@ -42,12 +42,18 @@ def test_every_tensor_of_an_image_network_but_its_head_is_used(tmp_path: Path, f
     assert set(drawn) == set(own) - {f"backbone.{name}" for name in state if not name.startswith(f"{head}.")}
 
 
-def test_inflated_kernels_give_of_a_still_clip_what_the_image_network_gives_of_its_picture(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inflation", ["average", "center"])
+def test_inflated_kernels_give_of_a_still_clip_what_the_image_network_gives_of_its_picture(
+    tmp_path: Path, inflation: str
+) -> None:
     state = image_state("mobilenet_v3_small")
     save_file(state, tmp_path / "image.safetensors")
-    family = FAMILIES["i3d"](padding="replicate", stem_stride=1)  # type: ignore[call-arg]  # settings of this family
+    settings = {"padding": "replicate", "stem_stride": 1, "inflation": inflation}
+    family = FAMILIES["i3d"](**settings)
     network = family.build("mobilenet_v3_small", 1000, 4).eval()
     assert load_initial_weights(network, family, tmp_path / "image.safetensors") == []
+    stem = network.state_dict()["backbone.features.0.0.weight"]
+    assert bool((stem[:, :, 0] == 0).all()) == (inflation == "center")
     image = torchvision.models.get_model("mobilenet_v3_small", weights=None).eval()
     image.load_state_dict(state)
     picture = torch.rand(1, 3, 64, 64)

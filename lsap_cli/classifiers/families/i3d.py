@@ -1,7 +1,8 @@
 """I3D (Carreira and Zisserman, CVPR 2017): an image network inflated to three dimensions.
 
-Each kernel is repeated over time and divided by the number of its frames, so that a still video gives what the image
-network gives of its picture, up to the ends of the clip, where frames are missing.
+Each kernel is repeated over time and divided by the number of its frames, or stands at its middle frame alone (ViViT,
+Arnab et al., ICCV 2021, equations 8 and 9). Either way a still video gives what the image network gives of its picture,
+up to the ends of the clip, where frames are missing.
 """
 
 import copy
@@ -19,6 +20,7 @@ from lsap_cli.classifiers.families.mmaction import image_network_names
 from lsap_cli.errors import LsapError
 
 PADDINGS = ("zeros", "replicate")
+INFLATIONS = ("average", "center")
 CHECK_SIDE = 96  # pixels of the still video that an inflated network is checked with
 
 
@@ -36,9 +38,10 @@ class InflatedConv3d(nn.Conv3d):
         conv: over space.
         inflation: of its kernel.
         padding: beyond the clip's ends: zeros, or its first and last frame (replicate).
+        weighting: of the kernel's frames, one of `INFLATIONS`.
     """
 
-    def __init__(self, conv: nn.Conv2d, inflation: Inflation, padding: str) -> None:
+    def __init__(self, conv: nn.Conv2d, inflation: Inflation, padding: str, weighting: str) -> None:
         margin = inflation.frames // 2
         self.replicated = margin if padding == "replicate" else 0
         super().__init__(
@@ -52,8 +55,7 @@ class InflatedConv3d(nn.Conv3d):
             conv.bias is not None,
             dtype=conv.weight.dtype,
         )
-        repeated = conv.weight.detach()[:, :, None].repeat(1, 1, inflation.frames, 1, 1) / inflation.frames
-        self.weight.data.copy_(repeated)
+        self.weight.data.copy_(inflated_kernel(conv.weight.detach(), inflation.frames, weighting))
         if self.bias is not None and conv.bias is not None:
             self.bias.data.copy_(conv.bias.detach())
 
@@ -62,6 +64,21 @@ class InflatedConv3d(nn.Conv3d):
         if self.replicated:
             clips = F.pad(clips, (0, 0, 0, 0, self.replicated, self.replicated), mode="replicate")
         return super().forward(clips)
+
+
+def inflated_kernel(kernel: Tensor, frames: int, weighting: str) -> Tensor:
+    """A kernel over time and space whose sum over time is a kernel over space.
+
+    Args:
+        kernel: (out, in, H, W).
+        frames: of the result (out, in, frames, H, W).
+        weighting: `average` repeats it and divides it by the frames; `center` puts it into the middle frame, beside
+            zeros.
+    """
+    if weighting == "average":
+        return kernel[:, :, None].repeat(1, 1, frames, 1, 1) / frames
+    margin = frames // 2
+    return F.pad(kernel[:, :, None], (0, 0, 0, 0, margin, frames - 1 - margin))
 
 
 class InflatedNetwork(nn.Module):
@@ -89,6 +106,8 @@ class I3dFamily(Family):
         stem_frames: of the first kernel.
         stem_stride: of the first convolution, in time; a ResNet's poolings have it, too.
         padding: beyond the clip's ends: zeros, or the first and last frame (replicate).
+        inflation: how an image network's kernels become kernels over time: repeated and divided (average), or in the
+            middle frame alone (center), so that training begins from an image network that looks at each frame.
         dropout: share of features that is switched off before the last layer while it is trained.
 
     Raises:
@@ -98,11 +117,13 @@ class I3dFamily(Family):
     stem_frames: int = 5
     stem_stride: int = 2
     padding: str = "zeros"
+    inflation: str = "average"
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
         check_dropout("dropout", self.dropout)
         check_choice("padding", self.padding, PADDINGS)
+        check_choice("inflation", self.inflation, INFLATIONS)
         if self.stem_frames < 1 or self.stem_frames % 2 == 0:
             raise ValueError(f"stem_frames is {self.stem_frames}; use an odd number from 1")
         if self.stem_stride < 1:
@@ -148,9 +169,9 @@ class I3dFamily(Family):
 
     def _inflate(self, network: nn.Module, padding: str) -> None:
         if not _is_resnet(network):
-            inflate(network, _Everywhere(self), padding, 1)
+            inflate(network, _Everywhere(self), padding, self.inflation, 1)
             return
-        inflate(network, _ResNetRule(self, network), padding, self.stem_stride)
+        inflate(network, _ResNetRule(self, network), padding, self.inflation, self.stem_stride)
         first: Any = network.layer1
         if self.stem_stride > 1:
             first.append(nn.MaxPool3d((self.stem_stride, 1, 1), (self.stem_stride, 1, 1), ceil_mode=True))
@@ -191,7 +212,12 @@ class _Everywhere:
 
 
 def inflate(
-    network: nn.Module, rule: Callable[[str, nn.Conv2d], Inflation], padding: str, pool_stride: int, prefix: str = ""
+    network: nn.Module,
+    rule: Callable[[str, nn.Conv2d], Inflation],
+    padding: str,
+    weighting: str,
+    pool_stride: int,
+    prefix: str = "",
 ) -> None:
     """Inflates an image network in place.
 
@@ -199,6 +225,7 @@ def inflate(
         network: whose layers are replaced.
         rule: from a convolution's name and itself to its inflation.
         padding: beyond a clip's ends, one of `PADDINGS`.
+        weighting: of a kernel's frames, one of `INFLATIONS`.
         pool_stride: in time, of its poolings to the maximum.
         prefix: of the names.
 
@@ -208,7 +235,7 @@ def inflate(
     for name, child in network.named_children():
         place = f"{prefix}{name}"
         if _is_plain(child):
-            setattr(network, name, InflatedConv3d(child, rule(place, child), padding))
+            setattr(network, name, InflatedConv3d(child, rule(place, child), padding, weighting))
         elif isinstance(child, nn.BatchNorm2d):
             setattr(network, name, _inflated_norm(child, place))
         elif isinstance(child, nn.MaxPool2d):
@@ -221,7 +248,7 @@ def inflate(
         elif isinstance(child, nn.Conv2d) or (type(child).__name__.endswith("2d") and not list(child.children())):
             raise _no_inflation(place, child)
         else:
-            inflate(child, rule, padding, pool_stride, f"{place}.")
+            inflate(child, rule, padding, weighting, pool_stride, f"{place}.")
 
 
 def _is_plain(layer: nn.Module) -> TypeGuard[nn.Conv2d]:
