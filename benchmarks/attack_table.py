@@ -23,13 +23,13 @@ from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol
 from lsap_cli.evaluation.verification import make_verification, verify_perturbations
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
+from lsap_cli.learning.network_problems import batch_settings, variant_problem
 from lsap_cli.learning.problems import clean_predictions
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.learning.settings import HELD_OUT_SAMPLERS, GenerateSettings
 from lsap_cli.learning.task import make_learning_task
 from lsap_cli.learning.training_videos import load_training_videos
-from lsap_cli.learning.variant_learning import batch_settings, variant_problem
 from lsap_cli.learning.variants import LearningRun, LearningVariant
 from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run

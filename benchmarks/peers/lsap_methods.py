@@ -15,12 +15,12 @@ from given import CpuClock
 from lsap_cli.classifiers import Classifier
 from lsap_cli.datasets.store import StoredVideo
 from lsap_cli.learning.batches import BatchSource
+from lsap_cli.learning.network_problems import batch_settings, variant_problem
 from lsap_cli.learning.problems import clean_predictions
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import learning_task_of
 from lsap_cli.learning.training_videos import TrainingVideos
-from lsap_cli.learning.variant_learning import batch_settings, variant_problem
 from lsap_cli.learning.variants import LearningRun, LearningVariant
 from lsap_cli.runs import Run
 from perturbations import Perturbation

@@ -1,29 +1,25 @@
 """The perturbation of a cell: learned from the videos of the other folds, or found where it was learned before."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import text_hash
 from lsap_cli.jobs.study_workshop import StudyWorkshop
-from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
+from lsap_cli.learning.network_problems import problem_of_networks
 from lsap_cli.learning.perturbation_output import learning_record, write_perturbation
-from lsap_cli.learning.problems import learned_delta_size
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.learning.task import learning_task_of
 from lsap_cli.learning.training_videos import TrainingVideos, videos_of_one_class
-from lsap_cli.learning.variant_learning import batch_settings, variant_problem
 from lsap_cli.learning.variants import PERTURBED, LearningRun, LearningVariant
 from lsap_cli.study.axes import NONE, OWN, USUAL, parse_budget, parse_goal
 from lsap_cli.study.cells import PlannedCell
 from perturbations import Perturbation
-from perturbations.ensemble import ensemble_problem
-from perturbations.network import CountedNetwork, QueryCounter
+from perturbations.network import QueryCounter
 from perturbations.state import State
 
 TOOK = "study"  # what the file's record says of the study
@@ -94,29 +90,21 @@ def _learn(shop: StudyWorkshop, cell: PlannedCell, names: Sequence[str], state_p
     """Learns on one network, or on several at once, each with its own clips, samplers and class numbers."""
     settings = settings_of(shop, cell)
     runs = [_learning_run(shop, replace(settings, model=spec), names) for spec in cell.point.parts("model")]
-    first, sizes = runs[0], [learned_delta_size(one.task.classifier.geometry) for one in runs]
-    size = max(height for height, _ in sizes), max(width for _, width in sizes)  # as the largest network needs it
-    variants = [LearningVariant(PERTURBED, settings.seed, one.task.fitted) for one in runs]
-    queries = QueryCounter()
-    with ExitStack() as stack:
-        problems = []
-        for one, variant in zip(runs, variants, strict=True):
-            batches = replace(batch_settings(one, variant), delta_size=size)
-            problem = variant_problem(one, stack.enter_context(BatchSource(batches)))
-            problems.append(replace(problem, network=CountedNetwork(problem.network, queries)))
-        problem = ensemble_problem(problems, cell.axes["combine"])  # type: ignore[arg-type]  # checked when it was read
+    learning, task = replace(runs[0], others=tuple(runs[1:])), runs[0].task
+    variant, queries = LearningVariant(PERTURBED, settings.seed, task.fitted), QueryCounter()
+    with problem_of_networks(learning, variant, queries) as (problem, _):
         state = _starting_state(state_path, problem.shape)
-        state.move(first.task.device)
+        state.move(task.device)
         schedule = Schedule(settings.step_limit, shop.setup.seconds)
         try:
-            run_learning(problem, first.task.attack, state, schedule, None, LearningLog(shop.run, state_path), queries)
+            run_learning(problem, task.attack, state, schedule, None, LearningLog(shop.run, state_path), queries)
         except ValueError as error:
             raise LsapError(f"attack {settings.attack}: {error}", 1) from None
     record = {
-        **learning_record(replace(first, others=tuple(runs[1:])), variants[0], state.steps),
+        **learning_record(learning, variant, state.steps),
         TOOK: {"steps": state.steps, "learn_seconds": round(state.seconds, 3)},
     }
-    return Perturbation(state.delta.cpu(), first.task.binding, first.task.budget, record, first.task.resize)
+    return Perturbation(state.delta.cpu(), task.binding, task.budget, record, task.resize)
 
 
 def _starting_state(path: Path, shape: tuple[int, int, int, int]) -> State:

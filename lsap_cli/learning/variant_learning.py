@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from lsap_cli.errors import LsapError
-from lsap_cli.learning.batch_planning import BatchSettings
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.learning_loop import LearningLog, load_or_start_state, run_learning
+from lsap_cli.learning.network_problems import problem_of_networks
 from lsap_cli.learning.perturbation_output import learning_record
-from lsap_cli.learning.problems import learned_delta_size, make_problem
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.progress_verification import EnsembleVerification, ProgressVerification
 from lsap_cli.learning.schedule import Schedule
@@ -32,10 +30,8 @@ from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.results.events import ResumedEvent, StageEvent
 from lsap_cli.results.way_stages import CODEC
 from perturbations import Perturbation
-from perturbations.augment import Augmentation
 from perturbations.controls import CONTROLS
-from perturbations.ensemble import ensemble_problem
-from perturbations.network import CountedNetwork, QueryCounter
+from perturbations.network import QueryCounter
 from perturbations.problem import Problem
 from perturbations.state import State
 
@@ -99,9 +95,8 @@ def learn_variant(
     """
     settings, task = learning.settings, learning.task
     with ExitStack() as stack:
-        sources = [stack.enter_context(BatchSource(one)) for one in _settings_of_networks(learning, variant)]
         queries = QueryCounter()
-        problem = _problem_of_networks(learning, sources, queries)
+        problem, sources = stack.enter_context(problem_of_networks(learning, variant, queries))
         verification = _progress_verification(learning, problem, sources)
         schedule = schedule_of(0.0 if verification is None else verification.seconds_per_clip)
         state = _starting_state(learning, problem, log.state_path)
@@ -138,61 +133,6 @@ def codec_stage(learning: LearningRun, decode_seconds: float) -> str | None:
         return None
     affordable = budget is None or _coding_seconds(learning, decode_seconds) <= CODING_SHARE * budget
     return CODEC if affordable else None
-
-
-def batch_settings(
-    learning: LearningRun, variant: LearningVariant, delta_size: tuple[int, int] | None = None
-) -> BatchSettings:
-    """How a variant's batches are drawn.
-
-    Args:
-        learning: as it is for one model.
-        variant: which one.
-        delta_size: (h, w) of delta; None: that which suits the model.
-    """
-    settings, task = learning.settings, learning.task
-    classifier = task.classifier
-    return BatchSettings(
-        videos=learning.videos.fit,
-        clean_predictions=learning.clean,
-        samplers=list(variant.fitted.values()),
-        frames=classifier.frames,
-        geometry=classifier.geometry,
-        binding=task.binding,
-        delta_size=delta_size or learned_delta_size(classifier.geometry),
-        augmentation=None if settings.learn_from == "one-video" else Augmentation(),
-        clips=settings.batch,
-        seed=variant.seed,
-        device=task.device,
-        resize=task.resize,
-        budget=task.budget,
-        defenses=(None, *task.through.values()),
-        pool=settings.pool,
-        process=(learning.group.number, learning.group.processes),
-    )
-
-
-def _settings_of_networks(learning: LearningRun, variant: LearningVariant) -> Iterator[BatchSettings]:
-    """Of each model: delta is as large as the largest of them needs it, samplers are each model's own."""
-    sizes = [learned_delta_size(one.task.classifier.geometry) for one in learning.networks]
-    size = max(height for height, _ in sizes), max(width for _, width in sizes)
-    first, *others = learning.networks
-    yield batch_settings(first, variant, size)
-    for one in others:
-        yield batch_settings(one, replace(variant, fitted=one.task.fitted), size)
-
-
-def _problem_of_networks(learning: LearningRun, sources: Sequence[BatchSource], queries: QueryCounter) -> Problem:
-    problems = [variant_problem(one, source) for one, source in zip(learning.networks, sources, strict=True)]
-    counted = [replace(one, network=CountedNetwork(one.network, queries)) for one in problems]
-    return ensemble_problem(counted, learning.settings.combine)
-
-
-def variant_problem(learning: LearningRun, source: BatchSource) -> Problem:
-    """What the attack solves on a variant's batches."""
-    settings, task = learning.settings, learning.task
-    micro_batch = settings.micro_batch or settings.batch
-    return make_problem(source, task.network, task.objective, task.budget, micro_batch, learning.run, learning.group)
 
 
 def _progress_verification(
