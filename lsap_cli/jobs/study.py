@@ -54,8 +54,8 @@ def fill_grid(request: StudyRequest, settings: StudySettings, run: Run) -> Study
         again = f"; {len(plan.failed)} that failed are done again" if plan.failed else ""
         run.event(NoteEvent(message=f"{len(plan.done)} of {len(plan.cells)} cells are done already{again}"))
     done, failed = dict(plan.done), {}
-    run.event(StageEvent(name="cells", cells=len(plan.left)))
     with _session(plan, settings, run) as session:
+        run.event(StageEvent(name="cells", cells=len(plan.left)))
         for end in _work(plan, settings, run, session):
             store.keep(end)
             if isinstance(end, FinishedCell):

@@ -89,8 +89,9 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
     videos, skipped = _videos(source, run)
     folds = _folds(request, videos)
     device = choose_device(settings.device)
+    places: dict[str, tuple[str, Mapping[str, str]]] = {spec: (absolute_spec(spec), {}) for spec in specs_of(points)}
     setup = StudySetup(
-        folder=folder, source=source, folds=folds, networks={}, device=str(device), batch=request.batch,
+        folder=folder, source=source, folds=folds, networks=places, device=str(device), batch=request.batch,
         views=request.views, seconds=request.seconds, seed=request.seed, threads=request.threads,
         ladder_steps=request.ladder_steps, memory=settings.memory,
     )  # fmt: skip
@@ -104,7 +105,7 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
         for spec, one in classifiers.items()
     }
     shop.setup = setup = replace(
-        setup, networks={spec: (absolute_spec(spec), identities[spec]) for spec in classifiers}
+        setup, networks={spec: (place, identities[spec]) for spec, (place, _) in places.items()}
     )
     context = StudyContext(
         networks=identities, names=names, folds=folds,

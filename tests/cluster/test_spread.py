@@ -1,7 +1,5 @@
-"""Work on Ray's own local cluster of two nodes: one is started for this file, and most tests share one session."""
+"""Work on the nodes of a cluster is that of one machine, and what goes wrong there is told."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,7 @@ import torch
 from msgspec import structs, to_builtins
 
 from lsap_cli.applying.settings import ApplySettings
-from lsap_cli.cluster.settings import ClusterSettings
-from lsap_cli.cluster.work import WorkFailure, WorkOutcome
+from lsap_cli.cluster.work import WorkFailure
 from lsap_cli.demo.videos import write_dataset
 from lsap_cli.errors import LsapError
 from lsap_cli.hashing import content_hash
@@ -26,61 +23,12 @@ from lsap_cli.results.files import decode_lines
 from lsap_cli.results.records import Record
 from lsap_cli.runs import Run
 from tests.cluster.cluster_tasks import Trial, Weights
+from tests.cluster.worlds import LIMIT, ClusterWorld, without_times
 from tests.tiny import make_bytes, make_perturbation, write_tiny
-
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'lsap[cluster]'")
-
-TIMES = re.compile("cost|milliseconds|seconds")
-PATIENCE = 2.0  # seconds
-LIMIT = 2**30
-
-
-class World:
-    """A cluster, a session on it, and the events of its run."""
-
-    def __init__(self, cluster: Any, storage: Path, session: Any, events: list[Any]) -> None:
-        self.cluster, self.storage, self.session, self.events = cluster, storage, session, events
-
-    def outcomes(self, tasks: list[Trial], setup: Weights | None = None) -> dict[Trial, Any]:
-        from lsap_cli.cluster.pool import ClusterPool
-
-        self.events.clear()
-        steps = ClusterPool(self.session, LIMIT, setup).work(tasks)
-        return {step.task: step.result for step in steps if isinstance(step, WorkOutcome)}
-
-    def lend_session(self, patch: pytest.MonkeyPatch) -> None:
-        """Commands that would start a session get this one: a start takes seconds, each new worker three."""
-        patch.setattr("lsap_cli.jobs.clusters.ClusterSession", lambda _, run, __: _Borrowed(self.session, run))
-
-    def said(self, kind: type) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    from ray.cluster_utils import Cluster
-
-    from lsap_cli.cluster.session import ClusterSession
-
-    folder = tmp_path_factory.mktemp("cluster")
-    (folder / "storage").mkdir()
-    cluster = Cluster()
-    try:
-        for _ in range(2):
-            cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20, include_dashboard=False)
-        events: list[Any] = []
-        settings = ClusterSettings(cluster.address, str(folder / "storage"), PATIENCE)
-        with (
-            Run(folder / "run", "apply", {}, [events.append]) as run,
-            ClusterSession(settings, run, threads=1) as session,
-        ):
-            yield World(cluster, folder / "storage", session, events)
-    finally:
-        cluster.shutdown()
 
 
 def test_every_task_ends_and_its_ways_are_told_apart(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: ClusterWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lsap_cli.cluster.pool.ATTEMPTS", 2)
     ways = ["crash", "crash once", "hang", "slow", "events"]
@@ -109,7 +57,7 @@ def test_every_task_ends_and_its_ways_are_told_apart(
     assert len({node.name for node in last.nodes}) == 2
 
 
-def test_a_task_gets_numbers_of_its_own_and_one_number_of_threads(world: World) -> None:
+def test_a_task_gets_numbers_of_its_own_and_one_number_of_threads(world: ClusterWorld) -> None:
     values = torch.zeros(100_000)
     tasks = [Trial("write", number) for number in range(6)]
     outcomes = world.outcomes(tasks, Weights(values))
@@ -120,7 +68,7 @@ def test_a_task_gets_numbers_of_its_own_and_one_number_of_threads(world: World) 
     assert set(world.outcomes([Trial("threads", number) for number in range(6)]).values()) == {1}
 
 
-def test_a_killed_board_does_not_end_the_work_and_a_hung_task_is_still_given_up_on(world: World) -> None:
+def test_a_killed_board_does_not_end_the_work_and_a_hung_task_is_still_given_up_on(world: ClusterWorld) -> None:
     import ray
 
     ray.kill(world.session.board, no_restart=False)
@@ -129,7 +77,7 @@ def test_a_killed_board_does_not_end_the_work_and_a_hung_task_is_still_given_up_
     assert outcomes[Trial("hang")].kind == "hang"
 
 
-def test_a_node_that_differs_is_refused_by_name_before_it_gets_tasks(world: World) -> None:
+def test_a_node_that_differs_is_refused_by_name_before_it_gets_tasks(world: ClusterWorld) -> None:
     from lsap_cli.cluster.session import check_nodes
     from lsap_cli.cluster.worker import NodeFacts, full_versions
 
@@ -144,7 +92,7 @@ def test_a_node_that_differs_is_refused_by_name_before_it_gets_tasks(world: Worl
         check_nodes(world.session, {identity: NodeFacts("a", here, False)})
 
 
-def test_refusals_and_faults_of_a_worker_are_those_of_the_command(world: World) -> None:
+def test_refusals_and_faults_of_a_worker_are_those_of_the_command(world: ClusterWorld) -> None:
     with pytest.raises(LsapError, match="that cannot be") as refused:
         world.outcomes([Trial("refuse")])
     assert refused.value.exit_code == 2
@@ -152,7 +100,7 @@ def test_refusals_and_faults_of_a_worker_are_those_of_the_command(world: World) 
         world.outcomes([Trial("fault")])
 
 
-def test_a_file_that_a_worker_does_not_find_or_finds_changed_is_named(world: World) -> None:
+def test_a_file_that_a_worker_does_not_find_or_finds_changed_is_named(world: ClusterWorld) -> None:
     from lsap_cli.cluster.worker import SharedFile, file_problem
 
     file, gone = world.storage / "a.bin", world.storage / "gone.bin"
@@ -175,7 +123,9 @@ def test_a_file_that_a_worker_does_not_find_or_finds_changed_is_named(world: Wor
     assert "mount the storage there" in str(error)
 
 
-def test_apply_writes_the_same_files_and_manifest_as_one_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply_writes_the_same_files_and_manifest_as_one_machine(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     videos = world.storage / "videos"
     for number, name in enumerate(["a.mkv", "sub/it's b.mkv", "sub/c.mkv"]):
         write_tiny(videos / name, make_bytes(4, seed=number))
@@ -198,33 +148,10 @@ def test_apply_writes_the_same_files_and_manifest_as_one_machine(world: World, m
     assert "broken.mkv" in {one.path for one in results["two"].skipped}
 
 
-class _Borrowed:
-    """The session of the module as a command's own."""
-
-    def __init__(self, session: Any, run: Run) -> None:
-        self._session, self._run = session, run
-        self._before = session.run, session.settings
-
-    def __enter__(self) -> Any:
-        self._session.run = self._run
-        self._session.settings = replace(self._session.settings, timeout=120.0)  # a busy machine is no hang
-        return self._session
-
-    def __exit__(self, *_: object) -> None:
-        self._session.run, self._session.settings = self._before
-
-
 def read_records(folder: Path) -> list[Record]:
     """The records of a run in the order of their file, without what a clock says."""
     lines = (folder / "records.jsonl").read_bytes()
     return [structs.replace(one, milliseconds=0.0) for one in decode_lines(lines, Record) if one]
-
-
-def without_times(value: Any) -> Any:
-    """A document without what a clock says."""
-    if isinstance(value, dict):
-        return {name: without_times(one) for name, one in value.items() if not TIMES.search(name)}
-    return [without_times(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -234,7 +161,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_defend_gives_the_same_records_and_results_as_one_machine(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     videos = world.storage / "demo"
     write_dataset(videos, 1, 62)
@@ -264,7 +191,9 @@ def test_defend_gives_the_same_records_and_results_as_one_machine(
     assert results["two"]["skipped"]
 
 
-def test_generate_learns_the_same_perturbations_as_one_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generate_learns_the_same_perturbations_as_one_machine(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_dataset(world.storage / "fit", 2, 63)
     world.lend_session(monkeypatch)
     results: dict[str, Any] = {}
@@ -292,7 +221,9 @@ def test_generate_learns_the_same_perturbations_as_one_machine(world: World, mon
     assert len(steps["two"]) == 15
 
 
-def test_attackers_of_a_budget_curve_are_those_of_one_machine(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attackers_of_a_budget_curve_are_those_of_one_machine(
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_dataset(world.storage / "ladder-fit", 1, 64)
     write_dataset(world.storage / "ladder-test", 1, 65)
     make_perturbation("relative:2").save(world.storage / "l.safetensors")
@@ -316,7 +247,7 @@ def test_attackers_of_a_budget_curve_are_those_of_one_machine(world: World, monk
 
 
 def test_a_stopped_defend_is_resumed_on_the_cluster_as_if_it_had_not_been(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: ClusterWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_dataset(world.storage / "stopped", 1, 66)
     make_perturbation("relative:2").save(world.storage / "s.safetensors")
