@@ -16,9 +16,11 @@ from lsap_cli.cluster.work import FileTask, TaskPool, WorkFailure, WorkProgress
 from lsap_cli.datasets.base import Video
 from lsap_cli.results.documents import SkippedVideo
 from lsap_cli.results.events import (
+    ExpectedStage,
     FileEvent,
     HeaderEvent,
     KeptEvent,
+    PlanEvent,
     PreviewEvent,
     SkippedEvent,
     StageEvent,
@@ -105,6 +107,7 @@ def write_copies(context: ApplyContext, planned: Sequence[PlannedCopy]) -> None:
     """Writes, proves and places every copy; what fails is named and the rest goes on."""
     if not planned:
         return
+    context.run.event(PlanEvent(stages=(ExpectedStage(stage="applying"), ExpectedStage(stage="drawing previews"))))
     context.run.event(StageEvent(name="applying", files=len(planned)))
     recipe, folder = context.recipe, context.folder
     tasks = {

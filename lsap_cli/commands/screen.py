@@ -7,16 +7,15 @@ from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.style import Style
 from rich.text import Text
 
+from lsap_cli.commands.progress_bar import CommandBar, place_words
 from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import (
     LEFT_OUT,
     cell_words,
     cluster_words,
-    learning_share,
     pace_text,
     resumed_words,
     sampler_range_of,
@@ -40,12 +39,14 @@ from lsap_cli.results.events import (
     SkippedEvent,
     SplitEvent,
     StageEvent,
+    StartEvent,
     StepEvent,
     VerificationEvent,
     VideoEvent,
     WarningEvent,
 )
 from lsap_cli.results.text import printable
+from lsap_cli.runs.whole_progress import WholeProgress
 
 PLAIN_EVERY_SECONDS = 10.0
 
@@ -60,39 +61,36 @@ class Screen:
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
         self._console = Console(file=sys.stderr, highlight=False)
-        self._live = self._console.is_terminal and not quiet
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[text]}"),
-            console=self._console,
-            transient=True,
-            expand=True,
-            disable=not self._live,
-            refresh_per_second=5,
-        )
-        self._task: TaskID | None = None
+        self._live = sys.stderr.isatty() and not self._console.is_dumb_terminal and not quiet
+        self._progress = WholeProgress()
+        self._bar = CommandBar(self._console, self._progress)
         self._stage_event: StageEvent | None = None
         self._stage = ""
         self._done = 0
         self._total = 0
         self._last_plain = 0.0
+        self._about = ""  # of the stage, where the bar calls it by a number
         self._short = ""
         self._batch = ""  # of the newest step whose fooled clips were counted
 
     def __enter__(self) -> "Screen":
-        self._progress.start()
+        if self._live:
+            self._bar.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._live:
+            self._bar.__exit__(kind, error, trace)
 
     def show(self, event: Event) -> None:
         """Shows one event; kinds that are not named here are for other readers."""
         if self._quiet and not isinstance(event, SkippedEvent):
             return
+        if isinstance(event, StartEvent):  # a demo has several commands
+            self._progress = self._bar.progress = WholeProgress()
+        self._progress.take(event, time.monotonic())
         match event:
             case StageEvent():
                 self._show_stage(event)
@@ -105,7 +103,7 @@ class Screen:
                 self._say(f"preview of {_safe(event.path)}: {_safe(event.folder)}")
             case JudgingEvent():
                 text = f"{self._place('videos', event.path)}: {event.share:.0%} judged"
-                self._advance(self._done + event.share, self._total, text)
+                self._advance(text)
             case FramesEvent():
                 self._show_frames(event)
             case CellEvent():
@@ -156,18 +154,16 @@ class Screen:
         self._last_plain = time.monotonic()
         if not self._live:
             self._say(f"{escape(self._stage)} …")
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(f"[bold]{escape(self._stage)}[/]", total=None, text="")
+        self._bar.stage = _bar_stage(event)
+        self._about = f"{event.name}: " if self._bar.stage != printable(event.name) else ""
+        self._bar.detail = self._about
 
     def _show_frames(self, event: FramesEvent) -> None:
-        left = "" if event.seconds_left is None else f"  {_clock(event.seconds_left)} left"
         pace = f"  {pace_text(event.frames_per_second, 'frame')}" if event.frames_per_second else ""
-        text = (
-            f"{event.files_done} of {event.files} files  [dim]{escape(printable(event.path)[-40:])}[/]: "
-            f"{event.doing} frame {event.frame} of {event.frames}{pace}{left}"
+        self._advance(
+            f"{event.files_done} of {event.files} files  {event.path[-40:]}: "
+            f"{event.doing} frame {event.frame} of {event.frames}{pace}"
         )
-        self._advance(event.progress, 1.0, text)
 
     def _show_step(self, event: StepEvent) -> None:
         clips = event.clips or 0
@@ -180,11 +176,7 @@ class Screen:
         if right is not None:
             self._batch = f"right {right:.0f}/{clips:.0f}"
         fooled = self._short or self._batch
-        text = (
-            f"{step_words(event, self._stage_event)}  loss {loss}  {fooled}"
-            f"{pace}  {_clock(event.seconds_left or 0)} left"
-        )
-        self._advance(learning_share(event, self._stage_event) or 0.0, 1.0, text)
+        self._advance(f"{step_words(event, self._stage_event)}  loss {loss}  {fooled}{pace}")
 
     def _show_verification(self, event: VerificationEvent) -> None:
         accuracy = or_none(event.accuracy)
@@ -199,17 +191,27 @@ class Screen:
 
     def _count(self, what: str, path: str) -> None:
         self._done += 1
-        self._advance(self._done, self._total, self._place(what, path))
+        self._advance(self._place(what, path))
 
     def _place(self, what: str, path: str) -> str:
-        return f"{self._done} of {self._total} {what}  [dim]{escape(printable(path)[-40:])}[/]"
+        of = f" of {self._total}" if self._total else ""
+        return f"{self._done}{of} {what}  {path[-40:]}"
 
-    def _advance(self, done: float, total: float, text: str) -> None:
-        if self._live and self._task is not None:
-            self._progress.update(self._task, completed=done, total=total or None, text=text)
-        elif not self._live and time.monotonic() - self._last_plain > PLAIN_EVERY_SECONDS:
-            self._last_plain = time.monotonic()
-            self._say(f"{escape(self._stage)}: {text}")
+    def _advance(self, text: str) -> None:
+        """What is being done now: below the bar, or from time to time as a line."""
+        self._bar.detail = f"{self._about}{text}"
+        now = time.monotonic()
+        if not self._live and now - self._last_plain > PLAIN_EVERY_SECONDS:
+            self._last_plain = now
+            place = place_words(self._progress, now)
+            self._say(_safe(f"{self._stage}: {text}{place and f'  ({place})'}"))
+
+
+def _bar_stage(event: StageEvent) -> str:
+    """A stage as the bar calls it: attackers by their number."""
+    if or_none(event.attacker) and or_none(event.attackers):
+        return f"attacker {event.attacker} of {event.attackers}"
+    return printable(event.name)
 
 
 def print_parts(*parts: RenderableType, to_stderr: bool = False) -> None:
@@ -231,8 +233,3 @@ def linked(path: Path) -> Text:
 def _safe(text: str) -> str:
     """A name or a sentence of somebody else's, never read as markup."""
     return escape(printable(text))
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"

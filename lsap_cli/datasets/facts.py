@@ -33,9 +33,10 @@ def set_facts(
         model_labels: of the model whose labels were matched; None: there is none.
         deadline: by `time.monotonic`, when the reading of headers ends; None: all are read.
     """
-    videos = video_set.videos
-    groups = Counter(video.group for video in videos)
     headers, unreadable, gaps, looked_at = _headers(video_set, seed, deadline)
+    without_header = {one.path for one in unreadable}
+    videos = [video for video in video_set.videos if video.name not in without_header]
+    groups = Counter(video.group for video in videos)
     rates = [float(header.rate) for header in headers]
     lengths = [header.frames / rate for header, rate in zip(headers, rates, strict=True) if rate]
     return SetFacts(
@@ -55,6 +56,7 @@ def set_facts(
             *(SkippedVideo(path=place.name, reason=f"it {place.reason}") for place in video_set.unreadable),
             *unreadable,
         ),
+        unreadable=len(unreadable),
         split=_split(groups, seed),
         notes=(*video_set.notes, *video_set.warnings, *gaps),
     )
@@ -80,7 +82,7 @@ def _classes(videos: Sequence[Video], model_labels: Sequence[str] | None) -> tup
 def _headers(
     video_set: VideoSet, seed: int, deadline: float | None
 ) -> tuple[list[VideoHeader], list[SkippedVideo], list[str], int]:
-    """Headers of as many videos as time allows; videos without one; notes on missing pictures; how many were read."""
+    """Headers of as many videos as time allows; videos without one; notes on missing pictures; how many were tried."""
     order = video_set.videos if deadline is None else _in_random_order(video_set.videos, seed)
     seen: list[str] = []
     headers: list[VideoHeader] = []

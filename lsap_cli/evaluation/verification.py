@@ -1,7 +1,7 @@
 """What `generate` ends with: perturbations judged on verification videos at their own size, beside controls."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
@@ -16,15 +16,16 @@ from lsap_cli.evaluation.records import make_records
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
-from lsap_cli.evaluation.spread import outcomes_of
-from lsap_cli.results.events import WarningEvent
+from lsap_cli.evaluation.spread import Outcome, outcomes_of
+from lsap_cli.results.events import VideoEvent, WarningEvent
 from lsap_cli.results.rates import Paired, paired
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import GeneratedSeeds, SamplerRange
+from lsap_cli.runs import Run
 from lsap_cli.specs import build_defense
 from lsap_cli.video.reading import UnreadableVideo
-from perturbations import Perturbation
+from perturbations import Binding, Perturbation
 from perturbations.controls import CONTROLS
 
 DOMINANT_SHARE = 0.9  # of fooled clips that get one label
@@ -96,12 +97,24 @@ def verify_perturbations(
     for samplers in sampler_sets:
         judge = MatrixJudge(replace(protocol, samplers=samplers), matrix)
         outcomes = outcomes_of(evaluation.spread, judge, videos)
-        for video, outcome in sorted(outcomes, key=lambda one: order[one[0].name]):
+        for video, outcome in sorted(_counted(outcomes, run), key=lambda one: order[one[0].name]):
             if isinstance(outcome, UnreadableVideo | NoPrediction):
                 skip(run, evaluation.skipped, video, outcome)
             else:
                 records += make_records(video, outcome, protocol.classifier.labels)
     return records
+
+
+def verification_passes(binding: Binding, samplers: int) -> int:
+    """How often `verify_perturbations` goes through its videos: once for each sampler where clips have slots."""
+    return 1 if binding.fits_a_video else samplers
+
+
+def _counted(outcomes: Iterable[tuple[Video, Outcome]], run: Run) -> Iterator[tuple[Video, Outcome]]:
+    """The same; each is an event when it comes."""
+    for video, outcome in outcomes:
+        run.event(VideoEvent(path=video.name))
+        yield video, outcome
 
 
 def make_verification(

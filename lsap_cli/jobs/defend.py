@@ -34,6 +34,7 @@ from lsap_cli.jobs.defend_inputs import defend_inputs
 from lsap_cli.jobs.defend_results import declared_defenses, protocol_facts, sampler_matrix, size_of, table_rows
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask, make_defend_task
+from lsap_cli.jobs.expected_stages import EVALUATING, defend_plan, judging_plan
 from lsap_cli.jobs.transfer import TransferRequest, transfer
 from lsap_cli.pictures.before_after import draw_pictures
 from lsap_cli.results.documents import DefendResults, SkippedVideo
@@ -78,8 +79,10 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
     """Learns what is planned, judges and measures, and writes the results."""
     run, skipped = task.evaluation.run, task.evaluation.skipped
     plan = plan_attacks(task, settings)
+    known = {**task.sources, **{name: AddedPerturbation(one) for name, one in task.seeds.items()}}
+    run.event(defend_plan(task, plan, settings, EvaluationMatrix(known, task.defenses, plan.defense_subsets)))
     learned = learn_planned(plan, task, settings)
-    judged = judge_planned(task, plan, learned)
+    judged = judge_planned(task, plan, learned, settings)
     names = {record.video for record in judged.records}
     videos = [video for video in task.videos if video.name in names]
     if not videos:
@@ -143,12 +146,15 @@ def _sizes(
     return effective, effective_noise, sizes
 
 
-def judge_planned(task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks) -> JudgedVideos:
+def judge_planned(
+    task: DefendTask, plan: AdaptivePlan, learned: LearnedAttacks, settings: DefendSettings
+) -> JudgedVideos:
     """All videos under all sources: those of the task, further seeds, and learned attacks."""
     added = {name: AddedPerturbation(one) for name, one in {**task.seeds, **learned.perturbations}.items()}
     matrix = EvaluationMatrix({**task.sources, **added}, task.defenses, plan.defense_subsets)
+    task.evaluation.run.event(judging_plan(task, plan, settings, matrix))
     task.evaluation.run.event(
-        StageEvent(name="evaluating", videos=len(task.videos), attacks=tuple(matrix.sources),
+        StageEvent(name=EVALUATING, videos=len(task.videos), attacks=tuple(matrix.sources),
         defenses=tuple(matrix.defenses), samplers=tuple(task.evaluation.protocol.samplers),
     ))  # fmt: skip
     return judge_videos(task.evaluation, matrix, task.videos, "records.jsonl")

@@ -87,7 +87,8 @@ def _videos(facts: SetFacts) -> Plan:
     left_out = "" if first is None else f"; left out: {len(facts.left_out)}, such as {first.path} ({first.reason})"
     plan = {"videos": f"{facts.videos} in {facts.groups} recordings{left_out}"}
     if facts.frames is not None:
-        seen = "" if facts.looked_at >= facts.videos else f", in the {facts.looked_at} that were looked at"
+        everything = facts.looked_at >= facts.videos + facts.unreadable
+        seen = "" if everything else f", in the {facts.looked_at} that were looked at"
         plan["frames"] = f"{facts.frames.median:.0f} in the median video{seen}"
     return plan
 

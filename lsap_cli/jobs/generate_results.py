@@ -13,12 +13,14 @@ from lsap_cli.evaluation.verification import (
     Verification,
     make_verification,
     seed_rates,
+    verification_passes,
     verification_warnings,
     verify_perturbations,
 )
 from lsap_cli.evaluation.way_stages import way_stages
 from lsap_cli.jobs.generate_cluster import GenerateCall, verifying_cluster
 from lsap_cli.learning.perturbation_output import write_perturbation
+from lsap_cli.learning.variant_learning import VERIFYING
 from lsap_cli.learning.variants import LearnedVariant, LearningRun
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.pictures.thumbnails import draw_slots
@@ -62,7 +64,9 @@ def verify_networks(
     verified = []
     for one in learning.networks:
         of_model = f" with {one.task.called}" if learning.others else ""
-        learning.run.event(StageEvent(name=f"verifying on the videos' own frames{of_model}"))
+        samplers = len(verification_samplers(one.task, one.videos.same_video))
+        passes = verification_passes(one.task.binding, samplers) * len(one.videos.verify)
+        learning.run.event(StageEvent(name=f"{VERIFYING}{of_model}", videos=passes))
         verification = _verify(call, one, learned, codec, skipped)
         if learning.others:
             rows = [structs.replace(row, model=one.task.called) for row in verification.rows]

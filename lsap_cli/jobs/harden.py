@@ -17,7 +17,8 @@ from lsap_cli.datasets.selection import Skipped
 from lsap_cli.datasets.store import FrameStore
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
-from lsap_cli.jobs.harden_judging import HardeningJudge, paired_fields
+from lsap_cli.jobs.expected_stages import judging_of_hardening, training_plan
+from lsap_cli.jobs.harden_judging import HardeningJudge, attackers_of_a_network, paired_fields, random_draws
 from lsap_cli.learning.batch_planning import BatchSettings
 from lsap_cli.learning.perturbation_output import write_perturbation
 from lsap_cli.learning.problems import learned_delta_size
@@ -94,7 +95,11 @@ def harden_classifier(
             )  # fmt: skip
             if resume:
                 training.resume()
-            ended_by = training.train()
+            draws = random_draws(task.defense)
+            then = judging_of_hardening(
+                settings, attackers_of_a_network(settings), draws, videos, training.protocol.views
+            )
+            ended_by = training.train(lambda steps, seconds: training_plan(settings, steps, seconds, then))
             pattern = task.pattern(clips, videos, training)
         if not group.is_first:
             return None

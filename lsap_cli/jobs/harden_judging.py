@@ -140,7 +140,7 @@ class HardeningJudge:
     def _planned(self) -> list[tuple[int, Attacker]]:
         """Attackers with their seeds: from zeros, each with another seed than training's, and from the pattern."""
         settings = self.settings
-        draws = 1 if self.defense is None or self.defense.deterministic else RANDOM_DRAWS
+        draws = random_draws(self.defense)
         seeds = [settings.seed + 1 + number for number in range(settings.attack_seeds)]
         base = Attacker("", Lsap(), self.defense, self.budget, self.binding, settings.attack_steps, draws)
         planned = [(seed, replace(base, name=f"fresh, seed {seed}")) for seed in seeds]
@@ -166,6 +166,16 @@ class HardeningJudge:
         specs = self.settings.sampler or (classifier.sampler_spec, *FITTED_SAMPLERS)
         samplers = list(build_samplers(specs).values())
         return LearningSetup(classifier, self.videos.fit, samplers, Untargeted(), seed)
+
+
+def random_draws(defense: Defense | None) -> int:
+    """How many draws of a defense a step of an attacker sees of each clip."""
+    return 1 if defense is None or defense.deterministic else RANDOM_DRAWS
+
+
+def attackers_of_a_network(settings: HardenSettings) -> int:
+    """How many learn against each network: from zeros, and from the pattern where the method has one."""
+    return settings.attack_seeds + (settings.method == "universal")
 
 
 def paired_fields(before: JudgedSide, after: JudgedSide) -> dict[str, Any]:  # fields of HardenResults

@@ -14,7 +14,7 @@ from lsap_cli.jobs.study_estimate import estimate_study
 from lsap_cli.jobs.study_plan import StudyPlan, plan_study
 from lsap_cli.jobs.study_results import study_results
 from lsap_cli.jobs.study_work import CellEnd, UnitOfCells, do_units
-from lsap_cli.results.events import CellEvent, CellsAtWorkEvent, NoteEvent, StageEvent
+from lsap_cli.results.events import CellEvent, CellsAtWorkEvent, ExpectedStage, NoteEvent, PlanEvent, StageEvent
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_atomically, write_document
 from lsap_cli.results.study import (
     FailedCell,
@@ -55,6 +55,7 @@ def fill_grid(request: StudyRequest, settings: StudySettings, run: Run) -> Study
         run.event(NoteEvent(message=f"{len(plan.done)} of {len(plan.cells)} cells are done already{again}"))
     done, failed = dict(plan.done), {}
     with _session(plan, settings, run) as session:
+        run.event(PlanEvent(stages=(ExpectedStage(stage="cells"),)))
         run.event(StageEvent(name="cells", cells=len(plan.left)))
         for end in _work(plan, settings, run, session):
             store.keep(end)

@@ -16,6 +16,7 @@ from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.protocol import own_protocol
 from lsap_cli.evaluation.two_classes import two_class_rates
 from lsap_cli.jobs.defend_inputs import classifier_inputs, environment_inputs
+from lsap_cli.jobs.expected_stages import MEASURING, after_training, training_plan
 from lsap_cli.learning.process_group import device_of_process, process_group
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.results.events import StageEvent, WarningEvent
@@ -84,10 +85,11 @@ def train_classifier(
         )  # fmt: skip
         if resume:
             training.resume()
-        ended_by = training.train()
+        after = after_training(videos, training.protocol.views)
+        ended_by = training.train(lambda steps, seconds: training_plan(settings, steps, seconds, after))
         if not group.is_first:
             return None
-        run.event(StageEvent(name="measuring on the held-out videos"))
+        run.event(StageEvent(name=MEASURING))
         measured = _written_and_measured(training, settings, run)
     facts = training_facts(training, ended_by)
     warnings = training_warnings(training, facts.held_out)

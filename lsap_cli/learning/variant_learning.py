@@ -27,7 +27,7 @@ from lsap_cli.learning.variants import (
     make_variants,
 )
 from lsap_cli.learning.verification_samplers import verification_samplers
-from lsap_cli.results.events import ResumedEvent, StageEvent
+from lsap_cli.results.events import ExpectedStage, PlanEvent, ResumedEvent, StageEvent
 from lsap_cli.results.way_stages import CODEC
 from perturbations import Perturbation
 from perturbations.controls import CONTROLS
@@ -42,6 +42,8 @@ CODING_MARGIN = 10.0  # times that decoding into the store took, for an H.264 en
 CODING_SHARE = 0.05  # of a time budget, that it may take
 VERIFYING_SHARE = 0.2  # of a time budget, that the final verification may take
 FEWEST_VERIFIED = 5  # videos, whatever that takes
+VERIFYING = "verifying on the videos' own frames"
+PASSES_OF_A_STEP = 3.0  # through the network, of each clip: one forward, and twice as much backward
 
 
 def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: float) -> Iterator[LearnedVariant]:
@@ -65,13 +67,43 @@ def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: fl
         if schedule is None:
             final_seconds = _final_verification_seconds(learning, len(variants), decode_seconds, seconds_per_clip)
             schedule = _schedule(learning, budget, final_seconds, len(variants))
+            run.event(_expected(learning, variants, schedule, final_seconds))
         return schedule
 
     for number, variant in enumerate(variants):
-        single = len(variants) == 1
-        log = LearningLog(run, state_path(run.folder, number), None if single else variant.name)
-        name = "learning" if single else f"learning {variant.name} ({number + 1} of {len(variants)})"
+        log = LearningLog(run, state_path(run.folder, number), None if len(variants) == 1 else variant.name)
+        name = _stage_of(variants, number)
         yield learned_variant(learning, variant, learn_variant(learning, variant, log, schedule_of, name))
+
+
+def _stage_of(variants: Sequence[LearningVariant], number: int) -> str:
+    """The name of the part of the run in which a variant is learned."""
+    return "learning" if len(variants) == 1 else f"learning {variants[number].name} ({number + 1} of {len(variants)})"
+
+
+def _expected(
+    learning: LearningRun, variants: Sequence[LearningVariant], schedule: Schedule, final_seconds: float
+) -> PlanEvent:
+    """What is still to come: learning of each variant, and verification on each model."""
+    settings, models = learning.settings, len(learning.networks)
+    steps = schedule.steps or 0
+    learned = [
+        ExpectedStage(
+            stage=_stage_of(variants, number), clips=PASSES_OF_A_STEP * steps * settings.batch * models,
+            seconds=schedule.seconds,
+        )
+        for number in range(len(variants))
+    ]  # fmt: skip
+    verified = [
+        ExpectedStage(
+            stage=VERIFYING,
+            clips=len(one.videos.verify)
+            * _clips_of_a_verified_video(one.task, settings, len(variants), one.videos.same_video),
+            seconds=None if settings.time_budget is None else final_seconds / models,
+        )
+        for one in learning.networks
+    ]
+    return PlanEvent(stages=(*learned, *verified))
 
 
 def learn_variant(

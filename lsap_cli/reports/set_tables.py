@@ -31,12 +31,13 @@ def _facts_table(facts: SetFacts) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     some = (
         ""
-        if facts.looked_at >= facts.videos
-        else f" ({facts.looked_at} of {facts.videos} headers read; --all reads all)"
+        if facts.looked_at >= facts.videos + facts.unreadable
+        else f" ({facts.looked_at} of {facts.videos + facts.unreadable} headers read; --all reads all)"
     )
     rows = {
         "set": f"{facts.source}, read as {facts.format}",
         "videos": f"{facts.videos}{some}",
+        "unreadable": f"{facts.unreadable}, not counted among the videos; the reasons are below",
         "groups": f"recordings: {facts.groups}; videos of the largest: {facts.largest_group}",
         "frames": _range(facts.frames),
         "seconds": _range(facts.seconds),
@@ -45,6 +46,8 @@ def _facts_table(facts: SetFacts) -> Table:
         "codecs": _values(facts.codecs),
         "split of generate": _split(facts),
     }
+    if not facts.unreadable:
+        del rows["unreadable"]
     for name, text in rows.items():
         table.add_row(name, Text(printable(text)))
     return table

@@ -69,6 +69,32 @@ class StageEvent(RunEvent, frozen=True, kw_only=True, tag="stage"):
         return None
 
 
+class ExpectedStage(Result, frozen=True, kw_only=True):
+    """A part of the run that is still to come.
+
+    Attributes:
+        stage: how the name of its `stage` event begins; `attackers`: all stages that count attackers.
+        clips: that pass through the network, as far as that can be known before; a step of learning counts a clip as
+            three, one forward and twice as much backward.
+        seconds: that it takes, where that was measured or is a limit.
+    """
+
+    stage: str
+    clips: float = 0.0
+    seconds: float | None = None
+
+
+class PlanEvent(RunEvent, frozen=True, kw_only=True, tag="plan"):
+    """What is still to come; it takes the place of an earlier plan.
+
+    Attributes:
+        stages: in their order, each with `stage` (how the name of its event begins), `clips` (that pass through the
+            network; a step of learning counts each as three) and `seconds` (measured, a limit, or null).
+    """
+
+    stages: tuple[ExpectedStage, ...] = ()
+
+
 class VideoEvent(RunEvent, frozen=True, kw_only=True, tag="video"):
     """A video is done.
 
@@ -396,6 +422,7 @@ class EndEvent(RunEvent, frozen=True, kw_only=True, tag="end"):
 Event = (
     StartEvent
     | StageEvent
+    | PlanEvent
     | VideoEvent
     | SkippedEvent
     | HeaderEvent

@@ -72,13 +72,14 @@ class SetFacts(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.
         groups: recordings.
         largest_group: videos of the largest one.
         classes: by number of videos, the most first.
-        looked_at: videos whose headers were read.
+        looked_at: videos whose headers were looked for, those that have none among them.
         frames: of those, as the headers claim.
         seconds: likewise.
         sizes: of their frames.
         rates: frames a second.
         codecs: of their frames.
         left_out: what cannot be used, and why; of videos, those that were looked at.
+        unreadable: videos among them: files of the set whose header cannot be read, or that do not exist.
         split: that `generate` would make; null where there are fewer than two groups.
         notes: sentences on what the source was taken for, and on what is unusual.
     """
@@ -96,5 +97,6 @@ class SetFacts(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.
     rates: tuple[ValueCount, ...] = ()
     codecs: tuple[ValueCount, ...] = ()
     left_out: tuple[SkippedVideo, ...] = ()
+    unreadable: Count = 0
     split: SplitCounts | None = None
     notes: tuple[str, ...] = ()

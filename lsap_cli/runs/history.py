@@ -27,6 +27,7 @@ from lsap_cli.results.events import (
     FramesEvent,
     JudgingEvent,
     NoteEvent,
+    PlanEvent,
     ResumedEvent,
     SkippedEvent,
     SplitEvent,
@@ -218,7 +219,7 @@ class History:
                 self._log(event, cell_words(event))
             case CellsAtWorkEvent():
                 self.at_work = at_work_words(event)
-            case VideoEvent():
+            case VideoEvent() | PlanEvent():
                 pass
             case SplitEvent():
                 self._log(event, split_words(event))

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from lsap_cli.evaluation.protocol import own_protocol
 from lsap_cli.learning.process_group import ProcessGroup
 from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.results.base import UNSET
-from lsap_cli.results.events import ResumedEvent, StageEvent, StepEvent, VerificationEvent
+from lsap_cli.results.events import PlanEvent, ResumedEvent, StageEvent, StepEvent, VerificationEvent
 from lsap_cli.runs import Run
 from lsap_cli.training.checkpoint import TrainingState, load_training_state
 from lsap_cli.training.labeled_videos import LabeledVideos
@@ -127,8 +127,11 @@ class Training:
         self.source.load_state(parts["source"])
         self.run.event(ResumedEvent(step=self.state.step, seconds=round(self.state.seconds, 1)))
 
-    def train(self) -> str:
+    def train(self, plan: Callable[[int | None, float | None], PlanEvent] | None = None) -> str:
         """Trains until the epochs, the time budget or the patience are over.
+
+        Args:
+            plan: from the limits of steps and seconds to what is still to come in the run; None: nothing is said of it.
 
         Returns:
             What ended it.
@@ -141,6 +144,8 @@ class Training:
         if self.state.step == 0:
             self._measure()
             self.state.limit = self._time_limit()
+        if plan is not None:
+            self.run.event(plan(self.step_limit, self.state.limit))
         self.run.event(StageEvent(name="training", steps=self.step_limit, seconds=self.state.limit))
         while (reason := self.ended_by) is None:
             began = time.monotonic()

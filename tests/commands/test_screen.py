@@ -12,9 +12,11 @@ from lsap_cli.commands.screen import Screen, linked, print_place
 from lsap_cli.results.events import (
     ClusterEvent,
     Event,
+    ExpectedStage,
     FramesEvent,
     JudgingEvent,
     KeptEvent,
+    PlanEvent,
     PreviewEvent,
     StageEvent,
     StepEvent,
@@ -50,6 +52,7 @@ def test_progress_of_a_long_video_that_is_judged_counts_as_a_part_of_it(said: Sa
 
 def test_progress_of_apply_names_the_file_the_frame_the_rate_and_the_time_left(said: Said) -> None:
     text = said(
+        PlanEvent(stages=(ExpectedStage(stage="applying"),)),
         StageEvent(name="applying", files=3),
         FramesEvent(
             path="sub/a.mp4", doing="checking", frame=7, frames=50, files_done=1, files=3, progress=0.4,

@@ -31,9 +31,9 @@ def test_learning_is_told_with_its_split_its_steps_and_its_files(videos: Path) -
     plan = plan_of_generate(
         GenerateSettings(str(videos), "demo", "r.safetensors", steps=7, seeds=2, matrix=True), Path("runs/x")
     )
-    assert plan["videos"].startswith("5 in 5 recordings; left out: 1, such as broken.mp4 (it ")
+    assert plan["videos"].startswith("4 in 4 recordings; left out: 1, such as broken.mp4 (it ")
     fit, verify = (int(part.split()[0]) for part in plan["split"].split(", ")[:2])
-    assert fit + verify == 5
+    assert fit + verify == 4
     assert plan["steps"] == "7 of 4 clips, for each perturbation"
     assert plan["perturbations"] == "2 of different seeds and one through each sampler alone"
     assert plan["writes"] == "r.safetensors, and the run folder runs/x"
@@ -49,14 +49,14 @@ def test_judging_is_told_with_the_number_of_its_predictions(videos: Path) -> Non
         str(videos), "demo", perturbation="r.safetensors", defense=("none", "jpeg"), sampler=("uniform", "random")
     )
     plan = plan_of_defend(settings, Path("run"))
-    assert plan["predictions"].startswith(f"about {5 * 3 * 2 * 2}: ")
+    assert plan["predictions"].startswith(f"about {4 * 3 * 2 * 2}: ")
     assert plan["defenses"].startswith("2: none, jpeg")
     assert "attackers" not in plan
 
 
 def test_writing_is_told_with_the_number_of_its_files(videos: Path) -> None:
     plan = plan_of_apply(ApplySettings("r.safetensors", str(videos), "out", codec="png", workers=3), Path("run"))
-    assert plan["files"] == "5 by png, 3 at a time; each is decoded again"
+    assert plan["files"] == "4 by png, 3 at a time; each is decoded again"
 
 
 @pytest.mark.parametrize(

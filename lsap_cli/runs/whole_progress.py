@@ -1,0 +1,189 @@
+"""How much of a whole command is over and how long the rest takes: one share and one time for all of its stages.
+
+Both are made of events alone, once one of them says which stages follow. Times are those that were measured in the run:
+stages that are still to come take as long for a clip as those did that are over. Nothing is said before that.
+"""
+
+from dataclasses import dataclass, field
+
+from lsap_cli.results.base import or_none
+from lsap_cli.results.event_words import learning_share
+from lsap_cli.results.events import (
+    CellEvent,
+    Event,
+    ExpectedStage,
+    FileEvent,
+    FramesEvent,
+    HeaderEvent,
+    JudgingEvent,
+    KeptEvent,
+    PlanEvent,
+    PreviewEvent,
+    SkippedEvent,
+    StageEvent,
+    StepEvent,
+    VideoEvent,
+)
+
+ATTACKERS = "attackers"
+"""The name that all stages with attackers have in a plan."""
+LEAST_SHARE = 0.02  # of a stage, before its own pace says anything
+TRUSTED_SHARE = 0.2  # of a stage, from which its own pace alone counts
+NEW_ESTIMATE = 0.2  # weight of a new estimate of the time left beside the one before, less what has passed
+COUNTED = (VideoEvent, SkippedEvent, HeaderEvent, KeptEvent, FileEvent, PreviewEvent, CellEvent)
+
+
+@dataclass
+class _Measured:
+    """A stage as it is measured. Mutable: events add to it."""
+
+    expected: ExpectedStage
+    in_plan: bool  # a stage that is not is short: it takes no time before it is measured
+    began: float
+    total: int = 0
+    counted: int = 0
+    share: float = 0.0
+    seconds_left: float | None = None  # as the stage itself says
+
+    def left(self, now: float, pace: float | None) -> float | None:
+        """Seconds that the stage still takes; None: not known.
+
+        Args:
+            now: in seconds.
+            pace: seconds a clip in stages before; None: not known.
+        """
+        if self.seconds_left is not None:
+            return self.seconds_left
+        spent = now - self.began
+        before = _before(self.expected, pace)
+        planned = None if before is None else max(0.0, before * (1 - self.share))
+        if self.share < LEAST_SHARE or spent <= 0:
+            return planned or (None if self.in_plan else 0.0)
+        own = spent * (1 - self.share) / self.share
+        if planned is None or not before:
+            return own
+        trust = min(1.0, self.share / TRUSTED_SHARE)
+        return trust * own + (1 - trust) * planned
+
+
+@dataclass
+class WholeProgress:
+    """Follows the events of one command.
+
+    Attributes:
+        share: of the command, 0 to 1; it never falls. None: nothing is measured that says it.
+        seconds_left: of the command at the newest event; None: not known.
+    """
+
+    share: float | None = None
+    seconds_left: float | None = None
+    _planned: bool = False
+    _plan: tuple[ExpectedStage, ...] = ()
+    _stage: _Measured | None = None
+    _began: float | None = None
+    _now: float = 0.0
+    _following: float = 0.0  # seconds of the stages that are not begun
+    _clips: float = 0.0
+    _clip_seconds: float = 0.0
+    _stage_event: StageEvent | None = field(default=None, repr=False)
+
+    def take(self, event: Event, now: float) -> None:
+        """Takes one event.
+
+        Args:
+            event: of the run.
+            now: when it came, in seconds of any clock that does not go back.
+        """
+        self._began = now if self._began is None else self._began
+        if isinstance(event, PlanEvent):
+            self._planned, self._plan = True, event.stages
+        elif isinstance(event, StageEvent):
+            self._begin(event, now)
+        elif self._stage is not None and not self._advance(self._stage, event):
+            return
+        self._estimate(now)
+
+    def left_at(self, now: float) -> float | None:
+        """Seconds that are left at a moment after the newest event; None: not known.
+
+        However long the stage takes that is going on, those that follow it are still to come.
+        """
+        return None if self.seconds_left is None else max(self._following, self.seconds_left - (now - self._now))
+
+    def _begin(self, event: StageEvent, now: float) -> None:
+        attackers = or_none(event.attackers) if or_none(event.attacker) else None
+        number = next((n for n, one in enumerate(self._plan) if _is_of(event, one)), None)
+        goes_on = attackers and self._stage is not None and self._stage.expected.stage == ATTACKERS
+        self._stage_event = event
+        if goes_on:
+            return
+        self._end(now)
+        expected = ExpectedStage(stage=event.name)
+        if number is not None:
+            expected, self._plan = self._plan[number], self._plan[number + 1 :]
+        self._stage = _Measured(expected, number is not None, now, event.total or 0)
+
+    def _end(self, now: float) -> None:
+        """Keeps the pace of the stage that ends."""
+        stage = self._stage
+        if stage is not None and stage.expected.clips:
+            self._clips += stage.expected.clips * (stage.share or 1.0)
+            self._clip_seconds += now - stage.began
+
+    def _advance(self, stage: _Measured, event: Event) -> bool:
+        """Whether the event says how far the stage is."""
+        if isinstance(event, COUNTED):
+            stage.counted += 1
+            stage.share = stage.counted / stage.total if stage.total else 0.0
+        elif isinstance(event, JudgingEvent):
+            stage.share = (stage.counted + event.share) / stage.total if stage.total else 0.0
+        elif isinstance(event, FramesEvent):
+            stage.share, stage.seconds_left = event.progress, event.seconds_left
+        elif isinstance(event, StepEvent):
+            stage.share = learning_share(event, self._stage_event) or 0.0
+            stage.seconds_left = event.seconds_left
+        else:
+            return False
+        stage.share = min(1.0, max(0.0, stage.share))
+        return True
+
+    def _pace(self, now: float) -> float | None:
+        """Seconds a clip, in all stages whose clips are known."""
+        clips, seconds = self._clips, self._clip_seconds
+        if self._stage is not None and self._stage.share >= LEAST_SHARE:
+            clips += self._stage.share * self._stage.expected.clips
+            seconds += now - self._stage.began if self._stage.expected.clips else 0.0
+        return seconds / clips if clips > 0 and seconds > 0 else None
+
+    def _estimate(self, now: float) -> None:
+        if self._stage is None or not self._planned:
+            return
+        pace = self._pace(now)
+        parts = [self._stage.left(now, pace), *(_before(one, pace) for one in self._plan)]
+        known = [one for one in parts if one is not None]
+        if len(known) < len(parts):
+            self._now, self.seconds_left = now, self.left_at(now)
+            return
+        new, before = sum(known), self.left_at(now)
+        self._following = sum(known[1:])
+        smooth = new if before is None else NEW_ESTIMATE * new + (1 - NEW_ESTIMATE) * before
+        self.seconds_left = max(self._following, smooth)
+        self._now = now
+        spent = now - (self._began or 0.0)
+        whole = spent + self.seconds_left
+        self.share = max(self.share or 0.0, spent / whole if whole > 0 else 0.0)
+
+
+def _before(expected: ExpectedStage, pace: float | None) -> float | None:
+    """Seconds that a stage is expected to take before it is measured; None: not known."""
+    if expected.seconds is not None:
+        return expected.seconds
+    if not expected.clips:
+        return 0.0
+    return None if pace is None else expected.clips * pace
+
+
+def _is_of(event: StageEvent, expected: ExpectedStage) -> bool:
+    if expected.stage == ATTACKERS:
+        return or_none(event.attackers) is not None and or_none(event.attacker) is not None
+    return event.name.startswith(expected.stage)

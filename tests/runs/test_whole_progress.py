@@ -1,0 +1,114 @@
+"""One share and one time left for all stages of a command, from its events alone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lsap_cli.results.events import (
+    Event,
+    ExpectedStage,
+    FramesEvent,
+    JudgingEvent,
+    PlanEvent,
+    StageEvent,
+    StepEvent,
+    VideoEvent,
+    WarningEvent,
+)
+from lsap_cli.runs.whole_progress import ATTACKERS, WholeProgress
+
+Timed = tuple[float, Event]
+STEPS, VIDEOS = 100, 20
+A_CLIP = 0.5  # seconds that the network takes
+PLAN = PlanEvent(
+    stages=(ExpectedStage(stage="learning", clips=12.0 * STEPS), ExpectedStage(stage="verify", clips=400.0))
+)
+
+
+def run_of(a_step: float, a_video: float, says_left: bool = False) -> Iterator[Timed]:
+    """Loading, decoding, learning and verifying, in seconds of a clock that begins at 100."""
+    now = 100.0
+    yield now, StageEvent(name="loading the model")
+    now += 7
+    yield now, StageEvent(name="decoding", videos=5)
+    for _ in range(5):
+        now += 0.4
+        yield now, VideoEvent(path="a.mp4")
+    yield now, PLAN
+    yield now, StageEvent(name="learning", steps=STEPS)
+    for number in range(1, STEPS + 1):
+        now += a_step
+        left = a_step * (STEPS - number) if says_left else None
+        yield now, StepEvent(number=number, progress=number / STEPS, seconds_left=left)
+    yield now, StageEvent(name="verifying on frames", videos=VIDEOS)
+    for _ in range(VIDEOS):
+        now += a_video
+        yield now, VideoEvent(path="b.mp4")
+
+
+@pytest.mark.parametrize("a_step", [0.01, 6.0, 40.0])
+@pytest.mark.parametrize("a_video", [0.01, 10.0, 300.0])
+@pytest.mark.parametrize("says_left", [True, False])
+def test_the_share_never_falls_and_ends_at_all(a_step: float, a_video: float, says_left: bool) -> None:
+    progress, shares, lefts = WholeProgress(), list[float](), list[float]()
+    for now, event in run_of(a_step, a_video, says_left):
+        progress.take(event, now)
+        if progress.share is not None and progress.seconds_left is not None:
+            shares.append(progress.share)
+            lefts.append(progress.seconds_left)
+    assert shares == sorted(shares)
+    assert all(0 <= one <= 1 for one in shares)
+    assert min(lefts) >= 0
+    assert shares[-1] > 0.9
+    assert max(lefts) <= STEPS * max(a_step, A_CLIP * 12) * 2 + 10 * VIDEOS * max(a_video, 10.0)
+
+
+def test_the_time_left_is_that_of_all_stages_where_the_network_is_as_fast_as_in_learning() -> None:
+    progress = WholeProgress()
+    events = list(run_of(12 * A_CLIP, 400 * A_CLIP / VIDEOS))
+    end = events[-1][0]
+    for now, event in events:
+        progress.take(event, now)
+        if isinstance(event, StepEvent) and event.number > 20:
+            assert progress.seconds_left == pytest.approx(end - now, rel=0.1)
+    assert progress.seconds_left == pytest.approx(0, abs=8)
+
+
+def test_nothing_is_said_of_the_time_before_it_is_known_what_follows_and_how_fast() -> None:
+    progress = WholeProgress()
+    for now, event in run_of(1.0, 1.0):
+        progress.take(event, now)
+        if isinstance(event, StageEvent) and event.name == "learning":
+            break
+        assert (progress.share, progress.seconds_left, progress.left_at(now)) == (None, None, None)
+
+
+def test_all_attackers_are_one_stage_whose_time_they_say_themselves() -> None:
+    progress = WholeProgress()
+    progress.take(PlanEvent(stages=(ExpectedStage(stage=ATTACKERS, clips=60.0), ExpectedStage(stage="judging"))), 0.0)
+    for number, now in ((1, 0.0), (2, 60.0)):
+        stage = StageEvent(name=f"round 1, attacker {number}", attacker=number, attackers=2, steps=10)
+        progress.take(stage, now)
+        progress.take(StepEvent(number=5, progress=0.5, seconds_left=90.0 - now), now + 30)
+    assert progress.share == pytest.approx(0.75, abs=0.15)
+    progress.take(StageEvent(name="judging the rest"), 120.0)
+    assert progress.left_at(200.0) == 0.0
+
+
+def test_between_events_the_time_left_runs_down_and_other_events_leave_it() -> None:
+    progress = WholeProgress()
+    progress.take(PlanEvent(stages=(ExpectedStage(stage="applying"),)), 0.0)
+    progress.take(StageEvent(name="applying", files=3), 0.0)
+    progress.take(FramesEvent(path="a.mp4", progress=0.5, seconds_left=40.0), 40.0)
+    progress.take(WarningEvent(message="a note"), 50.0)
+    assert (progress.share, progress.left_at(50.0), progress.left_at(1000.0)) == (0.5, 30.0, 0.0)
+
+
+def test_a_part_of_a_long_video_counts() -> None:
+    progress = WholeProgress()
+    progress.take(PlanEvent(stages=(ExpectedStage(stage="evaluating", clips=10.0),)), 0.0)
+    progress.take(StageEvent(name="evaluating", videos=2), 0.0)
+    progress.take(JudgingEvent(path="a.mp4", share=0.5), 10.0)
+    assert progress.seconds_left == pytest.approx(30.0)
+    progress.take(VideoEvent(path="a.mp4"), 20.0)
+    assert progress.share == pytest.approx(0.5, abs=0.02)
