@@ -214,7 +214,7 @@ def run_harden(settings: HardenSettings, folder: Path | str, *listeners: Listene
     Raises:
         LsapError: for anything that the caller can mend; a folder that holds a card already is not replaced.
     """
-    least = {"attack_seeds": 1, "attack_steps": 1, "pgd_steps": 1}
+    least = {"attack_seeds": 1, "attack_steps": 1, "pgd_steps": 1, "patterns": 1}
     folder = _checked(settings, HardenSettings, folder, least)
     settings.check()
     with _as_lsap_errors():
@@ -246,7 +246,7 @@ def run_study(settings: StudySettings, folder: Path | str, *listeners: Listener,
     folder = _checked(settings, StudySettings, folder)
     if settings.cluster_settings is not None:
         check_cluster(settings.cluster)
-    request = read_study(settings.study, settings.model, settings.videos)
+    request = read_study(settings.study, settings.model, settings.videos, settings.folds, settings.seconds)
     with Run(folder, "study", asdict(settings), [*listeners], resume) as run:
         results = fill_grid(request, settings, run)
     write_study_report(folder)

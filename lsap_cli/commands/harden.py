@@ -63,7 +63,7 @@ def command(
         str,
         typer.Option(
             callback=arguments.word("--method", *get_args(HardenMethod)),
-            help="universal (one pattern for all videos, learned beside the weights), pgd (a pattern of its own for "
+            help="universal (patterns for all videos, learned beside the weights), pgd (a pattern of its own for "
             "each clip) or noise (Gaussian noise alone)",
         ),
     ] = DEFAULT.method,
@@ -86,6 +86,21 @@ def command(
             min=0.001, max=2.0, help="step of the pattern a batch, as a part of epsilon", rich_help_panel=METHOD
         ),
     ] = DEFAULT.delta_step,
+    patterns: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, help="universal patterns side by side, each in some clips of a batch", rich_help_panel=METHOD
+        ),
+    ] = DEFAULT.patterns,
+    restart: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MOST_STEPS,
+            help="updates, after which the oldest pattern begins anew at random; 0: never",
+            rich_help_panel=METHOD,
+        ),
+    ] = DEFAULT.restart,
     pgd_steps: Annotated[
         int, typer.Option(min=1, max=1000, help="of --method pgd, for each clip", rich_help_panel=METHOD)
     ] = DEFAULT.pgd_steps,
@@ -207,7 +222,8 @@ def command(
         videos=str(videos), model=model, out=str(out),
         method=method,  # type: ignore[arg-type]  # checked when it was parsed, as the next three of its kind
         trained=trained,  # type: ignore[arg-type]
-        norm=norm, epsilon=epsilon, binding=binding, delta_step=delta_step, pgd_steps=pgd_steps,
+        norm=norm, epsilon=epsilon, binding=binding, delta_step=delta_step, patterns=patterns,
+        restart=restart, pgd_steps=pgd_steps,
         clean_share=clean_share, noise=noise, sampler=tuple(sampler or ()), through=tuple(through or ()),
         defense=defense, test=text_of(test), held_out=held_out, epochs=epochs,
         time_budget=arguments.seconds(time_budget, "--time-budget"), patience=patience, batch=batch,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lsap_cli.study.study_file import StudyRequest
 
 DEFAULT = StudySettings("")
+MOST_FOLDS, MOST_SECONDS = 1000, 1e8
 
 
 def command(
@@ -56,6 +57,13 @@ def command(
             callback=arguments.optional_models,
             help="in place of the file's networks: a model card, or one of {models}; repeat for several",
         ),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(min=2, max=MOST_FOLDS, help="of the recordings, in place of the file's")
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=MOST_SECONDS, help="of learning one perturbation, in place of the file's"),
     ] = None,
     run: Annotated[
         Path | None, typer.Option("--run", "--out", "-r", help="the study's folder (default: runs/<time>-study)")
@@ -95,14 +103,15 @@ def command(
     patience = arguments.seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
     settings = StudySettings(
-        study=study, videos=text_of(videos), model=tuple(model or ()), workers=workers, device=device,
+        study=study, videos=text_of(videos), model=tuple(model or ()), folds=folds, seconds=seconds, workers=workers,
+        device=device,
         memory=int(memory * 2**30), cluster=cluster, storage=text_of(storage), timeout=patience,
     )  # fmt: skip
     _ = settings.cluster_settings  # options that do not fit together are refused
     require_run_folder(resume, run)
     from lsap_cli.study.study_file import read_study
 
-    request = read_study(settings.study, settings.model, settings.videos)
+    request = read_study(settings.study, settings.model, settings.videos, folds, seconds)
     keep_memory_limit(memory_limit)
     if dry_run:
         _say_estimate(request, settings, run, quiet, as_json)

@@ -16,6 +16,8 @@ class StudySettings:
         study: a study file, or `paper:NAME`.
         videos: in place of the file's; None: those.
         model: in place of the networks that the file's grids learn on; none: those.
+        folds: in place of the file's; None: those.
+        seconds: of learning one perturbation, in place of the file's; None: those.
         workers: processes that work on cells; 1: the command's own.
         device: where networks are.
         memory: bytes of decoded frames that a process holds, before they go to the disk.
@@ -27,6 +29,8 @@ class StudySettings:
     study: str
     videos: str | None = None
     model: tuple[str, ...] = ()
+    folds: int | None = None
+    seconds: float | None = None
     workers: int = 1
     device: str = "auto"
     memory: int = FRAME_STORE_BYTES

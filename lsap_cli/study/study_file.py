@@ -113,13 +113,21 @@ class StudyRequest:
         return expand_grids(self.grids)
 
 
-def read_study(spec: str, models: Sequence[str] = (), videos: str | None = None) -> StudyRequest:
+def read_study(
+    spec: str,
+    models: Sequence[str] = (),
+    videos: str | None = None,
+    folds: int | None = None,
+    seconds: float | None = None,
+) -> StudyRequest:
     """A study file, or one that lsap ships.
 
     Args:
         spec: a path, or `paper:NAME`.
         models: of the command line, in place of those that the grids learn on.
         videos: of the command line, in place of the file's.
+        folds: likewise; None: the file's.
+        seconds: of learning one perturbation, likewise.
 
     Raises:
         LsapError: naming the file, the key and what would work.
@@ -142,6 +150,7 @@ def read_study(spec: str, models: Sequence[str] = (), videos: str | None = None)
         request = replace(request, grids=tuple(one.with_models(models) for one in request.grids))
     if videos is not None:
         request = replace(request, videos=videos, root=None)
+    request = replace(request, folds=folds or request.folds, seconds=seconds or request.seconds)
     reader.check(request)
     return request
 

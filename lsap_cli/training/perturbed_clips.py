@@ -26,6 +26,7 @@ from perturbations.attacks.sgd_uap import SgdUap
 from perturbations.bindings import NO_SLOT
 from perturbations.budgets import Budget
 from perturbations.problem import Batch
+from perturbations.resizing import with_empty_slot
 from perturbations.seeds import seeded
 
 PGD_STATISTICS_BATCHES = 4  # each of their clips takes as many passes as the ascent has steps
@@ -152,30 +153,42 @@ class HardeningClips(ABC):
 
 @final
 class UniversalClips(HardeningClips):
-    """One delta for all videos, which takes a step uphill with each update of the weights, from the same gradient.
+    """Universal deltas, which take a step uphill with each update of the weights, from the same gradient.
 
     Universal adversarial training (Shafahi et al., AAAI 2020, algorithm 3). A clip whose loss is beyond the limit no
-    longer moves delta (eq. 5).
+    longer moves its delta (eq. 5). Algorithm 3 has one delta, which the network can learn to withstand alone. Here
+    several stand side by side, each clip of a batch carries one of them, and in turn the oldest begins anew at random.
     """
 
     def __init__(self, setup: HardeningSetup) -> None:
         super().__init__(setup)
-        batches = setup.batches
-        zeros = torch.zeros(batches.binding.period, 3, *batches.learned_size, device=batches.device)
-        self._state = {"delta": zeros}
+        batches, count = setup.batches, setup.settings.patterns
+        shape = (count, batches.binding.period, 3, *batches.learned_size)
+        zeros = torch.zeros(shape, device=batches.device)
+        others = [self._begun(number, zeros[0]) for number in range(1, count)]  # of zeros all would stay alike
+        self._state = {"deltas": torch.stack([zeros[0], *others])}
 
     @property
     def delta(self) -> Tensor:
-        """(P, 3, h, w) float32, within the budget, in [0, 1] pixel units."""
-        return self._state["delta"]
+        """The oldest one, (P, 3, h, w) float32, within the budget, in [0, 1] pixel units."""
+        return self._deltas[0]
+
+    @property
+    def _deltas(self) -> Tensor:
+        """The oldest first: (N, P, 3, h, w)."""
+        return self._state["deltas"]
 
     def perturbed(self, batch: Batch, generator: Generator) -> Tensor:
         return batch.perturbed(self.delta)
 
     def clips(self, step: int) -> StepClips:
+        settings, budget = self.setup.settings, self.setup.budget
+        if settings.restart and step and step % settings.restart == 0:
+            self._state = {"deltas": torch.cat([self._deltas[1:], self._begun(step, self.delta)[None]])}
         batch = self.draw(step)
-        pattern = batch.path.forward(self.delta).detach().requires_grad_()
-        perturbed = add_float(batch.frames, pattern, batch.slots, rounded=True)
+        parts = [batch.path.forward(delta)[:-1] for delta in self._deltas]
+        pattern = with_empty_slot(torch.cat(parts)).detach().requires_grad_()
+        perturbed = add_float(batch.frames, pattern, self._slots_of_patterns(batch.slots), rounded=True)
         counted: list[Tensor] = []
 
         def losses_known(losses: Tensor) -> None:
@@ -183,13 +196,24 @@ class UniversalClips(HardeningClips):
 
         def gradients_known() -> None:
             assert pattern.grad is not None
-            by_delta = batch.path.backward(self.setup.group.total(pattern.grad))
-            step = self.setup.settings.delta_step
-            self._state = {"delta": ascended(self.delta, by_delta, self.setup.budget, step)}
+            by_delta = batch.path.backward(self.setup.group.total(pattern.grad)).unflatten(0, self._deltas.shape[:2])
+            pairs = zip(self._deltas, by_delta, strict=True)
+            self._state = {"deltas": torch.stack([ascended(*pair, budget, settings.delta_step) for pair in pairs])}
 
         perturbed.register_hook(lambda by_clips: by_clips * counted[0] if counted else by_clips)
         clips = self.noisy(batch.through(perturbed), self._generator("noise", step))
         return StepClips(clips, batch.clean_predictions, losses_known, gradients_known)
+
+    def _slots_of_patterns(self, slots: Tensor) -> Tensor:
+        """Slots (B, S) among those of all deltas: the clips carry the deltas in turn."""
+        count, period = self._deltas.shape[:2]
+        first = (torch.arange(len(slots), device=slots.device) % count * period)[:, None]
+        return torch.where(slots == NO_SLOT, slots, slots + first)
+
+    def _begun(self, number: int, like: Tensor) -> Tensor:
+        """A delta at a random place within the budget, the same in all processes of a group."""
+        drawn = torch.rand(like.shape, generator=seeded(self.setup.settings.seed, "pattern", number)) * 2 - 1
+        return self.setup.budget.project(float(self.setup.budget.epsilon) * drawn.to(like.device))
 
 
 @final

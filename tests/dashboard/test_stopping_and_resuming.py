@@ -49,16 +49,17 @@ LINES: dict[str, list[str]] = {
     ],
     "harden": [
         "videos", "--model", "demo", "--out", "hardened", "--method", "pgd", "--train", "last", "--norm", "l2",
-        "--epsilon", "4/255", "--binding", "cyclic:2", "--delta-step", "0.5", "--pgd-steps", "3", "--clean-share",
-        "0.25", "--noise", "0.1", "--sampler", "uniform", "--through", "jpeg:quality=75", "--defense",
+        "--epsilon", "4/255", "--binding", "cyclic:2", "--delta-step", "0.5", "--patterns", "2", "--restart", "0",
+        "--pgd-steps", "3", "--clean-share", "0.25",
+        "--noise", "0.1", "--sampler", "uniform", "--through", "jpeg:quality=75", "--defense",
         "temporal-mean + jpeg", "--test", "more", "--held-out", "0.3", "--epochs", "3", "--time-budget", "2m",
         "--patience", "2", "--batch", "4", "--optimizer", "sgd", "--learning-rate", "0.02", "--weight-decay", "0.1",
         "--label-smoothing", "0.1", "--no-flip", "--precision", "bf16", "--attack-seeds", "2", "--attack-steps", "9",
         "--memory", "0.5", "--device", "cpu", "--seed", "3",
     ],
     "study": [
-        "study.toml", "--videos", "my videos", "--model", "a.toml", "--model", "demo", "--workers", "2",
-        "--timeout", "3m", "--memory", "0.5", "--device", "cpu",
+        "study.toml", "--videos", "my videos", "--model", "a.toml", "--model", "demo", "--folds", "3",
+        "--seconds", "2.5", "--workers", "2", "--timeout", "3m", "--memory", "0.5", "--device", "cpu",
     ],
 }  # fmt: skip
 

@@ -50,6 +50,7 @@ def settings_for(videos: Path, model: Path | str, out: Path, **more: object) -> 
     given: dict[str, object] = {
         "epochs": 8, "batch": 4, "held_out": 0.3, "device": "cpu", "optimizer": "sgd", "learning_rate": 40.0,
         "binding": "constant", "sampler": ("uniform",), "attack_seeds": 1, "attack_steps": 6, "delta_step": 1.0,
+        "patterns": 1, "restart": 0,
     }  # fmt: skip
     return HardenSettings(str(videos), str(model), str(out), **(given | more))  # type: ignore[arg-type]  # any settings
 
@@ -83,7 +84,7 @@ def test_one_update_moves_the_weights_and_the_pattern_by_the_same_gradient(
                 tmp_path / "state.pt", TimeBudget(None, 0.0),
             )  # fmt: skip
             start = torch.full_like(clips.delta, 3 / 255)
-            clips.load_state({"delta": start})
+            clips.load_state({"deltas": start[None]})
             before = {name: value.clone() for name, value in task.classifier.network.state_dict().items()}
             rate = float(training.optimizer.param_groups[0]["lr"])
             batch = clips.draw(0)
@@ -111,6 +112,36 @@ def test_one_update_moves_the_weights_and_the_pattern_by_the_same_gradient(
     clear = uphill.abs() > 0.01 * uphill.abs().max()  # where clips of both classes do not cancel
     assert float(clear.float().mean()) > 0.9
     torch.testing.assert_close(delta[0][clear], expected[clear])
+
+
+def test_patterns_stand_side_by_side_and_the_oldest_begins_anew_in_turn(
+    videos: Path, network: Path, tmp_path: Path
+) -> None:
+    settings = settings_for(videos, network, tmp_path / "out", patterns=2, restart=3, clean_share=0.25)
+    with Run(tmp_path / "run", "harden", {}, []) as run, FrameStore(lambda frames: frames, 2**26) as store:
+        task = make_hardening_task(settings, run)
+        parts = load_videos_of_network(store, LABELS, settings, None, [], run)
+        with task.clips(parts, ProcessGroup()) as clips:
+            assert isinstance(clips, UniversalClips)
+            first, second = clips.state()["deltas"].clone()
+            assert not first.any(), "one begins at zeros"
+            assert float(second.abs().max()) <= 8 / 255
+            assert second.unique().numel() > 100, "the other at random"
+            batch, shown = clips.draw(0), clips.clips(0)
+            for number, pattern in ((1, second), (2, first), (3, second)):  # clip 0 is the quarter that stays clean
+                carried = batch.path.forward(pattern)[0]
+                expected = ((batch.frames[number] + carried).clamp(0, 1) * 255).round() / 255
+                torch.testing.assert_close(shown.clips[number].detach(), expected)
+            clean = (batch.frames[0] * 255).round() / 255
+            torch.testing.assert_close(shown.clips[0].detach(), clean)
+            marks = torch.stack([first + 1 / 255, second.clone()])
+            for step in range(1, 7):
+                clips.load_state({"deltas": marks})
+                clips.clips(step)
+                oldest, youngest = clips.state()["deltas"]
+                assert torch.equal(oldest, marks[1 if step % 3 == 0 else 0])
+                assert torch.equal(youngest, marks[1]) == (step % 3 != 0)
+                assert float(youngest.abs().max()) <= 8 / 255
 
 
 def test_a_fresh_attacker_fools_fewer_videos_and_the_clean_accuracy_stays(

@@ -111,6 +111,14 @@ def test_an_unknown_shipped_study_is_answered_with_those_that_exist() -> None:
         read_study("paper:overal", ["a"], "videos")
 
 
+def test_the_command_lines_folds_and_seconds_take_the_place_of_the_files() -> None:
+    plain = read_study("paper:overall", ["a"], "videos")
+    given = read_study("paper:overall", ["a"], "videos", folds=2, seconds=20.0)
+    assert (plain.folds, plain.seconds) == (5, None)
+    assert (given.folds, given.seconds) == (2, 20.0)
+    assert given.points() == plain.points()
+
+
 def first_cells(header: str) -> list[str]:
     """The first column of the table of docs/study.md with a header, without its marks."""
     lines = (Path(__file__).parents[2] / "docs" / "study.md").read_text(encoding="utf-8").splitlines()
