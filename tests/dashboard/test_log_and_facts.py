@@ -1,8 +1,10 @@
 """The log: wrapped, searched, by level, followed; and facts as a person reads them."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
@@ -12,8 +14,10 @@ from lsap_cli.dashboard.panes.facts import facts_text, value_words
 from lsap_cli.dashboard.panes.log import LogPane
 from lsap_cli.dashboard.run_reader import read_once
 from lsap_cli.dashboard.screens.dialogs import AskWords
+from lsap_cli.dashboard.widgets.log_view import LogEntry
 from lsap_cli.results.events import NoteEvent, WarningEvent
 from lsap_cli.runs import Run
+from lsap_cli.runs.history import LOG_LINES
 from tests.dashboard.conftest import SMALL, play, until, until_true
 
 
@@ -70,8 +74,17 @@ def test_the_log_is_searched_and_shown_by_level_and_follows_until_scrolled_up(ta
     play(talkative.parent, act, SMALL, talkative)
 
 
-def test_a_hundred_thousand_lines_are_held_in_bounded_memory(talkative: Path) -> None:
-    reader = read_once(talkative)
+def test_of_a_hundred_thousand_lines_in_one_go_only_the_newest_are_held_and_wrapped(
+    talkative: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = read_once(talkative).history
+    some = [one for one in history.log if one.kind == "note"]
+    wrapped: list[LogEntry] = []
+    wrap = LogPane._wrap
+
+    def counted(pane: LogPane, entry: LogEntry) -> list[Text]:
+        wrapped.append(entry)
+        return wrap(pane, entry)
 
     class Alone(App[None]):
         def compose(self) -> ComposeResult:
@@ -81,15 +94,17 @@ def test_a_hundred_thousand_lines_are_held_in_bounded_memory(talkative: Path) ->
         app = Alone()
         async with app.run_test(size=(80, 24)) as pilot:
             pane = app.query_one(LogPane)
-            for _ in range(300):
-                reader.history.log.extend(list(reader.history.log)[:300])
-                reader.history.logged += 300
-                pane.write_new(reader.history)
-            await pilot.pause()
-            assert len(pane._entries) == 1000
+            await until_true(pilot, lambda: pane.size.width > 0)
+            monkeypatch.setattr(LogPane, "_wrap", counted)
+            for _ in range(100_000 // len(some)):
+                history.log.extend(some)
+                history.logged += len(some)
+                pane.write_new(history)
+            newest = list(history.log)[-1].text
+            await until_true(pilot, lambda: any(newest[:30] in line for line in pane.shown_lines))
+            assert len(pane._entries) == LOG_LINES
+            assert len(wrapped) <= LOG_LINES, "lines that nobody can see any more are not wrapped"
             assert not app.workers._workers, "no worker is started for lines"
-
-    import asyncio
 
     asyncio.run(act())
 

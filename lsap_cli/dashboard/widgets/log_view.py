@@ -11,6 +11,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.runs.history import LOG_LINES
 
 INDENT = 9  # of a wrapped line's rest: below the words, not below the time
@@ -29,8 +30,11 @@ class LogEntry:
     text: Text
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(Guarded, ScrollView, can_focus=True):
     """The newest lines, in bounded memory. Lines that do not fit the level or the search are left out.
+
+    Lines that come in one go are laid out together, and drawn only where they are seen: wrapping and drawing one costs
+    far more than keeping it.
 
     Attributes:
         follow: whether it stays at its end.
@@ -48,16 +52,17 @@ class LogView(ScrollView, can_focus=True):
         self.kinds: frozenset[str] | None = None
         self._entries: deque[LogEntry] = deque(maxlen=LOG_LINES)
         self._tail: Sequence[LogEntry] = ()
-        self._blocks: deque[list[Strip]] = deque(maxlen=LOG_LINES)
-        self._tail_block: list[Strip] = []
-        self._strips: list[Strip] = []
+        self._blocks: deque[list[Text] | None] = deque(maxlen=LOG_LINES)  # None: not wrapped yet
+        self._tail_block: list[Text] = []
+        self._lines: list[Text] = []
+        self._is_stale = False
         self._width = 0
         self._wrapper = Console(width=80, force_terminal=True, color_system="truecolor", legacy_windows=False)
 
     @property
     def shown_lines(self) -> list[str]:
         """What is shown, as text."""
-        return [strip.text.rstrip() for strip in self._strips]
+        return [line.plain.rstrip() for line in self._lines]
 
     def clear(self) -> None:
         self._entries.clear()
@@ -70,15 +75,15 @@ class LogView(ScrollView, can_focus=True):
         if not new:
             return
         self._entries.extend(new)
-        self._blocks.extend(self._wrap(one) for one in new)
-        self._lay_out()
+        self._blocks.extend([None] * len(new))
+        self._lay_out_soon()
 
     def put_tail(self, entries: Sequence[LogEntry]) -> None:
         """What stands below all lines, such as the output of the process; it replaces what stood there."""
         if entries != self._tail:
             self._tail = entries
-            self._tail_block = [strip for one in entries for strip in self._wrap(one)]
-            self._lay_out()
+            self._tail_block = [line for one in entries for line in self._wrap(one)]
+            self._lay_out_soon()
 
     def choose(self, search: str, kinds: frozenset[str] | None) -> None:
         """Shows the lines of some kinds that have all words."""
@@ -97,19 +102,32 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         place = self.scroll_offset.y + y
         width = self.size.width
-        if place >= len(self._strips):
+        if place >= len(self._lines):
             return Strip.blank(width, self.rich_style)
-        return self._strips[place].adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
+        strip = Strip(self._lines[place].render(self._wrapper)).simplify()
+        return strip.adjust_cell_length(width, self.rich_style).apply_style(self.rich_style)
 
     def _wrap_all(self) -> None:
         self._width = self.scrollable_content_region.width
-        self._blocks = deque((self._wrap(one) for one in self._entries), maxlen=LOG_LINES)
-        self._tail_block = [strip for one in self._tail for strip in self._wrap(one)]
+        self._blocks = deque([None] * len(self._entries), maxlen=LOG_LINES)
+        self._tail_block = [line for one in self._tail for line in self._wrap(one)]
         self._lay_out()
 
+    def _lay_out_soon(self) -> None:
+        """Once, for all lines that come before the next pause."""
+        if not self._is_stale:
+            self._is_stale = True
+            self.call_later(self._lay_out)
+
     def _lay_out(self) -> None:
-        self._strips = [*itertools.chain.from_iterable(self._blocks), *self._tail_block]
-        self.virtual_size = Size(self._width, len(self._strips))
+        self._is_stale = False
+        wrapped = [
+            self._wrap(entry) if block is None else block
+            for entry, block in zip(self._entries, self._blocks, strict=True)
+        ]
+        self._blocks = deque(wrapped, maxlen=LOG_LINES)
+        self._lines = [*itertools.chain.from_iterable(wrapped), *self._tail_block]
+        self.virtual_size = Size(self._width, len(self._lines))
         if self.follow:
             self.call_after_refresh(self._to_end)
         self.refresh()
@@ -118,7 +136,7 @@ class LogView(ScrollView, can_focus=True):
         if self.follow:
             self.scroll_end(animate=False, immediate=True)
 
-    def _wrap(self, entry: LogEntry) -> list[Strip]:
+    def _wrap(self, entry: LogEntry) -> list[Text]:
         if self._width < 1 or not self._is_chosen(entry):
             return []
         first, *rest = entry.text.wrap(self._wrapper, self._width)
@@ -126,7 +144,7 @@ class LogView(ScrollView, can_focus=True):
             words = entry.text[len(first.plain) :]
             words.plain = words.plain.lstrip()
             rest = [Text(" " * INDENT).append_text(line) for line in words.wrap(self._wrapper, self._width - INDENT)]
-        return [Strip(line.render(self._wrapper)).simplify() for line in (first, *rest)]
+        return [first, *rest]
 
     def _is_chosen(self, entry: LogEntry) -> bool:
         if self.kinds is not None and entry.kind not in self.kinds:
