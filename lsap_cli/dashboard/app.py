@@ -117,9 +117,8 @@ class Dashboard(TakeAway):
             if node is screen and enabled and about and about not in known:
                 known.add(about)
                 key = binding.key_display or self.get_key_display(binding)
-                yield SystemCommand(
-                    f"{about}  ({key})", "on this screen", partial(self.run_action, binding.action, screen)
-                )
+                details = binding.tooltip or "on this screen"
+                yield SystemCommand(f"{about}  ({key})", details, partial(self.run_action, binding.action, screen))
 
     def take(self, message: Message) -> None:
         match message:

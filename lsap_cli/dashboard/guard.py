@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from textual._context import active_message_pump
+from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.widget import Widget
@@ -49,3 +51,22 @@ class Guarded(MessagePump):
             if reason != self._named_failure and not isinstance(message, DrawingFailed):
                 self._named_failure = reason
                 self.post_message(DrawingFailed(reason))
+
+
+class LeavingApp(App[None]):
+    """An application in which what a screen does while it goes away cannot end in an error.
+
+    Widgets are mounted by tasks of their own. Where the dashboard or a screen is closed meanwhile, parts that Textual's
+    own widgets look for are not there any more (tabs, for example), and they raise. Nobody sees those widgets.
+    """
+
+    def _handle_exception(self, error: Exception) -> None:
+        if not self._is_leaving(active_message_pump.get(None)):
+            super()._handle_exception(error)
+
+    def _is_leaving(self, pump: MessagePump | None) -> bool:
+        """Whether the application, or the screen that a widget belongs to, is being closed."""
+        if self._exit or not isinstance(pump, Widget):
+            return self._exit
+        branch = [one for one in pump.ancestors_with_self if isinstance(one, Widget)]
+        return any(one._closing for one in branch) or branch[-1] not in self.screen_stack

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
 
+from lsap_cli.dashboard.guard import LeavingApp
 from lsap_cli.runs.reading import RunSnapshot
 
 if TYPE_CHECKING:
     from lsap_cli.dashboard.taking import CopyItem
 
 
-class Navigator(App[None]):
+class Navigator(LeavingApp):
     """An application that can be asked for something at once."""
 
     def take(self, message: Message) -> None:

@@ -44,7 +44,14 @@ class PollingThread(threading.Thread):
                 if self._update() and not self._stopped.is_set():
                     self._notify()
             except Exception as error:  # a folder may hold anything; the next reading may be whole again
-                self._failed(f"{type(error).__name__}: {error}")
+                self._report(f"{type(error).__name__}: {error}")
             self._woken.wait(self._pause(time.thread_time() - start))
             self._woken.clear()
         self._close()
+
+    def _report(self, reason: str) -> None:
+        """A screen that went away meanwhile takes no message: then this was its last reading."""
+        try:
+            self._failed(reason)
+        except Exception:
+            self._stopped.set()

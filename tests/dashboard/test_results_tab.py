@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import msgspec
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
@@ -12,6 +13,7 @@ from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.results import ResultsPane
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.run import RunScreen
+from lsap_cli.dashboard.widgets.answer import figures_text
 from lsap_cli.dashboard.widgets.heat import MOST_DEFENSES
 from lsap_cli.results.detectors import DetectorRow, RocCurve
 from lsap_cli.results.documents import DefendResults
@@ -21,9 +23,25 @@ from lsap_cli.results.rates import Estimate, Rate, rate_of
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import SamplerTransfer
+from lsap_cli.results.verdict import KeyFigure
 from tests.dashboard.conftest import WIDE, play, until, until_true
 
 RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.mark.parametrize("room", [76, 118])
+@pytest.mark.parametrize("sampler", ["uniform", "dense:stride=2"])
+def test_the_interval_below_a_figure_is_whole_whatever_it_is_of(room: int, sampler: str) -> None:
+    rates = [rate_of(5, 40), rate_of(40, 40)]
+    figures = [
+        KeyFigure(f"figure {number}", rate, note=sampler) for number, rate in enumerate([*rates, None, rates[0]])
+    ]
+    lines = figures_text(figures, room).plain.split("\n")
+    assert all(len(line) <= room for line in lines)
+    assert lines[2].count("0.05–0.26") == 2
+    assert lines[2].count("0.91–1.00") == 1
+    assert lines[-1].count(sampler) == 4
+    assert len(lines) == (4 if sampler == "dense:stride=2" and room == 76 else 3)
 
 
 def test_the_matrix_can_be_read_without_color_and_its_cells_open() -> None:

@@ -76,6 +76,12 @@ class LivePane(Guarded, Vertical):
         self.query_one("#files", DataTable).add_columns("file", "frames/s", "largest", "RMS", "cosine, energy")
         self._choose(0)
 
+    @property
+    def hides_curves(self) -> bool:
+        """Whether there is no room for all curves of the run's command beside each other."""
+        wanted = [view for view in self._views if not view.has_class("of-other-command")]
+        return self.query_one("#curves").display and sum(view.display for view in wanted) < len(wanted)
+
     def next_curve(self) -> None:
         self._choose(self._curve + 1)
 

@@ -12,7 +12,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from lsap_cli.dashboard.comparing import ComparedRun, compared_run, read_records
 from lsap_cli.dashboard.curves import CURVES
@@ -23,6 +23,7 @@ from lsap_cli.dashboard.run_reader import RunReader, read_once
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.widgets.compared_table import ComparedTable
 from lsap_cli.dashboard.widgets.curve import CurveView
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 from lsap_cli.results.base import or_none
 from lsap_cli.results.files import RUN_FILE
 from lsap_cli.results.text import printable
@@ -84,7 +85,7 @@ outcome differs are folded; `a` shows them. Enter on a row: the videos that chan
             yield settings
             for kind in COMPARED_CURVES:
                 yield CurveView(kind)
-        yield Footer(compact=True)
+        yield ShortFooter()
 
     def on_mount(self) -> None:
         self._show_title()

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
-from textual import work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer
 
 from lsap_cli.dashboard.curves import CURVES, MACHINE, CurveKind, CurveLine
 from lsap_cli.dashboard.formatting import DASH, joined, name_text
-from lsap_cli.dashboard.guard import draw_guarded
+from lsap_cli.dashboard.guard import LONGEST_REASON, DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.screens.dialogs import PickRun
@@ -22,6 +21,8 @@ from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.curve import SHADES, CurvePlot, short_number
 from lsap_cli.dashboard.widgets.live_text import LiveText
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
+from lsap_cli.results.text import printable
 
 READ_EVERY_SECONDS = 2.0
 ZOOM = 0.5  # of the width that is seen, with each key
@@ -76,7 +77,7 @@ have no place there and are left out.
         yield LiveText(id="reading")
         yield CurvePlot()
         yield LiveText(id="curve-nothing")
-        yield Footer(compact=True)
+        yield ShortFooter()
 
     def on_mount(self) -> None:
         self._read()
@@ -108,11 +109,18 @@ have no place there and are left out.
             self._reading = True
             self._update(list(self._readers))
 
-    @work(thread=True)
+    @work(thread=True, exit_on_error=False)
     def _update(self, readers: Sequence[RunReader]) -> None:
-        for reader in readers:
-            reader.update()
+        try:
+            for reader in readers:
+                reader.update()
+        except Exception as error:  # a folder may hold anything
+            self.post_message(DrawingFailed(printable(f"{type(error).__name__}: {error}")[:LONGEST_REASON]))
         self.app.call_from_thread(self._updated)
+
+    @on(DrawingFailed)
+    def show_failure(self, event: DrawingFailed) -> None:
+        self.query_one("#reading", LiveText).put(f"this part cannot be drawn: {event.reason}")
 
     def _updated(self) -> None:
         self._reading = False

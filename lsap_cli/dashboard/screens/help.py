@@ -26,7 +26,7 @@ class HelpScreen(Dialog[None]):
         super().__init__()
         self._about = screen.HELP or ""
         self._keys = [
-            (key.key_display or KEY_NAMES.get(key.key, key.key), key.description)
+            (key.key_display or KEY_NAMES.get(key.key, key.key), _words(key))
             for active in screen.active_bindings.values()
             for key in [active.binding]
             if active.node is screen and key.description and key.key not in ("escape", "enter")
@@ -41,3 +41,7 @@ class HelpScreen(Dialog[None]):
             yield Static("Everywhere", classes="heading")
             yield Static(EVERYWHERE, markup=False)
             yield self.close_button()
+
+
+def _words(key: Binding) -> str:
+    return f"{key.description}: {key.tooltip}" if key.tooltip else key.description

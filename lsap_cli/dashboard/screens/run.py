@@ -11,11 +11,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Footer, Input, TabbedContent, TabPane
+from textual.widgets import Input, TabbedContent, TabPane
 
 from lsap_cli.dashboard.formatting import ORANGE, duration, joined, name_text, state_text
 from lsap_cli.dashboard.guard import LONGEST_REASON, DrawingFailed, draw_guarded
-from lsap_cli.dashboard.keys import HELP_KEY
+from lsap_cli.dashboard.keys import HELP_KEY, RESUMABLE
 from lsap_cli.dashboard.navigation import (
     ChooseComparison,
     CopyFrom,
@@ -47,8 +47,10 @@ from lsap_cli.dashboard.taking import CopyItem, every_rate, matrix_grid, run_ite
 from lsap_cli.dashboard.widgets.defense_table import DefenseTable
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 from lsap_cli.results.defense_matrix import DefenseMatrix
 from lsap_cli.results.files import RUN_FILE
+from lsap_cli.results.measures import metrics_of
 from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import CONSOLE_FILE, read_snapshot
@@ -111,10 +113,12 @@ A demo has three parts; it shows the one that works, until you choose another wi
             Binding(str(number), f"tab('{tab}')", title, show=False)
             for number, (tab, (title, _)) in enumerate(TABS.items(), 1)
         ],
-        Binding("v", "view", "Next view"),
-        Binding("z", "zoom", "Large curve"),
+        Binding("v", "curve", "Curve", tooltip="the next one"),
+        Binding("v", "side", "Side", tooltip="before, after, difference"),
+        Binding("v", "level", "Level", tooltip="fewer kinds of lines, or all"),
+        Binding("z", "zoom", "Large", tooltip="one curve as large as the screen"),
         Binding("slash", "search", "Search", key_display="/"),
-        Binding("f", "follow", "Follow", show=False),
+        Binding("f", "follow", "Follow"),
         Binding("s", "sampler", "Sampler"),
         Binding("m", "metric", "Metric"),
         Binding("pagedown", "page(1)", "More", key_display="PgDn", show=False, priority=True),
@@ -126,18 +130,18 @@ A demo has three parts; it shows the one that works, until you choose another wi
         Binding("right", "step(1)", "Next frame", show=False, priority=True),
         Binding("up", "film(-1)", "Last picture", show=False, priority=True),
         Binding("down", "film(1)", "Next picture", show=False, priority=True),
-        Binding("left_square_bracket", "part(-1)", "Part", key_display="["),
-        Binding("right_square_bracket", "part(1)", "Part", key_display="]"),
-        Binding("c", "compare", "Compare"),
-        Binding("a", "again", "Again"),
-        Binding("n", "next", "New run", show=False),
-        Binding("o", "report", "Report", show=False),
-        Binding("y", "copy", "Copy", show=False),
-        Binding("e", "export", "Export tables and pictures", show=False),
-        Binding("d,delete", "delete", "Delete", show=False),
-        Binding("l", "label", "Name, tags, note", show=False),
+        Binding("left_square_bracket", "part(-1)", "Part", key_display="[", tooltip="the one before, of a demo"),
+        Binding("right_square_bracket", "part(1)", "Part", key_display="]", tooltip="the next one, of a demo"),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
+        Binding("o", "report", "Report"),
+        Binding("c", "compare", "Compare"),
+        Binding("y", "copy", "Copy"),
+        Binding("a", "again", "Again", tooltip="its form, as it was filled in"),
+        Binding("e", "export", "Export", tooltip="tables and pictures, as files"),
+        Binding("d,delete", "delete", "Delete", key_display="d"),
+        Binding("l", "label", "Label", tooltip="name, tags, note"),
+        Binding("n", "next", "New run"),
     ]
 
     @dataclass
@@ -159,6 +163,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self._part: str | None = None  # chosen by a person; None: the one that works
         self._was_live = self.current.snapshot.live
         self._is_demo = self.current.snapshot.command == "demo"
+        self._offered: dict[str, bool] = {}
 
     def compose(self) -> ComposeResult:
         yield LiveText(id="title")
@@ -172,7 +177,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
             for number, (tab, (title, make_pane)) in enumerate(TABS.items(), 1):
                 with TabPane(f"{number} {title}", id=tab):
                     yield make_pane()
-        yield Footer(compact=True)
+        yield ShortFooter()
 
     def on_mount(self) -> None:
         self.query_one("#problems").display = False
@@ -213,7 +218,6 @@ A demo has three parts; it shows the one that works, until you choose another wi
                 self.post_message(RunsSeen([self.current.snapshot]))
             self._show_results_of_a_run_that_ended()
             self._show()
-            self.refresh_bindings()
 
     def _show_results_of_a_run_that_ended(self) -> None:
         """Who watched a run until its end wants to know what came of it."""
@@ -225,7 +229,6 @@ A demo has three parts; it shows the one that works, until you choose another wi
     @on(TabbedContent.TabActivated)
     def show_tab(self) -> None:
         self.post_message(TabShown(self._tab))
-        self.refresh_bindings()
         self._show()
         self._focus_pane()
 
@@ -289,6 +292,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self.query_one("#undrawn").display = False
         with self.current.lock:
             draw_guarded(pane, draw)
+        self._refresh_keys()
 
     @on(DrawingFailed)
     def show_failure(self, event: DrawingFailed) -> None:
@@ -315,40 +319,52 @@ A demo has three parts; it shows the one that works, until you choose another wi
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that mean nothing here are not shown."""
-        if not self.is_mounted:
-            return True
+        return self._meaningful().get(action, True) if self.is_mounted else True
+
+    def _refresh_keys(self) -> None:
+        """Makes the last line anew where other keys mean something now: that costs more than most of the screen."""
+        meaningful = self._meaningful()
+        if meaningful != self._offered:
+            self._offered = meaningful
+            self.refresh_bindings()
+
+    def _meaningful(self) -> dict[str, bool]:
+        """Actions that do not always mean something, and whether they do now."""
         tab, state = self._tab, self.current.snapshot.state
-        meaningful = {
+        pictures, results = self.query_one(PicturesPane), self.query_one(ResultsPane)
+        return {
             "step": tab == "pictures",
             "film": tab == "pictures",
-            "play": tab == "pictures",
-            "view": tab in ("live", "pictures", "log"),
+            "play": tab == "pictures" and bool(pictures.films),
+            "curve": tab == "live" and self.query_one(LivePane).hides_curves,
+            "side": tab == "pictures" and pictures.view.hides_sides,
+            "level": tab == "log",
             "zoom": tab == "live",
             "search": tab == "log",
             "follow": tab == "log",
-            "sampler": tab == "results",
-            "metric": tab == "results",
+            "sampler": tab == "results" and len(results.rows.samplers) > 1,
+            "metric": tab == "results" and len(metrics_of(results.rows)) > 1,
             "page": tab in ("results", "log", "facts"),
             "edge": tab in ("results", "log", "facts") and not isinstance(self.focused, Input),
             "part": self._is_demo,
             "stop": self.current.snapshot.live,
-            "resume": state in ("failed", "interrupted", "killed"),
+            "resume": state in RESUMABLE,
         }
-        return meaningful.get(action, True)
 
     def action_tab(self, tab: str) -> None:
         self.query_one(TabbedContent).active = tab
         self._focus_pane()
 
-    def action_view(self) -> None:
-        if self._tab == "pictures":
-            pictures = self.query_one(PicturesPane)
-            self._draw(pictures, pictures.next_side)
-        elif self._tab == "log":
-            self.query_one(LogPane).next_level()
-        else:
-            self.query_one(LivePane).next_curve()
-            self.call_after_refresh(self._show)
+    def action_curve(self) -> None:
+        self.query_one(LivePane).next_curve()
+        self.call_after_refresh(self._show)
+
+    def action_side(self) -> None:
+        pictures = self.query_one(PicturesPane)
+        self._draw(pictures, pictures.next_side)
+
+    def action_level(self) -> None:
+        self.query_one(LogPane).next_level()
 
     def action_zoom(self) -> None:
         ask(self, OpenCurves(self.current.folder))

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Input, Static
 
 from lsap_cli.dashboard.formatting import STATES, name_text, one_line
 from lsap_cli.dashboard.guard import LONGEST_REASON, DrawingFailed, draw_guarded
-from lsap_cli.dashboard.keys import HELP_KEY
+from lsap_cli.dashboard.keys import HELP_KEY, RESUMABLE
 from lsap_cli.dashboard.navigation import (
     CopyFrom,
     DeleteRuns,
@@ -44,6 +44,7 @@ from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.dashboard.widgets.run_cells import column_widths, run_cells
 from lsap_cli.dashboard.widgets.run_table import RunTable
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 
 WIDE = 120  # columns from which on the run under the cursor is shown beside the list
 PREVIEW_SHARE = 0.4
@@ -58,6 +59,8 @@ WRITES = (
     "export",
     "resume",
 )  # what a folder that one may not write has no use for
+OF_A_RUN = ("open", "mark", "compare", "again", "report", "copy", "export", "delete", "label")
+OF_A_LIST = ("filter", "sort", "reverse", "sort_column", "state", "hide_failed", "mark_all")
 EMPTY = """\
 There is no run in {root} yet.
 
@@ -103,27 +106,27 @@ go to the trash, `u` brings them back.
     AUTO_FOCUS = "#runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         HELP_KEY,
-        Binding("enter", "open", "Open", show=False),
+        Binding("enter", "open", "Open"),
         Binding("n", "start", "New"),
-        Binding("space", "mark", "Mark"),
-        Binding("c", "compare", "Compare"),
-        Binding("slash,f", "filter", "Filter", key_display="/"),
-        Binding("s", "sort", "Sort"),
-        Binding("S", "reverse", "Turn the order around", show=False),
-        *[Binding(str(one), f"sort_column({one})", "Sort by a column", show=False) for one in range(1, 10)],
-        Binding("i", "state", "One state alone", show=False),
-        Binding("h", "hide_failed", "Hide failed", show=False),
-        Binding("A", "mark_all", "Mark all", show=False),
         Binding("x", "stop", "Stop"),
         Binding("r", "resume", "Resume"),
-        Binding("a", "again", "Again"),
+        Binding("o", "report", "Report"),
+        Binding("space", "mark", "Mark", tooltip="to compare or delete several"),
+        Binding("c", "compare", "Compare"),
+        Binding("slash,f", "filter", "Filter", key_display="/"),
+        Binding("a", "again", "Again", tooltip="its form, as it was filled in"),
         Binding("d,delete", "delete", "Delete", key_display="d"),
-        Binding("o", "report", "Report", show=False),
-        Binding("y", "copy", "Copy", show=False),
-        Binding("e", "export", "Export tables and pictures", show=False),
-        Binding("u", "undo", "Undo delete", show=False),
-        Binding("T", "trash", "Trash", show=False),
-        Binding("l", "label", "Name, tags, note", show=False),
+        Binding("s", "sort", "Sort"),
+        Binding("u", "undo", "Undo delete"),
+        Binding("y", "copy", "Copy"),
+        Binding("e", "export", "Export", tooltip="tables and pictures, as files"),
+        Binding("l", "label", "Label", tooltip="name, tags, note"),
+        Binding("i", "state", "One state", tooltip="shows runs of one state alone"),
+        Binding("h", "hide_failed", "Hide failed", tooltip="killed and damaged ones, too"),
+        Binding("T", "trash", "Trash"),
+        Binding("A", "mark_all", "Mark all"),
+        Binding("S", "reverse", "Turn the order around", show=False),
+        *[Binding(str(one), f"sort_column({one})", "Sort by a column", show=False) for one in range(1, 10)],
         Binding("escape", "clear", "Clear filter", show=False),
     ]
 
@@ -149,6 +152,7 @@ go to the trash, `u` brings them back.
         self._rows: list[list[Text]] = []
         self.listed: list[Path] = []
         self._cursor: Path | None = None
+        self._offered: object = None
         self._reader = RunListReader(root)
         self._polling: PollingThread | None = None
 
@@ -159,7 +163,7 @@ go to the trash, `u` brings them back.
             yield RunTable()
             yield PreviewPane()
         yield Static(id="empty", markup=False)
-        yield Footer(compact=True)
+        yield ShortFooter()
 
     def on_mount(self) -> None:
         box = self.query_one("#filter", Input)
@@ -197,7 +201,7 @@ go to the trash, `u` brings them back.
     def keep_cursor(self, event: DataTable.RowHighlighted) -> None:
         if 0 <= event.cursor_row < len(self.listed):
             self._cursor = self.listed[event.cursor_row]
-            self.refresh_bindings()
+            self._refresh_keys()
             self._show_preview()
 
     def _post_runs(self) -> None:
@@ -210,12 +214,20 @@ go to the trash, `u` brings them back.
         there = {one.snapshot.folder for one in event.runs}
         self._marked = [one for one in self._marked if one in there]
         self._show()
-        self.refresh_bindings()
+        self._refresh_keys()
 
     @on(RunsChanged)
     def read_again(self) -> None:
         if self._polling is not None:
             self._polling.wake()
+
+    def _refresh_keys(self) -> None:
+        """Makes the last line anew where other keys mean something now."""
+        chosen = self.chosen
+        offered = (bool(self.runs), chosen and chosen.snapshot.state)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def _tick(self) -> None:
         """Durations of live runs go on between two updates."""
@@ -287,13 +299,18 @@ go to the trash, `u` brings them back.
         self.query_one("#title", LiveText).put(title.append("  ").append_text(name_text(self.root, 40)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Stop and Resume are offered where the chosen run can be."""
+        """Keys that mean nothing here are not shown."""
         if action in WRITES and not self._may_write:
             return False
-        if action in ("stop", "resume") and self.is_mounted and self.chosen is not None:
-            live = self.chosen.snapshot.live
-            return live if action == "stop" else not live and self.chosen.snapshot.state != "done"
-        return True
+        if not self.is_mounted:
+            return True
+        chosen = self.chosen
+        if action in OF_A_RUN:
+            return chosen is not None
+        if action in ("stop", "resume"):
+            run = chosen.snapshot if chosen is not None else None
+            return run is not None and (run.live if action == "stop" else run.state in RESUMABLE)
+        return bool(self.runs) or action not in OF_A_LIST
 
     def _cells(self, one: RunSummary, widths: dict[str, int]) -> list[Text]:
         marked = one.snapshot.folder in self._marked

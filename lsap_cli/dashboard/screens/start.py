@@ -11,7 +11,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Button, Footer, Input, Static, Switch, TabbedContent, TabPane
+from textual.widgets import Button, Input, Static, Switch, TabbedContent, TabPane
 
 from lsap_cli.dashboard.forms import DashboardCommands, command_line, problem, words
 from lsap_cli.dashboard.keys import HELP_KEY
@@ -21,6 +21,7 @@ from lsap_cli.dashboard.screens.dialogs import PickFile
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.screens.pick_name import PickName
 from lsap_cli.dashboard.widgets.form import FieldRow, FormPane, FormStart, begun_word
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 from lsap_cli.results.files import RUN_FILE
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_console
@@ -98,7 +99,7 @@ that were queued before have ended.
                 with TabPane(form.command, id=f"form-{form.command}"):
                     yield FormPane(form, self._filled.values.get(form.command, {}), self._commands.complete)
         yield FormStart(id="start")
-        yield Footer(compact=True)
+        yield ShortFooter()
 
     def on_mount(self) -> None:
         box = self.query_one("#find")

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from lsap_cli.dashboard.films import Film, read_films
 from lsap_cli.dashboard.formatting import attack_name, joined, name_text
@@ -17,6 +17,7 @@ from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.widgets.film_view import FilmView
 from lsap_cli.dashboard.widgets.records import prediction_words
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 from lsap_cli.results.records import Record, defense_name
 from lsap_cli.results.text import printable
 
@@ -58,7 +59,7 @@ of several labels. Of the others only the predictions are known.
         yield Static(id="video-outcome", markup=False)
         yield FilmView(id="sides")
         yield Static(id="video-notes", markup=False)
-        yield Footer(compact=True)
+        yield ShortFooter()
 
     def on_mount(self) -> None:
         self._write()

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.text import Text
 
-from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, one_line
+from lsap_cli.dashboard.formatting import BLUE, DASH, OCHER, ORANGE, short_spec
 from lsap_cli.results.text import printable
 
 if TYPE_CHECKING:  # all classes of results: the list of runs is there before they are needed
@@ -22,20 +23,27 @@ def verdict_text(verdict: "Verdict") -> Text:
 
 
 def figures_text(figures: "Sequence[KeyFigure]", room: int, about: str = "") -> Text:
-    """The figures beside each other: name, value with count, interval with what it is of."""
+    """The figures beside each other: name, value with count, interval with what it is of.
+
+    What they are of has a line of its own where it does not fit beside the intervals.
+    """
     if not figures:
         return Text()
     width = max(FIGURE_WIDTHS[0], min(FIGURE_WIDTHS[1], room // len(figures)))
-    lines: list[list[str]] = [[], [], []]
-    for one in figures:
-        rate = one.rate
-        value = f"{rate.value:.2f}  {rate.count}/{rate.of}" if rate else one.text or DASH
-        interval = f"{rate.low:.2f}–{rate.high:.2f} " if rate else ""
-        for line, part in zip(lines, (one.name, value, f"{interval}{printable(one.note)}"), strict=True):
-            line.append(one_line(part, width - 1).ljust(width))
-    text = Text().append("".join(lines[0]).rstrip(), style="dim")
+    intervals = [f"{one.rate.low:.2f}–{one.rate.high:.2f}" if one.rate else "" for one in figures]
+    beside = [" ".join(filter(None, (interval, one.note))) for interval, one in zip(intervals, figures, strict=True)]
+    lines = [
+        [one.name for one in figures],
+        [f"{one.rate.value:.2f}  {one.rate.count}/{one.rate.of}" if one.rate else one.text or DASH for one in figures],
+    ]
+    lines += [beside] if max(map(cell_len, beside)) < width else [intervals, [one.note for one in figures]]
+    names, values, *rest = (
+        "".join(short_spec(part, width - 1).ljust(width) for part in line).rstrip() for line in lines
+    )
+    text = Text().append(names, style="dim")
     text.append(f"   {about}" if len(text) + len(about) + 3 <= room else "", style="dim")
-    return text.append(f"\n{''.join(lines[1])}", style="bold").append(f"\n{''.join(lines[2])}", style="dim")
+    text.append(f"\n{values}", style="bold")
+    return text.append("".join(f"\n{line}" for line in rest), style="dim")
 
 
 def figure_lines(figures: "Sequence[KeyFigure]") -> Iterator[str]:
