@@ -41,7 +41,7 @@ from lsap_cli.specs import check_specs
 from lsap_cli.study.settings import StudySettings
 from lsap_cli.study.study_file import read_study
 from lsap_cli.training.harden_settings import HardenSettings
-from lsap_cli.training.output import check_out_folder
+from lsap_cli.training.out_folder import check_out_folder
 from lsap_cli.training.settings import TrainSettings
 from lsap_common import check_least, check_types, require_kind, require_whole
 from perturbations import Budget

@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -29,6 +29,8 @@ from lsap_cli.commands import (  # noqa: E402
 from lsap_cli.commands.help import NamingCommand  # noqa: E402
 from lsap_cli.errors import LsapError, file_error  # noqa: E402
 from lsap_cli.results.text import printable  # noqa: E402
+
+USAGE_ERROR: Any = typer.BadParameter.__base__  # of unknown commands and options; Typer keeps the class to itself
 
 app = typer.Typer(
     name="lsap",
@@ -81,11 +83,15 @@ def run() -> NoReturn:
         print(f"lsap {version('lsap')}")
         sys.exit(0)
     try:
-        app()
+        code = app(standalone_mode=len(sys.argv) == 1)  # without any word: the help
     except LsapError as error:
         if debug:
             raise
         _quit(str(error), error.exit_code)
+    except USAGE_ERROR as error:
+        _quit(f"{_begun(error.format_message())} lsap --help and lsap COMMAND --help say what there is", 2)
+    except typer.Abort:
+        sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -99,7 +105,7 @@ def run() -> NoReturn:
             f"{type(error).__name__}: {error} (a fault of lsap: run again with --debug and report what it prints)",
             1,
         )
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _complete() -> NoReturn:
@@ -108,6 +114,12 @@ def _complete() -> NoReturn:
         for line in completion.completion_lines(typer.main.get_command(app), os.environ):
             print(line)
     sys.exit(0)
+
+
+def _begun(text: str) -> str:
+    """A parser's sentences as the beginning of one: `No such command 'lits'. Did you mean 'list'?`."""
+    text = " ".join(text.split()).rstrip(".").replace(". Did you", "; did you").replace(" Did you", "; did you")
+    return text[:1].lower() + text[1:] + ("" if text.endswith("?") else ";")
 
 
 def _quit(message: str, code: int) -> NoReturn:

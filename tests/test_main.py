@@ -9,7 +9,7 @@ from lsap_cli.errors import LsapError
 
 
 def ending(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception) -> str:
-    def failing() -> None:
+    def failing(standalone_mode: bool) -> None:
         raise error
 
     monkeypatch.setattr(main, "app", failing)
@@ -42,3 +42,25 @@ def test_a_full_disk_is_named_as_such(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "the disk is full (runs/a/report.html cannot be written)" in said
     assert "--resume" in said
     assert "fault of lsap" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["generat"], "no such command 'generat'; did you mean 'generate'?"),
+        (["list", "--jsn"], "no such option: --jsn"),
+        (["generate", "--pool"], "option '--pool' requires an argument;"),
+        (["generate", "--pool", "1.5"], "--pool '1.5' is not taken; use a whole number from 1 to 4,096"),
+        (["defend", "--memory-limit", "x"], "--memory-limit 'x' is not taken; use a number from 0.01 to 1,048,576"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_the_parser_refuses_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["lsap", *words])
+    with pytest.raises(SystemExit) as stop:
+        main.run()
+    said = capsys.readouterr().err
+    assert (stop.value.code, len(said.splitlines())) == (2, 1)
+    assert said.startswith(f"lsap: {sentence}")

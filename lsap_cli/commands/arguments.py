@@ -4,8 +4,6 @@ Each function is the callback of an option: it gives the value back, or says in 
 checks serve the dashboard's forms.
 """
 
-import importlib.util
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,11 +11,14 @@ from typing import Any, TypeVar
 
 from lsap_cli import plugins
 from lsap_cli.applying.strength import check_strength
+from lsap_cli.backbone_names import backbone_names, check_backbone
 from lsap_cli.cluster.settings import check_cluster
+from lsap_cli.cuda_devices import why_no_device
 from lsap_cli.errors import LsapError
 from lsap_cli.gallery import gallery_names, resolved
 from lsap_cli.known_parts import PartKind, check_chain, check_spec
-from lsap_cli.set_sources import SETS, SetSource, split_source
+from lsap_cli.set_checks import check_set
+from lsap_cli.set_sources import SetSource
 from lsap_common import did_you_mean, parse_epsilon, unknown_name
 
 CLOSED_NORMS = ("linf", "l2")
@@ -44,9 +45,7 @@ def completed_names(parameter: Any) -> str | tuple[str, ...] | None:  # Typer ke
 @completes("formats")
 def source(path: Path) -> Path:
     """A set of videos that is there: a folder, a list, a file, or FORMAT:PATH."""
-    name, place = split_source(str(path))
-    if name is None and place.is_dir() and not any(files for _, _, files in os.walk(place)):
-        raise LsapError(f"{path} is empty; give {SETS}")
+    check_set(path)
     return path
 
 
@@ -197,12 +196,11 @@ def check_labels(model: str, **labels: str | None) -> None:
         class_index(label, known or (), model, f"--{name}")
 
 
+@completes(lambda: backbone_names("torchvision"))
 def backbone(name: str | None) -> str | None:
-    """An image network; whether torchvision has one of that name is found out when torch is imported."""
-    if name is not None and name.startswith("timm:") and importlib.util.find_spec("timm") is None:
-        raise LsapError(f"the backbone '{name}' needs timm: pip install 'lsap[timm]'")
-    if name is not None and not name.removeprefix("timm:"):
-        raise LsapError("--backbone is empty; give an image network such as resnet18 or timm:NAME")
+    """An image network of torchvision or timm, where one was given."""
+    if name is not None:
+        check_backbone(name)
     return name
 
 
@@ -261,9 +259,14 @@ def cluster(address: str | None) -> str | None:
 
 @completes(lambda: ("auto", "cpu", "cuda"))
 def device(text: str) -> str:
-    """A device's name; whether it is there is found out when torch is."""
+    """A device that can be there."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?", text):
-        raise LsapError(f"--device {text} is unknown; use auto, cpu, cuda or cuda:N")
+        hint = did_you_mean(text, ("auto", "cpu", "cuda"))
+        raise LsapError(f"--device {text} is unknown; use auto, cpu, cuda or cuda:N{hint}")
+    kind, _, number = text.partition(":")
+    problem = why_no_device(int(number or 0)) if kind == "cuda" else None
+    if problem is not None:
+        raise LsapError(f"--device {text}: {problem}")
     return text
 
 

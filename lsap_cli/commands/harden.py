@@ -14,6 +14,7 @@ from lsap_cli.commands.options import (
     MOST_STEPS,
     Batch,
     Device,
+    DryRun,
     Fps,
     FrameMemory,
     Json,
@@ -28,7 +29,9 @@ from lsap_cli.commands.options import (
     Seed,
     keep_memory_limit,
     print_json,
+    print_plan,
     require_run_folder,
+    run_folder_of,
     running,
     text_of,
 )
@@ -46,6 +49,7 @@ from lsap_cli.commands.training_options import (
     WeightDecay,
 )
 from lsap_cli.training.harden_settings import DEFAULT_HARDEN_EPOCHS, HARDEN_RATES, HardenMethod, HardenSettings
+from lsap_cli.training.out_folder import check_can_be_hardened, check_out_folder
 
 DEFAULT = HardenSettings  # its class attributes are the defaults
 METHOD, JUDGING = "Method", "Judging"
@@ -209,6 +213,7 @@ def command(
     run: RunFolder = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    dry_run: DryRun = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Train a network to withstand universal perturbations, and judge it by attackers that it has not met.
@@ -236,6 +241,13 @@ def command(
     )  # fmt: skip
     settings.check()
     require_run_folder(resume, run)
+    check_out_folder(out, overwrite, resume)
+    check_can_be_hardened(model)
+    if dry_run:
+        from lsap_cli.jobs.dry_runs import plan_of_harden
+
+        print_plan("harden", plan_of_harden(settings, run_folder_of(run, "harden")), as_json)
+        return
 
     from lsap_cli.jobs.harden import harden_classifier
     from lsap_cli.reports.hardening import hardening_table
@@ -243,11 +255,7 @@ def command(
     from lsap_cli.results.left_out import left_out_of
     from lsap_cli.runs.resuming import check_same_settings
     from lsap_cli.specs import check_specs
-    from lsap_cli.training.hardened_card import check_can_be_hardened
-    from lsap_cli.training.output import check_out_folder
 
-    check_can_be_hardened(model)
-    check_out_folder(out, overwrite, resume)
     check_specs(samplers=settings.sampler, defenses=[*settings.through, *filter(None, [settings.defense])])
     if resume and run is not None:
         check_same_settings(run, asdict(settings))

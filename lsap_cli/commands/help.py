@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from typer.core import TyperCommand
@@ -63,20 +63,32 @@ class NamingCommand(TyperCommand):
                 _look_for_paths(ctx.params.get(parameter.name))
         except typer.BadParameter as error:
             missing = self._missing(ctx, given)
-            if error.param not in missing:
+            if error.param in missing:
+                raise LsapError(self._what_is_missing(ctx, missing)) from None
+            if error.param is None:
                 raise
-            raise LsapError(self._what_is_missing(ctx, missing)) from None
+            raise LsapError(self._what_is_wrong(ctx, given, error)) from None
         except OSError as error:
             raise LsapError(str(file_error(error) or error)) from None
         for parameter in self.params:
             value = ctx.params.get(parameter.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise typer.BadParameter(f"{value} is not a finite number", ctx=ctx, param_hint=parameter.opts[0])
+                raise LsapError(f"{parameter.opts[0]} {value} is not a finite number; use {_taken_by(parameter)}")
         return rest
+
+    def _what_is_wrong(self, ctx: Any, args: list[str], error: typer.BadParameter) -> str:
+        """One sentence on a value that is none of those that an option or argument takes."""
+        parameter: Any = error.param
+        found, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+        value = found.get(str(parameter.name))
+        text = value[-1] if isinstance(value, list | tuple) and value else value
+        name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else str(parameter.name).upper()
+        taken = _taken_by(parameter)
+        return f"{name} '{text}' is not taken; use {taken}" if taken else f"{name} '{text}': {error.message}"
 
     def _missing(self, ctx: Any, args: list[str]) -> list[Any]:
         """All options and arguments that must be given and were not, in the order of `--help`."""
-        given, _, _ = self.make_parser(ctx).parse_args(args=args)
+        given, _, _ = self.make_parser(ctx).parse_args(args=[*args])
         return [one for one in self.params if one.required and not _is_given(given.get(str(one.name)))]
 
     def _what_is_missing(self, ctx: Any, missing: list[Any]) -> str:
@@ -91,6 +103,21 @@ class NamingCommand(TyperCommand):
             if text:
                 parameter.help = with_names(text)  # type: ignore[attr-defined]  # options have one, as was just read
         super().format_help(ctx, formatter)
+
+
+def _taken_by(parameter: Any) -> str:
+    """The numbers that a parameter takes, in words; empty: it takes no numbers."""
+    kinds = {*_kinds(parameter.type_descriptor.annotation)}
+    if not kinds & {int, float}:
+        return ""
+    noun = "a number" if float in kinds else "a whole number"
+    least, most = parameter.min, parameter.max
+    low = "" if least is None else f" from {least:,}"
+    return noun + low + ("" if most is None else f" to {most:,}" if low else f" of at most {most:,}")
+
+
+def _kinds(annotation: Any) -> Iterable[Any]:
+    return get_args(annotation) or (annotation,)
 
 
 def _look_for_paths(value: object) -> None:

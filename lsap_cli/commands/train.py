@@ -13,6 +13,7 @@ from lsap_cli.commands.options import (
     SPEED,
     Batch,
     Device,
+    DryRun,
     Fps,
     FrameMemory,
     Json,
@@ -26,7 +27,9 @@ from lsap_cli.commands.options import (
     Seed,
     keep_memory_limit,
     print_json,
+    print_plan,
     require_run_folder,
+    run_folder_of,
     running,
     text_of,
 )
@@ -43,6 +46,7 @@ from lsap_cli.commands.training_options import (
     VideosToTrainOn,
     WeightDecay,
 )
+from lsap_cli.training.out_folder import check_out_folder
 from lsap_cli.training.settings import (
     DEFAULT_EPOCHS,
     DEFAULT_FRAMES,
@@ -179,6 +183,7 @@ def command(
     download: Annotated[
         bool, typer.Option("--download", help="fetch --weights imagenet into torch's cache first, once")
     ] = False,
+    dry_run: DryRun = False,
     dashboard: OpenDashboard = False,
 ) -> None:
     """Train a video classifier of a family on labelled videos, and measure it on recordings that it has not seen.
@@ -202,15 +207,19 @@ def command(
     )  # fmt: skip
     settings.check()
     require_run_folder(resume, run)
+    check_out_folder(out, overwrite, resume)
+    if dry_run:
+        from lsap_cli.jobs.dry_runs import plan_of_train
+
+        print_plan("train", plan_of_train(settings, run_folder_of(run, "train")), as_json)
+        return
 
     from lsap_cli.jobs.train import train_classifier
     from lsap_cli.reports.tables import train_table
     from lsap_cli.results.left_out import left_out_of
     from lsap_cli.runs.resuming import check_same_settings
     from lsap_cli.specs import check_specs
-    from lsap_cli.training.output import check_out_folder
 
-    check_out_folder(out, overwrite, resume)
     check_specs(samplers=[sampler])
     if resume and run is not None:
         check_same_settings(run, asdict(settings))

@@ -1,5 +1,6 @@
 """What a command would do, from its settings and the headers of its videos: no run, and nothing is written."""
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from lsap_cli.jobs.show_set import show_set
 from lsap_cli.learning.settings import FITTED_SAMPLERS, HELD_OUT_SAMPLERS, GenerateSettings
 from lsap_cli.results.sets import SetFacts
 from lsap_cli.set_sources import SetSource
+from lsap_cli.training.harden_settings import HardenSettings
+from lsap_cli.training.settings import VALIDATION_SHARE, LoopSettings, TrainSettings
 
 if TYPE_CHECKING:
     from lsap_cli.applying.settings import ApplySettings  # it imports torch
@@ -76,6 +79,79 @@ def plan_of_defend(settings: DefendSettings, run: Path) -> Plan:
         plan["attackers"] = f"{settings.steps} steps each{fit}; --estimate loads the model, counts and times them"
     plan["time"] = "not known before some videos are judged"
     return plan | {"writes": f"the run folder {run}, with its report"}
+
+
+def plan_of_train(settings: TrainSettings, run: Path) -> Plan:
+    """What `train` would do."""
+    facts = _facts(settings.source, settings.seed)
+    plan = _videos(facts) | {"classes": _classes(facts)} | _parts_to_train_on(facts, settings)
+    begins = "drawn weights" if settings.weights is None else f"the weights {settings.weights}"
+    of = "" if settings.backbone is None else f" of {settings.backbone}"
+    size = settings.input_size
+    plan["network"] = f"{settings.family}{of}, {settings.clip_frames} frames of {size} x {size}; begins with {begins}"
+    plan |= _training(settings, settings.time_budget, _learned_from(facts, settings))
+    files = "model.toml, weights, labels, lists of the split"
+    return plan | {"writes": f"{settings.out} ({files}), and the run folder {run}"}
+
+
+def plan_of_harden(settings: HardenSettings, run: Path) -> Plan:
+    """What `harden` would do."""
+    facts, test = _facts(settings.source, settings.seed), settings.test_source
+    plan = _videos(facts)
+    if test is None:
+        plan |= _parts_to_train_on(facts, settings)
+    else:
+        plan["measured on"] = f"{_facts(test, settings.seed).videos} videos of {test}"
+    against = f"noise of {settings.noise}" if settings.method == "noise" else f"{settings.norm} {settings.epsilon}"
+    plan["method"] = f"{settings.method} against {against}, on the model {settings.model}"
+    samplers = settings.sampler or ("the model's own", *FITTED_SAMPLERS)
+    plan["samplers"] = f"trains through {', '.join(samplers)}"
+    defenses = [*filter(None, [settings.defense]), *settings.through]
+    if defenses:
+        plan["defenses"] = f"trains through {', '.join(defenses)}"
+    learned_from = facts.videos if test is not None else _learned_from(facts, settings)
+    plan |= _training(settings, settings.time_budget, learned_from)
+    attackers = settings.attack_seeds + (settings.method == "universal")
+    plan["attackers"] = (
+        f"{2 * attackers} of {settings.attack_steps} steps: {attackers} against the network before, as many after"
+        if settings.judge
+        else "none: --no-judge"
+    )
+    return plan | {"writes": f"{settings.out}, and the run folder {run}"}
+
+
+def _classes(facts: SetFacts) -> str:
+    fewest = min(facts.classes, key=lambda one: one.videos, default=None)
+    return f"{len(facts.classes)}" + (f"; the fewest videos has {fewest.label}: {fewest.videos}" if fewest else "")
+
+
+def _learned_from(facts: SetFacts, settings: TrainSettings | HardenSettings) -> int:
+    """About how many videos are learned from: without those held out, and those that --patience looks at."""
+    left = facts.videos * (1 - settings.held_out)
+    return max(1, round(left * (1 - VALIDATION_SHARE) if settings.patience else left))
+
+
+def _parts_to_train_on(facts: SetFacts, settings: TrainSettings | HardenSettings) -> Plan:
+    held_out = max(1, round(facts.videos * settings.held_out))
+    learned = _learned_from(facts, settings)
+    validation = facts.videos - held_out - learned
+    looked_at = f", {validation} for --patience" if settings.patience else ""
+    return {"split": f"by recording, about {learned} videos to learn from{looked_at}, {held_out} held out"}
+
+
+def _training(settings: LoopSettings, time_budget: float | None, videos: int) -> Plan:
+    """The steps, the layers that learn, and the time."""
+    epochs, batch = settings.epoch_limit, settings.batch
+    steps = f"as many of {batch} clips as the budget allows"
+    if epochs is not None:
+        of_an_epoch = math.ceil(videos / batch)
+        steps = f"{epochs} epochs of about {of_an_epoch} steps of {batch} clips: {epochs * of_an_epoch:,}"
+    rate = f"{settings.optimizer}, learning rate {settings.first_learning_rate:g}, {settings.precision}"
+    return {
+        "steps": steps + (f"; ends after {settings.patience} epochs without gain" if settings.patience else ""),
+        "layers": f"{settings.trained}; {rate}",
+        "time": UNKNOWN_TIME if time_budget is None else f"{time_budget:.0f} s until the last weights",
+    }
 
 
 def _facts(source: SetSource, seed: int) -> SetFacts:

@@ -38,10 +38,11 @@ from lsap_cli.specs import below_one_level, build_samplers
 from lsap_cli.training.checkpoint import STATE_FILE
 from lsap_cli.training.facts import training_facts, training_warnings
 from lsap_cli.training.harden_settings import HardenSettings
-from lsap_cli.training.hardened_card import HardenedCard, check_can_be_hardened, hardened_card
+from lsap_cli.training.hardened_card import HardenedCard, hardened_card
 from lsap_cli.training.labeled_videos import LabeledVideos, load_videos_of_network
 from lsap_cli.training.loop import Training
-from lsap_cli.training.output import PATTERN_FILE, make_out_folder, write_lists_of_split
+from lsap_cli.training.out_folder import PATTERN_FILE, check_can_be_hardened
+from lsap_cli.training.output import make_out_folder, write_lists_of_split
 from lsap_cli.training.perturbed_clips import (
     HARDENING_METHODS,
     HardeningClips,

@@ -18,9 +18,10 @@ from lsap_cli.classifiers.resolve import demo_card
 from lsap_cli.classifiers.spec_checks import card_path
 from lsap_cli.classifiers.weights import tensors_hash
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import DEMO, PREFIX, format_of
+from lsap_cli.known_models import DEMO, PREFIX
 from lsap_cli.results.files import write_atomically
-from lsap_cli.training.output import CARD_FILE, LABELS_FILE, PLACES, WEIGHTS_FILE, write_network
+from lsap_cli.training.out_folder import CARD_FILE, LABELS_FILE, WEIGHTS_FILE
+from lsap_cli.training.output import PLACES, write_network
 
 CHECKPOINT_FILE = "weights.pth"  # for factories that cannot read safetensors
 
@@ -106,29 +107,6 @@ class HardenedCard:
         return out / CARD_FILE
 
 
-def check_can_be_hardened(spec: str) -> None:
-    """Refuses models that have no weights to train, or no card that could take others. No torch.
-
-    Args:
-        spec: of the model, which exists.
-
-    Raises:
-        LsapError: naming what would work.
-    """
-    card = None if spec == DEMO else card_path(spec)
-    if spec == DEMO or spec.startswith(PREFIX) or (card is not None and _takes_weights(read_card(card))):
-        return
-    named = format_of(spec)
-    kind = read_card(card).network_format if card is not None else named[0] if named is not None else None
-    what = {None: "is of an installed package", "hf": "is read from its own files (hf)"}.get(
-        kind, f"is {kind}: it gives scores, or runs as it was exported, and its weights cannot be trained"
-    )
-    raise LsapError(
-        f"the model '{spec}' {what}; harden trains networks that a model card builds: a family, a factory, "
-        f"{PREFIX}NAME or {DEMO}"
-    )
-
-
 def hardened_card(spec: str, classifier: Classifier, out: Path) -> HardenedCard:
     """The card for the network with other weights, tried on the weights that it has now.
 
@@ -159,10 +137,6 @@ def hardened_card(spec: str, classifier: Classifier, out: Path) -> HardenedCard:
         f"the card of '{spec}' cannot load weights that harden writes: {reason}; let its factory take the path of a "
         "safetensors or .pth file, or no argument at all"
     )
-
-
-def _takes_weights(card: ModelCard) -> bool:
-    return card.factory is not None or card.family is not None or card.network_format == PREFIX.removesuffix(":")
 
 
 def _with_factory(card: ModelCard, folder: Path) -> tuple[ModelCard, tuple[Path, ...]]:

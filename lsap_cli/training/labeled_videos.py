@@ -15,13 +15,12 @@ from lsap_cli.errors import LsapError
 from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.set_sources import SetSource
-from lsap_cli.training.settings import SplitSettings
+from lsap_cli.training.settings import VALIDATION_SHARE, SplitSettings
 from lsap_cli.video.media import media_hash
 from lsap_cli.video.reading import UnreadableVideo
 
 DRAWS = 200  # of a split, until every class is on both sides
 LARGEST_SHARE = 0.5  # of the last of them
-VALIDATION_SHARE = 0.2  # of the videos to learn from, with --patience
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # the base of all, which has no public name
 
+from lsap_cli.backbone_names import TIMM
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.families import FAMILIES
-from lsap_cli.classifiers.families.backbones import TIMM, Head
+from lsap_cli.classifiers.families.backbones import Head
 from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
 from lsap_cli.classifiers.weights import sha256
 from lsap_cli.errors import LsapError

@@ -16,25 +16,10 @@ from lsap_cli.results.events import WarningEvent
 from lsap_cli.results.files import write_atomically
 from lsap_cli.runs import Run
 from lsap_cli.training.labeled_videos import LabeledVideos
+from lsap_cli.training.out_folder import CARD_FILE, FIT_LIST, HELD_OUT_LIST, LABELS_FILE, WEIGHTS_FILE
 from lsap_cli.training.settings import TrainSettings
 
-CARD_FILE, WEIGHTS_FILE, LABELS_FILE = "model.toml", "weights.safetensors", "labels.txt"
-PATTERN_FILE = "pattern.safetensors"  # of harden: the universal delta of the last step
-FIT_LIST, HELD_OUT_LIST = "fit.csv", "held_out.csv"
-WRITTEN = (CARD_FILE, WEIGHTS_FILE, LABELS_FILE, FIT_LIST, HELD_OUT_LIST)
 PLACES = 4  # of the accuracy in the card
-
-
-def check_out_folder(out: Path, overwrite: bool, resume: bool) -> None:
-    """Refuses a folder that holds a card already, and what is no folder.
-
-    Raises:
-        LsapError: naming what would work.
-    """
-    if out.exists() and not out.is_dir():
-        raise LsapError(f"--out {out} is a file; give a folder for the card and its weights")
-    if (out / CARD_FILE).exists() and not overwrite and not resume:
-        raise LsapError(f"--out {out} holds a model card already; give another folder, or --overwrite to replace it")
 
 
 def make_out_folder(out: Path) -> None:

@@ -18,6 +18,7 @@ DEFAULT_SMALLEST_CROP = 0.5
 CROP_MARGIN = 8 / 7  # of the resize around the crop, as in 256 for 224
 LEARNING_RATES = {"adamw": 1e-3, "sgd": 1e-2}
 FRAME_STORE_BYTES = 4 * 2**30
+VALIDATION_SHARE = 0.2  # of the videos to learn from, with --patience
 
 
 class SplitSettings(Protocol):

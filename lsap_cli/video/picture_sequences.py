@@ -18,8 +18,8 @@ from lsap_cli.errors import missing_text
 from lsap_cli.hashing import content_hash
 from lsap_cli.video.frames import UnreadableVideo
 from lsap_cli.video.memory_limit import require_believable_size
+from lsap_cli.video.walking import PICTURE_SUFFIXES
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
 NUMBER = re.compile(r"(\d+)(?=\D*$)")
 FLOW = re.compile(r"(flow|tvl1)[_-]?[xy]?|[xyuv]_", re.IGNORECASE)
 FORMATS = ["JPEG", "PNG", "BMP", "WEBP", "PPM", "TIFF"]

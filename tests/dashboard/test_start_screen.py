@@ -165,7 +165,7 @@ def test_the_form_is_filled_in_checked_and_copied(tmp_path: Path, world: World) 
         rows["model"].query_one(Input).value = "demo"
         rows["out"].query_one(Input).value = "r.safetensors"
         rows["steps"].query_one(Input).value = "two"
-        await until(pilot, app, "Invalid value for '--steps'")
+        await until(pilot, app, "--steps 'two' is not taken")
         rows["steps"].query_one(Input).value = "2"
         await until(pilot, app, "ready")
         await pilot.press("ctrl+y")

@@ -11,8 +11,10 @@ import torch
 
 from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.jobs.defend_settings import DefendSettings
-from lsap_cli.jobs.dry_runs import plan_of_apply, plan_of_defend, plan_of_generate
+from lsap_cli.jobs.dry_runs import plan_of_apply, plan_of_defend, plan_of_generate, plan_of_harden, plan_of_train
 from lsap_cli.learning.settings import GenerateSettings
+from lsap_cli.training.harden_settings import HardenSettings
+from lsap_cli.training.settings import TrainSettings
 from lsap_cli.video.codecs import H264Codec
 from lsap_cli.video.writing import write_video
 
@@ -59,12 +61,38 @@ def test_writing_is_told_with_the_number_of_its_files(videos: Path) -> None:
     assert plan["files"] == "4 by png, 3 at a time; each is decoded again"
 
 
+def test_training_is_told_with_its_split_its_steps_and_its_network(videos: Path) -> None:
+    settings = TrainSettings(
+        str(videos), "tsn", "victim", backbone="resnet18", weights="imagenet", held_out=0.5, epochs=3, batch=1,
+        patience=2,
+    )  # fmt: skip
+    plan = plan_of_train(settings, Path("run"))
+    assert plan["split"] == "by recording, about 2 videos to learn from, 0 for --patience, 2 held out"
+    assert plan["steps"] == "3 epochs of about 2 steps of 1 clips: 6; ends after 2 epochs without gain"
+    assert plan["network"] == "tsn of resnet18, 8 frames of 224 x 224; begins with the weights imagenet"
+    assert plan["writes"].startswith("victim (model.toml")
+
+
+def test_hardening_is_told_with_its_attackers_and_the_videos_that_it_is_measured_on(videos: Path) -> None:
+    settings = HardenSettings(str(videos), "demo", "out", test=str(videos), time_budget=60.0, attack_steps=9)
+    plan = plan_of_harden(settings, Path("run"))
+    assert plan["measured on"] == f"4 videos of {videos}"
+    assert plan["attackers"] == "8 of 9 steps: 4 against the network before, as many after"
+    assert plan["time"] == "60 s until the last weights"
+    assert plan["steps"] == "as many of 8 clips as the budget allows"
+    unjudged = plan_of_harden(HardenSettings(str(videos), "demo", "out", method="pgd", judge=False), Path("run"))
+    assert unjudged["attackers"] == "none: --no-judge"
+    assert "split" in unjudged
+
+
 @pytest.mark.parametrize(
     "words",
     [
         ("generate", "VIDEOS", "--model", "demo", "--out", "r.safetensors"),
         ("apply", "FILE", "VIDEOS", "out"),
         ("defend", "VIDEOS", "--model", "demo", "--perturbation", "FILE"),
+        ("train", "VIDEOS", "--family", "c3d", "--out", "victim"),
+        ("harden", "VIDEOS", "--model", "demo", "--out", "hardened"),
     ],
     ids=lambda words: str(words[0]),
 )

@@ -23,9 +23,9 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.results_file import read_results
 from lsap_cli.runs import Run
 from lsap_cli.training import loop
-from lsap_cli.training.hardened_card import check_can_be_hardened
 from lsap_cli.training.labeled_videos import load_videos_of_network
 from lsap_cli.training.loop import Training
+from lsap_cli.training.out_folder import check_can_be_hardened
 from lsap_cli.training.perturbed_clips import UniversalClips
 from perturbations import Perturbation
 from tests.tiny import write_tiny

@@ -3,10 +3,9 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lsap_cli.backbone_names import EXAMPLES, TIMM
 from lsap_cli.errors import LsapError
 from lsap_common import unknown_name
-
-TIMM = "timm:"
 
 
 class Head(nn.Linear):
@@ -51,9 +50,7 @@ def _torchvision(name: str) -> nn.Module:
 
     names = torchvision.models.list_models(module=torchvision.models)
     if name not in names:
-        raise LsapError(
-            unknown_name("backbone", name, names, [f"{TIMM}NAME", "resnet18", "resnet50", "mobilenet_v3_small", "…"])
-        )
+        raise LsapError(unknown_name("backbone", name, names, EXAMPLES))
     network: nn.Module = torchvision.models.get_model(name, weights=None)
     return network
 

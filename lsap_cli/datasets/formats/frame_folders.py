@@ -12,8 +12,8 @@ from lsap_cli.datasets.locating import split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.picture_folders import TIMES
-from lsap_cli.video.picture_sequences import PICTURE_SUFFIXES, missing_numbers, numbered_pictures
-from lsap_cli.video.walking import MEDIA_SUFFIXES
+from lsap_cli.video.picture_sequences import missing_numbers, numbered_pictures
+from lsap_cli.video.walking import MEDIA_SUFFIXES, PICTURE_SUFFIXES
 
 FEWEST = 2  # pictures, so that a folder with one picture beside videos is no video
 
