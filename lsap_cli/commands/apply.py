@@ -19,6 +19,7 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Storage,
+    check_run_folder,
     keep_memory_limit,
     print_json,
     print_plan,
@@ -41,7 +42,9 @@ def command(
     videos: Annotated[
         Path, typer.Argument(callback=arguments.source, help="a folder of videos, a list, or FORMAT:PATH ({sets})")
     ],
-    out: Annotated[Path, typer.Argument(help="a new folder; the videos' tree is mirrored in it")],
+    out: Annotated[
+        Path, typer.Argument(callback=arguments.new_folder, help="a new folder; the videos' tree is mirrored in it")
+    ],
     codec: Annotated[
         str,
         typer.Option(
@@ -101,6 +104,7 @@ def command(
     """
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
+    check_run_folder(resume, run)
     patience = arguments.seconds(timeout, "--timeout")
     assert patience is not None  # a text was given
     from lsap_cli.applying.settings import ApplySettings

@@ -66,6 +66,13 @@ def folder_check(flag: str) -> Callable[[Path | None], Path | None]:
     return check
 
 
+def new_folder(path: Path) -> Path:
+    """A folder that will be written into."""
+    if path.exists() and not path.is_dir():
+        raise LsapError(f"{path} is a file; give a folder that does not exist yet")
+    return path
+
+
 def label_file(path: Path | None) -> Path | None:
     """A file of labels' names, where one was given."""
     SetSource.parse(".", labels=None if path is None else str(path))
@@ -301,6 +308,17 @@ def word(flag: str, *words: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in words:
             raise LsapError(f"{flag} {text} is unknown; use {', '.join(words)}{did_you_mean(text, words)}")
+        return text
+
+    return check
+
+
+def not_empty(flag: str) -> Callable[[str | None], str | None]:
+    """A check of words that the network alone knows."""
+
+    def check(text: str | None) -> str | None:
+        if text is not None and not text.strip():
+            raise LsapError(f"{flag} is empty; leave it out, or give a name")
         return text
 
     return check

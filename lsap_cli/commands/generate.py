@@ -163,7 +163,11 @@ def command(
     ] = None,
     layer: Annotated[
         str | None,
-        typer.Option(help="module whose output gives frame features (default: searched for)", rich_help_panel=METHOD),
+        typer.Option(
+            callback=arguments.not_empty("--layer"),
+            help="module whose output gives frame features (default: searched for)",
+            rich_help_panel=METHOD,
+        ),
     ] = None,
     steps: Annotated[
         int | None,

@@ -30,6 +30,7 @@ MemoryLimit = Annotated[
     ),
 ]
 MACHINES = "Many machines"
+RUN_FILE = "run.json"
 SPEED = "Speed and memory"
 DEFAULT_TIMEOUT_TEXT = f"{DEFAULT_TIMEOUT / 60:.0f}m"
 MOST_CLIPS = 4096  # of a batch, a pool or a video
@@ -97,13 +98,29 @@ Batch = Annotated[int, typer.Option(min=1, max=MOST_CLIPS, help="clips that are 
 
 
 def require_run_folder(resume: bool, run: Path | None) -> None:
-    """Refuses --resume of a command whose state lies in its run folder, without one.
+    """Refuses --resume of a command whose state lies in its run folder, without one; see `check_run_folder`.
 
     Raises:
         LsapError: naming --run.
     """
     if resume and run is None:
         raise LsapError("--resume needs --run DIR, the folder of the run to go on with")
+    check_run_folder(resume, run)
+
+
+def check_run_folder(resume: bool, run: Path | None) -> None:
+    """Refuses a place for a run that is no folder, or that holds another run.
+
+    Raises:
+        LsapError: naming --run.
+    """
+    if run is None:
+        return
+    file = next((one for one in (run, *run.parents) if one.exists() and not one.is_dir()), None)
+    if file is not None:
+        raise LsapError(f"--run {run}: {file} is a file; give a folder that does not exist yet")
+    if (run / RUN_FILE).exists() and not resume:
+        raise LsapError(f"the run folder {run} holds a run already; give another with --run")
 
 
 def fetch_models(download: bool, *specs: str, quiet: bool = False) -> None:
