@@ -57,6 +57,7 @@ class CopiedStreams:
     Attributes:
         copied: streams of sound and subtitles.
         remarks: sentences on what is not copied byte for byte, or not at all.
+        left_out: whether a stream is not copied.
         spans: of the copied streams, as far as they have been copied.
         earliest: seconds at which the first of the copied streams begins, after `drop_what_cannot_travel`.
     """
@@ -67,6 +68,7 @@ class CopiedStreams:
         self._covers = [one for one in container.streams.video if is_cover(one)]
         self._files = [one for one in container.streams if isinstance(one, AttachmentStream)]
         self.remarks: list[str] = []
+        self.left_out = False
         self.spans: dict[int, StreamSpan] = {}
         self.earliest: Fraction | None = None
         for one in container.streams:
@@ -204,6 +206,7 @@ class CopiedStreams:
     def _leave_out(self, stream: Stream, reason: str | None) -> None:
         named = f"stream {stream.index} ({stream.type} {codec_name(stream)}".removesuffix(" unknown") + ")"
         self.remarks.append(f"{named} is not copied" + (f": {reason}" if reason else ""))
+        self.left_out = True
 
     def _fits(self, suffix: str) -> bool:
         held = [

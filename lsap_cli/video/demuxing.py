@@ -26,8 +26,8 @@ from lsap_cli.video.timestamps import HiddenPackets, continuous_packets
 REORDERED = 16  # frames whose timestamps can be out of order: the most that H.264 and H.265 reorder
 
 # A file from a stranger may be a playlist with a video's name: only demuxers that stay inside of the file are let in.
-DEMUXERS = """aac ac3 aiff amr ape asf av1 avi dv eac3 flac flv gif h264 hevc ivf m4v matroska mjpeg mov mp3 mpeg mpegts
-    mpegvideo mxf nut obu ogg pcm_s16le rm vc1 w64 wav webm yuv4mpegpipe"""
+DEMUXERS = """aac ac3 aiff amr ape apng asf av1 avi dv eac3 flac flv gif h264 hevc ivf m4v matroska mjpeg mov mp3 mpeg
+    mpegts mpegvideo mxf nut obu ogg pcm_s16le rm vc1 w64 wav webm yuv4mpegpipe"""
 OPENING = {"format_whitelist": ",".join(DEMUXERS.split()), "protocol_whitelist": "file"}
 NAMED_DEMUXERS = {".mjpeg": "mjpeg", ".mjpg": "mjpeg"}  # FFmpeg would take them for a still picture
 JPEG_START = b"\xff\xd8"

@@ -18,7 +18,7 @@ from defenses.encoding import opening_encoder
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.colors import ColorConverter, Colors
 from lsap_cli.video.demuxing import DecodedFrame
-from lsap_cli.video.frames import UnreadableVideo
+from lsap_cli.video.frames import UnreadableVideo, orientation_of
 from lsap_cli.video.stream_packets import MATROSKA_TICK
 from lsap_cli.video.threads import ENCODER_THREADS
 from perturbations.samplers import mean_pace
@@ -86,8 +86,7 @@ class VideoEncoder:
 
     def describe(self, first: VideoFrame, source: VideoStream) -> None:
         """Takes over how a source is to be shown."""
-        if first.rotation:
-            self._video.set_display_rotation(first.rotation)
+        orientation_of(first).describe(self._video)
         if source.sample_aspect_ratio:
             self._video.codec_context.sample_aspect_ratio = source.sample_aspect_ratio
         self._video.disposition = source.disposition

@@ -1,6 +1,7 @@
 """What 8-bit RGB frames cannot hold is refused in one sentence; what a copy cannot hold is named."""
 
 import struct
+from fractions import Fraction
 
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -13,10 +14,13 @@ from lsap_cli.video.demuxing import file_of, tracks_with_packets, video_tracks
 from lsap_cli.video.frames import UnreadableVideo, is_transparent, side_data
 from lsap_cli.video.matroska import shown_differently
 from lsap_cli.video.mp4_boxes import cropped_by_aperture
+from lsap_cli.video.orientation import is_quarter_turn
 
 HDR = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
 FLAT = bytes(4)  # of stereoscopic side data: the kind "two dimensions"
 TRANSPARENT = ("bgra", "rgba", "argb", "abgr", "yuva", "gbrap", "ya8", "pal8")
+LENGTH_IN_HEADER = frozenset({"flv", "matroska,webm"})  # of the whole file; for mp4 and AVI see `stated_end`
+LONGEST_PACKET = Fraction(1, 5)  # seconds, of sound whose packets do not say how long they are
 LOST = {
     SideDataType.A53_CC: "the closed captions inside of its pictures are not copied",
     SideDataType.STEREO3D: "that its pictures are stereoscopic is not copied",
@@ -58,7 +62,7 @@ def check_frame(frame: VideoFrame) -> set[str]:
         Sentences on what is not copied.
 
     Raises:
-        UnreadableVideo: if it is deeper than 8 bits, transparent, mirrored, or turned by an odd angle.
+        UnreadableVideo: if it is deeper than 8 bits, transparent, or turned by an odd angle.
     """
     _check_depth(frame.format)
     if frame.format.name.startswith(TRANSPARENT) and is_transparent(frame):
@@ -87,6 +91,25 @@ def lost_in_copy(container: InputContainer, of_frames: set[str]) -> list[str]:
     return of_container + sorted(of_frames - twice)
 
 
+def cut_short(container: InputContainer, end: Fraction, patience: Fraction) -> list[str]:
+    """The sentence on a file that ends before its header says, as one does whose download or recording broke off.
+
+    Args:
+        container: the source.
+        end: seconds at which the last of what can be read ends.
+        patience: seconds within which another frame would have been shown.
+    """
+    if not container.duration or container.format.name not in LENGTH_IN_HEADER:
+        return []
+    length = Fraction(container.duration, 1_000_000)
+    if length - end <= patience + LONGEST_PACKET:
+        return []
+    return [
+        f"its header says that it lasts {float(length):.3f} s; what can be read of it ends at {float(end):.3f} s: it "
+        "may have been cut off"
+    ]
+
+
 def _check_depth(form: VideoFormat) -> None:
     bits = max((component.bits for component in form.components), default=8)
     if bits > 8:
@@ -96,11 +119,9 @@ def _check_depth(form: VideoFormat) -> None:
 
 
 def _check_matrix(matrix: bytes) -> None:
-    """A display matrix (ISO 14496-12) may turn by quarters, and nothing else."""
-    if len(matrix) != struct.calcsize("<9i"):
-        raise UnreadableVideo("it says in a damaged way how it is to be turned")
-    a, b, _, c, d, *_ = struct.unpack("<9i", matrix)
-    if a * d - b * c < 0:
-        raise UnreadableVideo("it is to be shown mirrored, which would be lost; store it as it is shown first")
-    if (a or d) and (b or c):
+    try:
+        quarter = is_quarter_turn(matrix)
+    except struct.error:
+        raise UnreadableVideo("it says in a damaged way how it is to be turned") from None
+    if not quarter:
         raise UnreadableVideo("it is to be shown turned by an odd angle, which would be lost; store it upright first")

@@ -18,6 +18,8 @@ from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from lsap_cli.video.orientation import Orientation
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -63,9 +65,7 @@ class FrameConverter:
         with frame_border(frame):
             rounding = {"interpolation": UNBIASED_CONVERSION} if bits_per_channel(frame) > 8 else {}
             array = self._reformatter.reformat(frame, format="rgb24", **rounding).to_ndarray()
-        turns = quarter_turns(frame)
-        upright = np.ascontiguousarray(np.rot90(array, turns)) if turns else array
-        return torch.from_numpy(upright).permute(2, 0, 1)
+        return torch.from_numpy(orientation_of(frame).upright(array.astype(np.uint8, copy=False))).permute(2, 0, 1)
 
 
 @contextmanager
@@ -83,14 +83,18 @@ def frame_border(frame: VideoFrame) -> Iterator[None]:
         raise UnreadableVideo(f"its frames cannot be converted to RGB ({reason_of(error)})") from None
 
 
-def quarter_turns(frame: VideoFrame) -> int:
-    """How often the stored frame is turned by 90 degrees, against the clock, to stand upright."""
-    return round(frame.rotation / 90) % 4
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """How the stored frame is to be looked at.
+
+    Raises:
+        UnreadableVideo: if its side data cannot be read.
+    """
+    return Orientation.of(side_data(frame))
 
 
 def upright_size(frame: VideoFrame) -> tuple[int, int]:
     """Height and width of the frame as it is to be looked at."""
-    return (frame.width, frame.height) if quarter_turns(frame) % 2 else (frame.height, frame.width)
+    return (frame.width, frame.height) if orientation_of(frame).transposed else (frame.height, frame.width)
 
 
 def bits_per_channel(frame: VideoFrame) -> int:

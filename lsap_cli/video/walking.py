@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-VIDEO = """3g2 3gp asf avi divx dv f4v flv gif h264 h265 hevc ivf m2ts m2v m4v mjpeg mjpg mkv mov mp4 mpeg mpg mts mxf
-    nut obu ogm ogv qt rm rmvb ts vob webm wmv y4m"""
+VIDEO = """3g2 3gp apng asf avi divx dv f4v flv gif h264 h265 hevc ivf m2ts m2v m4v mjpeg mjpg mkv mov mp4 mpeg mpg mts
+    mxf nut obu ogm ogv qt rm rmvb ts vob webm wmv y4m"""
 SOUND = "aac flac m4a mka mp3 oga ogg opus wav wma"  # named as unusable, rather than passed over in silence
 MEDIA_SUFFIXES = frozenset("." + suffix for suffix in (VIDEO + " " + SOUND).split())
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})

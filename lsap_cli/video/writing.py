@@ -24,11 +24,12 @@ from lsap_cli.video.colors import Colors
 from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
 from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened, stated_end
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
-from lsap_cli.video.fidelity import check_frame, check_stream, lost_in_copy
+from lsap_cli.video.fidelity import check_frame, check_stream, cut_short, lost_in_copy
 from lsap_cli.video.fields import FieldOrder, FieldOrderReader, field_options, lost_fields
-from lsap_cli.video.frames import FrameConverter, UnreadableVideo, quarter_turns
+from lsap_cli.video.frames import FrameConverter, UnreadableVideo, orientation_of
 from lsap_cli.video.matroska import set_pixel_shape
 from lsap_cli.video.media import VideoSpan
+from lsap_cli.video.orientation import Orientation
 from lsap_cli.video.output_files import appearing, output_container
 from lsap_cli.video.parts import FilePart
 from lsap_cli.video.picture_folders import FOLDER, PictureFolder
@@ -153,7 +154,7 @@ def write_video(path: Path, frames: Iterable[Tensor], fps: Fraction, codec: Code
     with appearing(path) as partial, output_container(partial, path, {}) as out:
         encoder: VideoEncoder | None = None
         for index, pixels in enumerate(frames):
-            picture = _picture(pixels, 0)
+            picture = _picture(pixels, Orientation())
             if encoder is None:
                 encoder = VideoEncoder(out, StreamFormat(codec, fps, 1 / fps, Colors()), picture)
             encoder.write(picture, index, 1)
@@ -223,8 +224,8 @@ class _Transcoding:
             self.fields[order] += 1
             pixels = converter.upright_pixels(item.frame)
             self.times.add(item.seconds)
-            turns = quarter_turns(item.frame) if turned else 0
-            held = item, _picture(self.change(pixels, self.count), turns), order
+            stored_as = orientation_of(item.frame) if turned else Orientation()
+            held = item, _picture(self.change(pixels, self.count), stored_as), order
             self.count += 1
         if held is None:
             raise UnreadableVideo(NO_FRAME)
@@ -248,6 +249,8 @@ class _Transcoding:
             return shown
         if 0 < left <= max(self.longest, shown) + shown:
             return left
+        if left - self.start == shown:  # the index of a fragmented mp4 counts from 0, not from the first frame
+            return shown
         self.lost.add(
             f"its header says that it ends at {float(end):.3f} s; its last frame is shown from "
             f"{float(last.seconds):.3f} to {float(last.seconds + shown):.3f} s, and in the copy, too"
@@ -258,8 +261,9 @@ class _Transcoding:
         """The pictures that follow the source's own, with their places."""
         assert self.last is not None
         pixels, frame, _ = self.last
+        stored_as = orientation_of(frame.frame) if turned else Orientation()
         for place in range(self.tail.frames):
-            yield place, _picture(self.tail.make(pixels, place), quarter_turns(frame.frame) if turned else 0)
+            yield place, _picture(self.tail.make(pixels, place), stored_as)
 
     def lead(self) -> Fraction:
         """Seconds, in whole milliseconds, by which other streams precede the first frame: Matroska starts at 0."""
@@ -272,6 +276,10 @@ class _Transcoding:
         remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost), *fields]
         assert self.last is not None
         spans = list(self.others.spans.values())
+        if self.part is None and not self.others.left_out:
+            _, last, shown = self.last
+            ends = [last.seconds + shown, *(span.end for span in spans)]
+            remarks += cut_short(self.container, max(ends), max(self.longest, shown) + shown)
         return Transcoded(self.count, remarks, self.last[2], self.start, spans, others_start, self.times)
 
 
@@ -355,7 +363,6 @@ def _others_file(folder: PictureFolder, others: CopiedStreams) -> Iterator[Outpu
         yield out
 
 
-def _picture(pixels: Tensor, turns: int) -> NDArray[np.uint8]:
+def _picture(pixels: Tensor, orientation: Orientation) -> NDArray[np.uint8]:
     """(H, W, 3) bytes, turned back to how the source stores its frames."""
-    array: NDArray[np.uint8] = pixels.permute(1, 2, 0).numpy()
-    return np.ascontiguousarray(np.rot90(array, -turns) if turns else array)
+    return orientation.stored(pixels.permute(1, 2, 0).numpy())

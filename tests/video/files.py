@@ -79,9 +79,13 @@ def damage(path: Path) -> Path:
 
 def turn_clockwise(path: Path, quarters: int) -> Path:
     """Writes into an mp4's track header that it is to be shown turned clockwise, as a phone does."""
-    a, b, c, d = [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)][quarters % 4]
-    one = 1 << 16
-    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
+    return show_by(path, *[(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)][quarters % 4])
+
+
+def show_by(path: Path, a: float, b: float, c: float, d: float) -> Path:
+    """Writes a display matrix into an mp4's track header: a stored place (p, q) is shown at (a p + c q, b p + d q)."""
+    a, b, c, d = (round(one * (1 << 16)) for one in (a, b, c, d))
+    matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     data = bytearray(path.read_bytes())
     place = data.index(b"tkhd") + 4 + 40
     data[place : place + 36] = matrix

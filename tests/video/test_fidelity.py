@@ -16,6 +16,7 @@ from lsap_cli.video.codecs import Av1Codec, Codec, Ffv1Codec, H264Codec, H264Rgb
 from lsap_cli.video.reading import UnreadableVideo, read_frames
 from lsap_cli.video.writing import container_suffix, transcode
 from tests.tiny import make_bytes, write_tiny
+from tests.video.files import show_by
 
 
 def unchanged(pixels: Tensor, number: int) -> Tensor:
@@ -50,18 +51,6 @@ def two_videos(path: Path) -> Path:
     return path
 
 
-def mirrored(path: Path) -> Path:
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=25)
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
-        stream.set_display_rotation(0, hflip=True)
-        for _ in range(3):
-            out.mux(stream.encode(VideoFrame(48, 32, "yuv420p")))
-        out.mux(stream.encode(None))
-    return path
-
-
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "10-bit": (lambda at: write_as(at / "a.mp4", "libx264", "yuv420p10le"), "10 bits a channel"),
     "16-bit": (lambda at: write_as(at / "a.mkv", "ffv1", "gbrp16le"), "16 bits a channel"),
@@ -69,7 +58,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "transparent": (lambda at: write_as(at / "a.mkv", "ffv1", "bgra"), "transparent pixels"),
     "hidden alpha": (lambda at: write_as(at / "a.webm", "libvpx-vp9", "yuva420p"), "transparency channel"),
     "two videos": (lambda at: two_videos(at / "a.mkv"), "2 video streams"),
-    "mirrored": (lambda at: mirrored(at / "a.mp4"), "mirrored"),
+    "sheared": (lambda at: show_by(write_as(at / "a.mp4", "libx264", "yuv420p"), 1, 0.5, 0, 1), "an odd angle"),
 }  # fmt: skip
 
 

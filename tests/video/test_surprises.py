@@ -284,3 +284,41 @@ def test_frames_of_one_row_or_one_column_are_written_without_loss(tmp_path: Path
     source = write_tiny(tmp_path / "a.mkv", frames)
     transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
     assert torch.equal(torch.stack([frame.pixels for frame in read_frames(tmp_path / "copy.mkv")]), frames)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".flv"])
+def test_a_file_that_ends_before_its_header_says_is_named(tmp_path: Path, suffix: str) -> None:
+    whole = write_gray(tmp_path / f"a{suffix}", "libx264", 25, 50)
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert transcode(whole, tmp_path / "whole.mkv", Ffv1Codec(), unchanged).remarks == []
+    (remark,) = transcode(cut, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks
+    assert "lasts 2.000 s" in remark
+    assert "it may have been cut off" in remark
+
+
+def test_an_animated_png_is_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "a.apng"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("apng", rate=10)
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 8, 6, "rgb24"
+        for number in range(4):
+            array = np.full((6, 8, 3), 60 * number, dtype=np.uint8)
+            out.mux(stream.encode(VideoFrame.from_ndarray(array, format="rgb24")))
+        out.mux(stream.encode(None))
+    frames = list(read_frames(path))
+    assert [int(frame.pixels.max()) for frame in frames] == [0, 60, 120, 180]
+    assert [frame.milliseconds for frame in frames] == [0, 100, 200, 300]
+
+
+def test_the_end_of_a_fragmented_mp4_that_does_not_begin_at_0_is_no_difference(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w", options={"movflags": "dash"}) as out:
+        stream = out.add_stream("libx264", rate=25, options={"g": "5"})
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for _ in range(20):
+            out.mux(stream.encode(VideoFrame(32, 32, "yuv420p")))
+        out.mux(stream.encode(None))
+    assert transcode(path, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks == []
