@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from lsap_cli.dashboard.formatting import duration
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.results.event_words import learning_share, step_words
 from lsap_cli.results.events import StageEvent, StepEvent
@@ -22,11 +21,6 @@ class AttackersProgress:
     words: str
     left: float | None
     share: float | None
-
-    @property
-    def left_words(self) -> str:
-        """The time that is left for all of it."""
-        return "" if self.left is None else f"{duration(self.left)} left for all attackers"
 
 
 def attackers_progress(reader: RunReader) -> AttackersProgress | None:

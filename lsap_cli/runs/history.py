@@ -32,6 +32,7 @@ from lsap_cli.results.events import (
     SkippedEvent,
     SplitEvent,
     StageEvent,
+    StartEvent,
     StepEvent,
     UsageEvent,
     VerificationEvent,
@@ -41,10 +42,12 @@ from lsap_cli.results.events import (
 )
 from lsap_cli.results.rates import Rate
 from lsap_cli.runs.thinning import MOST_ITEMS, Thinned, kind_of, last_line, line_at, other_lines
+from lsap_cli.runs.whole_progress import WholeProgress
 
 LOG_LINES = 1000
 LARGE_BLOCK = 2**18
 AnyEvent = Event | OtherEvent
+STAGE = kind_name(StageEvent)
 FREQUENT = tuple(kind_name(one) for one in (StepEvent, FileEvent, VideoEvent, UsageEvent))
 COUNTED = tuple(kind_name(one) for one in (FileEvent, VideoEvent, SkippedEvent, CellEvent))  # each ends a piece of work
 
@@ -78,6 +81,7 @@ class History:
         at_work: how far the video or file is that is being worked on, in words; empty once it is done.
         share_at_work: the same of a video that is judged, 0 to 1.
         attackers_since: when the first of several attackers began to learn; None: none did yet.
+        whole: how far the run is, over all of its stages.
         slow: whether a video of this stage took so long that its progress was reported.
         bad_lines: lines that are no event.
         events: lines that are one.
@@ -97,6 +101,7 @@ class History:
     at_work: str = ""
     share_at_work: float = 0.0
     attackers_since: float | None = None
+    whole: WholeProgress = field(default_factory=WholeProgress)
     slow: bool = False
     skipped: int = 0
     failed_cells: int = 0
@@ -123,14 +128,16 @@ class History:
         else:
             for line in block.split(b"\n"):
                 self._feed_line(line, newest)
-        for line in newest.values():
-            self._take_newest(line)
+        self._take_each_newest(newest)
+        self.whole.look_again(self.last_time or 0.0)
 
     def _feed_line(self, line: bytes, newest: dict[str, bytes]) -> None:
         if not line.strip():
             return
         kind = kind_of(line)
         if kind not in FREQUENT:
+            if kind == STAGE:  # what came before it is of the stage before
+                self._take_each_newest(newest)
             self._decode_and_take(line)
             return
         newest[kind] = line
@@ -178,10 +185,15 @@ class History:
         self.events += lines
         if kind in COUNTED and lines:
             self.counted += lines
+            self.whole.count(lines)
             self.at_work, self.share_at_work = "", 0.0
 
     def _take(self, event: AnyEvent) -> None:
         self.last_time = event.time or self.last_time
+        if isinstance(event, StartEvent):  # again, where a run was resumed
+            self.whole = WholeProgress()
+        if not isinstance(event, OtherEvent | FileEvent | VideoEvent | SkippedEvent | CellEvent):  # those are counted
+            self.whole.take(event, event.time)
         match event:
             case StepEvent():
                 self._take_step(event)
@@ -240,6 +252,11 @@ class History:
         self.steps.drop_last_while(lambda one: one.number >= event.number)  # a resumed run repeats some
         self.steps.add(event)
 
+    def _take_each_newest(self, newest: dict[str, bytes]) -> None:
+        for line in newest.values():
+            self._take_newest(line)
+        newest.clear()
+
     def _take_newest(self, line: bytes) -> None:
         event = decode_event(line)
         if event is None:
@@ -248,6 +265,7 @@ class History:
         match event:
             case StepEvent():
                 self.last_step = event
+                self.whole.take(event, event.time)
             case FileEvent():
                 self.last_file = event
             case UsageEvent():

@@ -30,6 +30,7 @@ ATTACKERS = "attackers"
 LEAST_SHARE = 0.02  # of a stage, before its own pace says anything
 TRUSTED_SHARE = 0.2  # of a stage, from which its own pace alone counts
 NEW_ESTIMATE = 0.2  # weight of a new estimate of the time left beside the one before, less what has passed
+OLD_SECONDS = 30.0  # after which an estimate counts no more beside a new one
 COUNTED = (VideoEvent, SkippedEvent, HeaderEvent, KeptEvent, FileEvent, PreviewEvent, CellEvent)
 
 
@@ -103,6 +104,20 @@ class WholeProgress:
             return
         self._estimate(now)
 
+    def count(self, pieces: int) -> None:
+        """Counts videos, files or cells that are over, whose events are not read one by one."""
+        if self._stage is not None:
+            self._count(self._stage, pieces)
+
+    def look_again(self, now: float) -> None:
+        """Estimates anew after some were counted.
+
+        Args:
+            now: by the clock of the events.
+        """
+        if self._began is not None and now > self._now:
+            self._estimate(now)
+
     def left_at(self, now: float) -> float | None:
         """Seconds that are left at a moment after the newest event; None: not known.
 
@@ -133,8 +148,7 @@ class WholeProgress:
     def _advance(self, stage: _Measured, event: Event) -> bool:
         """Whether the event says how far the stage is."""
         if isinstance(event, COUNTED):
-            stage.counted += 1
-            stage.share = stage.counted / stage.total if stage.total else 0.0
+            self._count(stage, 1)
         elif isinstance(event, JudgingEvent):
             stage.share = (stage.counted + event.share) / stage.total if stage.total else 0.0
         elif isinstance(event, FramesEvent):
@@ -146,6 +160,10 @@ class WholeProgress:
             return False
         stage.share = min(1.0, max(0.0, stage.share))
         return True
+
+    def _count(self, stage: _Measured, pieces: int) -> None:
+        stage.counted += pieces
+        stage.share = min(1.0, stage.counted / stage.total) if stage.total else 0.0
 
     def _pace(self, now: float) -> float | None:
         """Seconds a clip, in all stages whose clips are known."""
@@ -166,7 +184,8 @@ class WholeProgress:
             return
         new, before = sum(known), self.left_at(now)
         self._following = sum(known[1:])
-        smooth = new if before is None else NEW_ESTIMATE * new + (1 - NEW_ESTIMATE) * before
+        weight = max(NEW_ESTIMATE, min(1.0, (now - self._now) / OLD_SECONDS))
+        smooth = new if before is None else weight * new + (1 - weight) * before
         self.seconds_left = max(self._following, smooth)
         self._now = now
         spent = now - (self._began or 0.0)

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from lsap_cli.dashboard import run_reader
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.panes.live import progress, status_lines
+from lsap_cli.dashboard.panes.live import status_lines
 from lsap_cli.dashboard.run_reader import READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.summaries import RunSummarizer
 from lsap_cli.dashboard.widgets.curve import CurveView
@@ -191,29 +191,6 @@ def test_a_matrix_fills_up_while_videos_are_judged(runs: Path) -> None:
 
     folder.mkdir()
     play(runs, act, opened=folder)
-
-
-def test_the_attacker_that_learns_is_counted_with_its_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr(time, "time", lambda: now)
-    with Run(tmp_path / "run", "defend", {"model": "demo"}, []) as run:
-        run.event(StageEvent(name="learning 1 of 4: a", steps=300, seconds=None, attacker=1, attackers=4))
-        run.event(StepEvent(number=300, clips=4, progress=1.0, seconds_left=90.0, member="a"))
-        run.event(StageEvent(name="learning 2 of 4: b", steps=300, seconds=None, attacker=2, attackers=4))
-        reader = RunReader(tmp_path / "run")
-        reader.update()
-        assert "step" not in status_lines(reader)[0].plain, "the step of the last attacker is none of this one"
-        run.event(StepEvent(number=75, clips=4, progress=0.25, member="b"))
-        reader.update()
-        assert progress(reader) == (1 + 0.25) / 4, "by steps where no time left is told"
-        now = 1020.0
-        run.event(StepEvent(number=150, clips=4, progress=0.5, seconds_left=60.0, member="b"))
-        reader.update()
-        first = status_lines(reader)[0].plain
-        assert "learning 2 of 4: b" in first
-        assert "step 150 of 300" in first
-        assert "1:00 left for all attackers" in first
-        assert progress(reader) == 20 / (20 + 60), "by time, so that it agrees with the time left"
 
 
 def test_the_nodes_of_a_cluster_are_shown_with_their_tasks_and_rates(tmp_path: Path) -> None:

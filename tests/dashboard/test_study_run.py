@@ -6,7 +6,8 @@ from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.list_figures import figure_and_curve
-from lsap_cli.dashboard.panes.live import progress, status_lines
+from lsap_cli.dashboard.panes.live import status_lines
+from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.results.events import CellEvent, CellsAtWorkEvent, StageEvent
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
@@ -34,7 +35,7 @@ def test_cells_are_progress_and_those_at_work_and_failed_are_named(tmp_path: Pat
         reader = RunReader(run.folder)
         reader.update()
         lines = "\n".join(line.plain for line in status_lines(reader))
-        assert progress(reader) == 0.5
+        assert run_progress(reader).share == 0.5
         assert "2 of 4" in lines
         assert "1 failed" in lines
         assert "1 at work: lsap, fold 3" in lines

@@ -10,11 +10,10 @@ from textual.containers import Grid, Vertical
 from textual.events import Mount
 from textual.widgets import DataTable, ProgressBar
 
-from lsap_cli.dashboard.attackers import attacker_step, attackers_progress
+from lsap_cli.dashboard.attackers import attacker_step
 from lsap_cli.dashboard.curves import CURVES, GENERATE, HARDEN, LEARNING, MACHINE, clips_per_second
 from lsap_cli.dashboard.formatting import (
     DASH,
-    duration,
     figure,
     joined,
     megabytes,
@@ -22,13 +21,14 @@ from lsap_cli.dashboard.formatting import (
 )
 from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.log import EventLog
+from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import cluster_words, node_words, pace_text, step_words
-from lsap_cli.results.events import FileEvent
+from lsap_cli.results.events import FileEvent, StageEvent
 from lsap_cli.results.measures import metrics_of
 from lsap_cli.results.text import printable
 from lsap_cli.runs.history import History
@@ -36,6 +36,7 @@ from lsap_cli.runs.history import History
 MOST_FILES = 500
 MOST_NODES = 4
 CURVE_SECONDS = 2.0  # between two drawings, for each visible curve: they cost far more than figures
+LEARNING_STAGES = ("learning", "training")  # how the names of those begin in which the curves grow
 YIELDING_CURVE_SECONDS = 10.0  # instead, where the run needs all cores
 
 
@@ -133,10 +134,9 @@ class LivePane(Guarded, Vertical):
 
     def _show_progress(self, reader: RunReader) -> None:
         bar = self.query_one(ProgressBar)
-        share = progress(reader)
-        bar.display = reader.snapshot.live and share is not None
-        if share is not None:
-            bar.update(progress=share)
+        progress = run_progress(reader)
+        bar.display = reader.snapshot.live and (progress.share is not None or progress.is_preparing)
+        bar.update(progress=progress.share or 0.0)
 
     def _show_files(self, history: History) -> None:
         table: DataTable[Text] = self.query_one("#files", DataTable)
@@ -155,20 +155,6 @@ class LivePane(Guarded, Vertical):
             table.remove_row(next(iter(table.rows)))
         self._files_written = offered
         table.move_cursor(row=table.row_count - 1, animate=False)
-
-
-def progress(reader: RunReader) -> float | None:
-    """How much is over, 0 to 1; None where it cannot be known."""
-    history = reader.history
-    stage = history.stage
-    if stage is not None and stage.name in ("learning", "training") and history.last_step is not None:
-        return history.last_step.progress
-    attackers = attackers_progress(reader)
-    if attackers is not None:
-        return attackers.share
-    if stage is not None and stage.total:
-        return min(1.0, (history.counted + history.share_at_work) / stage.total)
-    return None
 
 
 def status_lines(reader: RunReader) -> list[Text]:
@@ -213,7 +199,7 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     rate = history.verifications[-1].rate if history.verifications else None
     what = "fooled" if reader.snapshot.command == GENERATE else "right"
     unseen = f"unseen videos {what} {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
-    left = f"{duration(step.seconds_left)} left" if reader.snapshot.live and step.seconds_left is not None else ""
+    left = run_progress(reader).left_words if reader.snapshot.live else ""
     speed = clips_per_second(history)
     stage_steps = or_none(history.stage.steps) if history.stage is not None else None
     limit = stage_steps or reader.snapshot.settings.get("steps")
@@ -225,6 +211,8 @@ def _learning_lines(reader: RunReader) -> list[Text]:
         f"step size {step.step_size * 255:.2f}/255" if step.step_size is not None else "",
         pace_text(speed) if speed else "",
     ]
+    if reader.snapshot.live and history.stage is not None and not history.stage.name.startswith(LEARNING_STAGES):
+        return [_counting_lines(reader)[0], joined([first[0], *first[2:], *second])]
     return [joined(first), joined(second)]
 
 
@@ -232,21 +220,27 @@ def _counting_lines(reader: RunReader) -> list[Text]:
     history, stage, live = reader.history, reader.history.stage, reader.snapshot.live
     if stage is None:
         return [Text(_before_the_first_stage(reader))]
-    parts = [printable(stage.name), f"{history.counted} of {stage.total}" if stage.total else ""]
+    parts = [printable(_stage_words(stage)), f"{history.counted} of {stage.total}" if stage.total else ""]
     passed = (history.last_time or 0.0) - stage.time
     through = history.counted + history.share_at_work
     if live and stage.total and through and passed > 0:
         rate = through / passed
-        often = f"{rate:.1f} a second" if rate >= 0.1 else f"{60 * rate:.1f} a minute"
-        parts += [often, f"{duration((stage.total - through) / rate)} left"]
-    attackers, step = attackers_progress(reader), attacker_step(history)
-    if attackers is not None and step is not None:
-        parts += [step_words(step, stage), attackers.left_words if live else ""]
+        parts.append(f"{rate:.1f} a second" if rate >= 0.1 else f"{60 * rate:.1f} a minute")
+    step = attacker_step(history)
+    parts.append(step_words(step, stage) if step is not None else "")
+    parts.append(run_progress(reader).left_words if live else "")
     parts.append(f"{history.skipped} left out" if history.skipped else "")
     parts.append(f"{history.failed_cells} failed" if history.failed_cells else "")
     # a line that stays, so that nothing jumps
     at_work = history.at_work or ("the next video has begun" if history.slow else "")
     return [joined(parts), Text(printable(at_work) if live else ""), _norms_line(reader)]
+
+
+def _stage_words(stage: StageEvent) -> str:
+    """`attacker 7 of 24: A2 declared gradient`, where several learn; else the stage's own name."""
+    if not stage.attacker or not stage.attackers:
+        return stage.name
+    return f"attacker {stage.attacker} of {stage.attackers}: {stage.name.partition(': ')[2] or stage.name}"
 
 
 def _before_the_first_stage(reader: RunReader) -> str:

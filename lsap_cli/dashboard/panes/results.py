@@ -13,6 +13,7 @@ from lsap_cli.dashboard.attackers import attackers_progress
 from lsap_cli.dashboard.formatting import BLUE, attack_name, joined, name_text, one_line
 from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
+from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.answer import figures_text, verdict_text
 from lsap_cli.dashboard.widgets.curve import SHADES, CurvePlot
@@ -30,6 +31,7 @@ from lsap_cli.results.text import printable
 from lsap_cli.results.verdict import KeyFigure, Verdict, key_figures, matrix_figures, verdict_of
 
 ALL_SAMPLERS = ""
+MOST_VERIFICATIONS = 12  # of a run that goes on, that are listed
 LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
 
 
@@ -220,11 +222,24 @@ def answer(reader: RunReader, rows: Rows, matrix: DefenseMatrix | None) -> tuple
 
 def _without_answer(reader: RunReader, rows: Rows, room: int) -> Text:
     """How far a run is that goes on; why there is no verdict where it ended without."""
-    attackers = attackers_progress(reader) if reader.snapshot.live else None
-    if attackers is not None:
-        text = joined([Text(printable(attackers.words), style="bold"), attackers.left_words])
-        return text.append_text(bar_text(attackers.share, room))
-    return Text(_why_no_answer(reader, rows))
+    if not reader.snapshot.live or rows.rows:
+        return Text(_why_no_answer(reader, rows))
+    attackers, progress, stage = attackers_progress(reader), run_progress(reader), reader.history.stage
+    words = attackers.words if attackers is not None else stage.name if stage is not None else ""
+    text = joined([Text(printable(words), style="bold"), progress.left_words]).append_text(
+        bar_text(progress.share, room)
+    )
+    return Text("\n\n").join([part for part in (text, Text(_why_no_answer(reader, rows)), _so_far(reader)) if part])
+
+
+def _so_far(reader: RunReader) -> Text:
+    """What a run that learns has measured on unseen videos until now, the newest first."""
+    what = "fooled" if reader.snapshot.command == "generate" else "right"
+    lines = [
+        f"\nafter step {one.step:>5}   {one.rate.value:.2f}  {one.rate.count}/{one.rate.of}  {one.rate.interval}"
+        for one in reversed(reader.history.verifications[-MOST_VERIFICATIONS:])
+    ]
+    return Text(f"unseen videos {what} so far", style="bold").append("".join(lines)) if lines else Text()
 
 
 def bar_text(share: float | None, room: int) -> Text:
