@@ -29,7 +29,7 @@ from lsap_cli.commands.options import (
 from lsap_cli.study.settings import StudySettings
 
 if TYPE_CHECKING:
-    from lsap_cli.study.study_file import StudyRequest
+    from lsap_cli.study.request import StudyRequest
 
 DEFAULT = StudySettings("")
 MOST_FOLDS, MOST_SECONDS = 1000, 1e8

@@ -24,9 +24,9 @@ from lsap_cli.results.study import (
 from lsap_cli.runs import Run
 from lsap_cli.runs.worker_run import WorkerRun
 from lsap_cli.study.cells import units
+from lsap_cli.study.request import StudyRequest
 from lsap_cli.study.settings import StudySettings
 from lsap_cli.study.store import CellStore
-from lsap_cli.study.study_file import StudyRequest
 from lsap_cli.video.media import Media, absolute_media
 
 RECORDS_FILE = "records.jsonl"

@@ -9,7 +9,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.specs import build, check_specs
 from lsap_cli.study.axes import ALL, NONE, OWN, USUAL, parse_goal
 from lsap_cli.study.grid import StudyPoint
-from lsap_cli.study.study_file import StudyRequest
+from lsap_cli.study.request import StudyRequest
 from lsap_cli.video.codecs import CODECS
 
 

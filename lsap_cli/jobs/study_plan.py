@@ -25,9 +25,9 @@ from lsap_cli.study.cells import PlannedCell, StudyContext, StudyVideo, each_onc
 from lsap_cli.study.code_version import code_version
 from lsap_cli.study.folds import assign_folds
 from lsap_cli.study.grid import StudyPoint
+from lsap_cli.study.request import StudyRequest
 from lsap_cli.study.settings import StudySettings, StudySource
 from lsap_cli.study.store import CellStore
-from lsap_cli.study.study_file import StudyRequest
 from lsap_cli.video.media import readable_media_hash
 
 

@@ -2,15 +2,17 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lsap_cli.errors import LsapError
-from lsap_cli.study.axes import AXES, SEED, Axis, AxisValue, text_of_value
-from lsap_cli.study.grid import StudyGrid, StudyPoint, expand_grids
-from lsap_cli.study.measures import MEASURES, USUAL_MEASURES
+from lsap_cli.study.axes import AXES, Axis, AxisValue, text_of_value
+from lsap_cli.study.grid import StudyGrid
+from lsap_cli.study.measures import USUAL_MEASURES
+from lsap_cli.study.request import StudyRequest, TableRequest, refused
 from lsap_cli.study.shipped import PREFIX, shipped_path
+from lsap_cli.study.table_checks import check_table
 from lsap_common import unknown_name
 
 Raw = Mapping[str, Any]  # of a TOML file: any values until they are checked here
@@ -31,86 +33,6 @@ STUDY_KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
 }
 LEAST = {"folds": 2, "seed": 0, "batch": 1, "views": 1, "threads": 1, "ladder_steps": 1}
 TABLE_KEYS = ("name", "title", "note", "rows", "columns", "measures", "where", "grid")
-
-
-@dataclass(frozen=True)
-class TableRequest:
-    """A table that a study file asks for.
-
-    Attributes:
-        name: of its files.
-        title: above it.
-        note: below the title.
-        rows: axes.
-        columns: axes; may be none.
-        measures: of each cell.
-        where: values that axes must have, as text.
-        grids: names of the grids that it is made of; empty: all.
-    """
-
-    name: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...] = ()
-    measures: tuple[str, ...] = USUAL_MEASURES
-    title: str = ""
-    note: str = ""
-    where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    grids: tuple[str, ...] = ()
-
-    def takes(self, point: StudyPoint) -> bool:
-        """Whether a point of the grid is in the table."""
-        if self.grids and not set(self.grids) & set(point.grids):
-            return False
-        return all(point.text(axis) in values for axis, values in self.where.items())
-
-    def place(self, point: StudyPoint) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The row and the column of a point, as values."""
-        return tuple(map(point.text, self.rows)), tuple(map(point.text, self.columns))
-
-
-@dataclass(frozen=True)
-class StudyRequest:
-    """What a study file asks for.
-
-    Attributes:
-        path: of the file.
-        grids: as they are written.
-        tables: likewise.
-        names: what tables show for a value, by the value.
-        title: of the study.
-        videos: the set; None: the command line gives it.
-        root: where a list's relative paths begin.
-        fps: of frame folders.
-        labels: a file with the names of a list's numbers.
-        folds: of the recordings.
-        seed: of folds and judging.
-        batch: clips of a learning step.
-        seconds: of learning one perturbation, at most; None: no limit.
-        views: clips of a judged video; None: the victim's own number.
-        threads: of each worker; results depend on it.
-        ladder_steps: of each adaptive attacker.
-    """
-
-    path: Path
-    grids: tuple[StudyGrid, ...]
-    tables: tuple[TableRequest, ...]
-    names: Mapping[str, str] = field(default_factory=dict)
-    title: str = ""
-    videos: str | None = None
-    root: str | None = None
-    fps: float | None = None
-    labels: str | None = None
-    folds: int = 5
-    seed: int = 0
-    batch: int = 4
-    seconds: float | None = None
-    views: int | None = None
-    threads: int = 1
-    ladder_steps: int = 300
-
-    def points(self) -> list[StudyPoint]:
-        """All points of all grids, each once, in their order."""
-        return expand_grids(self.grids)
 
 
 def read_study(
@@ -162,7 +84,7 @@ class _Reader:
     path: Path
 
     def error(self, place: str, sentence: str) -> LsapError:
-        return LsapError(f"{self.path}: {place}: {sentence}")
+        return refused(self.path, place, sentence)
 
     def request(self, content: Raw) -> StudyRequest:
         self._known("the file", content, SECTIONS, "section")
@@ -188,7 +110,7 @@ class _Reader:
             if problem:
                 raise self.error("grid", problem)
         for table in request.tables:
-            self._check_table(table, request, points)
+            check_table(table, request, points)
 
     # --- sections
 
@@ -268,57 +190,6 @@ class _Reader:
             {axis: self._where(f"{place} where.{axis}", axis, value) for axis, value in where.items()},
             self._texts(f"{place} grid", section.get("grid", [])),
         )
-
-    # --- tables against the grid
-
-    def _check_table(self, table: TableRequest, request: StudyRequest, points: Sequence[StudyPoint]) -> None:
-        place = f"[[table]] {table.name}"
-        named = list(dict.fromkeys(axis for grid in request.grids for axis in grid.axes))
-        for key, axes in (("rows", table.rows), ("columns", table.columns), ("where", tuple(table.where))):
-            for axis in axes:
-                if axis not in AXES:
-                    raise self.error(f"{place} {key}", unknown_name("axis", axis, AXES))
-                if axis not in named:
-                    there = ", ".join(named)
-                    raise self.error(
-                        f"{place} {key}", f"the grid lacks the axis '{axis}'; add it to [grid], or take one of: {there}"
-                    )
-        if not table.rows:
-            raise self.error(f"{place} rows", f"there is none; name axes of the grid: {', '.join(named)}")
-        twice = [axis for axis in table.rows if axis in table.columns or table.rows.count(axis) > 1]
-        if twice:
-            raise self.error(place, f"the axis '{twice[0]}' stands twice in its rows and columns")
-        if not table.measures:
-            raise self.error(f"{place} measures", f"there is none; take some of: {', '.join(MEASURES)}")
-        for measure in table.measures:
-            if measure not in MEASURES:
-                raise self.error(f"{place} measures", unknown_name("measure", measure, MEASURES))
-        grids = [one.name for one in request.grids if one.name]
-        for name in table.grids:
-            if name not in grids:
-                raise self.error(f"{place} grid", unknown_name("grid", name, grids))
-        for axis, values in table.where.items():
-            found = list(dict.fromkeys(point.text(axis) for point in points))
-            for value in values:
-                if value not in found:
-                    raise self.error(f"{place} where.{axis}", unknown_name("value", value, found))
-        self._check_places(place, table, points)
-
-    def _check_places(self, place: str, table: TableRequest, points: Sequence[StudyPoint]) -> None:
-        """One cell of a table is of points that differ in their seed alone."""
-        first: dict[Any, StudyPoint] = {}
-        taken = [point for point in points if table.takes(point)]
-        if not taken:
-            raise self.error(place, "no point of the grid has these values; the table would be empty")
-        for point in taken:
-            other = first.setdefault(table.place(point), point)
-            for axis in AXES:
-                if axis != SEED and point.text(axis) != other.text(axis):
-                    raise self.error(
-                        place,
-                        f"the axis '{axis}' has several values ({other.text(axis)}, {point.text(axis)}), and the table "
-                        "does not say which: name it in rows or columns, or choose one with where",
-                    )
 
     # --- helpers
 

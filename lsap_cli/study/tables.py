@@ -14,7 +14,7 @@ from lsap_cli.results.study import FailedCell, StudyEntry, StudyRecord, StudyTab
 from lsap_cli.study.axes import SEED
 from lsap_cli.study.cells import PlannedCell
 from lsap_cli.study.measures import CONTROLS, MEASURES, DetectorFigure, LadderShare, Measure, PatternFigure, VideoShare
-from lsap_cli.study.study_file import TableRequest
+from lsap_cli.study.request import TableRequest
 
 RATES = (VideoShare, LadderShare)
 NOT_DONE = "the study has not come to it"

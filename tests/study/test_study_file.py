@@ -8,8 +8,9 @@ import pytest
 from lsap_cli.errors import LsapError
 from lsap_cli.study.axes import AXES
 from lsap_cli.study.measures import MEASURES
+from lsap_cli.study.request import StudyRequest
 from lsap_cli.study.shipped import ORDER, shipped_titles
-from lsap_cli.study.study_file import STUDY_KEYS, StudyRequest, read_study
+from lsap_cli.study.study_file import STUDY_KEYS, read_study
 
 GRID = '[grid]\nattack = ["fgsm", "lsap"]\nbudget = ["linf 8/255", "l2 4/255"]\nseed = [0, 1]\n'
 TABLE = '[[table]]\nname = "t"\nrows = ["attack"]\ncolumns = ["budget"]\n'
