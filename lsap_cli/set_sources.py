@@ -64,22 +64,22 @@ def split_source(text: str) -> tuple[str | None, Path]:
         if name in set_format_names():
             if not rest:
                 raise LsapError(f"{text} names no file; write {name}:PATH")
-            if not _is_there(rest):
+            if not is_there(rest):
                 raise LsapError(
                     f"{rest} {missing_text(Path(rest))}; write {name}:PATH with {SETS.partition(', or ')[0]}"
                 )
             return name, Path(rest)
-        if "/" not in name and not _is_there(text):
+        if "/" not in name and not is_there(text):
             raise LsapError(
                 f"{text} does not exist, and {name} is no format of a set; "
                 f"give a folder of videos or a list, or one of {', '.join(f'{one}:PATH' for one in set_format_names())}"
             )
-    if not _is_there(text):
+    if not is_there(text):
         raise LsapError(f"{text} {missing_text(Path(text))}; give {SETS}")
     return None, Path(text)
 
 
-def _is_there(text: str) -> bool:
+def is_there(text: str) -> bool:
     """Whether a path, or the folder of a pattern, is there; what stands behind a colon may be the format's own."""
     if Path(text).exists() or (PATTERN & set(text) and _pattern_folder(text).is_dir()):
         return True

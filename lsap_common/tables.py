@@ -60,5 +60,6 @@ def did_you_mean(name: str, names: Iterable[str], separator: str = "-") -> str:
         separator: of the words in them: "-" or "_".
     """
     plain = re.sub(r"[-_ ]", separator, name.strip().lower())
-    close = difflib.get_close_matches(plain, list(names), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    by_plain = {name.lower(): name for name in reversed(list(names))}
+    close = difflib.get_close_matches(plain, list(by_plain)[::-1], n=1)
+    return f"; did you mean {by_plain[close[0]]}?" if close else ""

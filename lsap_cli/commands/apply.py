@@ -27,6 +27,7 @@ from lsap_cli.commands.options import (
     running,
     text_of,
 )
+from lsap_cli.limits import MOST_WORKERS
 
 if TYPE_CHECKING:
     from lsap_cli.commands.screen import Screen
@@ -54,7 +55,9 @@ def command(
             help="{codecs}, with settings as in h264:crf=23; ffv1, x264rgb and png are lossless",
         ),
     ] = "ffv1",
-    workers: Annotated[int, typer.Option("--workers", "-w", min=1, max=256, help="files written at a time")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=MOST_WORKERS, help="files written at a time")
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="go on in a folder that was begun")] = False,
     segment: Annotated[
         str | None,

@@ -10,9 +10,6 @@ from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     DEFAULT_TIMEOUT_TEXT,
-    MOST_CLIPS,
-    MOST_DRAWS,
-    MOST_STEPS,
     Batch,
     Cluster,
     Device,
@@ -42,6 +39,7 @@ from lsap_cli.commands.options import (
     show_report,
     text_of,
 )
+from lsap_cli.limits import MOST_CLIPS, MOST_DRAWS, MOST_STEPS
 
 if TYPE_CHECKING:
     from lsap_cli.jobs.defend_settings import DefendSettings

@@ -11,9 +11,6 @@ from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     DEFAULT_TIMEOUT_TEXT,
-    MOST_CLIPS,
-    MOST_DRAWS,
-    MOST_STEPS,
     SPEED,
     Batch,
     Cluster,
@@ -44,6 +41,7 @@ from lsap_cli.commands.options import (
 )
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS, Combine, GenerateSettings, LearnFrom
+from lsap_cli.limits import MOST_CLIPS, MOST_DRAWS, MOST_STEPS
 
 DEFAULT = GenerateSettings  # its class attributes are the defaults
 LEARN_FROM: tuple[str, ...] = get_args(LearnFrom)

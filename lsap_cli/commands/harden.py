@@ -10,8 +10,6 @@ import typer
 from lsap_cli.commands import arguments
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
-    MOST_DRAWS,
-    MOST_STEPS,
     Batch,
     Device,
     DryRun,
@@ -36,7 +34,6 @@ from lsap_cli.commands.options import (
     text_of,
 )
 from lsap_cli.commands.training_options import (
-    MOST_EPOCHS,
     SCHEDULE,
     HeldOutShare,
     LabelSmoothing,
@@ -48,6 +45,7 @@ from lsap_cli.commands.training_options import (
     VideosToTrainOn,
     WeightDecay,
 )
+from lsap_cli.limits import MOST_DRAWS, MOST_EPOCHS, MOST_STEPS
 from lsap_cli.training.harden_settings import DEFAULT_HARDEN_EPOCHS, HARDEN_RATES, HardenMethod, HardenSettings
 from lsap_cli.training.out_folder import check_can_be_hardened, check_out_folder
 

@@ -15,6 +15,7 @@ import typer
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT
 from lsap_cli.commands import arguments
 from lsap_cli.errors import LsapError, file_error
+from lsap_cli.limits import LARGEST_SEED, MOST_CLIPS
 
 if TYPE_CHECKING:
     from lsap_cli.commands.screen import Screen
@@ -33,9 +34,6 @@ MACHINES = "Many machines"
 RUN_FILE = "run.json"
 SPEED = "Speed and memory"
 DEFAULT_TIMEOUT_TEXT = f"{DEFAULT_TIMEOUT / 60:.0f}m"
-MOST_CLIPS = 4096  # of a batch, a pool or a video
-MOST_STEPS = 10_000_000
-MOST_DRAWS = 1000  # of random defenses, and of seeds
 Model = Annotated[
     str, typer.Option("--model", "-m", callback=arguments.model, help="a model card (model.toml), or one of: {models}")
 ]
@@ -43,7 +41,7 @@ Download = Annotated[
     bool, typer.Option("--download", help="fetch hf:OWNER/NAME into the local Hugging Face cache first, once")
 ]
 Device = Annotated[str, typer.Option(callback=arguments.device, help="auto, cpu, cuda or cuda:N")]
-Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="same seed, same result")]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="same seed, same result")]
 RunFolder = Annotated[
     Path | None, typer.Option("--run", "-r", help="the run's folder (default: runs/<time>-<command>)")
 ]

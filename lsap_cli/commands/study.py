@@ -26,13 +26,14 @@ from lsap_cli.commands.options import (
     running,
     text_of,
 )
+from lsap_cli.limits import MOST_FOLDS, MOST_WORKERS
 from lsap_cli.study.settings import StudySettings
 
 if TYPE_CHECKING:
     from lsap_cli.study.request import StudyRequest
 
 DEFAULT = StudySettings("")
-MOST_FOLDS, MOST_SECONDS = 1000, 1e8
+MOST_SECONDS = 1e8
 
 
 def command(
@@ -75,7 +76,10 @@ def command(
         bool, typer.Option("--dry-run", help="list the cells and what they will take; write nothing")
     ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, max=256, help="processes that work on cells", rich_help_panel=SPEED)
+        int,
+        typer.Option(
+            "--workers", "-w", min=1, max=MOST_WORKERS, help="processes that work on cells", rich_help_panel=SPEED
+        ),
     ] = 1,
     cluster: Cluster = None,
     storage: Storage = None,

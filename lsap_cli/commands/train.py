@@ -34,7 +34,6 @@ from lsap_cli.commands.options import (
     text_of,
 )
 from lsap_cli.commands.training_options import (
-    MOST_EPOCHS,
     SCHEDULE,
     HeldOutShare,
     LabelSmoothing,
@@ -46,6 +45,7 @@ from lsap_cli.commands.training_options import (
     VideosToTrainOn,
     WeightDecay,
 )
+from lsap_cli.limits import MOST_EPOCHS
 from lsap_cli.training.out_folder import check_out_folder
 from lsap_cli.training.settings import (
     DEFAULT_EPOCHS,

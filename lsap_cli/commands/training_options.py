@@ -9,7 +9,6 @@ from lsap_cli.commands import arguments
 from lsap_cli.commands.options import SPEED
 from lsap_cli.training.settings import OptimizerName, Precision, TrainedPart
 
-MOST_EPOCHS = 1_000_000
 SCHEDULE = "Training"
 
 VideosToTrainOn = Annotated[

@@ -117,8 +117,7 @@ class _Judging:
         self,
     ) -> Iterator[tuple[Video, dict[str, list[StudyOutcome]] | UnreadableVideo | NoPrediction]]:
         """Each video's outcomes by the cell's hash, or why it has none."""
-        if self.fitted and self.patterns.shared is None:
-            raise LsapError('a defense that is fitted on the other videos is not judged with from = "one-video"', 1)
+        assert not self.fitted or self.patterns.shared is not None  # as the study file was checked
         together = [list(self.videos)] if self.fitted else [[video] for video in self.videos]
         for videos in together:
             try:
@@ -199,8 +198,7 @@ class _Judging:
         spec = cell.point.text("detector")
         if spec == NONE:
             return list(outcomes)
-        if self.patterns.shared is None:
-            raise LsapError('a detector is not judged with from = "one-video": it compares videos of one pattern', 1)
+        assert self.patterns.shared is not None  # as the study file was checked
         sampler = self.sampler_of(cell)
         protocol = self.shop.protocol(cell.point.victim, {sampler: self.protocol.samplers[sampler]})
         scores: dict[tuple[str, str], float] = {}

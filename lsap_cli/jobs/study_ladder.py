@@ -29,7 +29,7 @@ from lsap_cli.results.skipped import SkippedVideo
 from lsap_cli.results.study import StudyOutcome
 from lsap_cli.runs.worker_run import WorkerRun
 from lsap_cli.specs import build_defense, build_samplers
-from lsap_cli.study.axes import ALL, NONE, OWN
+from lsap_cli.study.axes import OWN
 from lsap_cli.study.cells import PlannedCell
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations import Perturbation
@@ -45,9 +45,8 @@ def judge_ladder(shop: StudyWorkshop, cell: PlannedCell, given: Perturbation) ->
         given: the perturbation of the cell, whose budget and binding attackers have.
 
     Raises:
-        LsapError: if the cell's goal, frames, file or detector do not go with a ladder, or an attacker cannot learn.
+        LsapError: if an attacker cannot learn.
     """
-    _check(cell)
     network = shop.network(cell.point.victim)
     spec = cell.point.text("defense")
     defenses = {NO_DEFENSE: None} | ({} if spec == NO_DEFENSE else {spec: build_defense(spec)})
@@ -80,14 +79,6 @@ def judge_ladder(shop: StudyWorkshop, cell: PlannedCell, given: Perturbation) ->
     if not outcomes:
         raise LsapError(f"none of the {len(videos)} videos of the fold can be judged; {skipped[0].reason}", 1)
     return JudgedCell(tuple(outcomes), tuple(skipped), clip_elements(network.classifier))
-
-
-def _check(cell: PlannedCell) -> None:
-    for axis, needed in (("frames", ALL), ("file", NONE), ("detector", NONE)):
-        if cell.point.text(axis) != needed:
-            raise LsapError(f'ladder and {axis} = "{cell.point.text(axis)}" do not go together; use {needed}', 1)
-    if cell.axes["goal"].startswith("only"):
-        raise LsapError("attackers of a ladder are untargeted or targeted; the goal `only` has no ladder", 1)
 
 
 def _learn(

@@ -29,6 +29,7 @@ from lsap_cli.study.request import StudyRequest
 from lsap_cli.study.settings import StudySettings, StudySource
 from lsap_cli.study.store import CellStore
 from lsap_cli.video.media import readable_media_hash
+from lsap_common import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
         LsapError: for anything in the file that cannot work, before any work is done.
     """
     if request.videos is None:
-        raise LsapError(f"{request.path}: [study] videos: there is none; add it, or give --videos")
+        raise request.refusal("[study] videos", "there is none; add it, or give --videos")
     points = request.points()
     check_parts(request, points)
     for spec in specs_of(points):
         try:
             check_model_spec(spec)
         except LsapError as error:
-            raise LsapError(f"{request.path}: [grid] model: {error}") from None
+            raise request.refusal("[grid] model", str(error)) from None
     source = _source(request)
     run.event(StageEvent(name="reading the set of videos"))
     videos, skipped = _videos(source, run)
@@ -117,6 +118,7 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
         environment=environment_inputs(device), code=code_version(),
     )  # fmt: skip
     cells = _planned(request, points, context)
+    _tell_unused_names(request, settings, cells, run)
     store = CellStore(folder)
     done = {cell.hash: one for cell in cells if (one := store.finished(cell.hash)) is not None}
     failed = {
@@ -130,8 +132,15 @@ def plan_study(request: StudyRequest, settings: StudySettings, folder: Path, run
 
 
 def _source(request: StudyRequest) -> StudySource:
-    """The set with absolute paths, for processes of other folders."""
-    given = SetSource.parse(request.videos or "", request.root, request.fps, request.labels)
+    """The set with absolute paths, for processes of other folders.
+
+    Raises:
+        LsapError: if it is not there.
+    """
+    try:
+        given = SetSource.parse(request.videos or "", request.root, request.fps, request.labels)
+    except LsapError as error:
+        raise request.refusal("[study]", str(error)) from None
     place = str(given.path.absolute())
     videos = place if given.format is None else f"{given.format}:{place}"
     return StudySource(videos, _absolute(request.root), request.fps, _absolute(request.labels))
@@ -165,7 +174,7 @@ def _folds(request: StudyRequest, videos: Sequence[tuple[Video, str]]) -> tuple[
     try:
         chosen = assign_folds(groups, labels, request.folds, request.seed)
     except LsapError as error:
-        raise LsapError(f"{request.path}: [study] folds: {error}") from None
+        raise request.refusal("[study] folds", str(error)) from None
     every = [
         StudyVideo(video.name, sha256, group, video.label)
         for (video, sha256), group in zip(videos, groups, strict=True)
@@ -208,4 +217,13 @@ def _planned(request: StudyRequest, points: Sequence[StudyPoint], context: Study
     try:
         return plan_cells(points, context)
     except LsapError as error:
-        raise LsapError(f"{request.path}: [grid] goal: {error}") from None
+        raise request.refusal("[grid] goal", str(error)) from None
+
+
+def _tell_unused_names(request: StudyRequest, settings: StudySettings, cells: Sequence[PlannedCell], run: Run) -> None:
+    """A word for a value that no cell has is a slip, unless other networks took the places of the file's."""
+    values = list(dict.fromkeys(value for cell in cells for value in cell.axes.values()))
+    for name in request.names:
+        if name not in values and not settings.model:
+            hint = did_you_mean(name, values)
+            run.event(WarningEvent(message=f"{request.path}: [names] {name}: no cell has this value{hint}"))

@@ -13,7 +13,6 @@ from torch import Tensor
 from lsap_cli.applying.adding import SEGMENTS, Adder, Segment
 from lsap_cli.applying.video_copy import VideoCopy
 from lsap_cli.datasets.base import Video
-from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.noise_control import NoiseControl, noise_control
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, PerturbedFiles
 from lsap_cli.jobs.study_learning import CellPatterns
@@ -83,22 +82,16 @@ def sources_of(
         folder: of the study, below which files are written.
 
     Raises:
-        LsapError: if a codec, a segment and the perturbation do not go together.
+        LsapError: if a codec does not take the perturbation.
         UnreadableVideo: if a video cannot be written.
     """
     perturbation = patterns.of(videos[0].name)
-    if not perturbation.binding.fits_a_video:
-        raise LsapError(
-            f"binding {perturbation.binding} is of clips, not of videos: a study judges videos; use another", 1
-        )
     made: dict[str, PerturbationSource] = {}
     writing: Path | None = None
     try:
         for added in dict.fromkeys(added_of(cell, kind) for cell in cells for kind in (NOISE, PERTURBED)):
             kind, frames, file = added
             segment = None if frames == ALL else build(frames, SEGMENTS, "choice of frames")
-            if segment is not None and perturbation.binding.appended:
-                raise LsapError(f'frames = "{frames}" and binding {perturbation.binding} do not go together', 1)
             if file == NONE:
                 source = _source(perturbation, kind, seed)
                 made[added_name(added)] = source if segment is None else SegmentSource(source, segment)

@@ -46,7 +46,8 @@ class Run:
         begun: the facts of that earlier part; None: there is none.
 
     Raises:
-        LsapError: if the folder holds a run already, another process writes into it, or it cannot be made.
+        LsapError: if the folder holds a run already, or one of another command that is to go on, another process writes
+            into it, or it cannot be made.
     """
 
     def __init__(
@@ -76,6 +77,9 @@ class Run:
         if (folder / RUN_FILE).exists() and not resume:
             raise LsapError(f"the run folder {folder} holds a run already; give another with --run")
         self.begun = read_facts_document(folder).value
+        if self.begun is not None and self.begun.command != command:
+            what = f"a run of {self.begun.command}, not of {command}"
+            raise LsapError(f"the run folder {folder} holds {what}; give another with --run")
         self._facts = RunFacts(
             command=command,
             status="running",

@@ -86,10 +86,8 @@ def parse_goal(text: str) -> tuple[str, str | None]:
         return kind, None
     if kind in (TARGET, ONLY) and (label.strip() or not colon):
         return kind, label.strip() or None
-    raise LsapError(
-        f"{unknown_name('goal', kind, (UNTARGETED, TARGET, ONLY))}; write untargeted, target:LABEL, only:LABEL, or "
-        "target or only alone, whose label the seed draws"
-    )
+    written = (UNTARGETED, f"{TARGET}:LABEL", f"{ONLY}:LABEL", f"{TARGET} or {ONLY} alone (the seed draws the label)")
+    raise LsapError(unknown_name("goal", text, (UNTARGETED, TARGET, ONLY), written))
 
 
 def _named(
@@ -125,7 +123,9 @@ def _binding(text: str) -> None:
     if text not in (OWN, "constant") and (
         kind not in plugins.binding_names() or not re.fullmatch(r"[1-9]\d{0,3}", slots)
     ):
-        raise LsapError(unknown_name("binding", text, (OWN, *plugins.binding_names())) + "; write it as cyclic:16")
+        kinds = plugins.binding_names()
+        written = [one if one == "constant" else f"{one}:P" for one in kinds]
+        raise LsapError(unknown_name("binding", text, (OWN, *kinds), (OWN, *written)))
 
 
 def _model(text: str) -> None:

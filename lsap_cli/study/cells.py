@@ -8,7 +8,7 @@ from typing import Any
 
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.settings import DEFAULT_STEPS, DEFAULT_TARGETED_STEPS
-from lsap_cli.study.axes import AXES, JUDGED, LEARNED, SAME, TARGET, USUAL, parse_goal
+from lsap_cli.study.axes import AXES, JUDGED, LEARNED, TARGET, USUAL, parse_goal
 from lsap_cli.study.grid import StudyPoint
 
 HASH_LENGTH = 32  # hexadecimal digits
@@ -187,8 +187,7 @@ def hash_of(key: Key) -> str:
 
 def specs_of(points: Sequence[StudyPoint]) -> list[str]:
     """The specs of all networks that are learned on or judged, each once."""
-    specs = [spec for point in points for spec in (*point.parts("model"), point.victim) if spec != SAME]
-    return list(dict.fromkeys(spec for spec in specs if " & " not in spec))
+    return list(dict.fromkeys(spec for point in points for spec in (*point.parts("model"), point.victim)))
 
 
 def units(cells: Sequence[PlannedCell]) -> Iterator[list[PlannedCell]]:

@@ -1,10 +1,11 @@
 """The points of grids: every combination of the values of their axes."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lsap_cli.study.axes import AXES, NONE, OWN, SAME, AxisValue, parse_goal, parts_of, text_of_value
+from lsap_cli.study.axes import ALL, AXES, NONE, ONLY, OWN, SAME, AxisValue, parse_goal, parts_of, text_of_value
 
 EACH, OTHERS, LEAVE_ONE_OUT = "@each", "@others", "@leave-one-out"
 PLACES = (EACH, OTHERS, LEAVE_ONE_OUT)
@@ -30,6 +31,11 @@ class StudyGrid:
     def needs_models(self) -> bool:
         """Whether it leaves its networks to the command line."""
         return any(text_of_value(one) in PLACES for axis in OF_NETWORKS for one in self.axes.get(axis, ()))
+
+    @property
+    def size(self) -> int:
+        """How many points it has, at most."""
+        return math.prod(map(len, self.axes.values()))
 
     def with_models(self, models: Sequence[str]) -> "StudyGrid":
         """The same on other networks: in the places that it leaves to them, or else in place of all.
@@ -97,8 +103,22 @@ class StudyPoint:
             )
         if self.text("from") == "target-class" and parse_goal(self.text("goal"))[0] != "target":
             return f'from = "target-class" needs a target, and goal is {self.text("goal")} at that point'
-        if self.text("from") == "one-video" and self.text("ladder") != NONE:
+        if self.text("from") == "one-video" and self.text("detector") != NONE:
+            return 'detector compares videos of one perturbation, and from = "one-video" has one for each'
+        return "" if self.text("ladder") == NONE else self._problem_of_ladder()
+
+    def _problem_of_ladder(self) -> str:
+        if self.text("from") == "one-video":
             return 'ladder learns for all videos, and from = "one-video" has a perturbation for each'
+        for axis, needed in (("frames", ALL), ("file", NONE), ("detector", NONE)):
+            if self.text(axis) != needed:
+                ladder, other = self.text("ladder"), self.text(axis)
+                return (
+                    f'ladder = "{ladder}" and {axis} = "{other}" do not go together: attackers of a ladder need '
+                    f'{axis} = "{needed}"; write them as two [[grid]]'
+                )
+        if parse_goal(self.text("goal"))[0] == ONLY:
+            return f"ladder has untargeted and targeted attackers, and goal is {self.text('goal')} at that point"
         return ""
 
 

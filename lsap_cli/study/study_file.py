@@ -1,18 +1,22 @@
 """A study file: read, and refused before any work where a key, a name or a table cannot be meant."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lsap_cli.errors import LsapError
-from lsap_cli.study.axes import AXES, Axis, AxisValue, text_of_value
-from lsap_cli.study.grid import StudyGrid
+from lsap_cli.limits import LARGEST_SEED, MOST_CLIPS, MOST_FOLDS, MOST_STEPS, MOST_WORKERS
+from lsap_cli.set_sources import is_there
+from lsap_cli.study.axes import AXES, NONE, USUAL, Axis, AxisValue, text_of_value
+from lsap_cli.study.grid import OF_NETWORKS, StudyGrid
 from lsap_cli.study.measures import USUAL_MEASURES
 from lsap_cli.study.request import StudyRequest, TableRequest, refused
 from lsap_cli.study.shipped import PREFIX, shipped_path
 from lsap_cli.study.table_checks import check_table
+from lsap_cli.study.tables import controls_of
 from lsap_common import unknown_name
 
 Raw = Mapping[str, Any]  # of a TOML file: any values until they are checked here
@@ -23,15 +27,22 @@ STUDY_KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "root": (str, "the folder where a list's paths begin"),
     "fps": ((int, float), "pictures a second of frame folders"),
     "labels": (str, "a file with the names of a list's numbers"),
-    "folds": (int, "a whole number from 2"),
-    "seed": (int, "a whole number from 0: of the folds and of what is drawn while judging"),
-    "batch": (int, "a whole number from 1: clips of a learning step"),
+    "folds": (int, "of the recordings"),
+    "seed": (int, "of the folds and of what is drawn while judging"),
+    "batch": (int, "clips of a learning step"),
     "seconds": ((int, float), "a number above 0: at most, of learning one perturbation"),
-    "views": (int, "a whole number from 1: clips of a judged video"),
-    "threads": (int, "a whole number from 1: of each worker"),
-    "ladder_steps": (int, "a whole number from 1: of each adaptive attacker"),
+    "views": (int, "clips of a judged video"),
+    "threads": (int, "of each worker"),
+    "ladder_steps": (int, "of each adaptive attacker"),
 }
-LEAST = {"folds": 2, "seed": 0, "batch": 1, "views": 1, "threads": 1, "ladder_steps": 1}
+RANGES = {
+    "folds": (2, MOST_FOLDS), "seed": (0, LARGEST_SEED), "batch": (1, MOST_CLIPS), "views": (1, MOST_CLIPS),
+    "threads": (1, MOST_WORKERS), "ladder_steps": (1, MOST_STEPS),
+}  # fmt: skip
+"""The least and the largest whole number of a key."""
+MOST_POINTS = 100_000  # combinations of values, over all grids
+OF_LSAP = ("cells",)  # tables that lsap makes beside those of the file and their controls
+LONGEST_NAME = 100  # characters of a table's name, which names files
 TABLE_KEYS = ("name", "title", "note", "rows", "columns", "measures", "where", "grid")
 
 
@@ -56,11 +67,13 @@ def read_study(
     """
     path = shipped_path(spec) if spec.startswith(PREFIX) else Path(spec)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise LsapError(f"the study file {path} cannot be read ({error.strerror or error})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LsapError(f"the study file {path} is no TOML: {error}") from None
+    except RecursionError:
+        raise LsapError(f"the study file {path} cannot be read: its lists stand in one another too deeply") from None
     reader = _Reader(path)
     request = reader.request(content)
     needing = [one for one in request.grids if one.needs_models]
@@ -99,11 +112,11 @@ class _Reader:
 
     def check(self, request: StudyRequest) -> None:
         """What the sections together must fulfill."""
-        for what, found in (("grid", [one.name for one in request.grids if one.name]),
-                            ("table", [one.name for one in request.tables])):  # fmt: skip
-            for name in found:
-                if found.count(name) > 1:
-                    raise self.error(what, f"two of them have the name '{name}'; give each its own")
+        self._each_once("grid", [one.name for one in request.grids if one.name])
+        self._check_names(request)
+        count = sum(one.size for one in request.grids)
+        if count > MOST_POINTS:
+            raise self.error("grid", f"it has {count} points, and a study takes {MOST_POINTS}; give fewer values")
         points = request.points()
         for point in points:
             problem = point.problem()
@@ -111,6 +124,28 @@ class _Reader:
                 raise self.error("grid", problem)
         for table in request.tables:
             check_table(table, request, points)
+        with_controls = [one for table in request.tables for one in (table, controls_of(table)) if one is not None]
+        self._each_once("table", [*(one.name for one in with_controls), *OF_LSAP])
+
+    def _each_once(self, what: str, names: Sequence[str]) -> None:
+        """Names of files, which some systems do not tell apart by their case."""
+        folded = [name.casefold() for name in names]
+        for name in names:
+            if folded.count(name.casefold()) > 1:
+                raise self.error(what, f"two of them have the name '{name}'; give each its own")
+
+    def _check_names(self, request: StudyRequest) -> None:
+        """No table shows one word for two values of an axis."""
+        for axis in AXES:
+            texts = dict.fromkeys(text_of_value(one) for grid in request.grids for one in grid.axes.get(axis, ()))
+            shown: dict[str, str] = {}
+            for text in texts:
+                other = shown.setdefault(request.names.get(text, text), text)
+                if other != text:
+                    word = request.names.get(text, text)
+                    raise self.error(
+                        "names", f"'{other}' and '{text}' of {axis} are both shown as '{word}'; tell them apart"
+                    )
 
     # --- sections
 
@@ -120,13 +155,17 @@ class _Reader:
         self._known("[study]", section, STUDY_KEYS, "key")
         for key, value in section.items():
             kind, words = STUDY_KEYS[key]
-            wrong = not isinstance(value, kind) or isinstance(value, bool)
-            if wrong or (key in LEAST and value < LEAST[key]) or (key in ("fps", "seconds") and not 0 < value < 1e9):
+            wrong = not isinstance(value, kind) or isinstance(value, bool) or value == ""
+            if key in RANGES:
+                least, most = RANGES[key]
+                words = f"a whole number from {least} to {most}: {words}"
+                wrong = wrong or not least <= value <= most
+            if wrong or (key in ("fps", "seconds") and not 0 < value < 1e9):
                 raise self.error(f"[study] {key}", f"it is {value!r}; give {words}")
         given = dict(section)
         for key in ("videos", "root", "labels"):
             if key in given:
-                given[key] = self._place(given[key])
+                given[key] = self._place(given[key], is_there)
         return given
 
     def _grid(self, number: int, section: Raw) -> StudyGrid:
@@ -150,8 +189,8 @@ class _Reader:
 
     def _value(self, place: str, axis: Axis, value: Any) -> AxisValue:
         if axis.numbers is not None:
-            if not isinstance(value, int) or isinstance(value, bool) or value < axis.numbers:
-                raise self.error(place, f"it is {value!r}; give whole numbers from {axis.numbers}")
+            if not isinstance(value, int) or isinstance(value, bool) or not axis.numbers <= value <= LARGEST_SEED:
+                raise self.error(place, f"it is {value!r}; give whole numbers from {axis.numbers} to {LARGEST_SEED}")
             return value
         if axis.name == "steps" and isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
@@ -164,8 +203,12 @@ class _Reader:
                 axis.check(one)
             except LsapError as error:
                 raise self.error(place, str(error)) from None
-        if axis.name in ("model", "victim"):
+        if axis.name in OF_NETWORKS:
             parts = [self._place(one) for one in parts]
+        if len(set(parts)) < len(parts):
+            raise self.error(place, f"the value {parts} names one thing twice; give each once")
+        if len(parts) > 1 and axis.usual in (USUAL, NONE) and axis.usual in parts:
+            raise self.error(place, f"'{axis.usual}' stands alone; take it out of {parts}")
         return tuple(parts) if isinstance(value, list) and len(parts) > 1 else parts[0]
 
     def _table(self, number: int, section: Raw) -> TableRequest:
@@ -175,8 +218,15 @@ class _Reader:
             if not isinstance(section.get(key, ""), str):
                 raise self.error(f"{place} {key}", f"it is {section[key]!r}; give a text")
         name = section.get("name") or f"table-{number}"
-        if not all(sign.isalnum() or sign in "-_." for sign in name) or name.startswith("."):
-            raise self.error(f"{place} name", f"it is '{name}'; it names files: use letters, digits, - and _")
+        if (
+            not all(sign.isalnum() or sign in "-_." for sign in name)
+            or name.startswith(".")
+            or len(name) > LONGEST_NAME
+        ):
+            raise self.error(
+                f"{place} name", f"it is '{name[:LONGEST_NAME]}'; it names files: use at most {LONGEST_NAME} letters, "
+                "digits, - and _"
+            )  # fmt: skip
         where = section.get("where", {})
         if not isinstance(where, dict):
             raise self.error(f"{place} where", 'it gives axes their values, as in {defense = "none"}')
@@ -216,14 +266,18 @@ class _Reader:
             many = isinstance(one, list) and all(isinstance(part, str) for part in one)
             if isinstance(one, bool) or not (isinstance(one, str | int) or many):
                 raise self.error(place, f"it is {one!r}; give values of the axis")
-            text = text_of_value(tuple(one) if many else one)
-            texts.append(self._place(text) if axis in ("model", "victim") else text)
+            parts = [
+                self._place(part) if axis in ("model", "victim") else str(part) for part in (one if many else [one])
+            ]
+            texts.append(text_of_value(tuple(parts)))
         return tuple(texts)
 
-    def _place(self, text: str) -> str:
-        """A path of the file: from where the file is, or else as it stands."""
-        beside = self.path.parent / text
-        try:
-            return str(beside) if not Path(text).is_absolute() and beside.exists() else text
-        except OSError:  # no path at all, such as a text that is too long
-            return text
+    def _place(self, text: str, there: Callable[[str], bool] = lambda text: Path(text).exists()) -> str:
+        """A path of the file, also behind `FORMAT:`: from where the file is, or else as it stands."""
+        name, colon, rest = text.partition(":")
+        for front, path in (("", text), (name + colon, rest)):
+            with suppress(OSError, ValueError):  # no path at all, such as a text that is too long
+                beside = str(self.path.parent / path)
+                if path and not Path(path).is_absolute() and there(beside):
+                    return front + beside
+        return text

@@ -38,6 +38,9 @@ def check_table(table: TableRequest, request: StudyRequest, points: Sequence[Stu
     twice = [axis for axis in table.rows if axis in table.columns or table.rows.count(axis) > 1]
     if twice:
         raise error(place, f"the axis '{twice[0]}' stands twice in its rows and columns")
+    again = [measure for measure in table.measures if table.measures.count(measure) > 1]
+    if again:
+        raise error(f"{place} measures", f"the measure '{again[0]}' stands there twice")
     if not table.measures:
         raise error(f"{place} measures", f"there is none; take some of: {', '.join(MEASURES)}")
     for measure in table.measures:
@@ -45,6 +48,8 @@ def check_table(table: TableRequest, request: StudyRequest, points: Sequence[Stu
             raise error(f"{place} measures", unknown_name("measure", measure, MEASURES))
     grids = [one.name for one in request.grids if one.name]
     for name in table.grids:
+        if not grids:
+            raise error(f"{place} grid", f"the grid '{name}' is unknown: no [[grid]] has a name")
         if name not in grids:
             raise error(f"{place} grid", unknown_name("grid", name, grids))
     for axis, values in table.where.items():

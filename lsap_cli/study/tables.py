@@ -12,7 +12,7 @@ from lsap_cli.results.rates import Rate, rate_of_repeated
 from lsap_cli.results.records import PERTURBED
 from lsap_cli.results.study import FailedCell, StudyEntry, StudyRecord, StudyTable
 from lsap_cli.study.axes import SEED
-from lsap_cli.study.cells import PlannedCell
+from lsap_cli.study.cells import PlannedCell, each_once
 from lsap_cli.study.measures import CONTROLS, MEASURES, DetectorFigure, LadderShare, Measure, PatternFigure, VideoShare
 from lsap_cli.study.request import TableRequest
 
@@ -65,7 +65,7 @@ def controls_of(request: TableRequest) -> TableRequest | None:
 def make_table(request: TableRequest, findings: StudyFindings) -> StudyTable:
     """One table."""
     places: dict[tuple[tuple[str, ...], tuple[str, ...]], list[PlannedCell]] = {}
-    for cell in findings.cells:
+    for cell in each_once(findings.cells):
         if request.takes(cell.point):
             axes = cell.axes
             place = tuple(axes[one] for one in request.rows), tuple(axes[one] for one in request.columns)

@@ -16,7 +16,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.jobs.study import estimate_grid, fill_grid
 from lsap_cli.reports.study_page import write_study_report
 from lsap_cli.results.base import or_none
-from lsap_cli.results.events import CellEvent, Event
+from lsap_cli.results.events import CellEvent, Event, WarningEvent
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.study import StudyResults
 from lsap_cli.runs import Run
@@ -366,6 +366,23 @@ def test_two_workers_find_what_one_does(world: Path, whole: tuple[Path, StudyRes
     assert timeless(tmp_path / "run") == timeless(whole[0])
 
 
+def test_a_word_for_a_value_that_no_cell_has_is_told(world: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    study(world, tmp_path / "run", SMALL + '[names]\nlsap = "LSAP"\nlsaq = "?"\n', events.append)
+    told = [event.message for event in events if isinstance(event, WarningEvent)]
+    assert len(told) == 1
+    assert "[names] lsaq: no cell has this value; did you mean lsap?" in told[0]
+
+
+def test_two_ways_to_write_one_point_are_counted_once(world: Path, tmp_path: Path) -> None:
+    text = SMALL + 'goal = ["target", "target:right"]\n[[table]]\nname = "g"\nrows = ["goal"]\nmeasures = ["FR"]\n'
+    results = study(world, tmp_path / "run", text.replace("folds = 3", "folds = 3\nseed = 1"))
+    (table,) = [one for one in results.tables if one.name == "g"]
+    drawn = [one.rate.of for one in table.entries if one.rate is not None]
+    assert len(results.cells) == 3 * len(drawn)
+    assert set(drawn) == {6}
+
+
 def test_an_estimate_lists_the_cells_and_writes_nothing(world: Path, tmp_path: Path) -> None:
     path = world / "estimate.toml"
     path.write_text(GRID + TABLE, encoding="utf-8")
@@ -390,6 +407,14 @@ def test_an_estimate_lists_the_cells_and_writes_nothing(world: Path, tmp_path: P
         (('"fgsm"', '"uap:candidates=0"'), r"\[grid\]: the attack 'uap:candidates=0': candidates is 0"),
         (("card/model", "nowhere/model"), r"\[grid\] model: the model '.*nowhere/model.toml' is neither a model card"),
         (('videos = "videos"', 'title = "t"'), "videos: there is none; add it, or give --videos"),
+        (('videos = "videos"', 'videos = "nowhere"'), r"\[study\]: nowhere does not exist"),
+        (("steps = [2]", 'steps = [2]\nbinding = "slot:4"'), r"\[grid\]: binding = slot:4 is of clips"),
+        (("steps = [2]", 'steps = [2]\nbinding = "append:2"\nframes = "begin:frames=2"'), r"binding appends frames"),
+        (("steps = [2]", 'steps = [2]\nthrough = "perturbation-subtraction"'), r"\[grid\]: through perturbation-sub"),
+        (
+            ("steps = [2]", 'steps = [2]\nfrom = "one-video"\ndefense = "perturbation-subtraction"'),
+            r"\[grid\]: defense = perturbation-subtraction is fitted on the other videos",
+        ),
     ],
 )
 def test_what_the_set_or_a_network_refuses_is_refused_before_any_cell(

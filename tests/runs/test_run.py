@@ -142,6 +142,15 @@ def begin_and_stop(folder: Path) -> None:
         raise KeyboardInterrupt
 
 
+def test_a_run_of_another_command_is_not_resumed(tmp_path: Path) -> None:
+    with Run(tmp_path / "run", "generate", {}, []):
+        pass
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    with pytest.raises(LsapError, match=r"run holds a run of generate, not of study; give another with --run"):
+        Run(tmp_path / "run", "study", {}, [], resume=True)
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
 def test_a_resumed_run_adds_to_the_events(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         begin_and_stop(tmp_path)

@@ -7,6 +7,7 @@ import pytest
 
 from lsap_cli.errors import LsapError
 from lsap_cli.study.axes import AXES
+from lsap_cli.study.cells import specs_of
 from lsap_cli.study.measures import MEASURES
 from lsap_cli.study.request import StudyRequest
 from lsap_cli.study.shipped import ORDER, shipped_titles
@@ -43,7 +44,7 @@ def test_several_grids_are_put_together_and_a_point_of_two_is_one(tmp_path: Path
         ('[grid]\nattack = ["ifgms"]\n', r"\[grid\] attack: the attack 'ifgms' is unknown; .* Did you mean ifgsm\?"),
         ('[grid]\nbudget = ["l3 8/255"]\n', r"\[grid\] budget: the budget .l3 8/255. cannot"),
         ('[grid]\nbudget = ["linf 9"]\n', r"\[grid\] budget: the budget 'linf 9'"),
-        ('[grid]\ngoal = ["targeted:x"]\n', r"\[grid\] goal: the goal 'targeted' is unknown; .* Did you mean unt"),
+        ('[grid]\ngoal = ["targeted:x"]\n', r"\[grid\] goal: the goal 'targeted:x' is unknown; .* Did you mean unt"),
         ('[grid]\nfrom = ["anyclass"]\n', r"\[grid\] from: the learning set 'anyclass' is unknown"),
         ('[grid]\nsampler = [["uniform", "dens"]]\n', r"\[grid\] sampler: the sampler 'dens' is unknown"),
         ('[grid]\nfile = ["h246:crf=23"]\n', r"\[grid\] file: the codec 'h246:crf=23' is unknown"),
@@ -74,6 +75,25 @@ def test_several_grids_are_put_together_and_a_point_of_two_is_one(tmp_path: Path
         (GRID + TABLE + TABLE, r"table: two of them have the name 't'"),
         (GRID + TABLE.replace('"t"', '"../t"'), r"\[\[table\]\] 1 name: it is '\.\./t'"),
         ('[grid]\nmodel = ["@each"]\n', r"it leaves its networks to the command line; give --model"),
+        ("[study]\nbatch = 100000\n[grid]\n", r"\[study\] batch: it is 100000; give a whole number from 1 to 4096"),
+        ("[study]\nthreads = 1000\n[grid]\n", r"\[study\] threads: it is 1000; give a whole number from 1 to 256"),
+        ('[study]\nvideos = ""\n[grid]\n', r"\[study\] videos: it is ''; give a folder of videos, or a list"),
+        (f"[grid]\nseed = [{2**31}]\n", r"\[grid\] seed: it is 2147483648; give whole numbers from 0 to 2147483647"),
+        ('[grid]\ngoal = ["target:"]\n', r"\[grid\] goal: the goal 'target:' is unknown; .*target:LABEL"),
+        ('[grid]\nbinding = ["cyclic:0"]\n', r"\[grid\] binding: the binding 'cyclic:0' is unknown; .*cyclic:P"),
+        ('[grid]\nsampler = [["uniform", "uniform"]]\n', r"\[grid\] sampler: the value .* names one thing twice"),
+        ('[grid]\nthrough = [["none", "jpeg"]]\n', r"\[grid\] through: 'none' stands alone"),
+        ('[grid]\nladder = "fast"\nfile = "ffv1"\n', r'grid: ladder = "fast" and file = "ffv1" do not go together'),
+        ('[grid]\nladder = "fast"\ndetector = "feature-squeezing"\n', r'and detector = .* as two \[\[grid\]\]'),
+        ('[grid]\nladder = "fast"\ngoal = "only:a"\n', r"grid: ladder has untargeted and targeted attackers"),
+        ('[grid]\nfrom = "one-video"\ndetector = "feature-squeezing"\n', r"grid: detector compares videos of one pert"),
+        (GRID + TABLE + 'measures = ["fr"]\n', r"\[\[table\]\] t measures: the measure 'fr' is .* Did you mean FR\?"),
+        (GRID + TABLE + 'measures = ["FR", "FR"]\n', r"\[\[table\]\] t measures: the measure 'FR' stands there twice"),
+        (GRID + TABLE.replace('"t"', '"cells"'), r"table: two of them have the name 'cells'"),
+        (GRID + TABLE + TABLE.replace('"t"', '"T-controls"'), r"table: two of them have the name 't-controls'"),
+        (GRID + TABLE.replace('"t"', f'"{"x" * 101}"'), r"\[\[table\]\] 1 name: .*use at most 100 letters"),
+        (GRID + '[names]\nfgsm = "X"\nlsap = "X"\n', r"names: 'fgsm' and 'lsap' of attack are both shown as 'X'"),
+        (f"[grid]\nseed = {list(range(400))}\nsteps = {list(range(1, 300))}\n", r"grid: it has 119600 points, and"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
@@ -97,6 +117,23 @@ def test_paths_of_a_study_file_begin_where_it_is(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     request = read(tmp_path, '[study]\nvideos = "videos"\n[grid]\n')
     assert request.videos == str(tmp_path / "videos")
+
+
+def test_paths_behind_a_format_begin_there_too_and_so_do_those_of_a_where(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,label\n")
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    request = read(
+        tmp_path, '[study]\nvideos = "csv:list.csv"\n[grid]\nmodel = [["a", "hf:b"]]\nvictim = "a & b"\n'
+        '[[table]]\nname = "t"\nrows = "victim"\nwhere = {model = [["a", "hf:b"]]}\n',
+    )  # fmt: skip
+    assert request.videos == f"csv:{tmp_path / 'list.csv'}"
+    assert request.points()[0].parts("model") == (f"{tmp_path / 'a'}", f"hf:{tmp_path / 'b'}")
+    assert specs_of(request.points()) == [f"{tmp_path / 'a'}", f"hf:{tmp_path / 'b'}", "a & b"]
+
+
+def test_a_mark_of_byte_order_before_the_first_section_is_no_fault(tmp_path: Path) -> None:
+    assert read(tmp_path, "\ufeff" + GRID).points()
 
 
 @pytest.mark.parametrize("name", ORDER)
