@@ -15,7 +15,7 @@ from lsap_cli.study.grid import OF_NETWORKS, StudyGrid
 from lsap_cli.study.measures import USUAL_MEASURES
 from lsap_cli.study.request import StudyRequest, TableRequest, refused
 from lsap_cli.study.shipped import PREFIX, shipped_path
-from lsap_cli.study.table_checks import check_table
+from lsap_cli.study.table_checks import check_table_request
 from lsap_cli.study.tables import controls_of
 from lsap_common import unknown_name
 
@@ -123,7 +123,7 @@ class _Reader:
             if problem:
                 raise self.error("grid", problem)
         for table in request.tables:
-            check_table(table, request, points)
+            check_table_request(table, request, points)
         with_controls = [one for table in request.tables for one in (table, controls_of(table)) if one is not None]
         self._each_once("table", [*(one.name for one in with_controls), *OF_LSAP])
 

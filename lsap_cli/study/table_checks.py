@@ -10,7 +10,7 @@ from lsap_cli.study.request import Refusal, StudyRequest, TableRequest
 from lsap_common import unknown_name
 
 
-def check_table(table: TableRequest, request: StudyRequest, points: Sequence[StudyPoint]) -> None:
+def check_table_request(table: TableRequest, request: StudyRequest, points: Sequence[StudyPoint]) -> None:
     """Refuses a table that the grids cannot fill.
 
     Args:
