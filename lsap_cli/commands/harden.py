@@ -88,6 +88,12 @@ def command(
             min=0.001, max=2.0, help="step of the pattern a batch, as a part of epsilon", rich_help_panel=METHOD
         ),
     ] = DEFAULT.delta_step,
+    delta_momentum: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=0.999, help="of the pattern's steps, over the gradients of batches", rich_help_panel=METHOD
+        ),
+    ] = DEFAULT.delta_momentum,
     patterns: Annotated[
         int,
         typer.Option(
@@ -225,8 +231,8 @@ def command(
         videos=str(videos), model=model, out=str(out),
         method=method,  # type: ignore[arg-type]  # checked when it was parsed, as the next three of its kind
         trained=trained,  # type: ignore[arg-type]
-        norm=norm, epsilon=epsilon, binding=binding, delta_step=delta_step, patterns=patterns,
-        restart=restart, pgd_steps=pgd_steps,
+        norm=norm, epsilon=epsilon, binding=binding, delta_step=delta_step, delta_momentum=delta_momentum,
+        patterns=patterns, restart=restart, pgd_steps=pgd_steps,
         clean_share=clean_share, noise=noise, sampler=tuple(sampler or ()), through=tuple(through or ()),
         defense=defense, test=text_of(test), held_out=held_out, epochs=epochs,
         time_budget=arguments.seconds(time_budget, "--time-budget"), patience=patience, batch=batch,

@@ -194,8 +194,13 @@ class HardeningTask:
         return {
             "classifier": {"name": self.classifier.name} | self.classifier.source,
             "target": None,
-            "attack": {"spec": "universal adversarial training", "delta_step": settings.delta_step,
-                       "patterns": settings.patterns, "restart": settings.restart},
+            "attack": {
+                "spec": "universal adversarial training",
+                "delta_step": settings.delta_step,
+                "delta_momentum": settings.delta_momentum,
+                "patterns": settings.patterns,
+                "restart": settings.restart,
+            },
             "objective": "untargeted",
             "fit_samplers": list(settings.sampler or (self.classifier.sampler_spec, *FITTED_SAMPLERS)),
             "through": [one for one in (settings.defense, *settings.through) if one is not None],

@@ -30,8 +30,9 @@ class HardenSettings:
     epsilon: str = "8/255"
     binding: str | None = None
     delta_step: float = 0.25  # of the universal delta, as a part of epsilon
-    patterns: int = 4  # universal deltas side by side
-    restart: int = 16  # updates, after which the oldest delta begins anew; 0: none ever does
+    delta_momentum: float = 0.9  # of its steps; 0: along each batch's own gradient
+    patterns: int = 2  # universal deltas side by side
+    restart: int = 32  # updates, after which the oldest delta begins anew; 0: none ever does
     pgd_steps: int = 7
     clean_share: float = 0.5  # of each batch's clips, which stay as they are
     noise: float | None = None  # standard deviation in [0, 1] pixel units

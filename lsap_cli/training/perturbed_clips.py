@@ -29,6 +29,7 @@ from perturbations.problem import Batch
 from perturbations.resizing import with_empty_slot
 from perturbations.seeds import seeded
 
+DELTAS, VELOCITIES = "deltas", "velocities"  # in the state of universal clips: (N, P, 3, h, w) each
 PGD_STATISTICS_BATCHES = 4  # each of their clips takes as many passes as the ascent has steps
 
 
@@ -158,6 +159,7 @@ class UniversalClips(HardeningClips):
     Universal adversarial training (Shafahi et al., AAAI 2020, algorithm 3). A clip whose loss is beyond the limit no
     longer moves its delta (eq. 5). Algorithm 3 has one delta, which the network can learn to withstand alone. Here
     several stand side by side, each clip of a batch carries one of them, and in turn the oldest begins anew at random.
+    Their steps follow accumulated gradients: the few clips of one batch say little of what fools all videos.
     """
 
     def __init__(self, setup: HardeningSetup) -> None:
@@ -166,7 +168,7 @@ class UniversalClips(HardeningClips):
         shape = (count, batches.binding.period, 3, *batches.learned_size)
         zeros = torch.zeros(shape, device=batches.device)
         others = [self._begun(number, zeros[0]) for number in range(1, count)]  # of zeros all would stay alike
-        self._state = {"deltas": torch.stack([zeros[0], *others])}
+        self._state = {DELTAS: torch.stack([zeros[0], *others]), VELOCITIES: zeros}
 
     @property
     def delta(self) -> Tensor:
@@ -176,7 +178,7 @@ class UniversalClips(HardeningClips):
     @property
     def _deltas(self) -> Tensor:
         """The oldest first: (N, P, 3, h, w)."""
-        return self._state["deltas"]
+        return self._state[DELTAS]
 
     def perturbed(self, batch: Batch, generator: Generator) -> Tensor:
         return batch.perturbed(self.delta)
@@ -184,7 +186,7 @@ class UniversalClips(HardeningClips):
     def clips(self, step: int) -> StepClips:
         settings, budget = self.setup.settings, self.setup.budget
         if settings.restart and step and step % settings.restart == 0:
-            self._state = {"deltas": torch.cat([self._deltas[1:], self._begun(step, self.delta)[None]])}
+            self._begin_anew(step)
         batch = self.draw(step)
         parts = [batch.path.forward(delta)[:-1] for delta in self._deltas]
         pattern = with_empty_slot(torch.cat(parts)).detach().requires_grad_()
@@ -197,12 +199,24 @@ class UniversalClips(HardeningClips):
         def gradients_known() -> None:
             assert pattern.grad is not None
             by_delta = batch.path.backward(self.setup.group.total(pattern.grad)).unflatten(0, self._deltas.shape[:2])
-            pairs = zip(self._deltas, by_delta, strict=True)
-            self._state = {"deltas": torch.stack([ascended(*pair, budget, settings.delta_step) for pair in pairs])}
+            moved = [
+                ascended(*parts, budget, settings.delta_step, settings.delta_momentum)
+                for parts in zip(self._deltas, by_delta, self._state[VELOCITIES], strict=True)
+            ]
+            deltas, velocities = map(torch.stack, zip(*moved, strict=True))
+            self._state = {DELTAS: deltas, VELOCITIES: velocities}
 
         perturbed.register_hook(lambda by_clips: by_clips * counted[0] if counted else by_clips)
         clips = self.noisy(batch.through(perturbed), self._generator("noise", step))
         return StepClips(clips, batch.clean_predictions, losses_known, gradients_known)
+
+    def _begin_anew(self, step: int) -> None:
+        """Puts a new delta in the place of the oldest, behind the others."""
+        velocities = self._state[VELOCITIES]
+        self._state = {
+            DELTAS: torch.cat([self._deltas[1:], self._begun(step, self.delta)[None]]),
+            VELOCITIES: torch.cat([velocities[1:], torch.zeros_like(velocities[:1])]),
+        }
 
     def _slots_of_patterns(self, slots: Tensor) -> Tensor:
         """Slots (B, S) among those of all deltas: the clips carry the deltas in turn."""

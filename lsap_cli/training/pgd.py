@@ -10,23 +10,34 @@ from perturbations.adding import add_float
 from perturbations.bindings import NO_SLOT
 from perturbations.budgets import Budget
 from perturbations.problem import Batch
-from perturbations.updates import ProjectedGradient, steepest_ascent
+from perturbations.updates import Momentum, steepest_ascent
 
 OVERSHOOT = 2.5  # times epsilon that all steps together could go: they reach any corner from any start (Madry et al.)
 
+MEMORY = "momentum"  # the place of the accumulated gradients in the update's memory
 
-def ascended(delta: Tensor, gradient: Tensor, budget: Budget, step: float) -> Tensor:
+
+def ascended(
+    delta: Tensor, gradient: Tensor, velocity: Tensor, budget: Budget, step: float, momentum: float
+) -> tuple[Tensor, Tensor]:
     """A universal delta after one step uphill, within the budget (Shafahi et al., AAAI 2020, algorithm 3).
 
     Args:
         delta: (P, 3, h, w) float32.
         gradient: of the loss, of the same shape; where it is not finite, delta stays.
+        velocity: the gradients so far, accumulated as MI-FGSM does it (Dong et al., CVPR 2018, eq. 6).
         budget: the step goes along the steepest ascent in its norm.
         step: its size, as a part of epsilon.
+        momentum: how much of the earlier gradients is kept, in [0, 1); algorithm 3 has none.
+
+    Returns:
+        The next delta, and the next velocity.
     """
     if not bool(gradient.isfinite().all()):  # an overflow of half precision, at which the weights stay, too
-        return delta
-    return ProjectedGradient(step, "constant").next(delta, -gradient, {}, budget, 0.0)
+        return delta, velocity
+    memory = {MEMORY: -velocity}  # updates go downhill
+    moved = Momentum(step, "constant", momentum).next(delta, -gradient, memory, budget, 0.0)
+    return moved, -memory[MEMORY]
 
 
 def own_perturbations(

@@ -49,8 +49,8 @@ LINES: dict[str, list[str]] = {
     ],
     "harden": [
         "videos", "--model", "demo", "--out", "hardened", "--method", "pgd", "--train", "last", "--norm", "l2",
-        "--epsilon", "4/255", "--binding", "cyclic:2", "--delta-step", "0.5", "--patterns", "2", "--restart", "0",
-        "--pgd-steps", "3", "--clean-share", "0.25",
+        "--epsilon", "4/255", "--binding", "cyclic:2", "--delta-step", "0.5", "--delta-momentum", "0.5",
+        "--patterns", "3", "--restart", "0", "--pgd-steps", "3", "--clean-share", "0.25",
         "--noise", "0.1", "--sampler", "uniform", "--through", "jpeg:quality=75", "--defense",
         "temporal-mean + jpeg", "--test", "more", "--held-out", "0.3", "--epochs", "3", "--time-budget", "2m",
         "--patience", "2", "--batch", "4", "--optimizer", "sgd", "--learning-rate", "0.02", "--weight-decay", "0.1",

@@ -50,7 +50,7 @@ def settings_for(videos: Path, model: Path | str, out: Path, **more: object) -> 
     given: dict[str, object] = {
         "epochs": 8, "batch": 4, "held_out": 0.3, "device": "cpu", "optimizer": "sgd", "learning_rate": 40.0,
         "binding": "constant", "sampler": ("uniform",), "attack_seeds": 1, "attack_steps": 6, "delta_step": 1.0,
-        "patterns": 1, "restart": 0,
+        "delta_momentum": 0.0, "patterns": 1, "restart": 0,
     }  # fmt: skip
     return HardenSettings(str(videos), str(model), str(out), **(given | more))  # type: ignore[arg-type]  # any settings
 
@@ -84,7 +84,7 @@ def test_one_update_moves_the_weights_and_the_pattern_by_the_same_gradient(
                 tmp_path / "state.pt", TimeBudget(None, 0.0),
             )  # fmt: skip
             start = torch.full_like(clips.delta, 3 / 255)
-            clips.load_state({"deltas": start[None]})
+            clips.load_state({"deltas": start[None], "velocities": torch.zeros_like(start)[None]})
             before = {name: value.clone() for name, value in task.classifier.network.state_dict().items()}
             rate = float(training.optimizer.param_groups[0]["lr"])
             batch = clips.draw(0)
@@ -136,9 +136,10 @@ def test_patterns_stand_side_by_side_and_the_oldest_begins_anew_in_turn(
             torch.testing.assert_close(shown.clips[0].detach(), clean)
             marks = torch.stack([first + 1 / 255, second.clone()])
             for step in range(1, 7):
-                clips.load_state({"deltas": marks})
+                clips.load_state({"deltas": marks, "velocities": torch.ones_like(marks)})
                 clips.clips(step)
                 oldest, youngest = clips.state()["deltas"]
+                assert bool(clips.state()["velocities"][1].any()) == (step % 3 != 0), "a new one has none"
                 assert torch.equal(oldest, marks[1 if step % 3 == 0 else 0])
                 assert torch.equal(youngest, marks[1]) == (step % 3 != 0)
                 assert float(youngest.abs().max()) <= 8 / 255

@@ -30,23 +30,37 @@ def brightness(clips: Tensor) -> Tensor:
     return torch.stack([-mean, mean], 1)
 
 
+def color(red: float, green: float, blue: float) -> Tensor:
+    return torch.tensor([red, green, blue]).view(1, 3, 1, 1)
+
+
 def test_a_universal_step_goes_along_the_sign_and_stays_in_the_budget() -> None:
-    delta = torch.tensor([0.0, 7.0, -8.0]).view(1, 3, 1, 1) * LEVEL
-    gradient = torch.tensor([0.001, 5.0, 0.0]).view(1, 3, 1, 1)
-    moved = ascended(delta, gradient, BUDGET, 0.25)  # a quarter of 8 levels
+    delta, gradient = color(0.0, 7.0, -8.0) * LEVEL, color(0.001, 5.0, 0.0)
+    moved, _ = ascended(delta, gradient, color(9.0, -9.0, 9.0), BUDGET, 0.25, 0.0)  # a quarter of 8 levels
     torch.testing.assert_close(moved.flatten() / LEVEL, torch.tensor([2.0, 8.0, -8.0]))
+
+
+def test_universal_steps_with_momentum_follow_the_accumulated_gradients() -> None:
+    delta = velocity = torch.zeros(1, 3, 1, 1)
+    for gradient in (color(1.0, 1.0, -1.0), color(-0.5, 2.0, 0.5)):  # each of mean size 1
+        delta, velocity = ascended(delta, gradient, velocity, BUDGET, 0.25, 0.9)
+    torch.testing.assert_close(velocity, color(0.9 - 0.5, 0.9 + 2.0, -0.9 + 0.5))
+    torch.testing.assert_close(delta.flatten() / LEVEL, torch.tensor([4.0, 4.0, -4.0]))
 
 
 def test_a_universal_step_of_l2_has_the_length_that_was_asked_for() -> None:
     budget = Budget("l2", Fraction(8, 255))
-    moved = ascended(torch.zeros(1, 3, 1, 1), torch.tensor([3.0, 0.0, 0.0]).view(1, 3, 1, 1), budget, 0.25)
+    zeros = torch.zeros(1, 3, 1, 1)
+    moved, _ = ascended(zeros, color(3.0, 0.0, 0.0), zeros, budget, 0.25, 0.9)
     torch.testing.assert_close(moved.flatten() / LEVEL, torch.tensor([2.0 * 3**0.5, 0.0, 0.0]))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_gradient_that_is_not_finite_moves_nothing(value: float) -> None:
-    delta = torch.full((1, 3, 1, 1), 3 * LEVEL)
-    assert torch.equal(ascended(delta, torch.full((1, 3, 1, 1), value), BUDGET, 0.25), delta)
+    delta, velocity = torch.full((1, 3, 1, 1), 3 * LEVEL), torch.ones(1, 3, 1, 1)
+    kept = ascended(delta, torch.full((1, 3, 1, 1), value), velocity, BUDGET, 0.25, 0.9)
+    assert torch.equal(kept[0], delta)
+    assert torch.equal(kept[1], velocity)
 
 
 def test_a_clips_own_perturbation_moves_it_away_from_its_label_up_to_the_budget() -> None:
