@@ -40,6 +40,7 @@ from lsap_cli.commands.options import (
     text_of,
 )
 from lsap_cli.limits import MOST_CLIPS, MOST_DRAWS, MOST_STEPS
+from lsap_cli.results.pictures import SHOWN_VIDEOS
 
 if TYPE_CHECKING:
     from lsap_cli.jobs.defend_settings import DefendSettings
@@ -177,6 +178,10 @@ def command(
             rich_help_panel=LEARN,
         ),
     ] = "2,8",
+    pictures: Annotated[
+        int,
+        typer.Option(min=0, max=64, help="videos that are drawn before and after, of several labels, fooled and not"),
+    ] = SHOWN_VIDEOS,
     target: Annotated[
         str | None, typer.Option(help="label for success rates (default: the perturbation's own)")
     ] = None,
@@ -221,8 +226,8 @@ def command(
         seeds=tuple(map(str, (perturbation or ())[1:])), perturbed=text_of(perturbed),
         sampler=tuple(sampler or ()), defense=tuple(defense or ()),
         detector=tuple(detector or ()), draws=draws, corruptions=corruptions, target=target, views=views,
-        allow_overlap=allow_overlap, batch=batch, device=device, seed=seed, fit=text_of(fit), adaptive=adaptive,
-        epsilons=_parts(epsilons), root=text_of(root), fps=fps, labels=text_of(labels),
+        allow_overlap=allow_overlap, pictures=pictures, batch=batch, device=device, seed=seed, fit=text_of(fit),
+        adaptive=adaptive, epsilons=_parts(epsilons), root=text_of(root), fps=fps, labels=text_of(labels),
         steps=steps, ladder=ladder_kind(ladder), time_budget=arguments.seconds(time_budget, "--time-budget"),
         estimate=estimate, learning_draws=arguments.numbers_of(learning_draws, "--learning-draws"),
         certify=tuple(certify or ()),

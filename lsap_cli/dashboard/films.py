@@ -15,6 +15,7 @@ from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Lo
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.text import printable
 
+MORE_PICTURES = "defend --pictures N draws more"
 SIDES = ("before", "after", "difference")
 MOST_PIXELS = 2**22  # a run's pictures are small; anything larger is none of them
 MOST_BYTES = 2**25

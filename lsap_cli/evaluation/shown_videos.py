@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.pictures.before_after import ShownVideo
+from lsap_cli.results.pictures import SHOWN_VIDEOS
 from lsap_cli.results.records import NO_DEFENSE, Record
 
-SHOWN = 8
-NOT_FOOLED = 3  # of them, where there are so many
+NOT_FOOLED = 3  # of so many, where there are as many
 
 
 def choose_shown(
-    videos: Sequence[Video], source: PerturbationSource, records: Sequence[Record], clean: Sequence[Record]
+    videos: Sequence[Video],
+    source: PerturbationSource,
+    records: Sequence[Record],
+    clean: Sequence[Record],
+    most: int = SHOWN_VIDEOS,
 ) -> list[ShownVideo]:
     """Videos whose prediction changed, then some whose prediction did not; each group goes through the labels in turn.
 
@@ -22,6 +26,7 @@ def choose_shown(
         source: whose frames are shown.
         records: under that source.
         clean: of the same videos without an attack.
+        most: videos that are chosen.
     """
     undefended = {one.video: one for one in reversed(records) if one.defense == NO_DEFENSE}
     unattacked = {one.video: one for one in reversed(clean) if one.defense == NO_DEFENSE}
@@ -31,8 +36,8 @@ def choose_shown(
     fooled, others = (
         _through_labels(group, [undefended[video.name] for video in group]) for group in (groups[True], groups[False])
     )
-    kept = min(len(others), max(NOT_FOOLED, SHOWN - len(fooled)))
-    chosen = [*fooled[: SHOWN - kept], *others[:kept]]
+    kept = min(len(others), max(most * NOT_FOOLED // SHOWN_VIDEOS, most - len(fooled)))
+    chosen = [*fooled[: most - kept], *others[:kept]]
     return [
         ShownVideo(
             name=video.name,

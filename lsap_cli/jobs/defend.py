@@ -125,7 +125,7 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
         skipped=tuple(SkippedVideo(**one) for one in skipped),
     )
     write_document(run.folder / RESULTS_FILE, results)  # whatever becomes of the pictures
-    results = replace(results, pictures=_draw(task, judged, videos))
+    results = replace(results, pictures=_draw(task, settings, judged, videos))
     write_document(run.folder / RESULTS_FILE, results)
     note_queries(task.classifier, run)
     remove_progress(run.folder)
@@ -184,11 +184,11 @@ def _certificates(task: DefendTask, videos: Sequence[Video]) -> list[Certificate
     return certify(task.evaluation, task.smoothings, videos, float(task.perturbation.budget.epsilon))
 
 
-def _draw(task: DefendTask, judged: JudgedVideos, videos: Sequence[Video]) -> Pictures:
+def _draw(task: DefendTask, settings: DefendSettings, judged: JudgedVideos, videos: Sequence[Video]) -> Pictures:
     records = [one for one in judged.records if one.attack == task.name]
     clean = [one for one in judged.records if one.attack == NO_ATTACK]
     run = task.evaluation.run
-    shown = choose_shown(videos, task.sources[task.name], records, clean)
+    shown = choose_shown(videos, task.sources[task.name], records, clean, settings.pictures)
     pictures, failures = draw_pictures(run.folder, shown, task.perturbation)
     for failure in failures:
         run.event(WarningEvent(message=failure))

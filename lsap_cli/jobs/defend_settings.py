@@ -5,6 +5,7 @@ from typing import Literal, cast, get_args
 
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
 from lsap_cli.errors import LsapError
+from lsap_cli.results.pictures import SHOWN_VIDEOS
 from lsap_cli.set_sources import SetSource
 
 LadderKind = Literal["fast", "full"]
@@ -45,6 +46,7 @@ class DefendSettings:
     target: str | None = None
     views: int | None = None
     allow_overlap: bool = False
+    pictures: int = SHOWN_VIDEOS  # videos that are drawn
     batch: int = 8
     device: str = "auto"
     seed: int = 0

@@ -4,10 +4,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.films import MORE_PICTURES
 from lsap_cli.dashboard.panes.pictures import PicturesPane
+from lsap_cli.dashboard.widgets import film_view
+from lsap_cli.dashboard.widgets.film_view import FilmView
+from tests.dashboard.adaptive_run import VIDEOS, write_adaptive_run
 from tests.dashboard.conftest import WIDE, play, until, until_true
 
 
@@ -50,6 +55,47 @@ def test_the_slots_and_the_frames_play_and_stop_and_step(made: Path) -> None:
         await until_true(pilot, lambda: look.frame != frame)
 
     play(made, act, opened=made / "tour" / "defend")
+
+
+def test_a_film_rests_after_some_rounds_and_goes_on_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film_view, "FRAMES_PER_SECOND", 60.0)
+    steps: list[int] = []
+    step = FilmView.step
+
+    def counted(view: FilmView, by: int) -> None:
+        if view.film is not None and view.film.video:
+            steps.append(by)
+        step(view, by)
+
+    monkeypatch.setattr(FilmView, "step", counted)
+    write_adaptive_run(tmp_path / "run")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 Results")
+        await pilot.press("3", "down")
+        await until(pilot, app, "frame 1 of 2, paused")
+        view = app.screen.query_one(FilmView)
+        assert view.playing, "nobody paused it"
+        played = len(steps)
+        assert played == film_view.ROUNDS * 2
+        await pilot.press("space")
+        await until_true(pilot, lambda: view.is_at_rest and len(steps) == 2 * played)
+
+    play(tmp_path, act, opened=tmp_path / "run")
+
+
+def test_it_says_how_many_videos_have_pictures_and_how_there_are_more(tmp_path: Path) -> None:
+    write_adaptive_run(tmp_path / "run")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 Results")
+        await pilot.press("3")
+        await until(pilot, app, f"pictures of 1 of {VIDEOS} videos; {MORE_PICTURES}")
+        await pilot.press("1", "enter")
+        shown = await until(pilot, app, f"▣ 1 have pictures; {MORE_PICTURES}")
+        assert f"{VIDEOS} videos" in shown
+
+    play(tmp_path, act, WIDE, tmp_path / "run")
 
 
 def test_films_that_nobody_sees_stand_still(made: Path) -> None:

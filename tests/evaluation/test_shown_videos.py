@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from lsap_cli.datasets.base import Video
-from lsap_cli.evaluation.shown_videos import SHOWN, choose_shown
+from lsap_cli.evaluation.shown_videos import choose_shown
+from lsap_cli.results.pictures import SHOWN_VIDEOS
 from tests.result_objects import make_record
 
 
@@ -18,7 +19,7 @@ class Source:
         return frames
 
 
-def shown(labels: list[int], fooled: set[int]) -> list[int]:
+def shown(labels: list[int], fooled: set[int], most: int = SHOWN_VIDEOS) -> list[int]:
     """Numbers of the videos that are drawn, of videos with these labels."""
     videos = [Video(Path(f"{number}"), f"{number}", (label,)) for number, label in enumerate(labels)]
     clean = [make_record(video.name, video.labels, ("none", "none", "u"), video.labels[0], video.labels[0])
@@ -27,7 +28,7 @@ def shown(labels: list[int], fooled: set[int]) -> list[int]:
         make_record(one.name, one.labels, ("r", "none", "u"), 9 if number in fooled else labels[number], labels[number])
         for number, one in enumerate(videos)
     ]
-    return [int(one.name) for one in choose_shown(videos, Source(), attacked, clean)]  # type: ignore[arg-type]
+    return [int(one.name) for one in choose_shown(videos, Source(), attacked, clean, most)]  # type: ignore[arg-type]
 
 
 def test_five_fooled_videos_of_different_labels_come_first_then_three_that_are_not() -> None:
@@ -41,4 +42,17 @@ def test_where_few_are_fooled_others_fill_the_rest() -> None:
 
 
 def test_where_all_are_fooled_only_fooled_ones_are_drawn() -> None:
-    assert shown([0] * 12, set(range(12))) == list(range(SHOWN))
+    assert shown([0] * 12, set(range(12))) == list(range(SHOWN_VIDEOS))
+
+
+def test_as_many_are_drawn_as_one_asks_for() -> None:
+    labels = [0] * 12 + [1] * 12
+    fooled = set(range(6)) | set(range(12, 18))
+    assert shown(labels, fooled, 0) == []
+    drawn = shown(labels, fooled, 16)
+    assert len(drawn) == 16
+    assert sum(number not in fooled for number in drawn) == 6, "three of eight, as ever"
+    assert {labels[number] for number in drawn} == {0, 1}
+    assert shown(labels, fooled, 64) == sorted(
+        range(24), key=lambda number: (number not in fooled, number % 12, number)
+    )

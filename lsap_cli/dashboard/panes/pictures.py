@@ -5,7 +5,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from lsap_cli.dashboard.films import Film, read_films
+from lsap_cli.dashboard.films import MORE_PICTURES, Film, read_films
 from lsap_cli.dashboard.formatting import joined
 from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.launching import is_part_of_demo
@@ -29,6 +29,7 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
         self.place = 0
         self._stamps: object = None
         self._problems: list[str] = []
+        self._drawn = ""
 
     def compose(self) -> ComposeResult:
         yield Static(id="picture-title", markup=False)
@@ -58,6 +59,7 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
             films, problems = read_films(one)
             self.films += [film for film in films if film.title not in [known.title for known in self.films]]
             self._problems += problems
+        self._drawn = drawn_words(sum(bool(film.video) for film in self.films), reader)
         self.place = min(self.place, max(0, len(self.films) - 1))
         self._show_film(from_start=False)
 
@@ -76,7 +78,7 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
         self._write()
 
     def toggle(self) -> None:
-        self.view.playing = not self.view.playing
+        self.view.toggle()
         self._write()
 
     def on_film_view_stepped(self) -> None:
@@ -100,5 +102,11 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
         title.update(joined([film.title, place, self.view.place]))
         keys = "Space: play or pause   ← →: one by one   ↑ ↓: another"
         keys += "  v: before / after / difference" if self.view.hides_sides else ""
-        lines = [film.notes, keys, "; ".join(self._problems)]
+        lines = [film.notes, self._drawn, keys, "; ".join(self._problems)]
         notes.update(Text("\n".join(line for line in lines if line)))
+
+
+def drawn_words(drawn: int, reader: RunReader) -> str:
+    """How many of the judged videos have pictures, and how there will be more; empty where all have."""
+    judged = max((row.videos for row in reader.rows.rows), default=0) if reader.snapshot.command == "defend" else 0
+    return f"pictures of {drawn} of {judged} videos; {MORE_PICTURES}" if judged > drawn else ""

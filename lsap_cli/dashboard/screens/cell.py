@@ -13,7 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
 from lsap_cli.dashboard.comparing import read_records
-from lsap_cli.dashboard.films import drawn_videos
+from lsap_cli.dashboard.films import MORE_PICTURES, drawn_videos
 from lsap_cli.dashboard.formatting import attack_name
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
@@ -82,7 +82,9 @@ frames before and after, where the run has drawn it (▣). *sure*: the probabili
             # A table that sizes its columns itself does so after it was drawn once.
             table.add_column(name, width=max(cell_len(cell.plain) for cell in [name, *cells]))
         table.add_rows(rows)
-        counted = f"{len(records)} videos, fooled first · Enter: frames · {DRAWN} drawn by the run"
+        seen = sum(one.video in drawn for one in self._records)
+        counted = f"{len(records)} videos, fooled first · Enter: frames · {DRAWN} {seen} have pictures"
+        counted += f"; {MORE_PICTURES}" if seen < len(records) else ""
         note = counted if records else "this run keeps no outcome of each video (records.jsonl)"
         self.query_one("#cell-note", Static).update(note)
 

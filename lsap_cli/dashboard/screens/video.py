@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from lsap_cli.dashboard.films import Film, read_films
+from lsap_cli.dashboard.films import MORE_PICTURES, Film, read_films
 from lsap_cli.dashboard.formatting import attack_name, joined, name_text
 from lsap_cli.dashboard.guard import draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
@@ -95,7 +95,7 @@ of several labels. Of the others only the predictions are known.
             return "reading the pictures …"
         if film is None:
             drawn = f"it drew {len(self._films)} of its videos" if self._films else "it drew none of its videos"
-            return "; ".join([f"This run has no pictures of this video: {drawn}.", *self._problems])
+            return "; ".join([f"This run has no pictures of this video: {drawn}; {MORE_PICTURES}.", *self._problems])
         return "\n".join(["the given perturbation, no defense: " + film.notes, *self._problems])
 
     def on_film_view_stepped(self) -> None:
@@ -109,8 +109,7 @@ of several labels. Of the others only the predictions are known.
         draw_guarded(self, lambda: self.query_one(FilmView).step(by))
 
     def action_play(self) -> None:
-        view = self.query_one(FilmView)
-        view.playing = not view.playing
+        self.query_one(FilmView).toggle()
         draw_guarded(self, self._write)
 
     def action_side(self) -> None:

@@ -10,6 +10,7 @@ from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.widgets.picture import PictureView
 
 FRAMES_PER_SECOND = 4.0
+ROUNDS = 5  # that a film plays before it rests: drawing takes a tenth of a core
 WIDE = 100  # columns from which on the sides stand beside each other
 
 
@@ -31,6 +32,7 @@ class FilmView(Guarded, Horizontal):
         self.frame = 0
         self.side = 0
         self.playing = True
+        self._rounds = 0
 
     def compose(self) -> ComposeResult:
         for name in SIDES:
@@ -53,14 +55,26 @@ class FilmView(Guarded, Horizontal):
     def show(self, film: Film | None, from_start: bool = True) -> None:
         self.film = film
         self.frame = 0 if from_start or film is None else self.frame % film.count
+        self._rounds = 0
         self.draw()
 
     def step(self, by: int) -> None:
         """The next or last frame or slot."""
         if self.film is not None:
             self.frame = (self.frame + by) % self.film.count
+            self._rounds += self.frame == 0
             self.draw()
             self.post_message(self.Stepped())
+
+    def toggle(self) -> None:
+        """Plays, or rests."""
+        self.playing, self._rounds = self.is_at_rest, 0
+        self.post_message(self.Stepped())
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether it was paused, or has played often enough."""
+        return not self.playing or self._rounds >= ROUNDS
 
     def next_side(self) -> None:
         self.side = (self.side + 1) % len(SIDES)
@@ -78,7 +92,7 @@ class FilmView(Guarded, Horizontal):
         if film is None:
             return ""
         unit = "slot" if "slot" in film.sides else "frame"
-        return f"{unit} {self.frame % film.count + 1} of {film.count}{'' if self.playing else ', paused'}"
+        return f"{unit} {self.frame % film.count + 1} of {film.count}{', paused' if self.is_at_rest else ''}"
 
     def draw(self) -> None:
         """Beside each other where there is room, else the chosen side alone; all pictures have one size."""
@@ -98,7 +112,7 @@ class FilmView(Guarded, Horizontal):
 
     def _tick(self) -> None:
         visible = self.app.screen is self.screen and self.region.area > 0
-        if visible and self.playing and self.film is not None and self.film.count > 1:
+        if visible and not self.is_at_rest and self.film is not None and self.film.count > 1:
             draw_guarded(self, lambda: self.step(1))
 
 
