@@ -15,7 +15,7 @@ from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.results.events import ExpectedStage, PlanEvent, StageEvent, StepEvent, VerificationEvent, VideoEvent
 from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
-from tests.dashboard.conftest import play, until
+from tests.dashboard.conftest import play, until, until_true
 
 
 def write_planned_run(run: Run, clock: Callable[[float], None]) -> None:
@@ -103,3 +103,15 @@ def test_the_attacker_that_learns_is_counted_with_its_step(tmp_path: Path, monke
         assert "step 150 of 300" in first
         assert "1:00 left" in first
         assert run_progress(reader).share == 20 / (20 + 60), "by time, so that it agrees with the time left"
+
+
+def test_while_attackers_learn_the_log_has_the_room_of_the_matrix_that_is_empty_yet(tmp_path: Path) -> None:
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        shown = await until(pilot, app, "attacker 2 of 4: b")
+        await until_true(pilot, lambda: not app.screen.query_one("#live-matrix").display)
+        await until_true(pilot, lambda: app.screen.query_one("#live-pane #log").size.height > 10)
+        assert "defense" not in shown
+
+    with Run(tmp_path / "run", "defend", {"model": "demo"}, []) as run:
+        run.event(StageEvent(name="learning 2 of 4: b", steps=300, seconds=None, attacker=2, attackers=4))
+        play(tmp_path, act, opened=tmp_path / "run")

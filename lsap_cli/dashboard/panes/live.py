@@ -106,8 +106,9 @@ class LivePane(Guarded, Vertical):
         if command != self._command and command in LEARNING:
             self._command = command
             self._choose(0)
-        self.query_one("#files").display = command == "apply"
-        self.query_one("#live-matrix").display = command == "defend"
+        self.query_one("#files").display = command == "apply" and history.files.offered > 0
+        # an empty table would leave half of the screen empty while attackers learn
+        self.query_one("#live-matrix").display = command == "defend" and bool(reader.rows.samplers)
         if command in LEARNING:
             if all(view.size.height for view in self._views if view.display):
                 self._show_curves(reader)  # drawn together with the figures
