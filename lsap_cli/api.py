@@ -7,6 +7,11 @@
 Tensors alone need none of this: see `perturbations` and `defenses`.
 """
 
+# ruff: noqa: E402
+from lsap_cli.starting import refuse_an_import
+
+refuse_an_import()  # before packages are imported that somebody else's may hide
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace

@@ -20,6 +20,17 @@ def refuse_what_cannot_run() -> None:
         _quit(problem)
 
 
+def refuse_an_import() -> None:
+    """Ends an import of lsap with one sentence where another package is in the place of one of lsap's own.
+
+    Raises:
+        ImportError: naming what hides it.
+    """
+    problem = why_it_cannot_run()
+    if problem is not None:
+        raise ImportError(problem)
+
+
 def why_it_cannot_run(platform: str = sys.platform) -> str | None:
     """Why lsap cannot run here; None: it can.
 

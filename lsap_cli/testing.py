@@ -8,6 +8,11 @@ A package's own test of its model:
         check_classifier(my_model())
 """
 
+# ruff: noqa: E402
+from lsap_cli.starting import refuse_an_import
+
+refuse_an_import()  # before packages are imported that somebody else's may hide
+
 from defenses.testing import check_defense, check_detector
 from lsap_cli.classifiers.testing import check_classifier
 from perturbations.testing import check_attack

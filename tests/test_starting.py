@@ -78,3 +78,18 @@ def test_a_package_that_was_installed_over_lsaps_is_named(tmp_path: Path) -> Non
     done = started(["-m", "lsap_cli", "list"], tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith(f"lsap: {tmp_path / 'defenses' / '__init__.py'} is not lsap's: another package")
+
+
+@pytest.mark.parametrize("package", ["defenses", "perturbations"])
+@pytest.mark.parametrize("module", ["api", "testing"])
+def test_an_import_of_lsap_names_what_hides_a_package_in_one_sentence(
+    package: str, module: str, tmp_path: Path
+) -> None:
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    done = started(["-c", f"import lsap_cli.{module}"], tmp_path, PYTHONPATH=str(tmp_path))
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith(
+        f"ImportError: {tmp_path / package} hides lsap's own package {package}, because Python looks"
+    )

@@ -10,9 +10,8 @@ from lsap_cli.adaptive.racing.rounds import most_steps
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.jobs.defend_settings import DefendSettings
 from lsap_cli.jobs.defend_task import DefendTask
-from lsap_cli.learning.variant_learning import PASSES_OF_A_STEP
 from lsap_cli.results.events import ExpectedStage, PlanEvent
-from lsap_cli.runs.whole_progress import ATTACKERS
+from lsap_cli.runs.whole_progress import ATTACKERS, PASSES_OF_A_STEP
 from lsap_cli.training.harden_settings import HardenSettings
 from lsap_cli.training.labeled_videos import LabeledVideos
 from lsap_cli.training.settings import LoopSettings

@@ -29,6 +29,7 @@ from lsap_cli.learning.variants import (
 from lsap_cli.learning.verification_samplers import verification_samplers
 from lsap_cli.results.events import ExpectedStage, PlanEvent, ResumedEvent, StageEvent
 from lsap_cli.results.way_stages import CODEC
+from lsap_cli.runs.whole_progress import PASSES_OF_A_STEP
 from perturbations import Perturbation
 from perturbations.controls import CONTROLS
 from perturbations.network import QueryCounter
@@ -43,7 +44,6 @@ CODING_SHARE = 0.05  # of a time budget, that it may take
 VERIFYING_SHARE = 0.2  # of a time budget, that the final verification may take
 FEWEST_VERIFIED = 5  # videos, whatever that takes
 VERIFYING = "verifying on the videos' own frames"
-PASSES_OF_A_STEP = 3.0  # through the network, of each clip: one forward, and twice as much backward
 
 
 def learn_variants(learning: LearningRun, budget: TimeBudget, decode_seconds: float) -> Iterator[LearnedVariant]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lsap_cli.errors import LsapError
 from lsap_cli.results.files import write_atomically
+from lsap_cli.results.paired_difference import PairedDifference
 from lsap_cli.results.rates import Estimate, Rate
 from lsap_cli.results.rows import NetFoolingRate
 
@@ -47,6 +48,16 @@ def figure_cell(figure: Rate | Estimate | NetFoolingRate | None, best: bool = Fa
     cell = FigureCell(figure if isinstance(figure, Rate) else f"{figure.value:.2f} ({figure.interval})")
     ends = {end: getattr(figure, end) for end in ENDS if hasattr(figure, end)}
     cell.numbers, cell.best = {"value": figure.value} | ends, best
+    return cell
+
+
+def difference_cell(difference: PairedDifference | None) -> str:
+    """The cell of a difference, with the videos that it is of; a dash where there is none."""
+    if difference is None:
+        return NONE
+    cell = FigureCell(difference)
+    cell.numbers = {"value": difference.value, "of": difference.of, "low": difference.low, "high": difference.high}
+    cell.best = False
     return cell
 
 

@@ -27,6 +27,7 @@ from lsap_cli.results.events import (
 
 ATTACKERS = "attackers"
 """The name that all stages with attackers have in a plan."""
+PASSES_OF_A_STEP = 3.0  # of each clip through the network: one forward, and twice as much backward
 LEAST_SHARE = 0.02  # of a stage, before its own pace says anything
 TRUSTED_SHARE = 0.2  # of a stage, from which its own pace alone counts
 NEW_ESTIMATE = 0.2  # weight of a new estimate of the time left beside the one before, less what has passed
@@ -45,6 +46,7 @@ class _Measured:
     counted: int = 0
     share: float = 0.0
     seconds_left: float | None = None  # as the stage itself says
+    step_pace: float | None = None  # seconds of a step for a clip, and for each of its passes through the network
 
     def left(self, now: float, pace: float | None) -> float | None:
         """Seconds that the stage still takes; None: not known.
@@ -142,8 +144,9 @@ class WholeProgress:
         """Keeps the pace of the stage that ends."""
         stage = self._stage
         if stage is not None and stage.expected.clips:
-            self._clips += stage.expected.clips * (stage.share or 1.0)
-            self._clip_seconds += now - stage.began
+            clips = stage.expected.clips * (stage.share or 1.0)
+            self._clips += clips
+            self._clip_seconds += now - stage.began if stage.step_pace is None else stage.step_pace * clips
 
     def _advance(self, stage: _Measured, event: Event) -> bool:
         """Whether the event says how far the stage is."""
@@ -156,6 +159,8 @@ class WholeProgress:
         elif isinstance(event, StepEvent):
             stage.share = learning_share(event, self._stage_event) or 0.0
             stage.seconds_left = event.seconds_left
+            if event.seconds and event.clips and event.number:
+                stage.step_pace = event.seconds / (event.number * event.clips * PASSES_OF_A_STEP)
         else:
             return False
         stage.share = min(1.0, max(0.0, stage.share))
@@ -168,9 +173,12 @@ class WholeProgress:
     def _pace(self, now: float) -> float | None:
         """Seconds a clip, in all stages whose clips are known."""
         clips, seconds = self._clips, self._clip_seconds
-        if self._stage is not None and self._stage.share >= LEAST_SHARE:
-            clips += self._stage.share * self._stage.expected.clips
-            seconds += now - self._stage.began if self._stage.expected.clips else 0.0
+        stage = self._stage
+        if stage is not None and stage.step_pace is not None:  # measurements during learning are not in it
+            return stage.step_pace
+        if stage is not None and stage.share >= LEAST_SHARE:
+            clips += stage.share * stage.expected.clips
+            seconds += now - stage.began if stage.expected.clips else 0.0
         return seconds / clips if clips > 0 and seconds > 0 else None
 
     def _estimate(self, now: float) -> None:

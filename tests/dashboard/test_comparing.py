@@ -5,13 +5,13 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.comparing import compare_cells, compared_run, read_records
 from lsap_cli.dashboard.run_reader import read_once
 from lsap_cli.dashboard.screens.compare import different
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.rates import mcnemar
 from lsap_cli.results.rows import counted_rows
+from lsap_cli.runs.comparing import compare_cells, compared_run, read_records
 from tests.dashboard.conftest import WIDE, play, until, until_true
 
 

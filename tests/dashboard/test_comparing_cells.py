@@ -6,7 +6,6 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
-from lsap_cli.dashboard.comparing import ComparedRun, compare_cells
 from lsap_cli.dashboard.screens.changed import ChangedScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
 from lsap_cli.results.documents import DefendResults
@@ -14,6 +13,7 @@ from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
 from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row, Rows, count_records, counted_rows
 from lsap_cli.runs import Run
+from lsap_cli.runs.comparing import ComparedRun, compare_cells
 from tests.dashboard.conftest import SMALL, play, until, until_true
 from tests.result_objects import make_record
 

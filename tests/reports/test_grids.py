@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -221,12 +222,31 @@ def test_tables_are_not_written_through_a_link(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_comparison_has_the_rates_of_each_run_in_columns_of_its_own(tmp_path: Path) -> None:
+def test_a_comparison_has_a_line_for_each_run_and_numbers_of_the_worst_in_columns() -> None:
     first, _ = make_results()
     grid = comparison_grid([("a", first), ("b", adaptive_results())])
-    line = dict(zip(grid.header, next(one for one in grid.lines if one[0] == "jpeg:quality=75"), strict=True))
-    assert line["a: perturbed"] == line["b: perturbed"] != "–"
-    assert (line["a: worst"], line["b: worst"][:10]) == ("–", "0.25 (1/4,")
+    found = [dict(zip(grid.header, one, strict=True)) for one in grid.lines if one[0] == "jpeg:quality=75"]
+    lines = {one["run"]: one for one in found}
+    assert lines["a"]["perturbed"] == lines["b"]["perturbed"] != "–"
+    assert (lines["a"]["worst"], lines["b"]["worst"][:10]) == ("–", "0.25 (1/4,")
+    assert "worst count" in as_csv(grid).splitlines()[0]
+
+
+def test_a_comparison_has_differences_a_forest_plot_and_files(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / name) for name in ("one", "two")]
+    records = [json.loads(line) for line in (runs[1] / "records.jsonl").read_text().splitlines()]
+    for record in records:
+        record["correct"] = False if record["attack"] == "none" else record["correct"]
+    (runs[1] / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    page = write_comparison(runs, tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "Differences to the base" in page
+    assert "Settings that differ" in page
+    header, *lines = csv.reader(io.StringIO((tmp_path / "both" / "tables" / "differences-1.csv").read_text()))
+    assert {"difference", "difference of", "difference low", "difference high", "p", "shown"} <= {*header}
+    clean = next(dict(zip(header, line, strict=True)) for line in lines if line[0] == "none")
+    assert float(clean["difference low"]) <= float(clean["difference"]) <= float(clean["difference high"]) <= 0
+    assert all((tmp_path / "both" / "figures" / f"differences-two.{kind}").is_file() for kind in ("svg", "pdf"))
+    assert r"\begin{table}" in (tmp_path / "both" / "tables" / "comparison.tex").read_text()
 
 
 @pytest.mark.parametrize("epsilon", ["8/255", "4/255"])

@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
-from lsap_cli.dashboard.comparing import read_records
 from lsap_cli.dashboard.films import MORE_PICTURES, drawn_videos
 from lsap_cli.dashboard.formatting import attack_name
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
@@ -25,6 +24,7 @@ from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.records import Cell, Record, defense_name
 from lsap_cli.results.rows import Row, Rows, TwoClassRates
 from lsap_cli.results.text import printable
+from lsap_cli.runs.comparing import read_records
 
 MOST_VIDEOS = 2000
 COLUMNS = ("  video", "outcome", "now", "sure", "label", "clean")  # what a narrow screen must show comes first

@@ -9,13 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import DataTable, Static
 
-from lsap_cli.dashboard.comparing import ComparedCell
 from lsap_cli.dashboard.formatting import DASH, attack_name, name_text
 from lsap_cli.dashboard.keys import HELP_KEY
 from lsap_cli.dashboard.screens.dialogs import Dialog
 from lsap_cli.dashboard.widgets.compared_table import p_text
 from lsap_cli.results.records import defense_name
 from lsap_cli.results.text import printable
+from lsap_cli.runs.comparing import ComparedCell
 
 MOST_VIDEOS = 2000
 

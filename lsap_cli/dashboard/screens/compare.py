@@ -14,7 +14,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
-from lsap_cli.dashboard.comparing import ComparedRun, compared_run, read_records
 from lsap_cli.dashboard.curves import CURVES
 from lsap_cli.dashboard.formatting import DASH, name_text, one_line, state_text
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
@@ -27,6 +26,7 @@ from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 from lsap_cli.results.base import or_none
 from lsap_cli.results.files import RUN_FILE
 from lsap_cli.results.text import printable
+from lsap_cli.runs.comparing import ComparedRun, compared_run, read_records
 
 COMPARED_CURVES = (CURVES[1], CURVES[0])  # fooling rate and loss
 NAME = 24  # characters

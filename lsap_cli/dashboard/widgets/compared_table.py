@@ -7,10 +7,10 @@ from rich.text import Text
 from textual.message import Message
 from textual.widgets import DataTable
 
-from lsap_cli.dashboard.comparing import WORST, ComparedCell, ComparedRun, compare_cells
 from lsap_cli.dashboard.formatting import BLUE, DASH, ORANGE, attack_name, name_text, one_line, short_spec
 from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.text import printable
+from lsap_cli.runs.comparing import WORST, ComparedCell, ComparedRun, compare_cells
 
 VERDICTS = {"better": ("▲ ", f"bold {BLUE}"), "worse": ("▼ ", f"bold {ORANGE}"), "alike": ("= ", "dim")}
 NOTHING = "the runs have no cell (attack, defense, sampler) in common"
