@@ -19,7 +19,7 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN...",
-            help="a finished run of generate, apply, defend, harden or study; several of defend are compared",
+            help="a finished run of generate, apply, defend, train, harden or study; several of defend are compared",
         ),
     ],
     out: Annotated[

@@ -51,7 +51,7 @@ def write_comparison(runs: Sequence[Path], out: Path) -> Path:
     for number, one in enumerate(documents[1:], 1):
         cells = compare_cells(documents[0].compared, one.compared)
         grids.append(difference_grid(documents[0].name, one.name, cells, number))
-        plot = forest_plot(one.name, _forest_lines(cells))
+        plot = forest_plot(one.name, _forest_lines(cells), _measure(cells))
         plots += [] if plot is None else [plot]
     page = with_contents(
         environment()
@@ -140,13 +140,20 @@ def _read(run: Path) -> _Document:
 
 
 def _forest_lines(cells: Sequence[ComparedCell]) -> list[ForestLine]:
+    several = len({one.metric for one in cells}) > 1
     return [
         ForestLine(
-            f"{one.key[0]} · {defense_name(one.key[1])} · {one.key[2]} ({one.metric})", one.difference, one.verdict
+            " · ".join([one.key[0], defense_name(one.key[1]), one.key[2], *([one.metric] if several else [])]),
+            one.difference,
+            one.verdict,
         )
         for one in cells
         if one.difference is not None
     ]
+
+
+def _measure(cells: Sequence[ComparedCell]) -> str:
+    return " or ".join(dict.fromkeys(one.metric for one in cells))
 
 
 def _shown(row: Row | None) -> str:

@@ -47,23 +47,24 @@ class ForestPlot:
         return f"differences-{self.name}"
 
 
-def forest_plot(name: str, lines: Sequence[ForestLine]) -> ForestPlot | None:
+def forest_plot(name: str, lines: Sequence[ForestLine], measure: str) -> ForestPlot | None:
     """Draws differences; None where there are none.
 
     Args:
         name: of the run that is compared.
         lines: from the top; those beyond `MOST_LINES` are left to the table.
+        measure: of which they are differences.
     """
     shown = lines[:MOST_LINES]
     if not shown:
         return None
     words = [f"{one.name}: {one.difference}, {one.shown}" for one in shown]
-    description = f"Differences of {name} with 95 % intervals. " + "; ".join(words)
+    description = f"Differences of {name} in {measure} with 95 % intervals. " + "; ".join(words)
     salt = hashlib.sha256(description.encode(errors="replace")).hexdigest()[:8]
-    return ForestPlot(name, Drawing(_figure(shown), salt), description)
+    return ForestPlot(name, Drawing(_figure(shown, measure), salt), description)
 
 
-def _figure(lines: Sequence[ForestLine]) -> Figure:
+def _figure(lines: Sequence[ForestLine], measure: str) -> Figure:
     height = LINE_POINTS * len(lines) + EDGE_POINTS
     with mpl.rc_context({"font.size": 9, "text.color": INK}):
         figure = Figure(figsize=(WIDTH_POINTS / 72, height / 72))
@@ -81,7 +82,7 @@ def _figure(lines: Sequence[ForestLine]) -> Figure:
         lowest, highest = min(one.difference.low for one in lines), max(one.difference.high for one in lines)
         axes.set_xlim(min(lowest, -0.1) - 0.03, max(highest, 0.1) + 0.03)
         axes.xaxis.set_major_locator(MultipleLocator(0.1 if highest - lowest < 0.7 else 0.25))
-        axes.set_xlabel("difference to the base run, 95 % interval", color=INK, fontsize=9)
+        axes.set_xlabel(f"difference in {measure} to the base run, 95 % interval", color=INK, fontsize=9)
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_tick_params(length=0, labelcolor=INK, labelsize=8.5, pad=4)

@@ -84,6 +84,19 @@ class Grid:
     folds: str | None = None
 
     @property
+    def page_columns(self) -> tuple[int, ...]:
+        """Places of the columns that a page shows: those that hold more than dashes, as in the files all do."""
+        places = range(len(self.header))
+        told = tuple(place for place in places if any(line[place] not in (NONE, "") for line in self.lines))
+        return told or tuple(places)
+
+    @property
+    def empty_columns(self) -> str:
+        """Headings of the columns that a page does not show; empty where it shows all."""
+        shown = {*self.page_columns}
+        return ", ".join(heading for place, heading in enumerate(self.header) if place not in shown)
+
+    @property
     def page_lines(self) -> tuple[tuple[str, ...], ...]:
         """The lines that a page shows."""
         return tuple(line for line in self.lines if line[:1] != (self.folds,))[: self.most_on_page]

@@ -15,6 +15,7 @@ from lsap_cli.reports.class_tables import class_grids
 from lsap_cli.reports.contents_list import PLACE, with_contents
 from lsap_cli.reports.curves import ReportCurve, curve_plots, levels_of
 from lsap_cli.reports.drawing import Drawn, write_figures
+from lsap_cli.reports.films import report_films
 from lsap_cli.reports.grid import Grid, write_grids
 from lsap_cli.reports.grids import grids
 from lsap_cli.reports.run_folder import read_defend_results, read_run, run_records
@@ -133,6 +134,7 @@ def _view(
         "perturbation_picture": files.uri(pictures.perturbation or ""),
         "perturbation_scale": pictures.perturbation_scale or None,
         "frames": [_frame(files, frame) for frame in pictures.frames],
+        "films": report_films(run, files),
         "skipped": results.skipped,
         "in_a_part": left_out_in_a_part(results),
         "overlap": protocol.get("overlap") or [],

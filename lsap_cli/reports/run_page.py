@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from lsap_cli.reports.contents_list import PLACE, with_contents
 from lsap_cli.reports.drawing import Drawing, write_figures
 from lsap_cli.reports.exports.contents import RunContents, read_contents
-from lsap_cli.reports.exports.curves import Point
+from lsap_cli.reports.exports.curves import Curves, Point
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.html import environment, themed
 from lsap_cli.reports.plots import FAINT, INK, PERTURBED
@@ -99,7 +99,13 @@ def _run_curves_of(curves: dict[str, list[Point]]) -> Iterator[RunCurve]:
 
 def run_curves(contents: RunContents) -> Sequence[RunCurve]:
     """The first curves of a run."""
-    return list(_run_curves_of(contents.curves))[:MOST_CURVES]
+    return drawn_curves(contents.curves)
+
+
+def drawn_curves(curves: Curves) -> list[RunCurve]:
+    """The first curves, by name; the ends of intervals are left to the files of numbers."""
+    middle = {name: points for name, points in curves.items() if not name.endswith((" low", " high"))}
+    return list(_run_curves_of(middle))[:MOST_CURVES]
 
 
 def _drawn_curve(name: str, points: Sequence[Point]) -> RunCurve:

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lsap_cli.errors import LsapError
@@ -88,8 +89,8 @@ def read_contents(run: Path) -> RunContents:
     return RunContents(
         name=run.resolve().name,
         command=about.command,
-        settings={name: text for name, value in about.settings.items() if (text := _text(value))},
-        facts=_facts(about, results),
+        settings=setting_texts(about),
+        facts=run_facts(about, _protocol(results)),
         summary=_summary(results),
         curves=read_curves(_events(run, notes)),
         figures=figures(results),
@@ -108,14 +109,34 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _facts(about: RunFacts, results: Tabled) -> dict[str, str]:
-    protocol: dict[str, Any] = {}  # values of the classes in lsap_cli.results
+def setting_texts(about: RunFacts) -> dict[str, str]:
+    """The settings of a run as text; those that were left open are not in it."""
+    return {name: text for name, value in about.settings.items() if (text := _text(value))}
+
+
+def read_run_curves(run: Path) -> tuple[Curves, tuple[str, ...]]:
+    """The curves of a run, and sentences on what of them is not there."""
+    notes = _Notes()
+    return read_curves(_events(run, notes)), tuple(notes.sentences)
+
+
+def _protocol(results: Tabled) -> dict[str, Any]:  # values of the classes in lsap_cli.results
     if isinstance(results, DefendResults) and results.protocol:
-        protocol = {name: getattr(results.protocol, name) for name in results.protocol.__struct_fields__}
+        return {name: getattr(results.protocol, name) for name in results.protocol.__struct_fields__}
+    return {}
+
+
+def run_facts(about: RunFacts, protocol: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:
+    """What is known of a run besides its settings, as text.
+
+    Args:
+        about: its run.json.
+        protocol: of its evaluation, by name.
+    """
     groups: dict[str, dict[str, Any]] = {  # texts, and the values of the protocol
         "run": {"command": about.command, "device": or_none(about.device), "platform": about.platform},
         "classifier": dict(or_none(about.classifier) or {}),
-        "protocol": protocol,
+        "protocol": dict(protocol),
         "versions": dict(about.versions),
     }
     return {

@@ -82,9 +82,11 @@ def read_curves(events: Iterable[Event | OtherEvent]) -> Curves:
 
 def _step_values(event: StepEvent, who: str) -> Iterator[Named]:
     fooled = event.fooled / event.clips if event.fooled is not None and event.clips else None
+    right = or_none(event.right)
     values: dict[str, Value] = {
         "loss": event.loss,
         "fooling rate of batches": fooled,
+        "accuracy of batches": right / event.clips if right is not None and event.clips else None,
         "gradient": event.gradient,
         "step size": event.step_size,
         "coherence": event.coherence,
@@ -101,6 +103,14 @@ def _verification_values(event: VerificationEvent, who: str) -> Iterator[Named]:
             name = (who, "fooling rate") if not sampler else (who, "fooling rate", sampler)
             for end, value in (("", rate.value), (" low", rate.low), (" high", rate.high)):
                 yield (*name[:-1], name[-1] + end), event.step, value
+
+    for outcome, measured in (
+        ("accuracy", or_none(event.accuracy)),
+        ("accuracy under attack", or_none(event.attacked)),
+    ):
+        if measured is not None:
+            for end, value in (("", measured.value), (" low", measured.low), (" high", measured.high)):
+                yield (who, outcome + end), event.step, value
 
 
 def _file_values(event: FileEvent, number: int) -> Iterator[Named]:

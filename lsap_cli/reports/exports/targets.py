@@ -37,7 +37,7 @@ TARGETS: dict[str, str] = {  # by name, the module and its function that does th
     "mlflow": "lsap_cli.reports.exports.mlflow:export_mlflow",
     "wandb": "lsap_cli.reports.exports.wandb:export_wandb",
     "parquet": "lsap_cli.reports.exports.parquet:export_parquet",
-    "pdf": "lsap_cli.reports.exports.pdf:export_pdf",
+    "pdf": "lsap_cli.reports.pdf:export_pdf",
 }
 ONE_FILE = ("parquet", "pdf")  # --out is a file, which holds one run; of others it is a folder for several
 

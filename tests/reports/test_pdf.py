@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.exports import pdf
+from lsap_cli.reports import pdf
 from tests.reports.fake_run import write_run
 
 needs_chromium = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.exports.targets import Exported
-from lsap_cli.reports.html import write_report
+from lsap_cli.reports.pages import WITH_A_PAGE, write_page
 from lsap_cli.reports.run_folder import read_run
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
@@ -27,24 +27,24 @@ def export_pdf(run: Path, out: Path | None) -> Exported:
     """Makes the report anew and prints it.
 
     Args:
-        run: the folder of a finished `defend` run.
+        run: the folder of a finished run of any command that has a page.
         out: the PDF file; None: `report.pdf` in the run folder.
 
     Raises:
         LsapError: if no such program is installed, it fails, or the run cannot be read.
         OSError: if the file cannot be written.
     """
-    read_run(run)  # refused before a program is looked for
+    read_run(run, WITH_A_PAGE)  # refused before a program is looked for
     program = _program()
-    path = run / PAGE if out is None else out
+    path, notes = run / PAGE if out is None else out, list[str]()
     # beside the PDF, and with a name that shows: a Chromium from a snap sees neither /tmp nor hidden folders
     with tempfile.TemporaryDirectory(prefix="pdf-", dir=path.parent, ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        page = write_report(run, folder / "report.html")
+        page = write_page(run, folder / "report.html", notes.append)
         printed = folder / PAGE
         _print(program, page, printed, folder / "profile")
         printed.replace(path)
-    return Exported(str(path))
+    return Exported(str(path), tuple(notes))
 
 
 def _program() -> str:
