@@ -10,7 +10,7 @@ from markupsafe import Markup
 from lsap_cli.errors import LsapError
 from lsap_cli.reports.contents_list import PLACE, with_contents
 from lsap_cli.reports.drawing import write_figures
-from lsap_cli.reports.exports.contents import read_run_curves, run_facts, setting_texts
+from lsap_cli.reports.exports.contents import facts_of_run, read_run_curves, texts_of_settings
 from lsap_cli.reports.grid import NONE, Grid, figure_cell, write_grids
 from lsap_cli.reports.html import environment, themed
 from lsap_cli.reports.run_folder import read_run, read_run_results
@@ -65,8 +65,8 @@ def write_train_report(run: Path, out: Path | None, say: Callable[[str], None]) 
             curves=[(plot, Markup(themed(plot.drawing.svg))) for plot in drawn],
             grids=tables,
             pictures=[],
-            settings=[*setting_texts(about).items()],
-            facts=[*run_facts(about).items()],
+            settings=[*texts_of_settings(about).items()],
+            facts=[*facts_of_run(about).items()],
             command_line_text=shlex.join(about.command_line or ()),
             finished=(about.finished or "")[:16].replace("T", " "),
         )

@@ -89,8 +89,8 @@ def read_contents(run: Path) -> RunContents:
     return RunContents(
         name=run.resolve().name,
         command=about.command,
-        settings=setting_texts(about),
-        facts=run_facts(about, _protocol(results)),
+        settings=texts_of_settings(about),
+        facts=facts_of_run(about, _protocol(results)),
         summary=_summary(results),
         curves=read_curves(_events(run, notes)),
         figures=figures(results),
@@ -109,7 +109,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def setting_texts(about: RunFacts) -> dict[str, str]:
+def texts_of_settings(about: RunFacts) -> dict[str, str]:
     """The settings of a run as text; those that were left open are not in it."""
     return {name: text for name, value in about.settings.items() if (text := _text(value))}
 
@@ -126,7 +126,7 @@ def _protocol(results: Tabled) -> dict[str, Any]:  # values of the classes in ls
     return {}
 
 
-def run_facts(about: RunFacts, protocol: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:
+def facts_of_run(about: RunFacts, protocol: Mapping[str, Any] = MappingProxyType({})) -> dict[str, str]:
     """What is known of a run besides its settings, as text.
 
     Args:
