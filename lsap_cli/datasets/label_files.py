@@ -67,6 +67,8 @@ def read_label_names(path: Path, numbers: Iterable[int] = ()) -> dict[int, str]:
 
 def _from_json(path: Path, numbers: Iterable[int]) -> dict[int, str]:
     document = read_json(path)
+    if isinstance(document, list):  # Diving48 has a list of words for each of its labels
+        document = [" ".join(map(str, one)) if isinstance(one, list) else one for one in document]
     if isinstance(document, list) and all(isinstance(one, str) for one in document):
         return _in_order(path, document, numbers)
     if isinstance(document, dict):

@@ -282,7 +282,7 @@ def test_a_video_that_is_listed_twice_is_refused_by_name(tmp_path: Path) -> None
     [
         (b"file,label\na.mp4,tai chi\n", "has no column 'path'"),
         (b"", "is empty; its first line names the columns"),
-        (b"path,label\n\xff\xfe.mp4,tai chi\n", "is not a CSV list"),
+        (b"path,label\n\xff\xfe.mp4,tai chi\n", "save it as UTF-8"),
         (b'path,label\n"a.mp4,tai chi\n', "is not a CSV list"),
         (b"path,label\n", "holds no video"),
     ],

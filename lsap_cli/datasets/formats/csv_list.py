@@ -97,7 +97,9 @@ def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
                     )
                 if cells:
                     yield reader.line_num, CsvRow._make(picked(cells + room[len(cells) :]))
-    except (csv.Error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise LsapError(f"{path} is not UTF-8 text, and so no list that can be read; save it as UTF-8") from None
+    except csv.Error as error:
         raise LsapError(f"{path} is not a CSV list that can be read: {error}") from None
     except OSError as error:
         raise LsapError(f"the list {path} cannot be read ({error.strerror})") from None

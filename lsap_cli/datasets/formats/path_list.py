@@ -100,11 +100,7 @@ def _turn_around(lines: list[_Line], locator: Locator, path: Path, notes: list[s
     if any(line.cells for line in bare):
         return False
 
-    def is_there(text: str) -> bool:
-        found = locator.find((_unquoted(text),))
-        return not isinstance(found, str) and found.there
-
-    first = labels_come_first([line.path for line in bare], is_there)
+    first = labels_come_first([line.path for line in bare], lambda text: _is_there(_unquoted(text), locator))
     if first is None:
         notes.append(
             f"{path}: its lines, such as '{bare[0].path[:80]}', may be 'label path'; that order is read where the "
@@ -210,10 +206,20 @@ def _folders_with_two_numbers(lines: Sequence[_Line], locator: Locator, path: Pa
 
 
 def _with_its_longer_path(line: _Line, locator: Locator) -> _Line:
-    """A line `folder frames label` whose folder's name ends with integers, where such a folder is there."""
-    if len(line.cells) <= 2 or not _integers(line) or not locator.exists(_longer_path(line, 2)):
+    """A line whose path ends with integers, where such a folder, or such a video without its suffix, is there."""
+    if len(line.cells) < 2 or not _integers(line) or _is_video_name(line.path):
         return line
-    return line._replace(path=_longer_path(line, 2), cells=line.cells[-2:])
+    if len(line.cells) > 2 and locator.exists(_longer_path(line, 2)):
+        return line._replace(path=_longer_path(line, 2), cells=line.cells[-2:])
+    if not locator.exists(line.path) and _is_there(_longer_path(line, 1), locator):
+        return line._replace(path=_longer_path(line, 1), cells=line.cells[-1:])
+    return line
+
+
+def _is_there(text: str, locator: Locator) -> bool:
+    """Whether a file has that path, or the one with its suffix."""
+    found = locator.find((text,))
+    return not isinstance(found, str) and found.there
 
 
 def _longer_path(line: _Line, integers: int) -> str:

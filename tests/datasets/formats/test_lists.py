@@ -433,3 +433,17 @@ def test_a_header_above_labels_that_are_names_is_no_video(tmp_path: Path, first:
     touch(tmp_path, "a.mp4", "b.mp4")
     found = read(tmp_path / "val.txt", f"{first}\na.mp4,tai chi\nb.mp4,wall pushups\n")
     assert listed(found) == {"a.mp4": (1,), "b.mp4": (2,)}
+
+
+def test_integers_behind_a_name_without_its_suffix_belong_to_it_where_that_video_is_there(tmp_path: Path) -> None:
+    touch(tmp_path, "my videos/clip 0.mp4", "my videos/clip 12.mp4")
+    found = read(tmp_path / "val.txt", "my videos/clip 0 2\nmy videos/clip 12 1\n")
+    assert listed(found) == {"my videos/clip 0.mp4": (2,), "my videos/clip 12.mp4": (1,)}
+
+
+def test_names_of_several_words_are_lists_of_words_in_diving48s_vocabulary(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    names = tmp_path / "vocab.json"
+    names.write_text(json.dumps([["Back", "15som", "FREE"], ["Tai", "Chi"]]))
+    found = read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 1\n", names=names)
+    assert [video.label for video in found.videos] == ["Back 15som FREE", "Tai Chi"]
