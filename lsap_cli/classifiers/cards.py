@@ -49,11 +49,11 @@ def _built(files: CardFiles, request: NetworkRequest) -> LoadedNetwork:
     """The network that a card's factory or family makes."""
     card = files.card
     if card.family is not None:
-        network = family_network(files, request)
-        return LoadedNetwork(network, files.path.stem, request.labels, request.expects)
+        network, notes = family_network(files, request)
+        return LoadedNetwork(network, files.path.stem, request.labels, request.expects, notes=notes)
     assert card.factory is not None  # there is no format
-    network = build_network(files.path, card.factory, files.weights, card.weights_key, card.strip_prefix)
-    return LoadedNetwork(network, files.path.stem, request.labels, request.expects)
+    network, notes = build_network(files.path, card.factory, files.weights, card.weights_key, card.strip_prefix)
+    return LoadedNetwork(network, files.path.stem, request.labels, request.expects, notes=notes)
 
 
 def classifier_of(name: str, place: str, where: str, source: Mapping[str, str]) -> Classifier:

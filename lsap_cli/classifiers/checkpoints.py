@@ -63,18 +63,51 @@ def _wrapped(state: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def named_as(state: Mapping[str, Tensor], own: Mapping[str, Any], strip_prefix: str | None) -> dict[str, Tensor]:
     """A state dict without what training programs put before its names.
 
+    Where all of a network's weights stand behind one prefix, in their shapes, what stands before or beside it is not
+    the network's: the weights of a loss, an averaged copy.
+
     Args:
         state: as the file has it.
         own: the network's state dict.
         strip_prefix: that a card names: taken from all names that begin with it. None: each of `PREFIXES` that all
-            names begin with and none of the network's does.
+            names begin with and none of the network's does; else the one behind which the whole network stands.
+
+    Raises:
+        LsapError: if the whole network stands behind several.
     """
     if strip_prefix is not None:
+        if strip_prefix in _whole_copies(state, own):
+            return {name: state[strip_prefix + name] for name in own if strip_prefix + name in state}
         return {name.removeprefix(strip_prefix): value for name, value in state.items()}
     names = dict(state)
     while prefix := next((one for one in PREFIXES if _is_foreign(one, names, own)), None):
         names = {name.removeprefix(prefix): value for name, value in names.items()}
-    return names
+    copies = [] if names.keys() >= own.keys() else _whole_copies(names, own)
+    if len(copies) > 1:
+        raise LsapError(
+            f"hold the network {len(copies)} times, behind {_some(copies)}; say in strip_prefix which one is meant"
+        )
+    return {name: names[copies[0] + name] for name in own if copies[0] + name in names} if copies else names
+
+
+def _whole_copies(state: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """The prefixes behind which a state dict has every weight of a network, in its shape."""
+    shapes = {name: tuple(value.shape) for name, value in own.items() if isinstance(value, Tensor)}
+    first = next(iter(shapes), None)
+    if first is None:
+        return []
+    prefixes = [name.removesuffix(first) for name in state if name.endswith(f".{first}")]
+    return [
+        prefix
+        for prefix in prefixes
+        if all(tuple(getattr(state.get(prefix + name), "shape", (-1,))) == shape for name, shape in shapes.items())
+    ]
+
+
+def beside(state: Mapping[str, Tensor], taken: Mapping[str, Tensor]) -> list[str]:
+    """The names of a state dict whose tensors were not taken."""
+    used = {id(value) for value in taken.values()}
+    return [name for name, value in state.items() if id(value) not in used]
 
 
 def _is_foreign(prefix: str, names: Mapping[str, Any], own: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ OURS = {"lsap_cli", "defenses", "perturbations"}  # a card may lie in the root o
 
 def build_network(
     card: Path, factory: str, weights: Path | None, key: str | None = None, strip_prefix: str | None = None
-) -> nn.Module:
+) -> tuple[nn.Module, tuple[str, ...]]:
     """Calls a card's factory: with the weights' path where it takes one, else the weights are loaded for it.
 
     Args:
@@ -31,6 +31,9 @@ def build_network(
         weights: the file with the weights, if the card names one.
         key: under which a checkpoint has the weights; None: where training programs usually put them.
         strip_prefix: that is taken from the names of the weights; None: what training programs are known to put there.
+
+    Returns:
+        The network, and sentences on how the weights were read.
 
     Raises:
         LsapError: if the factory is not there, fails, ends the program or gives no network; or if the weights do not
@@ -56,8 +59,10 @@ def build_network(
             f"the model card {card}: its factory gave a {type(network).__name__}, not a torch module ({called})"
         )
     if weights is not None and not takes_path:
-        load_into(network, load_state(weights, key), f"{weights} of the model card {card}", strip_prefix)
-    return network
+        return network, load_into(
+            network, load_state(weights, key), f"{weights} of the model card {card}", strip_prefix
+        )
+    return network, ()
 
 
 def _callable(card: Path, factory: str) -> Callable[..., Any]:

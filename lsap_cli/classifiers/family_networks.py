@@ -11,8 +11,8 @@ from lsap_cli.errors import LsapError
 from lsap_cli.specs import build
 
 
-def family_network(files: CardFiles, request: NetworkRequest) -> nn.Module:
-    """The network of a card that names a family.
+def family_network(files: CardFiles, request: NetworkRequest) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network of a card that names a family, and sentences on how its weights were read.
 
     Without weights, they are drawn by torch's generator with the seed 0, the same in every run.
 
@@ -36,5 +36,5 @@ def family_network(files: CardFiles, request: NetworkRequest) -> nn.Module:
         raise LsapError(f"{files.where}: {error}") from None
     if files.weights is not None:
         state = family.renamed(load_state(files.weights, card.weights_key))
-        load_into(network, state, f"{files.weights} of {files.where}", card.strip_prefix)
-    return network
+        return network, load_into(network, state, f"{files.weights} of {files.where}", card.strip_prefix)
+    return network, ()

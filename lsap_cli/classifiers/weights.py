@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.checkpoints import misfit, named_as, state_dict_of, with_tied
+from lsap_cli.classifiers.checkpoints import beside, misfit, named_as, state_dict_of, with_tied
 from lsap_cli.errors import LsapError
 
 LONGEST_MESSAGE = 400  # characters of a stranger's error that are shown
@@ -106,7 +106,9 @@ def check_file(path: Path) -> None:
         raise LsapError(f"the weights {path} cannot be opened as safetensors ({error_text(error)})") from None
 
 
-def load_into(network: nn.Module, state: Mapping[str, Any], weights: str, strip_prefix: str | None = None) -> None:
+def load_into(
+    network: nn.Module, state: Mapping[str, Any], weights: str, strip_prefix: str | None = None
+) -> tuple[str, ...]:
     """Loads weights into a network.
 
     Args:
@@ -115,11 +117,18 @@ def load_into(network: nn.Module, state: Mapping[str, Any], weights: str, strip_
         weights: what the weights are called, for the sentence.
         strip_prefix: that is taken from the state dict's names; None: what training programs are known to put there.
 
+    Returns:
+        The sentence on what stands beside the network's weights in the file, if anything does.
+
     Raises:
         LsapError: naming the keys that are missing, left over, or of another shape.
     """
     own = network.state_dict()
-    fitting = with_tied(named_as(state, own, strip_prefix), own)
+    try:
+        named = named_as(state, own, strip_prefix)
+    except LsapError as error:
+        raise LsapError(f"the weights {weights} {error}") from None
+    fitting = with_tied(named, own)
     problem = misfit(fitting, own)
     if problem:
         raise LsapError(f"the weights {weights} do not fit the network {type(network).__name__}: {problem}")
@@ -129,6 +138,10 @@ def load_into(network: nn.Module, state: Mapping[str, Any], weights: str, strip_
         raise LsapError(
             f"the weights {weights} do not fit the network {type(network).__name__}: {error_text(error)}"
         ) from None
+    rest = beside(state, fitting)
+    if not rest:
+        return ()
+    return (f"{len(rest)} tensors of the weights {weights} are not the network's and are not read, such as {rest[0]}",)
 
 
 def error_text(error: BaseException) -> str:

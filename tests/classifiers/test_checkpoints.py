@@ -126,3 +126,30 @@ def test_json_that_is_no_list_of_labels_is_named(tmp_path: Path, text: str) -> N
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(LsapError, match=r"the labels .*config\.json"):
         read_labels(tmp_path / "config.json")
+
+
+BESIDE = {"criterion.weight": torch.ones(3)}
+
+
+@pytest.mark.parametrize("prefix", ["ema_model.", "net.", "module.backbone."])
+def test_a_network_behind_one_prefix_is_loaded_and_what_is_beside_it_is_named(prefix: str) -> None:
+    network = layer()
+    (note,) = load_into(network, prefixed(prefix) | BESIDE, "c.pt")
+    assert bool((network.weight == 1).all())
+    assert note == "1 tensors of the weights c.pt are not the network's and are not read, such as criterion.weight"
+
+
+def test_a_network_behind_two_prefixes_is_asked_for_by_name() -> None:
+    twice = prefixed("model.") | {name: value + 1 for name, value in prefixed("ema.").items()}
+    with pytest.raises(LsapError, match=r"hold the network 2 times, behind model\., ema\.; say in strip_prefix"):
+        load_into(layer(), twice, "c.pt")
+    network = layer()
+    assert load_into(network, twice, "c.pt", "ema.") == (
+        "2 tensors of the weights c.pt are not the network's and are not read, such as model.weight",
+    )
+    assert bool((network.weight == 2).all())
+
+
+def test_weights_beside_a_network_without_a_prefix_do_not_fit() -> None:
+    with pytest.raises(LsapError, match="the network has no other"):
+        load_into(layer(), state() | {"other": torch.ones(1)}, "c.pt")
