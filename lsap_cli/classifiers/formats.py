@@ -54,8 +54,12 @@ class InputFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crop_rounding: Annotated[CropRounding, Meta(description="even or down")] = "even"
     channels: Annotated[Channels, Meta(description="RGB, BGR or GRAY")] = "RGB"
     scale: Annotated[float, Meta(description="1 or 255")] = 1.0
-    mean: Annotated[tuple[float, ...], Meta(min_length=1, max_length=3, description="three numbers")] = (0.0, 0.0, 0.0)
-    std: Annotated[tuple[Positive, ...], Meta(min_length=1, max_length=3, description="three numbers above 0")] = (
+    mean: Annotated[
+        tuple[float, ...], Meta(min_length=1, max_length=3, description="a list of three numbers, or of one")
+    ] = (0.0, 0.0, 0.0)
+    std: Annotated[
+        tuple[Positive, ...], Meta(min_length=1, max_length=3, description="a list of three numbers above 0, or of one")
+    ] = (
         1.0,
         1.0,
         1.0,

@@ -356,7 +356,7 @@ def test_a_sentence_names_the_card_the_field_what_it_was_and_what_would_work(tmp
         ("input__frames", 0, "has frames in [input] = 0; it must be a whole number from 1"),
         ("input__layout", None, "lacks layout in [input]; it is BTCHW, BCTHW, BTHWC, NCHW or NHWC"),
         ("input__size", [224], "has size in [input] = [224]; it must be [height, width]"),
-        ("input__mean", "abc", "has mean in [input] = 'abc'; it must be three numbers"),
+        ("input__mean", "abc", "has mean in [input] = 'abc'; it must be a list of three numbers, or of one"),
         ("input__fps", 5, "has an unknown field 'fps' in [input]; known: layout, frames, size"),
         ("input__resize", 3, "resize 3 is smaller than size (4, 4)"),
         (
