@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from lsap_cli.classifiers.spec_checks import absolute_spec
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -68,7 +69,7 @@ class GenerateSettings:
             LsapError: if there is none, one is named twice, or an option is of one model only.
         """
         specs = (self.model,) if isinstance(self.model, str) else self.model
-        if not specs or len(set(specs)) < len(specs):
+        if not specs or len(set(map(absolute_spec, specs))) < len(specs):
             raise LsapError("a perturbation is learned against different models; give each --model once")
         of_one = {"--matrix": self.matrix, "--cluster": self.cluster is not None}
         if len(specs) > 1 and (named := [flag for flag, given in of_one.items() if given]):

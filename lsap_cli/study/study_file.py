@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lsap_cli.classifiers.spec_checks import absolute_spec
 from lsap_cli.errors import LsapError
 from lsap_cli.limits import LARGEST_SEED, MOST_CLIPS, MOST_FOLDS, MOST_STEPS, MOST_WORKERS
 from lsap_cli.set_sources import is_there
@@ -79,7 +80,7 @@ def read_study(
     needing = [one for one in request.grids if one.needs_models]
     if needing and not models:
         raise LsapError(f"{path}: it leaves its networks to the command line; give --model, once for each")
-    if len(set(models)) < len(models):
+    if len(set(map(absolute_spec, models))) < len(models):
         raise LsapError("--model is given twice with the same network; give each once")
     if models:
         request = replace(request, grids=tuple(one.with_models(models) for one in request.grids))

@@ -251,3 +251,13 @@ def test_what_is_of_one_model_is_refused_with_several(
 ) -> None:
     with pytest.raises(LsapError, match=reason):
         run_in(tmp_path / "run", replace(settings, **changes))  # type: ignore[arg-type]  # fields by name
+
+
+def test_one_model_in_two_spellings_is_refused(
+    settings: GenerateSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Path(settings.models[0])
+    monkeypatch.chdir(first.parent)
+    for other in (first.name, f"./{first.name}", f"{first.parent}/./{first.name}"):
+        with pytest.raises(LsapError, match="give each --model once"):
+            _ = replace(settings, model=(str(first), other)).models
