@@ -1,0 +1,142 @@
+"""What people come for, by mouse alone: cells, rows, headers, tabs, keys of the last line, buttons of dialogs."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, TabbedContent
+from textual.widgets._footer import FooterKey
+
+from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.screens.cell import CellScreen
+from lsap_cli.dashboard.screens.compare import CompareScreen
+from lsap_cli.dashboard.screens.dialogs import Question
+from lsap_cli.dashboard.screens.help import HelpScreen
+from lsap_cli.dashboard.screens.run import TABS, RunScreen
+from lsap_cli.dashboard.screens.runs import RunsScreen
+from lsap_cli.dashboard.screens.start import StartScreen
+from lsap_cli.dashboard.screens.video import VideoScreen
+from lsap_cli.dashboard.widgets.short_footer import ShortFooter
+from tests.dashboard.adaptive_run import VIDEOS, write_adaptive_run
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
+
+SIZES = pytest.mark.parametrize("size", [SMALL, WIDE], ids=["small", "wide"])
+
+
+async def click_key(pilot: Pilot[None], app: Dashboard, words: str) -> None:
+    """Clicks a key of the last line."""
+
+    def key() -> FooterKey | None:
+        keys = app.screen.query_one(ShortFooter).query(FooterKey)
+        return next((one for one in keys if one.description == words and one.region.width), None)
+
+    await until_true(pilot, lambda: key() is not None, lambda: f"{words} in:\n{shown_text(app)}")
+    found = key()
+    assert found is not None
+    await pilot.click(offset=(found.region.x + 1, found.region.y))
+
+
+async def click_words(pilot: Pilot[None], app: Dashboard, words: str) -> None:
+    """Clicks where some words stand."""
+    shown = await until(pilot, app, words)
+    line = next(number for number, text in enumerate(shown.split("\n")) if words in text)
+    await pilot.click(offset=(shown.split("\n")[line].index(words) + 1, line))
+
+
+async def on(pilot: Pilot[None], app: Dashboard, screen: type[object]) -> None:
+    await until_true(pilot, lambda: isinstance(app.screen, screen), lambda: f"{screen}:\n{shown_text(app)}")
+
+
+@SIZES
+def test_a_run_a_cell_a_video_and_the_way_back(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_adaptive_run(tmp_path / "first")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 run")
+        await click_words(pilot, app, "fooled")  # the row has the cursor: another one would take a second click
+        await on(pilot, app, RunScreen)
+        await until(pilot, app, "FOOLED")
+        await click_words(pilot, app, "20/24")  # behind JPEG, with the sampler that is worst
+        if not isinstance(app.screen, CellScreen):
+            await click_words(pilot, app, "20/24")  # the first click moves the cursor
+        await on(pilot, app, CellScreen)
+        await until(pilot, app, f"{VIDEOS} videos")
+        table = app.screen.query_one("#videos", DataTable)
+        region = table.region
+        await pilot.click(offset=(region.x + 4, region.y + 1))
+        if not isinstance(app.screen, VideoScreen):
+            await pilot.click(offset=(region.x + 4, region.y + 1))
+        await on(pilot, app, VideoScreen)
+        await click_key(pilot, app, "Back")
+        await on(pilot, app, CellScreen)
+        await pilot.click("#close")
+        await on(pilot, app, RunScreen)
+        await click_key(pilot, app, "Back")
+        await on(pilot, app, RunsScreen)
+
+    play(tmp_path, act, size)
+
+
+@SIZES
+def test_every_tab_help_and_a_click_beside_it(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_adaptive_run(tmp_path / "run")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "FOOLED")
+        for number, (tab, (title, _)) in enumerate(TABS.items(), 1):
+            await click_words(pilot, app, f"{number} {title}")
+            tabs = app.screen.query_one(TabbedContent)
+            await until_true(pilot, lambda tabs=tabs, tab=tab: tabs.active == tab)  # type: ignore[misc]
+        await click_key(pilot, app, "Help")
+        await on(pilot, app, HelpScreen)
+        await pilot.click(offset=(0, 0))
+        await on(pilot, app, RunScreen)
+
+    play(tmp_path, act, size, tmp_path / "run")
+
+
+@SIZES
+def test_sorting_marking_comparing_and_deleting(tmp_path: Path, size: tuple[int, int]) -> None:
+    for name in ("first", "second"):
+        write_adaptive_run(tmp_path / name)
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "2 runs")
+        screen = app.screen
+        assert isinstance(screen, RunsScreen)
+        before = screen.sort
+        await click_words(pilot, app, "command")
+        await until_true(pilot, lambda: screen.sort != before)
+        for row in (0, 1):  # the dots
+            table = screen.query_one("#runs", DataTable)
+            await pilot.click(offset=(table.region.x, table.region.y + 1 + row))
+        await until(pilot, app, "2 marked")
+        await click_key(pilot, app, "Compare")
+        await on(pilot, app, CompareScreen)
+        await click_key(pilot, app, "Back")
+        await on(pilot, app, RunsScreen)
+        await click_key(pilot, app, "Delete")
+        await on(pilot, app, Question)
+        await pilot.click("#no")
+        await on(pilot, app, RunsScreen)
+        assert (tmp_path / "first").exists()
+        await click_key(pilot, app, "Delete")
+        await on(pilot, app, Question)
+        await pilot.click("#yes")
+        await until_true(pilot, lambda: not (tmp_path / "first").exists() and not (tmp_path / "second").exists())
+
+    play(tmp_path, act, size)
+
+
+@SIZES
+def test_a_form_is_opened_and_left(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_adaptive_run(tmp_path / "run")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 run")
+        await click_key(pilot, app, "New")
+        await on(pilot, app, StartScreen)
+        await click_key(pilot, app, "Back")
+        await on(pilot, app, RunsScreen)
+
+    play(tmp_path, act, size)
