@@ -42,11 +42,18 @@ class TrainingState:
         Args:
             path: of the file.
             parts: the state dicts of network, optimizer and so on, by name.
+
+        Raises:
+            OSError: naming the file, if it cannot be written.
         """
         partial = path.with_name(f"{path.name}.partial")
         with write_errors_named(path):
-            torch.save({"training": vars(self), **parts}, partial)
-            partial.replace(path)
+            try:
+                with partial.open("wb") as file:  # of a path, torch would tell a full disk as a fault of its own
+                    torch.save({"training": vars(self), **parts}, file)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
 
 
 def load_training_state(path: Path) -> tuple[TrainingState, dict[str, Any]]:

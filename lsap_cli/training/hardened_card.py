@@ -73,7 +73,8 @@ class HardenedCard:
             }
             for part in reversed(self.form.key.split(".") if self.form.key else []):
                 state = {part: state}
-            torch.save(state, out / self.form.weights)
+            with (out / self.form.weights).open("wb") as opened:  # as in `TrainingState.save`
+                torch.save(state, opened)
             (out / WEIGHTS_FILE).unlink()
         for file in self.files:
             place = out / file.relative_to(self.folder)
