@@ -24,7 +24,6 @@ def test_several_runs_go_to_one_folder_of_logs(lsap: Lsap, tmp_path: Path) -> No
         (["--to", "tensorbord"], "Did you mean tensorboard?"),
         (["--to", "pdf", "--to", "parquet", "--out", "x"], "one RUN and one --to"),
         (["--to", "mlflow", "--out", "x"], "lsap[mlflow]|MLFLOW_TRACKING_URI"),
-        (["--to", "pdf"], "needs a run of defend"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(lsap: Lsap, tmp_path: Path, words: list[str], sentence: str) -> None:
