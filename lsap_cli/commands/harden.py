@@ -47,7 +47,6 @@ from lsap_cli.commands.training_options import (
 )
 from lsap_cli.limits import MOST_DRAWS, MOST_EPOCHS, MOST_STEPS
 from lsap_cli.training.harden_settings import DEFAULT_HARDEN_EPOCHS, HARDEN_RATES, HardenMethod, HardenSettings
-from lsap_cli.training.out_folder import check_can_be_hardened, check_out_folder
 
 DEFAULT = HardenSettings  # its class attributes are the defaults
 METHOD, JUDGING = "Method", "Judging"
@@ -245,6 +244,8 @@ def command(
     )  # fmt: skip
     settings.check()
     require_run_folder(resume, run)
+    from lsap_cli.training.out_folder import check_can_be_hardened, check_out_folder
+
     check_out_folder(out, overwrite, resume)
     check_can_be_hardened(model)
     if dry_run:

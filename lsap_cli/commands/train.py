@@ -46,7 +46,6 @@ from lsap_cli.commands.training_options import (
     WeightDecay,
 )
 from lsap_cli.limits import MOST_EPOCHS
-from lsap_cli.training.out_folder import check_out_folder
 from lsap_cli.training.settings import (
     DEFAULT_EPOCHS,
     DEFAULT_FRAMES,
@@ -207,6 +206,8 @@ def command(
     )  # fmt: skip
     settings.check()
     require_run_folder(resume, run)
+    from lsap_cli.training.out_folder import check_out_folder
+
     check_out_folder(out, overwrite, resume)
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_train
