@@ -64,7 +64,7 @@ def test_brackets_are_written_as_they_are_in_the_help_and_in_the_keys_panel(tmp_
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "[ ] chooses")
         app.action_show_help_panel()
-        shown = await until(pilot, app, "New run")
+        shown = await until(pilot, app, "Light/dark")
         panel = [line.rpartition("▏")[2].split() for line in shown.split("\n")]
         assert ["[", "Part"] in panel
         assert ["]", "Part"] in panel
