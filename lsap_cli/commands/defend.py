@@ -40,7 +40,7 @@ from lsap_cli.commands.options import (
     text_of,
 )
 from lsap_cli.limits import MOST_CLIPS, MOST_DRAWS, MOST_STEPS
-from lsap_cli.results.pictures import SHOWN_VIDEOS
+from lsap_cli.results.shown_videos import SHOWN_VIDEOS
 
 if TYPE_CHECKING:
     from lsap_cli.jobs.defend_settings import DefendSettings

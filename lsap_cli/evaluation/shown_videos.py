@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.sources import PerturbationSource
 from lsap_cli.pictures.before_after import ShownVideo
-from lsap_cli.results.pictures import SHOWN_VIDEOS
 from lsap_cli.results.records import NO_DEFENSE, Record
+from lsap_cli.results.shown_videos import SHOWN_VIDEOS
 
 NOT_FOOLED = 3  # of so many, where there are as many
 

@@ -5,7 +5,7 @@ from typing import Literal, cast, get_args
 
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
 from lsap_cli.errors import LsapError
-from lsap_cli.results.pictures import SHOWN_VIDEOS
+from lsap_cli.results.shown_videos import SHOWN_VIDEOS
 from lsap_cli.set_sources import SetSource
 
 LadderKind = Literal["fast", "full"]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lsap_cli.classifiers.spec_checks import absolute_spec
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT, ClusterSettings, cluster_settings
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -69,6 +68,8 @@ class GenerateSettings:
             LsapError: if there is none, one is named twice, or an option is of one model only.
         """
         specs = (self.model,) if isinstance(self.model, str) else self.model
+        from lsap_cli.classifiers.spec_checks import absolute_spec  # msgspec: help reads the defaults without it
+
         if not specs or len(set(map(absolute_spec, specs))) < len(specs):
             raise LsapError("a perturbation is learned against different models; give each --model once")
         of_one = {"--matrix": self.matrix, "--cluster": self.cluster is not None}

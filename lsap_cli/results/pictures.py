@@ -5,9 +5,6 @@ from lsap_cli.results.base import UNSET, Count, Result, UnsetType
 LOOK_FILE = "pictures/look.json"
 
 
-SHOWN_VIDEOS = 8  # of which `defend` draws pictures, where nobody asks for another number
-
-
 class FramePictures(Result, frozen=True, kw_only=True):
     """One frame of a video before, after and their difference.
 

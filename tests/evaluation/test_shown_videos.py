@@ -5,7 +5,7 @@ from typing import Any
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.shown_videos import choose_shown
-from lsap_cli.results.pictures import SHOWN_VIDEOS
+from lsap_cli.results.shown_videos import SHOWN_VIDEOS
 from tests.result_objects import make_record
 
 
