@@ -127,6 +127,14 @@ def test_kernels_at_the_middle_frame_are_an_image_network_of_each_frame(backbone
     assert (difference < 1e-6) == (backbone == "resnet18")
 
 
+@pytest.mark.parametrize(("frames", "expected"), [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2)])
+def test_frames_that_no_pooling_in_time_holds_are_dropped_and_short_clips_stay(frames: int, expected: int) -> None:
+    clips = torch.rand(1, 2, frames, 3, 3)
+    pooled = i3d.PoolingInTime(2)(clips)
+    plain = clips if frames == 1 else clips[:, :, : 2 * expected].unflatten(2, (expected, 2)).amax(3)
+    assert torch.equal(pooled, plain)
+
+
 class OwnPadding(nn.Conv2d):
     def forward(self, frames: Tensor) -> Tensor:
         return super().forward(nn.functional.pad(frames, (0, 1, 0, 1)))

@@ -81,6 +81,22 @@ def inflated_kernel(kernel: Tensor, frames: int, weighting: str) -> Tensor:
     return F.pad(kernel[:, :, None], (0, 0, 0, 0, margin, frames - 1 - margin))
 
 
+class PoolingInTime(nn.MaxPool3d):
+    """The maximum of so many frames, as MMAction2's `pool2`; clips that are too short for it stay as they are.
+
+    Args:
+        frames: that become one; those left over at the end are dropped.
+    """
+
+    def __init__(self, frames: int) -> None:
+        super().__init__((frames, 1, 1))
+        self.frames = frames
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Features (B, C, T, H, W) to (B, C, T // frames, H, W)."""
+        return clips if clips.shape[2] < self.frames else super().forward(clips)
+
+
 class InflatedNetwork(nn.Module):
     """An inflated image network: (B, T, 3, H, W) to (B, classes)."""
 
@@ -174,7 +190,7 @@ class I3dFamily(Family):
         inflate(network, _ResNetRule(self, network), padding, self.inflation, self.stem_stride)
         first: Any = network.layer1
         if self.stem_stride > 1:
-            first.append(nn.MaxPool3d((self.stem_stride, 1, 1), (self.stem_stride, 1, 1), ceil_mode=True))
+            first.append(PoolingInTime(self.stem_stride))
 
     def renamed(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See `Family`."""
