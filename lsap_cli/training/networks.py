@@ -54,7 +54,8 @@ def starting_network(settings: TrainSettings, labels: Sequence[str]) -> Starting
     drawn: Sequence[str] = [*network.state_dict()] if path is None else load_initial_weights(network, family, path)
     source = {} if path is None else {"initial_weights": str(path), "initial_weights_sha256": sha256(path)}
     sampling = SamplingFormat(sampler=settings.sampler)
-    name = "-".join(part.replace(":", "-") for part in (settings.family, settings.backbone) if part)
+    backbone = (settings.backbone or "").removeprefix("timm:")
+    name = "-".join(filter(None, (settings.family_name, backbone)))
     classifier = Classifier(network, name, labels, input_format(settings), sampling=sampling, source=source)
     return StartingNetwork(classifier, path, tuple(drawn))
 
