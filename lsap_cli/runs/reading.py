@@ -88,7 +88,14 @@ class RunSnapshot:
         """The model's name, or the spec that was asked for while it is not loaded yet."""
         classifier = or_none(self.facts.classifier) if self.facts else None
         name = (classifier or {}).get("name")
-        return str(name or self.settings.get("model") or ("demo" if self.command == "demo" else ""))
+        return str(name or _models_words(self.settings.get("model")) or ("demo" if self.command == "demo" else ""))
+
+
+def _models_words(given: object) -> str:
+    """The model of a run's settings: one, or how many."""
+    if not isinstance(given, list | tuple):
+        return str(given or "")
+    return f"{len(given)} models" if len(given) > 1 else str(given[0] if given else "")
 
 
 def read_snapshot(folder: Path) -> RunSnapshot:

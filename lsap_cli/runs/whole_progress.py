@@ -181,8 +181,13 @@ class WholeProgress:
             seconds += now - stage.began if stage.expected.clips else 0.0
         return seconds / clips if clips > 0 and seconds > 0 else None
 
+    def _nothing_is_known(self, stage: _Measured) -> bool:
+        """Whether neither the plan nor the stage that goes on says how much there is to do."""
+        is_measured = stage.share >= LEAST_SHARE or stage.seconds_left is not None
+        return not is_measured and not any(one.clips or one.seconds for one in (stage.expected, *self._plan))
+
     def _estimate(self, now: float) -> None:
-        if self._stage is None or not self._planned:
+        if self._stage is None or not self._planned or self._nothing_is_known(self._stage):
             return
         pace = self._pace(now)
         parts = [self._stage.left(now, pace), *(_before(one, pace) for one in self._plan)]

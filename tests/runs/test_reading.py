@@ -35,6 +35,15 @@ def test_a_finished_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert (facts.pid, facts.classifier) == (os.getpid(), "demo")
 
 
+@pytest.mark.parametrize(
+    ("model", "words"), [(["a.toml"], "a.toml"), (["a.toml", "b.toml"], "2 models"), ([], ""), (None, "")]
+)
+def test_several_models_of_a_run_are_counted(tmp_path: Path, model: object, words: str) -> None:
+    with Run(tmp_path, "study", {"model": model}, []):
+        pass
+    assert read_snapshot(tmp_path).classifier == words
+
+
 def test_a_run_is_live_while_its_process_holds_the_lock_and_killed_when_it_is_gone(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from lsap_cli.runs import Run; "

@@ -112,3 +112,16 @@ def test_a_part_of_a_long_video_counts() -> None:
     assert progress.seconds_left == pytest.approx(30.0)
     progress.take(VideoEvent(path="a.mp4"), 20.0)
     assert progress.share == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_plan_without_clips_says_nothing_before_its_stage_is_measured() -> None:
+    progress = WholeProgress()
+    progress.take(StageEvent(name="loading the models"), 100.0)
+    progress.take(PlanEvent(stages=(ExpectedStage(stage="cells"), ExpectedStage(stage="drawing"))), 110.0)
+    assert (progress.share, progress.seconds_left) == (None, None)
+    progress.take(StageEvent(name="cells", cells=100), 110.0)
+    assert (progress.share, progress.seconds_left) == (None, None)
+    progress.count(25)
+    progress.look_again(210.0)
+    assert progress.seconds_left == pytest.approx(300.0)
+    assert progress.share == pytest.approx(110 / 410)
