@@ -14,6 +14,7 @@ from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.launching import command_text
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.summaries import run_seconds
+from lsap_cli.dashboard.widgets.hanging import HangingText
 from lsap_cli.results.base import or_none
 from lsap_cli.results.text import printable
 from lsap_cli.runs.reading import read_console
@@ -24,6 +25,7 @@ BYTES = ("memory",)  # settings that are kept in bytes
 SECONDS = ("time_budget", "timeout")
 MOST_FILES = 60
 LONGEST_VALUE = 600  # characters
+NAMES = 18  # columns for the name of a value
 
 
 class FactsPane(Guarded, VerticalScroll):
@@ -42,7 +44,7 @@ class FactsPane(Guarded, VerticalScroll):
         new = (reader.snapshot, reader.problems, id(reader.results))
         if new != self._shown:
             self._shown = new
-            self.query_one("#facts", Static).update(facts_text(reader))
+            self.query_one("#facts", Static).update(HangingText(facts_text(reader), NAMES + 3))
 
 
 def facts_text(reader: RunReader) -> Text:
@@ -57,7 +59,7 @@ def facts_text(reader: RunReader) -> Text:
     _section(text, "Settings", snapshot.settings)
     left = [name.replace("_", " ") for name, value in snapshot.settings.items() if value is None or value == []]
     if left:
-        text.append("  left to the run    ", style="dim").append(f"{printable(', '.join(left))}\n")
+        text.append(f"  {'left to the run':<{NAMES}} ", style="dim").append(f"{printable(', '.join(left))}\n")
     if snapshot.facts is not None:
         _section(text, "Classifier", or_none(snapshot.facts.classifier) or {})
         _section(text, "Versions", snapshot.facts.versions)
@@ -95,7 +97,7 @@ def _section(text: Text, title: str, values: Mapping[str, object]) -> None:
     text.append(f"\n{title}\n", style="bold")
     for name, words in lines:
         shown = words if len(words) <= LONGEST_VALUE else f"{words[:LONGEST_VALUE]} … ({len(words)} characters)"
-        text.append(f"  {printable(name.replace('_', ' ')):<18} ", style="dim").append(f"{printable(shown)}\n")
+        text.append(f"  {printable(name.replace('_', ' ')):<{NAMES}} ", style="dim").append(f"{printable(shown)}\n")
 
 
 def value_words(name: str, value: object) -> str:
