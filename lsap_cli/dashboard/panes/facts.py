@@ -41,7 +41,7 @@ class FactsPane(Guarded, VerticalScroll):
         yield Static(id="facts", markup=False)
 
     def show(self, reader: RunReader) -> None:
-        new = (reader.snapshot, reader.problems, id(reader.results))
+        new = (reader.snapshot, reader.problems, id(reader.results), reader.history.events)
         if new != self._shown:
             self._shown = new
             self.query_one("#facts", Static).update(HangingText(facts_text(reader), NAMES + 3))
