@@ -19,7 +19,7 @@ LATEX = {
 }  # fmt: skip
 
 
-ENDS = ("count", "of", "low", "high")  # what a figure has besides its value
+ENDS = ("count", "of", "low", "high", "deviation")  # what a figure has besides its value
 NONE = "–"
 
 
@@ -55,9 +55,19 @@ def difference_cell(difference: PairedDifference | None) -> str:
     """The cell of a difference, with the videos that it is of; a dash where there is none."""
     if difference is None:
         return NONE
-    cell = FigureCell(difference)
-    cell.numbers = {"value": difference.value, "of": difference.of, "low": difference.low, "high": difference.high}
-    cell.best = False
+    numbers = {"value": difference.value, "of": difference.of, "low": difference.low, "high": difference.high}
+    return numbers_cell(str(difference), numbers)
+
+
+def numbers_cell(text: str, numbers: dict[str, float]) -> str:
+    """A cell of any figure.
+
+    Args:
+        text: as pages show it.
+        numbers: `value`, and whichever of `ENDS` it has.
+    """
+    cell = FigureCell(text)
+    cell.numbers, cell.best = numbers, False
     return cell
 
 

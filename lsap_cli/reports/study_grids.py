@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from lsap_cli.reports.grid import Grid
+from lsap_cli.reports.grid import Grid, numbers_cell
 from lsap_cli.results.base import or_none
 from lsap_cli.results.study import StudyEntry, StudyResults, StudyTable
 
@@ -116,12 +116,19 @@ def _cell(entry: StudyEntry, reasons: dict[str, int]) -> str:
     """A figure with its count and interval, or a dash with the number of the reason."""
     if entry.missing:
         return f"– [{reasons.setdefault(entry.missing, len(reasons) + 1)}]"
-    deviation = or_none(entry.seed_deviation)
+    deviation, rate = or_none(entry.seed_deviation), entry.rate
     spread = "" if deviation is None else f" ± {deviation:.{entry.decimals}f}"
-    if entry.rate:
-        return f"{entry.rate.value:.2f}{spread} ({entry.rate.count}/{entry.rate.of}, {entry.rate.interval})"
-    interval = "" if entry.low is None or entry.high is None else f" ({entry.low:.2f}–{entry.high:.2f})"
-    return f"{entry.value:.{entry.decimals}f}{spread}{interval}"
+    ends = {} if deviation is None else {"deviation": deviation}
+    if rate:
+        text = f"{rate.value:.2f}{spread} ({rate.count}/{rate.of}, {rate.interval})"
+        ends |= {"count": rate.count, "of": rate.of, "low": rate.low, "high": rate.high}
+        return numbers_cell(text, {"value": rate.value} | ends)
+    assert entry.value is not None  # nothing is missing
+    text = f"{entry.value:.{entry.decimals}f}{spread}"
+    if entry.low is not None and entry.high is not None:
+        text += f" ({entry.low:.2f}–{entry.high:.2f})"
+        ends |= {"low": entry.low, "high": entry.high}
+    return numbers_cell(text, {"value": entry.value} | ends)
 
 
 def failures_of(results: StudyResults) -> Sequence[tuple[str, str, int]]:

@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.study_grids import failures_of, study_grids, study_list_grid, study_table_grid
 from lsap_cli.results.rates import rate_of, rate_of_repeated
@@ -49,7 +51,16 @@ def test_all_forms_hold_the_same_cells(tmp_path: Path) -> None:
     grid = study_table_grid(TABLE, NAMES)
     write_grids(tmp_path, [grid])
     with (tmp_path / "tables" / "overall.csv").open(encoding="utf-8", newline="") as file:
-        assert list(map(tuple, csv.reader(file))) == [grid.header, *grid.lines]
+        header, figures, dashes = csv.reader(file)
+    ends = ("count", "of", "low", "high")
+    of_victim = ["victim_1: FR", *(f"victim_1: FR {end}" for end in ends), "victim_1: MAP"]
+    of_other = ["other: FR", *(f"other: FR {end}" for end in (*ends, "deviation")), "other: MAP"]
+    assert header[:13] == ["attack", *of_victim, *of_other][:13]
+    told = dict(zip(header, figures, strict=True))
+    assert [float(told[name]) for name in of_victim[:3]] == pytest.approx([24 / 39, 24, 39])
+    assert float(told["other: FR deviation"]) == pytest.approx(0.031)
+    assert float(told["victim_1: MAP"]) == pytest.approx(1.74, abs=0.005)
+    assert dashes[:6] == ["lsap", "– [1]", "", "", "", ""]
     markdown = (tmp_path / "tables" / "overall.md").read_text(encoding="utf-8").splitlines()
     assert markdown[0] == "## Overall"
     assert markdown[-2:] == ["| I-FGSM | 0.62 (24/39, 0.46–0.75) | 1.74 | 0.51 ± 0.03 (60/117, 0.36–0.66) | 1.0 |",

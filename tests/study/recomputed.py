@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 Line = dict[str, Any]
-DECIMALS = {"P-linf": 3, "seconds": 1}
 SHARES = {  # what was added, and the key of the outcome
     "SR": ("perturbed", "hit"), "FR": ("perturbed", "changed"), "ACC": ("perturbed", "correct"),
     "stealth": ("perturbed", "stealth"), "clean ACC": ("none", "correct"), "clean FR": ("none", "changed"),
@@ -37,14 +36,6 @@ class Figure:
     low: float | None = None
     high: float | None = None
     deviation: float | None = None
-
-    def text(self, measure: str) -> str:
-        """As a cell of a table's CSV, without an interval that is not that of a rate."""
-        decimals = DECIMALS.get(measure, 2)
-        spread = "" if self.deviation is None else f" ± {self.deviation:.{decimals}f}"
-        if self.count is None:
-            return f"{self.value:.{decimals}f}{spread}"
-        return f"{self.value:.2f}{spread} ({self.count}/{self.of}, {self.low:.2f}–{self.high:.2f})"
 
 
 def figure_of(measure: str, lines: Sequence[Line]) -> Figure | None:

@@ -154,20 +154,23 @@ def test_every_figure_of_every_table_follows_from_the_records(folder: Path) -> N
             figure = figure_of(entry["measure"], chosen)
             where = (table["name"], place, entry["measure"])
             column = ", ".join(entry["column"])
-            text = written[tuple(entry["row"]), f"{column}: {entry['measure']}" if column else entry["measure"]]
+            name = f"{column}: {entry['measure']}" if column else entry["measure"]
+            row = tuple(entry["row"])
             if figure is None:
                 assert entry["missing"], where
-                assert text.startswith("–"), where
+                assert written[row, name].startswith("–"), where
                 continue
             measures.add(entry["measure"])
             found = entry["rate"] or entry
             assert not entry["missing"], where
             assert found["value"] == pytest.approx(figure.value), where
+            assert float(written[row, name]) == pytest.approx(figure.value), where
             assert entry.get("seed_deviation") == pytest.approx(figure.deviation), where
+            if figure.deviation is not None:
+                assert float(written[row, f"{name} deviation"]) == pytest.approx(figure.deviation), where
             if figure.count is not None:
                 assert (found["count"], found["of"]) == (figure.count, figure.of), where
                 assert (found["low"], found["high"]) == pytest.approx((figure.low, figure.high)), where
-                assert text == figure.text(entry["measure"]), where
-            else:
-                assert text.startswith(figure.text(entry["measure"])), where
+                for end in ("count", "of", "low", "high"):
+                    assert float(written[row, f"{name} {end}"]) == pytest.approx(found[end]), where
     assert {*MEASURES} - measures <= {"A2", "A3", "A4", "A5"}  # rungs that this defense may not have
