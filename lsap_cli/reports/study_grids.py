@@ -6,18 +6,29 @@ from lsap_cli.reports.grid import Grid, numbers_cell
 from lsap_cli.results.base import or_none
 from lsap_cli.results.study import StudyEntry, StudyResults, StudyTable
 
+MOST_COLUMNS = 9  # that fit on paper side by side; wider tables stand on the page as lists
 MOST_CELLS = 60  # that the page lists; the file has all
 SHOWN_AXES = ("model", "attack", "budget", "goal")
 
 
 def study_grids(results: StudyResults) -> list[Grid]:
-    """The tables that the study file asks for, then all cells.
+    """The tables that the study file asks for, then all cells, as files have them.
 
     Args:
         results: of a study.
     """
     tables = [study_table_grid(table, results.names) for table in results.tables]
     return [one for one in (*tables, cells_grid(results)) if one.lines]
+
+
+def study_page_grids(results: StudyResults) -> list[Grid]:
+    """The same as a page shows them: a table that is too wide for paper has a line for each of its columns.
+
+    Args:
+        results: of a study.
+    """
+    lists = {table.name: study_list_grid(table, results.names) for table in results.tables if table.columns}
+    return [lists.get(one.name, one) if len(one.header) > MOST_COLUMNS else one for one in study_grids(results)]
 
 
 def study_table_grid(table: StudyTable, names: Mapping[str, str]) -> Grid:
@@ -38,7 +49,7 @@ def study_table_grid(table: StudyTable, names: Mapping[str, str]) -> Grid:
 
 
 def study_list_grid(table: StudyTable, names: Mapping[str, str]) -> Grid:
-    """The same for narrow places: a line for each value of row and column axes, a column for each measure.
+    """One table for narrow places: a line for each value of row and column axes, a column for each measure.
 
     Args:
         table: of a study.

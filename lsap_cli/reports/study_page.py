@@ -14,7 +14,7 @@ from lsap_cli.reports.grid import write_grids
 from lsap_cli.reports.html import environment, themed
 from lsap_cli.reports.plots import RocPlot, roc_plot
 from lsap_cli.reports.run_folder import read_run, read_run_results
-from lsap_cli.reports.study_grids import failures_of, study_grids
+from lsap_cli.reports.study_grids import failures_of, study_grids, study_page_grids
 from lsap_cli.results.files import RESULTS_FILE, write_atomically
 from lsap_cli.results.study import StudyResults
 
@@ -60,7 +60,7 @@ def write_study_report(run: Path, out: Path | None = None) -> Path:
             failed=results.count("failed"),
             missing=results.count("missing"),
             done=results.count("done"),
-            grids=grids,
+            grids=study_page_grids(results),
             roc_plots=[(plot, Markup(themed(plot.drawing.svg))) for plot in curves],
             facts=_facts(results, about.versions, about.platform),
         )

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.reports.grid import write_grids
-from lsap_cli.reports.study_grids import failures_of, study_grids, study_list_grid, study_table_grid
+from lsap_cli.reports.study_grids import (
+    failures_of,
+    study_grids,
+    study_list_grid,
+    study_page_grids,
+    study_table_grid,
+)
 from lsap_cli.results.rates import rate_of, rate_of_repeated
 from lsap_cli.results.study import StudyCell, StudyEntry, StudyResults, StudyTable
 
@@ -45,6 +51,14 @@ def test_a_narrow_table_has_a_line_for_each_row_and_column() -> None:
     assert grid.header == ("attack", "model", "FR", "MAP")
     assert grid.lines[0] == ("I-FGSM", "victim_1", "0.62 (24/39, 0.46–0.75)", "1.74")
     assert len(grid.lines) == 4
+
+
+def test_a_page_lists_what_is_too_wide_for_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = StudyResults(title="t", tables=(TABLE,), names=NAMES)
+    assert [one.header for one in study_page_grids(results)] == [one.header for one in study_grids(results)]
+    monkeypatch.setattr("lsap_cli.reports.study_grids.MOST_COLUMNS", 4)
+    assert study_page_grids(results) == [study_list_grid(TABLE, NAMES)]
+    assert study_grids(results)[0] == study_table_grid(TABLE, NAMES), "files keep it"
 
 
 def test_all_forms_hold_the_same_cells(tmp_path: Path) -> None:
