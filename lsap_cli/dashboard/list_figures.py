@@ -73,7 +73,7 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             failed = results.count("failed")
             return f"{results.count('done')} of {len(results.cells)} cells" + (f", {failed} failed" if failed else "")
         case TrainResults():
-            return f"accuracy {short_rate(results.accuracy)}"
+            return f"top-1 {short_rate(results.accuracy)}"
         case HardenResults():
             fooled = results.after.fooling_rate
             return (
@@ -90,7 +90,7 @@ def _figure_so_far(events: Path, goes_on: bool) -> str:
     for line in reversed(_last_lines(events)):
         event = decode_event(line)
         if isinstance(event, VerificationEvent) and (accuracy := or_none(event.accuracy)):
-            return f"accuracy {short_rate(accuracy)}"
+            return f"top-1 {short_rate(accuracy)}"
         if isinstance(event, VerificationEvent) and event.fooled:
             fooling = sampler_range_of(event)
             return f"fooled {short_rate(fooling.lowest if fooling else event.fooled)}"

@@ -272,5 +272,5 @@ def test_a_wide_screen_shows_the_curves_of_training_and_no_others(tmp_path: Path
 def test_the_list_shows_a_training_with_its_newest_accuracy_and_the_curve_of_its_loss(tmp_path: Path) -> None:
     write_training(tmp_path / "trained")
     (summary,) = RunSummarizer(tmp_path).all()
-    assert summary.figure == "accuracy 0.75 (0.41–0.93)"
+    assert summary.figure == "top-1 0.75 (0.41–0.93)"
     assert len(summary.curve) > 5

@@ -120,7 +120,8 @@ def test_what_is_wrong_is_said_before_anything_starts(tmp_path: Path, change: di
 def test_what_is_wrong_with_apply_is_said_before_anything_starts(
     tmp_path: Path, change: dict[str, str], said: str
 ) -> None:
-    (tmp_path / "r.safetensors").touch()
+    for name in ("r.safetensors", "a.mp4"):
+        (tmp_path / name).touch()
     values = {"perturbation": str(tmp_path / "r.safetensors"), "videos": str(tmp_path), "out": str(tmp_path / "out")}
     assert problem(form("apply"), values, commands().check) is None
     found = problem(form("apply"), values | change, commands().check)
