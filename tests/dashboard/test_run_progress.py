@@ -76,9 +76,17 @@ def test_a_run_that_learns_is_seen_on_its_results_tab_too(tmp_path: Path, monkey
         assert shown.count(" left") == 1
         assert "━" in shown
 
+    began, passed = time.time() - 100, 0.0  # the run is as old as its events say
     with Run(tmp_path / "run", "generate", {"model": "demo"}, []) as run:
-        write_planned_run(run, lambda _: None)
+        monkeypatch.setattr(time, "time", lambda: began + passed)
+
+        def clock(seconds: float) -> None:
+            nonlocal passed
+            passed = seconds
+
+        write_planned_run(run, clock)
         run.event(VerificationEvent(step=20, fooled=rate_of(5, 10)))
+        monkeypatch.undo()
         play(tmp_path, act, opened=tmp_path / "run")
 
 

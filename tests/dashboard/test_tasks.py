@@ -79,6 +79,7 @@ def test_a_worst_adaptive_cell_opens_its_own_attacker_s_videos(tmp_path: Path) -
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "FOOLED")
+        await until_true(pilot, lambda: isinstance(app.focused, DataTable))
         await pilot.press("right", "down", "down", "enter")
         await until_true(pilot, lambda: isinstance(app.screen, CellScreen))
         await until(pilot, app, "A4 constant in time")
