@@ -1,7 +1,6 @@
 """The one bar of a command on a terminal: the stage, how much of the whole command is over, the time that is left."""
 
 import time
-from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -18,7 +17,7 @@ NOT_KNOWN = "time left: not known yet"
 
 
 class CommandBar:
-    """A line with the bar, and below it what is being done. A context manager: it is gone when it closes.
+    """A line with the bar, and below it what is being done, from `open` to `close`.
 
     Args:
         console: of the terminal.
@@ -40,15 +39,19 @@ class CommandBar:
             redirect_stdout=False,
         )
 
-    def __enter__(self) -> "CommandBar":
+    def open(self) -> None:
+        """Shows the bar from now on."""
         self._live.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Takes the bar off the terminal, if it is there."""
         self.stage = self.detail = ""
         self._live.stop()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the bar is on the terminal."""
+        return self._live.is_started
 
     def render(self) -> RenderableType:
         """The two lines as they are now."""

@@ -75,14 +75,13 @@ class Screen:
 
     def __enter__(self) -> "Screen":
         if self._live:
-            self._bar.__enter__()
+            self._bar.open()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._live:
-            self._bar.__exit__(kind, error, trace)
+        self._bar.close()
 
     def show(self, event: Event) -> None:
         """Shows one event; kinds that are not named here are for other readers."""
@@ -144,7 +143,11 @@ class Screen:
             self._console.print(markup, soft_wrap=not self._live)
 
     def result(self, *parts: RenderableType, as_json: bool = False) -> None:
-        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document."""
+        """Results of a command: on stdout, or on stderr where stdout belongs to a JSON document.
+
+        The bar is gone before: it would be drawn over what stands on the same terminal.
+        """
+        self._bar.close()
         if not (as_json and self._quiet):
             print_parts(*parts, to_stderr=as_json)
 

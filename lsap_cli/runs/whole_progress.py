@@ -183,7 +183,7 @@ class WholeProgress:
 
     def _nothing_is_known(self, stage: _Measured) -> bool:
         """Whether neither the plan nor the stage that goes on says how much there is to do."""
-        is_measured = stage.share >= LEAST_SHARE or stage.seconds_left is not None
+        is_measured = stage.in_plan and (stage.share >= LEAST_SHARE or stage.seconds_left is not None)
         return not is_measured and not any(one.clips or one.seconds for one in (stage.expected, *self._plan))
 
     def _estimate(self, now: float) -> None:

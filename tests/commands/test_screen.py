@@ -127,3 +127,19 @@ def test_open_starts_the_browser_on_the_report(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("lsap_cli.dashboard.opening.open_file", open_file)
     show_report(Path("report.html"), open_it=True)
     assert opened == [Path("report.html")]
+
+
+def test_the_bar_is_gone_before_results_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_while_printing: list[bool] = []
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stderr", terminal)
+    with Screen(quiet=False) as screen:
+        bar = screen._bar
+        monkeypatch.setattr(module, "print_parts", lambda *_, **__: open_while_printing.append(bar.is_open))
+        screen.show(StageEvent(name="verifying", videos=3))
+        assert bar.is_open
+        screen.result("the last line of the results")
+        screen.show(VideoEvent(path="a.mp4"))
+    assert open_while_printing == [False], "on one terminal the bar would be drawn over the results"

@@ -116,7 +116,9 @@ def test_a_part_of_a_long_video_counts() -> None:
 
 def test_a_plan_without_clips_says_nothing_before_its_stage_is_measured() -> None:
     progress = WholeProgress()
-    progress.take(StageEvent(name="loading the models"), 100.0)
+    progress.take(StageEvent(name="looking at the files", files=2), 100.0)
+    for second in (101.0, 102.0):  # this stage is over, which says nothing of the next one
+        progress.take(VideoEvent(path="a.mp4"), second)
     progress.take(PlanEvent(stages=(ExpectedStage(stage="cells"), ExpectedStage(stage="drawing"))), 110.0)
     assert (progress.share, progress.seconds_left) == (None, None)
     progress.take(StageEvent(name="cells", cells=100), 110.0)
