@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 DEVICES = Path("/dev")
-OTHER_DRIVERS = ("dxg", "kfd")  # of WSL, and of AMD, whose devices torch calls cuda as well
+# of WSL, of AMD, whose devices torch calls cuda as well, and of NVIDIA's boards with one memory for both
+OTHER_DRIVERS = ("dxg", "kfd", "nvgpu", "nvhost-gpu")
 CPU_ONLY = re.compile(r"^cuda\b[^=\n]*= None$", re.MULTILINE)
 NO_HIP = re.compile(r"^hip\b[^=\n]*= None$", re.MULTILINE)
 

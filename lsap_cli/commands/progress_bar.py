@@ -8,12 +8,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lsap_cli.dashboard.formatting import duration
 from lsap_cli.results.text import printable
-from lsap_cli.runs.whole_progress import WholeProgress
+from lsap_cli.runs.whole_progress import NOT_KNOWN, WholeProgress
 
 A_SECOND = 4  # times that the bar is drawn
 LONGEST_STAGE = 30
-NOT_KNOWN = "time left: not known yet"
 
 
 class CommandBar:
@@ -83,11 +83,4 @@ def place_words(progress: WholeProgress, now: float) -> str:
     left = progress.left_at(now)
     if progress.share is None or left is None:
         return ""
-    return f"{progress.share:4.0%}  {clock(left)} left".strip()
-
-
-def clock(seconds: float) -> str:
-    """A length of time: `0:07`, `12:30`, `3:05:00`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{progress.share:4.0%}  {duration(left)} left".strip()

@@ -6,9 +6,9 @@ from lsap_cli.dashboard.attackers import attackers_progress
 from lsap_cli.dashboard.formatting import duration
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.runs.history import History
+from lsap_cli.runs.whole_progress import NOT_KNOWN
 
 PREPARING = ("loading", "decoding", "reading", "building", "starting", "measuring how long")  # stages before the plan
-NOT_KNOWN = "time left: not known yet"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from lsap_cli.results.events import (
     VideoEvent,
 )
 
+NOT_KNOWN = "time left: not known yet"
 ATTACKERS = "attackers"
 """The name that all stages with attackers have in a plan."""
 PASSES_OF_A_STEP = 3.0  # of each clip through the network: one forward, and twice as much backward

@@ -10,11 +10,12 @@ from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.live import status_lines
-from lsap_cli.dashboard.run_progress import NOT_KNOWN, run_progress
+from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.results.events import ExpectedStage, PlanEvent, StageEvent, StepEvent, VerificationEvent, VideoEvent
 from lsap_cli.results.rates import rate_of
 from lsap_cli.runs import Run
+from lsap_cli.runs.whole_progress import NOT_KNOWN
 from tests.dashboard.conftest import play, until, until_true
 
 
