@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from lsap_cli.reports.contents_list import PLACE, with_contents
 from lsap_cli.reports.drawing import Drawing, write_figures
 from lsap_cli.reports.exports.contents import RunContents, read_contents
 from lsap_cli.reports.exports.curves import Curves, Point
-from lsap_cli.reports.grid import write_grids
+from lsap_cli.reports.grid import Grid, write_grids
 from lsap_cli.reports.html import environment, themed
 from lsap_cli.reports.plots import FAINT, INK, PERTURBED
 from lsap_cli.reports.run_folder import read_run
 from lsap_cli.reports.run_pictures import RunPictures
 from lsap_cli.results.files import write_atomically
+from lsap_cli.results.run_facts import RunFacts
 
 COMMANDS = ("generate", "apply")
 SHOWN = ("learning", "verification", "files")  # first words of the curves that a page shows
@@ -42,6 +43,69 @@ class RunCurve:
         return self.name
 
 
+@dataclass(frozen=True)
+class RunPage:
+    """What the page of a run shows.
+
+    Attributes:
+        title: above it.
+        summary: what came of the run, in sentences.
+        curves: drawings.
+        grids: tables.
+        settings: names and values.
+        facts: likewise.
+        pictures: names, and the pictures as data.
+        warnings: sentences.
+    """
+
+    title: str
+    summary: str
+    curves: Sequence[RunCurve]
+    grids: Sequence[Grid]
+    settings: Mapping[str, str]
+    facts: Mapping[str, str]
+    pictures: Sequence[tuple[str, str]] = ()
+    warnings: Sequence[str] = ()
+
+    def write(self, run: Path, about: RunFacts, out: Path | None) -> Path:
+        """Writes it, with `tables/` and `figures/` beside it.
+
+        Args:
+            run: the run folder.
+            about: its run.json.
+            out: the page's path; None: `report.html` in the run folder.
+
+        Returns:
+            The page's path.
+
+        Raises:
+            OSError: if the page, a table or a figure cannot be written.
+        """
+        page = with_contents(
+            environment()
+            .get_template("run.html")
+            .render(
+                contents=Markup(PLACE),
+                run={"name": run.resolve().name, "command": about.command},
+                title=self.title,
+                summary=self.summary,
+                warnings=self.warnings,
+                curves=[(plot, Markup(themed(plot.drawing.svg))) for plot in self.curves],
+                grids=self.grids,
+                pictures=self.pictures,
+                settings=[*self.settings.items()],
+                facts=[*self.facts.items()],
+                command_line_text=shlex.join(about.command_line or ()),
+                finished=(about.finished or "")[:16].replace("T", " "),
+            )
+        )
+        path = run / "report.html" if out is None else out
+        write_atomically(path, page)
+        write_grids(path.parent, self.grids)
+        write_figures(path.parent, self.curves)
+        return path
+
+
 def write_run_report(run: Path, out: Path | None, say: Callable[[str], None]) -> Path:
     """Writes the page of a finished run, with `tables/` and `figures/` beside it.
 
@@ -58,29 +122,17 @@ def write_run_report(run: Path, out: Path | None, say: Callable[[str], None]) ->
         OSError: if the page, a table or a figure cannot be written.
     """
     about, contents, pictures = read_run(run, COMMANDS), read_contents(run), RunPictures(run)
-    curves = list(run_curves(contents))
     shown = [(name, pictures.uri(name)) for name in list(contents.pictures)[:MOST_PICTURES]]
-    page = with_contents(
-        environment()
-        .get_template("run.html")
-        .render(
-            contents=Markup(PLACE),
-            run=contents,
-            title={"generate": "One pattern for every video", "apply": "Perturbed files"}[contents.command],
-            summary=contents.summary,
-            curves=[(plot, Markup(themed(plot.drawing.svg))) for plot in curves],
-            grids=contents.tables,
-            pictures=[(name, uri) for name, uri in shown if uri is not None],
-            settings=list(contents.settings.items()),
-            facts=list(contents.facts.items()),
-            command_line_text=shlex.join(about.command_line or ()),
-            finished=(about.finished or "")[:16].replace("T", " "),
-        )
+    page = RunPage(
+        {"generate": "One pattern for every video", "apply": "Perturbed files"}[contents.command],
+        contents.summary,
+        run_curves(contents),
+        contents.tables,
+        contents.settings,
+        contents.facts,
+        [(name, uri) for name, uri in shown if uri is not None],
     )
-    path = run / "report.html" if out is None else out
-    write_atomically(path, page)
-    write_grids(path.parent, contents.tables)
-    write_figures(path.parent, curves)
+    path = page.write(run, about, out)
     for note in (*contents.notes, *pictures.notes()):
         say(note)
     return path

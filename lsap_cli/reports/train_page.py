@@ -1,36 +1,21 @@
 """The report of a `train` run: one HTML page that needs nothing outside itself, and its tables."""
 
-import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from lsap_cli.errors import LsapError
-from lsap_cli.reports.contents_list import PLACE, with_contents
-from lsap_cli.reports.drawing import write_figures
 from lsap_cli.reports.exports.contents import facts_of_run, read_run_curves, texts_of_settings
-from lsap_cli.reports.grid import NONE, Grid, figure_cell, write_grids
-from lsap_cli.reports.html import environment, themed
+from lsap_cli.reports.grid import NONE, Grid, figure_cell
 from lsap_cli.reports.run_folder import read_run, read_run_results
-from lsap_cli.reports.run_page import drawn_curves
+from lsap_cli.reports.run_page import RunPage, drawn_curves
 from lsap_cli.results.base import or_none
-from lsap_cli.results.files import RESULTS_FILE, write_atomically
+from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.left_out import left_out_of
 from lsap_cli.results.summary import training_sentence
 from lsap_cli.results.training import SplitPart, TrainResults
 
 TRAIN = "train"
 SHOWN_CLASSES = 40  # lines on the page; the files have all
-
-
-@dataclass(frozen=True)
-class _Shown:
-    """What the template of runs asks of one."""
-
-    name: str
-    command: str = TRAIN
 
 
 def write_train_report(run: Path, out: Path | None, say: Callable[[str], None]) -> Path:
@@ -52,29 +37,16 @@ def write_train_report(run: Path, out: Path | None, say: Callable[[str], None]) 
     if not isinstance(results, TrainResults):
         raise LsapError(f"{run / RESULTS_FILE} is of another command than run.json; run lsap train again", 1)
     curves, notes = read_run_curves(run)
-    drawn, tables = drawn_curves(curves), [*train_grids(results)]
-    page = with_contents(
-        environment()
-        .get_template("run.html")
-        .render(
-            contents=Markup(PLACE),
-            run=_Shown(run.resolve().name),
-            title=f"{results.family} {results.backbone or ''}, trained",
-            summary=train_sentence(results),
-            warnings=results.warnings,
-            curves=[(plot, Markup(themed(plot.drawing.svg))) for plot in drawn],
-            grids=tables,
-            pictures=[],
-            settings=[*texts_of_settings(about).items()],
-            facts=[*facts_of_run(about).items()],
-            command_line_text=shlex.join(about.command_line or ()),
-            finished=(about.finished or "")[:16].replace("T", " "),
-        )
+    page = RunPage(
+        f"{results.family} {results.backbone or ''}, trained",
+        train_sentence(results),
+        drawn_curves(curves),
+        [*train_grids(results)],
+        texts_of_settings(about),
+        facts_of_run(about),
+        warnings=results.warnings,
     )
-    path = run / "report.html" if out is None else out
-    write_atomically(path, page)
-    write_grids(path.parent, tables)
-    write_figures(path.parent, drawn)
+    path = page.write(run, about, out)
     for note in notes:
         say(note)
     return path
