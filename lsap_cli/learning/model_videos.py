@@ -90,15 +90,14 @@ def load_learning_run(
     """
     settings, run = loading.settings, loading.run
     several_processes = loading.group.processes > 1  # all load the same videos, whatever time that takes
-    deadline = float("inf") if several_processes else _share(loading.budget.loading_deadline, len(set(stores)))
+    deadline = float("inf") if several_processes else _share(loading.budget.loading_deadline(), len(set(stores)))
     videos = [load_training_videos(stores[0], tasks[0], settings, deadline, loading.skipped, run)]
     for number in range(1, len(tasks)):
         frames = next((videos[one] for one in range(number) if stores[one] is stores[number]), None)
         videos.append(_same_videos(stores[number], tasks[number], videos[0], frames, loading))
-    clean, pace = [], 0.0
+    clean, pace, end = [], 0.0, loading.budget.predicting_deadline()
     for number, (task, own) in enumerate(zip(tasks, videos, strict=True)):
-        deadline = loading.budget.predicting_deadline
-        deadline = float("inf") if several_processes else _share(deadline, len(tasks) - number)
+        deadline = float("inf") if several_processes else _share(end, len(tasks) - number)
         before = time.monotonic()
         clean.append(clean_predictions(task.classifier, own.fit, settings.seed, settings.batch, deadline))
         pace += (time.monotonic() - before) / (2 * len(clean[-1]))  # seconds that a clip takes in all networks

@@ -3,8 +3,8 @@
 import time
 from dataclasses import dataclass
 
-LOADING_SHARE = 0.35  # of the budget: then learning starts with the videos that are decoded
-PREDICTING_SHARE = 0.5  # of the budget: then it starts with the videos whose clean predictions are there
+LOADING_SHARE = 0.33  # of what is left when loading begins: then learning starts with the videos that are decoded
+PREDICTING_SHARE = 0.23  # of what is left then: learning starts with the videos whose clean predictions are there
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,16 @@ class TimeBudget:
     def elapsed_seconds(self) -> float:
         return time.monotonic() - self.started
 
-    @property
     def loading_deadline(self) -> float:
-        """When decoding stops if enough videos are there, by `time.monotonic`."""
-        return float("inf") if self.seconds is None else self.started + LOADING_SHARE * self.seconds
+        """When decoding that begins now stops if enough videos are there, by `time.monotonic`."""
+        return self._after(LOADING_SHARE)
 
-    @property
     def predicting_deadline(self) -> float:
-        """When clean predictions stop likewise."""
-        return float("inf") if self.seconds is None else self.started + PREDICTING_SHARE * self.seconds
+        """When clean predictions that begin now stop likewise."""
+        return self._after(PREDICTING_SHARE)
+
+    def _after(self, share: float) -> float:
+        """The end of a share of what is left: of a slow start, all that follows bears its part."""
+        if self.seconds is None:
+            return float("inf")
+        return time.monotonic() + share * max(0.0, self.seconds - self.elapsed_seconds)

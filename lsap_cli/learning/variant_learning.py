@@ -27,7 +27,7 @@ from lsap_cli.learning.variants import (
     make_variants,
 )
 from lsap_cli.learning.verification_samplers import verification_samplers
-from lsap_cli.results.events import ExpectedStage, PlanEvent, ResumedEvent, StageEvent
+from lsap_cli.results.events import ExpectedStage, PlanEvent, ResumedEvent, StageEvent, WarningEvent
 from lsap_cli.results.way_stages import CODEC
 from lsap_cli.runs.whole_progress import PASSES_OF_A_STEP
 from perturbations import Perturbation
@@ -42,6 +42,7 @@ WRITING_SECONDS = 1.0
 CODING_MARGIN = 10.0  # times that decoding into the store took, for an H.264 encoder at a frame's own size
 CODING_SHARE = 0.05  # of a time budget, that it may take
 VERIFYING_SHARE = 0.2  # of a time budget, that the final verification may take
+LEARNING_SHARE = 0.2  # of a time budget, that learning has at least, as far as so much is left
 FEWEST_VERIFIED = 5  # videos, whatever that takes
 VERIFYING = "verifying on the videos' own frames"
 
@@ -243,13 +244,21 @@ def _schedule(learning: LearningRun, budget: TimeBudget, final_seconds: float, v
     if budget.seconds is None:
         return Schedule(steps, queries=queries)
     loading = budget.elapsed_seconds
-    left = _of_first(budget.seconds - loading - final_seconds, learning.group)
+    left = _of_first(budget.seconds - loading, learning.group)
     if left < 1:
         raise LsapError(
             f"--time-budget {budget.seconds:g}s is over before learning can start (loading took {loading:.0f}s); "
             "use a longer one, or fewer videos"
         )
-    return Schedule(steps, left / variants, queries=queries)
+    seconds = left - _of_first(final_seconds, learning.group)
+    least = min(LEARNING_SHARE * budget.seconds, left)
+    if seconds < least:
+        message = (
+            f"--time-budget {budget.seconds:g}s: loading took {loading:.0f}s and verifying is expected to take up to "
+            f"{final_seconds:.0f}s, so that learning has {least:.0f}s and the command may end later than asked for"
+        )
+        learning.run.event(WarningEvent(message=message))
+    return Schedule(steps, max(seconds, least) / variants, queries=queries)
 
 
 def _of_first(seconds: float, group: ProcessGroup) -> float:

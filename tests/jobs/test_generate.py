@@ -11,7 +11,7 @@ import torch
 
 from lsap_cli.errors import LsapError
 from lsap_cli.jobs.generate import generate
-from lsap_cli.learning import learning_loop
+from lsap_cli.learning import learning_loop, variant_learning
 from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import GenerateResults
 from lsap_cli.results.events import Event, StageEvent, StepEvent
@@ -183,6 +183,17 @@ def test_a_time_budget_leaves_learning_less_than_the_whole(settings: GenerateSet
     (learning,) = (event for event in events_of(tmp_path / "run", "stage") if event["name"] == "learning")
     assert learning["steps"] == 2
     assert 0 < learning["seconds"] < 599
+
+
+def test_a_verification_that_is_expected_to_take_the_whole_budget_leaves_a_fifth_for_learning(
+    settings: GenerateSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(variant_learning, "_final_verification_seconds", lambda *_: 1e6)
+    run_in(tmp_path / "run", replace(settings, steps=2, time_budget=600.0))
+    (learning,) = (event for event in events_of(tmp_path / "run", "stage") if event["name"] == "learning")
+    assert learning["seconds"] == 120
+    said = [event["message"] for event in events_of(tmp_path / "run", "warning")]
+    assert any("learning has 120s and the command may end later than asked for" in one for one in said)
 
 
 def test_a_time_budget_counts_from_the_moment_that_the_caller_names(settings: GenerateSettings, tmp_path: Path) -> None:

@@ -88,6 +88,13 @@ def test_decoding_stops_at_its_deadline_once_enough_videos_are_there(world: Gene
     assert "--time-budget leaves time to learn from 10 of 24 videos" in (tmp_path / "run" / "events.jsonl").read_text()
 
 
+def test_a_slow_start_leaves_decoding_and_predicting_their_shares_of_the_time_that_is_left() -> None:
+    budget = time_budget.TimeBudget(60.0, time.monotonic() - 40)
+    now = time.monotonic()
+    assert budget.loading_deadline() - now == pytest.approx(20 * time_budget.LOADING_SHARE, abs=0.5)
+    assert budget.predicting_deadline() - now == pytest.approx(20 * time_budget.PREDICTING_SHARE, abs=0.5)
+
+
 def test_a_set_without_a_video_that_can_be_read_is_refused_with_the_reasons(
     world: GenerateSettings, tmp_path: Path
 ) -> None:
