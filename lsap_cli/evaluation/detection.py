@@ -1,7 +1,7 @@
 """Detectors on videos: every video's score under every perturbation source."""
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -14,7 +14,7 @@ from lsap_cli.datasets.selection import skip
 from lsap_cli.errors import LsapError
 from lsap_cli.evaluation.corpora import Corpus
 from lsap_cli.evaluation.detection_rows import detector_rows
-from lsap_cli.evaluation.frames import defended_levels
+from lsap_cli.evaluation.frames import defended_levels, read_with_appended
 from lsap_cli.evaluation.protocol import Evaluation, EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.scores import DetectorScore
 from lsap_cli.evaluation.sources import PerturbationSource
@@ -22,7 +22,9 @@ from lsap_cli.results.detectors import Detection, DetectorRow
 from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.line_file import LineFile
 from lsap_cli.results.records import NO_ATTACK
-from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
+from lsap_cli.video.media import Media
+from lsap_cli.video.reading import FrameReader, UnreadableVideo
+from perturbations.samplers import lengthened
 
 
 @dataclass(frozen=True)
@@ -60,23 +62,36 @@ class DetectionMatrix:
 class DetectorInput:
     """One video under one perturbation source, for detectors (see `defenses.detectors.DetectorVideo`).
 
-    Frames are decoded when a detector asks for them, and kept.
+    A source that appends frames makes the video longer: detectors are shown what the classifier would be.
 
     Args:
         protocol: the clips of its first sampler are the classifier's own.
         video: which.
         source: the perturbation source.
+        reader: of the file that the source names; None: it is decoded here.
+
+    Attributes:
+        video: as given.
+        source: as given.
+        video_length: frames, with appended ones.
+        clips: (views, T) int64 indices of the classifier's own clips.
 
     Raises:
         UnreadableVideo: if the video, or the perturbed copy of it, cannot be read.
     """
 
-    def __init__(self, protocol: EvaluationProtocol, video: Video, source: PerturbationSource) -> None:
-        self._protocol, self._source = protocol, source
-        self._path = source.file_of(video)
+    def __init__(
+        self,
+        protocol: EvaluationProtocol,
+        video: Video,
+        source: PerturbationSource,
+        reader: FrameReader | None = None,
+    ) -> None:
+        self.video, self.source, self._protocol = video, source, protocol
+        self._reader = FrameReader(source.file_of(video)) if reader is None else reader
         self._indices = torch.empty(0, dtype=torch.int64)
         self._levels = torch.empty(0, dtype=torch.uint8)
-        times = read_frame_times(self._path).times
+        times = lengthened(self._reader.times, source.appended)
         self.video_length = len(times)
         self.clips = protocol.clip_indices(video, protocol.first_sampler, times)
 
@@ -98,8 +113,8 @@ class DetectorInput:
         """Perturbed frames, (K, 3, H, W) uint8."""
         if not bool(torch.isin(indices, self._indices).all()):
             self._indices = torch.cat([self._indices, indices]).unique()
-            native = read_some_frames(self._path, self._indices)
-            self._levels = self._source.change(native, self._indices, self.video_length)
+            native = read_with_appended(self._reader, self._indices)
+            self._levels = self.source.change(native, self._indices, len(self._reader.times))
         return self._levels[torch.searchsorted(self._indices, indices)]
 
 
@@ -148,7 +163,10 @@ class _Evidence:
 
 
 def score_all(
-    protocol: EvaluationProtocol, matrix: DetectionMatrix, videos: Sequence[Video]
+    protocol: EvaluationProtocol,
+    matrix: DetectionMatrix,
+    videos: Sequence[Video],
+    readers: MutableMapping[Media, FrameReader] | None = None,
 ) -> Iterator[tuple[Video, list[DetectorScore] | UnreadableVideo | NoPrediction]]:
     """Each video's scores under every source, or why it has none.
 
@@ -158,12 +176,13 @@ def score_all(
         protocol: classifier and samplers.
         matrix: what detectors are shown.
         videos: which.
+        readers: of videos that were decoded before; these are added. None: nothing is kept.
     """
     corpora: dict[tuple[str, str], Corpus] = {}
     waiting: list[_Evidence] = []
     for video in videos:
         try:
-            scores, late = _examine(protocol, matrix, video)
+            scores, late = _examine(protocol, matrix, video, readers)
         except (UnreadableVideo, NoPrediction) as error:
             yield video, error
             continue
@@ -180,13 +199,21 @@ def score_all(
 
 
 def _examine(
-    protocol: EvaluationProtocol, matrix: DetectionMatrix, video: Video
+    protocol: EvaluationProtocol,
+    matrix: DetectionMatrix,
+    video: Video,
+    kept: MutableMapping[Media, FrameReader] | None,
 ) -> tuple[list[DetectorScore], list[_Evidence]]:
     """Scores that can be given now, and the evidence for those that cannot."""
     scores: list[DetectorScore] = []
     late: list[_Evidence] = []
+    own: dict[Media, FrameReader] = {}  # each file is decoded once, for all sources and detectors
     for name, source in matrix.sources.items():
-        examined = DetectorInput(protocol, video, source)
+        path = source.file_of(video)
+        readers = own if kept is None or path != video.media else kept
+        if path not in readers:
+            readers[path] = FrameReader(path)
+        examined = DetectorInput(protocol, video, source, readers[path])
         for spec in matrix.detectors_of(name):
             detector = matrix.detectors[spec]
             start = time.perf_counter()

@@ -204,14 +204,19 @@ class _Judging:
         scores: dict[tuple[str, str], float] = {}
         known = {one.video for one in outcomes}
         videos = [one for one in self.videos if one.name in known]
+        clean = self.shop.clean_scores.setdefault((cell.point.victim, sampler, spec, cell.fold), {})
         names = {added_name(added_of(cell, kind)): kind for kind in (NOISE, PERTURBED)} | {NO_ATTACK: NO_ATTACK}
         with sources_of([cell], self.patterns, videos, self.shop.setup.seed, self.shop.setup.folder) as sources:
-            matrix = DetectionMatrix({spec: build_detector(spec)}, {NO_ATTACK: Unperturbed(), **sources})
-            for video, found in score_all(protocol, matrix, videos):
+            if not known <= clean.keys():
+                sources = {NO_ATTACK: Unperturbed(), **sources}
+            matrix = DetectionMatrix({spec: build_detector(spec)}, sources)
+            for video, found in score_all(protocol, matrix, videos, self.shop.readers):
                 if isinstance(found, UnreadableVideo | NoPrediction):
                     raise LsapError(f"{video.name} could be judged, but not be scored: {found}", 1)
                 scores |= {(video.name, names[one.attack]): one.score for one in found}
                 self.shop.listener(VideoEvent(path=video.name))
+        clean |= {video: score for (video, kind), score in scores.items() if kind == NO_ATTACK}
+        scores |= {(video, NO_ATTACK): score for video, score in clean.items()}
         return [_scored(one, scores[one.video, one.added]) for one in outcomes]
 
 

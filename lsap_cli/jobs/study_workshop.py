@@ -101,12 +101,14 @@ class StudyWorkshop:
         readers: decoded videos for judging.
         clean: predictions of clean videos, by victim, sampler, defense, fold (of defenses that are fitted on the
             other videos; else none) and video.
+        clean_scores: detectors' scores of clean videos, by victim, sampler, detector and fold, then by video.
     """
 
     setup: StudySetup
     listener: Callable[[Event], None] = lambda _: None
     readers: KeptReaders = field(default_factory=KeptReaders)
     clean: dict[tuple[str, str, str, int | None, str], Prediction] = field(default_factory=dict)
+    clean_scores: dict[tuple[str, str, str, int], dict[str, float]] = field(default_factory=dict)
     _networks: dict[str, WorkshopNetwork | LsapError] = field(default_factory=dict)
     _stores: dict[Geometry, dict[str, StoredVideo | str]] = field(default_factory=dict)
     _frames: list[FrameStore] = field(default_factory=list)

@@ -1,14 +1,20 @@
 """What detectors are shown of a video."""
 
+from fractions import Fraction
 from pathlib import Path
 
+import pytest
 import torch
 
 from defenses.detectors import DETECTORS
 from defenses.temporal import TemporalMean
 from lsap_cli.datasets.base import Video
+from lsap_cli.evaluation import detection
 from lsap_cli.evaluation.detection import DetectionMatrix, DetectorInput, score_all
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
+from lsap_cli.video.media import Media
+from lsap_cli.video.reading import FrameReader
+from perturbations import Budget, Perturbation, parse_binding
 from perturbations.samplers import Dense
 from tests.evaluation.judges import cropping_classifier, make_protocol, make_videos, strong_perturbation, whole
 from tests.tiny import make_classifier
@@ -62,3 +68,32 @@ def test_a_source_that_is_restricted_to_a_detector_is_scored_by_that_one_only(tm
     scores = [one for _, outcome in outcomes if isinstance(outcome, list) for one in outcome]
     assert {one.detector for one in scores if one.attack == "informed"} == {"corpus-residual"}
     assert {one.detector for one in scores if one.attack == "none"} == set(detectors)
+
+
+def test_a_detector_is_shown_the_frames_that_a_perturbation_appends(tmp_path: Path) -> None:
+    video = make_videos(tmp_path)[0]
+    delta = torch.full((3, 3, 20, 30), 8 / 255)
+    appending = Perturbation(delta, parse_binding("append:3"), Budget("linf", Fraction(8, 255)))
+    examined = DetectorInput(make_protocol(make_classifier()), video, AddedPerturbation(appending))
+    assert examined.video_length == 17
+    shown = examined.read(torch.tensor([4, 13, 14, 16])).frames
+    assert torch.equal(shown[:2], whole(video)[[4, 13]] / 255)  # the video's own frames are as they were
+    assert torch.equal(shown[2:], torch.full_like(shown[2:], 8 / 255))
+
+
+def test_each_file_is_decoded_once_for_all_sources_and_detectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[object] = []
+
+    class CountingReader(FrameReader):
+        def __init__(self, media: Media) -> None:
+            decoded.append(media)
+            super().__init__(media)
+
+    monkeypatch.setattr(detection, "FrameReader", CountingReader)
+    videos = make_videos(tmp_path)
+    detectors = {name: kind() for name, kind in DETECTORS.items()}
+    sources: dict[str, PerturbationSource] = {"none": Unperturbed(), "r": AddedPerturbation(strong_perturbation())}
+    list(score_all(make_protocol(make_classifier()), DetectionMatrix(detectors, sources), videos))
+    assert decoded == [video.media for video in videos]

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from defenses.compression import Jpeg
+from defenses.detectors import DetectorVideo
+from defenses.detectors.squeezing import FeatureSqueezing
 from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.detection import DetectorInput
 from lsap_cli.jobs.study import estimate_grid, fill_grid
 from lsap_cli.reports.study_page import write_study_report
 from lsap_cli.results.base import or_none
@@ -338,6 +342,27 @@ def test_detectors_have_one_figure_over_all_folds(world: Path, tmp_path: Path) -
     (auc,) = [one for one in table.entries if one.measure == "AUC"]
     assert auc.value == pytest.approx(statistics.mean(pairs))
     assert "ROC of the detectors" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_process_scores_a_clean_video_once_for_all_cells_of_a_detector(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examined: list[tuple[str, str]] = []
+    evidence = FeatureSqueezing.evidence
+
+    def counted(self: FeatureSqueezing, video: DetectorVideo) -> Tensor:
+        assert isinstance(video, DetectorInput)
+        examined.append((type(video.source).__name__, str(video.video.name)))
+        return evidence(self, video)
+
+    monkeypatch.setattr(FeatureSqueezing, "evidence", counted)
+    text = SMALL.replace("[grid]\n", '[grid]\nattack = ["fgsm", "lsap"]\ndetector = ["feature-squeezing"]\n')
+    results = study(world, tmp_path / "run", text)
+    assert results.count("done") == 6
+    clean = [name for kind, name in examined if kind == "Unperturbed"]
+    assert len(clean) == len(set(clean)) == 6
+    assert len(examined) == 6 + 2 * 2 * 6
+    assert all(one["score"] is not None for one in records(tmp_path / "run"))
 
 
 @pytest.mark.slow
