@@ -1,5 +1,6 @@
 """The `lsap` program: registers the commands, and turns mistakes into one sentence and an exit code."""
 
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -10,6 +11,7 @@ import typer
 from lsap_cli.starting import refuse_what_cannot_run
 
 refuse_what_cannot_run()  # before packages are imported that somebody else's may hide
+gc.disable()  # what is imported stays: nothing is to be collected meanwhile
 
 from lsap_cli.commands import (  # noqa: E402
     apply,
@@ -29,6 +31,8 @@ from lsap_cli.commands import (  # noqa: E402
 from lsap_cli.commands.help import NamingCommand  # noqa: E402
 from lsap_cli.errors import LsapError, file_error  # noqa: E402
 from lsap_cli.results.text import printable  # noqa: E402
+
+gc.enable()
 
 USAGE_ERROR: Any = typer.BadParameter.__base__  # of unknown commands and options; Typer keeps the class to itself
 

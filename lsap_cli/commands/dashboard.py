@@ -1,5 +1,6 @@
 """`lsap dashboard`: its command line; and `--dashboard`, which opens it on the run that another command starts."""
 
+import gc
 import os
 import sys
 from importlib.util import find_spec
@@ -108,6 +109,7 @@ def _in_a_page() -> bool:
 
 
 def _show(context: typer.Context, root: Path, opened: Path | None, pictures: str = "auto") -> None:
+    gc.disable()  # the application enables it when it has started: looking for garbage took a tenth of the start
     from lsap_cli.commands.forms import dashboard_commands
     from lsap_cli.dashboard.app import Dashboard
     from lsap_cli.dashboard.picture_kinds import picture_kind

@@ -1,5 +1,6 @@
 """The application: which screens there are, and the keys that work everywhere."""
 
+import gc
 from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import import_module
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from lsap_cli.dashboard.screens.start import FilledForms
 
 NEXT_COMMAND = {"generate": "apply", "apply": "defend", "train": "generate", "harden": "defend"}  # for its forms
+START_SECONDS = 1.0  # until the first screen is there
 WARM_UP_SECONDS = 1.0  # after the first screen, what the other screens need is loaded
 
 
@@ -55,6 +57,13 @@ class StyledMonochrome(Monochrome):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         styled = [Segment(text, style or Style.null(), control) for text, style, control in segments]
         return super().apply(styled, background)
+
+
+def _collect_garbage() -> None:
+    """Looks for garbage again where that was put off for the start, and never among what was loaded until now."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _warm_up() -> None:
@@ -95,6 +104,7 @@ class Dashboard(TakeAway):
             self.theme = self.memory.theme
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.push_screen(RunsScreen(self.root, self.memory))
+        self.set_timer(START_SECONDS, _collect_garbage)
         last = self.memory.folder
         if self._opened is not None:
             self.open_run(self._opened)

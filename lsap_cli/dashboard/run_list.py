@@ -4,10 +4,11 @@ from pathlib import Path
 
 from lsap_cli.dashboard.summaries import RunSummarizer, RunSummary
 
-FIRST_LIST_SECONDS = 0.1  # that the first list has to be drawn, before the figures are read beside it
+FIRST_LIST_SECONDS = 2.0  # at most, that the figures wait until the first list is drawn: the screen says when it is
 LIST_EVERY_SECONDS = 1.0
 COVERED_LIST_SECONDS = 15.0  # instead, while another screen covers the list
-LIST_SHARE = 0.02  # of one core that reading the folders may take
+LIVE_LIST_SHARE = 0.02  # of one core that reading the folders may take while a run is live
+IDLE_LIST_SHARE = 0.005  # and while none is
 
 
 class RunListReader:
@@ -37,4 +38,7 @@ class RunListReader:
             return FIRST_LIST_SECONDS
         # The second update reads all figures for the first time, and does not say what the next ones take.
         every = COVERED_LIST_SECONDS if self.covered else LIST_EVERY_SECONDS
-        return every if self.updates == 2 else max(every, took / LIST_SHARE)
+        if self.updates == 2:
+            return every
+        live = any(one.snapshot.live for one in self.summaries)
+        return max(every, took / (LIVE_LIST_SHARE if live else IDLE_LIST_SHARE))

@@ -57,6 +57,8 @@ def filtered(runs: Sequence[RunSummary], words: str, state: str = "", hides_fail
         hides_failed: whether failed, killed and damaged ones are left out.
     """
     wanted = words.lower().split()
+    if not (wanted or state or hides_failed):
+        return list(runs)
 
     def matches(one: RunSummary) -> bool:
         if state and one.snapshot.state != state:

@@ -1,6 +1,6 @@
 """One line for each run: what the list shows of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lsap_cli.dashboard.describing import description, is_default_name
@@ -13,6 +13,7 @@ from lsap_cli.runs.labels import read_run_labels
 from lsap_cli.runs.reading import EVENTS_FILE, RunSnapshot, read_snapshot
 
 Stamps = tuple[tuple[int, int] | None, ...]
+STAMPED = (RUN_FILE, EVENTS_FILE, RESULTS_FILE, LABELS_FILE)  # a run is read again where one of them has changed
 UNLABELLED = RunLabels()
 
 
@@ -54,13 +55,18 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class _Known:
-    """What was read of a run, and of which state of its files."""
+    """What was read of a run, and of which state of its files.
+
+    Attributes:
+        complete: whether its figure was read, too.
+    """
 
     stamps: Stamps
     snapshot: RunSnapshot
-    figure: str
-    curve: tuple[float, ...]
-    labels: RunLabels = UNLABELLED
+    labels: RunLabels
+    figure: str = ""
+    curve: tuple[float, ...] = ()
+    complete: bool = False
 
 
 class RunSummarizer:
@@ -69,6 +75,7 @@ class RunSummarizer:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[Path, _Known] = {}
+        self._summaries: dict[Path, tuple[_Known, RunSummary]] = {}
 
     def all(self, figures: bool = True) -> list[RunSummary]:
         """Every run, newest first, each followed by its parts.
@@ -90,26 +97,39 @@ class RunSummarizer:
         ]
 
     def _summary(self, folder: Path, part: bool, figures: bool) -> RunSummary:
-        name = printable(folder.name if part or folder == self.root else folder.relative_to(self.root).as_posix())
         try:
-            run = self._read(folder, figures)
-            name = printable(run.labels.name) or name
-            return RunSummary(run.snapshot, name, part, run.figure, run.curve, run_seconds(run.snapshot), run.labels)
+            return self._made(folder, self._read(folder, figures), part)
         except Exception as error:  # one strange folder must not hide the others
             problem = f"this run cannot be summarized ({type(error).__name__}: {printable(error)[:80]})"
-            return RunSummary(RunSnapshot(folder, "damaged", problems=(problem,)), name, part, problem, (), None)
+            snapshot = RunSnapshot(folder, "damaged", problems=(problem,))
+            return RunSummary(snapshot, self._path_name(folder, part), part, problem, (), None)
+
+    def _made(self, folder: Path, run: _Known, part: bool) -> RunSummary:
+        """The same object where nothing has changed, so that two lists are soon compared."""
+        kept, summary = self._summaries.get(folder, (None, None))
+        if summary is None or kept is not run or summary.part != part:
+            summary = RunSummary(
+                run.snapshot, printable(run.labels.name) or self._path_name(folder, part), part, run.figure,
+                run.curve, run_seconds(run.snapshot), run.labels,
+            )  # fmt: skip
+            self._summaries[folder] = run, summary
+        return summary
+
+    def _path_name(self, folder: Path, part: bool) -> str:
+        """Of a part its own name, else the path below the folder with the runs."""
+        return printable(folder.name if part or folder == self.root else folder.relative_to(self.root).as_posix())
 
     def _read(self, folder: Path, figures: bool) -> _Known:
-        stamps = tuple(file_stamp(folder / name) for name in (RUN_FILE, EVENTS_FILE, RESULTS_FILE, LABELS_FILE))
+        stamps = tuple(file_stamp(f"{folder}/{name}") for name in STAMPED)  # text: a path object takes as long as stat
         known = self._known.get(folder)
-        if known is not None and known.stamps == stamps and not known.snapshot.live:
-            return known
-        snapshot, labels = read_snapshot(folder), read_run_labels(folder)
-        if not figures:
-            return _Known(stamps, snapshot, "", (), labels)
-        from lsap_cli.dashboard.list_figures import figure_and_curve  # all classes of results: the list is there first
+        if known is None or known.stamps != stamps or known.snapshot.live:
+            labels = UNLABELLED if stamps[-1] is None else read_run_labels(folder)
+            known = _Known(stamps, read_snapshot(folder), labels)
+        if figures and not known.complete:
+            from lsap_cli.dashboard.list_figures import figure_and_curve  # all classes of results: after the first list
 
-        known = _Known(stamps, snapshot, *figure_and_curve(snapshot), labels)
+            figure, curve = figure_and_curve(known.snapshot)
+            known = replace(known, figure=figure, curve=curve, complete=True)
         self._known[folder] = known
         return known
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on, work
 
@@ -10,8 +11,10 @@ from lsap_cli.dashboard.house import Housekeeping
 from lsap_cli.dashboard.navigation import CopyFrom, ExportRun, OpenReport
 from lsap_cli.dashboard.opening import can_open, open_file
 from lsap_cli.dashboard.remembered import state_file
-from lsap_cli.dashboard.taking import CopyItem, keep_copied
 from lsap_cli.results.text import printable
+
+if TYPE_CHECKING:
+    from lsap_cli.dashboard.taking import CopyItem
 
 REPORT_FILE = "report.html"
 PROGRAM_SECONDS = 300.0  # that a report or an export may take
@@ -76,7 +79,9 @@ class TakeAway(Housekeeping):
 
         self.push_screen(CopyMenu(event.items), self._copy)
 
-    def _copy(self, item: CopyItem | None) -> None:
+    def _copy(self, item: "CopyItem | None") -> None:
+        from lsap_cli.dashboard.taking import keep_copied
+
         if item is None:
             return
         text = item.text()

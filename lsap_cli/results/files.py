@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar, get_args, get_origin
 
@@ -84,7 +85,13 @@ def write_errors_named(path: Path) -> Iterator[None]:
 
 def read_document(path: Path, kind: type[Found]) -> Loaded[Found]:
     """A .json file of one kind. Parts that are damaged are left out and named."""
-    return read_kind(path, msgspec.json.Decoder(kind), lambda _: kind)
+    return read_kind(path, _decoder(kind), lambda _: kind)
+
+
+@lru_cache
+def _decoder(kind: type[Found]) -> msgspec.json.Decoder[Found]:
+    """Of whole files of one kind: a list of runs reads thousands of them."""
+    return msgspec.json.Decoder(kind)
 
 
 def read_kind(

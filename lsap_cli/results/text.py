@@ -3,4 +3,7 @@
 
 def printable(text: object) -> str:
     """Text without control, direction and surrogate characters: each becomes its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -3,14 +3,19 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from lsap_cli.dashboard.polling import PollingThread
 from lsap_cli.dashboard.run_list import (
     COVERED_LIST_SECONDS,
     FIRST_LIST_SECONDS,
+    IDLE_LIST_SHARE,
     LIST_EVERY_SECONDS,
-    LIST_SHARE,
+    LIVE_LIST_SHARE,
     RunListReader,
 )
+from lsap_cli.dashboard.summaries import RunSummary
+from lsap_cli.runs.reading import RunSnapshot, RunState
 
 
 def test_waiting_for_a_core_is_not_counted_as_reading() -> None:
@@ -33,13 +38,17 @@ def test_waiting_for_a_core_is_not_counted_as_reading() -> None:
     assert took[0] < 0.1
 
 
-def test_the_pause_keeps_reading_to_its_share_of_a_core_from_the_third_update_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("state", "share"), [("done", IDLE_LIST_SHARE), ("running", LIVE_LIST_SHARE)])
+def test_the_pause_keeps_reading_to_its_share_of_a_core_from_the_third_update_on(
+    tmp_path: Path, state: RunState, share: float
+) -> None:
     reader = RunListReader(tmp_path)
     pauses = []
     for _ in range(3):
         reader.update()
+        reader.summaries = [RunSummary(RunSnapshot(tmp_path, state), "one", False, "", (), None)]
         pauses.append(reader.pause(0.1))
-    assert pauses == [FIRST_LIST_SECONDS, LIST_EVERY_SECONDS, 0.1 / LIST_SHARE]
+    assert pauses == [FIRST_LIST_SECONDS, LIST_EVERY_SECONDS, 0.1 / share]
     assert reader.pause(1e-4) == LIST_EVERY_SECONDS
     reader.covered = True
     assert reader.pause(1e-4) == COVERED_LIST_SECONDS

@@ -42,7 +42,7 @@ from lsap_cli.dashboard.run_order import SORTS, filtered, ordered_runs, sort_wor
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.summaries import RunSummary
 from lsap_cli.dashboard.widgets.live_text import LiveText
-from lsap_cli.dashboard.widgets.run_cells import column_widths, run_cells
+from lsap_cli.dashboard.widgets.run_cells import RunLines, column_widths
 from lsap_cli.dashboard.widgets.run_table import RunTable
 from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 
@@ -144,13 +144,16 @@ go to the trash, `u` brings them back.
         self.root, self._memory = root, memory
         self.runs: list[RunSummary] = []
         self._has_read = False  # before, no run is known, though the thread may have found some
+        self._has_figures = False  # the first reading is of run.json alone
         self._marked: list[Path] = []
         self._may_write = os.access(root if root.exists() else root.parent, os.W_OK)
         self.sort = valid_sort(memory.folder.sort)
         self._state = ""  # that is shown alone
         self._hides_failed = False
         self._rows: list[list[Text]] = []
+        self._lines = RunLines()
         self.listed: list[Path] = []
+        self._layout: object = None  # of the table: it is filled anew where that has changed
         self._cursor: Path | None = None
         self._offered: object = None
         self._reader = RunListReader(root)
@@ -185,16 +188,15 @@ go to the trash, `u` brings them back.
         preview = self.query_one(PreviewPane)
         preview.display = self.size.width >= WIDE
         preview.styles.width = preview_width(self.size.width)
-        self.listed = []  # columns have other widths
         self._show()
 
     def on_screen_suspend(self) -> None:
         self._reader.covered = True
 
     def on_screen_resume(self) -> None:
-        self._reader.covered = False
-        if self._polling is not None:
+        if self._reader.covered and self._polling is not None:
             self._polling.wake()
+        self._reader.covered = False
         self._show()
 
     @on(DataTable.RowHighlighted)
@@ -209,6 +211,9 @@ go to the trash, `u` brings them back.
 
     @on(RunsRead)
     def show_runs(self, event: RunsRead) -> None:
+        if not self._has_read and self._polling is not None:
+            self.call_after_refresh(self._polling.wake)  # the figures are read when the list is there
+        self._has_figures = self._has_read
         self.runs, self._has_read = event.runs, True
         self.post_message(RunsSeen([one.snapshot for one in event.runs if not one.part]))
         there = {one.snapshot.folder for one in event.runs}
@@ -254,11 +259,13 @@ go to the trash, `u` brings them back.
         folders = [one.snapshot.folder for one in shown]
         wide = self.size.width >= WIDE
         widths = column_widths(self.size.width - (preview_width(self.size.width) if wide else 0))
-        rows = [self._cells(one, widths) for one in shown]
-        if folders != self.listed:
+        marked = set(self._marked)
+        rows = [self._lines.cells(one, widths, one.snapshot.folder in marked) for one in shown]
+        layout = widths, self.sort, folders
+        if layout != self._layout:
             chosen = self._cursor
             table.fill(widths, rows, self.sort)
-            self.listed = folders
+            self.listed, self._layout = folders, layout
             if chosen is not None and chosen in folders:
                 table.move_cursor(row=folders.index(chosen), animate=False)
         else:
@@ -281,6 +288,8 @@ go to the trash, `u` brings them back.
             message.update(Text(EMPTY.format(root=one_line(self.root, 60))))
 
     def _show_preview(self) -> None:
+        if not self._has_figures:
+            return  # the list is there first
         preview = self.query_one(PreviewPane)
         draw_guarded(preview, lambda: preview.show(self.chosen))
 
@@ -311,10 +320,6 @@ go to the trash, `u` brings them back.
             run = chosen.snapshot if chosen is not None else None
             return run is not None and (run.live if action == "stop" else run.state in RESUMABLE)
         return bool(self.runs) or action not in OF_A_LIST
-
-    def _cells(self, one: RunSummary, widths: dict[str, int]) -> list[Text]:
-        marked = one.snapshot.folder in self._marked
-        return run_cells(one, widths, marked=marked, indented=one.part)
 
     @on(DataTable.RowSelected)
     def open_row(self) -> None:
@@ -410,7 +415,6 @@ go to the trash, `u` brings them back.
     def _sort(self, sort: str) -> None:
         self.sort = sort
         self._memory.keep(sort=sort)
-        self.listed = []  # the headers say how it is sorted
         self._show()
 
     @property

@@ -1,6 +1,7 @@
 """The columns of the list of runs: what they show, and how wide they are."""
 
 import time
+from pathlib import Path
 
 from rich.text import Text
 
@@ -41,6 +42,30 @@ WIDER = (
     ("curve", 10),
 )
 SCROLL_BAR = 2
+
+
+class RunLines:
+    """The lines of runs: each is made anew only where something in it has changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Path, tuple[object, list[Text]]] = {}
+
+    def cells(self, one: RunSummary, widths: dict[str, int], marked: bool) -> list[Text]:
+        """A run's line.
+
+        Args:
+            one: the run.
+            widths: of the columns that are shown.
+            marked: whether it is marked.
+        """
+        folder, today = one.snapshot.folder, time.localtime()[:3]  # a run of today is told by its time, others by date
+        made_of = one, widths, marked, today
+        kept = self._kept.get(folder)
+        if kept is not None and kept[0] == made_of and not one.snapshot.live:
+            return kept[1]
+        cells = run_cells(one, widths, marked=marked, indented=one.part)
+        self._kept[folder] = made_of, cells
+        return cells
 
 
 def run_cells(one: RunSummary, widths: dict[str, int], marked: bool, indented: bool) -> list[Text]:

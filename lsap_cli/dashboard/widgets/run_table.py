@@ -1,6 +1,6 @@
 """The table of the list of runs: a click on a row chooses it, another one opens it, one on its dot marks it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,6 +9,7 @@ from textual.coordinate import Coordinate
 from textual.events import Click
 from textual.message import Message
 from textual.widgets import DataTable
+from textual.widgets.data_table import RowKey
 
 from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.widgets.run_cells import MARK
@@ -52,9 +53,15 @@ class RunTable(Guarded, DataTable[Text]):
             rows: what is to be there, in the same order.
         """
         for row, (old, new) in enumerate(zip(before, rows, strict=True)):
+            if old is new:
+                continue
             for column, (last, cell) in enumerate(zip(old, new, strict=True)):
                 if last != cell:
                     self.update_cell_at(Coordinate(row, column), cell)
+
+    def _update_dimensions(self, new_rows: Iterable[RowKey]) -> None:
+        """Measures no cell, as Textual would: columns have their width, and each row is one line."""
+        super()._update_dimensions(())
 
     async def _on_click(self, event: Click) -> None:
         """Any column of the row under the cursor opens it, but for the mark."""
