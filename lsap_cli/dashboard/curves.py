@@ -180,10 +180,10 @@ def _gigabytes(size: float | None) -> float | None:
 
 
 CURVES = (
-    CurveKind("loss", "of each batch; falls while the attacker gains", _mean_of(lambda step: step.loss)),
+    CurveKind("loss", "of each batch, falls while the attacker gains", _mean_of(lambda step: step.loss)),
     CurveKind(
         "fooling rate",
-        "of the batches, with its 95 % band; ● on unseen videos",
+        "of the batches, with its 95 % band, ● on unseen videos",
         _share_of(lambda step: step.fooled),
         (0.0, 1.0),
     ),
@@ -199,7 +199,7 @@ CURVES = (
     ),
     CurveKind(
         "accuracy",
-        "of the batches, with its 95 % band; ● on unseen videos",
+        "of the batches, with its 95 % band, ● on unseen videos",
         _share_of(lambda step: or_none(step.right)),
         (0.0, 1.0),
         TRAINING,
@@ -223,6 +223,14 @@ MACHINE = (
     ),
     CurveKind("disk", "MB a second read and written, over minutes", _disk_pace, commands=(), of_machine=True),
 )  # fmt: skip
+
+
+def value_limits(lines: Sequence[CurveLine], first: float = -math.inf, last: float = math.inf) -> tuple[float, float]:
+    """The lowest and the highest value between two places, with some room: ticks of a flat line differ, too."""
+    seen = [y for line in lines for part in line.parts() for x, y in part if first <= x <= last]
+    low, high = min(seen, default=0.0), max(seen, default=1.0)
+    room = max(0.05 * (high - low), 0.005 * max(abs(low), abs(high))) or 1.0
+    return low - room, high + room
 
 
 def clips_per_second(history: History) -> float | None:

@@ -23,6 +23,8 @@ def description(command: str, settings: Mapping[str, Any]) -> str:
                            "adaptive" if settings.get("adaptive") is True else "", _many(settings, "defense", "def."),
                            _many(settings, "detector", "det.")],
         "train": lambda: [_word(settings, "family"), _word(settings, "backbone"), _word(settings, "train")],
+        "harden": lambda: [_word(settings, "method"), _budget(settings), _word(settings, "trained")],
+        "study": lambda: [_stem(settings, "study")],
         "demo": lambda: [_budget(settings)],
     }.get(command, list)()  # fmt: skip
     return " ".join(word for word in words if word)

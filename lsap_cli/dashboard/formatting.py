@@ -130,6 +130,14 @@ def shortened(text: str, width: int) -> Text:
     return Text(shown if len(shown) <= width else f"{shown[: width - 1]}…")
 
 
+def whole_parts(text: str, width: int) -> Text:
+    """As many parts of a list with commas as fit in `width` characters; the first one always, shortened."""
+    parts = text.split(", ")
+    while len(parts) > 1 and len(", ".join(parts)) > width:
+        parts.pop()
+    return shortened(", ".join(parts), width)
+
+
 def attack_name(attack: str) -> str:
     return ATTACK_NAMES.get(attack, attack)
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from lsap_cli.dashboard.formatting import duration, short_rate
-from lsap_cli.results.base import or_none
+from lsap_cli.results.base import UnsetType, or_none
 from lsap_cli.results.documents import (
     ApplyResults,
     DefendResults,
@@ -15,7 +15,15 @@ from lsap_cli.results.documents import (
 )
 from lsap_cli.results.event_lines import decode_event
 from lsap_cli.results.event_words import attacker_words, sampler_range_of
-from lsap_cli.results.events import StageEvent, StepEvent, VerificationEvent, kind_name
+from lsap_cli.results.events import (
+    CellEvent,
+    CellsAtWorkEvent,
+    FramesEvent,
+    StageEvent,
+    StepEvent,
+    VerificationEvent,
+    kind_name,
+)
 from lsap_cli.results.files import RESULTS_FILE, open_regular
 from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.rates import Rate
@@ -32,6 +40,8 @@ CURVE_POINTS = 24
 LINE_BYTES = 1024  # enough for one step; what is read at each place of the curve
 TAIL_BYTES = 2**15
 STAGE_BYTES = 2**18  # about a thousand steps of one attacker
+CELLS_BYTES = 2**23  # days of a study
+OF_CELLS = {kind_name(StageEvent), kind_name(CellEvent), kind_name(CellsAtWorkEvent)}
 
 
 def figure_and_curve(snapshot: RunSnapshot) -> tuple[str, tuple[float, ...]]:
@@ -60,7 +70,8 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
         return printable(snapshot.error or "; ".join(snapshot.problems))
     match results:
         case None:
-            return _figure_so_far(snapshot.folder / EVENTS_FILE, goes_on=snapshot.state == "running")
+            goes_on, of_cells = snapshot.state == "running", snapshot.command == "study"
+            return _figure_so_far(snapshot.folder / EVENTS_FILE, goes_on, of_cells)
         case ApplyResults():
             largest = f", max {results.effective.linf:.0f}/255" if results.effective else ""
             return f"{len(results.files)} files{largest}"
@@ -84,9 +95,17 @@ def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:
             return f"{rate[0]} {short_rate(rate[1])}" if rate else ""
 
 
-def _figure_so_far(events: Path, goes_on: bool) -> str:
-    """Of a run without results: its newest verification, or how far it came; the time left only where it goes on."""
-    progress = ""
+def _figure_so_far(events: Path, goes_on: bool, of_cells: bool) -> str:
+    """Of a run without results: its newest verification, or how far it came; the time left only where it goes on.
+
+    Args:
+        events: of the run.
+        goes_on: whether it does.
+        of_cells: whether it is a study.
+    """
+    progress = _cells_so_far(events, goes_on) if of_cells else ""
+    if progress:
+        return progress
     for line in reversed(_last_lines(events)):
         event = decode_event(line)
         if isinstance(event, VerificationEvent) and (accuracy := or_none(event.accuracy)):
@@ -97,9 +116,37 @@ def _figure_so_far(events: Path, goes_on: bool) -> str:
         if not progress and isinstance(event, StepEvent) and event.seconds_left is not None:
             stage = _stage_at_end(events) if event.member else None
             progress = attacker_words(event, stage) + (f", {duration(event.seconds_left)} left" if goes_on else "")
+        if not progress and isinstance(event, FramesEvent) and event.files:
+            left = f", {duration(event.seconds_left)} left" if goes_on and event.seconds_left is not None else ""
+            progress = f"{event.files_done} of {event.files} files{left}"
         if not progress and isinstance(event, StageEvent):
             progress = printable(event.name)
     return progress
+
+
+def _cells_so_far(events: Path, goes_on: bool) -> str:
+    """`43 of 165 cells, 2 failed, 52:10 left`: of those that were left when it was started last; empty before."""
+    stage, ends, last = None, list[CellEvent](), 0.0
+    for line in _last_lines(events, CELLS_BYTES):
+        if kind_of(line) not in OF_CELLS:
+            continue
+        event = decode_event(line)
+        if isinstance(event, StageEvent) and not isinstance(event.cells, UnsetType):
+            stage, ends = event, []
+        elif isinstance(event, CellEvent):
+            ends.append(event)
+        last = event.time if event is not None else last
+    if stage is None or not isinstance(stage.cells, int):
+        return ""
+    failed = sum(one.failed for one in ends)
+    left = (stage.cells - len(ends)) * (last - stage.time) / len(ends) if ends and goes_on else None
+    return ", ".join(
+        [
+            f"{len(ends) - failed} of {stage.cells} cells",
+            *([f"{failed} failed"] if failed else []),
+            *([f"{duration(left)} left"] if left is not None else []),
+        ]
+    )
 
 
 def _stage_at_end(events: Path) -> StageEvent | None:

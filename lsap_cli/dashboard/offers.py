@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lsap_cli.dashboard.launching import working_folder
-from lsap_cli.runs.reading import RunSnapshot
+from lsap_cli.runs.reading import CARD_FILE, RunSnapshot
 
-CARD_FILE = "model.toml"
 Values = Mapping[str, str]
 
 

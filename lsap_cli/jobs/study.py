@@ -23,7 +23,7 @@ from lsap_cli.results.study import (
 )
 from lsap_cli.runs import Run
 from lsap_cli.runs.worker_run import WorkerRun
-from lsap_cli.study.cells import units
+from lsap_cli.study.cells import each_once, units
 from lsap_cli.study.request import StudyRequest
 from lsap_cli.study.settings import StudySettings
 from lsap_cli.study.store import CellStore
@@ -52,7 +52,7 @@ def fill_grid(request: StudyRequest, settings: StudySettings, run: Run) -> Study
     store.make()
     if plan.done or plan.failed:
         again = f"; {len(plan.failed)} that failed are done again" if plan.failed else ""
-        run.event(NoteEvent(message=f"{len(plan.done)} of {len(plan.cells)} cells are done already{again}"))
+        run.event(NoteEvent(message=f"{len(plan.done)} of {len(each_once(plan.cells))} cells are done already{again}"))
     done, failed = dict(plan.done), {}
     with _session(plan, settings, run) as session:
         run.event(PlanEvent(stages=(ExpectedStage(stage="cells"),)))

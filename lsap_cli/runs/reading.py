@@ -7,7 +7,7 @@ import platform
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, Literal
 
 from lsap_cli.results.base import or_none
@@ -20,6 +20,7 @@ CONSOLE_FILE = "console.txt"
 QUEUED_FILE = ".queued"  # in a run folder whose process waits for its turn
 LARGEST_PID = 2**22  # Linux gives no larger one
 CONSOLE_BYTES = 4000
+CARD_FILE = "model.toml"
 # a run that holds no lock here and wrote within this time is written elsewhere (a folder that is copied on)
 QUIET_SECONDS = 15.0
 
@@ -92,10 +93,11 @@ class RunSnapshot:
 
 
 def _models_words(given: object) -> str:
-    """The model of a run's settings: one, or how many."""
-    if not isinstance(given, list | tuple):
-        return str(given or "")
-    return f"{len(given)} models" if len(given) > 1 else str(given[0] if given else "")
+    """The model of a run's settings, of a card the name of its folder; or how many models there are."""
+    if isinstance(given, list | tuple):
+        return f"{len(given)} models" if len(given) > 1 else _models_words(given[0] if given else "")
+    spec = str(given or "")
+    return PurePath(spec).parent.name or spec if PurePath(spec).name == CARD_FILE else spec
 
 
 def read_snapshot(folder: Path) -> RunSnapshot:

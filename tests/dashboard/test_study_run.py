@@ -1,10 +1,12 @@
 """A study in the dashboard: its cells are progress, its records are no damaged lines, its list says what is done."""
 
+import re
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.formatting import whole_parts
 from lsap_cli.dashboard.list_figures import figure_and_curve
 from lsap_cli.dashboard.panes.live import status_lines
 from lsap_cli.dashboard.run_progress import run_progress
@@ -41,6 +43,24 @@ def test_cells_are_progress_and_those_at_work_and_failed_are_named(tmp_path: Pat
         assert "1 at work: lsap, fold 3" in lines
         assert "failed: lsap, fold 2: planted" in [line.text for line in reader.history.log]
         reader.close()
+
+
+def test_the_list_tells_how_many_cells_of_a_live_study_are_done_and_when_it_ends(tmp_path: Path) -> None:
+    with begin(tmp_path / "run") as run:
+        run.event(StageEvent(name="loading the models"))
+        assert figure_and_curve(read_snapshot(run.folder))[0] == "loading the models"
+        run.event(StageEvent(name="cells", cells=9))
+        for number in range(9):
+            run.event(CellEvent(cell=str(number)))
+        run.event(StageEvent(name="cells", cells=165))  # it was started again
+        assert figure_and_curve(read_snapshot(run.folder))[0] == "0 of 165 cells"
+        for number in range(3):
+            run.event(CellEvent(cell=str(number), failed=number == 0))
+        figure = figure_and_curve(read_snapshot(run.folder))[0]
+        assert re.fullmatch(r"2 of 165 cells, 1 failed, \d+:\d\d left", figure)
+        assert whole_parts(figure, 24).plain == "2 of 165 cells, 1 failed"
+        assert whole_parts(figure, 23).plain == "2 of 165 cells"
+    assert figure_and_curve(read_snapshot(run.folder))[0] == "2 of 165 cells, 1 failed"
 
 
 def finished(folder: Path) -> Path:

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
-from lsap_cli.dashboard.summaries import RunSummarizer
-from lsap_cli.results.events import StageEvent, StepEvent
+import pytest
+
+from lsap_cli.dashboard.summaries import RunSummarizer, RunSummary
+from lsap_cli.dashboard.widgets.run_cells import RunLines, figure_text, title_text
+from lsap_cli.results.events import FramesEvent, StageEvent, StepEvent
 from lsap_cli.runs import Run
+from lsap_cli.runs.reading import RunSnapshot, RunState
 
 
 def test_a_run_that_goes_on_says_how_much_time_is_left_and_one_that_was_killed_does_not(tmp_path: Path) -> None:
@@ -30,3 +34,47 @@ def test_a_run_whose_attackers_learn_says_which_one_and_which_step(tmp_path: Pat
                 )
             )  # fmt: skip
         assert [one.figure for one in summaries.all()] == ["attacker 3 of 46, step 250 of 300, 0:48 left"]
+
+
+def test_a_run_that_writes_files_says_how_many_it_has_written(tmp_path: Path) -> None:
+    summaries = RunSummarizer(tmp_path)
+    with Run(tmp_path / "run", "apply", {}, []) as run:
+        run.event(FramesEvent(path="a", doing="writing", files_done=14, files=39, seconds_left=626.3))
+        assert [one.figure for one in summaries.all()] == ["14 of 39 files, 10:26 left"]
+    assert [one.figure for one in summaries.all()] == ["14 of 39 files"]
+
+
+@pytest.mark.parametrize(
+    ("title", "width", "shown"),
+    [
+        ("lips · i3d timm:tf_efficientnet_lite0", 28, "lips · i3d"),
+        ("lips · i3d", 9, "lips"),
+        ("a-name-of-many-words · i3d", 10, "a-na…words"),
+        ("└ a-name-of-many-words", 10, "└ a-…words"),
+        ("lsap 8/255", 18, "lsap 8/255"),
+    ],
+)
+def test_a_title_loses_whole_words_before_a_name_is_cut(title: str, width: int, shown: str) -> None:
+    assert title_text(title, width).plain == shown
+
+
+@pytest.mark.parametrize(("state", "shown"), [("running", "attacker 3 of 46"), ("failed", "attacker 3 of 46, st…")])
+def test_of_a_figure_whole_parts_are_left_out_and_a_reason_is_cut(state: RunState, shown: str) -> None:
+    figure = "attacker 3 of 46, step 250 of 300"
+    one = RunSummary(RunSnapshot(Path("run"), state), "run", False, figure, (), None)
+    assert figure_text(one, 21).plain == shown
+
+
+def test_nothing_is_made_anew_of_a_run_that_did_not_change(tmp_path: Path) -> None:
+    summaries, lines, widths = RunSummarizer(tmp_path), RunLines(), {"state": 9, "took": 5, "run": 18, "start": 5}
+    widths |= {"command": 8, "key figure": 20}
+    with Run(tmp_path / "run", "generate", {"model": "demo"}, []):
+        pass
+    (first,), (second,) = summaries.all(), summaries.all()
+    assert first is second
+    assert lines.cells(first, widths, marked=False) is lines.cells(second, widths, marked=False)
+    assert lines.cells(first, widths, marked=False) is not lines.cells(first, {**widths, "took": 7}, marked=False)
+    (tmp_path / "run" / "labels.json").write_text('{"name": "mine"}')
+    (named,) = summaries.all()
+    assert named.name == "mine"
+    assert "mine" in str(lines.cells(named, widths, marked=False)[2])

@@ -36,9 +36,21 @@ def test_a_finished_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "words"), [(["a.toml"], "a.toml"), (["a.toml", "b.toml"], "2 models"), ([], ""), (None, "")]
+    ("model", "words"),
+    [
+        (["a.toml"], "a.toml"),
+        (["a.toml", "b.toml"], "2 models"),
+        ([], ""),
+        (None, ""),
+        ("model.toml", "model.toml"),
+        (["/long/way/tsm/model.toml"], "tsm"),
+        ("tsm/model.toml", "tsm"),
+        ("hf:a/b", "hf:a/b"),
+    ],
 )
-def test_several_models_of_a_run_are_counted(tmp_path: Path, model: object, words: str) -> None:
+def test_a_model_is_called_by_its_spec_or_the_folder_of_its_card_and_several_are_counted(
+    tmp_path: Path, model: object, words: str
+) -> None:
     with Run(tmp_path, "study", {"model": model}, []):
         pass
     assert read_snapshot(tmp_path).classifier == words

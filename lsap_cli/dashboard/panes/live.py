@@ -49,7 +49,7 @@ class SteadyBar(ProgressBar):
 
 
 class LivePane(Guarded, Vertical):
-    """The first tab."""
+    """What happens in a run: the tab of a live one that is shown first."""
 
     DEFAULT_CLASSES = "pane"
 
@@ -75,6 +75,8 @@ class LivePane(Guarded, Vertical):
 
     def on_mount(self) -> None:
         self.query_one("#files", DataTable).add_columns("file", "frames/s", "largest", "RMS", "cosine, energy")
+        for empty in ("#progress", "#curves", "#files", "#live-matrix"):
+            self.query_one(empty).display = False  # until it is known which of them the run has
         self._choose(0)
 
     @property

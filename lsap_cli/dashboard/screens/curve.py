@@ -11,7 +11,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from lsap_cli.dashboard.curves import CURVES, MACHINE, CurveKind, CurveLine
+from lsap_cli.dashboard.curves import CURVES, MACHINE, CurveKind, CurveLine, value_limits
 from lsap_cli.dashboard.formatting import DASH, joined, name_text
 from lsap_cli.dashboard.guard import LONGEST_REASON, DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
@@ -152,7 +152,7 @@ have no place there and are left out.
         if kind.bounds and not self._is_log:
             plot.set_ylimits(*kind.bounds)
         else:
-            plot.set_ylimits(*_limits(lines, low, low + self._share * (last - first)))
+            plot.set_ylimits(*value_limits(lines, low, low + self._share * (last - first)))
         for line, shade in zip(lines, SHADES, strict=False):
             if len(lines) == 1 and line.low:
                 for edge in (line.low, line.high):
@@ -235,11 +235,3 @@ have no place there and are left out.
         if folder is not None:
             self._readers.append(RunReader(folder))
             self.call_after_refresh(partial(self._read))
-
-
-def _limits(lines: Sequence[CurveLine], first: float, last: float) -> tuple[float, float]:
-    """The lowest and the highest value between two places, with some room."""
-    seen = [y for line in lines for part in line.parts() for x, y in part if first <= x <= last]
-    low, high = min(seen, default=0.0), max(seen, default=1.0)
-    room = 0.05 * (high - low) or abs(high) * 0.05 or 1.0
-    return low - room, high + room

@@ -8,8 +8,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual_plot import HiResMode, NumericAxisFormatter, PlotWidget
 
-from lsap_cli.dashboard.curves import CurveKind, CurveLine, newest_verifications
-from lsap_cli.dashboard.formatting import DASH, figure, name_text
+from lsap_cli.dashboard.curves import CurveKind, CurveLine, newest_verifications, value_limits
+from lsap_cli.dashboard.formatting import DASH, figure, name_text, whole_parts
 from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.widgets.live_text import LiveText
 from lsap_cli.runs.history import History, VerificationPoint
@@ -95,7 +95,7 @@ class CurveView(Guarded, Vertical):
         of_machine = self.kind.of_machine
         steps = max((len((one.usage if of_machine else one.steps).items) for one in histories), default=0)
         recorded = any(line.x for line in lines)
-        waiting = "nothing measured yet" if of_machine else "not enough steps yet"
+        waiting = "nothing was measured" if of_machine else "too few steps for a curve"
         missing.put(waiting if recorded or steps < 2 else f"no {self.kind.name} is recorded by this run")
         self._title(lines, names)
         if there:
@@ -108,14 +108,15 @@ class CurveView(Guarded, Vertical):
             text.append("  ").append_text(name_text(f"━ {name}", 26, plot.shade(SHADES[number % len(SHADES)])))
         if not names:
             last = next((figure(y, 3) for y in reversed(lines[0].y) if math.isfinite(y)), DASH) if lines else DASH
-            text.append(f" {last}  ").append(self.kind.about, style="dim")
+            text.append(f" {last}  ")
+            about = whole_parts(self.kind.about, max(0, self.size.width - len(text)))
+            text.append("" if about.plain.endswith("…") else about.plain, style="dim")
         self.query_one(".curve-title", LiveText).put(text)
 
     def _draw(self, lines: Sequence[CurveLine], checks: Sequence[Sequence[VerificationPoint]]) -> None:
         plot = self.query_one(CurvePlot)
         plot.clear()
-        if self.kind.bounds:
-            plot.set_ylimits(*self.kind.bounds)
+        plot.set_ylimits(*self.kind.bounds or value_limits(lines))
         alone = len(lines) == 1
         for number, (line, verifications) in enumerate(zip(lines, checks, strict=True)):
             color = plot.shade(SHADES[number % len(SHADES)])

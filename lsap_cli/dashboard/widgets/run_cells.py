@@ -15,6 +15,7 @@ from lsap_cli.dashboard.formatting import (
     spark,
     state_text,
     when,
+    whole_parts,
 )
 from lsap_cli.dashboard.summaries import RunSummary
 
@@ -42,6 +43,7 @@ WIDER = (
     ("curve", 10),
 )
 SCROLL_BAR = 2
+PART_SIGN = "└"
 
 
 class RunLines:
@@ -81,20 +83,34 @@ def run_cells(one: RunSummary, widths: dict[str, int], marked: bool, indented: b
     if snapshot.live and snapshot.started is not None:
         seconds = max(seconds or 0.0, time.time() - snapshot.started)
     tags = "".join(f" #{tag}" for tag in one.labels.tags)
-    name = f"{'└ ' if indented else ''}{one.title}{tags}"
+    name = f"{f'{PART_SIGN} ' if indented else ''}{one.title}{tags}"
     took = duration(seconds) if widths["took"] > 6 else short_duration(seconds)
     cells = {
         MARK: Text("●" if marked else "·", style=BLUE if marked else "dim"),
         "state": state_text(snapshot.state),
-        "run": name_text(name, widths["run"], "" if one.part else "bold"),
+        "run": title_text(name, widths["run"], "" if one.part else "bold"),
         "command": name_text(snapshot.command.removeprefix("models ") or DASH, widths["command"]),
         "model": name_text(snapshot.classifier or DASH, widths.get("model", 1)),
-        "key figure": shortened(one.figure or DASH, widths["key figure"]),
+        "key figure": figure_text(one, widths["key figure"]),
         "curve": Text(spark(list(one.curve), widths.get("curve", 1)), style=BLUE),
         "start": Text(when(snapshot.started, widths["start"])),
         "took": Text(took, justify="right"),
     }
     return [cells[name] for name in widths]
+
+
+def figure_text(one: RunSummary, width: int) -> Text:
+    """A reason is cut where it does not fit, of a figure whole parts are left out."""
+    is_reason = one.snapshot.state in ("failed", "damaged")
+    return (shortened if is_reason else whole_parts)(one.figure or DASH, width)
+
+
+def title_text(title: str, width: int, style: str = "") -> Text:
+    """A run's title: its last words are left out where it does not fit, the middle of its first one where need be."""
+    words = title.split(" ")
+    while len(words) > 1 and (len(" ".join(words)) > width or words[-1] == "·"):
+        words.pop()
+    return name_text(title if words == [PART_SIGN] else " ".join(words), width, style)
 
 
 def column_widths(room: int) -> dict[str, int]:
