@@ -15,7 +15,7 @@ RECORDINGS = (  # names of sets whose cuts of one recording are called after it
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Video:
     """One video of a set.
 

@@ -53,7 +53,6 @@ class Listing:
         unreadable: what cannot be used: places that cannot be looked at, lines of another shape.
         names: of labels that are written as numbers, by number.
         fps: the format's own pace of frame folders, in pictures a second.
-        strict: whether a video that is listed twice is an error; it is left out and named otherwise.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -64,7 +63,6 @@ class Listing:
     unreadable: list[UnreadablePlace] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     fps: Fraction | None = None
-    strict: bool = False
 
     def leave_out(self, path: Path, line: int, reason: str) -> None:
         """Names a line of a list that cannot be used; see `UnreadablePlace`."""

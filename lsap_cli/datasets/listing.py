@@ -43,7 +43,8 @@ def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
         video_set = replace(_looked_up(source, listing, LabelIndex(labels)), format=kind)
     if not video_set.videos and video_set.unreadable:
         place = video_set.unreadable[0]
-        raise LsapError(f"{source} holds no video that can be read: {place.path} {place.reason}")
+        where = place.name if place.path == source.path else place.path  # a line of the list itself
+        raise LsapError(f"{source} holds no video that can be read: {where} {place.reason}")
     if not video_set.videos:
         taken_for = f" ({video_set.notes[0]})" if video_set.notes else ""
         raise LsapError(f"{source} holds no video{taken_for}; give {SETS}")
@@ -105,10 +106,6 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
             continue
         video = _video(entry, place, reader, pace)
         if video.name in videos:
-            if listing.strict:
-                raise LsapError(
-                    f"{source.path} lists {video.name} twice (again in line {entry.line}); list each video once"
-                )
             listing.leave_out(source.path, entry.line, f"names {video.name}, which an earlier line names, too")
             continue
         if place.other_name:

@@ -1,6 +1,6 @@
 """Intervals by resampling whole recordings: videos that were cut from one recording are no independent evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from lsap_cli.results.rates import Estimate
 
 REPEATS = 2000
+AT_A_TIME = 2**20  # numbers of drawn sets that are held: memory does not grow with the videos
 TAIL = 0.025  # probability outside of the interval, at each end
 NO_WIDTH = 1e-12  # rounding apart
 SEED = 20  # fixed, so that a table can be computed again from its records
@@ -31,15 +32,15 @@ def mean_by_recording(
     numbers = _numbers(recordings)
     sums = np.bincount(numbers, weights=np.asarray(values, dtype=float))
     counts = np.bincount(numbers)
-    drawn = _draws(len(counts))
-    means = drawn @ sums / (drawn @ counts)
+    means = np.concatenate([drawn @ sums / (drawn @ counts) for drawn in _draws(len(counts), len(counts))])
     return estimate(float(np.mean(np.asarray(values, dtype=float))), means, len(counts), bounds)
 
 
-def weights_by_recording(recordings: Sequence[str]) -> NDArray[np.int64]:
-    """How often each video is in each set that the bootstrap draws: (REPEATS, videos)."""
+def weights_by_recording(recordings: Sequence[str]) -> Iterator[NDArray[np.int64]]:
+    """How often each video is in each set that the bootstrap draws: (some sets, videos), REPEATS sets in all."""
     numbers = _numbers(recordings)
-    return _draws(int(numbers.max()) + 1)[:, numbers]
+    for drawn in _draws(int(numbers.max()) + 1, len(numbers)):
+        yield drawn[:, numbers]
 
 
 def estimate(
@@ -75,7 +76,9 @@ def _numbers(recordings: Sequence[str]) -> NDArray[np.int64]:
     return numbers
 
 
-def _draws(recordings: int) -> NDArray[np.int64]:
-    """How often each recording is drawn: (REPEATS, recordings)."""
-    generator = np.random.default_rng(SEED)
-    return generator.multinomial(recordings, np.full(recordings, 1 / recordings), size=REPEATS)
+def _draws(recordings: int, videos: int) -> Iterator[NDArray[np.int64]]:
+    """How often each recording is drawn: (some sets, recordings), REPEATS sets in all, whatever their parts."""
+    generator, chances = np.random.default_rng(SEED), np.full(recordings, 1 / recordings)
+    step = max(1, AT_A_TIME // videos)
+    for first in range(0, REPEATS, step):
+        yield generator.multinomial(recordings, chances, size=min(step, REPEATS - first))

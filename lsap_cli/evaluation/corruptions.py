@@ -58,9 +58,10 @@ def natural_robustness(
     matrix = np.asarray([[cell[video] for video in videos] for cells in kinds.values() for cell in cells], dtype=float)
     undisturbed = np.asarray([right[NO_DEFENSE][video] for video in videos], dtype=float)
     recordings = [one.recording for one in clean]
-    weights, count = weights_by_recording(recordings), len(set(recordings))
-    sizes = weights.sum(1)
-    drawn, drawn_clean = weights @ matrix.mean(0) / sizes, weights @ undisturbed / sizes
+    count, means = len(set(recordings)), np.stack([matrix.mean(0), undisturbed])
+    drawn, drawn_clean = np.concatenate(
+        [[weights @ one / weights.sum(1) for one in means] for weights in weights_by_recording(recordings)], axis=1
+    )
     mpc, accuracy = float(matrix.mean()), float(undisturbed.mean())
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = drawn / drawn_clean

@@ -60,7 +60,7 @@ def _row(
     values = np.asarray([one.score for one in cell])
     alarms = np.asarray([flagged[spec, one.attack, one.video] for one in cell])
     recordings = [one.recording for one in cell]
-    drawn, count = Ranking.of(truth, values).figures(weights_by_recording(recordings)), len(set(recordings))
+    drawn, count = Ranking.of(truth, values).drawn_figures(recordings), len(set(recordings))
     false_rates, true_rates, _ = roc_curve(truth, values, drop_intermediate=False)
     return DetectorRow(
         detector=spec,
@@ -103,6 +103,11 @@ class Ranking:
         order = np.argsort(-values, kind="stable")
         ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
         return cls(order, ends, truth)
+
+    def drawn_figures(self, recordings: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+        """`figures` of all sets that the bootstrap draws from the recordings of n videos."""
+        parts = [self.figures(weights) for weights in weights_by_recording(recordings)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def figures(self, weights: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
         """ROC AUC, average precision, and true positive rates at few false alarms, by scikit-learn.
@@ -148,7 +153,7 @@ class ThresholdFigures:
         once = np.ones((1, len(truth)), dtype=np.int64)
         f1 = estimate(
             float(_f1(truth, alarms, once)[0]),
-            _f1(truth, alarms, weights_by_recording(recordings)),
+            np.concatenate([_f1(truth, alarms, weights) for weights in weights_by_recording(recordings)]),
             len(set(recordings)),
         )
         return cls(rate(alarms[truth].tolist()), rate(alarms[~truth].tolist()), rate(truth[alarms].tolist()), f1)

@@ -1,6 +1,7 @@
 """From predictions to records: each prediction beside the clean, undefended one with the same sampler."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
@@ -17,6 +18,7 @@ def make_records(video: Video, predictions: Sequence[Prediction], names: Sequenc
         predictions: of the video; among them those of the clean, undefended video with each sampler.
         names: of the classes.
     """
+    recording = video.group  # once: a name that is parsed is a new text each time
     clean = {one.sampler: one.label for one in predictions if (one.source, one.defense) == (NO_ATTACK, NO_DEFENSE)}
     return [
         Record(
@@ -30,17 +32,27 @@ def make_records(video: Video, predictions: Sequence[Prediction], names: Sequenc
             clean_prediction=names[clean[one.sampler]],
             correct=one.label in video.labels if video.labels else None,
             changed=one.label != clean[one.sampler],
-            recording=video.group,
+            recording=recording,
             draws=tuple(names[label] for label in one.draws) or None,
             positive_probability=UNSET if one.positive is None else one.positive,
             milliseconds=round(one.milliseconds, 3),
-            confidence=UNSET if one.confidence is None else round(one.confidence, 3),
-            classes=RecordClasses(
-                labels=video.labels, prediction=one.label, clean_prediction=clean[one.sampler], draws=one.draws
-            ),
+            confidence=UNSET if one.confidence is None else _shared(round(one.confidence, 3)),
+            classes=_classes(video.labels, one.label, clean[one.sampler], one.draws),
         )
         for one in predictions
     ]
+
+
+@lru_cache(2**14)
+def _classes(labels: tuple[int, ...], prediction: int, clean_prediction: int, draws: tuple[int, ...]) -> RecordClasses:
+    """The same object for equal numbers: many records of a long run have them."""
+    return RecordClasses(labels=labels, prediction=prediction, clean_prediction=clean_prediction, draws=draws)
+
+
+@lru_cache(1001)
+def _shared(confidence: float) -> float:
+    """The same object for equal values."""
+    return confidence
 
 
 def classes_of(record: Record) -> RecordClasses:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lsap_cli.evaluation.bootstrap import estimate, weights_by_recording
+from lsap_cli.evaluation.bootstrap import estimate
 from lsap_cli.evaluation.detection_rows import Ranking
 from lsap_cli.evaluation.records import classes_of
 from lsap_cli.results.base import UNSET, UnsetType
@@ -58,5 +58,5 @@ def _auc(scored: Sequence[tuple[bool, float, str]]) -> Estimate | None:
     ranking = Ranking.of(truth, np.asarray([value for _, value, _ in scored], dtype=float))
     recordings = [recording for _, _, recording in scored]
     own = ranking.figures(np.ones((1, len(scored)), dtype=np.int64))["auc"]
-    drawn = ranking.figures(weights_by_recording(recordings))["auc"]
+    drawn = ranking.drawn_figures(recordings)["auc"]
     return estimate(float(own[0]), drawn, len(set(recordings)))

@@ -11,7 +11,7 @@ PERTURBED = "perturbed"  # the perturbation of `generate`, in its rows
 Cell = tuple[str, str, str]  # attack, defense, sampler
 
 
-class RecordClasses(Result, frozen=True, kw_only=True):
+class RecordClasses(Result, frozen=True, kw_only=True, gc=False):
     """The numbers of the classes that a record names: two labels can have one name.
 
     Attributes:
@@ -27,7 +27,7 @@ class RecordClasses(Result, frozen=True, kw_only=True):
     draws: tuple[Count, ...] = ()
 
 
-class Record(Result, frozen=True, kw_only=True):
+class Record(Result, frozen=True, kw_only=True, gc=False):  # of a long run there are millions
     """One video under one perturbation source, defense and sampler.
 
     Attributes:

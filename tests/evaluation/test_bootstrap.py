@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from lsap_cli.evaluation import bootstrap
 from lsap_cli.evaluation.bootstrap import estimate, mean_by_recording, weights_by_recording
 from tests.result_objects import known
 
@@ -42,9 +43,26 @@ def test_without_videos_there_is_no_mean() -> None:
 
 
 def test_every_drawn_set_has_as_many_recordings_as_there_are_and_whole_ones() -> None:
-    weights = weights_by_recording(["a", "b", "b", "c"])
+    weights = np.concatenate([*weights_by_recording(["a", "b", "b", "c"])])
+    assert len(weights) == bootstrap.REPEATS
     assert np.array_equal(weights[:, 1], weights[:, 2])
     assert set((weights[:, 0] + weights[:, 1] + weights[:, 3]).tolist()) == {3}
+
+
+def test_sets_that_are_drawn_some_at_a_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [float(number % 7 < 3) for number in range(50)]
+    recordings = [str(number // 2) for number in range(50)]
+    at_once, weights = mean_by_recording(values, recordings), [*weights_by_recording(recordings)]
+    monkeypatch.setattr(bootstrap, "AT_A_TIME", 333)
+    in_parts = [*weights_by_recording(recordings)]
+    assert len(weights) < len(in_parts)
+    assert np.array_equal(np.concatenate(weights), np.concatenate(in_parts))
+    assert mean_by_recording(values, recordings) == at_once
+
+
+def test_no_part_of_the_drawn_sets_grows_with_the_videos() -> None:
+    recordings = [str(number) for number in range(3000)]
+    assert max(weights.size for weights in weights_by_recording(recordings)) <= bootstrap.AT_A_TIME
 
 
 def test_drawn_sets_without_a_figure_are_left_out() -> None:

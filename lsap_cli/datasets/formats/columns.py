@@ -18,6 +18,7 @@ SYNONYMS = {
     "end": ("stop", "time_end", "end_time"),
     "fps": ("rate", "frame_rate"),
 }
+LONGEST_EXAMPLE = 80  # letters of a cell that a sentence shows
 NAMES = (*SYNONYMS, "also_accepted")
 WORDS = frozenset(SYNONYMS) | {word for words in SYNONYMS.values() for word in words} | {"num_frames", "total_frames"}
 
@@ -63,6 +64,15 @@ def _meant(name: str) -> list[str]:
     return meant or [column for column in NAMES if sorted(column) == sorted(name)]
 
 
+def surplus_cells(cells: Sequence[str], columns: int) -> str:
+    """Why a row with more cells than there are columns is left out; its second and third cell may be one."""
+    example = f', as in "{", ".join(cells[1:3])}"' if len(", ".join(cells[1:3])) < LONGEST_EXAMPLE else ""
+    return (
+        f"has {len(cells)} cells, and the first line names {columns} columns; "
+        f"a cell with a comma in it belongs into quotes{example}"
+    )
+
+
 def header_rows(path: Path, listing: Listing, needed: Sequence[str], kind: str) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a CSV with a header, by line number; a row with a surplus cell is named and left out.
 
@@ -82,12 +92,7 @@ def header_rows(path: Path, listing: Listing, needed: Sequence[str], kind: str) 
             raise LsapError(f"{path} has no column '{needed[0]}', and so is not {kind}")
         for cells in reader:
             if any(cells[len(names) :]):
-                listing.leave_out(
-                    path,
-                    reader.line_num,
-                    f"has {len(cells)} cells, and the first line names {len(names)} columns; "
-                    "a cell with a comma in it belongs into quotes",
-                )
+                listing.leave_out(path, reader.line_num, surplus_cells(cells, len(names)))
             elif cells:
                 yield reader.line_num, dict(zip(names, cells, strict=False))
     except csv.Error as error:

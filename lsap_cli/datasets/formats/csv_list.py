@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
-from lsap_cli.datasets.formats.columns import SYNONYMS, looks_like, unread_columns
+from lsap_cli.datasets.formats.columns import SYNONYMS, looks_like, surplus_cells, unread_columns
 from lsap_cli.datasets.formats.headers import LARGEST as LARGEST_HEADER
 from lsap_cli.datasets.formats.headers import first_line
 from lsap_cli.errors import LsapError
@@ -58,51 +58,76 @@ class CsvList(SetFormat):
 
     def read(self, source: SetSource) -> Listing:
         path = source.path
-        listing = Listing(roots=[source.root or path.parent], strict=True)
-        for line, row in _rows(path, listing.warnings):
-            name = row.path.rstrip()
-            if not name:
-                raise LsapError(f"{path}, line {line}: the path '' names no file; give each line one")
-            label = row.label.strip()
-            also_accepted: tuple[str, ...] = ()
-            if row.also_accepted:
-                also_accepted = tuple(part for one in row.also_accepted.split("|") if (part := one.strip()))
-            paths = (name,) if name == row.path else (name, row.path)  # a name may end with a blank
-            entry = Entry(paths, line, (label,) if label else (), also_accepted, row.group.strip())
-            if row.start or row.end or row.fps:
-                where = f"{path}, line {line}"
-                span = _span(row, where) if row.start or row.end else None
-                entry = entry._replace(span=span, fps=_pace(row.fps, where) if row.fps else None)
-            listing.entries.append(entry)
+        listing = Listing(roots=[source.root or path.parent])
+        for line, row in _rows(path, listing):
+            try:
+                listing.entries.append(_entry(row, line))
+            except _UnusableRow as error:
+                listing.leave_out(path, line, str(error))
         return listing
 
 
-def _rows(path: Path, warnings: list[str]) -> Iterator[tuple[int, CsvRow]]:
-    """The lines of a list with their numbers, empty ones left out; `warnings` gets what the first line makes likely."""
+class _UnusableRow(Exception):
+    """Why a row is left out, behind its line's number."""
+
+
+def _entry(row: CsvRow, line: int) -> Entry:
+    name = row.path.rstrip()
+    if not name:
+        raise _UnusableRow("names no file: its path is empty")
+    label = row.label.strip()
+    also_accepted: tuple[str, ...] = ()
+    if row.also_accepted:
+        also_accepted = tuple(part for one in row.also_accepted.split("|") if (part := one.strip()))
+    paths = (name,) if name == row.path else (name, row.path)  # a name may end with a blank
+    entry = Entry(paths, line, (label,) if label else (), also_accepted, row.group.strip())
+    if row.start or row.end or row.fps:
+        span = _span(row) if row.start or row.end else None
+        return entry._replace(span=span, fps=_pace(row.fps) if row.fps else None)
+    return entry
+
+
+def _rows(path: Path, listing: Listing) -> Iterator[tuple[int, CsvRow]]:
+    """The lines of a list with their numbers, empty ones left out.
+
+    Args:
+        path: the list.
+        listing: gets warnings of what the first line makes likely, and lines with surplus cells.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             separator = _separator(file.readline(LARGEST_HEADER))
             file.seek(0)
             reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=separator)
-            header = next(reader, [])
+            header = next(_cells(reader, path, listing), [])
             places = _columns(path, header)
-            warnings += _header_warnings(path, header)
+            listing.warnings += _header_warnings(path, header)
             picked, room = itemgetter(*places), [""] * (len(header) + 1)
-            for cells in reader:
+            for cells in _cells(reader, path, listing):
                 if any(cells[len(header) :]):
-                    raise LsapError(
-                        f"{path}, line {reader.line_num} has {len(cells)} cells, but the first line names "
-                        f"{len(header)} columns; put a cell with a comma in it into quotes, "
-                        f'as in "{", ".join(cells[1:3])}"'
-                    )
-                if cells:
+                    listing.leave_out(path, reader.line_num, surplus_cells(cells, len(header)))
+                elif cells:
                     yield reader.line_num, CsvRow._make(picked(cells + room[len(cells) :]))
     except UnicodeDecodeError:
         raise LsapError(f"{path} is not UTF-8 text, and so no list that can be read; save it as UTF-8") from None
-    except csv.Error as error:
-        raise LsapError(f"{path} is not a CSV list that can be read: {error}") from None
     except OSError as error:
         raise LsapError(f"the list {path} cannot be read ({error.strerror})") from None
+
+
+def _cells(reader: "csv.Reader", path: Path, listing: Listing) -> Iterator[list[str]]:
+    """The rows of a list; one whose quotes are wrong is left out, unless all that follows is inside of them."""
+    while True:
+        begun = reader.line_num + 1
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "end of data" in str(error):
+                raise LsapError(
+                    f"{path} is not a CSV list that can be read: a quote is opened in line {begun} and never closed"
+                ) from None
+            listing.leave_out(path, reader.line_num, f"is no row of a CSV list: {error}")
 
 
 def _separator(header: str) -> str:
@@ -153,29 +178,36 @@ def _header_warnings(path: Path, header: Sequence[str]) -> list[str]:
     return warnings
 
 
-def _span(row: CsvRow, where: str) -> VideoSpan:
+def _span(row: CsvRow) -> VideoSpan:
     places = [(name, text.strip()) for name, text in (("start", row.start), ("end", row.end)) if text.strip()]
     numbers: dict[str, Fraction] = {}
     units = set()
     for name, text in places:
         match = PLACE.fullmatch(text)
         if match is None:
-            raise LsapError(f"{where}: {name} is '{text}'; write seconds, as in 2.5, or a frame's number, as in 60f")
+            raise _UnusableRow(
+                f"has '{_short(text)}' as its {name}; write seconds, as in 2.5, or a frame's number, as in 60f"
+            )
         numbers[name] = Fraction(match.group(1))
         units.add("f" if match.group(2) == "f" else "s")
     if len(units) > 1:
-        raise LsapError(f"{where}: start and end are one in seconds and one in frames; give both alike")
+        raise _UnusableRow("has one of start and end in seconds and one in frames; give both alike")
     span = VideoSpan(numbers.get("start", Fraction(0)), numbers.get("end"), units == {"f"})
     if span.end is not None and span.end <= span.start:
-        raise LsapError(f"{where}: its part ends at {row.end}, not after its start at {row.start or 0}")
+        raise _UnusableRow(f"is a part that ends at {row.end.strip()}, not after its start at {row.start.strip() or 0}")
     return span
 
 
-def _pace(text: str, where: str) -> Fraction:
+def _pace(text: str) -> Fraction:
     try:
         pace = parse_fraction(text.strip())
     except ValueError:
         pace = Fraction(0)
     if not 0 < pace <= FASTEST:
-        raise LsapError(f"{where}: fps is '{text[:40]}'; write pictures a second, as in 25 or 30000/1001")
+        raise _UnusableRow(f"has '{_short(text)}' as its fps; write pictures a second, as in 25 or 30000/1001")
     return pace
+
+
+def _short(text: str) -> str:
+    """The beginning of a cell, for a sentence."""
+    return text[:40]

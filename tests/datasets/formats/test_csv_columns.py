@@ -40,11 +40,15 @@ def test_parts_of_a_video_are_videos_of_one_group(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "sentence"), [("2,1", "ends at 1, not after its start"), ("x,1", "start is 'x'"), ("1f,2", "both alike")]
+    ("cells", "sentence"),
+    [("2,1", "ends at 1, not after its start"), ("x,1", "'x' as its start"), ("1f,2", "both alike"), ("-1,2", "'-1'")],
 )
-def test_a_part_that_cannot_be_is_refused_by_its_line(tmp_path: Path, cells: str, sentence: str) -> None:
-    with pytest.raises(LsapError, match=f"line 2.*{sentence}"):
-        list_videos(write(tmp_path, f"path,start,end\na.mp4,{cells}\n"), LABELS)
+def test_a_part_that_cannot_be_is_left_out_by_its_line(tmp_path: Path, cells: str, sentence: str) -> None:
+    found = list_videos(write(tmp_path, f"path,start,end\na.mp4,{cells}\na.mp4,1,2\n"), LABELS)
+    assert [one.name for one in found.videos] == ["a_1-2.mp4"]
+    (place,) = found.unreadable
+    assert place.name == "list.csv, line 2"
+    assert sentence in place.reason
 
 
 @pytest.mark.parametrize(
@@ -75,8 +79,8 @@ def test_a_column_that_is_called_otherwise_than_path_is_suggested(tmp_path: Path
 
 
 @pytest.mark.parametrize("pace", ["1e9", "0", "-5", "nan", "1/0", "99999", "9" * 5000])
-def test_a_pace_that_cannot_be_is_refused_by_its_line(tmp_path: Path, pace: str) -> None:
-    with pytest.raises(LsapError, match=r"line 2: fps is '.{1,40}'; write pictures a second"):
+def test_a_list_of_paces_that_cannot_be_is_refused_by_its_line(tmp_path: Path, pace: str) -> None:
+    with pytest.raises(LsapError, match=r"line 2 has '.{1,40}' as its fps; write pictures a second"):
         list_videos(write(tmp_path, f"path,fps\na.mp4,{pace}\n"), LABELS)
 
 
