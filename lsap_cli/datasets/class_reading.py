@@ -124,9 +124,8 @@ class ClassReader:
         self.notes.append(f"{self._where}: the labels are numbers that count from {first} ({why})")
         beyond = [number for number in numbers if number - first >= classes]
         if beyond:
-            self.notes.append(
-                f"{self._where}: {few([str(one) for one in beyond])} of them are no class: the network has {classes}"
-            )
+            be = "is the number of no class" if len(beyond) == 1 else "are numbers of no class"
+            self.notes.append(f"{self._where}: {few([str(one) for one in beyond])} {be}: the network has {classes}")
         return first
 
     def _is_a_label(self, number: int) -> bool:

@@ -117,7 +117,8 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
     warnings = [*listing.warnings, *reader.warnings]
     notes = [*listing.notes, *reader.notes, *pace.notes]
     if renamed:
-        notes.append(f"{source.path}: {len(renamed)} files are called otherwise than listed, such as {renamed[0]}")
+        files = "1 file is" if len(renamed) == 1 else f"{len(renamed)} files are"
+        notes.append(f"{source.path}: {files} called otherwise than listed, such as {renamed[0]}")
     if videos and len(missing) == len(videos):
         notes.append(f"{source.path}: none of its files is there; --root DIR says where its paths begin")
     if len(labels) and videos and not any(video.labels for video in videos.values()):

@@ -99,9 +99,11 @@ def describe_protocol(classifier: Classifier) -> str:
     geometry = classifier.geometry
     if classifier.crops > 1:
         views += f", {classifier.crops} crops of each"
+    frames = "1 frame" if classifier.frames == 1 else f"{classifier.frames} frames"
+    resize = geometry.resize if isinstance(geometry.resize, int) else "{} x {}".format(*geometry.resize)
     return (
-        f"{classifier.frames} frames by {classifier.sampler_spec}, {views}; "
-        f"resize {geometry.resize}, center crop {geometry.size[0]} x {geometry.size[1]}"
+        f"{frames} by {classifier.sampler_spec}, {views}; "
+        f"resize {resize}, center crop {geometry.size[0]} x {geometry.size[1]}"
     )
 
 

@@ -151,9 +151,7 @@ def test_a_row_with_wrong_quotes_is_left_out_and_one_that_swallows_the_rest_is_r
     assert [one.name for one in found.videos] == ["a.mp4", "c.mp4"]
     assert [one.name for one in found.unreadable] == ["clips.csv, line 3"]
     source.write_text('path,label\na.mp4,tai chi\n"b.mp4,tai chi\nc.mp4,tai chi\n')
-    with pytest.raises(
-        LsapError, match=r"is not a CSV list .*: a quote is opened in line 3 and never closed"
-    ):
+    with pytest.raises(LsapError, match=r"is not a CSV list .*: a quote is opened in line 3 and never closed"):
         list_videos(source, LABELS)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.columns import SYNONYMS, looks_like, surplus_cells, unread_columns
@@ -19,6 +19,7 @@ from lsap_cli.video.media import VideoSpan
 from lsap_common import parse_fraction
 
 SEPARATORS = (",", ";", "\t")
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)  # the first line of a spreadsheet's export
 PLACE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|f|)")
 
 
@@ -52,6 +53,8 @@ class CsvList(SetFormat):
         if path.suffix.lower() not in (".csv", ".tsv", ".txt") or not path.is_file():
             return False
         header = first_line(path)
+        if SEPARATOR_LINE.fullmatch(header.strip()):
+            return True
         if "path" in _names(header, _separator(header)):
             return True
         return path.suffix.lower() == ".csv" and _is_a_header(header)
@@ -96,8 +99,11 @@ def _rows(path: Path, listing: Listing) -> Iterator[tuple[int, CsvRow]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            separator = _separator(file.readline(LARGEST_HEADER))
-            file.seek(0)
+            first = file.readline(LARGEST_HEADER)
+            said = SEPARATOR_LINE.fullmatch(first.strip())
+            separator = said[1] if said else _separator(first)
+            if not said:
+                file.seek(0)
             reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=separator)
             header = next(_cells(reader, path, listing), [])
             places = _columns(path, header)
@@ -114,7 +120,15 @@ def _rows(path: Path, listing: Listing) -> Iterator[tuple[int, CsvRow]]:
         raise LsapError(f"the list {path} cannot be read ({error.strerror})") from None
 
 
-def _cells(reader: "csv.Reader", path: Path, listing: Listing) -> Iterator[list[str]]:
+class _CsvReader(Protocol):
+    """What `csv.reader` gives."""
+
+    @property
+    def line_num(self) -> int: ...
+    def __next__(self) -> list[str]: ...
+
+
+def _cells(reader: _CsvReader, path: Path, listing: Listing) -> Iterator[list[str]]:
     """The rows of a list; one whose quotes are wrong is left out, unless all that follows is inside of them."""
     while True:
         begun = reader.line_num + 1

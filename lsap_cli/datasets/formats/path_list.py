@@ -145,11 +145,14 @@ def _parsed(number: int, text: str) -> _Line:
 
 
 def _named(text: str) -> tuple[str, str] | None:
-    """The path and the label of a line whose label is a name, which may hold blanks behind a comma or a tab."""
-    for separator in ("\t", ",", ";", " "):
-        path, found, label = text.partition(separator) if separator != " " else text.rpartition(" ")
-        if found and _is_video_name(_unquoted(path)) and label.strip():
+    """The path and the label of a line whose label is a name, which may hold blanks behind a video's suffix."""
+    for separator in ("\t", ",", ";"):
+        path, _, label = text.partition(separator)
+        if _is_video_name(_unquoted(path)) and label.strip():
             return path.strip(), _unquoted(label)
+    for blank in reversed([place for place, letter in enumerate(text) if letter == " "]):
+        if _is_video_name(_unquoted(text[:blank])):
+            return text[:blank].strip(), _unquoted(text[blank:])
     return None
 
 

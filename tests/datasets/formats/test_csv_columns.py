@@ -101,3 +101,9 @@ def test_empty_cells_behind_the_last_column_are_passed_over(tmp_path: Path) -> N
 def test_a_list_without_a_line_is_said_to_be_empty(tmp_path: Path) -> None:
     with pytest.raises(LsapError, match="is empty; its first line names the columns"):
         list_videos(write(tmp_path, "\n"), LABELS)
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_the_separator_that_a_spreadsheet_names_in_a_line_of_its_own_is_taken(tmp_path: Path, first: str) -> None:
+    found = list_videos(write(tmp_path, f"{first}\r\npath;label\r\na.mp4;lay, low\r\n"), LABELS)
+    assert [(one.name, one.labels) for one in found.videos] == [("a.mp4", (1,))]

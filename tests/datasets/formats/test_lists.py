@@ -76,7 +76,7 @@ def test_numbers_beyond_the_networks_classes_have_no_label_and_are_told(tmp_path
     touch(tmp_path, "a.mp4", "b.mp4")
     found = read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 3\n")
     assert listed(found) == {"a.mp4": (0,), "b.mp4": ()}
-    assert any("'3' of them are no class: the network has 3" in note for note in found.notes)
+    assert any("'3' is the number of no class: the network has 3" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -447,3 +447,11 @@ def test_names_of_several_words_are_lists_of_words_in_diving48s_vocabulary(tmp_p
     names.write_text(json.dumps([["Back", "15som", "FREE"], ["Tai", "Chi"]]))
     found = read(tmp_path / "val.txt", "a.mp4 0\nb.mp4 1\n", names=names)
     assert [video.label for video in found.videos] == ["Back 15som FREE", "Tai Chi"]
+
+
+def test_a_label_behind_a_video_may_hold_blanks(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b c.mp4"):
+        (tmp_path / name).touch()
+    source = written(tmp_path / "list.txt", "a.mp4 tai chi\nb c.mp4 tai chi\n")
+    found = list_videos(source, LABELS)
+    assert [(one.name, one.label) for one in found.videos] == [("a.mp4", "tai chi"), ("b c.mp4", "tai chi")]
