@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lsap_cli.classifiers.formats import ONE_CHANNEL, InputFormat, OutputFormat, SamplingFormat
 from lsap_cli.classifiers.weights import error_text
 from lsap_cli.errors import LsapError
+from lsap_cli.results.text import counted
 from lsap_cli.validation import checked
 
 SMALLEST_PROBABILITY = 1e-12
@@ -201,7 +202,7 @@ class Classifier(nn.Module):
         if self.gives.one_output and output.shape == (rows,):
             output = output[:, None]
         if output.shape != (rows, columns):
-            what = f"{clips} clips" if rows == clips else f"{rows} frames"
+            what = counted(clips, "clip") if rows == clips else counted(rows, "frame")
             raise LsapError(
                 f"the model '{self.name}' gave an output of shape {tuple(output.shape)} for {what}; its "
                 f"{len(self.labels)} labels{self._as_kind()} need ({rows}, {columns}): check labels and [output]"

@@ -15,6 +15,7 @@ from lsap_cli.datasets.label_files import read_label_names
 from lsap_cli.datasets.locating import Located, Locator, named_in_common, split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import SET_FORMATS
+from lsap_cli.results.text import counted
 from lsap_cli.set_sources import SETS, SetSource
 from lsap_cli.video.media import VideoPart, VideoSpan
 from lsap_cli.video.picture_folders import is_picture_folder
@@ -117,8 +118,10 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
     warnings = [*listing.warnings, *reader.warnings]
     notes = [*listing.notes, *reader.notes, *pace.notes]
     if renamed:
-        files = "1 file is" if len(renamed) == 1 else f"{len(renamed)} files are"
-        notes.append(f"{source.path}: {files} called otherwise than listed, such as {renamed[0]}")
+        be = "is" if len(renamed) == 1 else "are"
+        notes.append(
+            f"{source.path}: {counted(len(renamed), 'file')} {be} called otherwise than listed, such as {renamed[0]}"
+        )
     if videos and len(missing) == len(videos):
         notes.append(f"{source.path}: none of its files is there; --root DIR says where its paths begin")
     if len(labels) and videos and not any(video.labels for video in videos.values()):

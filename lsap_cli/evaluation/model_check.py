@@ -17,6 +17,7 @@ from lsap_cli.results.documents import ModelAccuracy, ModelCheckResults, ModelFi
 from lsap_cli.results.events import StageEvent, VideoEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.rates import mcnemar, rate
+from lsap_cli.results.text import counted
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.reading import UnreadableVideo
 
@@ -95,14 +96,13 @@ def measure_accuracy(evaluation: Evaluation, videos: Sequence[Video]) -> ModelAc
 
 def describe_protocol(classifier: Classifier) -> str:
     """How videos become clips, in words."""
-    views = "1 clip" if classifier.views == 1 else f"{classifier.views} clips, probabilities averaged"
+    views = counted(classifier.views, "clip") + (", probabilities averaged" if classifier.views > 1 else "")
     geometry = classifier.geometry
     if classifier.crops > 1:
         views += f", {classifier.crops} crops of each"
-    frames = "1 frame" if classifier.frames == 1 else f"{classifier.frames} frames"
     resize = geometry.resize if isinstance(geometry.resize, int) else "{} x {}".format(*geometry.resize)
     return (
-        f"{frames} by {classifier.sampler_spec}, {views}; "
+        f"{counted(classifier.frames, 'frame')} by {classifier.sampler_spec}, {views}; "
         f"resize {resize}, center crop {geometry.size[0]} x {geometry.size[1]}"
     )
 

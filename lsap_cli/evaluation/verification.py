@@ -182,9 +182,10 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
     if against_noise.of and (
         against_noise.p is None or against_noise.p > SIGNIFICANCE or against_noise.gained <= against_noise.lost
     ):
+        be = "is" if against_noise.gained == 1 else "are"
         test = "no video differs" if against_noise.p is None else f"p {against_noise.p:.2g}"
         yield (
-            f"not shown to be better than noise: of {against_noise.of} videos, {against_noise.gained} are fooled "
+            f"not shown to be better than noise: of {against_noise.of} videos, {against_noise.gained} {be} fooled "
             f"through more samplers than by random noise of the same size, {against_noise.lost} through fewer ({test})"
         )
 

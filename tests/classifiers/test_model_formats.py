@@ -96,7 +96,7 @@ def test_what_is_special_about_a_file_is_said(saved: dict[str, Path]) -> None:
         "training.pt2": "was exported in training mode: batch_norm, dropout switched to evaluation",
         "network.ts": "TorchScript is deprecated by torch",
         "network.onnx": "scores and no gradients",
-        "single.onnx": "takes 1 clips at a time",
+        "single.onnx": "takes 1 clip at a time",
     }
     for name, words in expected.items():
         assert words in "; ".join(load_classifier(str(saved[name])).notes)

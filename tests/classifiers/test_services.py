@@ -114,7 +114,7 @@ WRONG = {
     "print('hello', flush=True)": "gave no JSON; its answer begins with: hello",
     "print('[1]', flush=True)": 'an answer with "id": null',
     "answer(request, score=[1])": "without 'scores'",
-    "answer(request, scores=scores(clips)[:1])": "scores of 1 clips where 2 were sent",
+    "answer(request, scores=scores(clips)[:1])": "scores of 1 clip where 2 clips were sent",
     "answer(request, scores=[[1, 2], [3]])": "no table of numbers",
     "answer(request, scores='high')": "no table of numbers",
     "answer({'id': 7}, scores=scores(clips))": "repeats the id of its request",
@@ -129,6 +129,12 @@ def test_a_wrong_answer_is_named_and_not_asked_for_again(tmp_path: Path, line: s
         classifier.score(clips(2))
     assert sentence in str(caught.value)
     assert network_of(classifier).asked.clips == 2
+
+
+def test_an_answer_without_scores_about_one_clip_is_named(tmp_path: Path) -> None:
+    classifier = service(tmp_path, READ + "for _, request, clips in requests():\n    answer(request, scores=[])\n")
+    with pytest.raises(LsapError, match="scores of 0 clips where 1 clip was sent"):
+        classifier.score(clips(1))
 
 
 def test_a_label_that_the_card_lacks_is_named(tmp_path: Path) -> None:
@@ -160,7 +166,7 @@ def test_a_command_that_ends_is_started_again_and_its_last_words_are_told(tmp_pa
 def test_an_answer_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
     program = READ + "for _, request, clips in requests():\n    time.sleep(60)\n"
     classifier = service(tmp_path, program, settings="timeout_seconds = 0.3\nstart_seconds = 0\nretries = 0")
-    with pytest.raises(LsapError, match=r"asked once about 1 clips and gave no answer: none within 0\.3 s"):
+    with pytest.raises(LsapError, match=r"asked once about 1 clip and gave no answer: none within 0\.3 s"):
         classifier.score(clips(1))
 
 

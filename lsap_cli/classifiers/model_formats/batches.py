@@ -10,6 +10,7 @@ from torch.utils import _pytree
 
 from lsap_cli.classifiers.formats import ONE_CHANNEL, InputFormat
 from lsap_cli.errors import LsapError
+from lsap_cli.results.text import counted
 
 TOLERANCE = 1e-3
 
@@ -79,7 +80,9 @@ def believed_batch(call: Callable[[Tensor], Any], clip: Sequence[int], where: st
 
 def batch_notes(file: str, batch: int | None) -> list[str]:
     """What is said of a file whose network takes one number of clips only."""
-    return [] if batch is None else [f"{file} takes {batch} clips at a time: others are filled up with copies"]
+    return (
+        [] if batch is None else [f"{file} takes {counted(batch, 'clip')} at a time: others are filled up with copies"]
+    )
 
 
 def network_shape(expects: InputFormat) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from lsap_cli.classifiers.model_formats.batches import (
 )
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
+from lsap_cli.results.text import counted
 
 DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
 
@@ -82,7 +83,7 @@ def load_onnx(request: NetworkRequest) -> LoadedNetwork:
     network = OnnxNetwork(session, DTYPES[inputs[0].type], shape[0] if isinstance(shape[0], int) else None)
     if network.batch is None:
         network.batch = believed_batch(network, network_shape(expects), where)
-    notes = [f"onnxruntime with {threads} {'thread' if threads == 1 else 'threads'} gives scores and no gradients"]
+    notes = [f"onnxruntime with {counted(threads, 'thread')} gives scores and no gradients"]
     notes += batch_notes(path.name, network.batch)
     source = {"weights_sha256": sha256(path), "onnxruntime": f"{runtime.__version__}, {threads} threads"}
     data = path.with_name(path.name + ".data")

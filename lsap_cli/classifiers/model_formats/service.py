@@ -16,6 +16,7 @@ from lsap_cli.classifiers.formats import InputFormat, OutputFormat, ServiceForma
 from lsap_cli.classifiers.model_formats.base import BlackBox, LoadedNetwork, NetworkRequest
 from lsap_cli.classifiers.model_formats.service_answers import AnswerReader
 from lsap_cli.errors import LsapError
+from lsap_cli.results.text import counted
 
 FIRST_PAUSE_SECONDS = 0.25  # before a request is sent again; twice as long before each further time
 LARGEST_ANSWER = 2**26  # bytes
@@ -110,7 +111,7 @@ class ServiceNetwork(BlackBox):
         if not self.asked.clips:
             return ""
         again = f", {self.asked.repeated:,} of them again, since no answer came" if self.asked.repeated else ""
-        return f"{self._channel.where} was asked about {self.asked.clips:,} clips in all{again}"
+        return f"{self._channel.where} was asked about {counted(self.asked.clips, 'clip')} in all{again}"
 
     def close(self) -> None:
         """Ends a command. The network can be used again: it is started anew."""
@@ -133,8 +134,8 @@ class ServiceNetwork(BlackBox):
             return self._reader.scores(answer, len(part))
         times = "once" if len(problems) == 1 else f"{len(problems)} times"
         raise LsapError(
-            f"{self._card}: {self._channel.where} was asked {times} about {len(part)} clips and gave no answer: "
-            f"{problems[-1]}; start it, or give [service] a longer timeout_seconds, then go on with --resume"
+            f"{self._card}: {self._channel.where} was asked {times} about {counted(len(part), 'clip')} and gave no "
+            f"answer: {problems[-1]}; start it, or give [service] a longer timeout_seconds, then go on with --resume"
         )
 
 
@@ -176,7 +177,7 @@ def load_service(request: NetworkRequest, channel: Channel, source: dict[str, st
     network = ServiceNetwork(channel, service, AnswerReader(channel.where, labels, gives), request.where)
     notes = (
         f"{channel.where} gives {'labels' if gives.kind == 'label' else 'scores'} and no gradients; it is asked about "
-        f"{service.batch} clips at a time ({service.encoding}, {service.dtype})",
+        f"{counted(service.batch, 'clip')} at a time ({service.encoding}, {service.dtype})",
     )
     name = "service" if request.card is None else request.card.stem
     return LoadedNetwork(network, name, labels, expects, source=source, notes=notes)

@@ -10,7 +10,7 @@ from torch import Tensor
 from lsap_cli.classifiers.formats import OutputFormat
 from lsap_cli.classifiers.labels import LabelIndex
 from lsap_cli.errors import LsapError
-from lsap_cli.results.text import printable
+from lsap_cli.results.text import counted, printable
 
 SHOWN = 200  # characters of a wrong answer
 
@@ -56,10 +56,11 @@ class AnswerReader:
             scores = torch.tensor(found, dtype=torch.float32)
         except (TypeError, ValueError, RuntimeError, OverflowError):
             raise self._wrong("scores that are no table of numbers", answer) from None
-        if clips == 1 and scores.ndim < 2 and not (scores.ndim == 1 and len(scores) == 1):
+        if clips == 1 and scores.ndim < 2 and scores.numel() and not (scores.ndim == 1 and len(scores) == 1):
             scores = scores.reshape(1, -1)  # one row, written without its own brackets
         if scores.ndim == 0 or len(scores) != clips:
-            raise self._wrong(f"scores of {len(scores) if scores.ndim else 1} clips where {clips} were sent", answer)
+            given = counted(len(scores) if scores.ndim else 1, "clip")
+            raise self._wrong(f"scores of {given} where {_sent(clips)}", answer)
         return scores
 
     def _found(self, document: Any, answer: bytes) -> Any:  # any JSON values
@@ -77,7 +78,7 @@ class AnswerReader:
 
     def _votes(self, found: list[Any], clips: int, answer: bytes) -> Tensor:  # any JSON values
         if len(found) != clips:
-            raise self._wrong(f"{len(found)} labels where {clips} clips were sent", answer)
+            raise self._wrong(f"{counted(len(found), 'label')} where {_sent(clips)}", answer)
         votes = torch.zeros(clips, len(self._labels))
         for row, one in enumerate(found):
             votes[row, self._class(one, answer)] = 1.0
@@ -98,3 +99,7 @@ class AnswerReader:
     def _wrong(self, what: str, answer: bytes) -> LsapError:
         text = printable(answer[: 2 * SHOWN].decode("utf-8", "replace").strip())[:SHOWN]
         return LsapError(f"{self._where} gave {what}; its answer begins with: {text or '(nothing)'}", 1)
+
+
+def _sent(clips: int) -> str:
+    return "1 clip was sent" if clips == 1 else f"{clips} clips were sent"
