@@ -1,6 +1,7 @@
 """Intervals by resampling whole recordings: videos that were cut from one recording are no independent evidence."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from lsap_cli.results.rates import Estimate
 
 REPEATS = 2000
-AT_A_TIME = 2**20  # numbers of drawn sets that are held: memory does not grow with the videos
+AT_A_TIME = 2**20  # numbers of drawn sets that are worked on: memory does not grow with the videos
+KEPT = 2**26  # bytes of drawn sets that are held for the next figure; those of more recordings are drawn again
 TAIL = 0.025  # probability outside of the interval, at each end
 NO_WIDTH = 1e-12  # rounding apart
 SEED = 20  # fixed, so that a table can be computed again from its records
@@ -78,7 +80,23 @@ def _numbers(recordings: Sequence[str]) -> NDArray[np.int64]:
 
 def _draws(recordings: int, videos: int) -> Iterator[NDArray[np.int64]]:
     """How often each recording is drawn: (some sets, recordings), REPEATS sets in all, whatever their parts."""
-    generator, chances = np.random.default_rng(SEED), np.full(recordings, 1 / recordings)
     step = max(1, AT_A_TIME // videos)
+    if recordings * REPEATS > KEPT:
+        yield from _drawn_anew(recordings, step)
+        return
+    kept = _kept_draws(recordings)
+    for first in range(0, REPEATS, step):
+        yield kept[first : first + step].astype(np.int64)
+
+
+@lru_cache(maxsize=2)
+def _kept_draws(recordings: int) -> NDArray[np.uint8]:
+    """All sets, (REPEATS, recordings), for the many figures of one run; nothing is ever drawn 256 times of as many."""
+    parts = _drawn_anew(recordings, max(1, AT_A_TIME // recordings))
+    return np.concatenate([part.astype(np.uint8) for part in parts])
+
+
+def _drawn_anew(recordings: int, step: int) -> Iterator[NDArray[np.int64]]:
+    generator, chances = np.random.default_rng(SEED), np.full(recordings, 1 / recordings)
     for first in range(0, REPEATS, step):
         yield generator.multinomial(recordings, chances, size=min(step, REPEATS - first))

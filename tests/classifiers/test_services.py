@@ -249,10 +249,29 @@ def test_a_busy_server_is_asked_again_and_what_it_refuses_is_named(tmp_path: Pat
         at(tmp_path, url).score(clips(1))
 
 
+def test_an_answer_that_is_cut_is_asked_for_again(tmp_path: Path) -> None:
+    missing = [5, 0, 5]
+
+    def cut(to: BaseHTTPRequestHandler, pixels: Any) -> None:
+        text = means(pixels)
+        to.send_response(200)
+        to.send_header("Content-Length", str(len(text) + missing.pop(0)))
+        to.end_headers()
+        to.wfile.write(text.encode())
+
+    with server(cut) as url:
+        classifier = at(tmp_path, url, "retries = 1")
+        assert classifier.score(clips(2)).shape == (2, 3)
+        assert network_of(classifier).asked.repeated == 2
+        with pytest.raises(LsapError, match=r"gave no answer: the answer ended after \d+ bytes, 5 too early") as caught:
+            at(tmp_path, url, "retries = 0").score(clips(2))
+        assert caught.value.exit_code == 1
+
+
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     with server(lambda to, _: reply(to, 200, "")) as url:
         pass
-    with pytest.raises(LsapError, match=r"gave no answer: .*refused.*; start it"):
+    with pytest.raises(LsapError, match=r"gave no answer: Connection refused; start it"):
         at(tmp_path, url, "retries = 0").score(clips(1))
 
 

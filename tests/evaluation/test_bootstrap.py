@@ -60,6 +60,13 @@ def test_sets_that_are_drawn_some_at_a_time_are_the_same(monkeypatch: pytest.Mon
     assert mean_by_recording(values, recordings) == at_once
 
 
+def test_sets_that_are_too_large_to_be_kept_are_drawn_again_and_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    recordings = [str(number) for number in range(300)]
+    kept = [*weights_by_recording(recordings)]
+    monkeypatch.setattr(bootstrap, "KEPT", 0)
+    assert np.array_equal(np.concatenate(kept), np.concatenate([*weights_by_recording(recordings)]))
+
+
 def test_no_part_of_the_drawn_sets_grows_with_the_videos() -> None:
     recordings = [str(number) for number in range(3000)]
     assert max(weights.size for weights in weights_by_recording(recordings)) <= bootstrap.AT_A_TIME

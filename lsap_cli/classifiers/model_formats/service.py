@@ -135,7 +135,8 @@ class ServiceNetwork(BlackBox):
         times = "once" if len(problems) == 1 else f"{len(problems)} times"
         raise LsapError(
             f"{self._card}: {self._channel.where} was asked {times} about {counted(len(part), 'clip')} and gave no "
-            f"answer: {problems[-1]}; start it, or give [service] a longer timeout_seconds, then go on with --resume"
+            f"answer: {problems[-1]}; start it, or give [service] a longer timeout_seconds, then go on with --resume",
+            1,
         )
 
 

@@ -50,8 +50,11 @@ class UrlChannel:
             body = self._body(connection, response, end)
         except TimeoutError:
             raise NoAnswer(f"none within {self._service.timeout_seconds:g} s") from None
+        except http.client.IncompleteRead as error:
+            raise NoAnswer(f"the answer ended after {len(error.partial)} bytes, {error.expected} too early") from None
         except (OSError, http.client.HTTPException) as error:
-            raise NoAnswer(str(error) or type(error).__name__) from None
+            reason = getattr(error, "strerror", None)  # without the number that only a programmer knows
+            raise NoAnswer(reason or str(error) or type(error).__name__) from None
         finally:
             connection.close()
         if response.status == 200:
@@ -77,6 +80,8 @@ class UrlChannel:
             if connection.sock is not None:
                 connection.sock.settimeout(left)
             piece = response.read1(PIECE)
+            if not piece and response.length:
+                raise http.client.IncompleteRead(bytes(body), response.length)
             if not piece:
                 return bytes(body)
             body += piece
