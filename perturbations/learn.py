@@ -22,6 +22,7 @@ def learn(problem: Problem, attack: Attack, state: State, progress: Callable[[St
         progress: how much of the run is over, from the state: 0 at the start, 1 at the end.
     """
     if state.steps == 0:
+        attack.check(problem.binding, problem.budget)
         attack.start(problem, state)
     while (done := progress(state)) < 1:
         step = attack.step(problem, state, done)

@@ -160,6 +160,7 @@ def usable_budgets(attack: Attack) -> list[Budget]:
     for budget in BUDGETS:
         problem = tiny_problem(attack, budget)
         try:
+            attack.check(problem.binding, budget)
             attack.start(problem, State(problem.zeros()))
         except ValueError:
             continue

@@ -282,9 +282,11 @@ def command(
         print_plan("generate", plan_of_generate(settings, run_folder_of(run, "generate")), as_json)
         return
     from lsap_cli.jobs.generate import generate
+    from lsap_cli.learning.task import parts_without_model
     from lsap_cli.specs import check_specs
 
     check_specs(attacks=[settings.attack], samplers=settings.sampler, defenses=settings.through)
+    parts_without_model(settings)
     if resume and run is not None:
         check_same_settings(run, asdict(settings))
     fetch_models(download, *model, quiet=quiet)

@@ -9,13 +9,13 @@ from lsap_cli.classifiers.labels import LabelIndex
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.task import learnable_defense
 from lsap_cli.specs import build, build_attack, build_defense, check_specs
-from lsap_cli.study.axes import ALL, NONE, OWN, USUAL, parse_goal
+from lsap_cli.study.axes import ALL, NONE, OWN, USUAL, parse_budget, parse_goal
 from lsap_cli.study.grid import StudyPoint
 from lsap_cli.study.request import StudyRequest
 from lsap_cli.video.codecs import CODECS
-from perturbations import parse_binding
+from perturbations import Budget, parse_binding
 
-TOGETHER = ("attack", "binding", "frames", "defense", "from")  # axes of which some values exclude others
+TOGETHER = ("attack", "budget", "binding", "frames", "defense", "from")  # axes of which some values exclude others
 
 
 def check_parts(request: StudyRequest, points: Sequence[StudyPoint]) -> None:
@@ -51,7 +51,8 @@ def check_parts(request: StudyRequest, points: Sequence[StudyPoint]) -> None:
 def _check_together(values: Mapping[str, str]) -> None:
     """Refuses values of `TOGETHER` that no cell can have."""
     own = values["binding"] == OWN
-    binding = build_attack(values["attack"]).binding if own else values["binding"]
+    attack = build_attack(values["attack"])
+    binding = attack.binding if own else values["binding"]
     try:
         parsed = parse_binding(binding)
     except ValueError as error:
@@ -61,6 +62,11 @@ def _check_together(values: Mapping[str, str]) -> None:
     if parsed.appended and values["frames"] != ALL:
         whose = f"attack = {values['attack']}" if own else "binding"
         raise LsapError(f"{whose} appends frames, which goes with frames = {ALL}, and not with {values['frames']}")
+    norm, epsilon = parse_budget(values["budget"])
+    try:
+        attack.check(parsed, Budget.parse(norm, epsilon))  # type: ignore[arg-type]  # parse_budget has checked it
+    except ValueError as error:
+        raise LsapError(f"attack = {values['attack']}: {error}") from None
     defense = None if values["defense"] == NONE else build_defense(values["defense"])
     if values["from"] == "one-video" and defense is not None and fittable_part(defense) is not None:
         raise LsapError(

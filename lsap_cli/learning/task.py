@@ -112,14 +112,27 @@ def learning_task_of(
     return _task_with_model(settings, _parts_without_model(settings, run), classifier, device, run)
 
 
-def _parts_without_model(settings: GenerateSettings, run: Run) -> tuple[Attack, Budget, Binding]:
-    """What can be refused before a model is loaded."""
+def parts_without_model(settings: GenerateSettings) -> tuple[Attack, Budget, Binding]:
+    """What can be refused before a run begins and a model is loaded.
+
+    Raises:
+        LsapError: for settings that do not exist or cannot be combined.
+    """
     attack = build_attack(settings.attack)
     try:
         budget = Budget(settings.norm, parse_epsilon(settings.epsilon))  # type: ignore[arg-type]  # Budget checks it
         binding = parse_binding(settings.binding or attack.binding)
     except ValueError as error:
         raise LsapError(str(error)) from None
+    try:
+        attack.check(binding, budget)
+    except ValueError as error:
+        raise LsapError(f"--attack {settings.attack}: {error}") from None
+    return attack, budget, binding
+
+
+def _parts_without_model(settings: GenerateSettings, run: Run) -> tuple[Attack, Budget, Binding]:
+    attack, budget, binding = parts_without_model(settings)
     if budget.is_below_one_level:
         run.event(WarningEvent(message=below_one_level(settings.epsilon)))
     return attack, budget, binding

@@ -6,6 +6,8 @@ from typing import ClassVar
 import torch
 
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
+from perturbations.bindings import Binding
+from perturbations.budgets import Budget
 from perturbations.gradients import gradient_at
 from perturbations.problem import Problem
 from perturbations.state import State, Step
@@ -33,11 +35,13 @@ class Append(Attack):
     def binding(self) -> str:
         return "append:16"
 
-    def start(self, problem: Problem, state: State) -> None:
-        if problem.binding.kind != "append":
-            raise ValueError(f"append needs the binding append:K, such as append:16, not {problem.binding}")
-        if problem.budget.norm != "linf" or problem.epsilon < 1:
+    def check(self, binding: Binding, budget: Budget) -> None:
+        if binding.kind != "append":
+            raise ValueError(f"append needs the binding append:K, such as append:16, not {binding}")
+        if budget.norm != "linf" or budget.epsilon < 1:
             raise ValueError("append shows whole frames, which are not small; use --norm linf --epsilon 1")
+
+    def start(self, problem: Problem, state: State) -> None:
         state.delta = torch.full_like(state.delta, 0.5)
 
     def step(self, problem: Problem, state: State, done: float) -> Step:

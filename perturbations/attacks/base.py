@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from lsap_common import check_settings_when_made
+from perturbations.bindings import Binding
+from perturbations.budgets import Budget
 from perturbations.gradients import ClipLoss, GradientResult, LossInput, combined_loss, gradient_at
 from perturbations.losses import margin_loss
 from perturbations.network import Internal
@@ -53,8 +55,16 @@ class Attack(Protocol):
         """How files enlarge what it learns: a name of `perturbations.resizing.RESIZINGS`."""
         return BILINEAR
 
+    def check(self, binding: Binding, budget: Budget) -> None:
+        """Before anything is loaded: whether the method can learn such a pattern at all.
+
+        Raises:
+            ValueError: if it cannot, and what would do.
+        """
+        return
+
     def start(self, problem: Problem, state: State) -> None:
-        """Before the first step; `state.delta` holds zeros.
+        """Before the first step, after `check`; `state.delta` holds zeros.
 
         Raises:
             ValueError: if the method cannot work on this problem, and what would do.

@@ -9,6 +9,8 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from perturbations.attacks.base import Attack, check_settings, report
+from perturbations.bindings import Binding
+from perturbations.budgets import Budget
 from perturbations.gradients import LossInput, gradient_at
 from perturbations.problem import Problem
 from perturbations.seeds import seeded
@@ -47,10 +49,12 @@ class Dup(Attack):
     def binding(self) -> str:
         return BINDINGS[self.form]
 
-    def start(self, problem: Problem, state: State) -> None:
+    def check(self, binding: Binding, budget: Budget) -> None:
         needed = BINDINGS[self.form].partition(":")[0]
-        if problem.binding.kind != needed:
-            raise ValueError(f"dup in the form {self.form} needs the binding {needed}, not {problem.binding}")
+        if binding.kind != needed:
+            raise ValueError(f"dup in the form {self.form} needs the binding {needed}, not {binding}")
+
+    def start(self, problem: Problem, state: State) -> None:
         state.memory["generator"] = _first_weights(problem).to(problem.device)
         state.delta = self._make(problem, 0)(state.memory["generator"])
 

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from perturbations.attacks.base import Attack, check_settings, objective_loss, report
+from perturbations.bindings import Binding
+from perturbations.budgets import Budget
 from perturbations.gradients import gradient_at
 from perturbations.problem import Problem
 from perturbations.state import State, Step
@@ -38,10 +40,10 @@ class Sparse(Attack):
     def binding(self) -> str:
         return "cyclic:16"
 
-    def start(self, problem: Problem, state: State) -> None:
-        if not 1 <= self.slots <= problem.shape[0]:
+    def check(self, binding: Binding, budget: Budget) -> None:
+        if not 1 <= self.slots <= binding.period:
             raise ValueError(
-                f"sparse is to touch {self.slots} slots, but the binding {problem.binding} has {problem.shape[0]}; use "
+                f"sparse is to touch {self.slots} slots, but the binding {binding} has {binding.period}; use "
                 "sparse:slots=1 or more, up to the binding's number"
             )
 

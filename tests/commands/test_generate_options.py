@@ -84,6 +84,23 @@ def test_a_wrong_option_gets_one_sentence(
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--attack", "append"),
+        ("--attack", "dup:form=2d", "--binding", "cyclic:4"),
+        ("--attack", "sparse:slots=9", "--binding", "cyclic:4"),
+    ],
+)
+def test_an_attack_that_does_not_go_with_the_options_leaves_no_run_behind(
+    words: tuple[str, ...], world: World, lsap: Lsap, tmp_path: Path
+) -> None:
+    out = tmp_path / "r.safetensors"
+    outcome = lsap("generate", world.learn, "--model", "demo", "--out", out, "--run", tmp_path / "run", *words)
+    assert outcome.code == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_appended_frames_follow_the_video_in_the_file_and_fool_as_much_there_as_in_memory(
     generate: Any, world: World, lsap: Lsap, tmp_path: Path
 ) -> None:

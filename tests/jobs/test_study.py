@@ -430,6 +430,7 @@ def test_an_estimate_lists_the_cells_and_writes_nothing(world: Path, tmp_path: P
         (("folds = 3", "folds = 7"), r"\[study\] folds: 6 videos of 6 recording\(s\) cannot make 7 folds"),
         (("target:left", "target:lefd"), r"\[grid\] goal: 'lefd' is no label of small; did you mean left"),
         (('"fgsm"', '"uap:candidates=0"'), r"\[grid\]: the attack 'uap:candidates=0': candidates is 0"),
+        (('"fgsm"', '"append"'), r"\[grid\]: attack = append: append shows whole frames, .* --epsilon 1"),
         (("card/model", "nowhere/model"), r"\[grid\] model: the model '.*nowhere/model.toml' is neither a model card"),
         (('videos = "videos"', 'title = "t"'), "videos: there is none; add it, or give --videos"),
         (('videos = "videos"', 'videos = "nowhere"'), r"\[study\]: nowhere does not exist"),

@@ -15,6 +15,7 @@ from perturbations.attacks.base import check_settings, objective_loss, report
 from perturbations.budgets import Budget
 from perturbations.controls import noise_like
 from perturbations.gradients import gradient_at
+from perturbations.learn import learn
 from perturbations.objectives import Targeted
 from perturbations.perturbation import Perturbation
 from perturbations.problem import Problem
@@ -155,7 +156,7 @@ class Two:
 def test_a_problem_that_a_method_cannot_work_on_is_refused(name: str, binding: str, levels: int, message: str) -> None:
     problem = make_problem(binding, levels=levels)
     with pytest.raises(ValueError, match=message):
-        make(name).start(problem, start(problem))
+        next(learn(problem, make(name), start(problem), lambda _: 0.0))
 
 
 @pytest.mark.parametrize("name", ["uap", "u3d"])
