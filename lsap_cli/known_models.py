@@ -17,6 +17,7 @@ ZOO = {
     "swin3d_b": 32,
 }  # torchvision's video networks, and the clip length each is used with (s3d's published figure is at 128)
 PREFIX = "torchvision:"
+HF = "hf"  # the format of transformers' own files
 DEMO = "demo"
 
 

@@ -247,7 +247,7 @@ def command(
     from lsap_cli.training.out_folder import check_can_be_hardened, check_out_folder
 
     check_out_folder(out, overwrite, resume)
-    check_can_be_hardened(model)
+    check_can_be_hardened(model, out)
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_harden
 

@@ -12,7 +12,7 @@ from lsap_cli.learning.settings import FITTED_SAMPLERS, HELD_OUT_SAMPLERS, Gener
 from lsap_cli.results.sets import SetFacts
 from lsap_cli.set_sources import SetSource
 from lsap_cli.training.harden_settings import HardenSettings
-from lsap_cli.training.settings import VALIDATION_SHARE, LoopSettings, TrainSettings
+from lsap_cli.training.settings import VALIDATION_SHARE, TrainingOptions, TrainSettings
 
 if TYPE_CHECKING:
     from lsap_cli.applying.settings import ApplySettings  # it imports torch
@@ -139,7 +139,7 @@ def _parts_to_train_on(facts: SetFacts, settings: TrainSettings | HardenSettings
     return {"split": f"by recording, about {learned} videos to learn from{looked_at}, {held_out} held out"}
 
 
-def _training(settings: LoopSettings, time_budget: float | None, videos: int) -> Plan:
+def _training(settings: TrainingOptions, time_budget: float | None, videos: int) -> Plan:
     """The steps, the layers that learn, and the time."""
     epochs, batch = settings.epoch_limit, settings.batch
     steps = f"as many of {batch} clips as the budget allows"

@@ -14,7 +14,7 @@ from lsap_cli.results.events import ExpectedStage, PlanEvent
 from lsap_cli.runs.whole_progress import ATTACKERS, PASSES_OF_A_STEP
 from lsap_cli.training.harden_settings import HardenSettings
 from lsap_cli.training.labeled_videos import LabeledVideos
-from lsap_cli.training.settings import LoopSettings
+from lsap_cli.training.settings import TrainingOptions
 
 EVALUATING, DETECTING, PER_VIDEO = "evaluating", "detecting", "a pattern for each video (P)"
 CORRUPTING, CERTIFYING = "corrupting", "certifying"
@@ -44,7 +44,7 @@ def judging_plan(task: DefendTask, plan: AdaptivePlan, settings: DefendSettings,
 
 
 def training_plan(
-    settings: LoopSettings, steps: int | None, seconds: float | None, after: Sequence[ExpectedStage]
+    settings: TrainingOptions, steps: int | None, seconds: float | None, after: Sequence[ExpectedStage]
 ) -> PlanEvent:
     """What follows in `train` and `harden` when training begins.
 

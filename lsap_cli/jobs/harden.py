@@ -42,7 +42,7 @@ from lsap_cli.training.hardened_card import HardenedCard, hardened_card
 from lsap_cli.training.labeled_videos import LabeledVideos, load_videos_of_network
 from lsap_cli.training.loop import Training
 from lsap_cli.training.out_folder import PATTERN_FILE, check_can_be_hardened
-from lsap_cli.training.output import make_out_folder, write_lists_of_split
+from lsap_cli.training.output import own_out_folder, write_lists_of_split
 from lsap_cli.training.perturbed_clips import (
     HARDENING_METHODS,
     HardeningClips,
@@ -75,9 +75,15 @@ def harden_classifier(
         LsapError: for anything that the user can mend.
     """
     time_budget = TimeBudget(settings.time_budget, time.monotonic() if started is None else started)
+    check_can_be_hardened(settings.model, Path(settings.out))
+    with own_out_folder(Path(settings.out), run):
+        return _hardened(settings, run, resume, time_budget)
+
+
+def _hardened(settings: HardenSettings, run: Run, resume: bool, time_budget: TimeBudget) -> HardenResults | None:
+    """The same, in a folder of its own."""
     keep_memory()
     keep_threads(run)
-    check_can_be_hardened(settings.model)
     task = make_hardening_task(settings, run)
     out, skipped = Path(settings.out), Skipped()
     with (
@@ -245,7 +251,6 @@ def make_hardening_task(settings: HardenSettings, run: Run) -> HardeningTask:
         raise LsapError(f"the model '{settings.model}' has no parameters, so that there is nothing to train")
     classifier.require_gradients("harden", "take a network that has them")
     run.note(device=str(device), classifier=classifier.identity)
-    make_out_folder(Path(settings.out))
     card = hardened_card(settings.model, classifier, Path(settings.out))
     return HardeningTask(settings, classifier, card, budget, binding, defense, through)
 

@@ -35,7 +35,14 @@ from lsap_cli.training.labeled_videos import LabeledVideos, labels_of_set, load_
 from lsap_cli.training.loop import Training
 from lsap_cli.training.measuring import MeasuredVideos, measure_videos
 from lsap_cli.training.networks import StartingNetwork, starting_network
-from lsap_cli.training.output import make_out_folder, write_lists_of_split, write_network, write_trained_card
+from lsap_cli.training.out_folder import CARD_FILE
+from lsap_cli.training.output import (
+    own_out_folder,
+    write_labels,
+    write_lists_of_split,
+    write_trained_card,
+    write_weights,
+)
 from lsap_cli.training.settings import TrainSettings
 
 PRETRAINED_RATE = 0.1  # of the learning rate, for layers that begin with weights of a file
@@ -59,13 +66,18 @@ def train_classifier(
         LsapError: for anything that the user can mend.
     """
     budget = TimeBudget(settings.time_budget, time.monotonic() if started is None else started)
+    with own_out_folder(Path(settings.out), run):
+        return _trained(settings, run, resume, budget)
+
+
+def _trained(settings: TrainSettings, run: Run, resume: bool, budget: TimeBudget) -> TrainResults | None:
+    """The same, in a folder of its own."""
     keep_memory()
     keep_threads(run)
     device = choose_device(device_of_process(settings.device))
     run.event(StageEvent(name="building the network"))
     labels = labels_of_set(settings)
     start = starting_network(settings, labels)
-    make_out_folder(Path(settings.out))  # before anything long begins
     start.classifier.to(device)
     run.note(device=str(device), classifier=start.classifier.identity)
     _say_what_is_new(start, run)
@@ -119,7 +131,9 @@ def _say_what_is_new(start: StartingNetwork, run: Run) -> None:
 def _written_and_measured(training: Training, settings: TrainSettings, run: Run) -> MeasuredVideos:
     """Writes the folder, and measures the network that its card gives."""
     out = Path(settings.out)
-    write_network(out, training.network, training.classifier.labels)
+    (out / CARD_FILE).unlink(missing_ok=True)  # none stands beside files that are not its own
+    write_weights(out, training.network)
+    write_labels(out, training.classifier.labels)
     card = write_trained_card(out, training.classifier, settings, None)
     write_lists_of_split(out, training.videos, run)
     loaded = load_card(card).to(training.device)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
-from lsap_cli.training.settings import FRAME_STORE_BYTES, OptimizerName, Precision, TrainedPart
+from lsap_cli.training.settings import FRAME_STORE_BYTES, OptimizerName, Precision, TrainedPart, TrainingOptions
 
 HardenMethod = Literal["universal", "pgd", "noise"]
 
@@ -15,11 +15,14 @@ ATTACK_STEPS = 300
 
 
 @dataclass(frozen=True)
-class HardenSettings:
+class HardenSettings(TrainingOptions):
     """What `harden` was asked for.
 
     The fields are the command's options and the keys of `settings` in run.json; `None` leaves a choice to the job.
     """
+
+    default_epochs = DEFAULT_HARDEN_EPOCHS
+    learning_rates = HARDEN_RATES
 
     videos: str
     model: str
@@ -62,26 +65,9 @@ class HardenSettings:
     labels: str | None = None  # a file with the names of a list's numbers
 
     @property
-    def source(self) -> SetSource:
-        """The set of videos."""
-        return SetSource.parse(self.videos, self.root, self.fps, self.labels)
-
-    @property
     def test_source(self) -> SetSource | None:
         """The set that is measured on; None: a share of the videos is held out."""
         return None if self.test is None else SetSource.parse(self.test, self.root, self.fps, self.labels)
-
-    @property
-    def epoch_limit(self) -> int | None:
-        """Epochs; None: the time budget alone ends training."""
-        if self.epochs is not None or self.time_budget is not None:
-            return self.epochs
-        return DEFAULT_HARDEN_EPOCHS
-
-    @property
-    def first_learning_rate(self) -> float:
-        """The highest learning rate of the schedule."""
-        return self.learning_rate or HARDEN_RATES[self.optimizer]
 
     def check(self) -> None:
         """Refuses options that do not fit together.

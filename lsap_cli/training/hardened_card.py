@@ -1,5 +1,6 @@
 """The card of a hardened network: the card that it was loaded from, with other weights."""
 
+import io
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 from msgspec import structs
+from torch import nn
 
-from lsap_cli.classifiers.card_fields import ModelCard, factory_parts, read_card
+from lsap_cli.classifiers.card_fields import ModelCard, check_card, factory_parts, read_card
 from lsap_cli.classifiers.card_text import fields_text
 from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.classifier import Classifier
@@ -18,10 +20,10 @@ from lsap_cli.classifiers.resolve import demo_card
 from lsap_cli.classifiers.spec_checks import card_path
 from lsap_cli.classifiers.weights import tensors_hash
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import DEMO, PREFIX
+from lsap_cli.known_models import DEMO, HF, PREFIX, format_of
 from lsap_cli.results.files import write_atomically
 from lsap_cli.training.out_folder import CARD_FILE, LABELS_FILE, WEIGHTS_FILE
-from lsap_cli.training.output import PLACES, write_network
+from lsap_cli.training.output import PLACES, write_labels, write_weights
 
 CHECKPOINT_FILE = "weights.pth"  # for factories that cannot read safetensors
 
@@ -44,7 +46,7 @@ class HardenedCard:
 
     Attributes:
         card: that the network was loaded from.
-        folder: of that card, where its factory's file may lie.
+        folder: of that card, where its factory's file may lie; of a network of transformers, that of its own files.
         name: of the hardened network.
         form: how the new card hands weights to it.
         files: of the factory: its own and those beside it that it imports.
@@ -57,7 +59,9 @@ class HardenedCard:
     files: tuple[Path, ...]
 
     def write(self, out: Path, classifier: Classifier) -> Path:
-        """Writes weights, labels, a factory's files, and the card, which is last.
+        """Writes weights, labels, the files beside them that the network needs, and the card, which is last.
+
+        A card that is there already is removed first, so that none stands beside files that are not its own.
 
         Args:
             out: the folder.
@@ -66,22 +70,32 @@ class HardenedCard:
         Returns:
             The card's path.
         """
-        write_network(out, classifier.network, classifier.labels)
-        if self.form.weights != WEIGHTS_FILE:
-            state: dict[str, Any] = {  # a state dict, or one within others
-                name: value.detach().cpu() for name, value in classifier.network.state_dict().items()
-            }
-            for part in reversed(self.form.key.split(".") if self.form.key else []):
-                state = {part: state}
-            with (out / self.form.weights).open("wb") as opened:  # as in `TrainingState.save`
-                torch.save(state, opened)
-            (out / WEIGHTS_FILE).unlink()
+        (out / CARD_FILE).unlink(missing_ok=True)
+        write_labels(out, classifier.labels)
+        if self.card.format == HF:
+            from lsap_cli.classifiers.model_formats.hf import write_hf
+
+            write_hf(classifier.network, self.folder, out)
+        elif self.form.weights == WEIGHTS_FILE:
+            write_weights(out, classifier.network)
+        else:
+            self._write_checkpoint(out, classifier.network)
         for file in self.files:
             place = out / file.relative_to(self.folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             if file.resolve() != place.resolve():
                 shutil.copyfile(file, place)
         return self.write_card(out)
+
+    def _write_checkpoint(self, out: Path, network: nn.Module) -> None:
+        state: dict[str, Any] = {  # a state dict, or one within others
+            name: value.detach().cpu() for name, value in network.state_dict().items()
+        }
+        for part in reversed(self.form.key.split(".") if self.form.key else []):
+            state = {part: state}
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_atomically(out / self.form.weights, content.getvalue())
 
     def write_card(self, out: Path, accuracy: float | None = None, notes: tuple[str, ...] = ()) -> Path:
         """Writes the card alone.
@@ -100,9 +114,9 @@ class HardenedCard:
             weights_key=self.form.key,
             weights=self.form.weights,
         )
-        if self.card.format is not None:  # torchvision's names take a file's place in the format
-            place = (out / self.form.weights).absolute()
-            card = structs.replace(card, format=f"{self.card.format}:weights={place}", weights=None)
+        if self.card.format is not None:  # which takes the place of the weights
+            absolute = f"{self.card.format}:weights={(out / self.form.weights).absolute()}"  # of torchvision
+            card = structs.replace(card, format=f"{HF}:." if self.card.format == HF else absolute, weights=None)
         comments = "".join(f"# {' '.join(note.split())}\n" for note in notes)
         write_atomically(out / CARD_FILE, comments + fields_text(card))
         return out / CARD_FILE
@@ -154,7 +168,7 @@ def _with_factory(card: ModelCard, folder: Path) -> tuple[ModelCard, tuple[Path,
 
 
 def _original(spec: str, classifier: Classifier) -> tuple[ModelCard, Path]:
-    """The card of a spec, and its folder; torchvision's networks get one."""
+    """The card of a spec, and its folder; networks of torchvision and of transformers get one."""
     if spec.startswith(PREFIX):
         name = spec.removeprefix(PREFIX).partition(":")[0]
         card = ModelCard(
@@ -164,9 +178,16 @@ def _original(spec: str, classifier: Classifier) -> tuple[ModelCard, Path]:
     if spec == DEMO:
         with demo_card() as own:
             return read_card(own), own.parent.resolve()
-    path = card_path(spec)
+    path, named = card_path(spec), format_of(spec)
+    card = ModelCard() if path is None else read_card(path)
+    if path is not None and card.network_format == HF:
+        named = check_card(path).format
+    if named is not None and named[0] == HF:
+        from lsap_cli.classifiers.model_formats.hf import local_folder
+
+        place = local_folder(named[1], f"the model '{spec}'")
+        return structs.replace(card, format=HF), place.resolve()
     assert path is not None  # check_can_be_hardened
-    card = read_card(path)
     if card.format is not None:
         card = structs.replace(card, format=card.format.partition(":weights=")[0])
     return card, path.parent.resolve()

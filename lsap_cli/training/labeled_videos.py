@@ -15,7 +15,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.results.events import SplitEvent, StageEvent, VideoEvent, WarningEvent
 from lsap_cli.runs import Run
 from lsap_cli.set_sources import SetSource
-from lsap_cli.training.settings import VALIDATION_SHARE, SplitSettings
+from lsap_cli.training.settings import VALIDATION_SHARE, TrainingOptions
 from lsap_cli.video.media import media_hash
 from lsap_cli.video.reading import UnreadableVideo
 
@@ -46,7 +46,7 @@ class LabeledVideos:
         return [self.recordings[one.video.name] for one in part]
 
 
-def labels_of_set(settings: SplitSettings) -> list[str]:
+def labels_of_set(settings: TrainingOptions) -> list[str]:
     """The distinct labels of a set, in alphabetical order, numbers in theirs.
 
     Raises:
@@ -66,7 +66,7 @@ def labels_of_set(settings: SplitSettings) -> list[str]:
 
 
 def load_labeled_videos(
-    store: FrameStore, labels: Sequence[str], settings: SplitSettings, skipped: Skipped, run: Run
+    store: FrameStore, labels: Sequence[str], settings: TrainingOptions, skipped: Skipped, run: Run
 ) -> LabeledVideos:
     """Decodes the videos that have a label, and splits them by recording.
 
@@ -95,7 +95,7 @@ def load_labeled_videos(
 def load_videos_of_network(
     store: FrameStore,
     labels: Sequence[str],
-    settings: SplitSettings,
+    settings: TrainingOptions,
     test: SetSource | None,
     skipped: Skipped,
     run: Run,

@@ -34,7 +34,7 @@ from lsap_cli.training.networks import (
     estimate_statistics,
     set_training_mode,
 )
-from lsap_cli.training.settings import LoopSettings
+from lsap_cli.training.settings import TrainingOptions
 from lsap_cli.training.steps import ClipSource, StepClips
 from perturbations.seeds import seeded
 
@@ -64,7 +64,7 @@ class Training:
         state: where training is.
     """
 
-    settings: LoopSettings
+    settings: TrainingOptions
     classifier: Classifier
     others_rate: float
     source: ClipSource

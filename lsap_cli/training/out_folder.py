@@ -5,7 +5,7 @@ from pathlib import Path
 from lsap_cli.classifiers.card_fields import ModelCard, read_card
 from lsap_cli.classifiers.spec_checks import card_path
 from lsap_cli.errors import LsapError
-from lsap_cli.known_models import DEMO, PREFIX, format_of
+from lsap_cli.known_models import DEMO, HF, PREFIX, format_of
 
 CARD_FILE, WEIGHTS_FILE, LABELS_FILE = "model.toml", "weights.safetensors", "labels.txt"
 PATTERN_FILE = "pattern.safetensors"  # of harden: the universal delta of the last step
@@ -24,26 +24,32 @@ def check_out_folder(out: Path, overwrite: bool, resume: bool) -> None:
         raise LsapError(f"--out {out} holds a model card already; give another folder, or --overwrite to replace it")
 
 
-def check_can_be_hardened(spec: str) -> None:
-    """Refuses models that have no weights to train, or no card that could take others. No torch.
+def check_can_be_hardened(spec: str, out: Path) -> None:
+    """Refuses models that have no weights to train, or no card that could take others, and their own folder. No torch.
 
     Args:
         spec: of the model, which exists.
+        out: the folder of the hardened network.
 
     Raises:
         LsapError: naming what would work.
     """
-    card = None if spec == DEMO else card_path(spec)
+    card, named = None if spec == DEMO else card_path(spec), format_of(spec)
+    for own in filter(None, (card and card.parent, named and Path(named[1]))):
+        if own.resolve() == out.resolve():
+            raise LsapError(
+                f"--out {out} is the folder of the model '{spec}', which is judged beside the hardened one; give "
+                "another folder"
+            )
     if spec == DEMO or spec.startswith(PREFIX) or (card is not None and _takes_weights(read_card(card))):
         return
-    named = format_of(spec)
     kind = read_card(card).network_format if card is not None else named[0] if named is not None else None
-    what = {None: "is of an installed package", "hf": "is read from its own files (hf)"}.get(
-        kind, f"is {kind}: it gives scores, or runs as it was exported, and its weights cannot be trained"
-    )
+    if kind == HF:
+        return
+    what = "is of an installed package" if kind is None else f"is {kind}: it gives scores, or runs as it was exported"
     raise LsapError(
-        f"the model '{spec}' {what}; harden trains networks that a model card builds: a family, a factory, "
-        f"{PREFIX}NAME or {DEMO}"
+        f"the model '{spec}' {what}, and has no weights that harden can train; take one that a model card builds: a "
+        f"family, a factory, {PREFIX}NAME, {HF}:FOLDER or {DEMO}"
     )
 
 

@@ -1,8 +1,11 @@
 """The folder that `train` and `harden` write: a model card, the weights, the labels, lists of both sides' videos."""
 
 import csv
+import fcntl
 import io
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors.torch import save
@@ -22,25 +25,62 @@ from lsap_cli.training.settings import TrainSettings
 PLACES = 4  # of the accuracy in the card
 
 
-def make_out_folder(out: Path) -> None:
-    """Makes the folder, before anything long begins.
+@contextmanager
+def own_out_folder(out: Path, run: Run) -> Iterator[None]:
+    """Makes the folder before anything long begins, and keeps other runs out of it while the block lasts.
+
+    A folder that it made is removed again where an error leaves nothing in it. Of several processes that torchrun
+    started, the first one has the folder.
+
+    Args:
+        out: the folder.
+        run: gets a warning where the file system has no locks.
 
     Raises:
-        LsapError: if it cannot be made or written to.
+        LsapError: if it cannot be made or written to, or another run writes into it.
     """
-    probe = out / ".lsap-train"
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    was_there, probe = out.exists(), out / ".lsap-train"
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
+        handle = os.open(out, os.O_RDONLY)
     except OSError as error:
         raise LsapError(f"--out {out} cannot be written ({error.strerror}); give another folder", 1) from None
+    try:
+        _lock(handle, out, run)
+        yield
+    except BaseException:
+        if not was_there:
+            with suppress(OSError):  # it holds something
+                out.rmdir()
+        raise
+    finally:
+        os.close(handle)
 
 
-def write_network(out: Path, network: nn.Module, labels: Sequence[str]) -> None:
-    """The weights and the labels."""
+def _lock(handle: int, out: Path, run: Run) -> None:
+    """Locks a folder until it is closed."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LsapError(f"another lsap process is writing into --out {out}; give another folder", 1) from None
+    except OSError as error:
+        message = f"--out {out} cannot be locked ({error.strerror}): start no other run that writes into it"
+        run.event(WarningEvent(message=message))
+
+
+def write_weights(out: Path, network: nn.Module) -> None:
+    """The weights, as safetensors."""
     state = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     write_atomically(out / WEIGHTS_FILE, save(state))
+
+
+def write_labels(out: Path, labels: Sequence[str]) -> None:
+    """One class a line, in the order of the logits."""
     write_atomically(out / LABELS_FILE, "".join(f"{label}\n" for label in labels))
 
 

@@ -1,7 +1,9 @@
 """What `train` can be asked for, and every default of it. No torch here: `--help` reads the defaults."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal
 
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -21,50 +23,69 @@ FRAME_STORE_BYTES = 4 * 2**30
 VALIDATION_SHARE = 0.2  # of the videos to learn from, with --patience
 
 
-class SplitSettings(Protocol):
-    """What the split of a labelled set takes of a command's settings."""
+class TrainingOptions(ABC):
+    """What `train` and `harden` are both asked for: the set, its split and the loop of training.
+
+    Attributes:
+        default_epochs: without --epochs and without --time-budget.
+        learning_rates: the highest of the schedule, by optimizer, without --learning-rate.
+    """
+
+    default_epochs: ClassVar[int]
+    learning_rates: ClassVar[Mapping[str, float]]
+
+    videos: str
+    trained: TrainedPart
+    held_out: float
+    epochs: int | None
+    time_budget: float | None
+    patience: int | None
+    batch: int
+    optimizer: OptimizerName
+    learning_rate: float | None
+    weight_decay: float
+    label_smoothing: float
+    precision: Precision
+    seed: int
+    root: str | None
+    fps: float | None
+    labels: str | None
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuses options that do not fit together.
+
+        Raises:
+            LsapError: naming them.
+        """
 
     @property
-    def source(self) -> SetSource: ...
-    @property
-    def held_out(self) -> float: ...
-    @property
-    def patience(self) -> int | None: ...
-    @property
-    def seed(self) -> int: ...
-
-
-class LoopSettings(Protocol):
-    """What the loop of training takes of a command's settings."""
+    def source(self) -> SetSource:
+        """The set of videos."""
+        return SetSource.parse(self.videos, self.root, self.fps, self.labels)
 
     @property
-    def trained(self) -> TrainedPart: ...
+    def epoch_limit(self) -> int | None:
+        """Epochs; None: the time budget alone ends training."""
+        if self.epochs is not None or self.time_budget is not None:
+            return self.epochs
+        return self.default_epochs
+
     @property
-    def epoch_limit(self) -> int | None: ...
-    @property
-    def patience(self) -> int | None: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def optimizer(self) -> OptimizerName: ...
-    @property
-    def first_learning_rate(self) -> float: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def label_smoothing(self) -> float: ...
-    @property
-    def precision(self) -> Precision: ...
-    @property
-    def seed(self) -> int: ...
+    def first_learning_rate(self) -> float:
+        """The highest learning rate of the schedule."""
+        return self.learning_rate or self.learning_rates[self.optimizer]
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(TrainingOptions):
     """What `train` was asked for.
 
     The fields are the command's options and the keys of `settings` in run.json; `None` leaves a choice to the job.
     """
+
+    default_epochs = DEFAULT_EPOCHS
+    learning_rates = LEARNING_RATES
 
     videos: str
     family: str
@@ -97,11 +118,6 @@ class TrainSettings:
     download: bool = False
 
     @property
-    def source(self) -> SetSource:
-        """The set of videos."""
-        return SetSource.parse(self.videos, self.root, self.fps, self.labels)
-
-    @property
     def family_name(self) -> str:
         """The family without its settings."""
         return self.family.strip().partition(":")[0]
@@ -115,18 +131,6 @@ class TrainSettings:
     def input_size(self) -> int:
         """Height and width that the network takes."""
         return self.size or (C3D_SIZE if self.family_name == "c3d" else DEFAULT_SIZE)
-
-    @property
-    def epoch_limit(self) -> int | None:
-        """Epochs; None: the time budget alone ends training."""
-        if self.epochs is not None or self.time_budget is not None:
-            return self.epochs
-        return DEFAULT_EPOCHS
-
-    @property
-    def first_learning_rate(self) -> float:
-        """The highest learning rate of the schedule."""
-        return self.learning_rate or LEARNING_RATES[self.optimizer]
 
     def check(self) -> None:
         """Refuses options that do not fit together.

@@ -281,7 +281,7 @@ def test_networks_without_weights_to_train_are_refused(tmp_path: Path, text: str
         f'{text}\nlabels = ["a", "b"]\n[input]\nlayout = "BTCHW"\nframes = 2\nsize = [8, 8]\n'
     )
     with pytest.raises(LsapError, match=sentence):
-        check_can_be_hardened(str(tmp_path / "model.toml"))
+        check_can_be_hardened(str(tmp_path / "model.toml"), tmp_path / "out")
 
 
 def test_a_factory_that_takes_no_other_weights_is_refused_before_training(videos: Path, tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_factory_that_takes_no_other_weights_is_refused_before_training(videos
     (tmp_path / "network" / "two.py").write_text(code[: code.index("def build()")] + own)
     with pytest.raises(LsapError, match=r"cannot load weights that harden writes: .*its factory failed"):
         run_harden(settings_for(videos, card, tmp_path / "out"), tmp_path / "run")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_factory_that_reads_checkpoints_alone_gets_one(videos: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ The folder needs config.json, weights in safetensors, and the preprocessing's fi
 import importlib
 import json
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +22,14 @@ from lsap_cli.classifiers.model_formats.hf_processor import FolderProcessor, fin
 from lsap_cli.classifiers.places import check_place
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
+from lsap_cli.results.files import write_atomically
 
 WEIGHTS = "model.safetensors"
+ONE_FILE = 2**50  # bytes, beyond which transformers would divide the weights
 INDEX = "model.safetensors.index.json"
 NEEDED_FILES = ("*.json", "*.safetensors")
+READ_FILES = ("config.json", "processor_config.json", "video_preprocessor_config.json", "preprocessor_config.json")
+"""The files beside the weights that lsap reads."""
 
 
 class HuggingFaceNetwork(nn.Module):
@@ -76,6 +81,34 @@ def load_hf(request: NetworkRequest) -> LoadedNetwork:
         source=_hashes(folder),
         notes=notes,
     )
+
+
+def write_hf(network: nn.Module, source: Path, folder: Path) -> None:
+    """Writes a network's weights, in float32, and copies the JSON files that say how it is built and fed.
+
+    Args:
+        network: that `load_hf` has made.
+        source: the folder that it was loaded from.
+        folder: that is there, and gets what the other has.
+    """
+    assert isinstance(network, HuggingFaceNetwork)
+    files = {name: source / name for name in READ_FILES if (source / name).is_file()}
+    with tempfile.TemporaryDirectory(prefix=".weights-", dir=folder) as made, _quiet_transformers(str(folder)):
+        model: Any = network.model  # of transformers, which knows the names that its files have
+        model.save_pretrained(made, max_shard_size=ONE_FILE)
+        (Path(made) / WEIGHTS).replace(folder / WEIGHTS)
+    for name, path in files.items():
+        if path.resolve() != (folder / name).resolve():
+            write_atomically(folder / name, _in_float32(path) if name == READ_FILES[0] else path.read_bytes())
+
+
+def _in_float32(config: Path) -> str:
+    """The text of a config.json for weights in float32: transformers reads them in the type that it names."""
+    settings = json.loads(config.read_text(encoding="utf-8"))
+    for key in ("dtype", "torch_dtype"):  # since transformers 5, and before
+        if key in settings:
+            settings[key] = "float32"
+    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
 
 
 def local_folder(place: str, where: str) -> Path:
@@ -242,8 +275,7 @@ def _notes(processor: FolderProcessor, config: dict[str, Any]) -> Iterator[str]:
 
 def _hashes(folder: Path) -> dict[str, str]:
     """What determines the network's figures, by content."""
-    names = ["config.json", "processor_config.json", "video_preprocessor_config.json", "preprocessor_config.json"]
-    files: Sequence[Path] = [folder / name for name in names if (folder / name).is_file()]
+    files: Sequence[Path] = [folder / name for name in READ_FILES if (folder / name).is_file()]
     hashes = {path.stem + "_sha256": sha256(path) for path in files}
     weights = [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else sorted(folder.glob("*.safetensors"))
     for number, path in enumerate(weights):
