@@ -1,7 +1,6 @@
 """The card of a hardened network: the card that it was loaded from, with other weights."""
 
 import io
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.known_models import DEMO, HF, PREFIX, format_of
 from lsap_cli.results.files import write_atomically
 from lsap_cli.training.out_folder import CARD_FILE, LABELS_FILE, WEIGHTS_FILE
-from lsap_cli.training.output import PLACES, write_labels, write_weights
+from lsap_cli.training.output import PLACES, TRIAL, write_labels, write_weights
 
 CHECKPOINT_FILE = "weights.pth"  # for factories that cannot read safetensors
 
@@ -84,7 +83,7 @@ class HardenedCard:
             place = out / file.relative_to(self.folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             if file.resolve() != place.resolve():
-                shutil.copyfile(file, place)
+                write_atomically(place, file.read_bytes())
         return self.write_card(out)
 
     def _write_checkpoint(self, out: Path, network: nn.Module) -> None:
@@ -139,7 +138,7 @@ def hardened_card(spec: str, classifier: Classifier, out: Path) -> HardenedCard:
     before, reason = tensors_hash(classifier.network.state_dict()), ""
     for form in forms[: 1 if card.factory is None else 2]:
         made = HardenedCard(card, folder, f"{classifier.name}-hardened", form, files)
-        with tempfile.TemporaryDirectory(prefix=".trial-", dir=out) as trial:
+        with tempfile.TemporaryDirectory(prefix=TRIAL, dir=out) as trial:
             try:
                 loaded = load_card(made.write(Path(trial), classifier))
             except LsapError as error:

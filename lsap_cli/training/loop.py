@@ -41,6 +41,7 @@ from perturbations.seeds import seeded
 SAVE_EVERY_SECONDS = 20.0
 WARM_UP = 0.05  # share of training in which the learning rate rises
 MOST_GRADIENT = 5.0  # norm of all gradients, beyond which they are made smaller
+LEAST_SCALE = 2.0**-14  # of fp16's gradients: below it, their overflow is no matter of scale
 STATISTICS_BATCHES = 16  # that statistics are taken from
 FINAL_MARGIN = 1.5  # of the time that the last measurement takes, by the first one's pace
 WRITING_SECONDS = 2.0
@@ -137,7 +138,7 @@ class Training:
             What ended it.
 
         Raises:
-            LsapError: if the loss is not a finite number.
+            LsapError: if the loss, a gradient or the weights in the end are not finite.
         """
         scorer = self._scorer()
         saved = time.monotonic()
@@ -165,7 +166,18 @@ class Training:
         if self.state.best:
             self.network.load_state_dict(self.state.best)
         self.network.eval()
+        if not all(bool(one.isfinite().all()) for one in self.network.state_dict().values()):
+            raise self._divergence(f"the weights are not finite after step {self.state.step}")
         return reason
+
+    def _divergence(self, what: str) -> LsapError:
+        """The error of numbers that are not finite."""
+        settings = self.settings
+        return LsapError(
+            f"{what}: use a lower --learning-rate (it is {settings.first_learning_rate:g}) or another --precision (it "
+            f"is {settings.precision})",
+            1,
+        )
 
     def _update(self, scorer: nn.Module, batch: StepClips) -> StepEvent:
         """One update, and its event without times."""
@@ -182,17 +194,15 @@ class Training:
         sums = self.group.total(torch.stack([loss.detach().double(), right.double()]))
         mean = float(sums[0]) / self.group.processes
         if not math.isfinite(mean):
-            raise LsapError(
-                f"the loss is {mean} in step {state.step + 1}: use a lower --learning-rate (it is "
-                f"{settings.first_learning_rate:g}) or another --precision (it is {settings.precision})",
-                1,
-            )
+            raise self._divergence(f"the loss is {mean} in step {state.step + 1}")
         self.optimizer.zero_grad()
         batch.losses_known(losses.detach())
         self.scaler.scale(loss).backward()
         batch.gradients_known()
         self.scaler.unscale_(self.optimizer)
-        nn.utils.clip_grad_norm_([*self.layers.new, *self.layers.others], MOST_GRADIENT)
+        norm = nn.utils.clip_grad_norm_([*self.layers.new, *self.layers.others], MOST_GRADIENT)
+        if not bool(norm.isfinite()) and (not self.scaler.is_enabled() or self.scaler.get_scale() < LEAST_SCALE):
+            raise self._divergence(f"the gradients of step {state.step + 1} are not finite")
         rate = float(self.optimizer.param_groups[0]["lr"])
         self.scaler.step(self.optimizer)
         self.scaler.update()

@@ -12,7 +12,6 @@ from lsap_cli.backbone_names import TIMM
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.families import FAMILIES
 from lsap_cli.classifiers.families.backbones import Head
-from lsap_cli.classifiers.families.i3d import draw_over_time
 from lsap_cli.classifiers.formats import InputFormat, SamplingFormat
 from lsap_cli.classifiers.weights import sha256
 from lsap_cli.errors import LsapError
@@ -50,8 +49,6 @@ def starting_network(settings: TrainSettings, labels: Sequence[str]) -> Starting
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = family.build(settings.backbone, len(labels), settings.clip_frames)
-        if settings.weights is None:
-            draw_over_time(network)
     _refuse_auxiliary_heads(network, settings)
     path = _weights_file(settings)
     drawn: Sequence[str] = [*network.state_dict()] if path is None else load_initial_weights(network, family, path)

@@ -4,6 +4,7 @@ import csv
 import fcntl
 import io
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from lsap_cli.training.out_folder import CARD_FILE, FIT_LIST, HELD_OUT_LIST, LAB
 from lsap_cli.training.settings import TrainSettings
 
 PLACES = 4  # of the accuracy in the card
+TRIAL = ".trial-"  # begins the name of a folder in which a card is tried
 
 
 @contextmanager
@@ -52,6 +54,7 @@ def own_out_folder(out: Path, run: Run) -> Iterator[None]:
         raise LsapError(f"--out {out} cannot be written ({error.strerror}); give another folder", 1) from None
     try:
         _lock(handle, out, run)
+        _remove_parts(out)
         yield
     except BaseException:
         if not was_there:
@@ -71,6 +74,14 @@ def _lock(handle: int, out: Path, run: Run) -> None:
     except OSError as error:
         message = f"--out {out} cannot be locked ({error.strerror}): start no other run that writes into it"
         run.event(WarningEvent(message=message))
+
+
+def _remove_parts(out: Path) -> None:
+    """Removes what a run that was killed while it wrote has left beside whole files."""
+    for part in out.glob(".*.partial"):
+        part.unlink(missing_ok=True)
+    for trial in out.glob(f"{TRIAL}*"):
+        shutil.rmtree(trial, ignore_errors=True)
 
 
 def write_weights(out: Path, network: nn.Module) -> None:

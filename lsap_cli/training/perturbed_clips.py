@@ -12,7 +12,8 @@ from torch.nn.functional import nll_loss
 
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.datasets.store import StoredVideo
-from lsap_cli.evaluation.protocol import EvaluationProtocol
+from lsap_cli.errors import LsapError
+from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.learning.batch_planning import BatchSettings, plan_given_clips
 from lsap_cli.learning.batches import BatchSource
 from lsap_cli.learning.process_group import ProcessGroup
@@ -135,7 +136,10 @@ class HardeningClips(ABC):
                 with torch.no_grad():
                     defended = batch.through(clips)
                     shown = self.noisy(defended, self._generator("noise", name)) if attacked else defended
-                    mean = protocol.scores(shown).mean(0)
+                    try:
+                        mean = protocol.scores(shown).mean(0)
+                    except NoPrediction as error:
+                        raise LsapError(f"{name}: {error}; train with a lower --learning-rate", 1) from None
                 label = torch.tensor([stored.video.labels[0]])
                 losses.append(float(nll_loss(mean.clamp(min=SMALLEST).log()[None], label)))
                 right[attacked].append(int(mean.argmax()) in stored.video.labels)

@@ -1,12 +1,13 @@
 """`lsap harden` as a job: a universal adversarial step by hand, what withstands, what is written, and going on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from lsap_cli.api import HardenSettings, run_harden
 from lsap_cli.classifiers.cards import load_card
@@ -19,13 +20,15 @@ from lsap_cli.learning.time_budget import TimeBudget
 from lsap_cli.results.events import Event, StepEvent, VerificationEvent
 from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.hardening_words import hardening_sentences, ladder_command
-from lsap_cli.results.rates import Rate
+from lsap_cli.results.rates import Rate, rate_of
 from lsap_cli.results.results_file import read_results
 from lsap_cli.runs import Run
 from lsap_cli.training import loop
 from lsap_cli.training.labeled_videos import load_videos_of_network
 from lsap_cli.training.loop import Training
+from lsap_cli.training.measuring import CurvePoint
 from lsap_cli.training.out_folder import check_can_be_hardened
+from lsap_cli.training.output import TRIAL, write_weights
 from lsap_cli.training.perturbed_clips import UniversalClips
 from perturbations import Perturbation
 from tests.tiny import write_tiny
@@ -282,6 +285,81 @@ def test_networks_without_weights_to_train_are_refused(tmp_path: Path, text: str
     )
     with pytest.raises(LsapError, match=sentence):
         check_can_be_hardened(str(tmp_path / "model.toml"), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("measured", "sentence"),
+    [(True, r"scores of 2 classes .* lower --learning-rate"), (False, r"the weights are not finite after step 1: use")],
+)
+def test_weights_that_become_infinite_in_the_last_step_are_not_written(
+    measured: bool, sentence: str, videos: Path, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(videos, network, tmp_path / "out", epochs=1, batch=64, judge=False)
+    settings = replace(settings, **DEFAULT_ATTACK)
+    if not measured:  # as where a time budget ends within an epoch
+        point = CurvePoint(0.0, rate_of(1, 1))
+        monkeypatch.setattr(UniversalClips, "measure", lambda *_: point)
+    with pytest.raises(LsapError, match=sentence):
+        harden_with_steps_of(float("inf"), settings, tmp_path / "run")
+    assert not (tmp_path / "out").exists()
+
+
+def harden_with_steps_of(size: float, settings: HardenSettings, folder: Path) -> None:
+    """Hardens with an optimizer whose steps are of one size."""
+    with pytest.MonkeyPatch.context() as patch, Run(folder, "harden", {}, []) as run:
+
+        def step(self: torch.optim.Optimizer, closure: None = None) -> None:
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.data.fill_(size)
+
+        patch.setattr(torch.optim.SGD, "step", step)
+        harden_classifier(settings, run)
+
+
+def test_gradients_that_are_not_finite_are_named_although_the_loss_is(videos: Path, tmp_path: Path) -> None:
+    card = write_fragile_network(tmp_path / "network")
+    code = (tmp_path / "network" / "two.py").read_text()
+    root = "self.stripes * stripes + 0 * (self.color * 0).sqrt()"  # finite, with an infinite slope
+    (tmp_path / "network" / "two.py").write_text(code.replace("self.stripes * stripes", root))
+    with pytest.raises(LsapError, match=r"the gradients of step 1 are not finite: use a lower --learning-rate"):
+        run_harden(settings_for(videos, card, tmp_path / "out"), tmp_path / "run")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("moment", ["weights", "card"])
+def test_a_run_that_is_killed_while_it_writes_leaves_no_card_of_other_weights(
+    moment: str, videos: Path, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    settings = replace(settings_for(videos, network, out, epochs=1, judge=False), **DEFAULT_ATTACK)
+    run_harden(replace(settings, out=str(whole)), tmp_path / "other")
+    write_fragile_network(out, color=0.5)  # another card, which --overwrite replaces
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, Run(tmp_path / "run", "harden", {}, []) as run:
+        if moment == "weights":
+            patch.setattr("lsap_cli.training.hardened_card.write_weights", killed_outside_trials(killed))
+        else:
+            patch.setattr("lsap_cli.jobs.harden.load_card", killed)
+        with pytest.raises(KeyboardInterrupt):
+            harden_classifier(settings, run)
+    assert (out / "model.toml").exists() == (moment == "card")
+    with Run(tmp_path / "run", "harden", {}, [], resume=True) as run:
+        harden_classifier(settings, run, resume=True)
+    for name in ("model.toml", "weights.safetensors", "labels.txt", "fit.csv", "held_out.csv"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def killed_outside_trials(killed: Callable[..., None]) -> Callable[[Path, nn.Module], None]:
+    def write(out: Path, network: nn.Module) -> None:
+        if not out.name.startswith(TRIAL):
+            killed()
+        write_weights(out, network)
+
+    return write
 
 
 def test_a_factory_that_takes_no_other_weights_is_refused_before_training(videos: Path, tmp_path: Path) -> None:

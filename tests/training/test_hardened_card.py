@@ -1,6 +1,8 @@
 """Cards of hardened networks: those that transformers saved are written as they were, with other weights."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,18 @@ def test_weights_of_half_precision_and_in_several_files_are_written_in_one_of_fl
     assert {one.dtype for one in read.parameters()} == {torch.float32}
     own = {f"model.{name}": value for name, value in read.state_dict().items()}
     assert tensors_hash(own) == tensors_hash(classifier.network.state_dict())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("name", ["labels.txt", "model.safetensors", "config.json", "model.toml"])
+def test_a_full_disk_is_told_of_the_file_and_leaves_no_card(name: str, tmp_path: Path) -> None:
+    spec, out = f"hf:{save_hf_folder(tmp_path / 'before', 'videomae')}", tmp_path / "after"
+    out.mkdir()
+    classifier = load_classifier(spec)
+    card = hardened_card(spec, classifier, out)
+    card.write(out, classifier)
+    (out / f".{name}.{os.getpid()}.partial").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as raised:
+        card.write(out, classifier)
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(out / name))
+    assert not (out / "model.toml").exists()

@@ -26,17 +26,33 @@ def test_a_second_run_into_the_same_folder_is_refused_while_the_first_one_works(
         pass
 
 
-def test_a_folder_that_a_failed_run_made_is_removed_where_it_is_empty(tmp_path: Path) -> None:
-    with Run(tmp_path / "run", "train", {}, []) as run:
-        for name, begun in (("empty", False), ("begun", True)):
-            with pytest.raises(LsapError, match="wrong"), own_out_folder(tmp_path / name, run):
-                if begun:
-                    (tmp_path / name / "labels.txt").touch()
-                raise LsapError("wrong")
-        (tmp_path / "there").mkdir()
-        with pytest.raises(LsapError, match="wrong"), own_out_folder(tmp_path / "there", run):
-            raise LsapError("wrong")
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["begun", "run", "there"]
+@pytest.mark.parametrize(("was_there", "written", "stays"), [(False, 0, False), (False, 1, True), (True, 0, True)])
+def test_a_folder_that_a_failed_run_made_is_removed_where_it_is_empty(
+    was_there: bool, written: int, stays: bool, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    if was_there:
+        out.mkdir()
+    with Run(tmp_path / "run", "train", {}, []) as run, pytest.raises(LsapError, match="wrong"):
+        fail_in(out, run, written)
+    assert out.exists() == stays
+
+
+def fail_in(out: Path, run: Run, written: int) -> None:
+    with own_out_folder(out, run):
+        for number in range(written):
+            (out / f"{number}.txt").touch()
+        raise LsapError("wrong")
+
+
+def test_parts_of_files_that_a_killed_run_left_are_removed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    (out / ".trial-abc").mkdir(parents=True)
+    (out / ".trial-abc" / "weights.safetensors").touch()
+    for name in (".model.toml.77.partial", "model.toml", ".own"):
+        (out / name).touch()
+    with Run(tmp_path / "run", "train", {}, []) as run, own_out_folder(out, run):
+        assert sorted(path.name for path in out.iterdir()) == [".own", "model.toml"]
 
 
 def test_other_processes_of_a_group_share_the_folder_of_the_first(

@@ -81,21 +81,6 @@ def inflated_kernel(kernel: Tensor, frames: int, weighting: str) -> Tensor:
     return F.pad(kernel[:, :, None], (0, 0, 0, 0, margin, frames - 1 - margin))
 
 
-def draw_over_time(network: nn.Module) -> None:
-    """Draws each frame of inflated kernels anew, where no image network's weights are there to keep.
-
-    Drawn kernels that are repeated over time cannot tell a clip from the same one played backwards until training has
-    broken their symmetry. The spread of a kernel's sum over time stays, and so does the size of the features.
-
-    Args:
-        network: changed in place; it draws from torch's global generator.
-    """
-    for layer in network.modules():
-        if isinstance(layer, InflatedConv3d) and layer.kernel_size[0] > 1:
-            spread = float(layer.weight.detach().sum(2).std()) / layer.kernel_size[0] ** 0.5
-            nn.init.normal_(layer.weight, std=spread)
-
-
 class PoolingInTime(nn.MaxPool3d):
     """The maximum of so many frames, as MMAction2's `pool2`; clips that are too short for it stay as they are.
 

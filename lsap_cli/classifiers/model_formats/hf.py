@@ -6,12 +6,12 @@ The folder needs config.json, weights in safetensors, and the preprocessing's fi
 import importlib
 import json
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from lsap_cli.classifiers.checkpoints import misfit_text
@@ -25,7 +25,7 @@ from lsap_cli.errors import LsapError
 from lsap_cli.results.files import write_atomically
 
 WEIGHTS = "model.safetensors"
-ONE_FILE = 2**50  # bytes, beyond which transformers would divide the weights
+METADATA = {"format": "pt"}  # without which transformers refuses a file
 INDEX = "model.safetensors.index.json"
 NEEDED_FILES = ("*.json", "*.safetensors")
 READ_FILES = ("config.json", "processor_config.json", "video_preprocessor_config.json", "preprocessor_config.json")
@@ -93,10 +93,9 @@ def write_hf(network: nn.Module, source: Path, folder: Path) -> None:
     """
     assert isinstance(network, HuggingFaceNetwork)
     files = {name: source / name for name in READ_FILES if (source / name).is_file()}
-    with tempfile.TemporaryDirectory(prefix=".weights-", dir=folder) as made, _quiet_transformers(str(folder)):
-        model: Any = network.model  # of transformers, which knows the names that its files have
-        model.save_pretrained(made, max_shard_size=ONE_FILE)
-        (Path(made) / WEIGHTS).replace(folder / WEIGHTS)
+    model: Any = network.model
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
+    write_atomically(folder / WEIGHTS, save(state, METADATA))
     for name, path in files.items():
         if path.resolve() != (folder / name).resolve():
             write_atomically(folder / name, _in_float32(path) if name == READ_FILES[0] else path.read_bytes())
