@@ -294,10 +294,11 @@ def test_networks_without_weights_to_train_are_refused(tmp_path: Path, text: str
 def test_weights_that_become_infinite_in_the_last_step_are_not_written(
     measured: bool, sentence: str, videos: Path, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = settings_for(videos, network, tmp_path / "out", epochs=1, batch=64, judge=False)
-    settings = replace(settings, **DEFAULT_ATTACK)
+    settings = settings_for(videos, network, tmp_path / "out", epochs=1, batch=64, judge=False, **DEFAULT_ATTACK)
     if not measured:  # as where a time budget ends within an epoch
-        point = CurvePoint(0.0, rate_of(1, 1))
+        accuracy = rate_of(1, 1)
+        assert accuracy is not None
+        point = CurvePoint(0.0, accuracy)
         monkeypatch.setattr(UniversalClips, "measure", lambda *_: point)
     with pytest.raises(LsapError, match=sentence):
         harden_with_steps_of(float("inf"), settings, tmp_path / "run")
@@ -332,7 +333,7 @@ def test_a_run_that_is_killed_while_it_writes_leaves_no_card_of_other_weights(
     moment: str, videos: Path, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
-    settings = replace(settings_for(videos, network, out, epochs=1, judge=False), **DEFAULT_ATTACK)
+    settings = settings_for(videos, network, out, epochs=1, judge=False, **DEFAULT_ATTACK)
     run_harden(replace(settings, out=str(whole)), tmp_path / "other")
     write_fragile_network(out, color=0.5)  # another card, which --overwrite replaces
 
