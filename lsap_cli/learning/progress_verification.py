@@ -97,8 +97,20 @@ class ProgressVerification:
                 self._slots.append(binding.slots(indices, len(stored.times)).to(problem.device))
                 self._clips.append(clip)
         self.seconds_per_clip = math.inf  # of the fastest batch: one that another program held up says nothing
-        logits = self._logits(None)
-        self._clean = logits.argmax(1)
+        clips = self._clips if not binding.appended else self._clips_without_appended(videos, samplers, seed)
+        self._clean = self._logits(None, clips=clips).argmax(1)
+
+    def _clips_without_appended(
+        self, videos: Sequence[StoredVideo], samplers: Mapping[str, Sampler], seed: int
+    ) -> list[Tensor]:
+        """Clips of the clean videos, which end where they end: black frames behind them are no clean video."""
+        classifier, generator = self._network.classifier, seeded(seed, "verification", "clean")
+        clips = []
+        for stored in videos:
+            for sampler in samplers.values():
+                indices = sampler.choose(stored.times, classifier.frames, 1, generator)[0]
+                clips.append(classifier.geometry.crop(stored.clip(indices)).clone())
+        return clips
 
     def verify(self, delta: Tensor) -> VerifiedProgress:
         """The rates of videos on which delta (P, 3, h, w) succeeds, sampler by sampler; see `stage_rates`."""
@@ -132,19 +144,23 @@ class ProgressVerification:
         counts, of = (one.sum(0).tolist() for one in by_sampler)
         return {spec: rate_of(*pair) for spec, *pair in zip(self.samplers, counts, of, strict=True)}
 
-    def _logits(self, delta: Tensor | None, pattern: Tensor | None = None) -> Tensor:
-        """(clips, classes), of the clips with delta in them, or of the clean ones.
+    def _logits(
+        self, delta: Tensor | None, pattern: Tensor | None = None, clips: Sequence[Tensor] | None = None
+    ) -> Tensor:
+        """(clips, classes), of the clips with delta in them, or without.
 
-        A pattern, (P + 1, 3, h, w) at the network's size, takes the place of delta's way there.
+        A pattern, (P + 1, 3, h, w) at the network's size, takes the place of delta's way there. Other clips than the
+        verification's have as many in the same order.
         """
+        shown = self._clips if clips is None else clips
         device = self._problem.device
         patterns: dict[tuple[int, int], Tensor] = {} if pattern is None else dict.fromkeys(self._sizes, pattern)
         logits = []
         with torch.no_grad():
-            for start in range(0, len(self._clips), self._batch):
-                chosen = range(start, min(start + self._batch, len(self._clips)))
+            for start in range(0, len(shown), self._batch):
+                chosen = range(start, min(start + self._batch, len(shown)))
                 begun = time.monotonic()
-                frames = torch.stack([self._clips[number] for number in chosen]).to(device).float() / 255
+                frames = torch.stack([shown[number] for number in chosen]).to(device).float() / 255
                 if delta is not None:
                     perturbed = [
                         add_float(

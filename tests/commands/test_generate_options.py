@@ -104,8 +104,11 @@ def test_an_attack_that_does_not_go_with_the_options_leaves_no_run_behind(
 def test_appended_frames_follow_the_video_in_the_file_and_fool_as_much_there_as_in_memory(
     generate: Any, world: World, lsap: Lsap, tmp_path: Path
 ) -> None:
-    _, learned = generate("--attack", "append", "--epsilon", 1, "--sampler", "uniform", steps=6)
+    results, learned = generate("--attack", "append", "--epsilon", 1, "--sampler", "uniform", steps=6)
     assert str(learned.binding) == "append:16"
+    fooled = {stage["stage"]: stage["rates"]["highest"]["count"] for stage in results["way"]}
+    assert fooled["resized"] == fooled["network size"] >= fooled["file"] - 1  # of the videos' own clean predictions
+    assert fooled["file"] > 0
     path, out = tmp_path / "r.safetensors", tmp_path / "out"
     outcome = lsap("apply", path, world.test, out, "--run", tmp_path / "apply")
     assert outcome.code == 0, outcome.err
