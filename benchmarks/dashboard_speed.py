@@ -43,6 +43,11 @@ from lsap_cli.runs.run import versions
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PROGRAM = [sys.executable, "-m", "lsap_cli", "dashboard"]
+PARTS = (
+    "first_screen_200_runs", "first_screen_2000_runs", "open_a_million_events", "idle_200_runs",
+    "following_50_events_a_second",
+)  # fmt: skip
+VERDICT = "NO MORE THAN NOISE"  # of the runs that `make_run` writes
 ESCAPES = re.compile(r"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]")
 
 
@@ -97,6 +102,7 @@ def dashboard(folder: Path) -> Iterator[Terminal]:
     handle, inner = pty.openpty()
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
     environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python compiles a module once
     start = time.monotonic()
     process = subprocess.Popen(
         [*PROGRAM, str(folder)], stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
@@ -117,41 +123,43 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the JSON file to write")
     parser.add_argument("--soak-seconds", type=float, default=300.0, help="of following a run, for the memory")
     parser.add_argument("--repeats", type=int, default=5, help="of the short measurements")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="of the long run")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is measured")
     arguments = parser.parse_args()
     found: dict[str, Any] = {"schema": "lsap.benchmark/1", "versions": versions(), "load_before": os.getloadavg()}
     with TemporaryDirectory() as name:
         root = Path(name)
-        parts: list[tuple[str, Callable[[], dict[str, Any]]]] = [
-            ("first_screen_200_runs", lambda: first_screen(root / "many", arguments.repeats)),
-            ("open_a_million_events", lambda: open_million(root / "million", arguments.repeats)),
-            ("idle_200_runs", lambda: idle(root / "many")),
-            ("following_50_events_a_second", lambda: follow(root / "follow", arguments.soak_seconds)),
-        ]
-        for part, measure in parts:
-            found[part] = measure()
+        measures: dict[str, Callable[[], dict[str, Any]]] = {
+            "first_screen_200_runs": lambda: first_screen(root / "many", 200, arguments.repeats),
+            "first_screen_2000_runs": lambda: first_screen(root / "thousands", 2000, arguments.repeats),
+            "open_a_million_events": lambda: open_long(root / "million", arguments.steps, arguments.repeats),
+            "idle_200_runs": lambda: idle(root / "idle", 200),
+            "following_50_events_a_second": lambda: follow(root / "follow", arguments.soak_seconds),
+        }
+        for part in arguments.parts:
+            found[part] = measures[part]()
             found[part]["load_after"] = os.getloadavg()[0]
             print(part, json.dumps(found[part]), file=sys.stderr)
             arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def first_screen(root: Path, repeats: int) -> dict[str, Any]:
-    """From the process's start until the newest of 200 runs is on the screen."""
-    for number in range(200):
-        make_run(root / f"run-{number:03d}", steps=300)
+def first_screen(root: Path, count: int, repeats: int) -> dict[str, Any]:
+    """From the process's start until the newest of some runs is on the screen."""
+    make_runs(root, count)
     walls, processors = [], []
     for _ in range(repeats + 1):
         with dashboard(root) as terminal:
-            walls.append(terminal.wait("run-199"))
+            walls.append(terminal.wait(f"run-{count - 1:04d}"))
             processors.append(terminal.processor_seconds())
     return {"wall_seconds": walls[1:], "processor_seconds": processors[1:]}  # the first one also compiles
 
 
-def open_million(root: Path, repeats: int) -> dict[str, Any]:
-    """From Enter on a run of a million events until its last step is on the screen, which is after a look at parts
-    of the file; and how long reading all of it takes, which comes after that.
+def open_long(root: Path, steps: int, repeats: int) -> dict[str, Any]:
+    """From Enter on a run of a million events until its results are on the screen, and from `2` (its Live tab) until
+    its last step is, which is after a look at parts of the file; and how long reading all of it takes.
     """
-    make_run(root / "long", steps=1_000_000)
-    walls, processors, reading, memory = [], [], [], 0
+    make_run(root / "long", steps=steps)
+    walls, processors, live, reading, memory = [], [], [], [], 0
     for _ in range(repeats):
         start = time.process_time()
         history = History()
@@ -165,25 +173,31 @@ def open_million(root: Path, repeats: int) -> dict[str, Any]:
             terminal.read(3)
             before, start = terminal.processor_seconds(), time.monotonic()
             terminal.press("\r")
-            terminal.wait("step 1000000")
+            terminal.wait(VERDICT)
             walls.append(time.monotonic() - start)
-            processors.append(terminal.processor_seconds() - before)
+            opened = terminal.processor_seconds()
+            processors.append(opened - before)
+            terminal.press("2")
+            terminal.wait(f"step {steps:,}")
+            live.append(terminal.processor_seconds() - opened)
             memory = max(memory, terminal.memory_bytes())
     return {
-        "wall_seconds": walls, "processor_seconds": processors, "reading_processor_seconds": reading,
+        "wall_seconds": walls, "processor_seconds": processors, "live_tab_processor_seconds": live,
+        "reading_processor_seconds": reading,
         "memory_mb": round(memory / 2**20, 1),
         "file_mb": round((root / "long" / "events.jsonl").stat().st_size / 2**20, 1),
     }  # fmt: skip
 
 
-def idle(root: Path) -> dict[str, Any]:
-    """Percent of one core, with nothing happening: the list of 200 runs, and one finished run."""
+def idle(root: Path, count: int) -> dict[str, Any]:
+    """Percent of one core, with nothing happening: the list of some runs, and one finished run."""
+    make_runs(root, count)
     with dashboard(root) as terminal:
-        terminal.wait("run-199")
+        terminal.wait(f"run-{count - 1:04d}")
         terminal.read(10)
         listed = terminal.share(30)
         terminal.press("\r")
-        terminal.wait("step 300")
+        terminal.wait(VERDICT)
         terminal.read(5)
         return {"list_percent": listed, "run_percent": terminal.share(30), "memory_mb": terminal.memory_bytes() / 2**20}
 
@@ -236,11 +250,16 @@ def follow(root: Path, seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_runs(root: Path, count: int) -> None:
+    for number in range(count):
+        make_run(root / f"run-{number:04d}", steps=300)
+
+
 def make_run(folder: Path, steps: int) -> None:
     """A finished `generate` run of so many steps, written as lsap writes one."""
     folder.mkdir(parents=True)
     number = int(folder.name.rpartition("-")[2]) if folder.name.startswith("run-") else 0
-    begun = f"2026-01-01T{number // 60:02d}:{number % 60:02d}"
+    begun = f"2026-01-{1 + number // 1440:02d}T{number // 60 % 24:02d}:{number % 60:02d}"
     facts = RunFacts(
         command="generate", status="done", pid=1, command_line=("lsap", "generate"), started=f"{begun}:00+00:00",
         finished=f"{begun}:40+00:00", settings={"model": "demo", "epsilon": "8/255"}, versions=versions(),

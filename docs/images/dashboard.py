@@ -39,32 +39,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the dashboard's pictures from real runs.")
     parser.add_argument("runs", type=Path, help="a folder with two runs of lsap demo")
     parser.add_argument("--theme", default="textual-dark", help="a theme of textual")
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds after each key; more on a busy machine")
     parser.add_argument("--out", type=Path, default=HERE, help="where the pictures go")
     arguments = parser.parse_args()
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         raise SystemExit(f"one of {', '.join(BROWSERS)} is needed, to turn SVG into PNG")
     for name, keys in SHOTS.items():
-        svg = asyncio.run(picture(arguments.runs, keys, arguments.theme))
+        svg = asyncio.run(picture(arguments.runs, keys, arguments.theme, arguments.pause))
         path = arguments.out / f"{name}.png"
         to_png(svg, path, browser)
         print(path)
 
 
-async def picture(runs: Path, keys: tuple[str, ...], theme: str) -> str:
+async def picture(runs: Path, keys: tuple[str, ...], theme: str, pause: float) -> str:
     """The dashboard after some keys, as SVG."""
     app = Dashboard(runs, dashboard_commands(typer.main.get_command(program)))
     async with app.run_test(size=SIZE) as pilot:
         app.theme = theme
-        await settle(pilot)
+        await settle(pilot, pause)
         for key in keys:
             await pilot.press(key)
-            await settle(pilot)
-        await settle(pilot, 2.5)
+            await settle(pilot, pause)
+        await settle(pilot, 2.5 * pause)
         return app.export_screenshot(title="lsap dashboard")
 
 
-async def settle(pilot: Pilot[None], seconds: float = 1.0) -> None:
+async def settle(pilot: Pilot[None], seconds: float) -> None:
     await pilot.pause(seconds)
     await pilot.pause()
 

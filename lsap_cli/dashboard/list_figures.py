@@ -52,10 +52,9 @@ def figure_and_curve(snapshot: RunSnapshot) -> tuple[str, tuple[float, ...]]:
 
 
 def _key_rate(rows: Rows) -> tuple[str, Rate] | None:
-    """What the undefended model suffers from the strongest perturbation: a word and the rate."""
-    if not rows.samplers:
-        return None
-    row = rows.strongest(rows.samplers[0])
+    """What the undefended model suffers from the strongest perturbation with its worst sampler: a word and the rate."""
+    worst = [row for sampler in rows.samplers if (row := rows.strongest(sampler)) is not None]
+    row = max(worst, key=lambda row: row.harm, default=None)
     if row is None:
         return None
     if row.success_rate:

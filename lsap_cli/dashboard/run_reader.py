@@ -15,6 +15,7 @@ from lsap_cli.runs.history import History
 from lsap_cli.runs.reading import EVENTS_FILE, RECORDS_FILE, read_snapshot
 
 READ_EVERY_SECONDS = 0.35
+ENDED_SECONDS = 1.0  # instead, of a run that has ended; it may be resumed
 YIELDING_SECONDS = 5.0  # instead, where the run needs all cores: what is drawn is taken from it
 FREE_CORES = 0.5  # less than this much of one is left
 SNAPSHOT_EVERY_SECONDS = 1.0
@@ -102,6 +103,8 @@ class RunReader:
 
     def pause(self, took: float) -> float:
         """Seconds until the next update, of which the last one took some."""
+        if not self.snapshot.live:
+            return max(ENDED_SECONDS, took)
         return max(YIELDING_SECONDS if self.is_yielding else READ_EVERY_SECONDS, took)
 
     def close(self) -> None:

@@ -65,13 +65,13 @@ def verification_words(event: VerificationEvent) -> str:
 
 
 def step_words(step: StepEvent, stage: StageEvent | None) -> str:
-    """Where an attacker is: `step 12`, or `step 12 of 300` of one of several, whose stage's name counts them.
+    """How far learning is: `step 12 of 300`, or `step 12` where only time ends it.
 
     Args:
         step: the newest.
         stage: that it belongs to; None: it is not known.
     """
-    of = f" of {stage.steps}" if stage is not None and stage.attackers and stage.steps else ""
+    of = f" of {stage.steps}" if stage is not None and stage.steps else ""
     return f"step {step.number}{of}"
 
 

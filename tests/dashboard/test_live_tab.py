@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from lsap_cli.dashboard import run_reader
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.live import status_lines
-from lsap_cli.dashboard.run_reader import READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
+from lsap_cli.dashboard.run_reader import ENDED_SECONDS, READ_EVERY_SECONDS, YIELDING_SECONDS, RunReader
 from lsap_cli.dashboard.summaries import RunSummarizer
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.results.events import ClusterEvent, StageEvent, StepEvent, UsageEvent, VerificationEvent
@@ -152,6 +152,10 @@ def test_it_reads_rarely_while_a_run_needs_all_cores_but_a_demo_is_followed(
             for reader in readers:
                 reader.update()
             assert [reader.pause(0.0) for reader in readers] == pauses
+    for reader in readers:
+        reader.update()
+        reader.close()
+    assert [reader.pause(0.0) for reader in readers] == [ENDED_SECONDS] * 2
 
 
 def test_it_says_that_it_is_drawn_rarely_and_draws_again_at_once_when_cores_are_free(

@@ -9,11 +9,13 @@ from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.formatting import whole_parts
 from lsap_cli.dashboard.list_figures import figure_and_curve
 from lsap_cli.dashboard.panes.live import status_lines
+from lsap_cli.dashboard.panes.study_findings import study_text
 from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.results.events import CellEvent, CellsAtWorkEvent, StageEvent
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
-from lsap_cli.results.study import StudyCell, StudyRecord, StudyResults
+from lsap_cli.results.rates import Rate
+from lsap_cli.results.study import StudyCell, StudyEntry, StudyRecord, StudyResults, StudyTable
 from lsap_cli.runs import Run
 from lsap_cli.runs.reading import read_snapshot
 from tests.dashboard.conftest import play, until
@@ -61,6 +63,54 @@ def test_the_list_tells_how_many_cells_of_a_live_study_are_done_and_when_it_ends
         assert whole_parts(figure, 24).plain == "2 of 165 cells, 1 failed"
         assert whole_parts(figure, 23).plain == "2 of 165 cells"
     assert figure_and_curve(read_snapshot(run.folder))[0] == "2 of 165 cells, 1 failed"
+
+
+def entries(attack: str, count: int) -> list[StudyEntry]:
+    rate = Rate(value=count / 40, count=count, of=40, low=0.2, high=0.95)
+    row = ("tsm", attack)
+    return [
+        StudyEntry(row=row, column=(), measure="SR", rate=rate),
+        StudyEntry(row=row, column=(), measure="MAP", value=1.92),
+    ]
+
+
+TABLE = StudyTable(
+    name="targeted", title="Targeted [b]", note="All folds.", rows=("model", "attack"), measures=("SR", "MAP"),
+    entries=(*entries("fgsm", 10), *entries("lsap", 39)),
+)  # fmt: skip
+
+
+def test_the_tables_of_a_study_are_columns_where_they_fit_and_blocks_where_not() -> None:
+    failed = StudyCell(
+        cell="0" * 32, axes={"model": "tsm", "attack": "a", "budget": "linf 8/255", "goal": "any"}, fold=0,
+        status="failed", reason="planted",
+    )  # fmt: skip
+    results = StudyResults(title="t", tables=(TABLE,), cells=(failed,))
+    wide = study_text(results, 80).plain.splitlines()
+    assert wide[0] == "Targeted [b]  model tsm", "what all lines share stands in the heading"
+    assert wide[1].split() == ["attack", "SR", "MAP"]
+    assert wide[2].startswith("fgsm")
+    assert [line.index("1.92") for line in wide[2:4]] == [wide[1].index("MAP")] * 2
+    assert wide[4].startswith("All folds. Rates: count")
+    assert wide[-1].startswith("failed: 1 such as tsm, a")
+    narrow = study_text(results, 30).plain.splitlines()
+    assert narrow[1:3] == ["fgsm", "  SR 0.25 (10/40, 0.20–0.95)"]
+    assert narrow[3] == "  MAP 1.92"
+
+
+def test_the_results_tab_of_a_study_shows_its_tables(tmp_path: Path) -> None:
+    with begin(tmp_path / "run") as run:
+        write_document(run.folder / RESULTS_FILE, StudyResults(title="t", tables=(TABLE,), cells=(cell(0),)))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "Targeted [b]")
+        await until(pilot, app, "0.97 (39/40")
+        await pilot.press("3")
+        await until(pilot, app, "This run has no pictures;")
+        await pilot.press("2")
+        await until(pilot, app, "done in 0:0")
+
+    play(tmp_path, act, opened=tmp_path / "run")
 
 
 def finished(folder: Path) -> Path:

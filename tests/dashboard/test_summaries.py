@@ -49,6 +49,7 @@ def test_a_run_that_writes_files_says_how_many_it_has_written(tmp_path: Path) ->
     [
         ("lips · i3d timm:tf_efficientnet_lite0", 28, "lips · i3d"),
         ("lips · i3d", 9, "lips"),
+        ("second · other 2 def.", 18, "second · other"),
         ("a-name-of-many-words · i3d", 10, "a-na…words"),
         ("└ a-name-of-many-words", 10, "└ a-…words"),
         ("lsap 8/255", 18, "lsap 8/255"),

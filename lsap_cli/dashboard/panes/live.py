@@ -14,6 +14,7 @@ from lsap_cli.dashboard.attackers import attacker_step
 from lsap_cli.dashboard.curves import CURVES, GENERATE, HARDEN, LEARNING, MACHINE, clips_per_second
 from lsap_cli.dashboard.formatting import (
     DASH,
+    duration,
     figure,
     joined,
     megabytes,
@@ -23,6 +24,7 @@ from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.log import EventLog
 from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
+from lsap_cli.dashboard.summaries import run_seconds
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.dashboard.widgets.heat import HeatTable
 from lsap_cli.dashboard.widgets.live_text import LiveText
@@ -221,6 +223,8 @@ def _learning_lines(reader: RunReader) -> list[Text]:
 
 def _counting_lines(reader: RunReader) -> list[Text]:
     history, stage, live = reader.history, reader.history.stage, reader.snapshot.live
+    if reader.snapshot.state == "done" and reader.loaded:
+        return [joined([f"done in {duration(run_seconds(reader.snapshot))}", *_failures(history)]), _norms_line(reader)]
     if stage is None:
         return [Text(_before_the_first_stage(reader))]
     parts = [printable(_stage_words(stage)), f"{history.counted} of {stage.total}" if stage.total else ""]
@@ -232,11 +236,17 @@ def _counting_lines(reader: RunReader) -> list[Text]:
     step = attacker_step(history)
     parts.append(step_words(step, stage) if step is not None else "")
     parts.append(run_progress(reader).left_words if live else "")
-    parts.append(f"{history.skipped} left out" if history.skipped else "")
-    parts.append(f"{history.failed_cells} failed" if history.failed_cells else "")
+    parts += _failures(history)
     # a line that stays, so that nothing jumps
     at_work = history.at_work or ("the next video has begun" if history.slow else "")
     return [joined(parts), Text(printable(at_work) if live else ""), _norms_line(reader)]
+
+
+def _failures(history: History) -> list[str]:
+    return [
+        f"{history.skipped} left out" if history.skipped else "",
+        f"{history.failed_cells} failed" if history.failed_cells else "",
+    ]
 
 
 def _stage_words(stage: StageEvent) -> str:

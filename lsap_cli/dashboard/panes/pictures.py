@@ -15,11 +15,12 @@ from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.pictures import LOOK_FILE
 from lsap_cli.runs.following import file_stamp
 
-NONE_YET = "This run has no pictures (yet); generate, apply and defend draw some."
+NONE = "This run has no pictures; generate, apply and defend draw some."
+NONE_YET = "This run has no pictures yet; generate, apply and defend draw some."
 
 
 class PicturesPane(Guarded, Vertical, can_focus=True):
-    """The third tab."""
+    """The pattern, and videos before and after: the tab that is called Look."""
 
     DEFAULT_CLASSES = "pane"
 
@@ -30,6 +31,7 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
         self._stamps: object = None
         self._problems: list[str] = []
         self._drawn = ""
+        self._is_live = False
 
     def compose(self) -> ComposeResult:
         yield Static(id="picture-title", markup=False)
@@ -51,9 +53,9 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
             folders += [reader.folder.parent / name for name in ("generate", "defend")]
         folders = list(dict.fromkeys(folders))
         stamps = tuple(file_stamp(one / name) for one in folders for name in (LOOK_FILE, RESULTS_FILE))
-        if stamps == self._stamps:
+        if (stamps, reader.snapshot.live) == (self._stamps, self._is_live):
             return
-        self._stamps = stamps
+        self._stamps, self._is_live = stamps, reader.snapshot.live
         self.films, self._problems = [], []
         for one in folders:
             films, problems = read_films(one)
@@ -94,7 +96,7 @@ class PicturesPane(Guarded, Vertical, can_focus=True):
     def _write(self) -> None:
         title, notes = self.query_one("#picture-title", Static), self.query_one("#picture-notes", Static)
         if not self.films:
-            title.update(Text("; ".join(self._problems) or NONE_YET))
+            title.update(Text("; ".join(self._problems) or (NONE_YET if self._is_live else NONE)))
             notes.update(Text())
             return
         film = self.films[self.place]

@@ -13,6 +13,7 @@ from lsap_cli.dashboard.attackers import attackers_progress
 from lsap_cli.dashboard.formatting import BLUE, attack_name, joined, name_text, one_line
 from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
+from lsap_cli.dashboard.panes.study_findings import study_text
 from lsap_cli.dashboard.run_progress import run_progress
 from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.widgets.answer import figures_text, verdict_text
@@ -26,17 +27,19 @@ from lsap_cli.results.ladders import attacker_name
 from lsap_cli.results.measures import Metric, metrics_of
 from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.rows import Rows
+from lsap_cli.results.study import StudyResults
 from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
 from lsap_cli.results.verdict import KeyFigure, Verdict, key_figures, matrix_figures, verdict_of
 
 ALL_SAMPLERS = ""
 MOST_VERIFICATIONS = 12  # of a run that goes on, that are listed
+ROOM_BESIDE = 4  # columns of the pane's edges and its scroll bar
 LEGEND = "bright: the model holds · dark: it is fooled · rate, count, 95 % interval"
 
 
 class ResultsPane(Guarded, VerticalScroll):
-    """The first tab."""
+    """What a run has found: the tab of a finished one that is shown first."""
 
     DEFAULT_CLASSES = "pane"
 
@@ -154,9 +157,8 @@ class ResultsPane(Guarded, VerticalScroll):
         findings = results.findings if isinstance(results, ModelCheckResults) else ()
         matrix = results.sampler_matrix if isinstance(results, DefendResults | GenerateResults) else ()
         sampler = self.sampler or next(iter(self.rows.samplers), "")
-        rated = isinstance(results, DefendResults | GenerateResults) and self.rows.rows
         texts = {
-            "summary": Text(printable(" ".join(summary_sentences(results)))) if rated else Text(),  # type: ignore[arg-type]
+            "summary": self._summary(results),
             "checks": checks_text(defend.checks, findings) if defend.checks or findings else _missing("checks", done),
             "ladder": ladders_text(defend.ladder, (*defend.detector_ladder, *defend.pair_ladder), sampler)
             if defend.ladder or defend.detector_ladder
@@ -169,10 +171,18 @@ class ResultsPane(Guarded, VerticalScroll):
         has_rows = self.matrix is not None or bool(findings)
         for name, text in texts.items():
             block = self.query_one(f"#{name}", Static)
-            block.display = bool(text) and has_rows
+            block.display = bool(text) and (has_rows or name == "summary")
             block.update(text)
         self._draw_roc([one for one in defend.detectors if len(one.curve.false_positive_rate) > 1])
         self._show_attacks(sampler)
+
+    def _summary(self, results: RunResults | None) -> Text:
+        """The sentences of the report; of a study its tables."""
+        if isinstance(results, StudyResults):
+            return study_text(results, self.size.width - ROOM_BESIDE)
+        if isinstance(results, DefendResults | GenerateResults) and self.rows.rows:
+            return Text(printable(" ".join(summary_sentences(results))))
+        return Text()
 
     def _show_attacks(self, sampler: str) -> None:
         """Every attack that all defenses met, where there is more than one."""

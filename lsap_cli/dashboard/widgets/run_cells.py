@@ -108,8 +108,10 @@ def figure_text(one: RunSummary, width: int) -> Text:
 def title_text(title: str, width: int, style: str = "") -> Text:
     """A run's title: its last words are left out where it does not fit, the middle of its first one where need be."""
     words = title.split(" ")
-    while len(words) > 1 and (len(" ".join(words)) > width or words[-1] == "·"):
+    while len(words) > 1 and len(" ".join(words)) > width:
         words.pop()
+        while len(words) > 1 and (words[-1] == "·" or words[-1].isdigit()):  # of `2 def.`
+            words.pop()
     return name_text(title if words == [PART_SIGN] else " ".join(words), width, style)
 
 
