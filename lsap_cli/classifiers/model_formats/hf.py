@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from lsap_cli.classifiers.checkpoints import misfit_text
 from lsap_cli.classifiers.formats import InputFormat
 from lsap_cli.classifiers.model_formats.base import LoadedNetwork, NetworkRequest
-from lsap_cli.classifiers.model_formats.hf_labels import declared_frames, declared_labels, declared_size
-from lsap_cli.classifiers.model_formats.hf_processor import FolderProcessor, find_processor, read_input
+from lsap_cli.classifiers.model_formats.hf_labels import check_frames, declared_frames, declared_labels, declared_size
+from lsap_cli.classifiers.model_formats.hf_processor import FolderProcessor, find_processor, followed_input
 from lsap_cli.classifiers.places import check_place
 from lsap_cli.classifiers.weights import error_text, sha256
 from lsap_cli.errors import LsapError
@@ -59,13 +59,15 @@ def load_hf(request: NetworkRequest) -> LoadedNetwork:
     config = _read_config(folder, where)
     _refuse_pickles(folder, where)
     _check_architecture(config, where)
+    _check_kind(config, where)
+    check_frames(config, where)
     labels = declared_labels(config, where, request.labels)
     with _quiet_transformers(where):
         model = _load_model(folder, where)
         frames = declared_frames(model.config, where)
         if request.expects is None:
             processor = find_processor(folder, str(config.get("model_type")), where)
-            expects = read_input(processor, frames, where)
+            expects = followed_input(processor, frames, where)
             notes = tuple(_notes(processor, config))
         else:
             expects, notes = request.expects, ()
@@ -211,7 +213,7 @@ def _load_model(folder: Path, where: str) -> Any:
             output_loading_info=True,
         )
     except Exception as error:  # transformers raises many kinds; each becomes a sentence about the folder
-        raise LsapError(f"{where} cannot be loaded: {_reason(error, folder)}") from None
+        raise LsapError(f"{where} cannot be loaded: {_reason(error)}") from None
     shapes = {one[0]: (one[1], one[2]) for one in report["mismatched_keys"]}
     lacking = sorted(set(report["missing_keys"]) - {*shapes})
     problem = misfit_text(lacking, sorted(report["unexpected_keys"]), shapes)
@@ -231,18 +233,23 @@ def _check_architecture(config: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _reason(error: Exception, folder: Path) -> str:
-    """Why transformers could not load a folder, in plain words where the reason is known."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    kind = config["model_type"]
+def _check_kind(config: Mapping[str, Any], where: str) -> None:
+    """Refuses a network that classifies something else than videos, before anything else of it is asked for."""
+    _transformers(where)
     mapping: Any = importlib.import_module("transformers.models.auto.modeling_auto")
     known = mapping.MODEL_FOR_VIDEO_CLASSIFICATION_MAPPING_NAMES
-    if kind not in known:
+    if config["model_type"] not in known:
         own = "; the folder brings code of its own, which lsap does not run" if "auto_map" in config else ""
-        return (
-            f"its model_type '{kind}' is no video classifier of transformers, whose are {', '.join(sorted(known))}"
-            f"{own}; write a model card with a factory for it"
+        raise LsapError(
+            f"{where} cannot be loaded: its model_type '{config['model_type']}' is no video classifier of "
+            f"transformers, whose are {', '.join(sorted(known))}{own}; write a model card with a factory for it"
         )
+
+
+def _reason(error: Exception) -> str:
+    """Why transformers could not load a folder, in plain words where the reason is known."""
+    if type(error).__name__ == "SafetensorError":
+        return f"its weights are damaged or cut ({error_text(error)}); copy them again"
     return f"{type(error).__name__}: {error_text(error)}"
 
 

@@ -51,6 +51,18 @@ def declared_labels(config: Mapping[str, Any], where: str, given: Sequence[str] 
     return labels
 
 
+def check_frames(config: Mapping[str, Any], where: str) -> None:
+    """Refuses a number of frames that cannot be, as config.json has it, before a network is built of it.
+
+    Raises:
+        LsapError: if it is no whole number from 1.
+    """
+    for key in FRAME_KEYS:
+        written = config.get(key, 1)
+        if not isinstance(written, int) or isinstance(written, bool) or written < 1:
+            raise LsapError(f"{where}: {key} in config.json is '{str(written)[:40]}'; it must be a whole number from 1")
+
+
 def declared_frames(config: Any, where: str) -> int:
     """The frames of a clip, from the configuration's object.
 

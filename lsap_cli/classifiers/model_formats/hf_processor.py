@@ -120,6 +120,21 @@ def _class_named(name: str, key: str, file: str, where: str) -> type[Any]:
     )
 
 
+def followed_input(processor: FolderProcessor, frames: int, where: str) -> InputFormat:
+    """`read_input`, with a sentence for settings that the processor's own class fails on, such as a crop of 0 x 0.
+
+    Raises:
+        LsapError: see `read_input`.
+    """
+    try:
+        return read_input(processor, frames, where)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise LsapError(
+            f"{where}: the settings in {processor.file} cannot be followed by {processor.kind.__name__} "
+            f"({type(error).__name__}: {error}); correct them, or write a model card with this format and an [input]"
+        ) from None
+
+
 def read_input(processor: FolderProcessor, frames: int, where: str) -> InputFormat:
     """What the network takes, as the processor brings it there.
 
