@@ -102,9 +102,10 @@ def _rows(path: Path, listing: Listing) -> Iterator[tuple[int, CsvRow]]:
             first = file.readline(LARGEST_HEADER)
             said = SEPARATOR_LINE.fullmatch(first.strip())
             separator = said[1] if said else _separator(first)
-            if not said:
-                file.seek(0)
+            file.seek(0)
             reader = csv.reader(file, strict=True, skipinitialspace=True, delimiter=separator)
+            if said:
+                next(reader)
             header = next(_cells(reader, path, listing), [])
             places = _columns(path, header)
             listing.warnings += _header_warnings(path, header)

@@ -105,5 +105,6 @@ def test_a_list_without_a_line_is_said_to_be_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
 def test_the_separator_that_a_spreadsheet_names_in_a_line_of_its_own_is_taken(tmp_path: Path, first: str) -> None:
-    found = list_videos(write(tmp_path, f"{first}\r\npath;label\r\na.mp4;lay, low\r\n"), LABELS)
+    found = list_videos(write(tmp_path, f"{first}\r\npath;label\r\na.mp4;lay, low\r\n;bin\r\n"), LABELS)
     assert [(one.name, one.labels) for one in found.videos] == [("a.mp4", (1,))]
+    assert [one.name for one in found.unreadable] == ["list.csv, line 4"]
