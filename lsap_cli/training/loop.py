@@ -166,7 +166,7 @@ class Training:
         if self.state.best:
             self.network.load_state_dict(self.state.best)
         self.network.eval()
-        if not all(bool(one.isfinite().all()) for one in self.network.state_dict().values()):
+        if not all(bool(one.isfinite().all()) for one in self.network.parameters()):  # buffers may hold masks
             raise self._divergence(f"the weights are not finite after step {self.state.step}")
         return reason
 

@@ -4,6 +4,7 @@ import csv
 import fcntl
 import io
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +25,8 @@ from lsap_cli.training.out_folder import CARD_FILE, FIT_LIST, HELD_OUT_LIST, LAB
 from lsap_cli.training.settings import TrainSettings
 
 PLACES = 4  # of the accuracy in the card
-TRIAL = ".trial-"  # begins the name of a folder in which a card is tried
+PARTIAL = re.compile(r"\..+\.\d+\.partial")  # what `write_atomically` writes first, with its process's number
+TRIAL = ".lsap-trial-"  # begins the name of a folder in which a card is tried
 
 
 @contextmanager
@@ -79,7 +81,8 @@ def _lock(handle: int, out: Path, run: Run) -> None:
 def _remove_parts(out: Path) -> None:
     """Removes what a run that was killed while it wrote has left beside whole files."""
     for part in out.glob(".*.partial"):
-        part.unlink(missing_ok=True)
+        if PARTIAL.fullmatch(part.name):
+            part.unlink(missing_ok=True)
     for trial in out.glob(f"{TRIAL}*"):
         shutil.rmtree(trial, ignore_errors=True)
 

@@ -8,7 +8,7 @@ import pytest
 from lsap_cli.errors import LsapError
 from lsap_cli.runs import Run
 from lsap_cli.training.out_folder import check_can_be_hardened
-from lsap_cli.training.output import own_out_folder
+from lsap_cli.training.output import TRIAL, own_out_folder
 
 
 def test_a_second_run_into_the_same_folder_is_refused_while_the_first_one_works(tmp_path: Path) -> None:
@@ -47,12 +47,12 @@ def fail_in(out: Path, run: Run, written: int) -> None:
 
 def test_parts_of_files_that_a_killed_run_left_are_removed(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (out / ".trial-abc").mkdir(parents=True)
-    (out / ".trial-abc" / "weights.safetensors").touch()
-    for name in (".model.toml.77.partial", "model.toml", ".own"):
+    (out / f"{TRIAL}abc").mkdir(parents=True)
+    (out / f"{TRIAL}abc" / "weights.safetensors").touch()
+    for name in (".model.toml.77.partial", "model.toml", ".own.partial"):
         (out / name).touch()
     with Run(tmp_path / "run", "train", {}, []) as run, own_out_folder(out, run):
-        assert sorted(path.name for path in out.iterdir()) == [".own", "model.toml"]
+        assert sorted(path.name for path in out.iterdir()) == [".own.partial", "model.toml"]
 
 
 def test_other_processes_of_a_group_share_the_folder_of_the_first(
