@@ -228,7 +228,7 @@ def make_hardening_task(settings: HardenSettings, run: Run) -> HardeningTask:
     """Builds what the settings name, loads the model, and tries its card with other weights.
 
     Args:
-        settings: of the command.
+        settings: of the command, whose folder `out` is there.
         run: gets events.
 
     Raises:

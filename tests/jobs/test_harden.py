@@ -78,6 +78,7 @@ def test_one_update_moves_the_weights_and_the_pattern_by_the_same_gradient(
         videos, network, tmp_path / "out", clean_share=0.25, epochs=100, delta_step=0.5, learning_rate=0.1
     )
     with Run(tmp_path / "run", "harden", {}, []) as run, FrameStore(lambda frames: frames, 2**26) as store:
+        (tmp_path / "out").mkdir()
         task = make_hardening_task(settings, run)
         parts = load_videos_of_network(store, LABELS, settings, None, [], run)
         with task.clips(parts, ProcessGroup()) as clips:
@@ -122,6 +123,7 @@ def test_patterns_stand_side_by_side_and_the_oldest_begins_anew_in_turn(
 ) -> None:
     settings = settings_for(videos, network, tmp_path / "out", patterns=2, restart=3, clean_share=0.25)
     with Run(tmp_path / "run", "harden", {}, []) as run, FrameStore(lambda frames: frames, 2**26) as store:
+        (tmp_path / "out").mkdir()
         task = make_hardening_task(settings, run)
         parts = load_videos_of_network(store, LABELS, settings, None, [], run)
         with task.clips(parts, ProcessGroup()) as clips:
