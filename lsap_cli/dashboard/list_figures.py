@@ -29,7 +29,7 @@ from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
 from lsap_cli.results.results_file import read_results
-from lsap_cli.results.rows import Rows
+from lsap_cli.results.rows import Row, Rows
 from lsap_cli.results.study import StudyResults
 from lsap_cli.results.text import printable
 from lsap_cli.results.training import TrainResults
@@ -54,7 +54,7 @@ def figure_and_curve(snapshot: RunSnapshot) -> tuple[str, tuple[float, ...]]:
 def _key_rate(rows: Rows) -> tuple[str, Rate] | None:
     """What the undefended model suffers from the strongest perturbation with its worst sampler: a word and the rate."""
     worst = [row for sampler in rows.samplers if (row := rows.strongest(sampler)) is not None]
-    row = max(worst, key=lambda row: row.harm, default=None)
+    row = max(worst, key=_shown_harm, default=None)
     if row is None:
         return None
     if row.success_rate:
@@ -62,6 +62,12 @@ def _key_rate(rows: Rows) -> tuple[str, Rate] | None:
     if row.fooling_rate:
         return "fooled", row.fooling_rate
     return ("accuracy", row.accuracy) if row.accuracy else None
+
+
+def _shown_harm(row: Row) -> float:
+    """By the rate that is shown."""
+    rate = row.success_rate or row.fooling_rate
+    return rate.value if rate else row.harm
 
 
 def _figure(snapshot: RunSnapshot, results: RunResults | None) -> str:

@@ -18,11 +18,13 @@ from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until
 
 def test_every_run_is_listed_with_its_figure_and_interval(runs: Path) -> None:
     results = json.loads((runs / "second" / "results.json").read_text())
-    rate = next(
+    rates = [
         row["fooling_rate"]
         for row in results["rows"]
-        if row["attack"] not in ("none", "noise") and row["defense"] == "none" and row["sampler"] == "uniform"
-    )
+        if row["attack"] not in ("none", "noise") and row["defense"] == "none"
+    ]
+    assert len(rates) > 1
+    rate = max(rates, key=lambda one: one["value"])  # of the sampler that is worst for the model
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         shown = await until(pilot, app, f"fooled {rate['value']:.2f} ({rate['low']:.2f}–{rate['high']:.2f})")
