@@ -21,6 +21,7 @@ from lsap_cli.jobs.study_learning import CellPatterns, learn_patterns
 from lsap_cli.jobs.study_workshop import StudySetup, StudyWorkshop
 from lsap_cli.results.events import Event
 from lsap_cli.results.study import FailedCell, FinishedCell
+from lsap_cli.runs.memory import give_back_memory
 from lsap_cli.study.axes import NONE
 from lsap_cli.study.cells import PlannedCell
 from lsap_cli.video.memory_limit import memory_limit
@@ -106,6 +107,7 @@ def work_on(shop: StudyWorkshop, cells: Sequence[PlannedCell], report: Report) -
     ends: list[CellEnd] = []
     for group in _groups(cells):
         ends += _judged(shop, group, patterns)
+        give_back_memory()  # of this group's frames: the next ones may be of other sizes
     return ends
 
 

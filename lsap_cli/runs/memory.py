@@ -5,13 +5,18 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from lsap_cli.free_memory import free_memory
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's malloc.h
 LARGE = 2**31 - 1
 GROWTH = 64 * 2**20  # bytes that the heap grows by
 KEPT = 2**30  # bytes by which the process may grow before what is free is given back
 EVERY = 0.1  # seconds from one look at the process's size to the next
+SECONDS_BETWEEN_LOOKS = 1.0  # at what the system has left
+SHORT = 2**31  # bytes that the system has left, below which all that is free is given back
 
 
 def keep_memory() -> bool:
@@ -22,8 +27,8 @@ def keep_memory() -> bool:
     transforms (benchmarks/defend_cost.py, with and without --returned).
 
     Blocks of many sizes leave gaps between used ones which no later block fits, so the heap of a long run would grow
-    and grow. A thread looks at the process's size and, each time that it has grown by 1 GB, gives back all that is
-    free.
+    and grow. A thread looks at the process's size and gives back all that is free each time that it has grown by 1 GB,
+    and each second while the system has less than 2 GB left.
 
     Returns:
         Whether the C library took it; False for one that is not glibc's.
@@ -37,15 +42,27 @@ def keep_memory() -> bool:
     if not all(mallopt(option, value) == 1 for option, value in options):
         return False
     if not any(thread.name == _give_back.__name__ for thread in threading.enumerate()):
-        threading.Thread(target=_give_back, args=(trim,), name=_give_back.__name__, daemon=True).start()
+        arguments = (trim, _resident_bytes())
+        threading.Thread(target=_give_back, args=arguments, name=_give_back.__name__, daemon=True).start()
     return True
 
 
-def _give_back(trim: Callable[[int], int]) -> None:
-    needed = _resident_bytes()
+def give_back_memory() -> None:
+    """Gives back all that is free, after work that needed more than what follows it."""
+    with suppress(AttributeError, OSError, TypeError):  # a C library that is not glibc's keeps nothing for lsap
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _give_back(trim: Callable[[int], int], needed: int) -> None:
+    looked = time.monotonic()
     while True:
         time.sleep(EVERY)
-        if _resident_bytes() > needed + KEPT:
+        size, now = _resident_bytes(), time.monotonic()
+        needed = min(needed, size)
+        is_short = now > looked + SECONDS_BETWEEN_LOOKS and free_memory() < SHORT
+        if now > looked + SECONDS_BETWEEN_LOOKS:
+            looked = now
+        if size > needed + KEPT or is_short:
             trim(0)
             needed = _resident_bytes()
 

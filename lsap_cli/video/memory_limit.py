@@ -4,17 +4,13 @@ The limit holds for the process: a command sets it before its work begins. It ne
 frames are held at once and which videos are refused.
 """
 
-from contextlib import suppress
-from pathlib import Path
-
+from lsap_cli.free_memory import free_memory
 from lsap_cli.video.frames import MOST_PIXELS, UnreadableVideo
 
 BYTES_PER_PIXEL = 100  # of one frame, with those that a decoder holds and the copies of one step
 EDGE_PIXELS = 2**20  # of the whole blocks that a codec stores
 FREE_SHARE = 0.5
 LEAST_DEFAULT = 2**30  # bytes: a busy machine still takes 4K videos
-UNKNOWN_FREE = 2**34  # bytes, where the system does not say what is free
-GROUP = Path("/sys/fs/cgroup")  # of control groups, version 2: the limit of a container
 
 
 class _Limit:
@@ -34,18 +30,6 @@ def memory_limit() -> int:
         set_memory_limit(None)
     assert _Limit.bytes is not None
     return _Limit.bytes
-
-
-def free_memory() -> int:
-    """What the system and the container have left, in bytes."""
-    left = [UNKNOWN_FREE]
-    with suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        left = [int(line.split()[1]) * 2**10 for line in lines if line.startswith("MemAvailable:")] or left
-    with suppress(OSError, ValueError):  # a group without a limit says "max"
-        most, used = ((GROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current"))
-        left.append(max(0, int(most) - int(used)))
-    return min(left)
 
 
 def most_pixels() -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lsap_cli.runs.memory import keep_memory
+from lsap_cli.runs.memory import give_back_memory, keep_memory
 
 COUNT = """
 import resource, sys, numpy
@@ -42,6 +42,22 @@ for count in range(1, 300):  # each block is larger than every gap before it, an
     time.sleep(0.005)
 print(most)
 """
+AFTER_WORK = """
+import sys, time, numpy
+from lsap_cli.runs import memory
+memory.EVERY = memory.SECONDS_BETWEEN_LOOKS = 0.01
+if sys.argv[1] == "short":
+    memory.free_memory = lambda: 0
+assert memory.keep_memory()
+before = memory._resident_bytes()
+blocks = [numpy.ones(2**22, numpy.float32) for _ in range(16)]  # 256 MB, below what is given back by itself
+kept = numpy.ones(2**10, numpy.float32)
+del blocks
+if sys.argv[1] == "asked":
+    memory.give_back_memory()
+time.sleep(1.0)
+print(memory._resident_bytes() - before)
+"""
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
 
 
@@ -65,6 +81,14 @@ def test_large_blocks_that_were_freed_are_used_again_without_the_system() -> Non
     assert high < 1.5 * low
 
 
+@glibc_only
+@pytest.mark.parametrize(("how", "given_back"), [("kept", False), ("asked", True), ("short", True)])
+def test_what_is_free_is_given_back_when_asked_and_where_the_system_is_short(how: str, given_back: bool) -> None:
+    command = [sys.executable, "-c", AFTER_WORK, how]
+    left = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert (left < 2**26) == given_back
+
+
 @pytest.mark.parametrize("library", [object(), OSError("none")])
 def test_where_the_c_library_is_another_one_nothing_happens(monkeypatch: pytest.MonkeyPatch, library: Any) -> None:
     def load(name: str | None) -> Any:
@@ -74,3 +98,4 @@ def test_where_the_c_library_is_another_one_nothing_happens(monkeypatch: pytest.
 
     monkeypatch.setattr(ctypes, "CDLL", load)
     assert not keep_memory()
+    give_back_memory()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lsap_cli.free_memory import free_memory
 from lsap_cli.video import memory_limit
-from lsap_cli.video.memory_limit import BYTES_PER_PIXEL, free_memory, require_memory, set_memory_limit
+from lsap_cli.video.memory_limit import BYTES_PER_PIXEL, require_memory, set_memory_limit
 from lsap_cli.video.reading import FrameReader, UnreadableVideo, read_frames
 from tests.tiny import make_bytes, write_tiny
 
