@@ -108,7 +108,7 @@ def test_a_set_without_a_video_that_can_be_read_is_refused_with_the_reasons(
 def test_when_time_runs_out_videos_without_a_clean_prediction_are_left_out(
     world: GenerateSettings, tmp_path: Path
 ) -> None:
-    over = replace(world, out=str(tmp_path / "r.safetensors"), time_budget=3.0, steps=2)
+    over = replace(world, out=str(tmp_path / "r.safetensors"), time_budget=60.0, steps=2)
     with Run(tmp_path / "run", "generate", {}, []) as run, pytest.MonkeyPatch.context() as patch:
         patch.setattr(time_budget, "PREDICTING_SHARE", 0.0)  # it is over when the first video is predicted
         results = generate(over, run)
