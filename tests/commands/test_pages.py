@@ -3,6 +3,8 @@
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,7 +71,7 @@ def quick(line: CommandLine) -> list[str]:
 
 @pytest.fixture(scope="session")
 def files(few_videos: World, perturbation: Path, lsap: Lsap, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what the pages name: videos, a card with its files, a perturbation, a perturbed folder."""
+    """A folder with what the pages name: videos, stripes, a card with its files, a perturbation, a perturbed folder."""
 
     def make(folder: Path) -> None:
         shutil.copytree(few_videos.learn, folder / "videos" / "fit")
@@ -79,6 +81,8 @@ def files(few_videos: World, perturbation: Path, lsap: Lsap, tmp_path_factory: p
         shutil.copy(perturbation, folder / "r.safetensors")
         outcome = lsap("apply", "r.safetensors", "videos/test", "perturbed", "--run", "applied", cwd=folder)
         assert outcome.code == 0, outcome.err
+        stripes = [sys.executable, str(ROOT / "benchmarks" / "striped_videos.py"), "stripes", "--videos", "4"]
+        subprocess.run(stripes, check=True, capture_output=True, cwd=folder)
 
     return made_once(tmp_path_factory, "pages", make)
 
