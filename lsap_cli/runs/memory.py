@@ -16,7 +16,7 @@ GROWTH = 64 * 2**20  # bytes that the heap grows by
 KEPT = 2**30  # bytes by which the process may grow before what is free is given back
 EVERY = 0.1  # seconds from one look at the process's size to the next
 SECONDS_BETWEEN_LOOKS = 1.0  # at what the system has left
-SHORT = 2**31  # bytes that the system has left, below which all that is free is given back
+SHORT_SHARE = 0.1  # of what the system had left at the beginning: below it, all that is free is given back
 
 
 def keep_memory() -> bool:
@@ -28,7 +28,7 @@ def keep_memory() -> bool:
 
     Blocks of many sizes leave gaps between used ones which no later block fits, so the heap of a long run would grow
     and grow. A thread looks at the process's size and gives back all that is free each time that it has grown by 1 GB,
-    and each second while the system has less than 2 GB left.
+    and each second while the system has less than a tenth left of what it had at first.
 
     Returns:
         Whether the C library took it; False for one that is not glibc's.
@@ -54,15 +54,14 @@ def give_back_memory() -> None:
 
 
 def _give_back(trim: Callable[[int], int], needed: int) -> None:
-    looked = time.monotonic()
+    short, looked = SHORT_SHARE * free_memory(), time.monotonic()
     while True:
         time.sleep(EVERY)
-        size, now = _resident_bytes(), time.monotonic()
+        size, is_short = _resident_bytes(), False
         needed = min(needed, size)
-        is_short = now > looked + SECONDS_BETWEEN_LOOKS and free_memory() < SHORT
-        if now > looked + SECONDS_BETWEEN_LOOKS:
-            looked = now
-        if size > needed + KEPT or is_short:
+        if time.monotonic() > looked + SECONDS_BETWEEN_LOOKS:
+            is_short, looked = free_memory() < short, time.monotonic()
+        if is_short or size > needed + KEPT:
             trim(0)
             needed = _resident_bytes()
 
