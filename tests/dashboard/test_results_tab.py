@@ -44,6 +44,16 @@ def test_the_interval_below_a_figure_is_whole_whatever_it_is_of(room: int, sampl
     assert len(lines) == (4 if sampler == "dense:stride=2" and room == 76 else 3)
 
 
+@pytest.mark.parametrize("room", [18, 38, 56, 74])
+def test_figures_that_do_not_fit_beside_each_other_go_on_below(room: int) -> None:
+    figures = [KeyFigure(f"figure {number}", None, text=f"value {number}") for number in range(4)]
+    lines = figures_text(figures, room).plain.split("\n")
+    assert all(0 < len(line) <= room for line in lines)
+    names = [line.split() for line in lines[::2]]
+    assert [word for line in names for word in line if word != "figure"] == ["0", "1", "2", "3"]
+    assert len(names) == -(-4 // max(1, room // 19))
+
+
 def test_the_matrix_can_be_read_without_color_and_its_cells_open() -> None:
     rows = json.loads((RECORDED / "second" / "results.json").read_text())["rows"]
 

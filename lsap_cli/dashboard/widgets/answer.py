@@ -23,12 +23,16 @@ def verdict_text(verdict: "Verdict") -> Text:
 
 
 def figures_text(figures: "Sequence[KeyFigure]", room: int, about: str = "") -> Text:
-    """The figures beside each other: name, value with count, interval with what it is of.
+    """The figures beside each other, as many in a row as fit: name, value with count, interval with what it is of.
 
     What they are of has a line of its own where it does not fit beside the intervals.
     """
-    if not figures:
-        return Text()
+    in_a_row = max(1, room // FIGURE_WIDTHS[0])
+    rows = [figures[first : first + in_a_row] for first in range(0, len(figures), in_a_row)]
+    return Text("\n").join(_row_text(row, room, "" if number else about) for number, row in enumerate(rows))
+
+
+def _row_text(figures: "Sequence[KeyFigure]", room: int, about: str) -> Text:
     width = max(FIGURE_WIDTHS[0], min(FIGURE_WIDTHS[1], room // len(figures)))
     intervals = [f"{one.rate.low:.2f}–{one.rate.high:.2f}" if one.rate else "" for one in figures]
     beside = [" ".join(filter(None, (interval, one.note))) for interval, one in zip(intervals, figures, strict=True)]
@@ -43,7 +47,7 @@ def figures_text(figures: "Sequence[KeyFigure]", room: int, about: str = "") -> 
     text = Text().append(names, style="dim")
     text.append(f"   {about}" if len(text) + len(about) + 3 <= room else "", style="dim")
     text.append(f"\n{values}", style="bold")
-    return text.append("".join(f"\n{line}" for line in rest), style="dim")
+    return text.append("".join(f"\n{line}" for line in rest if line), style="dim")
 
 
 def figure_lines(figures: "Sequence[KeyFigure]") -> Iterator[str]:
