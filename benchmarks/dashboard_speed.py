@@ -103,18 +103,20 @@ def dashboard(folder: Path) -> Iterator[Terminal]:
     fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
     environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's Python compiles a module once
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [*PROGRAM, str(folder)], stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
-    )
-    os.close(inner)
-    terminal = Terminal(process, handle, start)
-    try:
-        yield terminal
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        os.close(handle)
+    with TemporaryDirectory() as state:  # or it would open the tab that the measurement before it left open
+        environment["XDG_STATE_HOME"] = state
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [*PROGRAM, str(folder)], stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True
+        )
+        os.close(inner)
+        terminal = Terminal(process, handle, start)
+        try:
+            yield terminal
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            os.close(handle)
 
 
 def main() -> None:
