@@ -129,8 +129,11 @@ def test_neighbors_of_a_missing_value_are_not_joined_and_a_sparse_record_is() ->
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(3e9, "3e9"), (1e-9, "1e-9"), (0.5, "0.5"), (0.000125, "0.00013"), (-123456.0, "-123456"), (0.0, "0")],
-)
+    [
+        (3e9, "3e9"), (1e-9, "1e-9"), (0.5, "0.5"), (0.000125, "0.00013"), (-123456.0, "-123456"), (0.0, "0"),
+        (200_000.0, "200k"), (1e6, "1M"), (2.5e6, "2.5M"), (-12_500.0, "-12.5k"), (9999.0, "9999"),
+    ],
+)  # fmt: skip
 def test_numbers_on_an_axis_are_short_and_not_cut(value: float, text: str) -> None:
     assert short_number(value) == text
     assert len(short_number(-1.2345678e-123)) <= 7

@@ -27,7 +27,14 @@ class FewTicks(NumericAxisFormatter):
 
 
 def short_number(value: float) -> str:
-    """A number in at most seven characters, which is what a tick of the left axis has room for."""
+    """A number in at most seven characters, which is what a tick of the left axis has room for.
+
+    From ten thousand to a billion in k or M where that is exact to three digits: step numbers of a long run would touch
+    each other.
+    """
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if 1e4 <= abs(value) < 1e9 and abs(value) >= size and float(f"{value / size:.3g}") * size == value:
+            return f"{value / size:.3g}{unit}"
     for digits in (6, 5, 4, 3, 2, 1):
         text = f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
         if len(text) <= LONGEST_TICK:
