@@ -33,6 +33,7 @@ NAMED_DEMUXERS = {".mjpeg": "mjpeg", ".mjpg": "mjpeg"}  # FFmpeg would take them
 JPEG_START = b"\xff\xd8"
 ENDS_IN_HEADER = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2"})
 WITHOUT_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS: a raw stream
+ASSUMED_RATE = 25
 
 
 class DecodedFrame(NamedTuple):
@@ -65,13 +66,25 @@ def opened(path: Path, threads: DecoderThreads) -> Iterator[tuple[InputContainer
 def frame_rate(container: InputContainer, stream: VideoStream) -> Fraction:
     """Frames a second: the container's average, or the stream's own rate where that is not plausible.
 
-    A raw stream has no timestamps, and its average is 25 whatever it says; that of a DV file is its clock's rate.
+    A raw stream has no timestamps, and its average is 25 whatever it says; that of a DV file is its clock's rate. Of
+    H.264, whose stream counts fields, FFmpeg guesses double a low rate and gives up on a high one: there the decoder's
+    own rate is taken.
     """
     average, guessed = stream.average_rate, stream.guessed_rate
     raw = bool(container.format.flags & WITHOUT_TIMESTAMPS)
+    if raw and stream.codec_context.name == "h264" and stream.codec_context.framerate:
+        return Fraction(stream.codec_context.framerate)
     if guessed and (not average or raw or average > 2 * guessed):
         return Fraction(guessed)
-    return Fraction(average or 25)
+    return Fraction(average or ASSUMED_RATE)
+
+
+def assumed_rate(container: InputContainer, stream: VideoStream) -> list[str]:
+    """The sentence on a raw stream that does not say how many frames a second it has."""
+    if not container.format.flags & WITHOUT_TIMESTAMPS or stream.codec_context.framerate:
+        return []
+    rate = float(frame_rate(container, stream))
+    return [f"it does not say how many frames a second it has; {rate:g} are assumed"]
 
 
 def stated_end(container: InputContainer, stream: VideoStream) -> Fraction | None:

@@ -22,7 +22,14 @@ from lsap_cli.errors import LsapError
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.colors import Colors
 from lsap_cli.video.copied_streams import CopiedStreams, muxer_options
-from lsap_cli.video.demuxing import DecodedFrame, decoded_with_others, frame_rate, opened, stated_end
+from lsap_cli.video.demuxing import (
+    DecodedFrame,
+    assumed_rate,
+    decoded_with_others,
+    frame_rate,
+    opened,
+    stated_end,
+)
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
 from lsap_cli.video.fidelity import check_frame, check_stream, cut_short, lost_in_copy
 from lsap_cli.video.fields import FieldOrder, FieldOrderReader, field_options, lost_fields
@@ -273,7 +280,8 @@ class _Transcoding:
 
     def finished(self, suffix: str, others_start: Fraction = Fraction(0)) -> Transcoded:
         fields = lost_fields(self.fields, suffix)
-        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost), *fields]
+        assumed = assumed_rate(self.container, self.stream)
+        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost), *fields, *assumed]
         assert self.last is not None
         spans = list(self.others.spans.values())
         if self.part is None and not self.others.left_out:

@@ -98,6 +98,26 @@ def test_a_raw_stream_has_the_rate_that_it_says(tmp_path: Path) -> None:
     assert read_header(tmp_path / "moved.mkv").rate == 30
 
 
+@pytest.mark.parametrize("rate", [1, 12, 120, 240])
+def test_a_raw_stream_of_h264_has_the_rate_that_it_says_at_low_and_high_rates(tmp_path: Path, rate: int) -> None:
+    path = write_gray(tmp_path / "a.h264", "libx264", rate, 5, "h264")
+    assert read_header(path).rate == rate
+    assert read_frame_times(path).times.tolist() == [round(1000 * index / rate) for index in range(5)]
+
+
+@pytest.mark.parametrize(("name", "stated"), [("a.mjpeg", False), ("a.obu", False), ("a.h264", True), ("a.avi", True)])
+def test_a_copy_of_a_stream_that_does_not_say_its_rate_has_a_note(tmp_path: Path, name: str, stated: bool) -> None:
+    path = tmp_path / name
+    if name == "a.mjpeg":
+        path.write_bytes(b"".join(jpeg(index) for index in range(3)))
+    else:
+        codec = {"a.obu": "libsvtav1", "a.h264": "libx264", "a.avi": "mpeg4"}[name]
+        write_gray(path, codec, 50, 3, "obu" if name == "a.obu" else None)
+    remarks = transcode(path, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks
+    assumed = "it does not say how many frames a second it has; 25 are assumed"
+    assert remarks == ([] if stated else [assumed])
+
+
 def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
     part = write_gray(tmp_path / "part.ts", "libx264", 25, 30).read_bytes()
     path = tmp_path / "a.ts"
