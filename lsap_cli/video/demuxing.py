@@ -5,7 +5,7 @@ from __future__ import annotations  # av.Packet takes a type argument in its stu
 import heapq
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +126,20 @@ def tracks_with_packets(path: Path, indices: Sequence[int]) -> list[int]:
         except av.FFmpegError:
             pass  # what is damaged is named when the frames are decoded
     return [index for index in indices if index in present]
+
+
+def count_packets(path: Path, index: int) -> int:
+    """How many packets a stream has: of pictures, about as many as frames. What is damaged ends the count.
+
+    Raises:
+        UnreadableVideo: if the file cannot be opened.
+    """
+    count = 0
+    with opened_container(path) as container:
+        with suppress(av.FFmpegError):
+            for packet in container.demux([container.streams[index]]):
+                count += packet.size > 0
+    return count
 
 
 def decoded_file(path: Path, threads: DecoderThreads) -> Iterator[DecodedFrame]:

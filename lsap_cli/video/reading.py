@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from av.video.frame import VideoFrame
 
-from lsap_cli.video.demuxing import DecodedFrame, decoded_file, frame_rate, opened
+from lsap_cli.video.demuxing import DecodedFrame, count_packets, decoded_file, frame_rate, opened
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, upright_size
 from lsap_cli.video.media import Media, VideoPart, local_file
 from lsap_cli.video.memory_limit import memory_limit
@@ -67,11 +67,11 @@ class VideoHeader(NamedTuple):
     width: int  # as stored, before rotation
     height: int
     rate: Fraction  # frames a second
-    frames: int  # as the header claims, or from duration and rate; 0 where both are missing; of a part, about how many
+    frames: int  # as the header claims, or from duration and rate, or counted in packets; of a part, about how many
 
 
 def read_header(media: Media) -> VideoHeader:
-    """The first video stream's description.
+    """The first video stream's description. A file that does not say how long it is (a raw stream) is read to its end.
 
     Raises:
         UnreadableVideo: if the file is empty, cannot be opened or has no video stream.
@@ -84,7 +84,7 @@ def read_header(media: Media) -> VideoHeader:
         context = stream.codec_context
         rate = frame_rate(container, stream)
         seconds = (container.duration or 0) / 1_000_000
-        frames = stream.frames or int(max(seconds, 0) * rate)
+        frames = stream.frames or int(max(seconds, 0) * rate) or count_packets(path, stream.index)
         if isinstance(media, VideoPart):
             frames = media.span.frames_of(frames, rate)
         return VideoHeader(context.name, context.pix_fmt or "unknown", context.width, context.height, rate, frames)

@@ -118,6 +118,18 @@ def test_a_copy_of_a_stream_that_does_not_say_its_rate_has_a_note(tmp_path: Path
     assert remarks == ([] if stated else [assumed])
 
 
+@pytest.mark.parametrize(("name", "encoder"), [("a.h264", "libx264"), ("a.m4v", "mpeg4"), ("a.mjpeg", "")])
+def test_the_frames_of_a_stream_that_does_not_say_how_long_it_is_are_counted(
+    tmp_path: Path, name: str, encoder: str
+) -> None:
+    path = tmp_path / name
+    if name == "a.mjpeg":
+        path.write_bytes(b"".join(jpeg(index) for index in range(7)))
+    else:
+        write_gray(path, encoder, 25, 7, path.suffix[1:])
+    assert read_header(path).frames == 7
+
+
 def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
     part = write_gray(tmp_path / "part.ts", "libx264", 25, 30).read_bytes()
     path = tmp_path / "a.ts"
