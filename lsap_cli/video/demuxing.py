@@ -135,10 +135,9 @@ def count_packets(path: Path, index: int) -> int:
         UnreadableVideo: if the file cannot be opened.
     """
     count = 0
-    with opened_container(path) as container:
-        with suppress(av.FFmpegError):
-            for packet in container.demux([container.streams[index]]):
-                count += packet.size > 0
+    with opened_container(path) as container, suppress(av.FFmpegError):
+        for packet in container.demux([container.streams[index]]):
+            count += packet.size > 0
     return count
 
 
