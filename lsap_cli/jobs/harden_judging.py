@@ -32,7 +32,7 @@ from perturbations import Binding, Budget, Perturbation
 from perturbations.attacks.lsap import Lsap
 from perturbations.objectives import Untargeted
 
-PATTERN, WARM = "the pattern", "from the pattern"
+PATTERN, WARM, FRESH = "the pattern", "from the pattern", "fresh, seed "
 ZEROS, WARM_START = "zeros", "pattern"
 RANDOM_DRAWS = 4  # of a random defense, that a step of an attacker sees of each clip
 RECORDS = {"before": "records-before.jsonl", "after": "records.jsonl"}
@@ -143,7 +143,7 @@ class HardeningJudge:
         draws = random_draws(self.defense)
         seeds = [settings.seed + 1 + number for number in range(settings.attack_seeds)]
         base = Attacker("", Lsap(), self.defense, self.budget, self.binding, settings.attack_steps, draws)
-        planned = [(seed, replace(base, name=f"fresh, seed {seed}")) for seed in seeds]
+        planned = [(seed, replace(base, name=f"{FRESH}{seed}")) for seed in seeds]
         if self.pattern is not None:
             planned.append((seeds[0], replace(warm_started(base, self.pattern, ""), name=WARM)))
         return planned
@@ -195,12 +195,24 @@ def paired_fields(before: JudgedSide, after: JudgedSide) -> dict[str, Any]:  # f
             after.of_attack(after.network.robust_accuracy.attack),
         )
         fields["robust_change"] = paired([bool(a.correct) for a, _ in robust], [bool(b.correct) for _, b in robust])
+        fresh = _pairs(*(side.of_attack(_worst_fresh_attack(side)) for side in (before, after)))
+        fields["fresh_change"] = paired([bool(a.correct) for a, _ in fresh], [bool(b.correct) for _, b in fresh])
     if before.network.fooling_rate is not None and after.network.fooling_rate is not None:
         fooled = _pairs(
             before.of_attack(before.network.fooling_rate.attack), after.of_attack(after.network.fooling_rate.attack)
         )
         fields["fooled_change"] = paired([a.changed for a, _ in fooled], [b.changed for _, b in fooled])
     return fields
+
+
+def _worst_fresh_attack(side: JudgedSide) -> str:
+    """Of the attackers that began at zeros, the one that leaves the lowest accuracy."""
+    left = {
+        row.attack: row.attacked_accuracy.value
+        for row in side.network.rows
+        if row.attack.startswith(FRESH) and row.defense == side.defense and row.attacked_accuracy
+    }
+    return min(left, key=lambda attack: left[attack])
 
 
 def _pairs(before: dict[str, Record], after: dict[str, Record]) -> list[tuple[Record, Record]]:

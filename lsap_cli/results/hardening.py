@@ -80,6 +80,8 @@ class HardenResults(TrainingFacts, frozen=True, kw_only=True, tag_field="schema"
         accuracy_difference: clean accuracy after less before, with the interval of the bootstrap over recordings.
         robust_change: the same videos under each network's own worst attacker: that of `robust_accuracy`; null without
             `--judge`.
+        fresh_change: as `robust_change`, of the attackers alone that began at zeros; null without `--judge`, and in
+            files of earlier versions.
         fooled_change: videos that only the worst attacker of the hardened network fools (gained), or only that of the
             network before (lost): those of `fooling_rate`; null without `--judge`.
         attackers: that both networks were judged against, besides the pattern itself.
@@ -102,6 +104,7 @@ class HardenResults(TrainingFacts, frozen=True, kw_only=True, tag_field="schema"
     clean_change: Paired
     accuracy_difference: Estimate | None = None
     robust_change: Paired | None = None
+    fresh_change: Paired | None = None
     fooled_change: Paired | None = None
     attackers: tuple[FreshAttacker, ...] = ()
     warnings: tuple[str, ...] = ()

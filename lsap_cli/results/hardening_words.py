@@ -4,18 +4,26 @@ import shlex
 from pathlib import PurePath
 
 from lsap_cli.results.hardening import HardenResults
+from lsap_cli.results.hardening_finding import hardening_finding
 from lsap_cli.results.rates import Paired, Rate
 
 
 def hardening_sentences(results: HardenResults) -> list[str]:
-    """The cost in clean accuracy, the worst attacker before and after, and accuracy under attack; the rest behind it.
+    """What is shown; the cost in clean accuracy, the worst attacker before and after, and accuracy under attack.
 
     Args:
         results: of `harden`.
     """
     return [
         sentence
-        for sentence in (_cost(results), _fooling(results), _robust(results), _behind(results), *results.warnings)
+        for sentence in (
+            hardening_finding(results).reason,
+            _cost(results),
+            _fooling(results),
+            _robust(results),
+            _behind(results),
+            *results.warnings,
+        )
         if sentence
     ]
 
@@ -79,6 +87,7 @@ def _robust(results: HardenResults) -> str:
     return (
         f"Each under its own worst attacker, the network before is right about {_of(before.rate)}, the hardened one "
         f"about {_of(after.rate)}; {_pair(results.robust_change)}."
+        + (f" Of attackers that began at zeros: {_pair(results.fresh_change)}." if results.fresh_change else "")
     )
 
 

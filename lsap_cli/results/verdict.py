@@ -1,7 +1,6 @@
 """A run's answer in a word and a sentence, and the four figures behind it."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from lsap_cli.results.base import or_none
 from lsap_cli.results.defense_matrix import Condition, DefenseMatrix, MeasuredRate, matrix_of_results
@@ -14,17 +13,16 @@ from lsap_cli.results.documents import (
     RunResults,
 )
 from lsap_cli.results.hardening import HardenResults
+from lsap_cli.results.hardening_finding import Level, hardening_finding
 from lsap_cli.results.hardening_words import hardening_sentences
 from lsap_cli.results.ladders import attacker_name
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
-from lsap_cli.results.rows import SIGNIFICANCE, DefenseGain
+from lsap_cli.results.rows import DefenseGain
 from lsap_cli.results.study import StudyResults
 from lsap_cli.results.summary import training_sentence
 from lsap_cli.results.training import TrainResults
-
-Level = Literal["good", "bad", "open"]
 
 
 @dataclass(frozen=True)
@@ -196,10 +194,16 @@ def _kept(matrix: DefenseMatrix, defense: str, condition: Condition, gains: tupl
     bare = _beside(matrix, condition, own.sampler)
     what = "right" if matrix.metric == "accuracy" else "changed"
     beside = f", without it {bare.rate.count}" if bare else ""
-    gain = next((one for one in gains if (one.defense, one.sampler) == (defense, own.sampler)), None)
+    gain = next((one for one in gains if _is_of(one, own, defense, condition)), None)
     paired = f"; {gain}" if gain else ""
     rate = own.rate
     return f"{rate.count} of {rate.of} {what} ({rate.value:.2f}, {rate.interval}){beside}{paired}"
+
+
+def _is_of(gain: DefenseGain, own: MeasuredRate, defense: str, condition: Condition) -> bool:
+    """Whether a paired test is of this cell; those of ladders name no single attack, as each side has its own."""
+    same_attack = condition == "worst" or gain.attack == own.attack
+    return same_attack and (gain.defense, gain.sampler) == (defense, own.sampler)
 
 
 def _trained(results: TrainResults) -> Verdict:
@@ -211,16 +215,8 @@ def _trained(results: TrainResults) -> Verdict:
 
 
 def _hardened(results: HardenResults) -> Verdict:
-    """Good where the worst attacker is shown to win fewer videos, and no cost in clean accuracy is shown."""
-    sentence, change, clean = " ".join(hardening_sentences(results)), results.fooled_change, results.clean_change
-    if change is None:
-        return Verdict("open", "NOT JUDGED", sentence)
-    if change.lost < change.gained:
-        return Verdict("bad", "NOT HARDENED", sentence)
-    if change.p is None or change.p > SIGNIFICANCE:
-        return Verdict("open", "UNDECIDED", sentence)
-    costs = clean.lost > clean.gained and clean.p is not None and clean.p <= SIGNIFICANCE
-    return Verdict("open" if costs else "good", "HARDENED, AT A COST" if costs else "HARDENED", sentence)
+    found = hardening_finding(results)
+    return Verdict(found.level, found.word, " ".join(hardening_sentences(results)))
 
 
 def _hardening_figures(results: HardenResults) -> list[KeyFigure]:

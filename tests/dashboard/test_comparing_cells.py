@@ -6,15 +6,16 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from lsap_cli.dashboard.app import Dashboard
+from lsap_cli.dashboard.run_reader import read_once
 from lsap_cli.dashboard.screens.changed import ChangedScreen
-from lsap_cli.dashboard.screens.compare import CompareScreen
+from lsap_cli.dashboard.screens.compare import CompareScreen, different
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
 from lsap_cli.results.records import Record
 from lsap_cli.results.rows import Row, Rows, count_records, counted_rows
 from lsap_cli.runs import Run
 from lsap_cli.runs.comparing import ComparedRun, compare_cells
-from tests.dashboard.conftest import SMALL, play, until, until_true
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 from tests.result_objects import make_record
 
 VIDEOS = 20
@@ -95,3 +96,30 @@ def test_alike_rows_are_folded_the_base_changes_and_enter_names_the_videos(tmp_p
         assert isinstance(app.screen, CompareScreen)
 
     play(tmp_path, act, SMALL)
+
+
+def test_all_of_a_row_is_on_the_screen_at_80_columns_and_in_one_line_where_it_fits(tmp_path: Path) -> None:
+    for name, right in (("20261201-120000-defend", 5), ("20261201-130000-defend", 17)):
+        write_run(tmp_path / name, right)
+    for size, lines in ((SMALL, 2), (WIDE, 1)):
+
+        async def act(pilot: Pilot[None], app: Dashboard, lines: int = lines) -> None:
+            await until(pilot, app, "2 runs")
+            app.open_compare(sorted(tmp_path.glob("2026*")))
+            await until(pilot, app, "▲ +0.60")
+            table = app.screen.query_one("#figures", DataTable)
+            assert {row.height for row in table.rows.values()} == {lines}
+            assert table.virtual_size.width <= table.size.width, "nothing is beyond the right edge"
+            for words in ("0.25 5/20", "(0.11–0.47)", "0.85 17/20", "(0.64–0.95)", "0.000977", "(20)"):
+                assert words in shown_text(app)
+
+        play(tmp_path, act, size)
+
+
+def test_what_is_alike_of_two_runs_is_not_listed_and_values_are_words(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        samplers = ["uniform", "random"] if name == "one" else []
+        with Run(tmp_path / name, "defend", {"sampler": samplers, "allow_overlap": name == "one", "seed": 1}, []):
+            pass
+    differ = dict(different([read_once(tmp_path / name) for name in ("one", "two")]))
+    assert differ == {"sampler": ["uniform, random", "–"], "allow_overlap": ["yes", "no"]}

@@ -150,6 +150,13 @@ def test_patterns_stand_side_by_side_and_the_oldest_begins_anew_in_turn(
                 assert float(youngest.abs().max()) <= 8 / 255
 
 
+def before_fresh(results: HardenResults) -> int:
+    """Videos that the attacker from zeros wins of the network before."""
+    won = next(one.attacked_accuracy for one in results.before.rows if one.attack == "fresh, seed 1")
+    assert won is not None
+    return won.of - won.count
+
+
 def test_a_fresh_attacker_fools_fewer_videos_and_the_clean_accuracy_stays(
     hardened: tuple[Path, HardenResults],
 ) -> None:
@@ -162,6 +169,8 @@ def test_a_fresh_attacker_fools_fewer_videos_and_the_clean_accuracy_stays(
     assert (before.clean_accuracy.value, after.clean_accuracy.value) == (1.0, 1.0)
     assert results.fooled_change is not None
     assert (results.fooled_change.gained, results.fooled_change.lost) == (0, before.fooling_rate.rate.count)
+    assert results.fresh_change is not None  # of the one attacker that began at zeros
+    assert results.fresh_change.gained == before_fresh(results)
     assert {row.attack for row in after.rows} == {"none", "noise", "fresh, seed 1", "from the pattern", "the pattern"}
     assert [one.begins_at for one in results.attackers] == ["zeros", "pattern"]
     for one in results.attackers:
@@ -190,7 +199,8 @@ def test_the_folder_is_a_model_with_its_accuracy_its_pattern_and_its_lists(
 
 def test_the_sentences_name_the_cost_the_fall_and_the_ladder(hardened: tuple[Path, HardenResults]) -> None:
     _, results = hardened
-    cost, fooling, *_ = hardening_sentences(results)
+    finding, cost, fooling, *_ = hardening_sentences(results)
+    assert finding.startswith(("Shown to be better than before: ", "Not shown to be better than before: "))
     assert cost.startswith("Hardening cost no clean accuracy: the network before is right about ")
     assert "The fooling rate of the worst attacker fell by " in fooling
     assert "McNemar" in fooling

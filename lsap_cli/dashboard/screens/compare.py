@@ -1,6 +1,5 @@
 """Runs side by side: the settings that differ, figures with their differences, curves over each other."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,9 +14,10 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from lsap_cli.dashboard.curves import CURVES
-from lsap_cli.dashboard.formatting import DASH, name_text, one_line, state_text
+from lsap_cli.dashboard.formatting import DASH, STATES, name_text, one_line, state_text
 from lsap_cli.dashboard.guard import DrawingFailed, draw_guarded
 from lsap_cli.dashboard.keys import HELP_KEY
+from lsap_cli.dashboard.panes.facts import value_words
 from lsap_cli.dashboard.run_reader import RunReader, read_once
 from lsap_cli.dashboard.screens.page import Page
 from lsap_cli.dashboard.widgets.compared_table import ComparedTable
@@ -30,6 +30,8 @@ from lsap_cli.runs.comparing import ComparedRun, compared_run, read_records
 
 COMPARED_CURVES = (CURVES[1], CURVES[0])  # fooling rate and loss
 NAME = 24  # characters
+LONGEST_NAME = 40  # of a setting, and of its value
+STATE = "state"
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,25 @@ outcome differs are folded; `a` shows them. Enter on a row: the videos that chan
             view.display = False
         self._read()
 
+    def on_resize(self) -> None:
+        if self._read_runs:
+            draw_guarded(self, self._show_figures)
+
     @property
     def names(self) -> list[str]:
+        """Of the runs, cut to what a curve's legend has room for."""
+        return [one_line(name, NAME) for name in self.whole_names]
+
+    @property
+    def whole_names(self) -> list[str]:
         """Of the runs: the folder's name, with the one above where two are alike."""
         short = [folder.name for folder in self.folders]
         alike = len(set(short)) < len(short)
-        return [one_line(f"{one.parent.name}/{one.name}" if alike else one.name, NAME) for one in self.folders]
+        return [f"{one.parent.name}/{one.name}" if alike else one.name for one in self.folders]
 
     @work(thread=True, exit_on_error=False)
     def _read(self) -> None:
-        read = [_read_run(folder, name) for folder, name in zip(self.folders, self.names, strict=True)]
+        read = [_read_run(folder, name) for folder, name in zip(self.folders, self.whole_names, strict=True)]
         self.app.call_from_thread(draw_guarded, self, lambda: self._take(read))
 
     def _take(self, read: list[ReadRun]) -> None:
@@ -165,15 +176,13 @@ outcome differs are folded; `a` shows them. Enter on a row: the videos that chan
         table: DataTable[Text] = self.query_one("#settings", DataTable)
         table.clear(columns=True)
         table.add_columns("", *map(Text, self.names))
-        table.add_row(Text("command"), *[Text(printable(run.snapshot.command) or DASH) for run in runs])
-        table.add_row(Text("state"), *[state_text(run.snapshot.state) for run in runs])
         differ = different(runs)
         for name, values in differ:
-            table.add_row(name_text(name, 40), *[name_text(value, 40) for value in values])
+            table.add_row(name_text(name.replace("_", " "), LONGEST_NAME), *[_shown(name, one) for one in values])
         alike = len({name for run in runs for name in _facts(run)}) - len(differ)
-        self.query_one("#settings-title", Static).update(
-            Text("Settings that differ").append(f"  {alike} are alike", style="dim")
-        )
+        about = f"  {alike} are alike" if differ else f"  none: all {alike} are alike"
+        table.display = bool(differ)
+        self.query_one("#settings-title", Static).update(Text("Settings that differ").append(about, style="dim"))
 
 
 def _read_run(folder: Path, name: str) -> ReadRun:
@@ -189,20 +198,22 @@ def part_of(folder: Path, name: str) -> Path:
 
 
 def different(runs: Sequence[RunReader]) -> list[tuple[str, list[str]]]:
-    """Settings, device and versions that are not the same in all runs."""
+    """Command, state, settings, device and versions that are not the same in all runs, in a person's words."""
     known = [_facts(run) for run in runs]
     names = dict.fromkeys(name for one in known for name in one)
-    values = [(name, [_text(one.get(name)) for one in known]) for name in names]
+    values = [(name, [value_words(name, one.get(name)) or DASH for one in known]) for name in names]
     return [(name, texts) for name, texts in values if len(set(texts)) > 1]
 
 
 def _facts(run: RunReader) -> dict[str, object]:
     facts = run.snapshot.facts
+    of_run: dict[str, object] = {"command": run.snapshot.command, STATE: run.snapshot.state}
     if facts is None:
-        return {}
+        return of_run
     versions = {f"version of {name}": value for name, value in facts.versions.items()}
-    return {**facts.settings, "device used": or_none(facts.device), **versions}
+    return {**of_run, **facts.settings, "device used": or_none(facts.device), **versions}
 
 
-def _text(value: object) -> str:
-    return DASH if value is None else value if isinstance(value, str) else json.dumps(value)
+def _shown(name: str, value: str) -> Text:
+    state = next((one for one in STATES if one == value), None)
+    return state_text(state) if name == STATE and state else name_text(value, LONGEST_NAME)
