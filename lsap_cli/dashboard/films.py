@@ -11,7 +11,15 @@ from lsap_cli.dashboard.formatting import figure, one_line
 from lsap_cli.results.base import UnsetType, or_none
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import RESULTS_FILE, open_regular, read_document
-from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, Pictures, SlotPictures
+from lsap_cli.results.pictures import (
+    LOOK_FILE,
+    FilmPictures,
+    FramePictures,
+    Look,
+    Pictures,
+    SlotPictures,
+    appended_words,
+)
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.text import printable
 
@@ -112,7 +120,7 @@ def _video(folder: Path, one: FilmPictures | FramePictures, count: int, problems
     fooled = "fooled" if clean != attacked else "not fooled"
     predictions = f"{fooled}: the model sees {sees}" if clean and attacked else ""
     amplified = f"the difference is shown {one.factor:.0f} times as strong"
-    return [Film(one_line(one.video, 50), sides, _joined(predictions, amplified), one.video)]
+    return [Film(one_line(one.video, 50), sides, _joined(predictions, appended_words(one), amplified), one.video)]
 
 
 def _sure(confidence: float | UnsetType) -> str:

@@ -48,6 +48,7 @@ def choose_shown(
             attacked_prediction=undefended[video.name].prediction,
             clean_confidence=unattacked[video.name].confidence,
             attacked_confidence=undefended[video.name].confidence,
+            appended=source.appended,
         )
         for video in chosen
     ]

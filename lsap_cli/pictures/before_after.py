@@ -31,6 +31,7 @@ class ShownVideo:
         attacked_prediction: a label.
         clean_confidence: its probability, where the network gives one.
         attacked_confidence: likewise.
+        appended: frames that `change` puts behind the video.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ShownVideo:
     attacked_prediction: str
     clean_confidence: float | UnsetType = UNSET
     attacked_confidence: float | UnsetType = UNSET
+    appended: int = 0
 
 
 def draw_pictures(
@@ -86,13 +88,18 @@ def _draw_perturbation(folder: Path, perturbation: Perturbation) -> Pictures:
 
 
 def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePictures, FilmPictures]:
-    """The middle frame for results.json, and the frames around it for look.json."""
-    count = len(read_frame_times(video.before).times)
-    first = max(0, (count - FILM_FRAMES) // 2)
+    """One frame for results.json, and the frames around it for look.json.
+
+    The middle of the video is drawn; of one that frames are appended to, its end, where alone something is new.
+    """
+    own = len(read_frame_times(video.before).times)
+    appended = video.appended or max(0, len(read_frame_times(video.after).times) - own)
+    count = own + appended
+    first = max(0, count - FILM_FRAMES if appended else (count - FILM_FRAMES) // 2)
     indices = torch.arange(first, min(count, first + FILM_FRAMES))
-    middle = len(indices) // 2
-    before = read_some_frames(video.before, indices)
-    after = video.change(read_some_frames(video.after, indices), indices, count)
+    middle = int((indices >= own).nonzero()[0]) if appended else len(indices) // 2
+    before = _with_black_frames(video.before, indices, own)
+    after = video.change(_with_black_frames(video.after, indices, count - video.appended), indices, own)
     drawn = draw_frame(before[middle].numpy(), after[middle].numpy())
     names = {kind: f"pictures/{number}-{kind}.png" for kind in ("before", "after", "difference")}
     for kind, picture in (("before", drawn.before), ("after", drawn.after), ("difference", drawn.difference)):
@@ -108,5 +115,14 @@ def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePict
         attacked_prediction=video.attacked_prediction,
         clean_confidence=video.clean_confidence,
         attacked_confidence=video.attacked_confidence,
+        appended=int((indices >= own).sum()),
     )
     return frame, draw_film(folder, number, before.numpy(), after.numpy(), frame)
+
+
+def _with_black_frames(media: Media, indices: Tensor, own: int) -> Tensor:
+    """Frames by index, (S, 3, H, W) uint8; those after the file's own are black: there is nothing."""
+    inside = indices[indices < own]
+    frames = read_some_frames(media, inside if len(inside) else torch.tensor([own - 1]))
+    black = torch.zeros(len(indices) - len(inside), *frames.shape[1:], dtype=torch.uint8)
+    return torch.cat([frames[: len(inside)], black])

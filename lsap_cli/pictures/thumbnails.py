@@ -80,6 +80,7 @@ def draw_film(
         attacked_prediction=shown.attacked_prediction,
         clean_confidence=shown.clean_confidence,
         attacked_confidence=shown.attacked_confidence,
+        appended=shown.appended,
     )
 
 

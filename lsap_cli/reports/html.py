@@ -335,6 +335,7 @@ def _frame(files: RunPictures, frame: FramePictures) -> dict[str, Any]:  # what 
         "video": frame.video,
         "frame": frame.frame,
         "factor": f"{frame.factor:g}",
+        "appended": bool(frame.appended),
         "clean": frame.clean_prediction,
         "attacked": frame.attacked_prediction,
         "changed": frame.clean_prediction != frame.attacked_prediction,

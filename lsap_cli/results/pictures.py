@@ -19,6 +19,8 @@ class FramePictures(Result, frozen=True, kw_only=True):
         attacked_prediction: a label.
         clean_confidence: its probability; absent where the network gives labels only, and in files of version 0.1.
         attacked_confidence: likewise.
+        appended: how many of the frames that are drawn were appended to the video, the last ones; its own do not
+            change then. They have no frame before: black stands for it.
     """
 
     video: str
@@ -31,6 +33,7 @@ class FramePictures(Result, frozen=True, kw_only=True):
     attacked_prediction: str = ""
     clean_confidence: float | UnsetType = UNSET
     attacked_confidence: float | UnsetType = UNSET
+    appended: Count = 0
 
 
 class Pictures(Result, frozen=True, kw_only=True):
@@ -80,6 +83,8 @@ class FilmPictures(Result, frozen=True, kw_only=True):
         attacked_prediction: a label.
         clean_confidence: its probability; absent where the network gives labels only, and in files of version 0.1.
         attacked_confidence: likewise.
+        appended: how many of the frames that are drawn were appended to the video, the last ones; its own do not
+            change then. They have no frame before: black stands for it.
     """
 
     video: str
@@ -93,6 +98,7 @@ class FilmPictures(Result, frozen=True, kw_only=True):
     attacked_prediction: str = ""
     clean_confidence: float | UnsetType = UNSET
     attacked_confidence: float | UnsetType = UNSET
+    appended: Count = 0
 
 
 class Look(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.look/1"):
@@ -105,3 +111,11 @@ class Look(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.look
 
     perturbation: SlotPictures | UnsetType = UNSET
     videos: tuple[FilmPictures, ...] | UnsetType = UNSET
+
+
+def appended_words(one: FilmPictures | FramePictures) -> str:
+    """Which of the frames that are drawn are new, where some were appended; empty where none was."""
+    if not one.appended:
+        return ""
+    last = f"the last {one.appended} frames are" if one.appended > 1 else "the last frame is"
+    return f"{last} appended, black before; the video's own frames do not change"
