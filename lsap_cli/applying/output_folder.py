@@ -14,7 +14,7 @@ from lsap_cli.applying.manifest import (
     write_errors_explained,
 )
 from lsap_cli.applying.planning import PlannedCopy, place
-from lsap_cli.applying.settings import Recipe
+from lsap_cli.applying.recipe import Recipe
 from lsap_cli.applying.tasks import FinishedCopy, remove
 from lsap_cli.datasets.base import Video
 from lsap_cli.results.manifest import PERTURBATION_COPY, ManifestEntry

@@ -9,7 +9,7 @@ from lsap_cli.applying.output_folder import OutputFolder
 from lsap_cli.applying.pace import CopyPace
 from lsap_cli.applying.planning import OutputNames, PlannedCopy, check_disk, name_problem, needed_bytes
 from lsap_cli.applying.previews import DrawPreview
-from lsap_cli.applying.settings import Recipe
+from lsap_cli.applying.recipe import Recipe
 from lsap_cli.applying.tasks import FinishedCopy, InspectSource, SourceFacts, WriteCopy
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.cluster.work import FileTask, TaskPool, WorkFailure, WorkProgress

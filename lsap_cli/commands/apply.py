@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Cluster,
@@ -131,6 +132,7 @@ def command(
         text_of(storage),
     )
     _ = settings.cluster_settings  # options that do not fit together are refused
+    end_of_checks()
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_apply
 

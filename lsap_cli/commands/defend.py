@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     DEFAULT_TIMEOUT_TEXT,
@@ -234,6 +235,7 @@ def command(
         cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
     check_defend_settings(settings)
+    end_of_checks()
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_defend
 

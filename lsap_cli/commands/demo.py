@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Device,
@@ -50,6 +51,7 @@ def command(
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     learning = arguments.seconds(time_budget, "--time-budget") or 0.0
+    end_of_checks()
 
     from lsap_cli.jobs.demo import DemoSettings, demo, places
     from lsap_cli.reports.html import write_report

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import typer
 
 from lsap_cli.commands.arguments import completed_names, seconds
+from lsap_cli.commands.checking import ChecksPassed, checks_alone
 from lsap_cli.commands.completion import path_completions, takes_files, value_completions
 from lsap_cli.commands.help import with_names
 from lsap_cli.commands.resuming import RESUMABLE, as_parameters, resume_words, setting_texts
@@ -41,6 +42,10 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
         try:
             context = parsers[name].make_context(name, list(words))
             check_output(context.params)
+            with checks_alone():
+                parsers[name].invoke(context)
+        except ChecksPassed:
+            return None
         except typer.BadParameter as error:
             return error.format_message()
         except (typer.TyperException, LsapError) as error:

@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     DEFAULT_TIMEOUT_TEXT,
@@ -276,6 +277,7 @@ def command(
         cluster=cluster, storage=text_of(storage), timeout=arguments.seconds(timeout, "--timeout") or 0.0,
     )  # fmt: skip
     _ = settings.models, settings.cluster_settings  # options that do not fit together are refused
+    end_of_checks()
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_generate
 

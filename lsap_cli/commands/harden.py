@@ -8,6 +8,7 @@ from typing import Annotated, get_args
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     Batch,
@@ -248,6 +249,7 @@ def command(
 
     check_out_folder(out, overwrite, resume)
     check_can_be_hardened(model, out)
+    end_of_checks()
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_harden
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     DEFAULT_TIMEOUT_TEXT,
@@ -116,6 +117,7 @@ def command(
     from lsap_cli.study.study_file import read_study
 
     request = read_study(settings.study, settings.model, settings.videos, folds, seconds)
+    end_of_checks()
     keep_memory_limit(memory_limit)
     if dry_run:
         _say_estimate(request, settings, run, quiet, as_json)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.commands.dashboard import run_in_dashboard
 from lsap_cli.commands.options import (
     SPEED,
@@ -209,6 +210,7 @@ def command(
     from lsap_cli.training.out_folder import check_out_folder
 
     check_out_folder(out, overwrite, resume)
+    end_of_checks()
     if dry_run:
         from lsap_cli.jobs.dry_runs import plan_of_train
 

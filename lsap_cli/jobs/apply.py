@@ -9,7 +9,8 @@ from lsap_cli.applying.cluster_files import ClusterFiles
 from lsap_cli.applying.output_folder import OutputFolder
 from lsap_cli.applying.planning import alone_in, check_folders
 from lsap_cli.applying.proof import total_proof
-from lsap_cli.applying.settings import ApplySettings, make_recipe
+from lsap_cli.applying.recipe import make_recipe
+from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.applying.stages import ApplyContext, draw_previews, keep_copies, plan_copies, write_copies
 from lsap_cli.applying.workers import WorkerPool
 from lsap_cli.cluster.pool import ClusterPool

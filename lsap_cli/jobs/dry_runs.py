@@ -4,8 +4,8 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lsap_cli.applying.settings import ApplySettings
 from lsap_cli.jobs.defend_settings import DEFAULT_DEFENSES, DefendSettings
 from lsap_cli.jobs.show_set import show_set
 from lsap_cli.learning.settings import FITTED_SAMPLERS, HELD_OUT_SAMPLERS, GenerateSettings
@@ -13,9 +13,6 @@ from lsap_cli.results.sets import SetFacts
 from lsap_cli.set_sources import SetSource
 from lsap_cli.training.harden_settings import HardenSettings
 from lsap_cli.training.settings import VALIDATION_SHARE, TrainingOptions, TrainSettings
-
-if TYPE_CHECKING:
-    from lsap_cli.applying.settings import ApplySettings  # it imports torch
 
 SECONDS_OF_HEADERS = 5.0
 UNKNOWN_TIME = "not known before some steps are timed"
@@ -46,7 +43,7 @@ def plan_of_generate(settings: GenerateSettings, run: Path) -> Plan:
     return plan | {"writes": f"{settings.out}, and the run folder {run}"}
 
 
-def plan_of_apply(settings: "ApplySettings", run: Path) -> Plan:
+def plan_of_apply(settings: ApplySettings, run: Path) -> Plan:
     """What `apply` would do."""
     facts = _facts(settings.source, 0)
     plan = _videos(facts)

@@ -1,6 +1,8 @@
 import json
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -133,6 +135,52 @@ def test_draws_that_are_no_numbers_are_told_before_anything_starts(tmp_path: Pat
     (tmp_path / "a.mp4").touch()
     values = {"videos": str(tmp_path), "model": "demo", "learning_draws": "2,nan"}
     assert "--learning-draws '2,nan' is no list" in (problem(form("defend"), values, commands().check) or "")
+
+
+@pytest.mark.parametrize(
+    ("command", "change", "said"),
+    [
+        ("generate", {"storage": "."}, "give --cluster, too"),
+        ("apply", {"cluster": "local:2", "workers": "2"}, "--workers is of one machine"),
+        ("defend", {}, "give one of --perturbation FILE (add it here) and --perturbed FOLDER"),
+        ("defend", {"perturbation": "gallery:demo-lsap", "adaptive": "true"}, "give --fit VIDEOS"),
+        ("defend", {"perturbation": "gallery:demo-lsap", "time_budget": "9s"}, "--time-budget is about attackers"),
+        ("train", {"family": "c3d", "backbone": "resnet18"}, "c3d has no backbone"),
+        ("harden", {"method": "noise"}, "say how much with --noise SIGMA"),
+        ("harden", {"out": "{videos}/a.mp4"}, "exists already"),
+        ("study", {"study": "paper:overall"}, "give --model, once for each"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_told_before_anything_starts(
+    tmp_path: Path, command: str, change: dict[str, str], said: str
+) -> None:
+    (tmp_path / "a.mp4").touch()
+    needed = {"videos": str(tmp_path), "model": "demo", "out": str(tmp_path / "out.safetensors"), "family": "tsn",
+              "perturbation": "gallery:demo-lsap", "backbone": "resnet18", "study": "paper:samplers"}  # fmt: skip
+    fields = {one.name for one in form(command).fields if one.required or one.name == "backbone"}
+    values = {name: text for name, text in needed.items() if name in fields}
+    values |= {name: text.format(videos=tmp_path) for name, text in change.items()}
+    assert said in (problem(form(command), values, commands().check) or "nothing")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["a.mp4"], "checks make nothing"
+
+
+def test_checking_every_form_imports_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    script = f"""
+import sys, typer
+from lsap_cli.commands.forms import dashboard_commands
+from lsap_cli.dashboard.forms import problem
+from lsap_cli.main import app
+commands = dashboard_commands(typer.main.get_command(app))
+needed = dict(videos={str(tmp_path)!r}, model="demo", out={str(tmp_path / "out.safetensors")!r}, family="c3d",
+              perturbation="gallery:demo-lsap", study="paper:samplers")
+for form in commands.forms:
+    values = {{one.name: needed[one.name] for one in form.fields if one.name in needed}}
+    print(form.command, problem(form, values, commands.check))
+print("torch" in sys.modules)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [*(f"{one.command} None" for one in commands().forms), "False"]
 
 
 @pytest.mark.parametrize("command", ["generate", "apply", "defend"])
