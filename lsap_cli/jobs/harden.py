@@ -26,6 +26,7 @@ from lsap_cli.learning.process_group import ProcessGroup, device_of_process, pro
 from lsap_cli.learning.settings import FITTED_SAMPLERS
 from lsap_cli.learning.task import learnable_defense
 from lsap_cli.learning.time_budget import TimeBudget
+from lsap_cli.pictures.thumbnails import draw_slots
 from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.hardening import HardenResults
@@ -274,6 +275,7 @@ def _written(task: HardeningTask, videos: LabeledVideos, pattern: Perturbation |
         (out / PATTERN_FILE).unlink(missing_ok=True)
     else:
         write_perturbation(pattern, out / PATTERN_FILE)
+        draw_slots(run.folder, pattern.pattern, str(pattern.binding))
     return load_card(card).to(task.classifier.mean.device)
 
 

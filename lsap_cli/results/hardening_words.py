@@ -22,10 +22,16 @@ def hardening_sentences(results: HardenResults) -> list[str]:
             _fooling(results),
             _robust(results),
             _behind(results),
-            *results.warnings,
+            *(f"{one[0].upper()}{one[1:].rstrip('.')}." for one in results.warnings if one),
         )
         if sentence
     ]
+
+
+def hardening_answer(results: HardenResults) -> str:
+    """What is shown, and the accuracy under attack that it rests on."""
+    shown = (hardening_finding(results).reason, _robust(results) or _fooling(results))
+    return " ".join(sentence for sentence in shown if sentence)
 
 
 def ladder_command(results: HardenResults, run_folder: str) -> str:

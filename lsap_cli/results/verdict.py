@@ -14,7 +14,7 @@ from lsap_cli.results.documents import (
 )
 from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.hardening_finding import Level, hardening_finding
-from lsap_cli.results.hardening_words import hardening_sentences
+from lsap_cli.results.hardening_words import hardening_answer
 from lsap_cli.results.ladders import attacker_name
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
@@ -216,7 +216,7 @@ def _trained(results: TrainResults) -> Verdict:
 
 def _hardened(results: HardenResults) -> Verdict:
     found = hardening_finding(results)
-    return Verdict(found.level, found.word, " ".join(hardening_sentences(results)))
+    return Verdict(found.level, found.word, hardening_answer(results))
 
 
 def _hardening_figures(results: HardenResults) -> list[KeyFigure]:

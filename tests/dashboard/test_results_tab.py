@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable
+from textual.widgets import DataTable, TabbedContent
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.results import ResultsPane
@@ -17,16 +17,20 @@ from lsap_cli.dashboard.widgets.answer import figures_text
 from lsap_cli.dashboard.widgets.heat import MOST_DEFENSES
 from lsap_cli.results.detectors import DetectorRow, RocCurve
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.files import write_document
+from lsap_cli.results.files import RESULTS_FILE, write_document
+from lsap_cli.results.hardening import HardenResults, JudgedNetwork
 from lsap_cli.results.ladders import Check, DefenseLadder, LadderRung
-from lsap_cli.results.rates import Estimate, Rate, rate_of
+from lsap_cli.results.rates import Estimate, Paired, Rate, rate_of
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import SamplerTransfer
+from lsap_cli.results.training import SplitPart
 from lsap_cli.results.verdict import KeyFigure
-from tests.dashboard.conftest import WIDE, play, until, until_true
+from lsap_cli.runs import Run
+from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
 RECORDED = Path(__file__).parent / "recorded"
+TAB_OF = {"1": "results", "2": "live", "3": "pictures"}
 
 
 @pytest.mark.parametrize("room", [76, 118])
@@ -173,3 +177,47 @@ def test_a_matrix_larger_than_any_screen_is_cut_and_says_so(tmp_path: Path) -> N
         assert app.screen.query_one("#matrix", DataTable).row_count == MOST_DEFENSES
 
     play(runs, act, WIDE, runs / "second")
+
+
+def test_the_figures_are_as_they_were_when_the_tab_comes_back(runs: Path) -> None:
+    """While another tab is shown, the pane has no width."""
+    folder = runs / "tour" / "defend"
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "clean  ")
+        before = shown_text(app).split("\n")[3:12]
+        for key in ("2", "3", "1"):
+            await pilot.press(key)
+            await until_true(pilot, lambda key=key: app.screen.query_one(TabbedContent).active == TAB_OF[key])
+        await until_true(pilot, lambda: shown_text(app).split("\n")[3:12] == before)
+
+    play(runs, act, SMALL, opened=folder)
+
+
+def harden_results() -> HardenResults:
+    """Of a run without attackers."""
+    part, right = SplitPart(videos=4, recordings=4), rate_of(4, 4)
+    assert right is not None
+    network = JudgedNetwork(name="net", clean_accuracy=right)
+    return HardenResults(
+        fit=part, held_out=part, out="out", model="demo", method="universal", norm="linf", epsilon="8/255",
+        binding="constant", before=network, after=network, clean_change=Paired(gained=0, lost=0, of=4, p=None),
+        warnings=("the accuracy is of few videos",),
+    )  # fmt: skip
+
+
+def test_a_hardened_network_has_a_short_verdict_and_all_sentences_below_its_figures(tmp_path: Path) -> None:
+    with Run(tmp_path / "run", "harden", {}, []):
+        write_document(tmp_path / "run" / RESULTS_FILE, harden_results())
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "clean after")
+        lines = shown_text(app).split("\n")
+        figures = next(number for number, line in enumerate(lines) if "clean before" in line)
+        verdict, below = " ".join(lines[:figures]), " ".join(" ".join(lines[figures:]).split())
+        assert "? NOT JUDGED  No attacker was learned" in verdict
+        assert "cost no clean accuracy" not in verdict
+        assert "Hardening cost no clean accuracy" in below
+        assert "The accuracy is of few videos." in below
+
+    play(tmp_path, act, SMALL, opened=tmp_path / "run")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lsap_cli.dashboard.summaries import RunSummarizer, RunSummary
-from lsap_cli.dashboard.widgets.run_cells import RunLines, figure_text, title_text
+from lsap_cli.dashboard.widgets.run_cells import RunLines, column_widths, figure_text, run_cells, title_text
 from lsap_cli.results.events import FramesEvent, StageEvent, StepEvent
 from lsap_cli.runs import Run
 from lsap_cli.runs.reading import RunSnapshot, RunState
@@ -79,3 +79,14 @@ def test_nothing_is_made_anew_of_a_run_that_did_not_change(tmp_path: Path) -> No
     (named,) = summaries.all()
     assert named.name == "mine"
     assert "mine" in str(lines.cells(named, widths, marked=False)[2])
+
+
+@pytest.mark.parametrize("room", [80, 120, 160])
+def test_a_space_stands_between_all_columns(room: int) -> None:
+    """A cell of a column has its width; the space after each comes from the table."""
+    snapshot = RunSnapshot(Path("run"), "done", started=0.0)
+    one = RunSummary(snapshot, "a name that is long", False, "fooled 0.88 (0.53–0.98)", (1.0, 2.0), 11_489.0)
+    widths = column_widths(room)
+    for name, cell in zip(widths, run_cells(one, widths, marked=False, indented=False), strict=True):
+        assert cell.cell_len <= widths[name], name
+        assert cell.justify is None, "it would take the space, too"

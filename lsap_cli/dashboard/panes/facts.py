@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from lsap_cli.dashboard.formatting import ORANGE, duration, megabytes
+from lsap_cli.dashboard.formatting import ORANGE, STATES, duration, megabytes
 from lsap_cli.dashboard.guard import Guarded
 from lsap_cli.dashboard.launching import command_text
 from lsap_cli.dashboard.run_reader import RunReader
@@ -78,7 +78,7 @@ def _run(reader: RunReader) -> dict[str, object]:
     return {
         "folder": snapshot.folder,
         "command line": command_text(snapshot),
-        "state": snapshot.state,
+        "state": STATES[snapshot.state][1],
         "took": duration(run_seconds(snapshot)),
         "events": history.events,
         "notes": history.warnings or None,

@@ -15,8 +15,8 @@ from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.pictures import LOOK_FILE
 from lsap_cli.runs.following import file_stamp
 
-NONE = "This run has no pictures; generate, apply and defend draw some."
-NONE_YET = "This run has no pictures yet; generate, apply and defend draw some."
+NONE = "This run has no pictures; generate, apply, defend and harden draw some."
+NONE_YET = "This run has no pictures yet; generate, apply, defend and harden draw some."
 
 
 class PicturesPane(Guarded, Vertical, can_focus=True):

@@ -23,6 +23,8 @@ from lsap_cli.dashboard.widgets.heat import MOST_ATTACKS, HeatTable
 from lsap_cli.results.defense_matrix import DefenseMatrix, MatrixCell, matrix_of_results, matrix_of_rows
 from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.documents import DefendResults, GenerateResults, ModelCheckResults, RunResults
+from lsap_cli.results.hardening import HardenResults
+from lsap_cli.results.hardening_words import hardening_sentences
 from lsap_cli.results.ladders import attacker_name
 from lsap_cli.results.measures import Metric, metrics_of
 from lsap_cli.results.records import Cell, defense_name
@@ -50,6 +52,7 @@ class ResultsPane(Guarded, VerticalScroll):
         self.rows = Rows(())
         self.matrix: DefenseMatrix | None = None
         self._shown: object = None
+        self._reader: RunReader | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(id="verdict", markup=False)
@@ -63,8 +66,19 @@ class ResultsPane(Guarded, VerticalScroll):
         yield Static(id="every-attack", classes="section", markup=False)
         yield HeatTable(id="attacks")
 
+    def on_resize(self) -> None:
+        """Writes anew what depends on the width, also when the tab comes back: it has none while it is hidden."""
+        if self._reader is not None:
+            reader = self._reader
+            draw_guarded(self, lambda: self.show(reader))
+
+    @property
+    def _width(self) -> int:
+        """Columns of the pane; of the screen, where it is not laid out yet."""
+        return self.size.width or self.screen.size.width
+
     def show(self, reader: RunReader) -> None:
-        self.rows = reader.rows
+        self._reader, self.rows = reader, reader.rows
         metrics, samplers = metrics_of(self.rows), self.rows.samplers
         self.sampler = self.sampler if self.sampler in samplers else ALL_SAMPLERS
         self.metric = self.metric if self.metric in metrics else next(iter(metrics), None)
@@ -74,7 +88,7 @@ class ResultsPane(Guarded, VerticalScroll):
         self._show_answer(reader)
         if self.matrix is not None:
             self._show_matrix(self.matrix, metrics)
-        new = (id(reader.results), self.app.theme, reader.loaded, self.sampler, self.metric, self.size.width)
+        new = (id(reader.results), self.app.theme, reader.loaded, self.sampler, self.metric, self._width)
         if new != self._shown:
             self._shown = new
             self._show_findings(reader.results)
@@ -108,12 +122,12 @@ class ResultsPane(Guarded, VerticalScroll):
 
     def _show_answer(self, reader: RunReader) -> None:
         verdict, figures = answer(reader, self.rows, self.matrix)
-        text = verdict_text(verdict) if verdict else _without_answer(reader, self.rows, self.size.width - 4)
+        text = verdict_text(verdict) if verdict else _without_answer(reader, self.rows, self._width - 4)
         self.query_one("#verdict", Static).update(text)
         block = self.query_one("#figures", Static)
         block.display = bool(figures)
         about = f"no defense, {self.metric}" if self.metric else ""
-        block.update(figures_text(figures, self.size.width - 2, about))
+        block.update(figures_text(figures, self._width - 2, about))
 
     def _show_matrix(self, matrix: DefenseMatrix, metrics: list[Metric]) -> None:
         table = self.query_one(DefenseTable)
@@ -178,8 +192,10 @@ class ResultsPane(Guarded, VerticalScroll):
 
     def _summary(self, results: RunResults | None) -> Text:
         """The sentences of the report; of a study its tables."""
+        if isinstance(results, HardenResults):
+            return Text(printable(" ".join(hardening_sentences(results))))
         if isinstance(results, StudyResults):
-            return study_text(results, self.size.width - ROOM_BESIDE)
+            return study_text(results, self._width - ROOM_BESIDE)
         if isinstance(results, DefendResults | GenerateResults) and self.rows.rows:
             return Text(printable(" ".join(summary_sentences(results))))
         return Text()

@@ -94,7 +94,7 @@ def run_cells(one: RunSummary, widths: dict[str, int], marked: bool, indented: b
         "key figure": figure_text(one, widths["key figure"]),
         "curve": Text(spark(list(one.curve), widths.get("curve", 1)), style=BLUE),
         "start": Text(when(snapshot.started, widths["start"])),
-        "took": Text(took, justify="right"),
+        "took": Text(took.rjust(widths["took"])),
     }
     return [cells[name] for name in widths]
 
