@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -30,7 +31,6 @@ from lsap_cli.runs import Run
 from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
 
 RECORDED = Path(__file__).parent / "recorded"
-TAB_OF = {"1": "results", "2": "live", "3": "pictures"}
 
 
 @pytest.mark.parametrize("room", [76, 118])
@@ -179,6 +179,10 @@ def test_a_matrix_larger_than_any_screen_is_cut_and_says_so(tmp_path: Path) -> N
     play(runs, act, WIDE, runs / "second")
 
 
+def is_active(app: Dashboard, tab: str) -> bool:
+    return app.screen.query_one(TabbedContent).active == tab
+
+
 def test_the_figures_are_as_they_were_when_the_tab_comes_back(runs: Path) -> None:
     """While another tab is shown, the pane has no width."""
     folder = runs / "tour" / "defend"
@@ -186,9 +190,9 @@ def test_the_figures_are_as_they_were_when_the_tab_comes_back(runs: Path) -> Non
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "clean  ")
         before = shown_text(app).split("\n")[3:12]
-        for key in ("2", "3", "1"):
+        for key, tab in (("2", "live"), ("3", "pictures"), ("1", "results")):
             await pilot.press(key)
-            await until_true(pilot, lambda key=key: app.screen.query_one(TabbedContent).active == TAB_OF[key])
+            await until_true(pilot, partial(is_active, app, tab))
         await until_true(pilot, lambda: shown_text(app).split("\n")[3:12] == before)
 
     play(runs, act, SMALL, opened=folder)
