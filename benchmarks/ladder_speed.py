@@ -2,25 +2,24 @@
 
     python benchmarks/ladder_speed.py --clips clips/clips.csv --model model.toml --work /tmp/ladder --out ladder.json
         [--contenders base fast] [--defenses none jpeg:quality=75 ...] [--samplers rate:fps=5 uniform] [--steps 300]
-        [--rounds 1] [--estimate-base]
+        [--rounds 1] [--base-steps 30]
 
 Contenders: `base`, the commit of `side_by_side.BASE` as it is; `full` and `fast`, the present tree with `--ladder`.
 Recordings are dealt into fit and test clips (13 of 39), and one perturbation is learned from the fit clips by the base
-commit, which both can read. A cell is a defense with a sampler. With `--estimate-base` the base commit runs only until
-it has said itself how long its attackers will take, from timed steps: a whole run takes hours. That is said in the
-output, and it has no robust accuracies then. Processor seconds stand beside those on the wall, which depend on what
-else the machine does.
+commit, which both can read. A cell is a defense with a sampler. With `--base-steps` the base commit learns each
+attacker with fewer steps, and the seconds of its learning are taken in proportion, those of all else as they are: a
+whole run takes hours. That is said in the output, and it has no robust accuracies then. Processor seconds stand beside
+those on the wall, which depend on what else the machine does.
 """
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import random
-import re
 import resource
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -35,7 +34,7 @@ DEFENSES = ("none", "jpeg:quality=75", "temporal-median:window=3", "h264:crf=28"
 SAMPLERS = ("rate:fps=5", "uniform")
 TEST_CLIPS = 13
 WAYS = {"base": [], "full": ["--ladder", "full"], "fast": ["--ladder", "fast"]}
-ANNOUNCED = re.compile(r"(\d+) attackers, (\d+) steps: about (?:(\d+):(\d+) h|(\d+) min)")
+LEARNING = "learning"  # how the names of stages begin in which steps are made
 
 
 def main() -> None:
@@ -72,7 +71,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--given", type=Path, help="a perturbation file, in place of one that is learned")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--deal", type=int, default=0, help="seed of the order in which recordings are dealt")
-    parser.add_argument("--estimate-base", action="store_true", help="the base commit's own estimate, not its run")
+    parser.add_argument("--base-steps", type=int, help="of an attacker of the base commit: an estimate, not its run")
     return parser.parse_args()
 
 
@@ -126,36 +125,57 @@ def program(options: argparse.Namespace, contender: str) -> list[str]:
 
 
 def run_one(options: argparse.Namespace, contender: str, number: int, given: tuple[Path, Path, Path]) -> dict[str, Any]:
-    """One whole `defend --adaptive`, or the estimate that it makes of its learning."""
+    """One whole `defend --adaptive`; of the base commit with fewer steps where that is asked for."""
     fit, test, perturbation = given
-    run = options.work / f"{contender}-{options.steps}-{number}"
+    steps = (contender == "base" and options.base_steps) or options.steps
+    run = options.work / f"{contender}-{steps}-{number}"
     shutil.rmtree(run, ignore_errors=True)
     words = ["defend", test, "--model", options.model, "--perturbation", perturbation, "--adaptive", "--fit", fit]
-    words += ["--steps", options.steps, "--run", run, *WAYS[contender], "--quiet", "--json"]
+    words += ["--steps", steps, "--run", run, *WAYS[contender], "--quiet", "--json"]
     words += [word for spec in options.defenses if spec != "none" for word in ("--defense", spec)]
     words += ["--defense", "none"] if options.defenses == ["none"] else []
     words += [word for spec in options.samplers for word in ("--sampler", spec)]
     command = [*program(options, contender), *map(str, words)]
     print(f"{contender}: {' '.join(command)}", flush=True)
-    begin, load = time.monotonic(), os.getloadavg()
-    if contender == "base" and options.estimate_base:
-        return {"load_average": [round(one, 1) for one in load], **estimated(command, run)}
-    before = processor_seconds()
+    begin, load, before = time.monotonic(), os.getloadavg(), processor_seconds()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     seconds = time.monotonic() - begin
     if done.returncode:
         raise SystemExit(f"{contender} ended with {done.returncode}")
     results = json.loads(done.stdout)
-    found = {
+    found: dict[str, Any] = {
         "seconds": round(seconds, 1),
         "processor_seconds": round(processor_seconds() - before, 1),
         "load_average": [round(one, 1) for one in (*load, *os.getloadavg())],
-        "cells": cells(results),
-        "right_under_p": bounds(results),
-        "stopped": stops(results),
     }
+    if steps == options.steps:
+        found |= {"cells": cells(results), "right_under_p": bounds(results), "stopped": stops(results)}
+    else:
+        found = scaled(found, learning_share(run), options.steps / steps)
     print(json.dumps({contender: found}), flush=True)
     return found
+
+
+def learning_share(run: Path) -> float:
+    """Of a run's seconds, the share that was spent on the steps of attackers."""
+    events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    stages = [one for one in events if one["kind"] in ("stage", "end")]
+    learning = sum(
+        after["time"] - stage["time"]
+        for stage, after in itertools.pairwise(stages)
+        if stage["kind"] == "stage" and stage["name"].startswith(LEARNING)
+    )
+    return float(learning / (events[-1]["time"] - events[0]["time"]))
+
+
+def scaled(found: dict[str, Any], share: float, factor: float) -> dict[str, Any]:
+    """What a run with so many times the steps would take: its learning in proportion, all else as it was."""
+    return {
+        "estimated": f"from a run with {1 / factor:.3g} of the steps; its learning was {share:.3f} of its seconds",
+        "of_the_short_run": found,
+    } | {
+        name: round(found[name] * (1 - share + share * factor), 1) for name in ("seconds", "processor_seconds")
+    }  # fmt: skip
 
 
 def processor_seconds() -> float:
@@ -192,42 +212,19 @@ def stops(results: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def estimated(command: Sequence[str], run: Path) -> dict[str, Any]:
-    """Runs until the learning is announced, and ends the run: what was announced, and the seconds up to there."""
-    begin = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        while process.poll() is None:
-            events = run / "events.jsonl"
-            said = ANNOUNCED.search(events.read_text(encoding="utf-8")) if events.exists() else None
-            if said:
-                attackers, steps, hours, minutes, only_minutes = said.groups()
-                seconds = 60 * (int(hours) * 60 + int(minutes) if hours else int(only_minutes))
-                return {
-                    "estimated": "by the base commit itself, from timed steps; its judging is not in it",
-                    "seconds": round(time.monotonic() - begin + seconds, 1),
-                    "learning_seconds": seconds, "attackers": int(attackers), "steps": int(steps),
-                }  # fmt: skip
-            time.sleep(0.5)
-        raise SystemExit(f"the base commit ended with {process.returncode} before it announced its learning")
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-
-
 def compared(found: dict[str, Any], contenders: Sequence[str]) -> dict[str, Any]:
     """The last contender beside the first one."""
     first, last = found[contenders[0]], found[contenders[-1]]
     result: dict[str, Any] = {
         "what": f"{contenders[-1]} beside {contenders[0]}",
         "seconds": round(last["seconds"] / first["seconds"], 3),
+        "processor_seconds": round(last["processor_seconds"] / first["processor_seconds"], 3),
     }
     if "cells" not in first:
         return result | {"note": f"the seconds of {contenders[0]} are an estimate, and it has no robust accuracies"}
     higher = {cell: last["cells"][cell][0] - count for cell, (count, _) in first["cells"].items()}
     return result | {
         "videos_more_right_by_cell": higher,
-        "processor_seconds": round(last["processor_seconds"] / first["processor_seconds"], 3),
         "largest": max(higher.values()),
         "sum": sum(higher.values()),
     }
