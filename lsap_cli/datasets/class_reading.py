@@ -89,7 +89,7 @@ class ClassReader:
 
     def _class_of(self, text: str, line: int) -> int | None:
         if text not in self._found:
-            where = f"{self._where}, line {line}" if line else self._where
+            where = f"{self._where}, {self._listing.unit} {line}" if line else self._where
             name = self._name_of(text)
             index = self._labels.find(name, f"{where}: the {self._listing.noun}")
             if index is None and name == text and self._first is not None and NUMBER.fullmatch(text):

@@ -17,7 +17,7 @@ class Entry(NamedTuple):
 
     Attributes:
         paths: of the file, as written; where several are possible, the likeliest first. Empty with `archived`.
-        line: of the list, from 1; 0: there is no list.
+        line: of the list, or its entry's number, from 1; 0: there is no list.
         labels: what it may show, the likeliest first: the first one that a classifier has counts.
         also_accepted: other labels that count as right.
         group: the recording that it was cut from; empty: the name tells.
@@ -53,6 +53,7 @@ class Listing:
         unreadable: what cannot be used: places that cannot be looked at, lines of another shape.
         names: of labels that are written as numbers, by number.
         fps: the format's own pace of frame folders, in pictures a second.
+        unit: what `Entry.line` counts: "line", or "entry" of a document without lines.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -63,10 +64,11 @@ class Listing:
     unreadable: list[UnreadablePlace] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     fps: Fraction | None = None
+    unit: str = "line"
 
     def leave_out(self, path: Path, line: int, reason: str) -> None:
-        """Names a line of a list that cannot be used; see `UnreadablePlace`."""
-        self.unreadable.append(UnreadablePlace(path, f"{path.name}, line {line}", reason))
+        """Names a line (or entry) of a list that cannot be used; see `UnreadablePlace`."""
+        self.unreadable.append(UnreadablePlace(path, f"{path.name}, {self.unit} {line}", reason))
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from lsap_cli.errors import LsapError
 
@@ -38,6 +39,28 @@ def read_json(path: Path) -> object:
         return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise LsapError(f"{path} is not JSON that can be read ({error})") from None
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The objects of a file with one a line, and their lines' numbers; what is no object counts as an empty one.
+
+    Raises:
+        LsapError: if it cannot be read, or a line is no JSON.
+    """
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        try:
+            row = json.loads(line) if line.strip() else None
+        except (ValueError, RecursionError) as error:
+            raise LsapError(f"{path}, line {number} is not JSON that can be read ({error})") from None
+        if line.strip():
+            yield number, row if isinstance(row, dict) else {}
+
+
+def label_text(value: object) -> str:
+    """A cell as a label. Numbers are floats where others of their column are missing."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else ""
+    return "" if value is None else str(value)
 
 
 def read_label_names(path: Path, numbers: Iterable[int] = ()) -> dict[int, str]:

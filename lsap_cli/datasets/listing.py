@@ -107,7 +107,9 @@ def _looked_up(source: SetSource, listing: Listing, labels: LabelIndex) -> Video
             continue
         video = _video(entry, place, reader, pace)
         if video.name in videos:
-            listing.leave_out(source.path, entry.line, f"names {video.name}, which an earlier line names, too")
+            listing.leave_out(
+                source.path, entry.line, f"names {video.name}, which an earlier {listing.unit} names, too"
+            )
             continue
         if place.other_name:
             renamed.append(entry.paths[0])

@@ -9,6 +9,7 @@ from lsap_cli.datasets.formats.frame_folders import FrameFolders
 from lsap_cli.datasets.formats.hf_folder import HuggingFaceFolder
 from lsap_cli.datasets.formats.hmdb51 import Hmdb51
 from lsap_cli.datasets.formats.jester import Jester
+from lsap_cli.datasets.formats.json_list import JsonList
 from lsap_cli.datasets.formats.kinetics import Kinetics
 from lsap_cli.datasets.formats.path_list import PathList
 from lsap_cli.datasets.formats.single import SingleVideo
@@ -27,6 +28,7 @@ FORMATS: dict[str, type[SetFormat]] = {
     "charades": Charades,
     "hf-folder": HuggingFaceFolder,
     "webdataset": WebDataset,
+    "json": JsonList,
     "csv": CsvList,
     "list": PathList,
     "frames": FrameFolders,

@@ -25,7 +25,7 @@ class Diving48(SetFormat):
         document = read_json(source.path)
         if not isinstance(document, list):
             raise LsapError(f"{source.path} is no list of Diving48: it holds no array of videos")
-        listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS))
+        listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS), unit="entry")
         listing.notes.append(f"{source.path} is read as a list of Diving48")
         vocabulary = source.path.parent / VOCABULARY
         if vocabulary.is_file():

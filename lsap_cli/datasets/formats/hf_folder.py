@@ -11,7 +11,7 @@ from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.columns import header_rows, unread_columns
 from lsap_cli.datasets.formats.headers import first_line
 from lsap_cli.datasets.formats.hf_parquet import parquet_table
-from lsap_cli.datasets.label_files import read_text
+from lsap_cli.datasets.label_files import label_text, read_json_lines
 from lsap_cli.datasets.locating import split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -124,17 +124,10 @@ def _named_files(row: Row) -> Iterator[str]:
 
 
 def _entries(names: Collection[str], inside: str, number: int, row: Row) -> Iterator[Entry]:
-    label, group = _label(row.get("label")), str(row.get("group") or "")
+    label, group = label_text(row.get("label")), str(row.get("group") or "")
     for name in names:
         own = group or (f"row {inside}{number}" if len(names) > 1 else "")
         yield Entry((f"{inside}{name}",), number, (label,) if label else (), group=own)
-
-
-def _label(value: object) -> str:
-    """A cell as a label. Numbers are floats where others of their column are missing."""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else ""
-    return "" if value is None else str(value)
 
 
 def _table(path: Path, listing: Listing) -> _Table:
@@ -144,15 +137,5 @@ def _table(path: Path, listing: Listing) -> _Table:
         needed = [name for name in _cells(first_line(path)) if _is_a_file_column(name)] or [FILE_NAME]
         rows: list[tuple[int, Row]] = [*header_rows(path, listing, needed, "the metadata of a Hugging Face folder")]
     else:
-        rows = list(_json_rows(path))
+        rows = list(read_json_lines(path))
     return _Table(list(dict.fromkeys(name for _, row in rows for name in row)), rows)
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        try:
-            row = json.loads(line) if line.strip() else None
-        except (ValueError, RecursionError) as error:
-            raise LsapError(f"{path}, line {number} is not JSON that can be read ({error})") from None
-        if line.strip():
-            yield number, row if isinstance(row, dict) else {}

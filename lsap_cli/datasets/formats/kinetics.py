@@ -30,6 +30,7 @@ class Kinetics(SetFormat):
         listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS))
         listing.notes.append(f"{source.path} is read as a list of Kinetics")
         is_json = source.path.suffix.lower() == ".json"
+        listing.unit = "entry" if is_json else "line"
         for line, row in _json_rows(source.path) if is_json else _csv_rows(source.path, listing):
             stems = [*_timed(row), row.identity]
             if not row.identity or not stems[:-1]:

@@ -14,8 +14,8 @@ LISTS = {
     ".txt": "list:PATH (path label), ucf101:PATH or hmdb51:PATH",
     ".csv": "csv:PATH, list:PATH, kinetics:PATH, jester:PATH or charades:PATH",
     ".tsv": "csv:PATH or list:PATH",
-    ".json": "ssv2:PATH, diving48:PATH or kinetics:PATH",
-    ".jsonl": "hf-folder:PATH",
+    ".json": "json:PATH (videos and labels), ssv2:PATH, diving48:PATH or kinetics:PATH",
+    ".jsonl": "json:PATH or hf-folder:PATH",
     ".parquet": "hf-folder:PATH",
     ".tar": "webdataset:PATH",
     ".zip": "a folder: unpack it first",
@@ -59,6 +59,11 @@ class SingleVideo(SetFormat):
         if suffix not in LISTS and suffix not in MEDIA_SUFFIXES and is_text(source.path):
             raise LsapError(f"{source.path} is text and no list that is known; give list:PATH (path label) or csv:PATH")
         if suffix in LISTS:
-            lines = ", and its lines are of no list that is known" if is_text(source.path) else ""
+            lines = f", and {_parts(suffix)} of no list that is known" if is_text(source.path) else ""
             raise LsapError(f"{source.path} is no video{lines}; give {LISTS[suffix]}")
         return Listing([Entry((source.path.name,))], roots=[source.path.parent])
+
+
+def _parts(suffix: str) -> str:
+    """What a text file of some suffix is made of, for a sentence."""
+    return "what it holds is" if suffix == ".json" else "its lines are"

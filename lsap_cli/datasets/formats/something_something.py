@@ -24,7 +24,7 @@ class SomethingSomething(SetFormat):
         document = read_json(source.path)
         if not isinstance(document, list):
             raise LsapError(f"{source.path} is no list of Something-Something: it holds no array of videos")
-        listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS))
+        listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS), unit="entry")
         listing.notes.append(f"{source.path} is read as a list of Something-Something V2")
         for number, one in enumerate(document, 1):
             identity = str(one.get("id", "")) if isinstance(one, dict) else ""

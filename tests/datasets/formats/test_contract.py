@@ -101,6 +101,14 @@ def webdataset(root: Path, add: Add) -> Path:
     return root
 
 
+def json_list(root: Path, add: Add) -> Path:
+    add("a.mp4")
+    add("b.mp4")
+    rows = {"a.mp4": {"label": "TAI_CHI", "split": "train"}, "b.mp4": {"label": "YOGA", "split": "train"}}
+    written(root / "metadata.json", json.dumps(rows))
+    return root
+
+
 def csv_list(root: Path, add: Add) -> Path:
     add("a.mp4")
     add("b.mp4")
@@ -140,6 +148,7 @@ EXAMPLES: dict[str, Callable[[Path, Add], Path]] = {
     "charades": charades,
     "hf-folder": hf_folder,
     "webdataset": webdataset,
+    "json": json_list,
     "csv": csv_list,
     "list": path_list,
     "frames": frames,

@@ -309,7 +309,7 @@ def test_the_json_of_kinetics_is_read_as_its_csv(tmp_path: Path) -> None:
     }
     found = list_videos(written(tmp_path / "val.json", json.dumps(videos)), LABELS)
     assert (found.format, listed(found)) == ("kinetics", {"abc_000001_000011.mp4": (1,), "def_000000_000010.mp4": ()})
-    assert [place.name for place in found.unreadable] == ["val.json, line 3"]
+    assert [place.name for place in found.unreadable] == ["val.json, entry 3"]
 
 
 def test_actions_of_charades_that_are_none_are_said_to_be_so(tmp_path: Path) -> None:
