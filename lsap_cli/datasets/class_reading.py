@@ -11,6 +11,7 @@ from lsap_cli.datasets.entries import Entry, Listing
 from lsap_cli.errors import LsapError
 
 NUMBER = re.compile(r"-?[0-9]{1,9}")
+WHOLE_FLOAT = re.compile(r"(-?[0-9]{1,9})\.0{1,9}")
 NO_LABEL = "-1"
 
 
@@ -150,6 +151,19 @@ class ClassReader:
                 "give the numbers' names with --labels FILE"
             )
         return first, f"as the folders' names show: {example[first]}"
+
+
+def read_whole_floats(listing: Listing, labels: LabelIndex, where: str) -> None:
+    """Labels such as `3.0`, as tables with empty cells write whole numbers, become `3`; those of the network stay."""
+    written = {one for entry in listing.entries for one in (*entry.labels, *entry.also_accepted) if "." in one}
+    numbers = {one: match[1] for one in written if (match := WHOLE_FLOAT.fullmatch(one))}
+    numbers = {one: number for one, number in numbers.items() if labels.find(one, where) is None}
+    if not numbers:
+        return
+    listing.notes.append(f"{where}: labels such as '{min(numbers)}' are read as whole numbers")
+    for place, entry in enumerate(listing.entries):
+        own, others = ([numbers.get(one, one) for one in some] for some in (entry.labels, entry.also_accepted))
+        listing.entries[place] = entry._replace(labels=tuple(own), also_accepted=tuple(others))
 
 
 def _numbered_folders(entries: Sequence[Entry]) -> Iterable[tuple[int, str]]:

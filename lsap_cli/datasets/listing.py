@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lsap_cli.classifiers.labels import LabelIndex
 from lsap_cli.datasets.base import Video, VideoSet, recording_in
-from lsap_cli.datasets.class_reading import NUMBER, ClassReader, label_names
+from lsap_cli.datasets.class_reading import NUMBER, ClassReader, label_names, read_whole_floats
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.label_files import read_label_names
 from lsap_cli.datasets.locating import Located, Locator, named_in_common, split_suffix
@@ -39,9 +39,11 @@ def list_videos(source: Path | SetSource, labels: Sequence[str]) -> VideoSet:
     kind = _format_of(source)
     with without_collection():
         listing = SET_FORMATS[kind]().read(source)
+        index = LabelIndex(labels)
+        read_whole_floats(listing, index, str(source.path))
         if source.labels is not None:
             listing.names = _names_of_numbers(source.labels, listing)
-        video_set = replace(_looked_up(source, listing, LabelIndex(labels)), format=kind)
+        video_set = replace(_looked_up(source, listing, index), format=kind)
     if not video_set.videos and video_set.unreadable:
         place = video_set.unreadable[0]
         where = place.name if place.path == source.path else place.path  # a line of the list itself

@@ -69,3 +69,10 @@ def test_a_video_without_a_suffix_is_one(tmp_path: Path) -> None:
     write_tiny(tmp_path / "a.mkv", make_bytes(2)).rename(tmp_path / "clip")
     found = list_videos(tmp_path / "clip", [])
     assert (found.format, [video.name for video in found.videos]) == ("file", ["clip"])
+
+
+@pytest.mark.parametrize("name", ["val.txt", "set.json", "shard.parquet"])
+def test_an_empty_list_is_no_video(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(LsapError, match=f"{name} is empty, and no video; give "):
+        list_videos(tmp_path / name, [])

@@ -169,7 +169,7 @@ def _columns(path: Path, header: Sequence[str]) -> list[int]:
         raise LsapError(f"{path} is empty; its first line names the columns, as in path,label")
     if "path" not in names:
         likely = sorted((name for name in names if looks_like(name, "path")), key=lambda name: "path" not in name)
-        close = [f"; is it '{name}'?" for name in likely]
+        close = [f" (is it '{name}'?)" for name in likely]
         raise LsapError(
             f"{path} has no column 'path' in its first line{''.join(close[:1])}; "
             "write path,label or path,label,also_accepted"

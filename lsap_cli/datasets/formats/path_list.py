@@ -18,17 +18,21 @@ from lsap_cli.datasets.formats.label_first import label_before_path, labels_come
 from lsap_cli.datasets.label_files import read_text
 from lsap_cli.datasets.locating import Locator, split_suffix
 from lsap_cli.errors import LsapError
+from lsap_cli.results.text import counted
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.media import VideoSpan
 from lsap_cli.video.walking import MEDIA_SUFFIXES
 
 LAST_CELL = re.compile(r"(.*\S)\s*[\s,;]\s*(\S+)")
 INTEGER = re.compile(r"-?[0-9]{1,9}")
+FLOAT_LABEL = re.compile(r"((?:.*/\S*|.*[\s,;]-?[0-9]{1,9})\s*[\s,;]\s*-?[0-9]{1,9})\.0{1,9}")
+"""A line whose label is a whole number with a decimal point, behind a path or the number of frames."""
 SHAPES = ("path", "path label", "folder frames label", "folder start frames label")
 OTHERS = frozenset({".json", ".jsonl", ".toml", ".yaml", ".yml", ".xml", ".md", ".py"}) | MEDIA_SUFFIXES
 """Suffixes of files that are no lists, whatever their lines look like."""
 LOOKED_AT = 20  # lines, to tell whether a file is such a list
 MOST_NUMBERS = 3  # of a list whose lines have all the same count
+LEAST_USUAL = 3  # lines of one count, beside which a single one of another is a slip of the pen
 ODD_SHARE = 0.1  # of lines: so many of another count are no slips of the pen
 FOLDERS = tuple(f"{kind}{part}" for kind in ("videos", "rawframes") for part in ("", "_val", "_test", "_train"))
 """Folders beside a list that its paths begin in, as MMAction2 lays them out."""
@@ -67,6 +71,7 @@ class PathList(SetFormat):
         if not lines:
             raise LsapError(f"{source.path} has no line; a list holds `path label` a line")
         locator = Locator(listing.roots)
+        lines = _without_slips(lines, source.path, listing)
         lines = _videos_with_one_number(lines, source.path, listing.notes)
         lines = _folders_with_two_numbers(lines, locator, source.path, listing.notes)
         turned = _turn_around(lines, locator, source.path, listing.notes)
@@ -131,7 +136,11 @@ def _is_video_name(path: str) -> bool:
 
 def _parsed(number: int, text: str) -> _Line:
     """A line's path, and the cells behind it: integers, or a label's name behind a video's."""
-    rest, found = text.strip(), list[tuple[str, str]]()  # what stands before each of the integers at the end
+    float_label = FLOAT_LABEL.fullmatch(text.strip())
+    rest, found = (
+        float_label[1] if float_label else text.strip(),
+        list[tuple[str, str]](),
+    )  # what stands before each of the integers at the end
     while (match := LAST_CELL.fullmatch(rest)) and INTEGER.fullmatch(match.group(2)):
         rest = match.group(1).rstrip(" \t,;")
         found.append((rest, match.group(2)))
@@ -159,6 +168,26 @@ def _named(text: str) -> tuple[str, str] | None:
 def _unquoted(text: str) -> str:
     text = text.strip()
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def _without_slips(lines: list[_Line], path: Path, listing: Listing) -> list[_Line]:
+    """Lines without the few videos that have another count of numbers than nearly all; these are named.
+
+    Few are less than a tenth, or one of at least four, or those with an absolute path among relative ones.
+    """
+    videos = [line for line in lines if _integers(line) and _is_video_name(line.path)]
+    counts = Counter(len(line.cells) for line in videos)
+    usual, often = max(counts.items(), key=itemgetter(1), default=(0, 0))
+    odd = [line for line in videos if len(line.cells) != usual]
+    few = len(odd) < ODD_SHARE * len(videos) or (len(odd) == 1 and often >= LEAST_USUAL)
+    absolute = {line.path.startswith("/") for line in odd}
+    apart = absolute == {True} and not any(line.path.startswith("/") for line in videos if len(line.cells) == usual)
+    if not odd or not (few or apart):
+        return lines
+    for line in odd:
+        listing.leave_out(path, line.number, f"has {counted(len(line.cells), 'number')}, and most lines have {usual}")
+    chosen = {line.number for line in odd}
+    return [line for line in lines if line.number not in chosen]
 
 
 def _videos_with_one_number(lines: Sequence[_Line], path: Path, notes: list[str]) -> list[_Line]:

@@ -52,6 +52,8 @@ class SingleVideo(SetFormat):
         suffix = source.path.suffix.lower()
         if suffix in LISTS and is_utf16(source.path):
             raise LsapError(f"{source.path} is UTF-16 text, which no list is; save it as UTF-8")
+        if source.path.stat().st_size == 0 and suffix in LISTS:
+            raise LsapError(f"{source.path} is empty, and no video; give {LISTS[suffix]}")
         if source.path.stat().st_size == 0:
             return Listing([Entry((source.path.name,))], roots=[source.path.parent])
         if suffix in PICTURES:

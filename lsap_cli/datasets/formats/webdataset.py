@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from lsap_cli.datasets.base import UnreadablePlace
+from lsap_cli.datasets.base import UnreadablePlace, few
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
+from lsap_cli.datasets.label_files import label_text
 from lsap_cli.datasets.locating import split_suffix
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
@@ -20,6 +21,7 @@ from lsap_cli.video.walking import MEDIA_SUFFIXES
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 MOST_SHARDS = 100_000
 BESIDE_SHARDS = frozenset({".json", ".txt", ".md"})
+LABELS = frozenset({".cls", ".json"})
 LARGEST_LABEL = 2**20  # bytes
 BLOCK = 512
 END = bytes(2 * BLOCK)
@@ -50,7 +52,7 @@ class _Sample:
     """The members of one key."""
 
     videos: list[tuple[str, ArchivedVideo]] = field(default_factory=list)
-    labels: dict[str, tuple[int, int]] = field(default_factory=dict)  # place of .cls and .json
+    labels: dict[str, tuple[int, int]] = field(default_factory=dict)  # places of .cls and .json, by name
 
 
 class _Shard:
@@ -72,15 +74,26 @@ class _Shard:
         damage = self._look_through(leave_out)
         if damage:
             leave_out("", damage)
+        unread: list[str] = []
+        bare = [key for key, sample in self._samples.items() if sample.labels and not sample.videos]
         for key, sample in self._samples.items():
             if len(sample.videos) > 1:
                 names = " and ".join(name for name, _ in sample.videos)
                 leave_out(key, f"is one sample with several videos ({names}): names differ only after their first dot")
             elif sample.videos:
                 name, video = sample.videos[0]
-                label = self._label(sample)
+                label = self._label(sample, name, unread)
                 inside = f"{split_suffix(self._path.name)[0]}/{name}"
                 listing.entries.append(Entry((), 0, (label,) if label else (), archived=video, name=inside))
+        if unread:
+            listing.warnings.append(
+                f"{self._path}: {few(unread)} {'is' if len(unread) == 1 else 'are'} no JSON with 'label' or 'cls'; "
+                "those videos have no label from it"
+            )
+        if bare:
+            listing.warnings.append(
+                f"{self._path}: {few(bare)} {'has' if len(bare) == 1 else 'have'} a label and no video"
+            )
         if self._others:
             shown = ", ".join(f"{count} with '{suffix}'" for suffix, count in self._others.most_common(3))
             listing.notes.append(f"{self._path}: members that are neither videos nor labels are passed over: {shown}")
@@ -134,8 +147,8 @@ class _Shard:
         sample = self._samples.setdefault(name[: len(name) - len(base)] + stem, _Sample())
         if dot and suffix in MEDIA_SUFFIXES:
             sample.videos.append((name, ArchivedVideo(self._path, *place, suffix)))
-        elif rest.lower() in ("cls", "json"):
-            sample.labels[rest.lower()] = place
+        elif dot and suffix in LABELS:
+            sample.labels[name] = place
         else:
             self._others[suffix if dot else "no suffix"] += 1
 
@@ -149,22 +162,37 @@ class _Shard:
             return self._places.get((PurePosixPath(name).parent / member.linkname).as_posix())
         return None
 
-    def _label(self, sample: _Sample) -> str:
-        if "cls" in sample.labels:
-            return self._text(sample.labels["cls"]).strip()
-        if "json" in sample.labels:
-            try:
-                document = json.loads(self._text(sample.labels["json"]))
-            except (ValueError, RecursionError):
-                return ""
-            value = document.get("label", document.get("cls")) if isinstance(document, dict) else document
-            return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    def _label(self, sample: _Sample, video: str, unread: list[str]) -> str:
+        """The label of a video: of the file that is called as it is, of a `.cls` before a `.json`."""
+        stem = split_suffix(video)[0]
+        names = sorted(
+            sample.labels, key=lambda name: (split_suffix(name)[0] != stem, not name.lower().endswith(".cls"))
+        )
+        for name in names:
+            text = self._text(sample.labels[name])
+            label = text.strip() if name.lower().endswith(".cls") else _label_in_json(text)
+            if label:
+                return label
+            if label is None:
+                unread.append(name)
         return ""
 
     def _text(self, place: tuple[int, int]) -> str:
         with self._path.open("rb") as file:
             file.seek(place[0])
             return file.read(min(place[1], LARGEST_LABEL)).decode("utf-8-sig", "replace")
+
+
+def _label_in_json(text: str) -> str | None:
+    """The label in a sample's JSON; None: it has no place for one, or is no JSON."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(document, dict) and not {"label", "cls"} & set(document):
+        return None
+    value = document.get("label", document.get("cls")) if isinstance(document, dict) else document
+    return None if isinstance(value, bool | list) else label_text(value)
 
 
 def _holds_shards(folder: Path) -> bool:

@@ -455,3 +455,34 @@ def test_a_label_behind_a_video_may_hold_blanks(tmp_path: Path) -> None:
     source = written(tmp_path / "list.txt", "a.mp4 tai chi\nb c.mp4 tai chi\n")
     found = list_videos(source, LABELS)
     assert [(one.name, one.label) for one in found.videos] == [("a.mp4", "tai chi"), ("b c.mp4", "tai chi")]
+
+
+@pytest.mark.parametrize("odd", ["/elsewhere/c.mp4 2", "c.mp4 4 90 2"])
+def test_a_line_with_another_count_of_numbers_is_named_and_the_rest_goes_on(tmp_path: Path, odd: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4", "c.mp4", "d.mp4")
+    found = read(tmp_path / "val.txt", f"a.mp4 127 0\nb.mp4 90 2\nd.mp4 80 1\n{odd}\n")
+    assert listed(found) == {"a.mp4": (0,), "b.mp4": (2,), "d.mp4": (1,)}
+    count = odd.count(" ")
+    (place,) = found.unreadable
+    assert place.name == "val.txt, line 4"
+    assert place.reason == f"has {count} number{'s' * (count > 1)}, and most lines have 2"
+
+
+@pytest.mark.parametrize("lines", ["a.mp4 0.0\nb.mp4 2.0\n", "path,label\na.mp4,0.0\nb.mp4,2.0\n"])
+def test_whole_numbers_with_a_decimal_point_are_labels(tmp_path: Path, lines: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    found = read(tmp_path / "val.csv", lines)
+    assert listed(found) == {"a.mp4": (0,), "b.mp4": (2,)}
+    assert any("labels such as '0.0' are read as whole numbers" in note for note in found.notes)
+
+
+def test_a_label_with_a_decimal_point_behind_a_count_of_frames_is_a_whole_number(tmp_path: Path) -> None:
+    pictures(tmp_path / "x" / "one", 1, 2)
+    pictures(tmp_path / "x" / "two", 1, 2)
+    assert listed(read(tmp_path / "val.txt", "x/one 2 0.0\nx/two 2 1.0\n")) == {"x/one": (0,), "x/two": (1,)}
+
+
+def test_a_label_of_the_network_that_is_written_with_a_decimal_point_stays(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "val.csv").write_text("path,label\na.mp4,1.0\n")
+    assert [video.labels for video in list_videos(tmp_path / "val.csv", ["2.0", "1.0"]).videos] == [(1,)]

@@ -93,3 +93,20 @@ def test_a_shard_that_has_been_cut_since_is_an_unreadable_video(tmp_path: Path) 
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(UnreadableVideo, match="ends in it"):
         read_frame_times(one.media)
+
+
+def test_dots_in_a_name_do_not_part_a_video_from_its_label(tmp_path: Path) -> None:
+    members = {"a.b.mp4": b"v", "a.b.cls": b"0", "c..mp4": b"v", "c..json": b'{"label": "two"}', "d.mp4": b"v"}
+    found = read(shard(tmp_path / "s.tar", *members.items(), ("d.other.cls", b"0"), ("d.cls", b"two")))
+    assert {video.name: video.labels for video in found.videos} == {
+        "s/a.b.mp4": (0,),
+        "s/c..mp4": (1,),
+        "s/d.mp4": (1,),
+    }
+
+
+def test_labels_that_cannot_be_read_and_labels_without_a_video_are_told(tmp_path: Path) -> None:
+    members = {"a.mp4": b"v", "a.json": b"{bad", "b.mp4": b"v", "b.json": b'{"caption": "one"}', "c.cls": b"1"}
+    warnings = read(shard(tmp_path / "s.tar", *members.items())).warnings
+    assert f"{tmp_path / 's.tar'}: 'a.json', 'b.json' are no JSON with 'label' or 'cls'" in warnings[0]
+    assert "'c' has a label and no video" in warnings[1]
