@@ -85,6 +85,13 @@ class DefenseMatrix:
             return None
         return min(cell.measured, key=lambda one: goodness(one.rate, self.metric), default=None)
 
+    def least_harmed(self, defense: str, condition: Condition) -> MeasuredRate | None:
+        """The rate of the sampler that is best for the model (ties: the first); None where nothing was measured."""
+        cell = self.cell(defense, condition)
+        if cell is None:
+            return None
+        return max(cell.measured, key=lambda one: goodness(one.rate, self.metric), default=None)
+
     def best(self, condition: Condition) -> MatrixCell | None:
         """The cell of the defense that is shown to help most; None where none is."""
         return next((one for one in self.cells.values() if one.condition == condition and one.helps_most), None)

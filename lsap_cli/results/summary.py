@@ -286,7 +286,7 @@ def way_sentence(results: DefendResults | GenerateResults) -> str:
         return ""
     stages = [f"{one.rates.lowest.value:.2f} {stage_words(one)}" for one in results.way]
     of = max(one.rates.lowest.of for one in results.way)
-    return f"Where the effect goes, of {of} videos with the worst held-out sampler: {', '.join(stages)}."
+    return f"Where the effect goes, of {of} videos with the held-out sampler that it fools least: {', '.join(stages)}."
 
 
 def _generate_seeds_sentence(results: GenerateResults) -> str:
@@ -295,8 +295,8 @@ def _generate_seeds_sentence(results: GenerateResults) -> str:
     if seeds is None or seeds.mean is None or seeds.standard_deviation is None:
         return ""
     return (
-        f"Over {len(seeds.rates)} seeds of the perturbation the rate over all samplers is {seeds.mean:.2f} "
-        f"with a standard deviation of {seeds.standard_deviation:.2f}."
+        f"Over {len(seeds.rates)} seeds of the perturbation the rate with the sampler that each fools least is "
+        f"{seeds.mean:.2f} with a standard deviation of {seeds.standard_deviation:.2f}."
     )
 
 

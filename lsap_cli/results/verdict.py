@@ -78,11 +78,13 @@ def verdict_of(results: RunResults) -> Verdict:
 
 
 def key_figures(results: RunResults) -> list[KeyFigure]:
-    """At most four figures; of `defend` and `generate`: clean, noise, perturbed, worst adaptive, without a defense."""
+    """At most four figures; of `defend` and `generate` those of `matrix_figures` and `sampler_figures`."""
     results = printable_result(results)
     match results:
-        case DefendResults() | GenerateResults():
+        case DefendResults():
             return matrix_figures(matrix_of_results(results))
+        case GenerateResults():
+            return sampler_figures(matrix_of_results(results))
         case TrainResults():
             recordings = f"{results.held_out.recordings} recordings"
             figures = [
@@ -131,13 +133,21 @@ def matrix_figures(matrix: DefenseMatrix) -> list[KeyFigure]:
     return figures
 
 
+def sampler_figures(matrix: DefenseMatrix) -> list[KeyFigure]:
+    """Of `generate`: clean, noise, perturbed with the sampler that is worst for the network, and with the best one."""
+    figures = matrix_figures(matrix)[:3]
+    best = matrix.least_harmed(NO_DEFENSE, "given")
+    return [*figures, KeyFigure("perturbed, at best", best.rate if best else None, note=best.sampler if best else "")]
+
+
 def _robustness(results: DefendResults | GenerateResults) -> Verdict:
     matrix, fooling = matrix_of_results(results), matrix_of_results(results, "fooling rate")
     attacks = [one for name in ("given", "worst") if (one := fooling.shown(NO_DEFENSE, name)) is not None]
     strongest = max(attacks, key=lambda one: one.rate.value, default=None)
     if strongest is None:
         return Verdict("open", "NO ATTACK MEASURED", "No perturbed video was judged without a defense.")
-    effect = _effect(strongest, _beside(fooling, "noise", strongest.sampler))
+    weakest = fooling.least_harmed(NO_DEFENSE, "worst" if strongest.rung else "given")
+    effect = _effect(strongest, _beside(fooling, "noise", strongest.sampler), weakest)
     noise = _beside(fooling, "noise", strongest.sampler)
     if noise is not None and strongest.rate.value <= noise.rate.value:
         return Verdict("open", "NO MORE THAN NOISE", effect)
@@ -149,15 +159,17 @@ def _robustness(results: DefendResults | GenerateResults) -> Verdict:
     return _with_defenses(results, matrix, effect)
 
 
-def _effect(attack: MeasuredRate, noise: MeasuredRate | None) -> str:
+def _effect(attack: MeasuredRate, noise: MeasuredRate | None, weakest: MeasuredRate | None) -> str:
     who = f"The best attacker ({attacker_name(attack.rung, attack.attack, NO_DEFENSE)})" if attack.rung else (
         f"The perturbation “{attack.attack}”"
     )  # fmt: skip
     control = f"noise of its size {noise.rate.count}" if noise else "without a noise control"
     rate = attack.rate
+    differs = weakest is not None and weakest.rate.value != rate.value
+    least = f", of {weakest.rate.count} of {weakest.rate.of} with {weakest.sampler}" if weakest and differs else ""
     return (
         f"{who} changes the prediction of {rate.count} of {rate.of} videos with {attack.sampler} "
-        f"({rate.value:.2f}, {rate.interval}; {control})."
+        f"({rate.value:.2f}, {rate.interval}; {control}){least}."
     )
 
 

@@ -14,6 +14,7 @@ from lsap_cli.results.event_words import (
     file_words,
     frames_words,
     resumed_words,
+    sampler_range_of,
     skipped_words,
     split_words,
     verification_words,
@@ -41,6 +42,7 @@ from lsap_cli.results.events import (
     kind_name,
 )
 from lsap_cli.results.rates import Rate
+from lsap_cli.results.spread import SamplerRange
 from lsap_cli.runs.thinning import MOST_ITEMS, Thinned, kind_of, last_line, line_at, other_lines
 from lsap_cli.runs.whole_progress import WholeProgress
 
@@ -54,10 +56,15 @@ COUNTED = tuple(kind_name(one) for one in (FileEvent, VideoEvent, SkippedEvent, 
 
 @dataclass(frozen=True)
 class VerificationPoint:
-    """A fooling rate on verification videos after a step; of `train`, an accuracy."""
+    """A fooling rate on verification videos after a step; of `train`, an accuracy.
+
+    Attributes:
+        samplers: the lowest and the highest rate, where `rate` is the lowest of several samplers.
+    """
 
     step: int
     rate: Rate
+    samplers: SamplerRange | None = None
 
 
 @dataclass(frozen=True)
@@ -277,7 +284,7 @@ class History:
             return
         while self.verifications and self.verifications[-1].step >= event.step:
             self.verifications.pop()
-        self.verifications.append(VerificationPoint(event.step, measured))
+        self.verifications.append(VerificationPoint(event.step, measured, sampler_range_of(event)))
         if len(self.verifications) > MOST_ITEMS:
             self.verifications = self.verifications[::2]
         self._log(event, verification_words(event))

@@ -15,7 +15,7 @@ from lsap_cli.dashboard.summaries import RunSummarizer
 from lsap_cli.dashboard.widgets.curve import CurveView
 from lsap_cli.results.events import ClusterEvent, StageEvent, StepEvent, UsageEvent, VerificationEvent
 from lsap_cli.results.node_use import NodeUse
-from lsap_cli.results.rates import rate_of
+from lsap_cli.results.rates import Rate, rate_of
 from lsap_cli.runs import Run
 from lsap_cli.runs.usage import UsageWriter
 from tests.dashboard.conftest import WIDE, play, shown_text, until
@@ -225,6 +225,28 @@ def write_training(folder: Path, command: str = "train") -> None:
             )  # fmt: skip
             if number % 20 == 0:
                 run.event(VerificationEvent(step=number, loss=0.3, accuracy=rate_of(4 + number // 20, 8)))
+
+
+@pytest.mark.parametrize(
+    ("by_sampler", "words"),
+    [
+        (
+            {"random": rate_of(8, 10), "uniform": rate_of(2, 10)},
+            "unseen videos fooled 0.20 (0.06–0.51) with uniform to 0.80 (0.49–0.94) with random, n 10",
+        ),
+        ({"uniform": rate_of(2, 10)}, "unseen videos fooled 0.20 (0.06–0.51, n 10)"),
+    ],
+)
+def test_the_newest_verification_stands_with_its_lowest_and_its_highest_sampler(
+    tmp_path: Path, by_sampler: dict[str, Rate], words: str
+) -> None:
+    with Run(tmp_path / "run", "generate", {}, []) as run:
+        run.event(StepEvent(number=4, loss=1.0, clips=4.0))
+        run.event(VerificationEvent(step=4, fooled=rate_of(2, 10), by_sampler=by_sampler))
+    reader = RunReader(tmp_path / "run")
+    reader.update()
+    assert words in "\n".join(line.plain for line in status_lines(reader))
+    reader.close()
 
 
 def test_a_network_in_training_shows_its_accuracy_and_its_own_curves(tmp_path: Path) -> None:

@@ -74,6 +74,7 @@ def test_a_run_that_learns_is_seen_on_its_results_tab_too(tmp_path: Path, monkey
         shown = await until(pilot, app, "unseen videos fooled so far")
         assert "verifying on frames" in shown
         assert re.search(r"after step +20 +0.50  5/10", shown)
+        assert "0.24–0.76 uniform to 0.80 8/10 0.49–0.94 random" in re.sub(r"\s+", " ", shown)
         assert shown.count(" left") == 1
         assert "━" in shown
 
@@ -86,7 +87,8 @@ def test_a_run_that_learns_is_seen_on_its_results_tab_too(tmp_path: Path, monkey
             passed = seconds
 
         write_planned_run(run, clock)
-        run.event(VerificationEvent(step=20, fooled=rate_of(5, 10)))
+        by_sampler = {"random": rate_of(8, 10), "uniform": rate_of(5, 10)}
+        run.event(VerificationEvent(step=20, fooled=rate_of(5, 10), by_sampler=by_sampler))
         monkeypatch.undo()
         play(tmp_path, act, opened=tmp_path / "run")
 

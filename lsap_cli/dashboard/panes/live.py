@@ -33,7 +33,7 @@ from lsap_cli.results.event_words import cluster_words, node_words, pace_text, s
 from lsap_cli.results.events import FileEvent, StageEvent
 from lsap_cli.results.measures import metrics_of
 from lsap_cli.results.text import printable
-from lsap_cli.runs.history import History
+from lsap_cli.runs.history import History, VerificationPoint
 
 MOST_FILES = 500
 MOST_NODES = 4
@@ -201,9 +201,7 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     right = or_none(step.right)
     if right is not None and step.clips:
         batch = f"{right:.0f}/{step.clips:.0f} clips of its batch right"
-    rate = history.verifications[-1].rate if history.verifications else None
-    what = "fooled" if reader.snapshot.command == GENERATE else "right"
-    unseen = f"unseen videos {what} {rate.value:.2f} ({rate.interval}, n {rate.of})" if rate else ""
+    unseen = _unseen_words(history.verifications[-1], reader.snapshot.command) if history.verifications else ""
     left = run_progress(reader).left_words if reader.snapshot.live else ""
     speed = clips_per_second(history)
     stage_steps = or_none(history.stage.steps) if history.stage is not None else None
@@ -219,6 +217,15 @@ def _learning_lines(reader: RunReader) -> list[Text]:
     if reader.snapshot.live and history.stage is not None and not history.stage.name.startswith(LEARNING_STAGES):
         return [_counting_lines(reader)[0], joined([first[0], *first[2:], *second])]
     return [joined(first), joined(second)]
+
+
+def _unseen_words(point: VerificationPoint, command: str) -> str:
+    """The newest verification; of several samplers, the lowest rate and the highest."""
+    what, rate = "fooled" if command == GENERATE else "right", point.rate
+    samplers = point.samplers
+    if samplers is None or samplers.worst == samplers.best:
+        return f"unseen videos {what} {rate.value:.2f} ({rate.interval}, n {rate.of})"
+    return printable(f"unseen videos {what} {samplers}, n {rate.of}")
 
 
 def _counting_lines(reader: RunReader) -> list[Text]:

@@ -10,6 +10,7 @@ from textual.widgets import DataTable, Static
 from textual_plot import HiResMode
 
 from lsap_cli.dashboard.attackers import attackers_progress
+from lsap_cli.dashboard.curves import GENERATE
 from lsap_cli.dashboard.formatting import BLUE, attack_name, joined, name_text, one_line
 from lsap_cli.dashboard.guard import Guarded, draw_guarded
 from lsap_cli.dashboard.panes.findings import checks_text, detectors_text, ladders_text, sampler_matrix_text
@@ -29,10 +30,11 @@ from lsap_cli.results.ladders import attacker_name
 from lsap_cli.results.measures import Metric, metrics_of
 from lsap_cli.results.records import Cell, defense_name
 from lsap_cli.results.rows import Rows
+from lsap_cli.results.spread import SamplerRange
 from lsap_cli.results.study import StudyResults
 from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
-from lsap_cli.results.verdict import KeyFigure, Verdict, key_figures, matrix_figures, verdict_of
+from lsap_cli.results.verdict import KeyFigure, Verdict, key_figures, matrix_figures, sampler_figures, verdict_of
 
 ALL_SAMPLERS = ""
 MOST_VERIFICATIONS = 12  # of a run that goes on, that are listed
@@ -239,10 +241,11 @@ def _missing(name: str, done: bool) -> Text:
 def answer(reader: RunReader, rows: Rows, matrix: DefenseMatrix | None) -> tuple[Verdict | None, Sequence[KeyFigure]]:
     """The verdict of a finished run, and its figures; of a run that goes on, the figures so far."""
     results = reader.results
+    figures = sampler_figures if reader.snapshot.command == GENERATE else matrix_figures
     if results is None:
-        return None, matrix_figures(matrix) if matrix is not None else ()
+        return None, figures(matrix) if matrix is not None else ()
     if isinstance(results, DefendResults | GenerateResults):
-        return (verdict_of(results), matrix_figures(matrix)) if rows.rows and matrix else (None, ())
+        return (verdict_of(results), figures(matrix)) if rows.rows and matrix else (None, ())
     return verdict_of(results), key_figures(results)
 
 
@@ -260,12 +263,24 @@ def _without_answer(reader: RunReader, rows: Rows, room: int) -> Text:
 
 def _so_far(reader: RunReader) -> Text:
     """What a run that learns has measured on unseen videos until now, the newest first."""
-    what = "fooled" if reader.snapshot.command == "generate" else "right"
+    what = "fooled" if reader.snapshot.command == GENERATE else "right"
     lines = [
         f"\nafter step {one.step:>5}   {one.rate.value:.2f}  {one.rate.count}/{one.rate.of}  {one.rate.interval}"
+        f"{_with_samplers(one.samplers)}"
         for one in reversed(reader.history.verifications[-MOST_VERIFICATIONS:])
     ]
     return Text(f"unseen videos {what} so far", style="bold").append("".join(lines)) if lines else Text()
+
+
+def _with_samplers(samplers: SamplerRange | None) -> str:
+    """Behind the rate of the sampler that gives the lowest: its name, and the rate and name of the highest."""
+    if samplers is None:
+        return ""
+    if samplers.worst == samplers.best:
+        return f"  {printable(samplers.worst)}"
+    high = samplers.highest
+    to = f"to {high.value:.2f}  {high.count}/{high.of}  {high.interval}  {printable(samplers.best)}"
+    return f"  {printable(samplers.worst)}\n{'':>15}{to}"
 
 
 def bar_text(share: float | None, room: int) -> Text:
