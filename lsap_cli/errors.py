@@ -32,11 +32,14 @@ def file_error(error: OSError, next_step: str = "") -> LsapError | None:
     Returns:
         None for other errors than those of a full disk or of a place that cannot be used.
     """
-    name = "" if error.filename is None else os.fsdecode(error.filename)
+    place = error.filename if error.filename2 is None else error.filename2  # where something is moved: to
+    name = "" if place is None else os.fsdecode(place)
     after = f"; {next_step}" if next_step else ""
     if error.errno in FULL_DISK:
         which = f" ({name} cannot be written)" if name else ""
         return LsapError(f"the disk is full{which}: free some{after}", 1)
+    if error.errno == errno.EEXIST and name and not Path(name).is_dir():
+        return LsapError(f"{name} is no folder, and one is needed there; remove it{after}", 1)
     if error.errno in OF_THE_PLACE and name:
         return LsapError(f"{name} cannot be read or written ({error.strerror}){after}", 1)
     return None

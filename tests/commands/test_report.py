@@ -48,3 +48,21 @@ def test_a_run_of_another_command_has_a_page_with_its_tables_and_curves(
     assert list((run / "tables").glob("*.csv"))
     figures = list((run / "figures").glob("*"))
     assert len(figures) == 2 * page.count("<svg")
+
+
+@pytest.mark.parametrize("folder", ["tables", "figures"])
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(lsap: Lsap, tmp_path: Path, folder: str) -> None:
+    run = RUNS["generate"](tmp_path)
+    (run / folder).write_text("mine")
+    outcome = lsap("report", run)
+    assert outcome.code == 1
+    assert f"{run / folder} is no folder, and one is needed there; remove it" in outcome.err
+    assert (run / folder).read_text() == "mine"
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_sentence_that_names_it(lsap: Lsap, tmp_path: Path) -> None:
+    run = RUNS["generate"](tmp_path)
+    (run / "report.html").mkdir()
+    outcome = lsap("report", run)
+    assert outcome.code == 1
+    assert f"{run / 'report.html'} cannot be read or written (Is a directory)" in outcome.err
