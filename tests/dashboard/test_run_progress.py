@@ -87,7 +87,8 @@ def test_a_run_that_learns_is_seen_on_its_results_tab_too(tmp_path: Path, monkey
             passed = seconds
 
         write_planned_run(run, clock)
-        by_sampler = {"random": rate_of(8, 10), "uniform": rate_of(5, 10)}
+        counts = {"random": 8, "uniform": 5}
+        by_sampler = {name: rate for name, count in counts.items() if (rate := rate_of(count, 10))}
         run.event(VerificationEvent(step=20, fooled=rate_of(5, 10), by_sampler=by_sampler))
         monkeypatch.undo()
         play(tmp_path, act, opened=tmp_path / "run")
