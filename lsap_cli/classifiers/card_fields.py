@@ -97,6 +97,17 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return named or (None if self.format is None else self.format.partition(":")[0])
 
 
+OTHER_FILES = (
+    ((".pth", ".safetensors", ".bin", ".ckpt", ".npz"), "it looks like weights: name it in the field weights of one"),
+    ((".pkl", ".pickle", ".joblib"), "a pickle runs code, and is not read"),
+    ((".json",), "of a network of transformers, give the folder of its config.json, as hf:FOLDER"),
+    ((".py",), 'name it in the field factory of one, as in factory = "FILE.py:CALLABLE"'),
+    ((".txt", ".csv"), "labels belong into the field labels of one"),
+    ((".h5", ".keras", ".pb", ".tflite", ".engine", ".mlmodel"), "other frameworks' networks: export it as ONNX"),
+)
+"""What a file that is given for a model card may be, by its suffix."""
+
+
 def read_card(path: Path) -> ModelCard:
     """A card's checked fields.
 
@@ -104,18 +115,24 @@ def read_card(path: Path) -> ModelCard:
         LsapError: if it cannot be read, is not TOML, or a field is missing, unknown or wrong.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.strip() and path.suffix.lower() != ".toml":
+            raise _no_toml(path, ValueError("it is empty"))
+        data = tomllib.loads(text)
     except OSError as error:
         raise LsapError(f"the model card {path} cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LsapError(f"the model card {path} is not valid TOML: {error}{_weights_hint(path)}") from None
+        raise _no_toml(path, error) from None
     return checked(data, ModelCard, f"the model card {path}")
 
 
-def _weights_hint(path: Path) -> str:
-    if path.suffix in (".pth", ".safetensors", ".bin", ".ckpt"):
-        return "; it looks like weights: name it in the field weights of a model card"
-    return ""
+def _no_toml(path: Path, error: Exception) -> LsapError:
+    """Of a card with a mistake in it; or of another file, which is said to be no card."""
+    suffix = path.suffix.lower()
+    hint = next((hint for suffixes, hint in OTHER_FILES if suffix in suffixes), None)
+    if not hint and (suffix == ".toml" or isinstance(error, tomllib.TOMLDecodeError)):
+        return LsapError(f"the model card {path} is not valid TOML: {error}")
+    return LsapError(f"{path} is no model card, which is a TOML file{f': {hint}' if hint else ''}")
 
 
 @dataclass(frozen=True)

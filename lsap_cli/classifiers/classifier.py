@@ -15,6 +15,7 @@ from lsap_cli.results.text import counted
 from lsap_cli.validation import checked
 
 SMALLEST_PROBABILITY = 1e-12
+ONE_OUTPUT = 'kind = "logit" or "probability" in [output]'
 LUMA = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601, as OpenCV and Pillow make gray
 
 
@@ -84,6 +85,11 @@ class Classifier(nn.Module):
             raise LsapError(
                 f"the model '{name}': kind in [output] is '{gives.kind}', one number that stands for two classes, and "
                 f"there are {len(labels)} labels; give two, the second being the class that a large number means"
+            )
+        if len(labels) < 2:
+            raise LsapError(
+                f"the model '{name}' has a single label, and would answer the same whatever a video shows; one number "
+                f"for two classes is {ONE_OUTPUT}, with two labels"
             )
         own = 1 if expects.channels == ONE_CHANNEL else 3  # numbers for all channels stand for one
         self.register_buffer("mean", torch.tensor(expects.mean[:own]).view(-1, 1, 1), persistent=False)
@@ -206,9 +212,14 @@ class Classifier(nn.Module):
             raise LsapError(
                 f"the model '{self.name}' gave an output of shape {tuple(output.shape)} for {what}; its "
                 f"{len(self.labels)} labels{self._as_kind()} need ({rows}, {columns}): check labels and [output]"
+                f"{self._one_output_hint(output, rows)}"
             )
         scores = output.float()
         return scores if rows == clips else scores.unflatten(0, (clips, -1)).mean(1)
+
+    def _one_output_hint(self, output: Tensor, rows: int) -> str:
+        is_one = len(self.labels) == 2 and output.shape in ((rows,), (rows, 1))
+        return f"; one number for two classes is {ONE_OUTPUT}" if is_one else ""
 
     def _as_kind(self) -> str:
         return f" and kind '{self.gives.kind}'" if self.gives.one_output else ""

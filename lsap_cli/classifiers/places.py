@@ -24,6 +24,8 @@ def check_place(name: str, place: str, where: str) -> None:
     Raises:
         LsapError: naming the place.
     """
+    if not place.strip():
+        raise LsapError(f"{where} names nothing behind {name}:; write {MODEL_FORMATS[name].spec}")
     if MODEL_FORMATS[name].suffixes and not Path(place).is_file():
         raise LsapError(f"{where}: {place} is not a file")
     if name == "hf" and not Path(place).is_dir() and not REPOSITORY.fullmatch(place):

@@ -89,6 +89,8 @@ def card_path(spec: str) -> Path | None:
     named = format_of(spec)
     if named is not None:
         path = Path(named[1])
+        if not path.name:
+            return None
         beside = (path.with_suffix(".toml"), path.parent / "model.toml")
         return next((card for card in beside if card.is_file()), None) if MODEL_FORMATS[named[0]].needs_card else None
     if path.is_dir():

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import pickle
 import re
 import zipfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from lsap_cli.classifiers.checkpoints import beside, misfit, named_as, state_dic
 from lsap_cli.errors import LsapError
 
 LONGEST_MESSAGE = 400  # characters of a stranger's error that are shown
+NO_PICKLE = "it is damaged, or torch.save did not write it"
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 HARMLESS: list[Any] = [  # plain values that training programs save beside weights: settings, and the best score
     argparse.Namespace,
@@ -64,6 +66,8 @@ def _opened(path: Path) -> Any:
 
 def _cause(path: Path, error: Exception) -> str:
     """Why a file could not be opened, in plain words where the reason is known."""
+    if path.is_file() and not path.stat().st_size:
+        return "it is empty"
     members: list[str] = []
     with suppress(OSError, zipfile.BadZipFile):
         members = zipfile.ZipFile(path).namelist()
@@ -73,7 +77,7 @@ def _cause(path: Path, error: Exception) -> str:
         return 'it is an exported program; write format = "pt2" in place of factory'
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
     if not found:
-        return error_text(error)
+        return NO_PICKLE if isinstance(error, pickle.UnpicklingError | LookupError | EOFError) else error_text(error)
     classes: list[str] = [found.group(1)]
     with suppress(Exception):  # a reader of old pickles does not exist
         classes = torch.serialization.get_unsafe_globals_in_checkpoint(path)  # a path works
@@ -95,7 +99,7 @@ def check_file(path: Path) -> None:
         LsapError: if they are not that, or could run code.
     """
     if path.suffix != ".safetensors":
-        load_state(path)
+        _opened(path)
         return
     from safetensors import safe_open
 

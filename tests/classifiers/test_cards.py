@@ -11,6 +11,7 @@ from lsap_cli.classifiers.cards import load_card
 from lsap_cli.classifiers.classifier import Classifier
 from lsap_cli.classifiers.label_files import read_labels
 from lsap_cli.classifiers.resolve import load_classifier
+from lsap_cli.classifiers.spec_checks import check_model_spec
 from lsap_cli.errors import LsapError
 from perturbations.samplers import Dense, Uniform
 from tests.classifiers.cards import FACTORY, write_card
@@ -211,6 +212,12 @@ def test_weights_of_a_training_checkpoint_are_found(tmp_path: Path) -> None:
     assert bool((load_card(write_card(tmp_path, weights="weights.pt")).state_dict()["network.bias"] == 1).all())
 
 
+def test_weights_under_a_key_of_the_checkpoints_own_are_loaded(tmp_path: Path) -> None:
+    torch.save({"mine": {"inner": {"bias": torch.ones(3)}}}, tmp_path / "weights.pt")
+    card = write_card(tmp_path, weights="weights.pt", weights_key="mine.inner")
+    assert bool((load_card(card).state_dict()["network.bias"] == 1).all())
+
+
 def test_a_factory_that_takes_an_argument_gets_the_path_of_the_weights(tmp_path: Path) -> None:
     save_file({"bias": torch.zeros(3)}, tmp_path / "weights.safetensors")
     card = write_card(tmp_path, factory="factory.py:build_with", weights="weights.safetensors")
@@ -252,6 +259,38 @@ def test_weights_that_are_damaged_are_named(tmp_path: Path, content: bytes, suff
     (tmp_path / f"weights{suffix}").write_bytes(content)
     with pytest.raises(LsapError, match=f"weights{suffix} cannot be opened"):
         load_card(write_card(tmp_path, weights=f"weights{suffix}"))
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"", "it is empty"), (b"hello", "torch.save did not write it")])
+def test_why_weights_cannot_be_opened_is_said_in_plain_words(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "weights.pt").write_bytes(content)
+    with pytest.raises(LsapError, match=why):
+        load_card(write_card(tmp_path, weights="weights.pt"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("a.pth", b"PK\x80", "weights: name it in the field weights"),
+        ("a.pkl", b"x", "a pickle runs code"),
+        ("config.json", b"{}", "as hf:FOLDER"),
+        ("net.py", b"import torch", "in the field factory"),
+        ("a.tflite", b"", "export it as ONNX"),
+        ("a.xyz", b"\xff", "which is a TOML file$"),
+    ],
+)
+def test_a_file_that_is_no_card_is_said_to_be_what_it_looks_like(
+    tmp_path: Path, name: str, content: bytes, hint: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LsapError, match=f"{name} is no model card, .*{hint}"):
+        check_model_spec(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["hf", "pt2", "torchscript", "onnx", "torchvision"])
+def test_a_format_that_names_nothing_is_told(name: str) -> None:
+    with pytest.raises(LsapError, match=f"the model '{name}:' names nothing behind {name}:; write "):
+        check_model_spec(f"{name}:")
 
 
 def test_weights_of_another_network_are_named(tmp_path: Path) -> None:

@@ -63,6 +63,19 @@ def test_a_wrong_shape_names_the_kind() -> None:
         classifier(torch.zeros(2, 2), "logit").score(clips())
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+def test_one_number_for_two_classes_is_told_how_it_is_described(shape: tuple[int, ...]) -> None:
+    with pytest.raises(LsapError, match=r'one number for two classes is kind = "logit" or "probability" in .output'):
+        classifier(torch.zeros(shape), "logits").score(clips())
+
+
+def test_a_single_label_is_no_classifier() -> None:
+    with pytest.raises(
+        LsapError, match=r'has a single label, .* kind = "logit" or "probability" in .output., with two'
+    ):
+        classifier(torch.zeros(2, 1), "logits", ["fake"])
+
+
 def test_logits_said_to_be_a_probability_are_warned_of() -> None:
     found = {one.test: one for one in network_findings(classifier(torch.tensor([3.0, -2.0]), "probability"), CPU, 0)}
     assert found["probabilities"].verdict == "WARN"

@@ -14,7 +14,7 @@ from lsap_cli.classifiers.model_formats.hf_processor import find_processor, larg
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.classifiers.testing import check_classifier
 from lsap_cli.errors import LsapError
-from tests.hf_folders import FRAMES, LABELS, PROCESSORS, SIZE, imported, save_hf_folder
+from tests.hf_folders import FRAMES, LABELS, PROCESSORS, SIZE, configuration, imported, save_hf_folder
 from tests.tiny import make_bytes
 
 KINDS = tuple(PROCESSORS)
@@ -222,3 +222,15 @@ def test_a_repository_that_is_not_in_the_cache_is_said_with_the_flag_that_fetche
 def test_a_folder_without_a_card_is_said_to_be_one_of_transformers(folder: Path) -> None:
     with pytest.raises(LsapError, match=f"did you mean hf:{folder}"):
         load_classifier(str(folder))
+
+
+def test_a_network_with_one_output_is_two_classes_by_a_card(tmp_path: Path) -> None:
+    transformers = imported("transformers")
+    config = configuration("videomae")
+    config.num_labels = 1
+    transformers.VideoMAEForVideoClassification(config).save_pretrained(tmp_path / "mine")
+    (tmp_path / "mine" / "preprocessor_config.json").write_text(json.dumps(PROCESSORS["videomae"]))
+    assert "has one output: write a model card with this format, two labels" in refusal(tmp_path / "mine")
+    card = tmp_path / "model.toml"
+    card.write_text(f'format = "hf:{tmp_path}/mine"\nlabels = ["real", "fake"]\n[output]\nkind = "logit"\n')
+    check_classifier(load_classifier(str(card)), 2)

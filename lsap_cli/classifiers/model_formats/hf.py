@@ -61,7 +61,8 @@ def load_hf(request: NetworkRequest) -> LoadedNetwork:
     _check_architecture(config, where)
     _check_kind(config, where)
     check_frames(config, where)
-    labels = declared_labels(config, where, request.labels)
+    one_output = request.gives is not None and request.gives.one_output
+    labels = declared_labels(config, where, request.labels, one_output)
     with _quiet_transformers(where):
         model = _load_model(folder, where)
         frames = declared_frames(model.config, where)
@@ -73,7 +74,7 @@ def load_hf(request: NetworkRequest) -> LoadedNetwork:
             expects, notes = request.expects, ()
     _check_input(expects, frames, declared_size(model.config), where)
     classes = int(model.config.num_labels)
-    if classes != len(labels):
+    if classes != (1 if one_output else len(labels)):
         raise LsapError(f"{where}: the network has {classes} classes, and there are {len(labels)} labels")
     return LoadedNetwork(
         HuggingFaceNetwork(model),

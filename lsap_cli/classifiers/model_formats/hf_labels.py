@@ -8,20 +8,23 @@ from lsap_cli.errors import LsapError
 FRAME_KEYS = ("num_frames", "frames_per_clip")
 
 
-def declared_labels(config: Mapping[str, Any], where: str, given: Sequence[str] | None) -> list[str]:
+def declared_labels(
+    config: Mapping[str, Any], where: str, given: Sequence[str] | None, one_output: bool = False
+) -> list[str]:
     """One label a class.
 
     Args:
         config: config.json as it was written: transformers drops or invents names without an error.
         where: whose it is, for sentences.
         given: labels of a model card, which take the place of the file's.
+        one_output: whether the card says that one number stands for two classes.
 
     Raises:
         LsapError: if there are none, or they contradict themselves.
     """
     number = config.get("num_labels")
     if given is not None:
-        if isinstance(number, int) and number != len(given):
+        if isinstance(number, int) and number != (1 if one_output else len(given)):
             raise LsapError(f"{where} has num_labels {number} in config.json, and the card has {len(given)} labels")
         return list(given)
     names = config.get("id2label")
@@ -34,6 +37,11 @@ def declared_labels(config: Mapping[str, Any], where: str, given: Sequence[str] 
         raise LsapError(
             f"{where} has id2label in config.json with the keys {', '.join([*map(str, names)][:4])} …; they must be "
             f"0 to {len(names) - 1}: the numbers of the scores"
+        )
+    if len(names) == 1:
+        raise LsapError(
+            f"{where} has one output: write a model card with this format, two labels, the second for large numbers, "
+            'and kind = "logit" or "probability" in [output]'
         )
     labels = [str(names.get(str(index), names.get(index))) for index in range(len(names))]
     repeated = sorted({label for label in labels if labels.count(label) > 1})
