@@ -10,7 +10,7 @@ from lsap_cli.datasets.label_files import read_json
 from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 
-FOLDERS = ("rgb", "videos", "rawframes")
+FOLDERS = ("rgb", "videos", "rawframes", "frames")
 VOCABULARY = "Diving48_vocab.json"
 
 
