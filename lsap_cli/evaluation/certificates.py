@@ -21,7 +21,7 @@ from perturbations.seeds import seeded
 
 @dataclass(frozen=True)
 class CertifiedClip:
-    """What is certain about the center crop of a clean video's first clip, with the first sampler."""
+    """What is certain about a clean video's first clip, with the first sampler."""
 
     smoothing: str
     video: str
@@ -84,6 +84,9 @@ def certify_video(
 ) -> Iterator[CertifiedClip]:
     """Certificates of one clean video, against a budget of epsilon in [0, 1] pixel units.
 
+    They are of its first clip: of the center crop, or, where the card has several crops, of the whole frame that they
+    are cut from, whose label is that of the crops' mean probabilities.
+
     Raises:
         UnreadableVideo: if it cannot be read.
         NoPrediction: if the network gives none for a noisy copy of it.
@@ -91,12 +94,14 @@ def certify_video(
     times = read_frame_times(video.media).times
     indices = protocol.clip_indices(video, protocol.first_sampler, times)[0]
     sampled = indices.unique()
-    geometry = protocol.classifier.geometry
-    small = geometry.crop(geometry.shrink(read_some_frames(video.media, sampled)))
+    geometry, crops = protocol.classifier.geometry, protocol.classifier.crops
+    small = geometry.shrink(read_some_frames(video.media, sampled))
+    small = small if crops > 1 else geometry.crop(small)
     clip = small[torch.searchsorted(sampled, indices)].float() / 255
 
     def classify(clips: Tensor) -> Tensor:
-        return protocol.scores(clips.to(protocol.device)).argmax(1)
+        cropped = geometry.crops_of(clips.to(protocol.device), crops) if crops > 1 else [clips.to(protocol.device)]
+        return torch.stack([protocol.scores(one) for one in cropped]).mean(0).argmax(1)
 
     for spec, smoothing in smoothings.items():
         generator = seeded(protocol.seed, spec, video.name)

@@ -356,11 +356,11 @@ def certificate_grid(results: DefendResults) -> Grid:
         "abstention where it is below 0.5."
     )
     protocol = results.protocol
-    views, crops = (protocol.views or 1, protocol.crops or 1) if protocol else (1, 1)
-    if views * crops > 1:
+    views = (protocol.views or 1) if protocol else 1
+    if views > 1:
         note += (
-            f" A certificate is of the center crop of a video's first clip: predictions of the other tables, which "
-            f"average {views} clip(s) of {crops} crop(s) each, have none."
+            f" A certificate is of a video's first clip: predictions of the other tables, which average {views} clips, "
+            "have none."
         )
     header = (
         "smoothing", "accuracy of the vote", "abstained", "right for certain within the budget", "median radius",

@@ -46,8 +46,8 @@ def row(name: str, attack: str, right: int) -> Row:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("views", "crops", "told"), [(1, 1, False), (None, None, False), (2, 1, True), (1, 3, True)])
-def test_certificates_say_that_predictions_of_several_views_or_crops_have_none(
+@pytest.mark.parametrize(("views", "crops", "told"), [(1, 1, False), (None, None, False), (2, 1, True), (1, 3, False)])
+def test_certificates_say_that_predictions_of_several_views_have_none(
     views: int | None, crops: int | None, told: bool
 ) -> None:
     results, _ = make_results()
