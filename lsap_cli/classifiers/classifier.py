@@ -8,6 +8,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from lsap_cli.classifiers.configured_input import configuration_differences
 from lsap_cli.classifiers.formats import ONE_CHANNEL, InputFormat, OutputFormat, SamplingFormat
 from lsap_cli.classifiers.weights import error_text
 from lsap_cli.errors import LsapError
@@ -195,9 +196,11 @@ class Classifier(nn.Module):
         except Exception as error:  # a stranger's network can raise anything
             if type(error).__module__ == "torch.utils.checkpoint":  # its way to end a recomputation early
                 raise
+            differences = configuration_differences(self.network, self.frames, self.geometry.size) or []
+            check = "; ".join((*differences, "check [input] of its card, or the network's own code"))
             raise LsapError(
                 f"the model '{self.name}' failed on clips of shape {tuple(prepared.shape)} ({self.expects.layout}): "
-                f"{type(error).__name__}: {error_text(error)}; check [input] of its card, or the network's own code",
+                f"{type(error).__name__}: {error_text(error)}; {check}",
                 1,
             ) from error
 

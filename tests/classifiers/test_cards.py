@@ -378,7 +378,7 @@ def test_a_wrong_field_is_named_with_its_card(tmp_path: Path, field: str, value:
         ("factory.py:broken", "its factory failed: RuntimeError: the factory's own words"),
         ("factory.py:exits", "its factory failed: SystemExit: 3"),
         ("exits.py:build", "exits.py cannot be imported: SystemExit: 4"),
-        ("factory.py:not_a_network", "its factory gave a int, not a torch module"),
+        ("factory.py:not_a_network", "its factory gave an object of type int, not a torch module"),
     ],
 )
 def test_a_factory_that_fails_is_named_with_its_card(tmp_path: Path, factory: str, message: str) -> None:

@@ -134,3 +134,11 @@ def test_what_a_network_raises_is_told_as_its_own_with_the_clips_that_it_was_giv
     ) as raised:
         classifier(torch.rand(2, 4, 3, 6, 6))
     assert raised.value.exit_code == 1
+
+
+def test_a_network_that_fails_on_other_frames_than_its_configuration_says_is_told_so() -> None:
+    network = Failing()
+    network.config = {"num_frames": 8}  # type: ignore[assignment]  # as a library sets it
+    classifier = Classifier(network, "failing", LABELS, InputFormat("BCTHW", 4, (6, 6)))
+    with pytest.raises(LsapError, match=r"it gets 4 frames, but its configuration \(dict\) says num_frames 8; check"):
+        classifier(torch.rand(2, 4, 3, 6, 6))
