@@ -56,7 +56,8 @@ def build_network(
         ) from error
     if not isinstance(network, nn.Module):
         raise LsapError(
-            f"the model card {card}: its factory gave an object of type {type(network).__name__}, not a torch module ({called})"
+            f"the model card {card}: its factory gave an object of type {type(network).__name__}, not a torch module "
+            f"({called})"
         )
     if weights is not None and not takes_path:
         return network, load_into(
