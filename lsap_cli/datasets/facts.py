@@ -123,7 +123,10 @@ def _blocks(videos: Iterable[Video]) -> Iterator[list[Video]]:
 
 def _attempt(media: Media) -> VideoHeader | str:
     try:
-        return read_header(media)
+        header = read_header(media)
+        if isinstance(media, PictureSequence):
+            media.require_one_size()
+        return header
     except UnreadableVideo as error:
         return str(error)
 
@@ -132,7 +135,8 @@ def _gaps(video: Video) -> list[str]:
     if not isinstance(video.media, PictureSequence):
         return []
     missing = video.media.gaps()
-    return [f"{video.name}: no pictures have the numbers {', '.join(map(str, missing))}"] if missing else []
+    numbers = "the number" if len(missing) == 1 else "the numbers"
+    return [f"{video.name}: no pictures have {numbers} {', '.join(map(str, missing))}"] if missing else []
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -88,16 +88,25 @@ class PictureSequence:
         Raises:
             UnreadableVideo: see `pictures`; also if one is damaged, too large, or of another size than the first.
         """
-        shape: tuple[int, ...] | None = None
+        first: tuple[int, int] | None = None
         for picture, _ in self.pictures():
             pixels = _read(picture)
-            if shape is not None and pixels.shape != shape:
-                raise UnreadableVideo(
-                    f"its pictures change from {shape[1]} x {shape[0]} to {pixels.shape[1]} x {pixels.shape[0]} "
-                    f"at {picture.name}"
-                )
-            shape = pixels.shape
+            size = (pixels.shape[0], pixels.shape[1])
+            first = first or size
+            _require_size(first, size, picture.name)
             yield pixels
+
+    def require_one_size(self) -> None:
+        """Compares the sizes in the pictures' headers; nothing is decoded.
+
+        Raises:
+            UnreadableVideo: see `read`, as far as headers tell.
+        """
+        first: tuple[int, int] | None = None
+        for picture, _ in self.pictures():
+            size = _header_size(picture)
+            first = first or size
+            _require_size(first, size, picture.name)
 
     def size(self) -> tuple[int, int]:
         """(H, W) of the first picture.
@@ -149,6 +158,20 @@ def missing_numbers(numbers: Sequence[int], most: int = 10) -> list[int]:
         if len(missing) == most:
             break
     return missing
+
+
+def _require_size(first: tuple[int, int], size: tuple[int, int], name: str) -> None:
+    """Refuses a picture whose (H, W) is not that of the first."""
+    if size != first:
+        raise UnreadableVideo(f"its pictures change from {first[1]} x {first[0]} to {size[1]} x {size[0]} at {name}")
+
+
+def _header_size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            return picture.height, picture.width
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UnreadableVideo(f"its picture {path.name} cannot be read ({error})") from None
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from lsap_cli.datasets import facts as set_facts_module
 from lsap_cli.datasets.facts import AT_A_TIME, set_facts
@@ -86,3 +87,12 @@ def test_the_split_that_is_shown_is_that_of_the_videos(videos: Path) -> None:
     assert shown is not None
     assert (shown.fit, shown.verify) == (len(fit), len(verify))
     assert (shown.fit_groups, shown.verify_groups) == (len({*fit}), len({*verify}))
+
+
+def test_a_frame_folder_whose_pictures_change_their_size_would_be_left_out(tmp_path: Path) -> None:
+    for name, last in (("yoga/one", (4, 2)), ("yoga/two", (6, 2))):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (4, 2)).save(tmp_path / name / "00001.png")
+        Image.new("RGB", last).save(tmp_path / name / "00002.png")
+    (left_out,) = facts_of(tmp_path).left_out
+    assert (left_out.path, left_out.reason) == ("yoga/two", "its pictures change from 4 x 2 to 6 x 2 at 00002.png")
