@@ -123,10 +123,9 @@ def _blocks(videos: Iterable[Video]) -> Iterator[list[Video]]:
 
 def _attempt(media: Media) -> VideoHeader | str:
     try:
-        header = read_header(media)
         if isinstance(media, PictureSequence):
             media.require_one_size()
-        return header
+        return read_header(media)
     except UnreadableVideo as error:
         return str(error)
 

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from lsap_cli.datasets.base import few
 from lsap_cli.datasets.entries import Entry, Listing, SetFormat
 from lsap_cli.datasets.formats.folders_nearby import roots_of
 from lsap_cli.datasets.formats.headers import first_line
@@ -35,7 +34,7 @@ class Ucf101(SetFormat):
         listing.notes.append(f"{source.path} is read as a list of UCF101")
         classes = source.path.parent / CLASSES
         names = read_label_names(classes) if classes.is_file() else {}
-        contradicting: list[str] = []
+        contradicting: list[int] = []
         for number, text in enumerate(read_text(source.path).splitlines(), 1):
             match = LINE.fullmatch(text.strip())
             if match is None:
@@ -44,11 +43,12 @@ class Ucf101(SetFormat):
                 continue
             folder, written = match["folder"], match["number"]
             if written and names and names.get(int(written), "").lower() != folder.lower():
-                contradicting.append(f"line {number}")
+                contradicting.append(number)
             listing.entries.append(Entry((match["path"],), number, (folder,)))
         if contradicting:
+            more = f" and {len(contradicting) - 1} more" if len(contradicting) > 1 else ""
             listing.warnings.append(
-                f"{source.path}: the numbers in {few(contradicting)} are not those of {CLASSES}; "
+                f"{source.path}: the number in line {contradicting[0]}{more} is not that of {CLASSES}; "
                 "the folders' names are taken"
             )
         return listing
