@@ -169,9 +169,12 @@ def check_card(path: Path, given: tuple[str, Path] | None = None) -> CardFiles:
         given: the format and the file of a network that the card stands beside; the card then needs to name none.
 
     Raises:
-        LsapError: naming the field that is wrong or the file that is missing.
+        LsapError: naming the field that is wrong or the file that is missing; or if it is the card of another network
+            than that of `given`.
     """
     card, where = read_card(path), f"the model card {path}"
+    if given is not None:
+        _require_card_of(given[1], path, card)
     if card.sampling is not None and card.sampling.sampler.partition(":")[0] not in SAMPLERS:
         raise LsapError(f"sampler of {where}: {unknown_name('sampler', card.sampling.sampler, SAMPLERS)}")
     labels = _labels(path, card)
@@ -186,6 +189,20 @@ def check_card(path: Path, given: tuple[str, Path] | None = None) -> CardFiles:
         return CardFiles(path, card, labels, weights, None, _factory_file(path, card.factory))
     _check_family(where, card, len(labels))
     return CardFiles(path, card, labels, weights, None, None)
+
+
+def _require_card_of(file: Path, path: Path, card: ModelCard) -> None:
+    """Refuses a card that lies beside a network's file and names another network."""
+    maker = next((name for name in MAKERS if getattr(card, name) is not None), None)
+    if maker is None:
+        return
+    place = None if card.format is None or card.format in MODEL_FORMATS else (format_of(card.format) or ("", ""))[1]
+    named = [path.parent / one for one in (card.weights, place) if one]
+    if not any(one.resolve() == file.resolve() for one in named):
+        raise LsapError(
+            f"the model card {path} beside {file} is that of another network ({maker} = '{getattr(card, maker)}'); "
+            f"give {file} a card of its own, {file.with_suffix('.toml').name}, or name the card to use that network"
+        )
 
 
 def _check_family(where: str, card: ModelCard, labels: int) -> None:

@@ -242,7 +242,7 @@ class Classifier(nn.Module):
         if not isinstance(output, Tensor):
             raise LsapError(
                 f"the model '{self.name}' gave a {type(output).__name__}, not a tensor; "
-                "say in [output] pick which of its attributes or keys holds the scores"
+                f"say in [output] pick which of its attributes or keys holds the scores{_tensors_in(output)}"
             )
         return output
 
@@ -281,3 +281,12 @@ def in_batches(score: Callable[[Tensor], Tensor], clips: Tensor, batch: int) -> 
     """
     with torch.inference_mode():
         return torch.cat([score(part.float() / 255) for part in clips.split(batch)])
+
+
+def _tensors_in(output: Any) -> str:
+    """The keys or positions of an output's tensors, for a sentence; nothing where there are none to name."""
+    parts = (
+        output.items() if isinstance(output, Mapping) else enumerate(output if isinstance(output, list | tuple) else ())
+    )
+    found = [f"'{key}' {tuple(part.shape)}" for key, part in parts if isinstance(part, Tensor)]
+    return f": {', '.join(found[:4])}" if found else ""

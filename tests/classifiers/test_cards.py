@@ -112,6 +112,12 @@ def test_an_output_that_holds_no_such_scores_is_named(tmp_path: Path, pick: str 
         classifier(clip())
 
 
+def test_the_tensors_of_an_output_are_named_where_the_card_picks_none(tmp_path: Path) -> None:
+    classifier = load_card(write_card(tmp_path, factory="factory.py:build_key"))
+    with pytest.raises(LsapError, match=r"say in \[output\] pick .* holds the scores: .*'logits' \(1, 3\)"):
+        classifier(clip())
+
+
 def test_probabilities_become_logits_with_the_same_softmax(tmp_path: Path) -> None:
     logits = load_card(write_card(tmp_path))(clip())
     card = write_card(tmp_path, factory="factory.py:build_probabilities", output__kind="probabilities")
@@ -285,6 +291,27 @@ def test_a_file_that_is_no_card_is_said_to_be_what_it_looks_like(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(LsapError, match=f"{name} is no model card, .*{hint}"):
         check_model_spec(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "maker", ['factory = "net.py:build"', 'format = "onnx:other.onnx"', 'command = "python serve.py"']
+)
+@pytest.mark.parametrize("card", ["net.toml", "model.toml"])
+def test_a_card_of_another_network_beside_a_file_is_refused(tmp_path: Path, maker: str, card: str) -> None:
+    for name in ("net.pt2", "other.onnx", "net.py"):
+        (tmp_path / name).touch()
+    (tmp_path / card).write_text(
+        f'{maker}\nlabels = ["a", "b"]\n[input]\nlayout = "BTCHW"\nframes = 2\nsize = [4, 4]\n'
+    )
+    with pytest.raises(LsapError, match=f"{card} beside .*net.pt2 is that of another network"):
+        check_model_spec(str(tmp_path / "net.pt2"))
+    check_model_spec(str(tmp_path / card))
+
+
+def test_a_file_of_weights_finds_the_card_that_names_it(tmp_path: Path) -> None:
+    torch.save({"bias": torch.ones(3)}, tmp_path / "model.pt")
+    write_card(tmp_path, weights="model.pt")
+    check_model_spec(str(tmp_path / "model.pt"))
 
 
 @pytest.mark.parametrize("name", ["hf", "pt2", "torchscript", "onnx", "torchvision"])
