@@ -347,12 +347,15 @@ def numbers_of(text: str, flag: str) -> tuple[int, ...]:
     """`2,8` as numbers.
 
     Raises:
-        LsapError: if they are no whole numbers.
+        LsapError: if they are no whole numbers of at least 1.
     """
     try:
-        return tuple(map(int, text.split(",")))
+        numbers = tuple(map(int, text.split(",")))
     except ValueError:
-        raise LsapError(f"{flag} '{text}' is no list of whole numbers; write it as 2,8") from None
+        numbers = ()
+    if not numbers or min(numbers) < 1:
+        raise LsapError(f"{flag} '{text}' is no list of whole numbers of at least 1; write it as 2,8")
+    return numbers
 
 
 def part(kind: PartKind) -> Callable[[str], str]:

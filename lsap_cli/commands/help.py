@@ -51,13 +51,15 @@ def with_names(text: str) -> str:
 class NamingCommand(TyperCommand):
     """A command whose help text names what is there, that of installed packages included.
 
-    Its numbers are finite, those without a range, too. The system can look for its paths: one that it refuses is wrong
-    usage, before any run begins.
+    Its numbers are finite, those without a range, too. No value is an empty text, such as a shell makes of a variable
+    that is not set: as a path it would be the folder that one is in. The system can look for its paths: one that it
+    refuses is wrong usage, before any run begins.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # typer keeps the class of the first to itself
         given = [*args]
         try:
+            self._refuse_empty_values(ctx, given)
             rest = super().parse_args(ctx, args)
             for parameter in self.params:
                 _look_for_paths(ctx.params.get(parameter.name))
@@ -76,14 +78,20 @@ class NamingCommand(TyperCommand):
                 raise LsapError(f"{parameter.opts[0]} {value} is not a finite number; use {_taken_by(parameter)}")
         return rest
 
+    def _refuse_empty_values(self, ctx: Any, args: list[str]) -> None:
+        found, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+        for parameter in self.params:
+            value = found.get(str(parameter.name))
+            if "" in (value if isinstance(value, list | tuple) else (value,)):
+                raise LsapError(f"{_name_of(parameter)} is empty; give a value, or leave it out")
+
     def _what_is_wrong(self, ctx: Any, args: list[str], error: typer.BadParameter) -> str:
         """One sentence on a value that is none of those that an option or argument takes."""
         parameter: Any = error.param
         found, _, _ = self.make_parser(ctx).parse_args(args=[*args])
         value = found.get(str(parameter.name))
         text = value[-1] if isinstance(value, list | tuple) and value else value
-        name = max(parameter.opts, key=len) if parameter.param_type_name == "option" else str(parameter.name).upper()
-        taken = _taken_by(parameter)
+        name, taken = _name_of(parameter), _taken_by(parameter)
         return f"{name} '{text}' is not taken; use {taken}" if taken else f"{name} '{text}': {error.message}"
 
     def _missing(self, ctx: Any, args: list[str]) -> list[Any]:
@@ -103,6 +111,11 @@ class NamingCommand(TyperCommand):
             if text:
                 parameter.help = with_names(text)  # type: ignore[attr-defined]  # options have one, as was just read
         super().format_help(ctx, formatter)
+
+
+def _name_of(parameter: Any) -> str:
+    """As `--help` shows it: `--run`, `VIDEOS`."""
+    return max(parameter.opts, key=len) if parameter.param_type_name == "option" else str(parameter.name).upper()
 
 
 def _taken_by(parameter: Any) -> str:

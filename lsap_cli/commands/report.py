@@ -47,6 +47,7 @@ def command(
     if to:
         _export(runs, to, out)
         return
+    arguments.output_file("--out", ".html", ".htm")(out)
     from lsap_cli.commands.screen import print_place
     from lsap_cli.reports.comparison import write_comparison
     from lsap_cli.reports.html import write_report
@@ -83,6 +84,8 @@ def _export(runs: Sequence[Path], targets: Sequence[str], out: Path | None) -> N
 
     if out is not None and (len(targets) > 1 or (len(runs) > 1 and targets[0] in ONE_FILE)):
         raise LsapError(f"--out {out} names one place; give one RUN and one --to with it")
+    if out is not None and targets[0] in ONE_FILE:
+        arguments.output_file("--out", ONE_FILE[targets[0]])(out)
     for run in runs:
         for target in targets:
             try:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,13 @@ def test_lengths_of_time_are_seconds_minutes_or_hours(text: str, expected: float
     assert arguments.seconds(text, "--time-budget") == expected
 
 
+@pytest.mark.parametrize("text", ["-1", "0", "2,0", "2,", "nan", ""])
+def test_counts_are_whole_numbers_of_at_least_one(text: str) -> None:
+    with pytest.raises(LsapError, match="no list of whole numbers of at least 1"):
+        arguments.numbers_of(text, "--learning-draws")
+    assert arguments.numbers_of("2,8", "--learning-draws") == (2, 8)
+
+
 @pytest.mark.parametrize("text", ["soon", "0s", "-5s", "5d", "", "5 0", "1e3", "9" * 400])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(LsapError, match=r"--time-budget .* is not a length of time; write it as 120s, 10m or 1h"):
@@ -159,9 +167,28 @@ def test_all_that_is_missing_is_told_at_once(words: list[str], expected: str) ->
     assert raised.value.exit_code == 2
 
 
+def test_no_option_and_no_argument_of_any_command_takes_an_empty_text() -> None:
+    commands = dict(_commands(typer.main.get_command(program)))
+    assert len(commands) > 12
+    for words, parser in commands.items():
+        for parameter in parser.params:
+            if getattr(parameter, "is_flag", False):
+                continue
+            given = [max(parameter.opts, key=len), ""] if parameter.param_type_name == "option" else [""]
+            with pytest.raises(LsapError, match="is empty; give a value, or leave it out"):
+                typer.main.get_command(program).main([*words, *given], standalone_mode=False)
+
+
+def _commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if not hasattr(group, "commands"):
+        yield words, group
+    for name, one in getattr(group, "commands", {}).items():
+        yield from _commands(one, (*words, name))
+
+
 def test_a_letter_means_the_same_in_every_command() -> None:
     letters: dict[str, set[str]] = {}
-    for parser in _parsers(typer.main.get_command(program)):
+    for _, parser in _commands(typer.main.get_command(program)):
         for parameter in parser.params:
             for text in parameter.opts[1:]:
                 letters.setdefault(text, set()).add(parameter.opts[0])
@@ -170,11 +197,6 @@ def test_a_letter_means_the_same_in_every_command() -> None:
         letter: long for letter, long in letters.items() if len(long - one_defense) + bool(long & one_defense) > 1
     } == {}
     assert {"-m", "-o", "-d", "-s", "-a", "-e", "-p", "-c", "-n", "-t", "-w", "-r", "-q"} <= set(letters)
-
-
-def _parsers(group: Any) -> list[Any]:
-    inner = getattr(group, "commands", {}).values()
-    return [group] if not inner else [one for command in inner for one in _parsers(command)]
 
 
 def test_a_file_to_write_has_the_suffix_of_what_is_in_it(tmp_path: Path) -> None:

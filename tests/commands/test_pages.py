@@ -119,7 +119,7 @@ def test_commands_and_flags_of_a_page_are_those_of_the_parser(page: Path) -> Non
         while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
             word = rest.pop(0)
             if word == "COMMAND" and rest == ["--help"]:
-                return
+                break
             assert word in command.commands, str(line)
             command = command.commands[word]
         known = {flag for one in command.params for flag in (*one.opts, *one.secondary_opts)} | {"--help"}

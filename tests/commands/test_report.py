@@ -24,6 +24,10 @@ def test_several_runs_go_to_one_folder_of_logs(lsap: Lsap, tmp_path: Path) -> No
         (["--to", "tensorbord"], "Did you mean tensorboard?"),
         (["--to", "pdf", "--to", "parquet", "--out", "x"], "one RUN and one --to"),
         (["--to", "mlflow", "--out", "x"], "lsap[mlflow]|MLFLOW_TRACKING_URI"),
+        (["--out", "page"], "use page.html"),
+        (["--out", "page.pdf"], "use page.html"),
+        (["--to", "pdf", "--out", "page.html"], "use page.pdf"),
+        (["--to", "parquet", "--out", "records"], "use records.parquet"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(lsap: Lsap, tmp_path: Path, words: list[str], sentence: str) -> None:
@@ -31,6 +35,7 @@ def test_what_cannot_be_is_one_sentence(lsap: Lsap, tmp_path: Path, words: list[
     assert outcome.code == 2
     assert any(one in outcome.err for one in sentence.split("|"))
     assert len(outcome.err.strip().splitlines()) == 1
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(("page", "records"))]
 
 
 @pytest.mark.parametrize(("command", "heading"), [("generate", "How it was learned"), ("apply", "Perturbed files")])

@@ -39,7 +39,10 @@ TARGETS: dict[str, str] = {  # by name, the module and its function that does th
     "parquet": "lsap_cli.reports.exports.parquet:export_parquet",
     "pdf": "lsap_cli.reports.pdf:export_pdf",
 }
-ONE_FILE = ("parquet", "pdf")  # --out is a file, which holds one run; of others it is a folder for several
+ONE_FILE = {
+    "parquet": ".parquet",
+    "pdf": ".pdf",
+}  # --out is such a file, which holds one run; else a folder for several
 
 
 def export_to(target: str, run: Path, out: Path | None) -> Exported:
