@@ -1,5 +1,6 @@
 """The report of a `defend` run: one HTML page that needs nothing outside itself."""
 
+import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from msgspec import to_builtins
 
 from lsap_cli.reports import plots
@@ -37,6 +38,7 @@ from lsap_cli.results.summary import summary_sentences
 from lsap_cli.results.text import printable
 
 MAX_LISTED = 500  # videos in the list of single predictions; records.jsonl has all
+BREAK = re.compile(r"(?<=[:,])(?=\S)|(?<=[^\d/\s]/)(?=\S)")  # in names: where a new line may begin
 ELSEWHERE = ("rates", "certificates", "identifiers")  # tables that the page shows in sections of their own
 
 
@@ -87,7 +89,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["printable"] = printable
-    environment.filters["longest_word"] = lambda text: max(map(len, text.split()), default=0)
+    environment.filters["longest_word"] = lambda text: max(map(len, BREAK.sub(" ", text).split()), default=0)
+    environment.filters["breakable"] = lambda text: Markup(BREAK.sub("<wbr>", str(escape(text))))
     return environment
 
 

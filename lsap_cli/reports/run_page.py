@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from lsap_cli.results.run_facts import RunFacts
 
 COMMANDS = ("generate", "apply")
 SHOWN = ("learning", "verification", "files")  # first words of the curves that a page shows
+LOW, HIGH = " low", " high"  # how the ends of a curve's intervals are named
+SHARES = ("rate", "accuracy", "cosine", "energy kept")  # in names of curves from 0 to 1
 MOST_CURVES = 12
 MOST_PICTURES = 12
 
@@ -41,6 +43,12 @@ class RunCurve:
     def file_name(self) -> str:
         """Of its files."""
         return self.name
+
+    @property
+    def title(self) -> str:
+        """Above it: `verification: fooling rate, random`."""
+        kind, _, what = self.name.partition("/")
+        return f"{kind}: {what.replace('/', ', ')}"
 
 
 @dataclass(frozen=True)
@@ -138,29 +146,25 @@ def write_run_report(run: Path, out: Path | None, say: Callable[[str], None]) ->
     return path
 
 
-def _run_curves_of(curves: dict[str, list[Point]]) -> Iterator[RunCurve]:
-    """A plot for each curve with at least two points, those of learning and of files; no axes without a line.
-
-    Args:
-        curves: by name.
-    """
-    for name, points in curves.items():
-        if name.split("/")[0].split(" ")[0] in SHOWN and len(points) > 1:
-            yield _drawn_curve(name, points)
-
-
 def run_curves(contents: RunContents) -> Sequence[RunCurve]:
     """The first curves of a run."""
     return drawn_curves(contents.curves)
 
 
 def drawn_curves(curves: Curves) -> list[RunCurve]:
-    """The first curves, by name; the ends of intervals are left to the files of numbers."""
-    middle = {name: points for name, points in curves.items() if not name.endswith((" low", " high"))}
-    return list(_run_curves_of(middle))[:MOST_CURVES]
+    """The first curves of learning and of files with at least two points; a rate with its interval around it."""
+    shown = [
+        (name, points)
+        for name, points in curves.items()
+        if name.split("/")[0].split(" ")[0] in SHOWN and len(points) > 1 and not name.endswith((LOW, HIGH))
+    ]
+    return [
+        _drawn_curve(name, points, (curves.get(name + LOW, ()), curves.get(name + HIGH, ())))
+        for name, points in shown[:MOST_CURVES]
+    ]
 
 
-def _drawn_curve(name: str, points: Sequence[Point]) -> RunCurve:
+def _drawn_curve(name: str, points: Sequence[Point], ends: tuple[Sequence[Point], Sequence[Point]]) -> RunCurve:
     first, last = points[0], points[-1]
     description = f"{name}: {first.value:.4g} at {first.step}, {last.value:.4g} at {last.step}, {len(points)} points"
     salt = hashlib.sha256(description.encode(errors="replace")).hexdigest()[:8]
@@ -170,6 +174,13 @@ def _drawn_curve(name: str, points: Sequence[Point]) -> RunCurve:
         axes = figure.add_axes((0.17, 0.2, 0.79, 0.74))
         axes.patch.set_visible(False)
         axes.plot([one.step for one in points], [one.value for one in points], color=PERTURBED[0].color, linewidth=1.5)
+        low, high = ([one.value for one in points_of] for points_of in ends)
+        if len(low) == len(high) == len(points):
+            axes.fill_between(
+                [one.step for one in points], low, high, color=PERTURBED[0].color, alpha=0.18, linewidth=0
+            )
+        if any(word in name for word in SHARES):
+            axes.set_ylim(-0.03, 1.03)
         axes.set_xlabel("file" if name.startswith("files") else "step", color=INK, fontsize=9)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.grid(color=FAINT, linewidth=0.6)

@@ -12,14 +12,14 @@ from PIL import Image
 
 from lsap_cli.errors import LsapError
 from lsap_cli.reports import run_pictures
-from lsap_cli.reports.html import write_report
+from lsap_cli.reports.html import environment, write_report
 from lsap_cli.reports.run_pictures import LARGEST_PICTURE
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.files import LONGEST_LINE, write_document
 from lsap_cli.results.run_facts import RunFacts
 from tests.reports.fake_run import HOSTILE, make_results, write_run
 
-VOID = {"meta", "img", "br", "link", "hr", "input"}
+VOID = {"meta", "img", "br", "link", "hr", "input", "wbr"}
 
 
 class Page(HTMLParser):
@@ -366,3 +366,24 @@ def test_the_command_line_stands_on_the_page_as_a_shell_takes_it(tmp_path: Path)
     (run / "run.json").write_text(json.dumps(about), encoding="utf-8")
     page = write_report(run).read_text(encoding="utf-8")
     assert "lsap defend &#39;my videos&#39; --defense &#39;jpeg + bit-depth&#39;</pre>" in page
+
+
+def test_a_name_goes_on_in_a_new_line_behind_its_marks_and_short_words_are_never_torn() -> None:
+    text = (
+        environment()
+        .from_string(
+            '{% from "macros.html" import cell_of with context %}{% for cell in cells %}{{ cell_of(cell) }}{% endfor %}'
+        )
+        .render(cells=["uniform", "dense:stride=2", "64/255", "a&b/<c>.mp4", "0123456789abcdef"])
+    )
+    assert re.findall("<td[^>]*>.*?</td>", text) == [
+        '<td class="short"><bdi>uniform</bdi></td>',
+        '<td class="short"><bdi>dense:<wbr>stride=2</bdi></td>',
+        '<td class="short"><bdi>64/255</bdi></td>',
+        '<td class="short"><bdi>a&amp;b/<wbr>&lt;c&gt;.mp4</bdi></td>',
+        '<td class="long"><bdi>0123456789abcdef</bdi></td>',
+    ]
+    template = environment().loader
+    assert template is not None
+    style = template.get_source(environment(), "page.css")[0]
+    assert ".grid bdi { overflow-wrap: break-word; }" in style  # "anywhere" would let a table tear each word
