@@ -21,6 +21,7 @@ LATEX = {
 
 ENDS = ("count", "of", "low", "high", "deviation")  # what a figure has besides its value
 NONE = "–"
+TEXT_WIDTH = 75  # characters that fit side by side in a page's column of LaTeX
 
 
 class FigureCell(str):
@@ -158,16 +159,19 @@ def refuse_link(folder: Path) -> None:
 def as_csv(grid: Grid) -> str:
     """RFC 4180: text as it is, a figure's numbers in columns of their own (`accuracy`, `accuracy count`, ...).
 
-    A text that a spreadsheet would read as a formula begins with an apostrophe. Where there is no figure, its columns
-    are empty.
+    A text that a spreadsheet would read as a formula begins with an apostrophe. Where a column of numbers has none, it
+    is empty.
     """
-    ends = [_ends([line[place] for line in grid.lines]) for place in range(len(grid.header))]
+    columns = [[line[place] for line in grid.lines] for place in range(len(grid.header))]
+    ends = [_ends(column) for column in columns]
+    numeric = [_is_numeric(column) for column in columns]
     text = io.StringIO()
     writer = csv.writer(text)
     names = zip(grid.header, ends, strict=True)
     writer.writerow([_harmless(one) for name, own in names for one in (name, *(f"{name} {end}" for end in own))])
     for line in grid.lines:
-        writer.writerow([one for cell, own in zip(line, ends, strict=True) for one in _csv_cells(cell, own)])
+        cells = zip(line, ends, numeric, strict=True)
+        writer.writerow([one for cell, own, number in cells for one in _csv_cells(cell, own, number)])
     return text.getvalue()
 
 
@@ -176,12 +180,15 @@ def _ends(cells: Sequence[str]) -> list[str]:
     return [end for end in ENDS if any(isinstance(cell, FigureCell) and end in cell.numbers for cell in cells)]
 
 
-def _csv_cells(cell: str, ends: Sequence[str]) -> Iterator[str]:
+def _csv_cells(cell: str, ends: Sequence[str], numeric: bool) -> Iterator[str]:
     if isinstance(cell, FigureCell):
         yield from (f"{cell.numbers[name]:.10g}" if name in cell.numbers else "" for name in ("value", *ends))
+        return
+    if cell == NONE and (numeric or ends):
+        yield ""
     else:
-        yield "" if ends and cell == NONE else _harmless(cell)
-        yield from ("" for _ in ends)
+        yield cell if numeric else _harmless(cell)
+    yield from ("" for _ in ends)
 
 
 def _harmless(cell: str) -> str:
@@ -199,15 +206,22 @@ def _bars(cells: Sequence[str]) -> str:
 
 
 def as_latex(grid: Grid) -> str:
-    """A table of the booktabs package with caption and label: numbers stand to the right, the best one is bold."""
-    cells = [[line[place] for line in grid.lines] for place in range(len(grid.header))]
-    columns = "".join("r" if _is_numeric(column) else "l" for column in cells)
-    body = [" & ".join(map(_tex_cell, line)) + r" \\" for line in grid.lines]
-    head = " & ".join(map(_tex, grid.header)) + r" \\"
+    """A table of the booktabs package with caption and label: numbers stand to the right, the best one is bold.
+
+    Columns of dashes are left out, as on a page. What is wider than a page's column is made to fit by graphicx.
+    """
+    columns = [[line[place] for line in grid.lines] for place in grid.page_columns]
+    head = [grid.header[place] for place in grid.page_columns]
+    width = sum(max(map(len, (name, *column))) + 2 for name, column in zip(head, columns, strict=True))
+    wide = width > TEXT_WIDTH
+    kinds = "".join("r" if _is_numeric(column) else "l" for column in columns)
+    body = [" & ".join(map(_tex_cell, line)) + r" \\" for line in zip(*columns, strict=True)]
     return "\n".join(
-        [r"\begin{table}[t]", r"\centering", rf"\caption{{{_tex(f'{grid.title}. {grid.note}')}}}",
-         rf"\label{{tab:{grid.name}}}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
-         r"\bottomrule", r"\end{tabular}", r"\end{table}", ""]
+        [f"% needs the packages booktabs{' and graphicx' if wide else ''}", r"\begin{table}[t]", r"\centering",
+         rf"\caption{{{_tex(f'{grid.title}. {grid.note}')}}}", rf"\label{{tab:{grid.name}}}",
+         *([r"\resizebox{\linewidth}{!}{%"] if wide else []),
+         rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", " & ".join(map(_tex, head)) + r" \\", r"\midrule", *body,
+         r"\bottomrule", r"\end{tabular}" + ("}" if wide else ""), r"\end{table}", ""]
     )  # fmt: skip
 
 

@@ -375,7 +375,7 @@ def cost_grid(results: DefendResults) -> Grid:
     whole = cost.seconds.all if cost else 0.0
     lines = [
         (
-            what, f"{getattr(cost.seconds, part):.1f}", f"{100 * getattr(cost.seconds, part) / whole:.0f} %",
+            what, f"{getattr(cost.seconds, part):.1f}", f"{100 * getattr(cost.seconds, part) / whole:.0f}",
             f"{getattr(cost.processor_seconds, part):.1f}",
         )
         for part, what in COSTS.items() if cost and whole
@@ -384,7 +384,7 @@ def cost_grid(results: DefendResults) -> Grid:
         "Of judging all videos under all attacks, behind all defenses, for all samplers. "
         "Learning and further tables are not in it."
     )
-    return Grid("cost", "Where the time went", note, ("part", "seconds", "share", "processor seconds"), tuple(lines))
+    return Grid("cost", "Where the time went", note, ("part", "seconds", "share, %", "processor seconds"), tuple(lines))
 
 
 def identifiers_grid(results: DefendResults) -> Grid:

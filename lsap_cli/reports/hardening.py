@@ -21,6 +21,8 @@ from lsap_cli.results.rows import Row
 DASH = "–"
 HARDEN = "harden"
 
+RATES = ("accuracy", "fooling rate")
+
 
 def hardening_table(results: HardenResults) -> Table:
     """Both networks beside each other, on the terminal.
@@ -80,7 +82,7 @@ def hardening_attackers_grid(results: HardenResults) -> Grid:
         "Under each attack",
         "Attackers that begin at zeros or at the pattern have learned against each network on the videos to learn "
         "from, with other seeds than training. The pattern is what the network was hardened against.",
-        ("attack", "begins at", "steps", "accuracy before", "after", "fooling rate before", "after"),
+        ("attack", "begins at", "steps", *(f"{rate} {when}" for rate in RATES for when in ("before", "after"))),
         tuple(
             (
                 attack, begins.get(attack, DASH), steps.get(attack, DASH),

@@ -14,6 +14,7 @@ from lsap_cli.reports.comparison import comparison_grid, write_comparison
 from lsap_cli.reports.curves import curve_plots
 from lsap_cli.reports.grid import Grid, as_csv, as_latex, as_markdown, figure_cell, write_grids
 from lsap_cli.reports.grids import certificate_grid, grids, rates_grid
+from lsap_cli.reports.hardening import hardening_attackers_grid
 from lsap_cli.reports.html import write_report
 from lsap_cli.reports.tables import check_lines, detector_ladder_table
 from lsap_cli.results.documents import DefendResults
@@ -33,6 +34,7 @@ from lsap_cli.results.robustness import CertificateRow
 from lsap_cli.results.rows import DefenseGain, NetFoolingRate, Row
 from lsap_cli.results.summary import summary_sentences
 from tests.reports.fake_run import make_results, write_run
+from tests.reports.test_hardening import results_of
 from tests.result_objects import known
 
 HOSTILE = Grid("x", "Title", "Note.", ("a|b", "50 %"), (("=1+1", 'say "x", y'), ("a_b & c", "0.50 (1/2, 0.1–0.9)")))
@@ -273,6 +275,29 @@ def test_numbers_of_figures_have_columns_of_their_own_in_csv() -> None:
     assert "0.25 (1/4, 0.05–0.70)" in as_markdown(grid)
 
 
+def test_a_column_of_numbers_is_empty_in_csv_where_it_has_none() -> None:
+    lines = (("noise", "–", "–"), ("fresh", "100", "why"))
+    assert as_csv(Grid("g", "G", "", ("attack", "steps", "text"), lines)).splitlines()[1:] == [
+        "noise,,–",
+        "fresh,100,why",
+    ]
+
+
+def test_no_table_has_two_columns_of_one_name() -> None:
+    for grid in (*grids(adaptive_results()), hardening_attackers_grid(results_of(30, 5))):
+        header = next(csv.reader(io.StringIO(as_csv(grid))))
+        assert len(header) == len({*header}), grid.name
+
+
+def test_a_wide_table_of_latex_is_made_to_fit_and_has_no_column_of_dashes() -> None:
+    lines = tuple((f"a rather long name {place}", "–", *["0.96 (81/84, 0.90–0.99)"] * 5) for place in range(2))
+    text = as_latex(Grid("wide", "A title", "A note.", ("defense", "A1", *"abcde"), lines))
+    assert text.startswith("% needs the packages booktabs and graphicx")
+    assert "\\resizebox{\\linewidth}{!}{%\n\\begin{tabular}{llllll}" in text
+    assert "defense & a & b & c & d & e" in text
+    assert "\\end{tabular}}\n" in text
+
+
 def test_latex_has_a_caption_aligns_numbers_and_sets_the_best_in_bold() -> None:
     lines = (("jpeg", "12", figure_cell(rate_of(1, 4))), ("none", "7 %", figure_cell(rate_of(3, 4), best=True)))
     text = as_latex(Grid("my-table", "A title", "A note.", ("defense", "videos", "accuracy"), lines))
@@ -281,6 +306,8 @@ def test_latex_has_a_caption_aligns_numbers_and_sets_the_best_in_bold() -> None:
     assert r"\begin{tabular}{lrr}" in text
     assert r"none & 7 \% & \textbf{0.75 (3/4, 0.30--0.95)} \\" in text
     assert r"\textbf{0.25" not in text
+    assert "resizebox" not in text
+    assert text.startswith("% needs the packages booktabs\n")
 
 
 def marked(results: DefendResults) -> set[tuple[str, str, str]]:
