@@ -1,5 +1,6 @@
 """Curves of the pages of `generate`, `apply` and `train`."""
 
+import numpy as np
 from matplotlib.collections import PolyCollection
 
 from lsap_cli.reports.exports.curves import Point
@@ -24,7 +25,7 @@ def test_a_rate_is_drawn_from_0_to_1_with_its_interval() -> None:
     axes = rate.drawing.figure.axes[0]
     assert axes.get_ylim() == (-0.03, 1.03)
     band = next(one for one in axes.collections if isinstance(one, PolyCollection))
-    corners = {tuple(corner) for corner in band.get_paths()[0].vertices.tolist()}
+    corners = {(float(step), float(value)) for step, value in np.asarray(band.get_paths()[0].vertices)}
     assert {(0, 0.1), (1, 0.3), (0, 0.3), (1, 0.5)} <= corners
     assert loss.drawing.figure.axes[0].get_ylim()[1] > 5
     assert not loss.drawing.figure.axes[0].collections
