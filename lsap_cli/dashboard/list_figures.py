@@ -117,7 +117,7 @@ def _figure_so_far(events: Path, goes_on: bool, of_cells: bool) -> str:
             return f"top-1 {short_rate(accuracy)}"
         if isinstance(event, VerificationEvent) and event.fooled:
             fooling = sampler_range_of(event)
-            return f"fooled {short_rate(fooling.lowest if fooling else event.fooled)}"
+            return f"fooled {short_rate(fooling.highest if fooling else event.fooled)}"  # as of a finished run
         if not progress and isinstance(event, StepEvent) and event.seconds_left is not None:
             stage = _stage_at_end(events) if event.member else None
             progress = attacker_words(event, stage) + (f", {duration(event.seconds_left)} left" if goes_on else "")

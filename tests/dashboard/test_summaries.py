@@ -6,7 +6,11 @@ import pytest
 
 from lsap_cli.dashboard.summaries import RunSummarizer, RunSummary
 from lsap_cli.dashboard.widgets.run_cells import RunLines, column_widths, figure_text, run_cells, title_text
-from lsap_cli.results.events import FramesEvent, StageEvent, StepEvent
+from lsap_cli.results.documents import GenerateResults
+from lsap_cli.results.events import FramesEvent, StageEvent, StepEvent, VerificationEvent
+from lsap_cli.results.files import write_document
+from lsap_cli.results.rates import rate_of
+from lsap_cli.results.rows import Row
 from lsap_cli.runs import Run
 from lsap_cli.runs.reading import RunSnapshot, RunState
 
@@ -34,6 +38,20 @@ def test_a_run_whose_attackers_learn_says_which_one_and_which_step(tmp_path: Pat
                 )
             )  # fmt: skip
         assert [one.figure for one in summaries.all()] == ["attacker 3 of 46, step 250 of 300, 0:48 left"]
+
+
+def test_a_run_that_learns_is_listed_with_the_sampler_that_is_fooled_most_as_when_it_is_done(tmp_path: Path) -> None:
+    with Run(tmp_path / "run", "generate", {"model": "demo"}, []) as run:
+        counts = {"uniform": 2, "random": 8}
+        rates = {name: rate for name, count in counts.items() if (rate := rate_of(count, 10))}
+        run.event(VerificationEvent(step=4, fooled=rates["uniform"], by_sampler=rates))
+        assert [one.figure for one in RunSummarizer(tmp_path).all()] == ["fooled 0.80 (0.49–0.94)"]
+    rows = tuple(
+        Row(attack="r", defense="none", sampler=name, videos=10, fooling_rate=rate) for name, rate in rates.items()
+    )
+    results = GenerateResults(out="r", steps=4, fit_videos=1, verification_videos=10, rows=rows)
+    write_document(tmp_path / "run" / "results.json", results)
+    assert [one.figure for one in RunSummarizer(tmp_path).all()] == ["fooled 0.80 (0.49–0.94)"]
 
 
 def test_a_run_that_writes_files_says_how_many_it_has_written(tmp_path: Path) -> None:
