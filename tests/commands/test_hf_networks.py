@@ -5,16 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Lsap, World
-from tests.hf_folders import save_hf_folder
+from tests.hf_folders import PROCESSORS, save_hf_folder
 
 
-@pytest.mark.parametrize("kind", ["timesformer", "vivit", "videoprism"])
-def test_a_folder_alone_is_checked(kind: str, lsap: Lsap, tmp_path: Path) -> None:
-    checked = lsap("models", "check", f"hf:{save_hf_folder(tmp_path / kind, kind)}", "--run", tmp_path / "check")
-    assert checked.code == 0, checked.out + checked.err
-
-
-@pytest.mark.parametrize("kind", ["videomae", "vjepa2"])
+@pytest.mark.parametrize("kind", PROCESSORS)
 def test_a_folder_alone_is_checked_attacked_and_defended(
     kind: str, few_videos: World, lsap: Lsap, tmp_path: Path
 ) -> None:
