@@ -1,5 +1,6 @@
 """`lsap datasets`: the formats of a set of videos, and what one set holds."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -72,6 +73,8 @@ def show_set_command(
     source = SetSource.parse(videos, text_of(root), fps, text_of(labels))
     fetch_models(download, *([] if model is None else [model]))
     facts = show_set(source, model, seed, deadline, preview)
+    if preview is not None:
+        print(f"wrote {preview}", file=sys.stderr)
     if as_json:
         print_json(facts)
     else:

@@ -119,7 +119,7 @@ class ClassReader:
                 0,
                 (
                     f"neither 0 nor {classes} occurs, so that nothing shows it; if they count from 1, "
-                    "give their names with --labels FILE"
+                    "give their names with --labels FILE, as lines '1 NAME'"
                 ),
             )
         self.notes.append(f"{self._where}: the labels are numbers that count from {first} ({why})")

@@ -10,6 +10,7 @@ def test_show_prints_the_set_and_draws_it(tmp_path: Path, lsap: Lsap) -> None:
     outcome = lsap("datasets", "show", tmp_path / "set", "--preview", tmp_path / "pictures" / "set.png")
     assert outcome.code == 1  # one file would be left out
     assert "yoga/[broken].mkv" in outcome.out
+    assert f"wrote {tmp_path / 'pictures' / 'set.png'}" in outcome.err
     assert (tmp_path / "pictures" / "set.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -486,3 +486,14 @@ def test_a_label_of_the_network_that_is_written_with_a_decimal_point_stays(tmp_p
     touch(tmp_path, "a.mp4")
     (tmp_path / "val.csv").write_text("path,label\na.mp4,1.0\n")
     assert [video.labels for video in list_videos(tmp_path / "val.csv", ["2.0", "1.0"]).videos] == [(1,)]
+
+
+def test_numbered_names_say_where_a_list_counts_from_if_it_does_not_show_it(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    bare = read(tmp_path / "val.txt", "a.mp4 1\nb.mp4 2\n")
+    assert any(
+        "if they count from 1, give their names with --labels FILE, as lines '1 NAME'" in one for one in bare.notes
+    )
+    names = tmp_path / "names.txt"
+    names.write_text("1 apply eye makeup\n2 tai chi\n3 wall pushups\n")
+    assert listed(read(tmp_path / "val.txt", "a.mp4 1\nb.mp4 2\n", names=names)) == {"a.mp4": (0,), "b.mp4": (1,)}
