@@ -49,21 +49,23 @@ class _Measured:
     seconds_left: float | None = None  # as the stage itself says
     step_pace: float | None = None  # seconds of a step for a clip, and for each of its passes through the network
 
-    def left(self, now: float, pace: float | None) -> float | None:
+    def left(self, now: float, before: float | None) -> float | None:
         """Seconds that the stage still takes; None: not known.
+
+        The first steps of a stage say little of it: what was expected counts beside its own pace until a part is over.
 
         Args:
             now: in seconds.
-            pace: seconds a clip in stages before; None: not known.
+            before: that the whole stage was expected to take; None: not known.
         """
-        if self.seconds_left is not None:
-            return self.seconds_left
-        spent = now - self.began
-        before = _before(self.expected, pace)
+        own, spent = self.seconds_left, now - self.began
+        if own is not None and (self.expected.seconds is not None or not before):
+            return own
+        if own is None and self.share >= LEAST_SHARE and spent > 0:
+            own = spent * (1 - self.share) / self.share
         planned = None if before is None else max(0.0, before * (1 - self.share))
-        if self.share < LEAST_SHARE or spent <= 0:
+        if own is None:
             return planned or (None if self.in_plan else 0.0)
-        own = spent * (1 - self.share) / self.share
         if planned is None or not before:
             return own
         trust = min(1.0, self.share / TRUSTED_SHARE)
@@ -89,6 +91,7 @@ class WholeProgress:
     _following: float = 0.0  # seconds of the stages that are not begun
     _clips: float = 0.0
     _clip_seconds: float = 0.0
+    _took: dict[tuple[str, float], list[float]] = field(default_factory=dict, repr=False)  # seconds, by kind of stage
     _stage_event: StageEvent | None = field(default=None, repr=False)
 
     def take(self, event: Event, now: float) -> None:
@@ -145,6 +148,8 @@ class WholeProgress:
         """Keeps the pace of the stage that ends."""
         stage = self._stage
         if stage is not None and stage.expected.clips:
+            if stage.share > 0.5:  # what an earlier part of the run has done passes at once
+                self._took.setdefault(_kind(stage.expected), []).append(now - stage.began)
             clips = stage.expected.clips * (stage.share or 1.0)
             self._clips += clips
             self._clip_seconds += now - stage.began if stage.step_pace is None else stage.step_pace * clips
@@ -158,7 +163,8 @@ class WholeProgress:
         elif isinstance(event, FramesEvent):
             stage.share, stage.seconds_left = event.progress, event.seconds_left
         elif isinstance(event, StepEvent):
-            stage.share = learning_share(event, self._stage_event) or 0.0
+            of_all = stage.expected.stage == ATTACKERS  # else each attacker is a stage of its own
+            stage.share = (learning_share(event, self._stage_event) if of_all else event.progress) or 0.0
             stage.seconds_left = event.seconds_left
             if event.seconds and event.clips and event.number:
                 stage.step_pace = event.seconds / (event.number * event.clips * PASSES_OF_A_STEP)
@@ -176,11 +182,23 @@ class WholeProgress:
         clips, seconds = self._clips, self._clip_seconds
         stage = self._stage
         if stage is not None and stage.step_pace is not None:  # measurements during learning are not in it
-            return stage.step_pace
+            through = stage.share * stage.expected.clips
+            return (seconds + stage.step_pace * through) / (clips + through) if clips > 0 else stage.step_pace
         if stage is not None and stage.share >= LEAST_SHARE:
             clips += stage.share * stage.expected.clips
             seconds += now - stage.began if stage.expected.clips else 0.0
         return seconds / clips if clips > 0 and seconds > 0 else None
+
+    def _expected(self, stage: ExpectedStage, pace: float | None) -> float | None:
+        """Seconds that a stage is expected to take before it is measured; None: not known."""
+        if stage.seconds is not None:
+            return stage.seconds
+        if not stage.clips:
+            return 0.0
+        took = self._took.get(_kind(stage))
+        if took:
+            return sum(took) / len(took)
+        return None if pace is None else stage.clips * pace
 
     def _nothing_is_known(self, stage: _Measured) -> bool:
         """Whether neither the plan nor the stage that goes on says how much there is to do."""
@@ -191,7 +209,8 @@ class WholeProgress:
         if self._stage is None or not self._planned or self._nothing_is_known(self._stage):
             return
         pace = self._pace(now)
-        parts = [self._stage.left(now, pace), *(_before(one, pace) for one in self._plan)]
+        expected = self._expected(self._stage.expected, pace)
+        parts = [self._stage.left(now, expected), *(self._expected(one, pace) for one in self._plan)]
         known = [one for one in parts if one is not None]
         if len(known) < len(parts):
             self._now, self.seconds_left = now, self.left_at(now)
@@ -207,13 +226,9 @@ class WholeProgress:
         self.share = max(self.share or 0.0, spent / whole if whole > 0 else 0.0)
 
 
-def _before(expected: ExpectedStage, pace: float | None) -> float | None:
-    """Seconds that a stage is expected to take before it is measured; None: not known."""
-    if expected.seconds is not None:
-        return expected.seconds
-    if not expected.clips:
-        return 0.0
-    return None if pace is None else expected.clips * pace
+def _kind(expected: ExpectedStage) -> tuple[str, float]:
+    """Stages of one kind do the same work: an attacker learns as long as the one before, with all that it measures."""
+    return expected.stage.partition(" ")[0], expected.clips
 
 
 def _is_of(event: StageEvent, expected: ExpectedStage) -> bool:

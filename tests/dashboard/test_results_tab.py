@@ -225,3 +225,23 @@ def test_a_hardened_network_has_a_short_verdict_and_all_sentences_below_its_figu
         assert "The accuracy is of few videos." in below
 
     play(tmp_path, act, SMALL, opened=tmp_path / "run")
+
+
+def test_cells_of_every_attack_have_a_space_between_them_and_a_harden_run_lacks_nothing(tmp_path: Path) -> None:
+    """Counts of three digits are wider; checks, ladders and detectors are of `defend`."""
+    right = rate_of(99, 120)
+    rows = [
+        Row(attack=attack, defense="none", sampler="uniform", videos=120, clean_accuracy=right, attacked_accuracy=right)
+        for attack in ("none", "fresh, seed 1", "fresh, seed 2")
+    ]
+    results = harden_results()
+    after = msgspec.structs.replace(results.after, rows=tuple(rows))
+    with Run(tmp_path / "run", "harden", {}, []):
+        write_document(tmp_path / "run" / RESULTS_FILE, msgspec.structs.replace(results, after=after))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        text = await until(pilot, app, "Every attack")
+        assert "0.82 99/120 .75–.88 0.82 99/120" in text.partition("Every attack")[2]
+        assert "This run has no" not in text
+
+    play(tmp_path, act, WIDE, opened=tmp_path / "run")

@@ -127,3 +127,37 @@ def test_a_plan_without_clips_says_nothing_before_its_stage_is_measured() -> Non
     progress.look_again(210.0)
     assert progress.seconds_left == pytest.approx(300.0)
     assert progress.share == pytest.approx(110 / 410)
+
+
+def hardening() -> Iterator[Timed]:
+    """Training at 2 s a step; then six attackers: 10 s to begin, 12 s for the first step, 1 s for each other one."""
+    now, steps, attackers = 0.0, 50, 6
+    learned = [ExpectedStage(stage=f"learning {one} of {attackers}:", clips=12.0 * steps) for one in range(1, 7)]
+    yield now, PlanEvent(stages=(ExpectedStage(stage="training", clips=12.0 * steps), *learned))
+    yield now, StageEvent(name="training", steps=steps)
+    for number in range(1, steps + 1):
+        now += 2
+        yield now, StepEvent(number=number, progress=number / steps, seconds=2.0 * number, clips=4)
+    for attacker in range(1, attackers + 1):
+        name = f"learning {attacker} of {attackers}: fresh"
+        yield now, StageEvent(name=name, steps=steps, attacker=attacker, attackers=attackers)
+        now += 10
+        for number in range(1, steps + 1):
+            now += 12 if number == 1 else 1
+            seconds = 11.0 + number
+            left = seconds / number * (steps - number)
+            progress = number / steps
+            yield now, StepEvent(number=number, progress=progress, seconds=seconds, clips=4, seconds_left=left)
+
+
+def test_the_time_left_does_not_jump_where_attackers_begin() -> None:
+    """A first step that is slow, and what an attacker does before it, are no pace of the whole run."""
+    events = list(hardening())
+    end, progress = events[-1][0], WholeProgress()
+    for now, event in events:
+        before = progress.left_at(now)
+        progress.take(event, now)
+        if before is not None and now > 150 and progress.seconds_left is not None:
+            assert abs(progress.seconds_left - before) < 0.15 * (end - 100), (now, before, progress.seconds_left)
+            if now > 260:  # two attackers are over: the others take as long
+                assert progress.seconds_left == pytest.approx(end - now, abs=64)

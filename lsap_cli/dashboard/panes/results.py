@@ -128,7 +128,8 @@ class ResultsPane(Guarded, VerticalScroll):
         self.query_one("#verdict", Static).update(text)
         block = self.query_one("#figures", Static)
         block.display = bool(figures)
-        about = f"no defense, {self.metric}" if self.metric else ""
+        of_matrix = reader.results is None or isinstance(reader.results, DefendResults | GenerateResults)
+        about = f"no defense, {self.metric}" if self.metric and of_matrix else ""
         block.update(figures_text(figures, self._width - 2, about))
 
     def _show_matrix(self, matrix: DefenseMatrix, metrics: list[Metric]) -> None:
@@ -168,21 +169,24 @@ class ResultsPane(Guarded, VerticalScroll):
         self.query_one("#cell-line", Static).update(line)
 
     def _show_findings(self, results: RunResults | None) -> None:
-        done = results is not None
+        done, judges = results is not None, results is None or isinstance(results, DefendResults)
         defend = results if isinstance(results, DefendResults) else DefendResults(rows=())
         findings = results.findings if isinstance(results, ModelCheckResults) else ()
         matrix = results.sampler_matrix if isinstance(results, DefendResults | GenerateResults) else ()
         sampler = self.sampler or next(iter(self.rows.samplers), "")
+
+        def missing(name: str) -> Text:
+            """What a run of another command cannot have is not said to be missing."""
+            return _missing(name, done) if judges else Text()
+
         texts = {
             "summary": self._summary(results),
-            "checks": checks_text(defend.checks, findings) if defend.checks or findings else _missing("checks", done),
+            "checks": checks_text(defend.checks, findings) if defend.checks or findings else missing("checks"),
             "ladder": ladders_text(defend.ladder, (*defend.detector_ladder, *defend.pair_ladder), sampler)
             if defend.ladder or defend.detector_ladder
-            else _missing("adaptive ladder: no row comes from an attacker that knows the defense", done),
-            "samplers": sampler_matrix_text(matrix) if matrix else _missing("sampler matrix", done),
-            "detectors": detectors_text(defend.detectors)
-            if defend.detectors
-            else _missing("detectors, so no ROC", done),
+            else missing("adaptive ladder: no row comes from an attacker that knows the defense"),
+            "samplers": sampler_matrix_text(matrix) if matrix else missing("sampler matrix"),
+            "detectors": detectors_text(defend.detectors) if defend.detectors else missing("detectors, so no ROC"),
         }
         has_rows = self.matrix is not None or bool(findings)
         for name, text in texts.items():

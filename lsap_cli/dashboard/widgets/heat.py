@@ -15,7 +15,7 @@ from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import defense_name
 from lsap_cli.results.rows import Rows
 
-CELL = 18  # characters of `0.28 11/40 .16–.43`
+CELL = 18  # least characters of a cell, as of `0.28 11/40 .16–.43`
 MOST_ATTACKS, MOST_DEFENSES = 50, 200  # that are drawn; a table of all cells of a strange run takes minutes
 
 
@@ -34,31 +34,35 @@ class HeatTable(Guarded, DataTable[Text]):
         self._attacks: list[str] = []
         self._defenses: list[str] = []
         self._shown: object = None
-        self._room = 0
+        self._room, self._wide = 0, CELL
         self._args: tuple[Rows, str, str] | None = None
 
     def show(self, rows: Rows, sampler: str, metric: str) -> None:
         """Fills the table; where only values have changed, only those cells are written."""
         self._args = (rows, sampler, metric)
         attacks, defenses = rows.attacks[:MOST_ATTACKS], rows.defenses[:MOST_DEFENSES]
-        room = max(16, min(34, self.size.width - (CELL + 1) * len(attacks) - 1))
-        if (attacks, defenses, room) != (self._attacks, self._defenses, self._room):
-            self._attacks, self._defenses, self._room = attacks, defenses, room
+        cells = {
+            (defense, attack): _cell(rate_of_row(rows.find(attack, defense, sampler), metric), metric)
+            for defense in defenses
+            for attack in attacks
+        }
+        wide = max([CELL, *(cell.cell_len for cell in cells.values())])
+        room = max(16, min(34, self.size.width - (wide + 1) * len(attacks) - 1))
+        if (attacks, defenses, room, wide) != (self._attacks, self._defenses, self._room, self._wide):
+            self._attacks, self._defenses, self._room, self._wide = attacks, defenses, room, wide
             self._lay_out()
         if self._shown == (rows, sampler, metric):
             return
         self._shown = (rows, sampler, metric)
-        for defense in self._defenses:
-            for attack in self._attacks:
-                cell = _cell(rate_of_row(rows.find(attack, defense, sampler), metric), metric)
-                if self.get_cell(f"d:{defense}", f"a:{attack}") != cell:
-                    self.update_cell(f"d:{defense}", f"a:{attack}", cell)
+        for (defense, attack), cell in cells.items():
+            if self.get_cell(f"d:{defense}", f"a:{attack}") != cell:
+                self.update_cell(f"d:{defense}", f"a:{attack}", cell)
 
     def _lay_out(self) -> None:
         self.clear(columns=True)
         self.add_column("defense", width=self._room, key="defense")
         for attack in self._attacks:
-            self.add_column(name_text(attack_name(attack), CELL), width=CELL + 1, key=f"a:{attack}")
+            self.add_column(name_text(attack_name(attack), self._wide), width=self._wide + 1, key=f"a:{attack}")
         for defense in self._defenses:
             label = short_spec(defense_name(defense), self._room - 1)
             self.add_row(Text(label), *[Text() for _ in self._attacks], key=f"d:{defense}")
