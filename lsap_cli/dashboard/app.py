@@ -71,6 +71,13 @@ def _warm_up() -> None:
     import_module("lsap_cli.dashboard.screens.run")
 
 
+HIGH_CONTRAST = Theme(
+    name="high-contrast", dark=True, primary="#4db8ff", secondary="#ffd84d", accent="#ffd84d", foreground="#ffffff",
+    background="#000000", surface="#000000", panel="#202020", boost="#303030", success="#5cff5c", warning="#ffb84d",
+    error="#ff7a7a", variables={"text-muted": "#e0e0e0", "text-disabled": "#c0c0c0"},
+)  # fmt: skip
+
+
 class Dashboard(TakeAway):
     """Watches run folders.
 
@@ -100,6 +107,7 @@ class Dashboard(TakeAway):
         self.pictures: PictureKind = "blocks"
 
     def on_mount(self) -> None:
+        self.register_theme(HIGH_CONTRAST)
         if self.memory.theme in self.available_themes:
             self.theme = self.memory.theme
         self.theme_changed_signal.subscribe(self, self._keep_theme)

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable, TabbedContent
+from textual.widgets import DataTable, OptionList, TabbedContent
 from textual.widgets._footer import FooterKey
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
-from lsap_cli.dashboard.screens.dialogs import Question
+from lsap_cli.dashboard.screens.dialogs import PickFile, Question, ShowAddress
 from lsap_cli.dashboard.screens.help import HelpScreen
+from lsap_cli.dashboard.screens.pick_name import PickName
 from lsap_cli.dashboard.screens.run import TABS, RunScreen
 from lsap_cli.dashboard.screens.runs import RunsScreen
 from lsap_cli.dashboard.screens.start import StartScreen
 from lsap_cli.dashboard.screens.video import VideoScreen
+from lsap_cli.dashboard.widgets.form import FieldRow
 from lsap_cli.dashboard.widgets.short_footer import ShortFooter
 from tests.dashboard.adaptive_run import VIDEOS, write_adaptive_run
 from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
@@ -147,3 +149,95 @@ def test_a_form_is_opened_and_left(tmp_path: Path, size: tuple[int, int]) -> Non
         await on(pilot, app, RunsScreen)
 
     play(tmp_path, act, size)
+
+
+async def click_option(pilot: Pilot[None], app: Dashboard, word: str) -> None:
+    """Clicks a name of a list."""
+    await on(pilot, app, PickName)
+    options = app.screen.query_one(OptionList)
+    await until_true(pilot, lambda: options.option_count > 0 and options.size.height > 0)
+    place = next(n for n, one in enumerate(options.options) if str(one.prompt).split()[0] == word)
+    options.scroll_to(y=place, animate=False)  # by the wheel
+    await pilot.pause()
+    lines = shown_text(app).split("\n")
+    y = next(y for y, line in enumerate(lines) if options.region.y <= y and f"▊ {word} " in line)
+    await pilot.click(offset=(options.region.x + 3, y))
+
+
+@SIZES
+def test_a_form_is_filled_in_by_names_and_files_that_are_chosen(
+    tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, videos = tmp_path / "runs", tmp_path / "videos"
+    write_adaptive_run(runs / "run")
+    videos.mkdir()
+    (videos / "a.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+
+    def value(app: Dashboard, name: str) -> str:
+        screen = app.screen
+        assert isinstance(screen, StartScreen)
+        return screen.pane.values[name]
+
+    async def choose(pilot: Pilot[None], app: Dashboard, name: str) -> None:
+        """Clicks the button beside a box."""
+        screen = app.screen
+        assert isinstance(screen, StartScreen)
+        row = next(one for one in screen.pane.query(FieldRow) if one.field.name == name)
+        row.scroll_visible(animate=False)  # by the wheel
+        await pilot.pause(0.5)
+        button = row.query_one(".pick").region
+        await pilot.click(offset=(button.x + 2, button.y))
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 run")
+        await click_key(pilot, app, "New")
+        await on(pilot, app, StartScreen)
+        await click_words(pilot, app, "defend")
+        await until(pilot, app, "videos *")
+        await choose(pilot, app, "model")
+        await click_option(pilot, app, "demo")
+        await on(pilot, app, StartScreen)
+        assert value(app, "model") == "demo"
+        await choose(pilot, app, "videos")
+        await click_option(pilot, app, "videos/")
+        await click_words(pilot, app, "Take it")
+        await on(pilot, app, StartScreen)
+        assert value(app, "videos") == "videos/"
+
+    play(runs, act, size)
+
+
+@SIZES
+def test_the_report_is_asked_for(tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a desktop its path is shown, and a click beside the window closes it."""
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    write_adaptive_run(tmp_path / "run")
+    (tmp_path / "run" / "report.html").write_text("<title>report</title>")
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 run")
+        await click_key(pilot, app, "Report")
+        await on(pilot, app, ShowAddress)
+        await until(pilot, app, "report.html")
+        await pilot.click(offset=(0, 0))
+        await on(pilot, app, RunsScreen)
+
+    play(tmp_path, act, size)
+
+
+@SIZES
+def test_a_folder_is_taken_from_the_tree(tmp_path: Path, size: tuple[int, int]) -> None:
+    taken: list[Path | None] = []
+    (tmp_path / "videos").mkdir()
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "There is no run")
+        app.push_screen(PickFile(str(tmp_path)), taken.append)
+        await click_words(pilot, app, "videos")
+        await until(pilot, app, "/videos ")
+        await click_words(pilot, app, "Take it")
+        await until_true(pilot, lambda: taken == [tmp_path / "videos"])
+
+    play(tmp_path / "runs", act, size)

@@ -18,7 +18,7 @@ from lsap_cli.dashboard.widgets.answer import figures_text
 from lsap_cli.dashboard.widgets.heat import MOST_DEFENSES
 from lsap_cli.results.detectors import DetectorRow, RocCurve
 from lsap_cli.results.documents import DefendResults
-from lsap_cli.results.files import RESULTS_FILE, write_document
+from lsap_cli.results.files import RESULTS_FILE, encode_line, write_document
 from lsap_cli.results.hardening import HardenResults, JudgedNetwork
 from lsap_cli.results.ladders import Check, DefenseLadder, LadderRung
 from lsap_cli.results.rates import Estimate, Paired, Rate, rate_of
@@ -29,6 +29,7 @@ from lsap_cli.results.training import SplitPart
 from lsap_cli.results.verdict import KeyFigure
 from lsap_cli.runs import Run
 from tests.dashboard.conftest import SMALL, WIDE, play, shown_text, until, until_true
+from tests.result_objects import make_record
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -229,15 +230,14 @@ def test_a_hardened_network_has_a_short_verdict_and_all_sentences_below_its_figu
 
 def test_cells_of_every_attack_have_a_space_between_them_and_a_harden_run_lacks_nothing(tmp_path: Path) -> None:
     """Counts of three digits are wider; checks, ladders and detectors are of `defend`."""
-    right = rate_of(99, 120)
-    rows = [
-        Row(attack=attack, defense="none", sampler="uniform", videos=120, clean_accuracy=right, attacked_accuracy=right)
+    records = [
+        make_record(f"{video:03d}", (0,), (attack, "none", "uniform"), 0 if video < 99 else 1, 0)
         for attack in ("none", "fresh, seed 1", "fresh, seed 2")
+        for video in range(120)
     ]
-    results = harden_results()
-    after = msgspec.structs.replace(results.after, rows=tuple(rows))
     with Run(tmp_path / "run", "harden", {}, []):
-        write_document(tmp_path / "run" / RESULTS_FILE, msgspec.structs.replace(results, after=after))
+        (tmp_path / "run" / "records.jsonl").write_bytes(b"".join(map(encode_line, records)))
+        write_document(tmp_path / "run" / RESULTS_FILE, harden_results())
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         text = await until(pilot, app, "Every attack")

@@ -30,7 +30,8 @@ class Dialog(Guarded, ModalScreen[Answer]):
         return Button("Close (Esc)", id="close")
 
     def on_click(self, event: Click) -> None:
-        if event.widget is self:
+        beside, _ = self.get_widget_at(int(event.screen_x), int(event.screen_y))
+        if beside is self:
             self.dismiss()
 
     @on(Button.Pressed, "#close")
@@ -122,16 +123,21 @@ class PickFile(Dialog[Path]):
             yield Static("Choose a file with Enter, or take the folder itself with Ctrl+S. Backspace goes up.")
             yield DirectoryTree(self._place)
             yield Input(str(self._place))
-            yield self.close_button()
+            with Horizontal(classes="buttons"):
+                yield Button("Take it (Ctrl+S)", id="take", variant="primary")
+                yield Button("Up", id="up", tooltip="the folder above")
+                yield self.close_button()
 
     def on_mount(self) -> None:
         self.query_one(DirectoryTree).focus()
 
+    @on(Button.Pressed, "#up")
     def action_up(self) -> None:
         self._place = self._place.parent
         self.query_one(DirectoryTree).path = self._place
         self.query_one(Input).value = str(self._place)
 
+    @on(Button.Pressed, "#take")
     def action_take(self) -> None:
         self.dismiss(Path(self.query_one(Input).value))
 
@@ -194,8 +200,11 @@ class AskWords(Dialog[str]):
         with Vertical(classes="dialog"):
             yield Static(self._title, markup=False)
             yield Input(self._words)
-            yield self.close_button()
+            with Horizontal(classes="buttons"):
+                yield Button("OK (Enter)", id="take", variant="primary")
+                yield self.close_button()
 
     @on(Input.Submitted)
-    def take(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+    @on(Button.Pressed, "#take")
+    def take(self) -> None:
+        self.dismiss(self.query_one(Input).value)

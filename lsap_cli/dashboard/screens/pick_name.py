@@ -7,8 +7,8 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.widgets import Input, OptionList, Static
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lsap_cli.dashboard.formatting import name_text
@@ -42,7 +42,9 @@ class PickName(Dialog[str]):
             yield Static(f"{self._title}: type, or choose with ↓ and Enter; Ctrl+S takes what is typed", markup=False)
             yield Input(self._begun, select_on_focus=False)
             yield OptionList(markup=False)
-            yield self.close_button()
+            with Horizontal(classes="buttons"):
+                yield Button("Take it (Ctrl+S)", id="take", variant="primary")
+                yield self.close_button()
 
     def on_mount(self) -> None:
         self._fill(self._begun)
@@ -69,6 +71,7 @@ class PickName(Dialog[str]):
             options.focus()
             options.highlighted = 0
 
+    @on(Button.Pressed, "#take")
     def action_take(self) -> None:
         self.dismiss(self.query_one(Input).value)
 

@@ -66,6 +66,8 @@ class FieldRow(Horizontal):
         if completed and self.field.kind != "switch":
             what = "choose a name" if self.field.named else "choose a file or folder"
             yield Button("…", classes="pick", tooltip=what)
+        else:
+            yield Static(classes="pick")  # its room, so that what follows stands in one column
         yield Label(self.field.help, classes="field-help", markup=False)
 
     @property
