@@ -130,6 +130,22 @@ def with_tied(state: dict[str, Tensor], own: Mapping[str, Any]) -> dict[str, Ten
     return state | tied
 
 
+def quantized(state: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
+    """Says that a file has whole numbers for a network's floats, which would be copied without an error; else None."""
+    whole = [
+        name
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+        and isinstance(own.get(name), Tensor)
+        and own[name].is_floating_point()
+        and not value.is_floating_point()
+    ]
+    if not whole:
+        return None
+    kind = str(state[whole[0]].dtype).removeprefix("torch.")
+    return f"it holds whole numbers ({kind}) for {_some(whole)}, as quantized networks do; save the weights as floats"
+
+
 def misfit(state: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:
     """What does not fit between a file's state dict and a network's, in words; None where everything does."""
     shapes = {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lsap_cli.classifiers.checkpoints import beside, misfit, named_as, state_dict_of, with_tied
+from lsap_cli.classifiers.checkpoints import beside, misfit, named_as, quantized, state_dict_of, with_tied
 from lsap_cli.errors import LsapError
 
 LONGEST_MESSAGE = 400  # characters of a stranger's error that are shown
@@ -133,7 +133,7 @@ def load_into(
     except LsapError as error:
         raise LsapError(f"the weights {weights} {error}") from None
     fitting = with_tied(named, own)
-    problem = misfit(fitting, own)
+    problem = misfit(fitting, own) or quantized(fitting, own)
     if problem:
         raise LsapError(f"the weights {weights} do not fit the network {type(network).__name__}: {problem}")
     try:

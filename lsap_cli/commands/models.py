@@ -79,7 +79,7 @@ def show(
     if as_json:
         print_json(facts)
         return
-    for name, value in facts.items():
+    for name, value in ((name, value) for name, value in facts.items() if value):
         text = (
             ", ".join(value[:8]) + (f", … ({len(value)} in all)" if len(value) > 8 else "")
             if isinstance(value, list)

@@ -73,6 +73,12 @@ def test_a_key_and_a_prefix_can_be_named(tmp_path: Path) -> None:
         load_state(tmp_path / "c.pt")
 
 
+def test_whole_numbers_in_place_of_floats_are_refused() -> None:
+    with pytest.raises(LsapError, match=r"it holds whole numbers \(int8\) for weight, .*, as quantized networks do"):
+        load_into(layer(), {name: value.to(torch.int8) for name, value in state().items()}, "c.pt")
+    load_into(layer(), {name: value.bfloat16() for name, value in state().items()}, "c.pt")
+
+
 def test_a_head_of_other_classes_is_said_to_be_it() -> None:
     with pytest.raises(LsapError, match="the file's head has 2 classes where the network has 5"):
         load_into(layer(5), state(), "c.pt")
