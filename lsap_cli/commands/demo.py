@@ -16,6 +16,7 @@ from lsap_cli.commands.options import (
     Quiet,
     RunFolder,
     Seed,
+    check_run_folder,
     print_json,
     running,
     show_report,
@@ -51,6 +52,7 @@ def command(
     if dashboard and run_in_dashboard(context, run, as_json, quiet):
         return
     learning = arguments.seconds(time_budget, "--time-budget") or 0.0
+    check_run_folder(False, run)
     end_of_checks()
 
     from lsap_cli.jobs.demo import DemoSettings, demo, places

@@ -19,6 +19,7 @@ from lsap_cli.commands.options import (
     Root,
     RunFolder,
     Seed,
+    check_run_folder,
     fetch_models,
     keep_memory_limit,
     print_json,
@@ -109,6 +110,7 @@ def check(
 
     Example: lsap models check model.toml videos/
     """
+    check_run_folder(False, run)
     from lsap_cli.classifiers.devices import choose_device
     from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.model_check import check_model
@@ -170,6 +172,7 @@ def predict_command(
     """
     if out.exists() and not overwrite:
         raise LsapError(f"--out {out} exists already; give another name, or --overwrite to replace it")
+    check_run_folder(False, run)
     from lsap_cli.classifiers.devices import choose_device
     from lsap_cli.classifiers.resolve import load_classifier
     from lsap_cli.evaluation.protocol import Evaluation, own_protocol

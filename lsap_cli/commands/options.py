@@ -42,8 +42,23 @@ Download = Annotated[
 ]
 Device = Annotated[str, typer.Option(callback=arguments.device, help="auto, cpu, cuda or cuda:N")]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="same seed, same result")]
+
+
+def run_place(run: Path | None) -> Path | None:
+    """A place for a run: a folder that one may write into, or that can be made."""
+    if run is None:
+        return None
+    there = next(one for one in (run, *run.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise LsapError(f"--run {run}: {there} is a file; give a folder that does not exist yet")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise LsapError(f"--run {run}: nothing can be written into {there}; give another folder")
+    return run
+
+
 RunFolder = Annotated[
-    Path | None, typer.Option("--run", "-r", help="the run's folder (default: runs/<time>-<command>)")
+    Path | None,
+    typer.Option("--run", "-r", callback=run_place, help="the run's folder (default: runs/<time>-<command>)"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout, nothing else there")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress and no notes on stderr; stdout as ever")]
@@ -107,17 +122,12 @@ def require_run_folder(resume: bool, run: Path | None) -> None:
 
 
 def check_run_folder(resume: bool, run: Path | None) -> None:
-    """Refuses a place for a run that is no folder, or that holds another run.
+    """Refuses a place for a run that holds another run.
 
     Raises:
         LsapError: naming --run.
     """
-    if run is None:
-        return
-    file = next((one for one in (run, *run.parents) if one.exists() and not one.is_dir()), None)
-    if file is not None:
-        raise LsapError(f"--run {run}: {file} is a file; give a folder that does not exist yet")
-    if (run / RUN_FILE).exists() and not resume:
+    if run is not None and (run / RUN_FILE).exists() and not resume:
         raise LsapError(f"the run folder {run} holds a run already; give another with --run")
 
 

@@ -44,6 +44,10 @@ def command(
 
     Example: lsap report runs/20260101-120000-defend runs/20260102-120000-defend --out comparison.html
     """
+    from lsap_cli.reports.run_folder import refuse_other_folder
+
+    for run in runs:
+        refuse_other_folder(run)
     if to:
         _export(runs, to, out)
         return

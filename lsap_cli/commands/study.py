@@ -24,6 +24,7 @@ from lsap_cli.commands.options import (
     keep_memory_limit,
     print_json,
     require_run_folder,
+    run_place,
     running,
     text_of,
 )
@@ -68,7 +69,10 @@ def command(
         typer.Option(min=0.1, max=MOST_SECONDS, help="of learning one perturbation, in place of the file's"),
     ] = None,
     run: Annotated[
-        Path | None, typer.Option("--run", "--out", "-r", help="the study's folder (default: runs/<time>-study)")
+        Path | None,
+        typer.Option(
+            "--run", "--out", "-r", callback=run_place, help="the study's folder (default: runs/<time>-study)"
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="go on in --run: finished cells are kept, failed ones are done again")

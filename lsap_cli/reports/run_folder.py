@@ -17,6 +17,20 @@ RECORDS_FILE = "records.jsonl"
 Whole = TypeVar("Whole", bound=Result)
 
 
+def refuse_other_folder(run: Path) -> None:
+    """Refuses what is no run folder.
+
+    Args:
+        run: a path.
+
+    Raises:
+        LsapError: naming it.
+    """
+    loaded = read_facts_document(run)
+    if loaded.value is None and not loaded.problems:
+        raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
+
+
 def read_run(run: Path, commands: Sequence[str] = ("defend",)) -> RunFacts:
     """The run.json of a finished run; every text in it is safe to show.
 
@@ -27,10 +41,8 @@ def read_run(run: Path, commands: Sequence[str] = ("defend",)) -> RunFacts:
     Raises:
         LsapError: if the folder does not hold one.
     """
-    loaded = read_facts_document(run)
-    if loaded.value is None and not loaded.problems:
-        raise LsapError(f"{run} is not a run folder: it has no run.json; give the folder that --run named")
-    about = printable_result(_whole(loaded, run, "the command"))
+    refuse_other_folder(run)
+    about = printable_result(_whole(read_facts_document(run), run, "the command"))
     if about.command == "demo":
         parts = ", ".join(str(run / command) for command in commands)
         raise LsapError(f"{run} holds a demo, which has several runs; give one of {parts}")

@@ -36,6 +36,14 @@ OUT = ("--out", "r.safetensors")
         ("generate", ".", "--model", "demo", "--out", "r"),
         ("generate", "EMPTY", "--model", "demo", *OUT),
         ("generate",),
+        ("generate", ".", "--model", "demo", *OUT, "--run", "FILE"),
+        ("demo", "--run", "FILE"),
+        ("demo", "--run", "HELD"),
+        ("models", "check", "demo", "--run", "HELD"),
+        ("models", "predict", "demo", ".", "--out", "p.csv", "--run", "HELD"),
+        ("study", "paper:overall", "--run", "FILE"),
+        ("report", "nowhere"),
+        ("report", "HELD", "nowhere"),
     ],
     ids=" ".join,
 )
@@ -45,8 +53,15 @@ def test_a_mistake_is_told_without_torch_and_leaves_nothing(words: tuple[str, ..
     empty.mkdir()
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.mp4").touch()
-    places = {".": str(tmp_path / "set"), "EMPTY": str(empty), "FILE": str(tmp_path / "set" / "a.mp4")}
-    words = tuple(places.get(word, word) for word in words)
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "run.json").write_text("{}")
+    places = {
+        ".": str(tmp_path / "set"),
+        "HELD": str(tmp_path / "held"),
+        "EMPTY": str(empty),
+        "FILE": str(tmp_path / "set" / "a.mp4"),
+    }
+    words = tuple(str(tmp_path / places[word]) if word in places else word for word in words)
     script = (
         f"import sys; sys.argv = ['lsap', *{words!r}]\n"
         "from lsap_cli.main import run\n"
