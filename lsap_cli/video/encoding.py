@@ -23,6 +23,8 @@ from lsap_cli.video.stream_packets import MATROSKA_TICK
 from lsap_cli.video.threads import ENCODER_THREADS
 from perturbations.samplers import mean_pace
 
+TOO_CLOSE = "its frames are less than a millisecond apart, which this codec cannot keep; use ffv1 or x264rgb"
+
 
 @dataclass(frozen=True)
 class StreamFormat:
@@ -66,6 +68,8 @@ class VideoEncoder:
                 f"it has {float(form.rate):g} frames a second, and {form.codec.name} takes at most "
                 f"{form.codec.highest_rate}; use another codec"
             )
+        if form.rate * form.tick > 2 and not form.codec.may_repeat_stamps:  # VP9 refuses frames of no tick, unexplained
+            raise UnreadableVideo(TOO_CLOSE)
         options = {**form.codec.options(height, width), **form.others}
         video = out.add_stream(form.codec.encoder, rate=form.rate, options=options)
         assert isinstance(video, VideoStream)
@@ -185,9 +189,7 @@ class FrameClock:
             if self._exact:
                 stamp = self._last + 1
             elif not self._may_repeat:
-                raise UnreadableVideo(
-                    "its frames are less than a millisecond apart, which this codec cannot keep; use ffv1 or x264rgb"
-                )
+                raise UnreadableVideo(TOO_CLOSE)
         self._last = stamp
         return stamp
 

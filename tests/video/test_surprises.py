@@ -141,8 +141,9 @@ def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
         assert copy.duration == 2_400_000
 
 
-def test_frames_closer_than_a_millisecond_do_not_lengthen_a_copy(tmp_path: Path) -> None:
-    source = write_gray(tmp_path / "a.mp4", "libx264", 2000, 40)
+@pytest.mark.parametrize("rate", [2000, 10_000])
+def test_frames_closer_than_a_millisecond_do_not_lengthen_a_copy(tmp_path: Path, rate: int) -> None:
+    source = write_gray(tmp_path / "a.mp4", "libx264", rate, 40)
     transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged)
     assert torch.equal(read_frame_times(tmp_path / "copy.mkv").times, read_frame_times(source).times)
     with pytest.raises(UnreadableVideo, match="less than a millisecond apart"):
