@@ -139,5 +139,5 @@ def _left_out(found: ClassOutcomes, results: DefendResults) -> str:
         sentences.append(f"{classes - named} of the network's {classes} classes have no video here.")
     if found.without_label:
         videos = "video has" if found.without_label == 1 else "videos have"
-        sentences.append(f"{found.without_label} {videos} no label and stand in no line.")
+        sentences.append(f"{found.without_label} {videos} no label, and no line.")
     return " ".join(sentences)
