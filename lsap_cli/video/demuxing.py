@@ -34,6 +34,7 @@ JPEG_START = b"\xff\xd8"
 ENDS_IN_HEADER = frozenset({"avi", "mov,mp4,m4a,3gp,3g2,mj2"})
 WITHOUT_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS: a raw stream
 ASSUMED_RATE = 25
+COUNTED_BYTES = 2**28  # of a stream that does not say how many frames it has: about a second's work
 
 
 class DecodedFrame(NamedTuple):
@@ -128,16 +129,23 @@ def tracks_with_packets(path: Path, indices: Sequence[int]) -> list[int]:
     return [index for index in indices if index in present]
 
 
-def count_packets(path: Path, index: int) -> int:
+def count_packets(path: Path, index: int, most_bytes: int = COUNTED_BYTES) -> int:
     """How many packets a stream has: of pictures, about as many as frames. What is damaged ends the count.
+
+    Args:
+        path: of the file.
+        index: of the stream.
+        most_bytes: of its packets that are looked at; of a larger file, the rest is taken to be as dense.
 
     Raises:
         UnreadableVideo: if the file cannot be opened.
     """
-    count = 0
+    count = seen = 0
     with opened_container(path) as container, suppress(av.FFmpegError):
         for packet in container.demux([container.streams[index]]):
-            count += packet.size > 0
+            count, seen = count + (packet.size > 0), seen + packet.size
+            if seen > most_bytes:
+                return count * path.stat().st_size // seen
     return count
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from lsap_cli.video.codecs import Av1Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec, Vp9Codec
+from lsap_cli.video.demuxing import count_packets
 from lsap_cli.video.matroska import shown_differently
 from lsap_cli.video.picture_folders import TIMES
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames, read_header
@@ -128,6 +129,13 @@ def test_the_frames_of_a_stream_that_does_not_say_how_long_it_is_are_counted(
     else:
         write_gray(path, encoder, 25, 7, path.suffix[1:])
     assert read_header(path).frames == 7
+
+
+def test_of_a_large_stream_a_part_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.mjpeg"
+    path.write_bytes(jpeg(1) * 100)
+    assert count_packets(path, 0) == 100
+    assert count_packets(path, 0, len(jpeg(1)) * 20) == pytest.approx(100, abs=5)
 
 
 def test_a_clock_that_starts_again_goes_on(tmp_path: Path) -> None:
