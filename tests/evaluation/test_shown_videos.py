@@ -12,6 +12,8 @@ from tests.result_objects import make_record
 class Source:
     """A perturbation source that changes nothing."""
 
+    appended = 0
+
     def file_of(self, video: Video) -> Path:
         return video.path
 
