@@ -30,7 +30,7 @@ def shown(labels: list[int], fooled: set[int], most: int = SHOWN_VIDEOS) -> list
         make_record(one.name, one.labels, ("r", "none", "u"), 9 if number in fooled else labels[number], labels[number])
         for number, one in enumerate(videos)
     ]
-    return [int(one.name) for one in choose_shown(videos, Source(), attacked, clean, most)]  # type: ignore[arg-type]
+    return [int(one.name) for one in choose_shown(videos, Source(), attacked, clean, most)]
 
 
 def test_five_fooled_videos_of_different_labels_come_first_then_three_that_are_not() -> None:
