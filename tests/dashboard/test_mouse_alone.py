@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable, OptionList, TabbedContent
+from textual.widgets import DataTable, Input, OptionList, TabbedContent
 from textual.widgets._footer import FooterKey
 
 from lsap_cli.dashboard.app import Dashboard
@@ -235,8 +235,8 @@ def test_a_folder_is_taken_from_the_tree(tmp_path: Path, size: tuple[int, int]) 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
         await until(pilot, app, "There is no run")
         app.push_screen(PickFile(str(tmp_path)), taken.append)
-        await click_words(pilot, app, "videos")
-        await until(pilot, app, "/videos ")
+        await click_words(pilot, app, "📁 videos")
+        await until_true(pilot, lambda: app.screen.query_one(Input).value == str(tmp_path / "videos"))
         await click_words(pilot, app, "Take it")
         await until_true(pilot, lambda: taken == [tmp_path / "videos"])
 

@@ -302,7 +302,12 @@ def _why_no_answer(reader: RunReader, rows: Rows) -> str:
     command, live = reader.snapshot.command, reader.snapshot.live
     if rows.rows:
         judged = max(row.videos for row in rows.rows)
-        return f"The matrix is filling up: {judged} videos judged so far. Intervals are wide while they are few."
+        so_far = (
+            "The matrix is filling up"
+            if live
+            else "It ended before it wrote results.json; the matrix has what was done"
+        )
+        return f"{so_far}: {judged} videos judged so far. Intervals are wide while they are few."
     if not reader.loaded:
         return "reading …"
     if command in ("generate", "apply", "train", "study", "harden") and live:

@@ -30,8 +30,8 @@ class Dialog(Guarded, ModalScreen[Answer]):
         return Button("Close (Esc)", id="close")
 
     def on_click(self, event: Click) -> None:
-        beside, _ = self.get_widget_at(int(event.screen_x), int(event.screen_y))
-        if beside is self:
+        place = int(event.screen_x), int(event.screen_y)
+        if event.widget is self and not any(one.region.contains(*place) for one in self.query(".dialog")):
             self.dismiss()
 
     @on(Button.Pressed, "#close")
