@@ -166,7 +166,7 @@ def test_a_child_that_ends_at_once_says_why_on_the_form_which_stays_and_leaves_n
         app.open_start("generate")
         await until(pilot, app, "videos is needed")
         assert isinstance(app.screen, StartScreen)
-        values = {"videos": str(videos), "model": "demo", "out": str(tmp_path / "x.safetensors"), "only": "a"}
+        values = {"videos": str(videos), "model": "demo", "out": str(tmp_path / "x.safetensors"), "only": "left"}
         for name, value in values.items():
             row_of(app.screen, name).query_one(Input).value = value
         await until(pilot, app, "ready")
