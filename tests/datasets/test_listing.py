@@ -128,9 +128,18 @@ def test_a_label_in_a_list_that_the_classifier_lacks_is_named(tmp_path: Path) ->
 
 def test_columns_are_found_by_name_whatever_their_spaces_and_capitals(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4")
-    for header in ("path, label", "Path,LABEL", " path ,label "):
+    told = {
+        "path,label": "",
+        "path, label": "' label' is read as 'label'",
+        "Path,LABEL": "'Path' is read as 'path', 'LABEL' is read as 'label'",
+        " path ,label ": "' path ' is read as 'path', 'label ' is read as 'label'",
+        '"path", " label"': "' label' is read as 'label'",
+    }
+    for header, note in told.items():
         (tmp_path / "clips.csv").write_text(f'{header}\na.mp4, tai chi\nb.mp4, "riding, a bike"\n')
         assert listed(tmp_path / "clips.csv") == {"a.mp4": (2,), "b.mp4": (1,)}
+        notes = list_videos(tmp_path / "clips.csv", LABELS).notes
+        assert notes == ([f"{tmp_path / 'clips.csv'}: {note}"] if note else [])
 
 
 def test_a_line_with_more_cells_than_columns_is_left_out_with_what_would_work(tmp_path: Path) -> None:

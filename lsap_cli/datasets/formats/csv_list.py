@@ -108,6 +108,7 @@ def _rows(path: Path, listing: Listing) -> Iterator[tuple[int, CsvRow]]:
                 next(reader)
             header = next(_cells(reader, path, listing), [])
             places = _columns(path, header)
+            listing.notes += _inexact_columns(path, header, first if not said else "", separator)
             listing.warnings += _header_warnings(path, header)
             picked, room = itemgetter(*places), [""] * (len(header) + 1)
             for cells in _cells(reader, path, listing):
@@ -191,6 +192,23 @@ def _header_warnings(path: Path, header: Sequence[str]) -> list[str]:
         be = "is" if len(others) == 1 else "are"
         warnings.append(f"{path} has no column 'label', and {quoted} {be} not read: no labels")
     return warnings
+
+
+def _inexact_columns(path: Path, header: Sequence[str], line: str, separator: str) -> list[str]:
+    """A note of columns that are read although their names have blanks around them, or capitals.
+
+    Args:
+        path: the list.
+        header: its cells as `csv.reader` gives them, which lacks the blanks before a cell.
+        line: the first line as it stands there; empty where the names are not in it.
+        separator: between its cells.
+    """
+    raw = line.removeprefix("\ufeff").rstrip("\r\n").split(separator)
+    cells = raw if len(raw) == len(header) and '"' not in line else header
+    inexact = [cell for cell in cells if cell not in CsvRow._fields and cell.strip().lower() in CsvRow._fields]
+    if not inexact:
+        return []
+    return [f"{path}: " + ", ".join(f"'{cell}' is read as '{cell.strip().lower()}'" for cell in inexact)]
 
 
 def _span(row: CsvRow) -> VideoSpan:
