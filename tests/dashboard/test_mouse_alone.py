@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import DataTable, Input, OptionList, TabbedContent
+from textual.widgets import DataTable, OptionList, TabbedContent
 from textual.widgets._footer import FooterKey
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
-from lsap_cli.dashboard.screens.dialogs import PickFile, Question, ShowAddress
+from lsap_cli.dashboard.screens.dialogs import Question, ShowAddress
 from lsap_cli.dashboard.screens.help import HelpScreen
 from lsap_cli.dashboard.screens.pick_name import PickName
 from lsap_cli.dashboard.screens.run import TABS, RunScreen
@@ -225,19 +225,3 @@ def test_the_report_is_asked_for(tmp_path: Path, size: tuple[int, int], monkeypa
         await on(pilot, app, RunsScreen)
 
     play(tmp_path, act, size)
-
-
-@SIZES
-def test_a_folder_is_taken_from_the_tree(tmp_path: Path, size: tuple[int, int]) -> None:
-    taken: list[Path | None] = []
-    (tmp_path / "videos").mkdir()
-
-    async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "There is no run")
-        app.push_screen(PickFile(str(tmp_path)), taken.append)
-        await click_words(pilot, app, "📁 videos")
-        await until_true(pilot, lambda: app.screen.query_one(Input).value == str(tmp_path / "videos"))
-        await click_words(pilot, app, "Take it")
-        await until_true(pilot, lambda: taken == [tmp_path / "videos"])
-
-    play(tmp_path / "runs", act, size)
