@@ -354,7 +354,7 @@ def numbers_of(text: str, flag: str) -> tuple[int, ...]:
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 1:
-        raise LsapError(f"{flag} takes whole numbers of at least 1, such as 2,8, and not '{text}'")
+        raise LsapError(f"{flag} '{text}' is no list of whole numbers of at least 1; write it as 2,8")
     return numbers
 
 

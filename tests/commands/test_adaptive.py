@@ -290,7 +290,7 @@ def test_an_estimate_ends_before_anything_is_learned(
         (["--model", "torchvision:r3d_18"], "several --model learns perturbations: give --fit VIDEOS"),
         (["--epsilons", "8", "--fit", "LEARN"], "--epsilons: epsilon '8' is outside"),
         (["--adaptive", "--fit", "LEARN", "--learning-draws", "2;8"], "--learning-draws '2;8'"),
-        (["--adaptive", "--fit", "LEARN", "--learning-draws", "0"], "--learning-draws takes whole numbers"),
+        (["--adaptive", "--fit", "LEARN", "--learning-draws", "0"], "--learning-draws '0' is no list"),
         (["--adaptive", "--fit", "LEARN", "--model", "demo"], "give each --model once"),
         (["--fit", "LEARN"], "--fit is for attackers that learn in this run"),
         (["--resume"], "--resume needs --run DIR"),

@@ -116,7 +116,7 @@ def test_lengths_of_time_are_seconds_minutes_or_hours(text: str, expected: float
 
 @pytest.mark.parametrize("text", ["-1", "0", "2,0", "2,", "nan", ""])
 def test_counts_are_whole_numbers_of_at_least_one(text: str) -> None:
-    with pytest.raises(LsapError, match="takes whole numbers of at least 1"):
+    with pytest.raises(LsapError, match="no list of whole numbers of at least 1"):
         arguments.numbers_of(text, "--learning-draws")
     assert arguments.numbers_of("2,8", "--learning-draws") == (2, 8)
 
