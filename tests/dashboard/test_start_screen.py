@@ -134,7 +134,9 @@ def test_what_is_wrong_with_apply_is_said_before_anything_starts(
 def test_draws_that_are_no_numbers_are_told_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     values = {"videos": str(tmp_path), "model": "demo", "learning_draws": "2,nan"}
-    assert "--learning-draws '2,nan' is no list" in (problem(form("defend"), values, commands().check) or "")
+    said = problem(form("defend"), values, commands().check) or ""
+    assert "--learning-draws takes whole numbers of at least 1" in said
+    assert "not '2,nan'" in said
 
 
 @pytest.mark.parametrize(
