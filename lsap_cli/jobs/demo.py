@@ -11,6 +11,7 @@ from lsap_cli.learning.settings import GenerateSettings
 from lsap_cli.results.documents import DefendResults
 from lsap_cli.results.events import FileEvent, NoteEvent, StageEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
+from lsap_cli.results.text import counted
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
 
@@ -19,6 +20,7 @@ EVALUATION_PER_CLASS = 5
 SEED_OF_FIT = 1001
 SEED_OF_EVALUATION = 2002
 LEARN_SECONDS = 75.0
+FEW_STEPS = 60  # fewer than these fool few videos; a machine with two free cores makes several times as many
 BINDING = "cyclic:16"  # only motion distinguishes the eight classes: the pattern needs many slots
 SAMPLERS = ("uniform", "dense:stride=2", "random")
 
@@ -60,7 +62,7 @@ def demo(settings: DemoSettings, run: Run, listener: Listener) -> DefendResults:
         time_budget=settings.time_budget, device=settings.device, seed=settings.seed, batch=8,
     )  # fmt: skip
     with Run(root / "generate", "generate", vars(generated), [listener]) as part:
-        generate.generate(generated, part)
+        learned = generate.generate(generated, part)
     tests = EVALUATION_PER_CLASS * len(LABELS)
     run.event(NoteEvent(message=f"2 of 3  lsap apply: put it into {tests} other videos"))
     applied = ApplySettings(str(out), str(root / "videos" / "test"), str(root / "perturbed"))
@@ -73,8 +75,19 @@ def demo(settings: DemoSettings, run: Run, listener: Listener) -> DefendResults:
     )  # fmt: skip
     with Run(root / "defend", "defend", vars(judged), [listener]) as part:
         results = defend.defend(judged, part)
+    if learned is not None and learned.steps < FEW_STEPS:
+        run.event(NoteEvent(message=few_steps(learned.steps, settings.time_budget)))
     write_document(run.folder / RESULTS_FILE, results)
     return results
+
+
+def few_steps(steps: int, seconds: float) -> str:
+    """What to do about a pattern that was hardly learned, as on a machine that is busy or slow."""
+    longer = max(1, round(seconds * 5 / 60))
+    return (
+        f"the pattern had only {counted(steps, 'step')} in {seconds:g} s, as on a machine that is busy or slow: "
+        f"`lsap demo --time-budget {longer}m` learns more"
+    )
 
 
 def places(root: Path) -> list[tuple[str, Path]]:
