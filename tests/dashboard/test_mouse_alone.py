@@ -26,15 +26,18 @@ SIZES = pytest.mark.parametrize("size", [SMALL, WIDE], ids=["small", "wide"])
 
 
 async def click_key(pilot: Pilot[None], app: Dashboard, words: str) -> None:
-    """Clicks a key of the last line."""
+    """Clicks a key of the last line, once that line rests: it is made anew when a preview arrives."""
 
     def key() -> FooterKey | None:
         keys = app.screen.query_one(ShortFooter).query(FooterKey)
         return next((one for one in keys if one.description == words and one.region.width), None)
 
     await until_true(pilot, lambda: key() is not None, lambda: f"{words} in:\n{shown_text(app)}")
-    found = key()
-    assert found is not None
+    found, region = key(), None
+    while found is None or found is not key() or found.region != region:
+        found = key()
+        region = found.region if found else None
+        await pilot.pause(0.2)
     await pilot.click(offset=(found.region.x + 1, found.region.y))
 
 
