@@ -71,6 +71,7 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open() -> None:
         await until(pilot, app, "accuracy  sampler random")
         await pilot.press("m")
         await until(pilot, app, "fooling rate  sampler random")
+        await pilot.pause(1.0)
         await pilot.press("enter")
         shown = await until(pilot, app, "8 videos, fooled first")
         assert isinstance(app.screen, CellScreen)
@@ -151,6 +152,7 @@ def test_a_small_screen_shows_the_verdict_and_pages_on_to_what_was_found() -> No
         pane = app.screen.query_one(ResultsPane)
         await until_true(pilot, lambda: pane.max_scroll_y > 0)
         await until_true(pilot, lambda: app.screen.query_one("#matrix").has_focus)
+        await pilot.pause(1.0)
         await pilot.press("pagedown")
         await until_true(pilot, lambda: pane.scroll_y > 0)
         await pilot.press("end")
@@ -189,12 +191,17 @@ def test_the_figures_are_as_they_were_when_the_tab_comes_back(runs: Path) -> Non
     folder = runs / "tour" / "defend"
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "clean  ")
-        before = shown_text(app).split("\n")[3:12]
+        await until(pilot, app, "Enter: each video")
+        await pilot.pause(1.0)
+
+        def beside() -> bool:
+            return any("clean  " in line and "perturbed" in line for line in shown_text(app).split("\n"))
+
+        await until_true(pilot, beside)
         for key, tab in (("2", "live"), ("3", "pictures"), ("1", "results")):
             await pilot.press(key)
             await until_true(pilot, partial(is_active, app, tab))
-        await until_true(pilot, lambda: shown_text(app).split("\n")[3:12] == before)
+        await until_true(pilot, beside)
 
     play(runs, act, SMALL, opened=folder)
 
