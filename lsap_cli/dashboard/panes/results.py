@@ -55,7 +55,6 @@ class ResultsPane(Guarded, VerticalScroll):
         self.matrix: DefenseMatrix | None = None
         self._shown: object = None
         self._reader: RunReader | None = None
-        self._drawn_width = 0
 
     def compose(self) -> ComposeResult:
         yield Static(id="verdict", markup=False)
@@ -71,15 +70,9 @@ class ResultsPane(Guarded, VerticalScroll):
 
     def on_resize(self) -> None:
         """Writes anew what depends on the width, also when the tab comes back: it has none while it is hidden."""
-        reader = self._reader
-        if reader is not None and self.size.width not in (0, self._drawn_width):
-            draw_guarded(self, lambda: self._fit(reader))
-
-    def _fit(self, reader: RunReader) -> None:
-        """Leaves the matrix as it is: a key that is on its way to it would be lost."""
-        self._drawn_width = self._width
-        self._show_answer(reader)
-        self._show_new_findings(reader)
+        if self._reader is not None:
+            reader = self._reader
+            draw_guarded(self, lambda: self.show(reader))
 
     @property
     def _width(self) -> int:
@@ -97,10 +90,6 @@ class ResultsPane(Guarded, VerticalScroll):
         self._show_answer(reader)
         if self.matrix is not None:
             self._show_matrix(self.matrix, metrics)
-        self._drawn_width = self._width
-        self._show_new_findings(reader)
-
-    def _show_new_findings(self, reader: RunReader) -> None:
         new = (id(reader.results), self.app.theme, reader.loaded, self.sampler, self.metric, self._width)
         if new != self._shown:
             self._shown = new
