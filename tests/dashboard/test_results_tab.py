@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from textual.widgets import DataTable, TabbedContent
 
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.panes.results import ResultsPane
+from lsap_cli.dashboard.run_reader import RunReader
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.run import RunScreen
 from lsap_cli.dashboard.widgets.answer import figures_text
@@ -71,7 +73,6 @@ def test_the_matrix_can_be_read_without_color_and_its_cells_open() -> None:
         await until(pilot, app, "accuracy  sampler random")
         await pilot.press("m")
         await until(pilot, app, "fooling rate  sampler random")
-        await pilot.pause(1.0)
         await pilot.press("enter")
         shown = await until(pilot, app, "8 videos, fooled first")
         assert isinstance(app.screen, CellScreen)
@@ -152,7 +153,6 @@ def test_a_small_screen_shows_the_verdict_and_pages_on_to_what_was_found() -> No
         pane = app.screen.query_one(ResultsPane)
         await until_true(pilot, lambda: pane.max_scroll_y > 0)
         await until_true(pilot, lambda: app.screen.query_one("#matrix").has_focus)
-        await pilot.pause(1.0)
         await pilot.press("pagedown")
         await until_true(pilot, lambda: pane.scroll_y > 0)
         await pilot.press("end")
@@ -162,6 +162,26 @@ def test_a_small_screen_shows_the_verdict_and_pages_on_to_what_was_found() -> No
         assert pane.scroll_y == 0
 
     play(RECORDED, act, (80, 16), RECORDED / "second")
+
+
+def test_a_run_that_is_read_late_gets_the_keyboard_to_its_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    update = RunReader.update
+
+    def late(reader: RunReader) -> bool:
+        if not reader.loaded:
+            time.sleep(1.0)  # the tab is there before what it shows
+        return update(reader)
+
+    monkeypatch.setattr(RunReader, "update", late)
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 Results")
+        assert not app.screen.query_one("#matrix").has_focus
+        await until_true(pilot, lambda: app.screen.query_one("#matrix").has_focus)
+        await pilot.press("enter")
+        await until_true(pilot, lambda: isinstance(app.screen, CellScreen))
+
+    play(RECORDED, act, SMALL, RECORDED / "second")
 
 
 def test_a_matrix_larger_than_any_screen_is_cut_and_says_so(tmp_path: Path) -> None:
@@ -191,17 +211,14 @@ def test_the_figures_are_as_they_were_when_the_tab_comes_back(runs: Path) -> Non
     folder = runs / "tour" / "defend"
 
     async def act(pilot: Pilot[None], app: Dashboard) -> None:
-        await until(pilot, app, "Enter: each video")
-        await pilot.pause(1.0)
-
-        def beside() -> bool:
-            return any("clean  " in line and "perturbed" in line for line in shown_text(app).split("\n"))
-
-        await until_true(pilot, beside)
+        await until(pilot, app, "clean  ")
+        before: list[str] = []
+        while before != (before := shown_text(app).split("\n")[3:12]):
+            await pilot.pause(0.5)  # until it rests: the width changes when all is there
         for key, tab in (("2", "live"), ("3", "pictures"), ("1", "results")):
             await pilot.press(key)
             await until_true(pilot, partial(is_active, app, tab))
-        await until_true(pilot, beside)
+        await until_true(pilot, lambda: shown_text(app).split("\n")[3:12] == before, lambda: shown_text(app))
 
     play(runs, act, SMALL, opened=folder)
 

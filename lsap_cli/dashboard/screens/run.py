@@ -164,6 +164,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
         self._was_live = self.current.snapshot.live
         self._is_demo = self.current.snapshot.command == "demo"
         self._offered: dict[str, bool] = {}
+        self._focus_waits = False
 
     def compose(self) -> ComposeResult:
         yield LiveText(id="title")
@@ -235,6 +236,7 @@ A demo has three parts; it shows the one that works, until you choose another wi
     def _focus_pane(self) -> None:
         """The keyboard moves what is shown, however the tab was opened."""
         wanted = self.query(FOCUSED.get(self._tab, ""))
+        self._focus_waits = bool(wanted) and not wanted.first().display  # until it has been read what it shows
         if wanted and wanted.first().display and not isinstance(self.focused, Input):
             wanted.first().focus(scroll_visible=False)
 
@@ -282,6 +284,8 @@ A demo has three parts; it shows the one that works, until you choose another wi
         assert isinstance(pane, Pane)
         self._shown = time.monotonic()
         self._draw(pane, lambda: pane.show(reader))
+        if self._focus_waits:
+            self._focus_pane()
         problems = self.query_one("#problems", LiveText)
         problems.display = bool(reader.problems)
         problems.put(printable("damaged: " + "; ".join(reader.problems)))
