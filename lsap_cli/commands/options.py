@@ -14,6 +14,7 @@ import typer
 
 from lsap_cli.cluster.settings import DEFAULT_TIMEOUT
 from lsap_cli.commands import arguments
+from lsap_cli.commands.checking import end_of_checks
 from lsap_cli.errors import LsapError, file_error
 from lsap_cli.limits import LARGEST_SEED, MOST_CLIPS
 
@@ -159,6 +160,7 @@ def running(
 
     Of several processes that torchrun started, the first one has the folder and the screen.
     """
+    end_of_checks()  # of a command that lacks it before: no run begins while a form is filled in
     from lsap_cli.commands.screen import Screen
     from lsap_cli.runs.run import Run, default_folder
     from lsap_cli.runs.stop_signals import StopSignal, stopped_by_signals
