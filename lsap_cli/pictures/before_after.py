@@ -93,7 +93,9 @@ def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePict
     The middle of the video is drawn; of one that frames are appended to, its end, where alone something is new.
     """
     own = len(read_frame_times(video.before).times)
-    appended = video.appended or max(0, len(read_frame_times(video.after).times) - own)
+    appended = video.appended
+    if not appended and video.after != video.before:  # a written copy: it may be longer
+        appended = max(0, len(read_frame_times(video.after).times) - own)
     count = own + appended
     first = max(0, count - FILM_FRAMES if appended else (count - FILM_FRAMES) // 2)
     indices = torch.arange(first, min(count, first + FILM_FRAMES))

@@ -71,7 +71,9 @@ class VideoHeader(NamedTuple):
 
 
 def read_header(media: Media) -> VideoHeader:
-    """The first video stream's description. A file that does not say how long it is (a raw stream) is read to its end.
+    """The first video stream's description.
+
+    The frames of a file that does not say how long it is (a raw stream) are counted, of a large one in a part of it.
 
     Raises:
         UnreadableVideo: if the file is empty, cannot be opened or has no video stream.

@@ -70,8 +70,8 @@ class ResultsPane(Guarded, VerticalScroll):
 
     def on_resize(self) -> None:
         """Writes anew what depends on the width, also when the tab comes back: it has none while it is hidden."""
-        if self._reader is not None:
-            reader = self._reader
+        reader = self._reader
+        if reader is not None:
             draw_guarded(self, lambda: self.show(reader))
 
     @property

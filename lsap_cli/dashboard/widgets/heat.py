@@ -40,6 +40,9 @@ class HeatTable(Guarded, DataTable[Text]):
     def show(self, rows: Rows, sampler: str, metric: str) -> None:
         """Fills the table; where only values have changed, only those cells are written."""
         self._args = (rows, sampler, metric)
+        new = (rows, sampler, metric, self.size.width)
+        if self._shown == new:
+            return
         attacks, defenses = rows.attacks[:MOST_ATTACKS], rows.defenses[:MOST_DEFENSES]
         cells = {
             (defense, attack): _cell(rate_of_row(rows.find(attack, defense, sampler), metric), metric)
@@ -51,9 +54,7 @@ class HeatTable(Guarded, DataTable[Text]):
         if (attacks, defenses, room, wide) != (self._attacks, self._defenses, self._room, self._wide):
             self._attacks, self._defenses, self._room, self._wide = attacks, defenses, room, wide
             self._lay_out()
-        if self._shown == (rows, sampler, metric):
-            return
-        self._shown = (rows, sampler, metric)
+        self._shown = new
         for (defense, attack), cell in cells.items():
             if self.get_cell(f"d:{defense}", f"a:{attack}") != cell:
                 self.update_cell(f"d:{defense}", f"a:{attack}", cell)
@@ -66,7 +67,6 @@ class HeatTable(Guarded, DataTable[Text]):
         for defense in self._defenses:
             label = short_spec(defense_name(defense), self._room - 1)
             self.add_row(Text(label), *[Text() for _ in self._attacks], key=f"d:{defense}")
-        self._shown = None
 
     def on_resize(self) -> None:
         args = self._args
