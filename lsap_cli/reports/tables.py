@@ -194,7 +194,7 @@ def attackers_table(results: DefendResults) -> Table | None:
         return None
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, title_justify="left")
     table.title = Text("what the attackers spent", style="bold")
-    for heading in ("against", "attacker", "steps", "seconds", "won of verified", "stopped", "judged"):
+    for heading in ("against", "attacker", "steps", "seconds", "won", "stopped", "judged"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("steps", "seconds") else "left")
     before = ""
     for about, _, attack, effort in found:

@@ -1,6 +1,9 @@
 """Tables of ladders: rung P apart from the minimum, what attackers spent, a defense and a detector at once."""
 
+import io
+
 from msgspec.structs import replace
+from rich.console import Console
 
 from lsap_cli.dashboard.panes.findings import ladders_text
 from lsap_cli.reports.grids import attackers_grid, ladder_grid, pair_ladder_grid
@@ -96,6 +99,18 @@ def test_every_attacker_says_what_it_spent_why_it_stopped_and_whether_it_was_jud
     assert table is not None
     assert table.row_count == 4
     assert attackers_table(DefendResults(rows=())) is None
+
+
+def test_the_longest_names_of_attackers_are_not_torn_at_80_columns() -> None:
+    names = ("A1 straight-through", "A3 expectation over 8 draws")
+    spent = effort("no-improvement", 16_000)
+    rungs = tuple(LadderRung(attack=f"{one} (jpeg)", rung=one[:2], effort=spent) for one in names)
+    table = attackers_table(DefendResults(rows=(), ladder=(DefenseLadder(defense="jpeg:quality=75", rungs=rungs),)))
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(table)
+    words = shown.getvalue().split()
+    assert {"straight-through", "expectation"} <= set(words)
+    assert all(len(line) <= 80 for line in shown.getvalue().splitlines())
 
 
 def test_a_defense_and_a_detector_at_once_have_a_table_of_their_own() -> None:
