@@ -23,11 +23,11 @@ def outcome_words(one: Record) -> str:
 
 
 def prediction_words(one: Record) -> str:
-    """All that is known of a video's prediction, in a line."""
+    """All that is known of a video's prediction: what came of it first, then before and after, then its label."""
     before = _with_confidence(one.clean_prediction, None)
     now = _with_confidence(one.prediction, or_none(one.confidence))
-    label = f"label {one_line(one.label, 24)}, " if one.label else ""
-    return f"{label}{before} clean → {now}: {outcome_words(one)}"
+    label = f"; label {one_line(one.label, 24)}" if one.label else ""
+    return f"{outcome_words(one)}: clean {before} → {now}{label}"
 
 
 def record_cells(one: Record, drawn: bool) -> list[Text]:
