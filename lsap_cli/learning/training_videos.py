@@ -152,7 +152,7 @@ def videos_of_one_class(
 
     Args:
         fit: all of them.
-        learn_from: target-class or random-class.
+        learn_from: target-class; or random-class: one that is drawn of all but the target.
         target: class number of a targeted attack.
         seed: of the draw of a random class.
 
@@ -162,7 +162,10 @@ def videos_of_one_class(
     labels = sorted({label for one in fit for label in one.video.labels[:1]})
     if not labels:
         raise LsapError(f"--from {learn_from} needs labelled videos; sort them into folders, or give a CSV list")
-    label = target if learn_from == "target-class" else random.Random(seed).choice(labels)
+    others = [label for label in labels if label != target]
+    if learn_from == "random-class" and not others:
+        raise LsapError("--from random-class: all videos to learn from show the --target; use --from any")
+    label = target if learn_from == "target-class" else random.Random(seed).choice(others)
     chosen = [one for one in fit if one.video.labels[:1] == (label,)]
     if not chosen:
         raise LsapError("--from target-class: none of the videos to learn from shows the --target; use --from any")

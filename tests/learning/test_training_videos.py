@@ -73,6 +73,27 @@ def test_a_class_to_learn_from_gives_its_videos_only(world: GenerateSettings, tm
     assert {one.video.labels for one in loaded.fit} == {(1,)}
 
 
+def test_the_random_class_of_a_targeted_attack_is_another_than_the_target(
+    world: GenerateSettings, tmp_path: Path
+) -> None:
+    for seed in range(8):
+        settings = replace(world, learn_from="random-class", target=LABELS[1], seed=seed)
+        drawn = {one.video.labels for one in load(settings, tmp_path / str(seed)).fit}
+        assert len(drawn) == 1
+        assert drawn != {(1,)}
+
+
+def test_a_set_of_the_target_alone_has_no_other_class_to_draw(world: GenerateSettings, tmp_path: Path) -> None:
+    videos = Path(world.videos) / LABELS[1]
+    copies = tmp_path / "videos" / LABELS[1]
+    copies.mkdir(parents=True)
+    for one in videos.iterdir():
+        (copies / one.name).hardlink_to(one)
+    settings = replace(world, videos=str(copies.parent), learn_from="random-class", target=LABELS[1])
+    with pytest.raises(LsapError, match="all videos to learn from show the --target; use --from any"):
+        load(settings, tmp_path / "run")
+
+
 def test_the_record_names_every_video_with_its_hash_recording_and_role(world: GenerateSettings, tmp_path: Path) -> None:
     loaded = load(world, tmp_path / "run")
     record = loaded.record()
