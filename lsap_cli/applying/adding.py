@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lsap_cli.applying.strength import check_strength
+from lsap_cli.video.memory_limit import require_room_for_slots
 from perturbations import Perturbation
 from perturbations.adding import add_levels
 from perturbations.bindings import NO_SLOT
@@ -117,13 +118,19 @@ class Adder:
         self._bounds = segment.bounds(frame_count) if segment is not None else None
 
     def perturbed(self, pixels: Tensor, number: int) -> Tensor:
-        """(3, H, W) uint8 with the perturbation of that frame; the same tensor where nothing is added."""
+        """(3, H, W) uint8 with the perturbation of that frame; the same tensor where nothing is added.
+
+        Raises:
+            UnreadableVideo: if the perturbation needs more than the memory limit at that size.
+        """
         if self._bounds is not None and not self._bounds[0] <= number < self._bounds[1]:
             return pixels
         index = int(self._binding.slots(torch.tensor([number]), self._count)[0])
         if index == NO_SLOT:
             return pixels
-        return add_levels(pixels, self._levels.slot(index, pixels.shape[1], pixels.shape[2]))
+        height, width = pixels.shape[1:]
+        require_room_for_slots(self._levels.perturbation.budget.norm, self._binding.period, height, width)
+        return add_levels(pixels, self._levels.slot(index, height, width))
 
     @property
     def appended(self) -> int:

@@ -11,12 +11,13 @@ from defenses.corruptions import STRENGTHS, VARIED_SETTINGS
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.bootstrap import mean_by_recording
 from lsap_cli.evaluation.corruptions import name_of
-from lsap_cli.evaluation.frames import FLOAT_SHARE, defended_levels, frames_at_once, split_indices
+from lsap_cli.evaluation.frames import FLOAT_SHARE, defended_levels, split_indices
 from lsap_cli.evaluation.protocol import EvaluationProtocol
 from lsap_cli.results.rates import rate
 from lsap_cli.results.records import Record
 from lsap_cli.results.robustness import EqualCorruption
 from lsap_cli.video.changes import Changes
+from lsap_cli.video.memory_limit import frames_at_once
 from lsap_cli.video.reading import FrameReader
 
 MOST = 32  # videos for the search of a strength; its norm is then measured on all

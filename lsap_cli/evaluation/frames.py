@@ -8,11 +8,8 @@ from torch import Tensor
 from defenses import Clip, Defense
 from defenses.chain import levels_behind
 from defenses.pixels import frames_of, pixels_of
-from lsap_cli.video.memory_limit import memory_limit
 from lsap_cli.video.reading import FrameReader
 
-NATIVE_BYTES = 2**29  # bytes of one video's 8-bit frames that are held at once
-LIMIT_SHARE = 16  # of the memory limit, that these frames may take; their copies take the rest
 FLOAT_SHARE = 8  # float frames with the copies and neighbors of defenses take this many times the memory of 8-bit ones
 
 
@@ -32,12 +29,6 @@ def defended_levels(defense: Defense | None, clip: Clip, sampled: Tensor) -> Ten
     if len(clip.indices) == len(sampled):  # both are rising, so they are equal
         return clip.frames
     return frames_of(pixels_of(clip.frames)[clip.rows_of(sampled).numpy()])
-
-
-def frames_at_once(height: int, width: int) -> int:
-    """How many 8-bit frames of a size are held at once."""
-    held = min(NATIVE_BYTES, memory_limit() // LIMIT_SHARE)
-    return max(1, held // (height * width * 3))
 
 
 def read_with_appended(reader: FrameReader, indices: Tensor) -> Tensor:

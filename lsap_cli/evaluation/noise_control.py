@@ -1,5 +1,8 @@
 """The noise control: as large as the perturbation in the frames, not only in the budget."""
 
+import math
+
+import torch
 from torch import Tensor
 
 from lsap_cli.datasets.base import Video
@@ -62,22 +65,36 @@ class NoiseControl:
         height, width = resized.shape[-2:]
         budget = self._noise.budget
         if (height, width) not in self._scales:
-            slots = _measured_slots(self._noise, height, width)
-            target = _rms(budget.quantize(self._perturbation.resized(height, width, slots)))
-            self._scales[height, width] = _scale(self._noise.resized(height, width, slots), budget, target)
+            self._scales[height, width] = _matching_scale(self._noise, self._perturbation, height, width)
         return budget.project(resized * self._scales[height, width])
 
 
-def _measured_slots(noise: Perturbation, height: int, width: int) -> slice:
-    """The slots that the scale is found on: all, unless a linf perturbation of many would be too large at that size."""
+def _matching_scale(noise: Perturbation, perturbation: Perturbation, height: int, width: int) -> float:
+    """The factor by which the noise has the perturbation's root mean square at a size; one slot is made at a time."""
+    parts = _measured_slots(noise, height, width)
+    elements = 3 * height * width * len(noise.delta[: parts[-1].stop])
+    budget, squares, some = noise.budget, 0.0, []
+    for slots in parts:
+        levels = budget.quantize(perturbation.resized(height, width, slots))
+        squares += float(levels.float().square_().sum(dtype=torch.float64))
+        some.append(noise.resized(height, width, slots).flatten()[:: max(1, elements // ELEMENTS)].clone())
+    return _scale(torch.cat(some), budget, math.sqrt(squares / elements))
+
+
+def _measured_slots(noise: Perturbation, height: int, width: int) -> list[slice]:
+    """The slots that the scale is found on, in parts that are resized at a time.
+
+    An l2 budget spans all slots, so all are one part. Under linf each slot is one; of many large ones the first serve.
+    """
+    count = len(noise.delta)
     if noise.budget.norm != "linf":
-        return slice(None)
-    return slice(max(1, MEASURED_ELEMENTS // (3 * height * width)))
+        return [slice(0, count)]
+    most = max(1, MEASURED_ELEMENTS // (3 * height * width))
+    return [slice(number, number + 1) for number in range(min(count, most))]
 
 
-def _scale(resized: Tensor, budget: Budget, target: float) -> float:
+def _scale(some: Tensor, budget: Budget, target: float) -> float:
     """The factor by which the noise has the target root mean square in whole levels, found by halving."""
-    some = resized.flatten()[:: max(1, resized.numel() // ELEMENTS)]
     low, high = 0.0, LARGEST_SCALE
     for _ in range(HALVINGS):  # the root mean square rises with the factor, until all elements are at the limit
         middle = (low + high) / 2

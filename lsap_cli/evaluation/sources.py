@@ -8,10 +8,8 @@ from torch import Tensor
 
 from lsap_cli.datasets.base import Video
 from lsap_cli.video.media import Media
-from lsap_cli.video.memory_limit import require_memory
+from lsap_cli.video.memory_limit import require_room_for_slots
 from perturbations import Perturbation
-
-BYTES_PER_ELEMENT = 16  # of a resized slot: floats, whole levels, and one copy of either
 
 
 class PerturbationSource(Protocol):
@@ -72,16 +70,9 @@ class AddedPerturbation:
 
 
 def require_room(perturbation: Perturbation, frames: Tensor) -> None:
-    """Refuses a video at whose size a perturbation that is resized as a whole is too large.
-
-    Raises:
-        UnreadableVideo: if it would need more than the memory limit.
-    """
-    if perturbation.budget.norm == "linf":
-        return  # its slots are made one by one
-    slots, (height, width) = len(perturbation.delta), frames.shape[-2:]
-    needed = slots * 3 * height * width * BYTES_PER_ELEMENT
-    require_memory(needed, f"a perturbation of {slots} slots under l2 at {width} x {height} pixels")
+    """Refuses a video at whose size a perturbation is too large, see `require_room_for_slots`."""
+    height, width = frames.shape[-2:]
+    require_room_for_slots(perturbation.budget.norm, len(perturbation.delta), height, width)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from lsap_cli.evaluation.cost import Clock, Cost
 from lsap_cli.evaluation.frames import (
     FLOAT_SHARE,
     defended_levels,
-    frames_at_once,
     read_with_appended,
     split_indices,
 )
@@ -29,6 +28,7 @@ from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.workers import JudgingWorkers, NetworkCopies
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.media import Media
+from lsap_cli.video.memory_limit import frames_at_once
 from lsap_cli.video.reading import FrameReader
 from perturbations.samplers import lengthened
 

@@ -1,6 +1,6 @@
 """The pictures of a `defend` run: the perturbation, and frames of some videos before, after and their difference."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from lsap_cli.pictures.drawing import draw_frame, perturbation_picture, save_picture
-from lsap_cli.pictures.thumbnails import FILM_FRAMES, draw_film, draw_films, draw_slots
+from lsap_cli.pictures.thumbnails import FILM_FRAMES, FramePair, draw_film, draw_films, draw_slots
 from lsap_cli.results.base import UNSET, UnsetType
 from lsap_cli.results.pictures import FilmPictures, FramePictures, Pictures
 from lsap_cli.video.media import Media
-from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_some_frames
+from lsap_cli.video.memory_limit import frames_at_once
+from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_header, read_some_frames
 from perturbations import Perturbation
 
 FrameChange = Callable[[Tensor, Tensor, int], Tensor]  # (S, 3, H, W) uint8, their indices, frames of the video
@@ -100,9 +101,7 @@ def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePict
     first = max(0, count - FILM_FRAMES if appended else (count - FILM_FRAMES) // 2)
     indices = torch.arange(first, min(count, first + FILM_FRAMES))
     middle = int((indices >= own).nonzero()[0]) if appended else len(indices) // 2
-    before = _with_black_frames(video.before, indices, own)
-    after = video.change(_with_black_frames(video.after, indices, count - video.appended), indices, own)
-    drawn = draw_frame(before[middle].numpy(), after[middle].numpy())
+    drawn = draw_frame(*next(_pairs(video, indices[middle : middle + 1], own, count)))
     names = {kind: f"pictures/{number}-{kind}.png" for kind in ("before", "after", "difference")}
     for kind, picture in (("before", drawn.before), ("after", drawn.after), ("difference", drawn.difference)):
         save_picture(picture, folder / names[kind])
@@ -119,7 +118,23 @@ def _draw_video(folder: Path, number: int, video: ShownVideo) -> tuple[FramePict
         attacked_confidence=video.attacked_confidence,
         appended=int((indices >= own).sum()),
     )
-    return frame, draw_film(folder, number, before.numpy(), after.numpy(), frame)
+    return frame, draw_film(folder, number, _pairs(video, indices, own, count), frame)
+
+
+def _pairs(video: ShownVideo, indices: Tensor, own: int, count: int) -> Iterator[FramePair]:
+    """Frames before and after, one by one; no more are decoded at once than the memory limit has room for.
+
+    Args:
+        video: that is drawn.
+        indices: (S,) int64, rising.
+        own: frames of the clean video.
+        count: frames with those that follow its end.
+    """
+    header = read_header(video.before)
+    for part in indices.split(frames_at_once(header.height, header.width)):
+        before = _with_black_frames(video.before, part, own)
+        after = video.change(_with_black_frames(video.after, part, count - video.appended), part, own)
+        yield from zip(before.numpy(), after.numpy(), strict=True)
 
 
 def _with_black_frames(media: Media, indices: Tensor, own: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Pictures for people: a perturbation as a grid of slots; a frame before, after, and what changed."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +56,9 @@ def perturbation_picture(delta: npt.ArrayLike, full_scale: float | None = None) 
     return grid
 
 
-def draw_frame(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], factor: int | None = None) -> FrameDrawing:
+def draw_frame(
+    before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], factor: int | None = None, most: int = MAX_WIDTH
+) -> FrameDrawing:
     """A frame before and after, and their amplified difference; gray means that nothing changed.
 
     Args:
@@ -63,16 +66,17 @@ def draw_frame(before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], fact
         after: (3, H, W) uint8, the same frame with the perturbation in it.
         factor: of the difference; None: the largest whole number that keeps 99.5 % of the differences in range. What
             is out of range is clipped.
+        most: the largest width, in pixels.
 
     Returns:
-        Three RGB pictures of one size, at most 480 pixels wide, and the factor.
+        Three RGB pictures of one size, and the factor.
     """
     if before.shape != after.shape:
         raise ValueError(f"the frame is {before.shape} before and {after.shape} after; the two must be alike")
     change = after.astype(np.float32) - before.astype(np.float32)
     factor = _fitting_factor(change) if factor is None else factor
     difference = _around_gray(change * factor)
-    shrunk = [_shrunk(_picture(image)) for image in (before, after, difference)]
+    shrunk = [_shrunk(_picture(image), most) for image in (before, after, difference)]
     return FrameDrawing(shrunk[0], shrunk[1], shrunk[2], factor)
 
 
@@ -97,22 +101,8 @@ def slot_picture(slot: npt.ArrayLike, full_scale: float) -> Image.Image:
     return _shrunk(_picture(shown), SMALL_WIDTH)
 
 
-def strip_picture(
-    frames: npt.NDArray[np.uint8], before: npt.NDArray[np.uint8] | None = None, factor: int = 1
-) -> Image.Image:
-    """Frames below each other, each at most 112 pixels wide.
-
-    Args:
-        frames: (S, 3, H, W) uint8.
-        before: the same frames, to show what was added to them, `factor` times as strong, around mid-gray.
-        factor: of the difference.
-
-    Returns:
-        An RGB picture, S times as high as one frame.
-    """
-    if before is not None:
-        frames = _around_gray((frames.astype(np.float32) - before.astype(np.float32)) * factor)
-    small = [_shrunk(_picture(frame), SMALL_WIDTH) for frame in frames]
+def strip_picture(small: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one size below each other."""
     width, height = small[0].size
     strip = Image.new("RGB", (width, height * len(small)))
     for number, picture in enumerate(small):
@@ -150,7 +140,7 @@ def _picture(image: npt.NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0)))
 
 
-def _shrunk(picture: Image.Image, most: int = MAX_WIDTH) -> Image.Image:
+def _shrunk(picture: Image.Image, most: int) -> Image.Image:
     if picture.width <= most:
         return picture
     height = max(1, round(picture.height * most / picture.width))

@@ -1,17 +1,18 @@
 """The small pictures that a run leaves for the dashboard: a perturbation's slots, and videos before and after."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from msgspec.structs import replace
 
-from lsap_cli.pictures.drawing import save_picture, slot_picture, strip_picture
+from lsap_cli.pictures.drawing import SMALL_WIDTH, draw_frame, save_picture, slot_picture, strip_picture
 from lsap_cli.results.files import read_document, write_document
 from lsap_cli.results.pictures import LOOK_FILE, FilmPictures, FramePictures, Look, SlotPictures
 
 MOST_SLOTS = 32
+FramePair = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 FILM_FRAMES = 16  # consecutive, so that each slot of a pattern is shown
 
 
@@ -45,25 +46,23 @@ def draw_films(folder: Path, films: Sequence[FilmPictures]) -> None:
     _write(folder, replace(_read(folder), videos=tuple(films)))
 
 
-def draw_film(
-    folder: Path, number: int, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8], shown: FramePictures
-) -> FilmPictures:
+def draw_film(folder: Path, number: int, pairs: Iterable[FramePair], shown: FramePictures) -> FilmPictures:
     """Writes frames before, after, and their amplified difference, each as one tall PNG.
 
     Args:
         folder: the run folder.
         number: of the video among those that are drawn.
-        before: (S, 3, H, W).
-        after: the same frames with the perturbation in them.
+        pairs: frames before and after, (3, H, W) uint8 each; each is drawn small before the next one is asked for.
         shown: the frame of them that results.json shows.
 
     Returns:
         Where the pictures are.
     """
+    drawn = [draw_frame(before, after, int(shown.factor), SMALL_WIDTH) for before, after in pairs]
     strips = {
-        "before": strip_picture(before),
-        "after": strip_picture(after),
-        "difference": strip_picture(after, before, int(shown.factor)),
+        "before": strip_picture([one.before for one in drawn]),
+        "after": strip_picture([one.after for one in drawn]),
+        "difference": strip_picture([one.difference for one in drawn]),
     }
     names = {side: f"pictures/films/{number}-{side}.png" for side in strips}
     for side, picture in strips.items():
@@ -72,7 +71,7 @@ def draw_film(
         video=shown.video,
         frame=shown.frame,
         factor=shown.factor,
-        frames=len(before),
+        frames=len(drawn),
         before=names["before"],
         after=names["after"],
         difference=names["difference"],

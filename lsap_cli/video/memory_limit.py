@@ -10,6 +10,9 @@ from lsap_cli.video.frames import MOST_PIXELS, UnreadableVideo
 BYTES_PER_PIXEL = 100  # of one frame, with those that a decoder holds and the copies of one step
 EDGE_PIXELS = 2**20  # of the whole blocks that a codec stores
 FREE_SHARE = 0.5
+BYTES_PER_ELEMENT = 16  # of a resized slot: floats, whole levels, and one copy of either
+NATIVE_BYTES = 2**29  # bytes of one video's 8-bit frames that are held at once
+LIMIT_SHARE = 16  # of the memory limit, that these frames may take; their copies take the rest
 LEAST_DEFAULT = 2**30  # bytes: a busy machine still takes 4K videos
 
 
@@ -32,6 +35,12 @@ def memory_limit() -> int:
     return _Limit.bytes
 
 
+def frames_at_once(height: int, width: int) -> int:
+    """How many 8-bit frames of a size are held at once."""
+    held = min(NATIVE_BYTES, memory_limit() // LIMIT_SHARE)
+    return max(1, held // (height * width * 3))
+
+
 def most_pixels() -> int:
     """The largest frame that is decoded, with the pixels at its edges that only a decoder has."""
     return min(MOST_PIXELS, memory_limit() // BYTES_PER_PIXEL + EDGE_PIXELS)
@@ -52,6 +61,24 @@ def require_believable_size(width: int, height: int, where: str = "") -> None:
         place = f" ({where})" if where else ""
         raise UnreadableVideo(f"its header claims {width} x {height} pixels{place}, more than is believed")
     require_memory(width * height * BYTES_PER_PIXEL, f"a frame of {width} x {height} pixels with its copies")
+
+
+def require_room_for_slots(norm: str, slots: int, height: int, width: int) -> None:
+    """Refuses a video at whose size a perturbation that is resized as a whole is too large.
+
+    Args:
+        norm: of the budget; slots under linf are made one by one, and always have room.
+        slots: of the perturbation.
+        height: of the video's frames.
+        width: likewise.
+
+    Raises:
+        UnreadableVideo: if it would need more than the limit.
+    """
+    if norm == "linf":
+        return
+    needed = slots * 3 * height * width * BYTES_PER_ELEMENT
+    require_memory(needed, f"a perturbation of {slots} slots under l2 at {width} x {height} pixels")
 
 
 def require_memory(needed: int, what: str) -> None:

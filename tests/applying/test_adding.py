@@ -6,6 +6,9 @@ import torch
 
 from lsap_cli.applying.adding import SEGMENTS, Adder, Begin, End, Middle, Segment, needs_length, scaled
 from lsap_cli.specs import build
+from lsap_cli.video.frames import UnreadableVideo
+from lsap_cli.video.memory_limit import BYTES_PER_ELEMENT
+from perturbations import Perturbation
 from perturbations.slot_cache import SlotCache
 from tests.tiny import make_bytes, make_perturbation
 
@@ -34,6 +37,19 @@ def test_slots_that_do_not_fit_into_the_cache_are_made_again(monkeypatch: pytest
     expected = added(Adder(SlotCache(perturbation), None, FRAMES), frames)
     monkeypatch.setattr("perturbations.slot_cache.CACHE_BYTES", 1)
     assert torch.equal(added(Adder(SlotCache(perturbation), None, FRAMES), frames), expected)
+
+
+def test_a_perturbation_under_l2_that_needs_more_than_the_limit_is_refused_before_it_is_resized(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    perturbation, frames = make_perturbation("cyclic:4", norm="l2", epsilon="4/255"), make_bytes(1, 60, 80)
+    adder = Adder(SlotCache(perturbation), None, FRAMES)
+    monkeypatch.setattr("lsap_cli.video.memory_limit.memory_limit", lambda: 4 * 3 * 60 * 80 * BYTES_PER_ELEMENT - 1)
+    monkeypatch.setattr(Perturbation, "resized", lambda *_: pytest.fail("it was resized"))
+    with pytest.raises(
+        UnreadableVideo, match=r"a perturbation of 4 slots under l2 at 80 x 60 pixels .* --memory-limit"
+    ):
+        adder.perturbed(frames[0], 0)
 
 
 @pytest.mark.parametrize(

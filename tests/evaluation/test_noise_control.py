@@ -43,6 +43,20 @@ def test_the_noise_has_the_perturbations_measured_size_within_the_budget(norm: N
         assert norm != "linf" or found.largest <= 8
 
 
+def test_the_noise_of_many_slots_is_made_slot_by_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    perturbation = smooth("linf")
+    made: list[int] = []
+    resized = Perturbation.resized
+
+    def counted(self: Perturbation, height: int, width: int, slots: slice = slice(None)) -> torch.Tensor:
+        made.append(len(self.delta[slots]))
+        return resized(self, height, width, slots)
+
+    monkeypatch.setattr(Perturbation, "resized", counted)
+    noise_control(perturbation, 0).change(GRAY, EVERY, 4)
+    assert set(made) == {1}
+
+
 def test_the_same_seed_gives_the_same_noise_and_another_seed_another() -> None:
     made = [noise_control(smooth("linf"), seed).change(GRAY, EVERY, 4) for seed in (0, 0, 1)]
     assert torch.equal(made[0], made[1])

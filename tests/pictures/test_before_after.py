@@ -62,3 +62,26 @@ def test_frames_that_a_perturbed_copy_has_behind_its_own_are_drawn(tmp_path: Pat
     changed = appending.add_to_bytes(longer, torch.arange(len(longer)), FRAMES)
     copy = write(tmp_path / "copy.mkv", changed)
     check_pictures(tmp_path, ShownVideo("a", media, copy, lambda frames, *_: frames, "x", "y"))
+
+
+def test_pictures_are_the_same_where_memory_has_room_for_few_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = write(tmp_path / "a.mkv", torch.randint(0, 256, (FRAMES, 3, 16, 16), dtype=torch.uint8))
+    sizes: list[int] = []
+
+    def brighter(frames: torch.Tensor, indices: torch.Tensor, count: int) -> torch.Tensor:
+        sizes.append(len(frames))
+        return frames.clamp(max=250) + 5
+
+    shown = ShownVideo("a", media, media, brighter, "x", "y")
+    made = []
+    for folder, most in (("whole", FRAMES), ("parts", 2)):
+        sizes.clear()
+        monkeypatch.setattr("lsap_cli.pictures.before_after.frames_at_once", lambda *_, most=most: most)
+        assert draw_pictures(tmp_path / folder, [shown], None)[1] == []
+        assert max(sizes) <= most
+        files = sorted((tmp_path / folder).rglob("*.png"))
+        made.append({path.relative_to(tmp_path / folder): path.read_bytes() for path in files})
+    assert len(made[0]) == 6
+    assert made[0] == made[1]
