@@ -10,7 +10,7 @@ Scenes are generated (soft structure at three sizes) or, with `--clips`, natural
 camera pans by `--motion` pixels a frame, and the clip as it is (its motion, its noise); a cell is then the mean over
 the clips. Motion matters because a codec that predicts a frame from the one before keeps what moves with the scene, or
 with its parity. Patterns have 8/255 and are gray. Scenes are of 176 x 144, within [0.1, 0.9], so that nothing is
-cut.
+cut. A defense that is fitted on many videos is fitted without the pattern: its row does not show what it takes off.
 """
 
 import argparse

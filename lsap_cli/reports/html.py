@@ -132,6 +132,7 @@ def _view(
         "identifiers": next((grid for grid in tables if grid.name == "identifiers"), None),
         "class_grids": by_class,
         "effective": to_builtins(results.effective) if results.effective else {},
+        "noise_rms": results.effective_noise.l2_rms if results.effective_noise else None,
         "budget": _budget(results.protocol),
         "over_budget": _over_budget(results.protocol, results.effective),
         "perturbation_picture": files.uri(pictures.perturbation or ""),

@@ -42,7 +42,7 @@ def summary_sentences(results: RowResults) -> list[str]:
     protocol = results.protocol if isinstance(results, DefendResults) else None
     target = protocol.target if protocol else None
     sentences = [
-        _attack_sentence(rows, attacked, target or "the target"),
+        _attack_sentence(rows, attacked, target or "the target", _noise_words(results, rows)),
         _accuracy_sentence(rows, attacked),
         _two_class_sentence(rows, attacked),
         _left_out_sentence(results),
@@ -78,7 +78,7 @@ def _without_attack(rows: Rows, sampler: str) -> list[str]:
     return sentences
 
 
-def _attack_sentence(rows: Rows, attacked: Row, target: str) -> str:
+def _attack_sentence(rows: Rows, attacked: Row, target: str, noise_name: str) -> str:
     """What the perturbation did to the predictions, against noise of the same size."""
     noise = rows.find(NOISE, NO_DEFENSE, attacked.sampler)
     count = len(rows.perturbations)
@@ -92,18 +92,28 @@ def _attack_sentence(rows: Rows, attacked: Row, target: str) -> str:
         did = f"{subject} turned {_of(rate)} videos into “{target}” (success rate {_interval(rate)})"
         also = attacked.fooling_rate
         ending = f" It changed the prediction of {_of(also)}." if also else ""
-        return f"{did}; {_control(rate, control, 'turned')}{ending}"
+        return f"{did}; {_control(rate, control, noise_name, 'turned')}{ending}"
     if attacked.fooling_rate:
         rate, control = attacked.fooling_rate, noise.fooling_rate if noise else None
         did = f"{subject} changed the prediction of {_of(rate)} videos (fooling rate {_interval(rate)})"
-        return f"{did}; {_control(rate, control, 'changed')}"
+        return f"{did}; {_control(rate, control, noise_name, 'changed')}"
     return ""
 
 
-def _control(rate: Rate, noise: Rate | None, verb: str) -> str:
+def _noise_words(results: RowResults, rows: Rows) -> str:
+    """The noise control by its measured size, beside that of the perturbation where there is one alone."""
+    noise = results.effective_noise if isinstance(results, DefendResults) else None
+    own = results.effective if isinstance(results, DefendResults) else None
+    if noise is None or own is None:
+        return "noise of the same size"
+    beside = f" (the perturbation: {own.l2_rms:.2f}/255)" if len(rows.perturbations) == 1 else ""
+    return f"noise of root mean square {noise.l2_rms:.2f}/255{beside}"
+
+
+def _control(rate: Rate, noise: Rate | None, noise_name: str, verb: str) -> str:
     if noise is None:
         return "without a noise control it cannot be said how much of that any noise would do."
-    beside = f"noise of the same size {verb} {_of(noise)} ({noise.value:.2f}, {noise.interval})."
+    beside = f"{noise_name} {verb} {_of(noise)} ({noise.value:.2f}, {noise.interval})."
     if rate.value <= noise.value:
         return f"{beside} So the perturbation did no more than noise."
     if rate.overlaps(noise):

@@ -7,6 +7,7 @@ from rich.console import Console
 from lsap_cli.reports.tables import format_rate, results_table, train_table
 from lsap_cli.results.documents import DefendResults, GenerateResults, Protocol, SkippedVideo
 from lsap_cli.results.left_out import left_out_words
+from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.rates import Estimate, Rate, rate_of
 from lsap_cli.results.rows import DefenseGain, Row, Rows, TwoClassRates
 from lsap_cli.results.spread import GeneratedSeeds
@@ -179,6 +180,19 @@ def test_the_summary_of_a_targeted_run_names_the_target_and_its_success_rate() -
     assert "turned 7 of 11 videos into “yoga” (success rate 0.64" in text
     assert "noise of the same size turned 0 of 11" in text
     assert "It changed the prediction of 9 of 12." in text
+
+
+def test_the_summary_says_how_large_the_noise_was_where_that_was_measured() -> None:
+    results = DefendResults(
+        rows=(row("noise", fooling_rate=(0, 12)), row("r", fooling_rate=(9, 12))),
+        effective=EffectiveNorms(linf=8, l2_rms=6.75, map=6.1),
+        effective_noise=EffectiveNorms(linf=8, l2_rms=6.71, map=6.0),
+    )
+    assert "; noise of root mean square 6.71/255 (the perturbation: 6.75/255) changed 0 of 12" in summary_sentence(
+        results
+    )
+    several = replace(results, rows=(*results.rows, row("q", fooling_rate=(1, 12))))
+    assert "; noise of root mean square 6.71/255 changed 0 of 12" in summary_sentence(several)
 
 
 def test_a_difference_that_chance_explains_is_no_finding() -> None:
