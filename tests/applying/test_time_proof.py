@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 import torch
 from av.video.frame import VideoFrame
@@ -14,7 +15,7 @@ from lsap_cli.applying.planning import PlannedCopy, name_problem
 from lsap_cli.applying.proof import ProofSums
 from lsap_cli.applying.proving import prove
 from lsap_cli.applying.tasks import SourceFacts
-from lsap_cli.applying.time_proof import TimeProof
+from lsap_cli.applying.time_proof import TimeProof, overlong_streams
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.datasets.base import Video
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec
@@ -66,6 +67,38 @@ def test_frames_at_another_time_and_a_shorter_end_are_said(tmp_path: Path) -> No
     assert (
         "2 of 4 frames are shown at another time in the copy, such as frame 3 at 0.1600 s instead of 0.1200 s" in found
     )
+
+
+def write_with_g726(path: Path) -> Path:
+    """Ten frames and 0.4 s of G.726 in AVI, whose packets claim to be 262 s apart."""
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("mpeg4", 25)
+        pictures.width = pictures.height = 32
+        sound = container.add_stream("g726", 8000, layout="mono")
+        sound.bit_rate = 32000
+        for frame in make_bytes(10, 32, 32):
+            container.mux(pictures.encode(VideoFrame.from_ndarray(frame.permute(1, 2, 0).numpy(), "rgb24")))
+        for number in range(10):
+            heard = av.AudioFrame.from_ndarray(np.full((1, 1600), 500 * number, np.int16), "s16", "mono")
+            heard.sample_rate, heard.pts = 8000, 1600 * number
+            container.mux(sound.encode(heard))
+        container.mux(pictures.encode())
+        container.mux(sound.encode())
+    return path
+
+
+def test_packets_that_go_on_far_beyond_the_length_that_the_source_claims_are_said(tmp_path: Path) -> None:
+    source = write_with_g726(tmp_path / "a.avi")
+    done, target = copied(source, Ffv1Codec())
+    (sentence,) = overlong_streams(source, done)
+    assert sentence.startswith("the packets of stream 1 (audio) go on until ")
+    assert "the source says that it is " in sentence
+    assert differences(source, done, target) == []
+
+
+def test_sound_that_is_a_little_longer_than_the_pictures_is_ordinary(tmp_path: Path) -> None:
+    source = write_with_sound(tmp_path / "a.mp4", make_bytes(10))
+    assert overlong_streams(source, copied(source, Ffv1Codec())[0]) == []
 
 
 def test_sound_that_is_missing_or_early_is_said(tmp_path: Path) -> None:
