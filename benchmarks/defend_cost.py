@@ -26,7 +26,7 @@ from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.listing import list_videos
 from lsap_cli.evaluation.cost import Cost
-from lsap_cli.evaluation.frames import FLOAT_SHARE, defended_levels, frames_at_once, split_indices
+from lsap_cli.evaluation.frames import FLOAT_SHARE, defended_levels, split_indices
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.protocol import EvaluationProtocol
@@ -34,6 +34,7 @@ from lsap_cli.evaluation.sources import AddedPerturbation, Unperturbed
 from lsap_cli.learning.problems import learned_delta_size
 from lsap_cli.runs.memory import keep_memory
 from lsap_cli.specs import build_defense, build_samplers
+from lsap_cli.video.memory_limit import frames_at_once
 from lsap_cli.video.reading import FrameReader
 from perturbations import Budget, Perturbation, parse_binding, parse_epsilon
 from perturbations.controls import noise_like

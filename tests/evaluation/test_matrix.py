@@ -22,7 +22,6 @@ from defenses.reordering import TemporalDrop, TemporalShuffle
 from defenses.subtraction import PerturbationSubtraction
 from lsap_cli.datasets.base import Video
 from lsap_cli.errors import LsapError
-from lsap_cli.evaluation import frames as frame_parts
 from lsap_cli.evaluation.cost import Cost
 from lsap_cli.evaluation.matrix_judge import MatrixJudge, judge_all
 from lsap_cli.evaluation.protocol import NoPrediction
@@ -91,7 +90,7 @@ def test_defending_what_the_samplers_need_is_defending_the_whole_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int
 ) -> None:
     """Law 2, to the bytes that the network sees, with an attack before the defense."""
-    monkeypatch.setattr(frame_parts, "NATIVE_BYTES", bytes_at_once)
+    monkeypatch.setattr("lsap_cli.video.memory_limit.NATIVE_BYTES", bytes_at_once)
     perturbation = strong_perturbation()
     fixed: dict[str, Sampler] = {"uniform": Uniform(), "dense": Dense(), "rate": RateSampler()}
     for video in make_videos(tmp_path):
@@ -253,7 +252,7 @@ def test_every_draw_of_a_random_defense_is_a_defense_of_the_whole_video(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int
 ) -> None:
     """Law 2 for random defenses: the draw belongs to the video, the defense and the seed, not to what is looked at."""
-    monkeypatch.setattr(frame_parts, "NATIVE_BYTES", bytes_at_once)
+    monkeypatch.setattr("lsap_cli.video.memory_limit.NATIVE_BYTES", bytes_at_once)
     perturbation = strong_perturbation()
     for video in make_videos(tmp_path)[:2]:
         classifier = make_classifier()
