@@ -34,12 +34,12 @@ def imported(module: str) -> Any:
     return importlib.import_module(module)
 
 
-def configuration(kind: str) -> Any:
-    """A tiny configuration of one of the five architectures."""
+def configuration(kind: str, **settings: Any) -> Any:
+    """A tiny configuration of one of the five architectures, with further settings of its own."""
     transformers = imported("transformers")
     names = dict(enumerate(LABELS))
     common = {"id2label": names, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    plain = {**common, "intermediate_size": 24, "image_size": SIZE, "num_frames": FRAMES}
+    plain = {**common, "intermediate_size": 24, "image_size": SIZE, "num_frames": FRAMES, **settings}
     if kind == "videomae":
         return transformers.VideoMAEConfig(**plain)
     if kind == "timesformer":
@@ -54,13 +54,13 @@ def configuration(kind: str) -> Any:
     return transformers.VJEPA2Config(**common, **clips, **predictor)
 
 
-def save_hf_folder(folder: Path, kind: str) -> Path:
+def save_hf_folder(folder: Path, kind: str, **settings: Any) -> Path:
     """Writes config.json, model.safetensors and preprocessor_config.json."""
     transformers = imported("transformers")
     imported("transformers.utils.logging").disable_progress_bar()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model: Any = transformers.AutoModelForVideoClassification.from_config(configuration(kind))
+        model: Any = transformers.AutoModelForVideoClassification.from_config(configuration(kind, **settings))
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.startswith(("classifier", "fc")) and weight.ndim > 1:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lsap_cli.classifiers.card_text import card_text
+from lsap_cli.classifiers.model_formats.hf import HuggingFaceNetwork
 from lsap_cli.classifiers.model_formats.hf_processor import find_processor, largest_difference, processed, read_input
 from lsap_cli.classifiers.resolve import load_classifier
 from lsap_cli.classifiers.testing import check_classifier
@@ -112,6 +113,32 @@ def test_a_video_processors_file_is_followed_before_an_image_processors(folder: 
     assert "VideoMAEVideoProcessor, as video_preprocessor_config.json names it" in classifier.notes[0]
 
 
+@pytest.mark.parametrize("kind", ["videomae", "timesformer", "vivit", "vjepa2"])
+def test_a_folder_that_names_no_class_is_read_by_that_of_its_network(folders: dict[str, Path], kind: str) -> None:
+    folder = folders[kind]
+    settings = {"image_mean": [0.5] * 3, "image_std": [0.25] * 3, **PROCESSORS[kind]}
+    unnamed = {key: value for key, value in settings.items() if not key.endswith("_type")}
+    other = folder.parent / f"{kind}_without_class"
+    shutil.copytree(folder, other)
+    (other / "preprocessor_config.json").write_text(json.dumps(unnamed))
+    classifier = load_classifier(f"hf:{other}")
+    assert f"the default of {kind}" in classifier.notes[0]
+    assert "VideoProcessor" in classifier.notes[0]
+
+
+def test_a_network_that_gives_a_row_a_frame_is_averaged_over_them(tmp_path: Path) -> None:
+    folder = save_hf_folder(tmp_path / "mine", "timesformer", attention_type="space_only")
+    classifier = load_classifier(f"hf:{folder}")
+    assert any("space_only" in note and "mean" in note for note in classifier.notes)
+    clips = torch.rand(2, FRAMES, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    model = imported("transformers").AutoModelForVideoClassification.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.no_grad():
+        rows = torch.stack([model(clip[None]).logits.mean(0) for clip in clips])
+        torch.testing.assert_close(HuggingFaceNetwork(model, row_a_frame=True)(clips), rows)
+    (tmp_path / "model.toml").write_text(card_text(f"hf:{folder}", classifier))
+    assert torch.equal(load_classifier(str(tmp_path))(clips), classifier(clips))
+
+
 def without(name: str) -> Callable[[Path], None]:
     """Removes a tensor from a folder's weights."""
 
@@ -193,6 +220,14 @@ def pickled(folder: Path) -> None:
         (
             lambda folder: edit(folder, "preprocessor_config.json", image_processor_type=None),
             "has no image_mean and no image_std and names no class",
+        ),
+        (
+            lambda folder: (folder / "preprocessor_config.json").write_text("[]"),
+            "preprocessor_config.json holds an array, and not an object with settings",
+        ),
+        (
+            lambda folder: (folder / "processor_config.json").write_text('{"video_processor": [1]}'),
+            "video_processor in processor_config.json is an array, and not an object",
         ),
     ],
 )

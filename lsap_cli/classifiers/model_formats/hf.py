@@ -30,6 +30,10 @@ INDEX = "model.safetensors.index.json"
 NEEDED_FILES = ("*.json", "*.safetensors")
 READ_FILES = ("config.json", "processor_config.json", "video_preprocessor_config.json", "preprocessor_config.json")
 """The files beside the weights that lsap reads."""
+ROW_A_FRAME = (
+    "attention_type space_only: transformers gives a row of logits a frame, and no rule that joins them; lsap takes "
+    "their mean over the frames of a clip"
+)
 
 
 class HuggingFaceNetwork(nn.Module):
@@ -37,14 +41,18 @@ class HuggingFaceNetwork(nn.Module):
 
     Args:
         model: the classifier.
+        row_a_frame: whether it gives logits (B T, classes), which are averaged over the frames of each clip.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, row_a_frame: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.row_a_frame = row_a_frame
 
     def forward(self, clips: Tensor) -> Tensor:
         logits: Tensor = self.model(clips).logits
+        if self.row_a_frame:
+            return logits.reshape(*clips.shape[:2], -1).mean(1)
         return logits.squeeze(1) if logits.ndim == 3 else logits  # VideoPrism gives (B, 1, classes)
 
 
@@ -72,12 +80,15 @@ def load_hf(request: NetworkRequest) -> LoadedNetwork:
             notes = tuple(_notes(processor, config))
         else:
             expects, notes = request.expects, ()
+    row_a_frame = config["model_type"] == "timesformer" and config.get("attention_type") == "space_only"
+    if row_a_frame:
+        notes = (*notes, ROW_A_FRAME)
     _check_input(expects, frames, declared_size(model.config), where)
     classes = int(model.config.num_labels)
     if classes != (1 if one_output else len(labels)):
         raise LsapError(f"{where}: the network has {classes} classes, and there are {len(labels)} labels")
     return LoadedNetwork(
-        HuggingFaceNetwork(model),
+        HuggingFaceNetwork(model, row_a_frame),
         folder.name if Path(request.place).is_dir() else request.place,
         labels,
         expects,

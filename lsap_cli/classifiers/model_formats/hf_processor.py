@@ -73,7 +73,7 @@ def find_processor(folder: Path, model_type: str, where: str) -> FolderProcessor
         if isinstance(settings.get(key), str):
             return FolderProcessor(_class_named(settings[key], key, file, where), file, settings, named=True)
     mapping: Any = importlib.import_module("transformers.models.auto.video_processing_auto")
-    name = mapping.VIDEO_PROCESSOR_MAPPING_NAMES.get(model_type)
+    name = _own_processor(mapping.VIDEO_PROCESSOR_MAPPING_NAMES.get(model_type))
     if name is None:
         raise LsapError(
             f"{where}: {file} names no class and transformers has none for {model_type}; write its "
@@ -88,6 +88,12 @@ def find_processor(folder: Path, model_type: str, where: str) -> FolderProcessor
     return FolderProcessor(_class_named(name, "model_type", file, where), file, settings, named=False)
 
 
+def _own_processor(listed: object) -> str | None:
+    """The class that transformers lists for a type of network: a name, or since version 5 one a backend."""
+    names = list(listed.values()) if isinstance(listed, Mapping) else [listed]
+    return next((name for name in names if isinstance(name, str)), None)
+
+
 def _settings(folder: Path, where: str) -> tuple[str, dict[str, Any]]:
     for file in FILES:
         path = folder / file
@@ -97,15 +103,25 @@ def _settings(folder: Path, where: str) -> tuple[str, dict[str, Any]]:
             settings = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise LsapError(f"{where}: {file} cannot be read as JSON ({error})") from None
+        if not isinstance(settings, dict):
+            raise LsapError(f"{where}: {file} holds {_kind(settings)}, and not an object with settings; correct it")
         if file == FILES[0]:
-            settings = settings.get("video_processor") if isinstance(settings, dict) else None
+            settings = settings.get("video_processor")
         if isinstance(settings, dict):
             return file, settings
+        if settings is not None:
+            raise LsapError(f"{where}: video_processor in {file} is {_kind(settings)}, and not an object with settings")
     raise LsapError(
         f"{where} has no preprocessor_config.json or video_preprocessor_config.json, so nothing says how frames are "
         "resized and normalized; copy it from the network that this one was fine-tuned from, or save the processor "
         "with processor.save_pretrained(FOLDER)"
     )
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is that is no object."""
+    kinds = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
 
 
 def _class_named(name: str, key: str, file: str, where: str) -> type[Any]:

@@ -15,6 +15,7 @@ from lsap_cli.datasets.formats.columns import names_columns
 from lsap_cli.datasets.formats.folders_nearby import roots_of
 from lsap_cli.datasets.formats.headers import is_text
 from lsap_cli.datasets.formats.label_first import label_before_path, labels_come_first
+from lsap_cli.datasets.formats.stems import name_behind_path, names_videos
 from lsap_cli.datasets.label_files import read_text
 from lsap_cli.datasets.locating import Locator, split_suffix
 from lsap_cli.errors import LsapError
@@ -57,7 +58,11 @@ class PathList(SetFormat):
         with path.open("rb") as file:
             text = file.read(2**16).decode("utf-8-sig", "replace")
         lines = [line for line in text.splitlines() if line.strip()][:LOOKED_AT]
-        return bool(lines) and (text.startswith(FRAME_LIST) or 2 * sum(map(_looks_like_one, lines)) > len(lines))
+        if text.startswith(FRAME_LIST) or 2 * sum(map(_looks_like_one, lines)) > len(lines):
+            return bool(lines)
+        locator = Locator(roots_of(SetSource(path), path.parent, FOLDERS))
+        parsed = [_parsed(0, line) for line in lines if not line.startswith("#")]
+        return names_videos([_with_its_name(line, locator).path for line in parsed], locator)
 
     def read(self, source: SetSource) -> Listing:
         listing = Listing(roots=roots_of(source, source.path.parent, FOLDERS))
@@ -71,6 +76,7 @@ class PathList(SetFormat):
         if not lines:
             raise LsapError(f"{source.path} has no line; a list holds `path label` a line")
         locator = Locator(listing.roots)
+        lines = [_with_its_name(line, locator) for line in lines]
         lines = _without_slips(lines, source.path, listing)
         lines = _videos_with_one_number(lines, source.path, listing.notes)
         lines = _folders_with_two_numbers(lines, locator, source.path, listing.notes)
@@ -246,6 +252,14 @@ def _with_its_longer_path(line: _Line, locator: Locator) -> _Line:
     if not locator.exists(line.path) and _is_there(_longer_path(line, 1), locator):
         return line._replace(path=_longer_path(line, 1), cells=line.cells[-1:])
     return line
+
+
+def _with_its_name(line: _Line, locator: Locator) -> _Line:
+    """A line `path name` whose path has no suffix, as its file shows."""
+    if line.cells or _is_video_name(line.path) or _is_there(line.path, locator):
+        return line
+    pair = name_behind_path(line.path, lambda text: _is_there(_unquoted(text), locator))
+    return line if pair is None else line._replace(path=_unquoted(pair[0]), cells=(_unquoted(pair[1]),))
 
 
 def _is_there(text: str, locator: Locator) -> bool:

@@ -10,10 +10,11 @@ from lsap_cli.errors import LsapError
 from lsap_cli.set_sources import SetSource
 from lsap_cli.video.walking import MEDIA_SUFFIXES
 
+PATHS = "(lines 'path label', or paths alone; --root DIR is where they begin)"
 LISTS = {
-    ".txt": "list:PATH (path label), ucf101:PATH or hmdb51:PATH",
+    ".txt": f"list:PATH {PATHS}, ucf101:PATH or hmdb51:PATH",
     ".csv": "csv:PATH, list:PATH, kinetics:PATH, jester:PATH or charades:PATH",
-    ".tsv": "csv:PATH or list:PATH",
+    ".tsv": f"list:PATH {PATHS} or csv:PATH",
     ".json": "json:PATH (videos and labels), ssv2:PATH, diving48:PATH or kinetics:PATH",
     ".jsonl": "json:PATH or hf-folder:PATH",
     ".parquet": "hf-folder:PATH",
@@ -53,17 +54,22 @@ class SingleVideo(SetFormat):
         if suffix in LISTS and is_utf16(source.path):
             raise LsapError(f"{source.path} is UTF-16 text, which no list is; save it as UTF-8")
         if source.path.stat().st_size == 0 and suffix in LISTS:
-            raise LsapError(f"{source.path} is empty, and no video; give {LISTS[suffix]}")
+            raise LsapError(f"{source.path} is empty, and no video; give {_given(source.path)}")
         if source.path.stat().st_size == 0:
             return Listing([Entry((source.path.name,))], roots=[source.path.parent])
         if suffix in PICTURES:
             raise LsapError(f"{source.path} is a picture; give the folder of a video's pictures as frames:FOLDER")
         if suffix not in LISTS and suffix not in MEDIA_SUFFIXES and is_text(source.path):
-            raise LsapError(f"{source.path} is text and no list that is known; give list:PATH (path label) or csv:PATH")
+            raise LsapError(f"{source.path} is text and no list that is known; give {_given(source.path)}")
         if suffix in LISTS:
             lines = f", and {_parts(suffix)} of no list that is known" if is_text(source.path) else ""
-            raise LsapError(f"{source.path} is no video{lines}; give {LISTS[suffix]}")
+            raise LsapError(f"{source.path} is no video{lines}; give {_given(source.path)}")
         return Listing([Entry((source.path.name,))], roots=[source.path.parent])
+
+
+def _given(path: Path) -> str:
+    """What to type for a file that is no video."""
+    return LISTS.get(path.suffix.lower(), LISTS[".tsv"]).replace("PATH", str(path), 1)
 
 
 def _parts(suffix: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _log(wandb: Any, tracked: Any, contents: RunContents) -> None:  # wandb is n
             for name, figure in contents.figures.items() for end, value in numbers(figure).items()}  # fmt: skip
     tracked.summary.update(flat)
     media: dict[str, Any] = {  # the package's own classes
-        f"tables/{grid.name}": wandb.Table(columns=list(grid.header), data=[list(line) for line in grid.lines])
+        f"tables/{grid.name}": wandb.Table(columns=list(grid.header), data=[_texts(line) for line in grid.lines])
         for grid in contents.tables
     }
     media |= {name: wandb.Image(str(path), caption=name) for name, path in contents.pictures.items()}
@@ -74,6 +75,11 @@ def _log(wandb: Any, tracked: Any, contents: RunContents) -> None:  # wandb is n
     if PERTURBATION_COPY in contents.files:
         artifact.metadata["perturbation"] = contents.files[PERTURBATION_COPY].name
     tracked.log_artifact(artifact)
+
+
+def _texts(line: Sequence[str]) -> list[str]:
+    """The cells of a line as plain texts: the package refuses a column of texts and of figures, a subclass of them."""
+    return [str(cell) for cell in line]
 
 
 def _log_curves(tracked: Any, contents: RunContents) -> None:  # likewise

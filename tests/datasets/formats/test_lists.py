@@ -49,6 +49,31 @@ def test_a_list_is_split_at_its_last_blank_comma_or_tab(tmp_path: Path, separato
     assert any("list of lines 'path label'" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("one\ntwo a\n", [(), ()]),
+        ("one 0\ntwo a 2\n", [(0,), (2,)]),
+        ("one,0\ntwo a,2\n", [(0,), (2,)]),
+        ("one tai chi\ntwo a wall pushups\n", [(1,), (2,)]),
+        ("one\ttai chi\ntwo a\twall pushups\n", [(1,), (2,)]),
+    ],
+)
+def test_a_bare_path_is_a_list_of_names_without_suffix_where_these_are_videos(
+    tmp_path: Path, text: str, classes: list[tuple[int, ...]]
+) -> None:
+    touch(tmp_path, "one.mp4")
+    pictures(tmp_path / "two a", 1, 2)
+    found = read(tmp_path / "val.txt", text)
+    assert (found.format, listed(found)) == ("list", dict(zip(("one.mp4", "two a"), classes, strict=True)))
+
+
+def test_a_file_of_labels_beside_their_folders_is_no_list_of_videos(tmp_path: Path) -> None:
+    touch(tmp_path, "yoga/a.mp4", "tai chi/b.mp4")
+    with pytest.raises(LsapError, match="of no list that is known"):
+        read(tmp_path / "labels.txt", "yoga\ntai chi\n")
+
+
 @pytest.mark.parametrize(("numbers", "classes"), [((0, 1), [0, 1]), ((1, 3), [0, 2]), ((-1, 0), [None, 0])])
 def test_labels_count_from_0_or_from_1_as_the_numbers_show(
     tmp_path: Path, numbers: tuple[int, int], classes: list[int | None]
@@ -203,7 +228,7 @@ def test_a_folder_of_videos_with_pictures_beside_them_is_one_of_videos(tmp_path:
 
 
 def test_a_list_that_is_no_list_is_never_opened_as_a_video(tmp_path: Path) -> None:
-    for name, word in (("notes.txt", "list:PATH"), ("data.json", "ssv2:PATH"), ("x.zip", "unpack")):
+    for name, word in (("notes.txt", "list:.*notes.txt"), ("data.json", "json:.*data.json"), ("x.zip", "unpack")):
         (tmp_path / name).write_text("some words of a person, and not a list\n")
         with pytest.raises(LsapError, match=word):
             list_videos(tmp_path / name, LABELS)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -44,6 +45,16 @@ def test_each_target_has_a_row_in_the_documentation() -> None:
 
 def test_an_installed_package_is_given() -> None:
     assert optional_package("json", "wandb").dumps([]) == "[]"
+
+
+def test_tables_of_wandb_hold_plain_texts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its package takes a column of texts and of figures, a subclass of them, for two types, and refuses it."""
+    package = MagicMock(Error=RuntimeError)
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    export_to("wandb", RUNS["defend"](tmp_path), tmp_path / "out")
+    tables = [call.kwargs["data"] for call in package.Table.call_args_list]
+    assert tables
+    assert {type(cell) for table in tables for line in table for cell in line} == {str}
 
 
 def test_the_dashboard_imports_none_of_the_packages() -> None:
