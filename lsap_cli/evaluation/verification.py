@@ -1,6 +1,5 @@
 """What `generate` ends with: perturbations judged on verification videos at their own size, beside controls."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
@@ -10,6 +9,7 @@ from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.matrix_judge import MatrixJudge
+from lsap_cli.evaluation.noise_comparisons import noise_comparisons
 from lsap_cli.evaluation.noise_control import noise_control
 from lsap_cli.evaluation.protocol import Evaluation, NoPrediction
 from lsap_cli.evaluation.records import make_records
@@ -18,7 +18,7 @@ from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
 from lsap_cli.evaluation.spread import Outcome, outcomes_of
 from lsap_cli.results.events import VideoEvent, WarningEvent
-from lsap_cli.results.rates import Paired, paired
+from lsap_cli.results.noise_comparison import NoiseComparison
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import GeneratedSeeds, SamplerRange
@@ -30,7 +30,6 @@ from perturbations.controls import CONTROLS
 
 DOMINANT_SHARE = 0.9  # of fooled clips that get one label
 FEWEST_FOOLED = 5
-SIGNIFICANCE = 0.05  # of perturbed against noise
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,14 @@ class Verification:
         records: of these rows.
         videos: that have records.
         coded: records behind a codec that learning did not look through.
+        against_noise: each perturbation against the noise control.
     """
 
     rows: list[Row]
     records: list[Record]
     videos: int
     coded: list[Record]
+    against_noise: tuple[NoiseComparison, ...] = ()
 
     @property
     def every_record(self) -> list[Record]:
@@ -130,7 +131,9 @@ def make_verification(
     """
     kept = [record for record in records if record.defense != coded]
     behind = [record for record in records if record.defense == coded]
-    return Verification(make_rows(kept, target, source), kept, len({record.video for record in records}), behind)
+    learned = {record.attack for record in kept} - {NO_ATTACK, NOISE, *CONTROLS}
+    rows, videos = make_rows(kept, target, source), len({record.video for record in records})
+    return Verification(rows, kept, videos, behind, noise_comparisons(kept, learned, target))
 
 
 def sampler_range(rows: Sequence[Row], attack: str, targeted: bool = False) -> SamplerRange | None:
@@ -178,27 +181,16 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
                 f"one label, {label}, is what {count} of {of} fooled clips get: a detector of that label finds them, "
                 "and videos that show it are not fooled"
             )
-    against_noise = _against_noise(verification.records, attack)
-    if against_noise.of and (
-        against_noise.p is None or against_noise.p > SIGNIFICANCE or against_noise.gained <= against_noise.lost
-    ):
-        be = "is" if against_noise.gained == 1 else "are"
-        test = "no video differs" if against_noise.p is None else f"p {against_noise.p:.2g}"
-        yield (
-            f"not shown to be better than noise: of {against_noise.of} videos, {against_noise.gained} {be} fooled "
-            f"through more samplers than by random noise of the same size, {against_noise.lost} through fewer ({test})"
-        )
-
-
-def _against_noise(records: Sequence[Record], attack: str) -> Paired:
-    """Videos that an attack fools through more samplers than the noise control does, undefended: a sign test."""
-    changed: dict[str, Counter[str]] = {NOISE: Counter(), attack: Counter()}
-    videos = {one.video for one in records if one.attack == NOISE}
-    for one in records:
-        if one.attack in changed and one.defense == NO_DEFENSE:
-            changed[one.attack][one.video] += one.changed
-    excess = [changed[attack][video] - changed[NOISE][video] for video in sorted(videos)]
-    return paired([difference < 0 for difference in excess], [difference > 0 for difference in excess])
+    outcome = "target" if targeted else "changed"
+    for test in verification.against_noise:
+        if (test.attack, test.outcome) == (attack, outcome) and test.of and not test.is_more:
+            be = "is" if test.gained == 1 else "are"
+            won = "turned into the target" if targeted else "fooled"
+            yield (
+                f"not shown to be better than noise: of {test.of} videos, {test.gained} {be} {won} through more "
+                f"samplers than by random noise of the same size, {test.lost} through fewer "
+                f"({test.p_words.replace('p = ', 'p ')})"
+            )
 
 
 def _dominant_label(verification: Verification, attack: str) -> tuple[str, int, int] | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from lsap_cli.adaptive.judging.adaptive_results import AdaptiveResults
 from lsap_cli.adaptive.learning.learn_attackers import LearnedAttacks
 from lsap_cli.adaptive.planning.plan import AdaptivePlan
 from lsap_cli.classifiers.threads import keep_threads
@@ -16,6 +17,7 @@ from lsap_cli.evaluation.defense_gains import defense_gains, ladder_gains
 from lsap_cli.evaluation.judging import JudgedVideos, judge_videos, remove_progress
 from lsap_cli.evaluation.matrix import EvaluationMatrix
 from lsap_cli.evaluation.network_findings import note_queries
+from lsap_cli.evaluation.noise_comparisons import noise_comparisons
 from lsap_cli.evaluation.rows import make_rows
 from lsap_cli.evaluation.seeds import spread_over_seeds
 from lsap_cli.evaluation.shown_videos import choose_shown
@@ -42,7 +44,7 @@ from lsap_cli.results.events import StageEvent, WarningEvent
 from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.results.manifest import EffectiveNorms
 from lsap_cli.results.pictures import Pictures
-from lsap_cli.results.records import NO_ATTACK, NOISE
+from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
 from lsap_cli.results.robustness import CertificateRow, PerturbationSize
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import TransferMatrix
@@ -100,6 +102,7 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
         protocol=protocol_facts(task, settings, videos, learned.ladder),
         detectors=tuple(row for row in detections.rows if row.attack in task.sources),
         defenses=declared_defenses(task.defenses),
+        against_noise=noise_comparisons(judged.records, _undefended_attacks(task, adaptive), task.target),
         defense_gains=defense_gains(judged.records, task.sources),
         ladder=adaptive.ladder,
         ladder_gains=ladder_gains(judged.records, adaptive.ladder),
@@ -131,6 +134,12 @@ def _evaluate(task: DefendTask, settings: DefendSettings) -> DefendResults:
     remove_progress(run.folder)
     remove_inputs(run.folder)
     return results
+
+
+def _undefended_attacks(task: DefendTask, adaptive: AdaptiveResults) -> set[str]:
+    """Names of those among which the worst one for the undefended network is looked for."""
+    rungs = {rung.attack for one in adaptive.ladder if one.defense == NO_DEFENSE for rung in one.rungs}
+    return (rungs | set(task.sources)) - {NO_ATTACK, NOISE}
 
 
 def _sizes(

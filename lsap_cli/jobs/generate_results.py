@@ -140,6 +140,7 @@ def generate_results(verified: Sequence[VerifiedNetwork], learned: Sequence[Lear
         rows=of_first.rows,
         sampler_matrix=of_first.sampler_matrix,
         seeds=of_first.seeds,
+        against_noise=of_first.against_noise,
         way=_way(learning, first, verification),
         surrogates=tuple(others),
     )
@@ -160,6 +161,7 @@ def _of_network(verified: VerifiedNetwork, learned: Sequence[LearnedVariant]) ->
             for one in learned
         ),
         seeds=seed_rates(rows, seeds, targeted),
+        against_noise=verified.verification.against_noise,
     )
 
 

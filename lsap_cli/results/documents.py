@@ -10,6 +10,7 @@ from lsap_cli.results.detectors import DetectorRow
 from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.ladders import BudgetPoint, Check, DefenseLadder, DetectorLadder
 from lsap_cli.results.manifest import EffectiveNorms, ManifestEntry, ProofTotals
+from lsap_cli.results.noise_comparison import NoiseComparison
 from lsap_cli.results.pictures import Pictures
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.robustness import CertificateRow, NaturalRobustness
@@ -211,6 +212,8 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
         protocol: with what it was made.
         detectors: with `--detector`, one row for each detector and attack.
         defenses: by spec, what each one declares.
+        against_noise: each attack against the noise control, undefended: the given ones, and the rungs of the ladder of
+            no defense. Empty without a control, and in files before version 0.2.
         defense_gains: what each defense changes under each attack that meets all defenses.
         ladder: with `--adaptive`, one entry a defense, `none` first.
         ladder_gains: what each defense changes where it and no defense are each under their own best attacker; `attack`
@@ -237,6 +240,7 @@ class DefendResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="
     protocol: Protocol | None = None
     detectors: tuple[DetectorRow, ...] = ()
     defenses: dict[str, DeclaredDefense] = field(default_factory=dict)
+    against_noise: tuple[NoiseComparison, ...] = ()
     defense_gains: tuple[DefenseGain, ...] = ()
     ladder: tuple[DefenseLadder, ...] = ()
     ladder_gains: tuple[DefenseGain, ...] = ()
@@ -281,6 +285,7 @@ class SurrogateResults(Result, frozen=True, kw_only=True):
         rows: as those of the first model; their records are in `records-1.jsonl`, `records-2.jsonl` and so on.
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
+        against_noise: as those of the first model.
     """
 
     model: str
@@ -289,6 +294,7 @@ class SurrogateResults(Result, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     sampler_matrix: tuple[SamplerTransfer, ...] = ()
     seeds: GeneratedSeeds | None = None
+    against_noise: tuple[NoiseComparison, ...] = ()
 
 
 class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.generate/1"):
@@ -312,6 +318,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
             that label.
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
+        against_noise: each perturbation against the noise control, undefended; empty in files before version 0.2.
         way: where the perturbation's effect goes, stage by stage; empty with `--only`, with several `--model`, and for
             a perturbation that no video can carry.
         surrogates: with several `--model`, one entry for each but the first, whose rows are `rows`.
@@ -333,6 +340,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     rows: tuple[Row, ...]
     sampler_matrix: tuple[SamplerTransfer, ...] = ()
     seeds: GeneratedSeeds | None = None
+    against_noise: tuple[NoiseComparison, ...] = ()
     way: tuple[WayStage, ...] = ()
     surrogates: tuple[SurrogateResults, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -348,7 +356,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
         others = (
             replace(
                 self, fit_samplers=one.fit_samplers, held_out_samplers=one.held_out_samplers, rows=one.rows,
-                sampler_matrix=one.sampler_matrix, seeds=one.seeds, surrogates=(),
+                sampler_matrix=one.sampler_matrix, seeds=one.seeds, against_noise=one.against_noise, surrogates=(),
             )
             for one in self.surrogates
         )  # fmt: skip

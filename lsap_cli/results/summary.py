@@ -6,6 +6,7 @@ from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, GenerateResults
 from lsap_cli.results.ladders import WorstRung, pair_name
 from lsap_cli.results.left_out import left_out_of
+from lsap_cli.results.noise_comparison import NoiseComparison, Outcome, noise_finding
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE
@@ -42,7 +43,7 @@ def summary_sentences(results: RowResults) -> list[str]:
     protocol = results.protocol if isinstance(results, DefendResults) else None
     target = protocol.target if protocol else None
     sentences = [
-        _attack_sentence(rows, attacked, target or "the target", _noise_words(results, rows)),
+        _attack_sentence(rows, attacked, target or "the target", _noise_words(results, rows), results.against_noise),
         _accuracy_sentence(rows, attacked),
         _two_class_sentence(rows, attacked),
         _left_out_sentence(results),
@@ -78,7 +79,7 @@ def _without_attack(rows: Rows, sampler: str) -> list[str]:
     return sentences
 
 
-def _attack_sentence(rows: Rows, attacked: Row, target: str, noise_name: str) -> str:
+def _attack_sentence(rows: Rows, attacked: Row, target: str, noise_name: str, tests: Sequence[NoiseComparison]) -> str:
     """What the perturbation did to the predictions, against noise of the same size."""
     noise = rows.find(NOISE, NO_DEFENSE, attacked.sampler)
     count = len(rows.perturbations)
@@ -92,11 +93,11 @@ def _attack_sentence(rows: Rows, attacked: Row, target: str, noise_name: str) ->
         did = f"{subject} turned {_of(rate)} videos into “{target}” (success rate {_interval(rate)})"
         also = attacked.fooling_rate
         ending = f" It changed the prediction of {_of(also)}." if also else ""
-        return f"{did}; {_control(rate, control, noise_name, 'turned')}{ending}"
+        return f"{did}; {_control(tests, attacked.attack, 'target', rate, control, noise_name)}{ending}"
     if attacked.fooling_rate:
         rate, control = attacked.fooling_rate, noise.fooling_rate if noise else None
         did = f"{subject} changed the prediction of {_of(rate)} videos (fooling rate {_interval(rate)})"
-        return f"{did}; {_control(rate, control, noise_name, 'changed')}"
+        return f"{did}; {_control(tests, attacked.attack, 'changed', rate, control, noise_name)}"
     return ""
 
 
@@ -110,15 +111,14 @@ def _noise_words(results: RowResults, rows: Rows) -> str:
     return f"noise of root mean square {noise.l2_rms:.2f}/255{beside}"
 
 
-def _control(rate: Rate, noise: Rate | None, noise_name: str, verb: str) -> str:
+def _control(
+    comparisons: Sequence[NoiseComparison], attack: str, outcome: Outcome, rate: Rate, noise: Rate | None, name: str
+) -> str:
     if noise is None:
         return "without a noise control it cannot be said how much of that any noise would do."
-    beside = f"{noise_name} {verb} {_of(noise)} ({noise.value:.2f}, {noise.interval})."
-    if rate.value <= noise.value:
-        return f"{beside} So the perturbation did no more than noise."
-    if rate.overlaps(noise):
-        return f"{beside} The two intervals overlap; more videos would narrow them."
-    return beside
+    verb = "turned" if outcome == "target" else "changed"
+    found = noise_finding(comparisons, attack, outcome, rate, noise)
+    return f"{name} {verb} {_of(noise)} ({noise.value:.2f}, {noise.interval}). {found.sentence}"
 
 
 def _accuracy_sentence(rows: Rows, attacked: Row) -> str:

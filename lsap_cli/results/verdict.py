@@ -16,6 +16,7 @@ from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.hardening_finding import Level, hardening_finding
 from lsap_cli.results.hardening_words import hardening_answer
 from lsap_cli.results.ladders import attacker_name
+from lsap_cli.results.noise_comparison import NoiseFinding, noise_finding
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
 from lsap_cli.results.records import NO_DEFENSE
@@ -147,23 +148,27 @@ def _robustness(results: DefendResults | GenerateResults) -> Verdict:
     if strongest is None:
         return Verdict("open", "NO ATTACK MEASURED", "No perturbed video was judged without a defense.")
     weakest = fooling.least_harmed(NO_DEFENSE, "worst" if strongest.rung else "given")
-    effect = _effect(strongest, _beside(fooling, "noise", strongest.sampler), weakest)
     noise = _beside(fooling, "noise", strongest.sampler)
-    if noise is not None and strongest.rate.value <= noise.rate.value:
+    found = noise_finding(
+        results.against_noise, strongest.attack, "changed", strongest.rate, noise.rate if noise else None
+    )
+    effect = _effect(strongest, noise, weakest, found)
+    if found.outcome == "no more":
         return Verdict("open", "NO MORE THAN NOISE", effect)
-    if noise is not None and strongest.rate.overlaps(noise.rate):
-        return Verdict("open", "UNDECIDED", f"{effect} The intervals overlap: more videos would narrow them.")
+    if found.outcome == "open":
+        return Verdict("open", "UNDECIDED", f"{effect} {found.sentence}")
     if isinstance(results, GenerateResults):
         doubts = f" Warnings: {' '.join(results.doubts)}" if results.doubts else ""
         return Verdict("bad", "FOOLED", effect + doubts)
     return _with_defenses(results, matrix, effect)
 
 
-def _effect(attack: MeasuredRate, noise: MeasuredRate | None, weakest: MeasuredRate | None) -> str:
+def _effect(attack: MeasuredRate, noise: MeasuredRate | None, weakest: MeasuredRate | None, found: NoiseFinding) -> str:
     who = f"The best attacker ({attacker_name(attack.rung, attack.attack, NO_DEFENSE)})" if attack.rung else (
         f"The perturbation “{attack.attack}”"
     )  # fmt: skip
     control = f"noise of its size {noise.rate.count}" if noise else "without a noise control"
+    control += f"; {found.p_words}" if found.p_words else ""
     rate = attack.rate
     differs = weakest is not None and weakest.rate.value != rate.value
     least = f", of {weakest.rate.count} of {weakest.rate.of} with {weakest.sampler}" if weakest and differs else ""

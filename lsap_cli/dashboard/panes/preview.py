@@ -56,7 +56,7 @@ class PreviewPane(Guarded, VerticalScroll, can_focus=False):
             return
         same = run is not None and self._run is not None and run.snapshot.folder == self._run.snapshot.folder
         self._run = run
-        self.query_one("#preview-head", Static).update(head_text(run, self.size.width - 2) if run else Text())
+        self.query_one("#preview-head", Static).update(head_text(run, self.size.width - 3) if run else Text())
         if run is None or not same:
             self._show_answer(None)
         if run is not None:

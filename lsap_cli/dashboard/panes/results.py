@@ -76,8 +76,8 @@ class ResultsPane(Guarded, VerticalScroll):
 
     @property
     def _width(self) -> int:
-        """Columns of the pane; of the screen, where it is not laid out yet."""
-        return self.size.width or self.screen.size.width
+        """Columns of the pane without its margins; of the screen, where it is not laid out yet."""
+        return max(0, self.size.width - 1) or self.screen.size.width
 
     def show(self, reader: RunReader) -> None:
         self._reader, self.rows = reader, reader.rows
