@@ -126,8 +126,9 @@ def test_the_summary_says_what_perturbation_noise_and_accuracy_are() -> None:
     )
     assert text == (
         "The perturbation “r” changed the prediction of 10 of 12 videos (fooling rate 0.83, 95 % interval "
-        "0.55–0.95); noise of the same size changed 0 of 12 (0.00, 0.00–0.24). The classifier is right about "
-        "11 of 12 clean videos and 2 of 12 perturbed ones. Of 2 defenses, b helps most: 6 of 12 perturbed "
+        "0.55–0.95); noise of the same size changed 0 of 12 (0.00, 0.00–0.24). This run has no paired test against "
+        "noise; the two intervals lie apart. The classifier is right about 11 of 12 clean videos and 2 of 12 perturbed "
+        "ones. Of 2 defenses, b helps most: 6 of 12 perturbed "
         "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones; against no defense 6 gained, "
         "2 lost of 12, p = 0.031 after Holm."
     )
@@ -149,7 +150,7 @@ def test_the_summary_does_not_call_it_an_effect_when_noise_does_as_much() -> Non
 
 def test_the_summary_says_when_the_intervals_overlap() -> None:
     text = summary(row("noise", fooling_rate=(3, 12)), row("r", fooling_rate=(6, 12)))
-    assert "The two intervals overlap" in text
+    assert "no paired test against noise, and the two intervals overlap" in text
 
 
 def test_the_summary_says_that_a_missing_noise_control_leaves_a_question_open() -> None:
