@@ -48,7 +48,8 @@ class NoiseComparison(Result, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         won = "alone" if self.samplers == 1 else "through more samplers"
-        return f"{self.gained} of {self.of} videos are won by it {won}, {self.lost} by noise {won}, {self.p_words}"
+        be = "is" if self.gained == 1 else "are"
+        return f"{self.gained} of {self.of} videos {be} won by it {won}, {self.lost} by noise, {self.p_words}"
 
 
 @dataclass(frozen=True)
