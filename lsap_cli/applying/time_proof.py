@@ -10,7 +10,6 @@ from lsap_cli.video.reading import Frame
 from lsap_cli.video.stream_packets import MATROSKA_TICK, StreamSpan, read_spans
 from lsap_cli.video.writing import Transcoded
 
-OVERLONG = 2  # times the length that a file claims; a second more is nothing
 SLACK = Fraction(2, 1_000_000)  # FFmpeg gives a file's length in whole microseconds
 
 
@@ -96,31 +95,6 @@ class TimeProof:
         if facts.length is not None and not copied.spans and abs(facts.length - whole) > facts.tick + SLACK:
             return [f"the copy is {float(facts.length):.3f} s long instead of {float(whole):.3f} s"]
         return []
-
-
-def overlong_streams(source: Path, copied: Transcoded) -> list[str]:
-    """Sentences on streams beside the pictures whose packets go on for far longer than the source says that it lasts.
-
-    They are copied with the times that they have, so a comparison with the source finds nothing.
-
-    Args:
-        source: the file that was read as a whole.
-        copied: what was written.
-
-    Raises:
-        UnreadableVideo: if the source cannot be opened.
-    """
-    with opened_container(source) as container:
-        claimed = Fraction(container.duration or 0, 1_000_000)
-    if claimed <= 0:
-        return []
-    ends = ((one, one.end - copied.start) for one in copied.spans)
-    return [
-        f"the packets of stream {one.index} ({one.kind}) go on until {float(end):.3f} s after the first frame, in the "
-        f"source as in the copy; the source says that it is {float(claimed):.3f} s long, the copy does not"
-        for one, end in ends
-        if end > OVERLONG * claimed + 1
-    ]
 
 
 def _copy_facts(target: Path, copied: Transcoded, first: Fraction) -> _CopyFacts:

@@ -9,7 +9,7 @@ from torch import Tensor
 from lsap_cli.applying.adding import Adder
 from lsap_cli.applying.proof import CopyProof, ProofSums
 from lsap_cli.applying.proving import HandedFrames, prove, prove_handed
-from lsap_cli.applying.time_proof import TimeProof, overlong_streams
+from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.cluster.work import Report
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.media import Media, VideoPart, read_alike
@@ -92,8 +92,7 @@ class VideoCopy:
         if proof is None:
             times = TimeProof()
             proof = self._compared(source if isinstance(source, VideoPart) else path, self.staged, report, times)
-        late = [] if isinstance(source, VideoPart) else overlong_streams(path, copied)
-        return proof, copied.remarks + times.differences(copied, self.staged, self.adder.appended) + late
+        return proof, copied.remarks + times.differences(copied, self.staged, self.adder.appended)
 
     def _compared(self, source: Media, target: Media, report: Report, times: TimeProof | None) -> CopyProof:
         return prove(source, target, self.adder, ProofSums(self.ssim_every), report, self.threads, times)

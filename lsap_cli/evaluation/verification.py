@@ -19,6 +19,7 @@ from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, U
 from lsap_cli.evaluation.spread import Outcome, outcomes_of
 from lsap_cli.results.events import VideoEvent, WarningEvent
 from lsap_cli.results.noise_comparison import NoiseComparison
+from lsap_cli.results.rates import p_words
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
 from lsap_cli.results.rows import Row
 from lsap_cli.results.spread import GeneratedSeeds, SamplerRange
@@ -189,7 +190,7 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
             yield (
                 f"not shown to be better than noise: of {test.of} videos, {test.gained} {be} {won} through more "
                 f"samplers than by random noise of the same size, {test.lost} through fewer "
-                f"({test.p_words.replace('p = ', 'p ')})"
+                f"({p_words(test.adjusted_p)})"
             )
 
 

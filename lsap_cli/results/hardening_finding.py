@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lsap_cli.results.hardening import HardenResults
-from lsap_cli.results.rates import Paired
-from lsap_cli.results.rows import SIGNIFICANCE
+from lsap_cli.results.rates import Paired, is_shown
 
 Level = Literal["good", "bad", "open"]
 ACCURACY = "accuracy under the worst attacker"
@@ -57,7 +56,7 @@ def hardening_finding(results: HardenResults) -> HardeningFinding:
 def _with_cost(clean: Paired, gain: str) -> HardeningFinding:
     if clean.lost <= clean.gained:
         return HardeningFinding("good", "HARDENED", gain)
-    if _is_shown(clean):
+    if is_shown(clean.p):
         return HardeningFinding("open", "HARDENED, AT A COST", f"{gain} Clean accuracy is shown to be lower.")
     return HardeningFinding(
         "open", "HARDENED, COST UNDECIDED", f"{gain} Clean accuracy is lower, which these videos do not decide."
@@ -73,10 +72,6 @@ def _outcome(change: Paired | None, rises: bool) -> Literal["better", "worse", "
     """
     if change is None:
         return ""
-    if not _is_shown(change):
+    if change.gained == change.lost or not is_shown(change.p):
         return "open"
     return "better" if (change.gained > change.lost) == rises else "worse"
-
-
-def _is_shown(change: Paired) -> bool:
-    return change.gained != change.lost and change.p is not None and change.p <= SIGNIFICANCE

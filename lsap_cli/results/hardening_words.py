@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.hardening_finding import hardening_finding
-from lsap_cli.results.rates import Paired, Rate
+from lsap_cli.results.rates import Paired, Rate, p_words
 
 
 def hardening_sentences(results: HardenResults) -> list[str]:
@@ -111,5 +111,5 @@ def _of(rate: Rate) -> str:
 
 
 def _pair(pair: Paired) -> str:
-    test = "no video differs" if pair.p is None else f"p = {pair.p:.2g}, McNemar"
-    return f"{pair.gained} gained, {pair.lost} lost ({test})"
+    test = "" if pair.p is None else ", McNemar"
+    return f"{pair.gained} gained, {pair.lost} lost ({p_words(pair.p)}{test})"

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lsap_cli.results.base import Count, Result
-from lsap_cli.results.rates import Rate
-from lsap_cli.results.rows import SIGNIFICANCE
+from lsap_cli.results.rates import Rate, is_shown, p_words
 
 Outcome = Literal["changed", "target"]
 
@@ -40,16 +39,13 @@ class NoiseComparison(Result, frozen=True, kw_only=True):
     @property
     def is_more(self) -> bool:
         """Whether the attack is shown to do more than noise."""
-        return self.gained > self.lost and self.adjusted_p is not None and self.adjusted_p <= SIGNIFICANCE
-
-    @property
-    def p_words(self) -> str:
-        return "no video differs" if self.adjusted_p is None else f"p = {self.adjusted_p:.2g}"
+        return self.gained > self.lost and is_shown(self.adjusted_p)
 
     def __str__(self) -> str:
         won = "alone" if self.samplers == 1 else "through more samplers"
         be = "is" if self.gained == 1 else "are"
-        return f"{self.gained} of {self.of} videos {be} won by it {won}, {self.lost} by noise, {self.p_words}"
+        alone = f"{self.gained} of {self.of} videos {be} won by it {won}"
+        return f"{alone}, {self.lost} by noise, {p_words(self.adjusted_p)}"
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,9 @@ class NoiseFinding:
     test: NoiseComparison | None = None
 
     @property
-    def p_words(self) -> str:
+    def beside_rates(self) -> str:
         """The test's p, in a few words; empty without a test."""
-        return f"paired with noise: {self.test.p_words}" if self.test else ""
+        return f"paired with noise: {p_words(self.test.adjusted_p)}" if self.test else ""
 
     @property
     def sentence(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from lsap_cli.results.base import Count, Result
 
 Z = 1.959963984540054  # two-sided 95 %
+SIGNIFICANCE = 0.05  # largest p, corrected where several are asked, of what counts as shown
 
 
 class Rate(Result, frozen=True, kw_only=True):
@@ -141,6 +142,16 @@ def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
         largest = max(largest, min(1.0, (len(p_values) - place) * p))
         adjusted[name] = largest
     return adjusted
+
+
+def is_shown(p: float | None) -> bool:
+    """Whether a paired test shows that one side has more; None: no video differs."""
+    return p is not None and p <= SIGNIFICANCE
+
+
+def p_words(p: float | None) -> str:
+    """A paired test's p in a few words; None: no video differs."""
+    return "no video differs" if p is None else f"p = {p:.2g}"
 
 
 def _exact_p(gained: int, lost: int) -> float | None:

@@ -6,10 +6,8 @@ from functools import cached_property
 from typing import Literal
 
 from lsap_cli.results.base import UNSET, Count, Result, UnsetType
-from lsap_cli.results.rates import Estimate, Rate, rate_of
+from lsap_cli.results.rates import Estimate, Rate, is_shown, p_words, rate_of
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Cell, Record
-
-SIGNIFICANCE = 0.05  # largest adjusted p of a defense that is shown to help
 
 
 class DominantLabel(Result, frozen=True, kw_only=True):
@@ -184,11 +182,11 @@ class DefenseGain(Result, frozen=True, kw_only=True):
     @property
     def helps(self) -> bool:
         """Whether it is shown to help: more is gained than lost, and chance alone seldom does that."""
-        return self.gained > self.lost and self.adjusted_p is not None and self.adjusted_p <= SIGNIFICANCE
+        return self.gained > self.lost and is_shown(self.adjusted_p)
 
     def __str__(self) -> str:
-        p = "no video differs" if self.adjusted_p is None else f"p = {self.adjusted_p:.2g} after Holm"
-        return f"{self.gained} gained, {self.lost} lost of {self.of}, {p}"
+        corrected = "" if self.adjusted_p is None else " after Holm"
+        return f"{self.gained} gained, {self.lost} lost of {self.of}, {p_words(self.adjusted_p)}{corrected}"
 
 
 def best_defense(gains: Iterable[DefenseGain], attack: str, sampler: str) -> DefenseGain | None:

@@ -168,7 +168,8 @@ def _effect(attack: MeasuredRate, noise: MeasuredRate | None, weakest: MeasuredR
         f"The perturbation “{attack.attack}”"
     )  # fmt: skip
     control = f"noise of its size {noise.rate.count}" if noise else "without a noise control"
-    control += f"; {found.p_words}" if found.p_words and found.outcome != "open" else ""  # a sentence has it then
+    if found.beside_rates and found.outcome != "open":  # where it is open, a sentence has it
+        control += f"; {found.beside_rates}"
     rate = attack.rate
     differs = weakest is not None and weakest.rate.value != rate.value
     least = f", of {weakest.rate.count} of {weakest.rate.of} with {weakest.sampler}" if weakest and differs else ""

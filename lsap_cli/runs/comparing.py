@@ -8,9 +8,9 @@ from lsap_cli.results.defense_matrix import worst_of_ladders
 from lsap_cli.results.documents import DefendResults, RunResults
 from lsap_cli.results.files import decode_lines
 from lsap_cli.results.paired_difference import PairedDifference, paired_difference
-from lsap_cli.results.rates import Rate, holm
+from lsap_cli.results.rates import Rate, holm, is_shown
 from lsap_cli.results.records import NO_ATTACK, NOISE, PERTURBED, Cell, Record
-from lsap_cli.results.rows import SIGNIFICANCE, Row, Rows
+from lsap_cli.results.rows import Row, Rows
 from lsap_cli.runs.following import FileTail
 from lsap_cli.runs.reading import RECORDS_FILE
 
@@ -85,7 +85,7 @@ class ComparedCell:
         difference = self.difference
         if difference is None or self.p is None:
             return "alike" if difference is not None else "open"
-        if self.p > SIGNIFICANCE:
+        if not is_shown(self.p):
             return "open"
         rises = difference.value > 0
         return "better" if rises == (self.metric == "accuracy") else "worse"

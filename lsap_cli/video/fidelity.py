@@ -1,6 +1,7 @@
 """What 8-bit RGB frames cannot hold is refused in one sentence; what a copy cannot hold is named."""
 
 import struct
+from collections.abc import Iterable
 from fractions import Fraction
 
 from av.container import InputContainer
@@ -15,12 +16,14 @@ from lsap_cli.video.frames import UnreadableVideo, is_transparent, side_data
 from lsap_cli.video.matroska import shown_differently
 from lsap_cli.video.mp4_boxes import cropped_by_aperture
 from lsap_cli.video.orientation import is_quarter_turn
+from lsap_cli.video.stream_packets import StreamSpan
 
 HDR = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
 FLAT = bytes(4)  # of stereoscopic side data: the kind "two dimensions"
 TRANSPARENT = ("bgra", "rgba", "argb", "abgr", "yuva", "gbrap", "ya8", "pal8")
 LENGTH_IN_HEADER = frozenset({"flv", "matroska,webm"})  # of the whole file; for mp4 and AVI see `stated_end`
 LONGEST_PACKET = Fraction(1, 5)  # seconds, of sound whose packets do not say how long they are
+OVERLONG = 2  # times the length that a file claims; a second more is nothing
 LOST = {
     SideDataType.A53_CC: "the closed captions inside of its pictures are not copied",
     SideDataType.STEREO3D: "that its pictures are stereoscopic is not copied",
@@ -107,6 +110,28 @@ def cut_short(container: InputContainer, end: Fraction, patience: Fraction) -> l
     return [
         f"its header says that it lasts {float(length):.3f} s; what can be read of it ends at {float(end):.3f} s: it "
         "may have been cut off"
+    ]
+
+
+def overlong_streams(container: InputContainer, start: Fraction, spans: Iterable[StreamSpan]) -> list[str]:
+    """Sentences on streams beside the pictures whose packets go on for far longer than the file says that it lasts.
+
+    They are copied with the times that they have.
+
+    Args:
+        container: the source.
+        start: seconds of its clock at which its first frame is shown.
+        spans: of the copied streams, by its clock.
+    """
+    claimed = Fraction(container.duration or 0, 1_000_000)
+    if claimed <= 0:
+        return []
+    ends = ((one, one.end - start) for one in spans)
+    return [
+        f"the packets of stream {one.index} ({one.kind}) go on until {float(end):.3f} s after the first frame, in the "
+        f"source as in the copy; the source says that it is {float(claimed):.3f} s long, the copy does not"
+        for one, end in ends
+        if end > OVERLONG * claimed + 1
     ]
 
 

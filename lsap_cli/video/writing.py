@@ -31,7 +31,7 @@ from lsap_cli.video.demuxing import (
     stated_end,
 )
 from lsap_cli.video.encoding import FrameClock, StreamFormat, VideoEncoder
-from lsap_cli.video.fidelity import check_frame, check_stream, cut_short, lost_in_copy
+from lsap_cli.video.fidelity import check_frame, check_stream, cut_short, lost_in_copy, overlong_streams
 from lsap_cli.video.fields import FieldOrder, FieldOrderReader, field_options, lost_fields
 from lsap_cli.video.frames import FrameConverter, UnreadableVideo, orientation_of
 from lsap_cli.video.matroska import set_pixel_shape
@@ -281,9 +281,10 @@ class _Transcoding:
     def finished(self, suffix: str, others_start: Fraction = Fraction(0)) -> Transcoded:
         fields = lost_fields(self.fields, suffix)
         assumed = assumed_rate(self.container, self.stream)
-        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost), *fields, *assumed]
-        assert self.last is not None
         spans = list(self.others.spans.values())
+        remarks = [*self.others.remarks, *lost_in_copy(self.container, self.lost), *fields, *assumed]
+        remarks += overlong_streams(self.container, self.start, spans)
+        assert self.last is not None
         if self.part is None and not self.others.left_out:
             _, last, shown = self.last
             ends = [last.seconds + shown, *(span.end for span in spans)]

@@ -15,7 +15,7 @@ from lsap_cli.applying.planning import PlannedCopy, name_problem
 from lsap_cli.applying.proof import ProofSums
 from lsap_cli.applying.proving import prove
 from lsap_cli.applying.tasks import SourceFacts
-from lsap_cli.applying.time_proof import TimeProof, overlong_streams
+from lsap_cli.applying.time_proof import TimeProof
 from lsap_cli.applying.workers import cannot_write
 from lsap_cli.datasets.base import Video
 from lsap_cli.video.codecs import Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec
@@ -90,7 +90,7 @@ def write_with_g726(path: Path) -> Path:
 def test_packets_that_go_on_far_beyond_the_length_that_the_source_claims_are_said(tmp_path: Path) -> None:
     source = write_with_g726(tmp_path / "a.avi")
     done, target = copied(source, Ffv1Codec())
-    (sentence,) = overlong_streams(source, done)
+    (sentence,) = done.remarks
     assert sentence.startswith("the packets of stream 1 (audio) go on until ")
     assert "the source says that it is " in sentence
     assert differences(source, done, target) == []
@@ -98,7 +98,7 @@ def test_packets_that_go_on_far_beyond_the_length_that_the_source_claims_are_sai
 
 def test_sound_that_is_a_little_longer_than_the_pictures_is_ordinary(tmp_path: Path) -> None:
     source = write_with_sound(tmp_path / "a.mp4", make_bytes(10))
-    assert overlong_streams(source, copied(source, Ffv1Codec())[0]) == []
+    assert copied(source, Ffv1Codec())[0].remarks == []
 
 
 def test_sound_that_is_missing_or_early_is_said(tmp_path: Path) -> None:
