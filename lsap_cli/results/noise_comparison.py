@@ -42,7 +42,7 @@ class NoiseComparison(Result, frozen=True, kw_only=True):
         return self.gained > self.lost and is_shown(self.adjusted_p)
 
     def __str__(self) -> str:
-        won = "alone" if self.samplers == 1 else "through more samplers"
+        won = "alone" if self.samplers == 1 else f"through more of {self.samplers} samplers"
         be = "is" if self.gained == 1 else "are"
         alone = f"{self.gained} of {self.of} videos {be} won by it {won}"
         return f"{alone}, {self.lost} by noise, {p_words(self.adjusted_p)}"
