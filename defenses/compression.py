@@ -1,14 +1,16 @@
 """Codecs as defenses: what an encoder discards is lost to the attack. PyAV is used here and in lsap_cli/video."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, final
+from itertools import chain
+from typing import Any, ClassVar, final
 
 import av
 import numpy as np
 import torch
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -140,14 +142,19 @@ class VideoCodec(Defense):
     def defend_levels(self, clip: Clip, indices: Tensor) -> Tensor | None:
         return self._stretches(clip, indices, self._round_trip_of_levels)
 
-    def _stretches(self, clip: Clip, indices: Tensor, round_trip: Callable[[Tensor], Tensor]) -> Tensor:
+    def _stretches(self, clip: Clip, indices: Tensor, round_trip: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Frames of the stretches that they are in, each of which is coded once."""
-        needed = self.needs(indices, clip.video_length)
-        stretches = [self._stretch_indices(number, clip.video_length) for number in self._stretch_numbers(indices)]
-        if not stretches:
+        wanted, coded = unique_indices(indices), []
+        for number in self._stretch_numbers(indices):
+            stretch = self._stretch_indices(number, clip.video_length)
+            rows = clip.rows_of(stretch)  # side by side, so that no frame is copied
+            frames = clip.frames[rows[0] : rows[-1] + 1]
+            coded.append(round_trip(frames, wanted[wanted // self.stretch == number] - stretch[0]))
+        if not coded:
             return clip.frames[:0].clone()
-        coded = torch.cat([round_trip(clip.frames_at(one)) for one in stretches])
-        return Clip(coded, needed, clip.video_length).frames_at(indices)
+        made = coded[0] if len(coded) == 1 else torch.cat(coded)
+        same_order = len(wanted) == len(indices) and bool((wanted == indices).all())
+        return made if same_order else Clip(made, wanted, clip.video_length).frames_at(indices)
 
     def _stretch_numbers(self, indices: Tensor) -> list[int]:
         numbers: list[int] = unique_indices(indices // self.stretch).tolist()
@@ -156,14 +163,15 @@ class VideoCodec(Defense):
     def _stretch_indices(self, number: int, video_length: int) -> Tensor:
         return torch.arange(number * self.stretch, min((number + 1) * self.stretch, video_length))
 
-    def _round_trip_of_levels(self, frames: Tensor) -> Tensor:
-        return frames_of(codec_round_trip(pixels_of(frames), self))
+    def _round_trip_of_levels(self, frames: Tensor, kept: Tensor) -> Tensor:
+        return frames_of(codec_round_trip(pixels_of(frames), self, kept.tolist()))
 
-    def _round_trip(self, frames: Tensor) -> Tensor:
-        values = to_frames(torch.from_numpy(codec_round_trip(to_pixels(frames).numpy(), self)), frames)
+    def _round_trip(self, frames: Tensor, kept: Tensor) -> Tensor:
+        coded = codec_round_trip(to_pixels(frames).numpy(), self, kept.tolist())
+        values = to_frames(torch.from_numpy(coded), frames)
         if not wants_gradient(frames):
             return values
-        return with_gradient_of(stretch_stand_in(frames, flat_steps(self.step())), values)
+        return with_gradient_of(stretch_stand_in(frames, flat_steps(self.step()))[kept.to(frames.device)], values)
 
 
 @dataclass(frozen=True)
@@ -271,13 +279,44 @@ def h26x_step(quantizer: float) -> float:
     return float(2 ** ((quantizer - 4) / 6))
 
 
-def codec_round_trip(pictures: Pixels, codec: VideoCodec) -> Pixels:
-    """Encode and decode (N, H, W, 3) uint8 RGB pictures as one stream."""
+def codec_round_trip(pictures: Pixels, codec: VideoCodec, kept: Sequence[int] | None = None) -> Pixels:
+    """Encode and decode (N, H, W, 3) uint8 RGB pictures as one stream.
+
+    Pictures go in, and packets to the decoder, one by one: beside the pictures and the result, only what encoder and
+    decoder hold back is in memory.
+
+    Args:
+        pictures: (N, H, W, 3) uint8.
+        codec: which.
+        kept: the rows of those that are given back, rising; None: all.
+
+    Returns:
+        (K, H, W, 3) uint8.
+    """
+    count, height, width, _ = pictures.shape
+    places = {row: place for place, row in enumerate(range(count) if kept is None else kept)}
+    results = np.empty((len(places), height, width, 3), np.uint8)
+    to_rgb, decoded = VideoReformatter(), 0
+    decoder = av.CodecContext.create(codec.decoder, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    decoder.thread_count = 1
+    for packet in chain(_coded(pictures, codec), [None]):
+        for frame in decoder.decode(packet):
+            if decoded in places:
+                made = to_rgb.reformat(frame, format="rgb24", interpolation=UNBIASED_CONVERSION)
+                results[places[decoded]] = made.to_ndarray()[:height, :width]
+            decoded += 1
+    if decoded != count:
+        raise RuntimeError(f"{codec.encoder} took {count} frames and {codec.decoder} gave {decoded} back")
+    return results
+
+
+def _coded(pictures: Pixels, codec: VideoCodec) -> "Iterator[Packet[Any]]":
+    """The packets of (N, H, W, 3) pictures, as they come; 4:2:0 has even sides, so edges are repeated."""
     count, height, width, _ = pictures.shape
     sides = [max(side + side % 2, codec.smallest_side) for side in (height, width)]
-    filled = np.pad(
-        pictures, ((0, 0), (0, sides[0] - height), (0, sides[1] - width), (0, 0)), mode="edge"
-    )  # 4:2:0 has even sides
+    missing = ((0, sides[0] - height), (0, sides[1] - width), (0, 0))
+    is_padded = sides != [height, width]
     encoder = av.CodecContext.create(codec.encoder, "w")
     assert isinstance(encoder, VideoCodecContext)
     encoder.height, encoder.width = sides
@@ -288,22 +327,14 @@ def codec_round_trip(pictures: Pixels, codec: VideoCodec) -> Pixels:
     encoder.options = codec.options()
     with opening_encoder():
         encoder.open()
-    to_yuv, to_rgb = VideoReformatter(), VideoReformatter()
-    packets = []
-    for number, picture in enumerate(filled):
-        in_rgb = VideoFrame.from_ndarray(picture, format="rgb24")
+    to_yuv = VideoReformatter()
+    for number, picture in enumerate(pictures):
+        filled = np.pad(picture, missing, mode="edge") if is_padded else picture
+        in_rgb = VideoFrame.from_ndarray(filled, format="rgb24")
         frame = to_yuv.reformat(in_rgb, format="yuv420p", interpolation=UNBIASED_CONVERSION)
         frame.pts, frame.time_base = number, Fraction(1, FRAMES_PER_SECOND)
-        packets += encoder.encode(frame)
-    packets += encoder.encode(None)
-    decoder = av.CodecContext.create(codec.decoder, "r")
-    assert isinstance(decoder, VideoCodecContext)
-    decoder.thread_count = 1
-    decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
-    if len(decoded) != count:
-        raise RuntimeError(f"{codec.encoder} took {count} frames and {codec.decoder} gave {len(decoded)} back")
-    made = (to_rgb.reformat(frame, format="rgb24", interpolation=UNBIASED_CONVERSION) for frame in decoded)
-    return np.stack([frame.to_ndarray()[:height, :width] for frame in made])
+        yield from encoder.encode(frame)
+    yield from encoder.encode(None)
 
 
 def to_pixels(frames: Tensor) -> Tensor:

@@ -31,11 +31,18 @@ class SlotCache:
     Args:
         perturbation: whose slots they are.
         change: of resized slots, (K, 3, H, W) -> the same shape, before they are rounded; None: they are kept.
+        most_bytes: of slots that are kept ready, beside the one that is used.
     """
 
-    def __init__(self, perturbation: ResizedSlots, change: Callable[[Tensor], Tensor] | None = None) -> None:
+    def __init__(
+        self,
+        perturbation: ResizedSlots,
+        change: Callable[[Tensor], Tensor] | None = None,
+        most_bytes: int = CACHE_BYTES,
+    ) -> None:
         self.perturbation = perturbation
         self._change = change
+        self._most_bytes = most_bytes
         self._slots: OrderedDict[tuple[int, int, int], SlotLevels] = OrderedDict()
         self._bytes = 0
         self._whole: Tensor | None = None
@@ -48,7 +55,7 @@ class SlotCache:
             return self._slots[key]
         slot = SlotLevels.of(self._levels(index, height, width))
         self._bytes += slot.nbytes
-        while self._slots and self._bytes > CACHE_BYTES:
+        while self._slots and self._bytes > self._most_bytes:
             self._bytes -= self._slots.popitem(last=False)[1].nbytes
         self._slots[key] = slot
         return slot

@@ -15,6 +15,7 @@ from lsap_cli.cluster.work import Report
 from lsap_cli.hashing import output_hash
 from lsap_cli.video.codecs import Codec
 from lsap_cli.video.media import Media, VideoPart, local_file, media_hash
+from lsap_cli.video.memory_limit import slot_bytes
 from lsap_cli.video.picture_sequences import PictureSequence
 from lsap_cli.video.reading import count_frames, read_header
 from lsap_cli.video.threads import DecoderThreads
@@ -121,7 +122,7 @@ def remove(path: Path) -> None:
 @lru_cache(maxsize=1)
 def _loaded(path: Path) -> SlotCache:
     """Once a process: the next file often has the same size."""
-    return SlotCache(Perturbation.load(path))
+    return SlotCache(Perturbation.load(path), most_bytes=slot_bytes())
 
 
 def _memory() -> int:

@@ -75,11 +75,12 @@ def split_indices(
     whole = needed(sampled)
     middle = len(sampled) // 2
     if len(whole) > most and middle:
-        place = middle
-        if sum(sizes(place)) > len(whole):
+        place: int | None = middle
+        if sum(sizes(middle)) > len(whole):
             from_the_middle = sorted(range(1, len(sampled)), key=lambda one: abs(one - middle))
-            place = min(from_the_middle, key=lambda one: sum(sizes(one)))  # the first of equal ones
-        if max(sizes(place)) < len(whole):
+            smaller = [one for one in from_the_middle if max(sizes(one)) < len(whole)]
+            place = min(smaller, key=lambda one: sum(sizes(one)), default=None)  # the first of equal ones
+        if place is not None and max(sizes(place)) < len(whole):
             for some in (sampled[:place], sampled[place:]):
                 yield from split_indices(some, defenses, frame_count, most)
             return

@@ -8,6 +8,7 @@ from torch import Tensor
 from lsap_cli.datasets.base import Video
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, require_room
 from lsap_cli.video.media import Media
+from lsap_cli.video.memory_limit import slot_bytes
 from perturbations import Budget, Perturbation
 from perturbations.controls import noise_like
 from perturbations.slot_cache import SlotCache, add_cached
@@ -46,7 +47,7 @@ class NoiseControl:
     def __init__(self, perturbation: Perturbation, noise: Perturbation) -> None:
         self._perturbation, self._noise = perturbation, noise
         self._scales: dict[tuple[int, int], float] = {}  # by frame size
-        self._cache = SlotCache(noise, self._scaled)
+        self._cache = SlotCache(noise, self._scaled, slot_bytes())
 
     @property
     def levels(self) -> SlotCache:

@@ -57,7 +57,7 @@ class JudgingSetup:
         Raises:
             LsapError: if another one is loaded here.
         """
-        keep_memory()
+        keep_memory(memory_limit())
         classifier = load_classifier(self.model).to(self.protocol.device)
         require_same_classifier(classifier, self.fingerprint, self.model)
         return replace(self, protocol=replace(self.protocol, classifier=classifier))

@@ -28,7 +28,12 @@ from lsap_cli.evaluation.protocol import EvaluationProtocol, NoPrediction
 from lsap_cli.evaluation.workers import JudgingWorkers, NetworkCopies
 from lsap_cli.video.changes import Changes
 from lsap_cli.video.media import Media
-from lsap_cli.video.memory_limit import frames_at_once
+from lsap_cli.video.memory_limit import (
+    frames_at_once,
+    has_room_beside,
+    require_room_at_once,
+    workers_at_once,
+)
 from lsap_cli.video.reading import FrameReader
 from perturbations.samplers import lengthened
 
@@ -134,8 +139,10 @@ class VideoJudge:
         cells = [self._work(source, spec) for source in sources for spec in self._matrix.defenses_of(source)]
         defenses = [one for work in cells for one in work.variants] + [None] * bool(self._matrix.measured)
         parts = list(split_indices(sampled, defenses, len(times), frames_at_once(reader.height, reader.width)))
+        require_room_at_once(max(len(needed) for _, needed in parts), reader.height, reader.width)
         steps, done = len(parts) * len(cells), 0
-        with JudgingWorkers[_Done](self._networks, len(cells)) as workers:
+        most = workers_at_once(reader.height, reader.width)
+        with JudgingWorkers[_Done](self._networks, len(cells), most) as workers:
             for number, (part, needed) in enumerate(parts, 1):
                 to_classify = (sampled, clips) if number == len(parts) else None
                 for one in self._judge_part(workers, cells, _Part(path, appended, part, needed), to_classify):
@@ -161,7 +168,9 @@ class VideoJudge:
         with self._cost.of("decode"):
             native = read_with_appended(reader, part.needed)
         clean = self._clean_frames(part.path, native, part.needed)
-        for source in dict.fromkeys(work.cell[0] for work in cells):
+        sources = list(dict.fromkeys(work.cell[0] for work in cells))
+        beside = has_room_beside(len(sources), len(part.needed), *native.shape[-2:])
+        for source in sources:
             perturbed = self._matrix.sources[source].change(native, part.needed, own)
             if clean is not None:
                 self.changes.by_source.setdefault(source, Changes()).add(clean, perturbed)
@@ -169,6 +178,9 @@ class VideoJudge:
             for work in cells:
                 if work.cell[0] == source:
                     yield from workers.do(self._cell_part(work, clip, part.sampled, workers, to_classify))
+            if not beside:
+                yield from workers.finish()  # what waits holds the frames of its attack
+                del perturbed, clip
         yield from workers.finish()
 
     def _cell_part(

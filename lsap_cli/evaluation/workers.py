@@ -34,18 +34,22 @@ class JudgingWorkers(Generic[Result]):
     Args:
         networks: the protocol, and its copies.
         pieces: of work that there will be side by side.
+        most: threads for which there is memory; fewer of them change no result, so each computes with as many of
+            torch's threads as if all were there.
     """
 
-    def __init__(self, networks: "NetworkCopies", pieces: int) -> None:
+    def __init__(self, networks: "NetworkCopies", pieces: int, most: int) -> None:
         self._threads = torch.get_num_threads()
-        self.count = max(1, min(self._threads, pieces))
-        self.clock: Clock = time.process_time if self.count == 1 else time.thread_time
+        wanted = max(1, min(self._threads, pieces))
+        self.count = min(wanted, most)
+        self._threads_each = self._threads // wanted
+        self.clock: Clock = time.process_time if wanted == 1 else time.thread_time
         self._protocols = deque(networks.protocols(self.count))
         self._waiting: deque[Future[Result]] = deque()
-        self._pool = ThreadPoolExecutor(self.count, "judging", self._begin) if self.count > 1 else None
+        self._pool = ThreadPoolExecutor(self.count, "judging", self._begin) if wanted > 1 else None
 
     def _begin(self) -> None:
-        torch.set_num_threads(self._threads // self.count)  # of the thread that calls it
+        torch.set_num_threads(self._threads_each)  # of the thread that calls it
 
     def __enter__(self) -> Self:
         return self

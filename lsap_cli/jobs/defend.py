@@ -51,6 +51,7 @@ from lsap_cli.results.spread import TransferMatrix
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
+from lsap_cli.video.memory_limit import memory_limit
 
 
 def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendResults:
@@ -67,7 +68,7 @@ def defend(settings: DefendSettings, run: Run, resume: bool = False) -> DefendRe
     Raises:
         LsapError: for anything that the user can mend.
     """
-    keep_memory()
+    keep_memory(memory_limit())
     keep_threads(run)
     skipped: Skipped = []
     task = make_defend_task(settings, run, skipped, resume)

@@ -26,6 +26,7 @@ from lsap_cli.results.files import RESULTS_FILE, write_document
 from lsap_cli.runs import Run
 from lsap_cli.runs.inputs import keep_inputs, remove_inputs
 from lsap_cli.runs.memory import keep_memory
+from lsap_cli.video.memory_limit import memory_limit
 
 
 def generate(
@@ -46,7 +47,7 @@ def generate(
         LsapError: for anything that the user can mend.
     """
     budget = TimeBudget(settings.time_budget, time.monotonic() if started is None else started)
-    keep_memory()
+    keep_memory(memory_limit())
     keep_threads(run)
     check_writable(Path(settings.out))
     tasks = make_learning_tasks(settings, run)

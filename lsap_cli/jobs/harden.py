@@ -51,6 +51,7 @@ from lsap_cli.training.perturbed_clips import (
     UniversalClips,
     labels_of_videos,
 )
+from lsap_cli.video.memory_limit import memory_limit
 from perturbations import Binding, Budget, Perturbation, parse_binding
 from perturbations.attacks.lsap import Lsap
 from perturbations.augment import Augmentation
@@ -83,7 +84,7 @@ def harden_classifier(
 
 def _hardened(settings: HardenSettings, run: Run, resume: bool, time_budget: TimeBudget) -> HardenResults | None:
     """The same, in a folder of its own."""
-    keep_memory()
+    keep_memory(memory_limit())
     keep_threads(run)
     task = make_hardening_task(settings, run)
     out, skipped = Path(settings.out), Skipped()

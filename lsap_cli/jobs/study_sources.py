@@ -23,6 +23,7 @@ from lsap_cli.study.cells import PlannedCell
 from lsap_cli.study.store import FILES
 from lsap_cli.video.codecs import CODECS, Codec
 from lsap_cli.video.media import Media, local_file, read_alike
+from lsap_cli.video.memory_limit import slot_bytes
 from lsap_cli.video.picture_sequences import PictureSequence
 from lsap_cli.video.writing import container_suffix
 from perturbations import Perturbation
@@ -121,12 +122,12 @@ def _source(perturbation: Perturbation, kind: str, seed: int) -> PerturbationSou
 def _slots(perturbation: Perturbation, kind: str, seed: int) -> SlotCache:
     """What is added to frames that are written."""
     if kind == PERTURBED:
-        return SlotCache(perturbation)
+        return SlotCache(perturbation, most_bytes=slot_bytes())
     noise = noise_control(perturbation, seed)
     if isinstance(noise, NoiseControl):
         return noise.levels
     assert isinstance(noise, AddedPerturbation)  # of appended frames
-    return SlotCache(noise.perturbation)
+    return SlotCache(noise.perturbation, most_bytes=slot_bytes())
 
 
 def _written(video: Video, staged: Path, codec: Codec, slots: SlotCache, segment: Segment | None) -> Media:

@@ -30,6 +30,7 @@ from lsap_cli.study.cells import StudyVideo
 from lsap_cli.study.settings import StudySource
 from lsap_cli.study.store import CellStore
 from lsap_cli.video.media import media_hash
+from lsap_cli.video.memory_limit import memory_limit
 from lsap_cli.video.reading import UnreadableVideo
 from perturbations.samplers import Sampler
 
@@ -68,7 +69,7 @@ class StudySetup:
 
     def prepare(self, report: Report) -> "StudyWorkshop":
         """The workshop of a process."""
-        keep_memory()
+        keep_memory(memory_limit())
         torch.set_num_threads(self.threads)
         return StudyWorkshop(self)
 

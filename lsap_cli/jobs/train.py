@@ -44,6 +44,7 @@ from lsap_cli.training.output import (
     write_weights,
 )
 from lsap_cli.training.settings import TrainSettings
+from lsap_cli.video.memory_limit import memory_limit
 
 PRETRAINED_RATE = 0.1  # of the learning rate, for layers that begin with weights of a file
 
@@ -72,7 +73,7 @@ def train_classifier(
 
 def _trained(settings: TrainSettings, run: Run, resume: bool, budget: TimeBudget) -> TrainResults | None:
     """The same, in a folder of its own."""
-    keep_memory()
+    keep_memory(memory_limit())
     keep_threads(run)
     device = choose_device(device_of_process(settings.device))
     run.event(StageEvent(name="building the network"))

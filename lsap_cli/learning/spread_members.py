@@ -65,7 +65,7 @@ class MemberSetup:
         Raises:
             LsapError: if one of them cannot be read here, or is another.
         """
-        keep_memory()
+        keep_memory(memory_limit())
         with _own_run(self.settings, None) as run:
             task = make_learning_task(self.settings, run)
         require_same_classifier(task.classifier, self.fingerprint, self.settings.models[0])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -110,10 +111,9 @@ def side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
     """
     with frame_border(frame):
         try:
-            entries = frame.side_data
+            return _read_side_data(frame)
         except ValueError:  # a kind that PyAV has no name for (Exif, view identifiers): the others are read without it
-            entries = _without_unnamed_side_data(frame).side_data
-        return {one.type: bytes(one) for one in entries}  # type: ignore[attr-defined,arg-type]  # PyAV's stub is wrong
+            return _read_side_data(_without_unnamed_side_data(frame))
 
 
 def is_transparent(frame: VideoFrame) -> bool:
@@ -135,6 +135,13 @@ def ffmpeg_version() -> str:
 def reason_of(error: Exception) -> str:
     """The message of FFmpeg or the system, without the file's name."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _read_side_data(frame: VideoFrame) -> dict[SideDataType, bytes]:
+    # Not frame.side_data: a frame that was asked for it holds what holds the frame, and its pixels stay in memory until
+    # Python looks for such rings, which is after hundreds of frames.
+    entries = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub lacks its argument
+    return {one.type: bytes(one) for one in entries}
 
 
 def _without_unnamed_side_data(frame: VideoFrame) -> VideoFrame:

@@ -13,6 +13,8 @@ FREE_SHARE = 0.5
 BYTES_PER_ELEMENT = 16  # of a resized slot: floats, whole levels, and one copy of either
 NATIVE_BYTES = 2**29  # bytes of one video's 8-bit frames that are held at once
 LIMIT_SHARE = 16  # of the memory limit, that these frames may take; their copies take the rest
+CLIPS_SHARE = 4  # of the memory limit, that the clips of several attacks may take
+MOST_SLOT_BYTES = 2**29  # of one pattern's slots at a video's size, that are kept ready
 LEAST_DEFAULT = 2**30  # bytes: a busy machine still takes 4K videos
 
 
@@ -39,6 +41,16 @@ def frames_at_once(height: int, width: int) -> int:
     """How many 8-bit frames of a size are held at once."""
     held = min(NATIVE_BYTES, memory_limit() // LIMIT_SHARE)
     return max(1, held // (height * width * 3))
+
+
+def workers_at_once(height: int, width: int) -> int:
+    """How many threads may work at frames of a size at the same time, at least one."""
+    return max(1, memory_limit() // (height * width * BYTES_PER_PIXEL))
+
+
+def slot_bytes() -> int:
+    """The memory for a pattern's slots at a video's size that are kept ready."""
+    return min(MOST_SLOT_BYTES, memory_limit() // LIMIT_SHARE)
 
 
 def most_pixels() -> int:
@@ -79,6 +91,29 @@ def require_room_for_slots(norm: str, slots: int, height: int, width: int) -> No
         return
     needed = slots * 3 * height * width * BYTES_PER_ELEMENT
     require_memory(needed, f"a perturbation of {slots} slots under l2 at {width} x {height} pixels")
+
+
+def require_room_at_once(frames: int, height: int, width: int) -> None:
+    """Refuses a video of which a defense needs more frames at once than there is room for.
+
+    Args:
+        frames: that it needs, such as those of a codec's stretch; they are there before the attack, behind it, and
+            behind the defense.
+        height: of the video's frames.
+        width: likewise.
+
+    Raises:
+        UnreadableVideo: if they would need more than the limit.
+    """
+    if frames <= frames_at_once(height, width):
+        return
+    needed = height * width * (3 * 3 * frames + BYTES_PER_PIXEL)
+    require_memory(needed, f"a stretch of {frames} frames of {width} x {height} pixels, which a defense needs at once,")
+
+
+def has_room_beside(clips: int, frames: int, height: int, width: int) -> bool:
+    """Whether several clips of one part of a video may be in memory at the same time."""
+    return clips * frames * height * width * 3 <= memory_limit() // CLIPS_SHARE
 
 
 def require_memory(needed: int, what: str) -> None:

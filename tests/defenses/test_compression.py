@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn, idctn
 
+from defenses.clip import Clip
 from defenses.compression import H264, H265, Av1, Jpeg, VideoCodec, Vp9
 from defenses.encoding import UNBIASED_CONVERSION
 from defenses.quantizing import pass_coefficients
@@ -169,6 +170,21 @@ def test_stretches_are_coded_independently() -> None:
     assert torch.equal(before[16:], after[16:])
     assert not torch.equal(before[8:16], after[8:16])
     assert H264(stretch=8).needs(torch.tensor([17, 2]), 20).tolist() == [*range(8), *range(16, 20)]
+
+
+def test_some_frames_of_a_stretch_are_those_of_the_whole_with_their_gradient() -> None:
+    video, codec, indices = make_noise_video(20), H264(stretch=8), torch.tensor([17, 2, 2, 9])
+    some, every = video.clone().requires_grad_(), video.clone().requires_grad_()
+    picked, whole = codec.defend(Clip.whole(some), indices), codec.defend(Clip.whole(every), torch.arange(20))[indices]
+    assert torch.equal(picked, whole)
+    weights = torch.arange(4).view(4, 1, 1, 1)
+    (by_some,) = torch.autograd.grad((picked * weights).sum(), some)
+    (by_every,) = torch.autograd.grad((whole * weights).sum(), every)
+    assert torch.equal(by_some, by_every)
+    levels = Clip.whole((video * 255).round().to(torch.uint8))
+    in_levels = codec.defend_levels(levels, indices)
+    assert in_levels is not None
+    assert torch.equal(in_levels, (picked.detach() * 255).round().to(torch.uint8))
 
 
 @pytest.mark.parametrize("codec", [Jpeg(30), H264(40)])

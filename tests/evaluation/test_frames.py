@@ -47,3 +47,10 @@ def test_a_part_needs_no_more_frames_than_the_limit(spec: str) -> None:
         for part, needed in parts:
             assert len(needed) <= most
             assert torch.isin(part, needed).all()
+
+
+def test_a_part_is_made_smaller_also_where_no_even_split_does_it() -> None:
+    sampled = torch.tensor([0, *range(60, 90)])
+    parts = list(split_indices(sampled, [build_defense("temporal-mean:window=15")], 97, 15))
+    assert torch.equal(torch.cat([part for part, _ in parts]), sampled)
+    assert max(len(needed) for _, needed in parts) <= 15

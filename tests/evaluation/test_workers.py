@@ -81,7 +81,7 @@ class Uncopyable(Stateful):
 def test_no_two_threads_are_in_one_network_at_once(kind: type[Stateful], threads: int) -> None:
     protocol = protocol_of(kind())
     clips = torch.full((1, 4, 3, 8, 8), 200, dtype=torch.uint8)
-    with JudgingWorkers[Tensor](NetworkCopies(protocol), 12) as workers:
+    with JudgingWorkers[Tensor](NetworkCopies(protocol), 12, 99) as workers:
         made = [one for _ in range(12) for one in workers.do(lambda own: own.probabilities(clips))]
         made += list(workers.finish())
     assert len(made) == 12
@@ -105,7 +105,7 @@ def test_results_come_in_the_order_of_the_work_and_few_pieces_wait(threads: int)
             gate.set()
         return number
 
-    with JudgingWorkers[int](NetworkCopies(protocol_of(Stateful())), 20) as workers:
+    with JudgingWorkers[int](NetworkCopies(protocol_of(Stateful())), 20, 99) as workers:
         made, most = [], 0
         for number in range(20):
             for one in workers.do(partial(work, number)):
@@ -114,6 +114,17 @@ def test_results_come_in_the_order_of_the_work_and_few_pieces_wait(threads: int)
         made += list(workers.finish())
     assert made == list(range(20))
     assert most <= AHEAD * threads
+
+
+def test_fewer_threads_for_want_of_memory_compute_as_each_of_all_would(threads: int) -> None:
+    def work(_: EvaluationProtocol) -> int:
+        return torch.get_num_threads()
+
+    with JudgingWorkers[int](NetworkCopies(protocol_of(Stateful())), 20, 1) as workers:
+        made = [one for _ in range(3) for one in workers.do(work)] + list(workers.finish())
+    assert workers.count == 1
+    assert made == [1, 1, 1]  # as each of several
+    assert torch.get_num_threads() == threads
 
 
 def test_an_interruption_ends_what_has_begun_and_begins_nothing_else(threads: int) -> None:
@@ -126,7 +137,7 @@ def test_an_interruption_ends_what_has_begun_and_begins_nothing_else(threads: in
         return number
 
     def interrupted() -> None:
-        with JudgingWorkers[int](NetworkCopies(protocol_of(Stateful())), 50) as workers:
+        with JudgingWorkers[int](NetworkCopies(protocol_of(Stateful())), 50, 99) as workers:
             for number in range(50):
                 list(workers.do(partial(work, number)))
 

@@ -133,4 +133,5 @@ def test_slots_that_are_made_when_needed_are_those_of_the_whole(norm: str) -> No
         frame if slot == NO_SLOT else add_levels(frame, SlotLevels.of(levels[slot]))
         for frame, slot in zip(frames, slots.tolist(), strict=True)
     ])  # fmt: skip
-    assert torch.equal(add_cached(frames, slots, SlotCache(perturbation)), expected)
+    for most_bytes in (2**29, 0):  # all are kept ready, or each is made anew
+        assert torch.equal(add_cached(frames, slots, SlotCache(perturbation, most_bytes=most_bytes)), expected)

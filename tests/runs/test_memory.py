@@ -31,9 +31,9 @@ print(faults(12), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 GROW = """
 import sys, time, numpy
 from lsap_cli.runs import memory
-memory.KEPT, memory.EVERY = 2**27, 0.01
+memory.EVERY = 0.01
 if sys.argv[1] == "keep":
-    assert memory.keep_memory() and memory.keep_memory()
+    assert memory.keep_memory(2**30) and memory.keep_memory(2**30)  # an eighth of it stays
 small, most = [], 0
 for count in range(1, 300):  # each block is larger than every gap before it, and something small stays behind it
     block = numpy.ones(2**17 + 2**12 * count, numpy.float32)

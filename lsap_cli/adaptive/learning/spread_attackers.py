@@ -60,7 +60,7 @@ class AttackersSetup:
         Raises:
             LsapError: if one of them cannot be read here, or is another.
         """
-        keep_memory()
+        keep_memory(memory_limit())
         classifier = load_classifier(self.model)
         require_same_classifier(classifier, self.fingerprint, self.model)
         for video, sha256 in self.videos:
