@@ -1,6 +1,7 @@
 """Peak memory and open files of `lsap generate` over the number of videos, with a limit for frames in memory.
 
-    python benchmarks/generate_memory.py [--videos 500 10000] [--memory 0.01] [--steps 5] [--decode-only]
+    python benchmarks/generate_memory.py [--videos 500 10000] [--memory 0.01] [--memory-limit GB] [--steps 5]
+                                         [--decode-only]
 
 The videos are hard links to a few that differ, in a temporary folder: 5 frames of 64 x 64. Memory should not grow with
 their number; what grows a little is what is kept of each video beside its frames (name, hash, times). `peak_mb` counts
@@ -49,8 +50,13 @@ def main() -> None:
         if options.decode_only:
             rows = [measure_decoding(Path(name), count, options.memory) for count in options.videos]
         else:
-            rows = [measure(Path(name), count, options.memory, options.steps) for count in options.videos]
-    about = {"command": "benchmarks/generate_memory.py", "memory_gb": options.memory, "steps": options.steps}
+            rows = [measure(Path(name), count, options) for count in options.videos]
+    about = {
+        "command": "benchmarks/generate_memory.py",
+        "memory_gb": options.memory,
+        "memory_limit_gb": options.memory_limit,
+        "steps": options.steps,
+    }
     print(json.dumps(about | {"platform": platform.platform(), "torch": torch.__version__, "rows": rows}, indent=1))
 
 
@@ -58,6 +64,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, nargs="+", default=[500, 10_000])
     parser.add_argument("--memory", type=float, default=0.01, help="GB of frames in memory")
+    parser.add_argument("--memory-limit", type=float, help="GB of `lsap generate`'s own option")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--decode-only", action="store_true")
     parser.add_argument("--decode-inside", help=argparse.SUPPRESS)
@@ -65,11 +72,12 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(root: Path, count: int, memory: float, steps: int) -> dict[str, float]:
+def measure(root: Path, count: int, options: argparse.Namespace) -> dict[str, float]:
     """One run over `count` videos, in a process of its own."""
     videos, report = make_videos(root, count), root / f"{count}.json"
+    limit = () if options.memory_limit is None else ("--memory-limit", options.memory_limit)
     words = (
-        "generate", videos, "--model", "demo", "--memory", memory, "--steps", steps, "--quiet",
+        "generate", videos, "--model", "demo", "--memory", options.memory, *limit, "--steps", options.steps, "--quiet",
         "--out", root / f"{count}.safetensors", "--run", root / f"run-{count}",
     )  # fmt: skip
     command = [sys.executable, __file__, "--inside", str(report), *map(str, words)]

@@ -144,6 +144,7 @@ class VideoCodec(Defense):
 
     def _stretches(self, clip: Clip, indices: Tensor, round_trip: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         """Frames of the stretches that they are in, each of which is coded once."""
+        check_indices(indices, clip.video_length)
         wanted, coded = unique_indices(indices), []
         for number in self._stretch_numbers(indices):
             stretch = self._stretch_indices(number, clip.video_length)

@@ -1,13 +1,13 @@
 """What `generate` ends with: perturbations judged on verification videos at their own size, beside controls."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import mean, stdev
 
 from defenses import Defense
 from lsap_cli.datasets.base import Video
 from lsap_cli.datasets.selection import skip
-from lsap_cli.evaluation.matrix import EvaluationMatrix
+from lsap_cli.evaluation.matrix import EvaluationMatrix, FrameChanges
 from lsap_cli.evaluation.matrix_judge import MatrixJudge
 from lsap_cli.evaluation.noise_comparisons import noise_comparisons
 from lsap_cli.evaluation.noise_control import noise_control
@@ -18,6 +18,7 @@ from lsap_cli.evaluation.sampler_transfer import sampler_transfer
 from lsap_cli.evaluation.sources import AddedPerturbation, PerturbationSource, Unperturbed
 from lsap_cli.evaluation.spread import Outcome, outcomes_of
 from lsap_cli.results.events import VideoEvent, WarningEvent
+from lsap_cli.results.manifest import EffectiveNorms, noise_name
 from lsap_cli.results.noise_comparison import NoiseComparison
 from lsap_cli.results.rates import p_words
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, Record
@@ -43,6 +44,7 @@ class Verification:
         videos: that have records.
         coded: records behind a codec that learning did not look through.
         against_noise: each perturbation against the noise control.
+        norms: of what each source adds to the frames, by its name.
     """
 
     rows: list[Row]
@@ -50,6 +52,7 @@ class Verification:
     videos: int
     coded: list[Record]
     against_noise: tuple[NoiseComparison, ...] = ()
+    norms: Mapping[str, EffectiveNorms] = field(default_factory=dict)
 
     @property
     def every_record(self) -> list[Record]:
@@ -64,7 +67,7 @@ def verify_perturbations(
     videos: Sequence[Video],
     controls: Sequence[str],
     codec: str | None = None,
-) -> list[Record]:
+) -> tuple[list[Record], dict[str, EffectiveNorms]]:
     """Judges perturbations, and controls of the first one, on videos that they were not fitted on.
 
     Args:
@@ -74,6 +77,9 @@ def verify_perturbations(
         videos: verification videos.
         controls: names of controls to judge beside the perturbations.
         codec: spec of a codec behind which the first perturbation is judged, too; None: behind none.
+
+    Returns:
+        The records, and the norms of what each source adds to the frames.
     """
     first = next(iter(perturbations.values()))
     protocol, run = evaluation.protocol, evaluation.run
@@ -95,6 +101,7 @@ def verify_perturbations(
         run.event(WarningEvent(message=f"binding {first.binding} is for comparison only: no video can carry it"))
         sampler_sets = [{spec: one} for spec, one in protocol.samplers.items()]  # slots are counted in each clip
     records: list[Record] = []
+    changes = FrameChanges()
     order = {video.name: number for number, video in enumerate(videos)}
     for samplers in sampler_sets:
         judge = MatrixJudge(replace(protocol, samplers=samplers), matrix)
@@ -104,7 +111,8 @@ def verify_perturbations(
                 skip(run, evaluation.skipped, video, outcome)
             else:
                 records += make_records(video, outcome, protocol.classifier.labels)
-    return records
+        changes.merge(judge.measurements.changes)
+    return records, {name: one.norms for name, one in changes.by_source.items()}
 
 
 def verification_passes(binding: Binding, samplers: int) -> int:
@@ -120,7 +128,11 @@ def _counted(outcomes: Iterable[tuple[Video, Outcome]], run: Run) -> Iterator[tu
 
 
 def make_verification(
-    records: Sequence[Record], target: int | None, source: int | None, coded: str | None = None
+    records: Sequence[Record],
+    target: int | None,
+    source: int | None,
+    coded: str | None = None,
+    norms: Mapping[str, EffectiveNorms] | None = None,
 ) -> Verification:
     """The records with their rows.
 
@@ -129,12 +141,13 @@ def make_verification(
         target: class of a targeted attack.
         source: class that a discriminative attack is about.
         coded: spec of a codec whose records stand apart and have no rows; None: there is none.
+        norms: of what each source adds to the frames; None: not known.
     """
     kept = [record for record in records if record.defense != coded]
     behind = [record for record in records if record.defense == coded]
     learned = {record.attack for record in kept} - {NO_ATTACK, NOISE, *CONTROLS}
     rows, videos = make_rows(kept, target, source), len({record.video for record in records})
-    return Verification(rows, kept, videos, behind, noise_comparisons(kept, learned, target))
+    return Verification(rows, kept, videos, behind, noise_comparisons(kept, learned, target), norms or {})
 
 
 def sampler_range(rows: Sequence[Row], attack: str, targeted: bool = False) -> SamplerRange | None:
@@ -189,7 +202,7 @@ def verification_warnings(verification: Verification, attack: str, targeted: boo
             won = "turned into the target" if targeted else "fooled"
             yield (
                 f"not shown to be better than noise: of {test.of} videos, {test.gained} {be} {won} through more "
-                f"samplers than by random noise of the same size, {test.lost} through fewer "
+                f"samplers than by {noise_name(verification.norms.get(NOISE))}, {test.lost} through fewer "
                 f"({p_words(test.adjusted_p)})"
             )
 

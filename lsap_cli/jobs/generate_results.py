@@ -81,7 +81,7 @@ def _verify(
     settings, task, videos = learning.settings, learning.task, learning.videos
     samplers = verification_samplers(task, videos.same_video)
     protocol = EvaluationProtocol(task.classifier, samplers, 1, settings.seed, task.device, settings.batch)
-    records = verify_perturbations(
+    records, norms = verify_perturbations(
         Evaluation(protocol, learning.run, skipped, spread=verifying_cluster(call, videos)),
         {one.variant.name: one.perturbation for one in learned},
         task.through,
@@ -89,7 +89,7 @@ def _verify(
         list(CONTROLS) if settings.controls else [NOISE],
         codec,
     )
-    return make_verification(records, task.target, task.source, None if codec in task.through else codec)
+    return make_verification(records, task.target, task.source, None if codec in task.through else codec, norms)
 
 
 def result_warnings(verified: Sequence[VerifiedNetwork], first: LearnedVariant) -> list[str]:
@@ -141,6 +141,8 @@ def generate_results(verified: Sequence[VerifiedNetwork], learned: Sequence[Lear
         sampler_matrix=of_first.sampler_matrix,
         seeds=of_first.seeds,
         against_noise=of_first.against_noise,
+        effective=of_first.effective,
+        effective_noise=of_first.effective_noise,
         way=_way(learning, first, verification),
         surrogates=tuple(others),
     )
@@ -162,6 +164,8 @@ def _of_network(verified: VerifiedNetwork, learned: Sequence[LearnedVariant]) ->
         ),
         seeds=seed_rates(rows, seeds, targeted),
         against_noise=verified.verification.against_noise,
+        effective=verified.verification.norms.get(learned[0].variant.name),
+        effective_noise=verified.verification.norms.get(NOISE),
     )
 
 

@@ -205,7 +205,7 @@ def _attack_figures(attacked: Row, noise: Row | None) -> Iterator[_KeyFigure]:
     )
     for name, rate, control in measures:
         if rate:
-            note = "noise of the same size:" if control else "no noise control"
+            note = "noise:" if control else "no noise control"
             yield _KeyFigure(name, rate, note, control, "perturbed")
 
 

@@ -283,7 +283,7 @@ def _legend(axes: Axes, rows: Rows, shown: set[str], body: float) -> None:
 
 
 def _attack_kind(attack: str) -> str:
-    return {NO_ATTACK: "clean", NOISE: "noise of the same size"}.get(attack, "perturbed")
+    return {NO_ATTACK: "clean", NOISE: "noise"}.get(attack, "perturbed")
 
 
 def _attack_name(attack: str) -> str:

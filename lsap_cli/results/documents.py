@@ -286,6 +286,8 @@ class SurrogateResults(Result, frozen=True, kw_only=True):
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
         against_noise: as those of the first model.
+        effective: likewise.
+        effective_noise: likewise.
     """
 
     model: str
@@ -295,6 +297,8 @@ class SurrogateResults(Result, frozen=True, kw_only=True):
     sampler_matrix: tuple[SamplerTransfer, ...] = ()
     seeds: GeneratedSeeds | None = None
     against_noise: tuple[NoiseComparison, ...] = ()
+    effective: EffectiveNorms | None = None
+    effective_noise: EffectiveNorms | None = None
 
 
 class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag="lsap.generate/1"):
@@ -319,6 +323,8 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
         sampler_matrix: one entry a perturbation.
         seeds: the spread over seeds.
         against_noise: each perturbation against the noise control, undefended; empty in files before version 0.2.
+        effective: norms of the first perturbation in the verification videos' frames; null in files before version 0.2.
+        effective_noise: the same for the noise control.
         way: where the perturbation's effect goes, stage by stage; empty with `--only`, with several `--model`, and for
             a perturbation that no video can carry.
         surrogates: with several `--model`, one entry for each but the first, whose rows are `rows`.
@@ -341,6 +347,8 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
     sampler_matrix: tuple[SamplerTransfer, ...] = ()
     seeds: GeneratedSeeds | None = None
     against_noise: tuple[NoiseComparison, ...] = ()
+    effective: EffectiveNorms | None = None
+    effective_noise: EffectiveNorms | None = None
     way: tuple[WayStage, ...] = ()
     surrogates: tuple[SurrogateResults, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -357,6 +365,7 @@ class GenerateResults(Result, frozen=True, kw_only=True, tag_field="schema", tag
             replace(
                 self, fit_samplers=one.fit_samplers, held_out_samplers=one.held_out_samplers, rows=one.rows,
                 sampler_matrix=one.sampler_matrix, seeds=one.seeds, against_noise=one.against_noise, surrogates=(),
+                effective=one.effective, effective_noise=one.effective_noise,
             )
             for one in self.surrogates
         )  # fmt: skip

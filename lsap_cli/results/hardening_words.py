@@ -79,7 +79,7 @@ def _fooling(results: HardenResults) -> str:
     least = before.rate.value - after.rate.value
     moved = f"fell by {least:.2f}" if least > 0 else "did not fall"
     noise = results.after.noise_fooling_rate
-    beside = f"; noise of the same size changes {_of(noise)}" if noise else ""
+    beside = f"; noise changes {_of(noise)}" if noise else ""
     return (
         f"The fooling rate of the worst attacker {moved}: {_of(before.rate)} before ({before.attack}), "
         f"{_of(after.rate)} after ({after.attack}){beside}; {_pair(results.fooled_change)}."

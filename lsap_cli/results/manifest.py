@@ -22,6 +22,13 @@ class EffectiveNorms(Result, frozen=True, kw_only=True):
     map: float
 
 
+def noise_name(measured: EffectiveNorms | None) -> str:
+    """What a sentence calls the noise control: by its size in the frames, where that was measured."""
+    if measured is None:
+        return "noise of the same budget"
+    return f"noise of root mean square {measured.l2_rms:.2f}/255"
+
+
 class ProofTotals(Result, frozen=True, kw_only=True):
     """The proof over several files; as in the manifest, over all elements.
 

@@ -6,6 +6,7 @@ from lsap_cli.results.base import UnsetType
 from lsap_cli.results.documents import DefendResults, GenerateResults
 from lsap_cli.results.ladders import WorstRung, pair_name
 from lsap_cli.results.left_out import left_out_of
+from lsap_cli.results.manifest import noise_name
 from lsap_cli.results.noise_comparison import NoiseComparison, Outcome, noise_finding
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
@@ -80,7 +81,7 @@ def _without_attack(rows: Rows, sampler: str) -> list[str]:
 
 
 def _attack_sentence(rows: Rows, attacked: Row, target: str, noise_name: str, tests: Sequence[NoiseComparison]) -> str:
-    """What the perturbation did to the predictions, against noise of the same size."""
+    """What the perturbation did to the predictions, against noise."""
     noise = rows.find(NOISE, NO_DEFENSE, attacked.sampler)
     count = len(rows.perturbations)
     subject = f"The perturbation “{attacked.attack}”"
@@ -103,12 +104,11 @@ def _attack_sentence(rows: Rows, attacked: Row, target: str, noise_name: str, te
 
 def _noise_words(results: RowResults, rows: Rows) -> str:
     """The noise control by its measured size, beside that of the perturbation where there is one alone."""
-    noise = results.effective_noise if isinstance(results, DefendResults) else None
-    own = results.effective if isinstance(results, DefendResults) else None
+    noise, own = results.effective_noise, results.effective
     if noise is None or own is None:
-        return "noise of the same size"
+        return noise_name(None)
     beside = f" (the perturbation: {own.l2_rms:.2f}/255)" if len(rows.perturbations) == 1 else ""
-    return f"noise of root mean square {noise.l2_rms:.2f}/255{beside}"
+    return noise_name(noise) + beside
 
 
 def _control(

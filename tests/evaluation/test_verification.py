@@ -39,15 +39,13 @@ def test_better_than_noise_is_shown_by_videos_not_by_their_clips(fooled: int, by
     ]
     assert bool(about_noise) != better
     if not better:
-        assert (
-            f"of 13 videos, {fooled - by_noise} are fooled through more samplers than by random noise" in about_noise[0]
-        )
-        assert "of the same size, 0" in about_noise[0]
+        assert f"of 13 videos, {fooled - by_noise} are fooled through more samplers than by noise" in about_noise[0]
+        assert "of the same budget, 0" in about_noise[0]
 
 
 def test_noise_that_does_more_is_warned_of() -> None:
     (warning,) = warnings(make_records(0, 9))
-    assert "0 are fooled through more samplers than by random noise of the same size, 9 through fewer" in warning
+    assert "0 are fooled through more samplers than by noise of the same budget, 9 through fewer" in warning
 
 
 def test_one_label_for_nearly_all_fooled_clips_is_told() -> None:

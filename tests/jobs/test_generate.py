@@ -19,7 +19,7 @@ from lsap_cli.results.files import RESULTS_FILE
 from lsap_cli.results.records import NO_ATTACK, NO_DEFENSE, NOISE, PERTURBED
 from lsap_cli.results.results_file import read_results
 from lsap_cli.results.spread import SamplerRange
-from lsap_cli.results.summary import summary_sentence
+from lsap_cli.results.summary import summary_sentence, summary_sentences
 from lsap_cli.results.way_stages import CODEC
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import Listener
@@ -78,6 +78,12 @@ def test_the_results_file_holds_what_is_returned(settings: GenerateSettings, tmp
     }
     records = (tmp_path / "run" / "records.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(records) == sum(row.videos for row in results.rows)
+    own, noise = results.effective, results.effective_noise
+    assert own is not None
+    assert noise is not None
+    assert own.linf <= 8
+    assert noise.l2_rms == pytest.approx(own.l2_rms, rel=0.1)
+    assert f"noise of root mean square {noise.l2_rms:.2f}/255" in " ".join(summary_sentences(results))
 
 
 def test_the_perturbation_file_says_how_it_was_made(settings: GenerateSettings, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_the_summary_says_what_perturbation_noise_and_accuracy_are() -> None:
     )
     assert text == (
         "The perturbation “r” changed the prediction of 10 of 12 videos (fooling rate 0.83, 95 % interval "
-        "0.55–0.95); noise of the same size changed 0 of 12 (0.00, 0.00–0.24). This run has no paired test against "
+        "0.55–0.95); noise of the same budget changed 0 of 12 (0.00, 0.00–0.24). This run has no paired test against "
         "noise; the two intervals lie apart. The classifier is right about 11 of 12 clean videos and 2 of 12 perturbed "
         "ones. Of 2 defenses, b helps most: 6 of 12 perturbed "
         "videos right (0.50, 95 % interval 0.25–0.75; without it 2), 8 of 12 clean ones; against no defense 6 gained, "
@@ -179,7 +179,7 @@ def test_the_summary_of_a_targeted_run_names_the_target_and_its_success_rate() -
         target="yoga",
     )
     assert "turned 7 of 11 videos into “yoga” (success rate 0.64" in text
-    assert "noise of the same size turned 0 of 11" in text
+    assert "noise of the same budget turned 0 of 11" in text
     assert "It changed the prediction of 9 of 12." in text
 
 

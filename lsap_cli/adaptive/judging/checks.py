@@ -184,7 +184,7 @@ def _noise(attacks: AttacksOnDefense) -> Iterator[Finding]:
     yield Finding(
         best.rate.low > attacks.noise.rate.high,
         "noise does far less",
-        f"the best attacker: {best.rate} of videos, noise of the same size: {attacks.noise.rate}",
+        f"the best attacker: {best.rate} of videos, noise: {attacks.noise.rate}",
         "Where the intervals meet, the attack is not shown to be more than noise: more steps, more fit videos or more "
         "test videos are needed before the defense can be called robust.",
     )

@@ -54,7 +54,7 @@ def _findings(ladder: DetectorLadderPlan, learned: LearnedAttacks, attacks: Atta
         "Where a search without gradients wins as much, the detector's gradient may lead nowhere.",
     )
     if gradient is not None:
-        control = AttackOutcomes("noise of the same size", noise)
+        control = AttackOutcomes("noise", noise)
         yield Finding(
             gradient.rate.low > control.rate.high,
             "noise does far less",
