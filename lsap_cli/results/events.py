@@ -41,7 +41,7 @@ class StageEvent(RunEvent, frozen=True, kw_only=True, tag="stage"):
         detectors: that videos are shown to.
         corruptions: how many.
         smoothings: that videos are certified with.
-        attacker: number of the attack that is learned, from 1.
+        attacker: number of the attack that is learned, from 1; of attackers that race, how many have begun.
         attackers: how many attacks are learned in the run.
     """
 

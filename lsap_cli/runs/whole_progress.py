@@ -5,6 +5,7 @@ stages that are still to come take as long for a clip as those did that are over
 """
 
 from dataclasses import dataclass, field
+from math import exp
 
 from lsap_cli.results.base import or_none
 from lsap_cli.results.event_words import learning_share
@@ -31,8 +32,8 @@ ATTACKERS = "attackers"
 PASSES_OF_A_STEP = 3.0  # of each clip through the network: one forward, and twice as much backward
 LEAST_SHARE = 0.02  # of a stage, before its own pace says anything
 TRUSTED_SHARE = 0.2  # of a stage, from which its own pace alone counts
-NEW_ESTIMATE = 0.2  # weight of a new estimate of the time left beside the one before, less what has passed
-OLD_SECONDS = 30.0  # after which an estimate counts no more beside a new one
+MEMORY_SHARE = 0.1  # of the time that the command has taken: for about so long an estimate counts beside new ones
+LEAST_MEMORY, MOST_MEMORY = 1.0, 120.0  # seconds of the same
 COUNTED = (VideoEvent, SkippedEvent, HeaderEvent, KeptEvent, FileEvent, PreviewEvent, CellEvent)
 
 
@@ -47,6 +48,7 @@ class _Measured:
     counted: int = 0
     share: float = 0.0
     seconds_left: float | None = None  # as the stage itself says
+    share_before: float = 0.0  # at the estimate before
     step_pace: float | None = None  # seconds of a step for a clip, and for each of its passes through the network
 
     def left(self, now: float, before: float | None) -> float | None:
@@ -130,6 +132,15 @@ class WholeProgress:
         However long the stage takes that is going on, those that follow it are still to come.
         """
         return None if self.seconds_left is None else max(self._following, self.seconds_left - (now - self._now))
+
+    def _run_down(self, stage: _Measured, now: float) -> float | None:
+        """The estimate before, less what has passed since: seconds, or a part of the stage, whichever is more."""
+        by_clock, following = self.left_at(now), self._following
+        if by_clock is None or self.seconds_left is None:
+            return None
+        over = 1.0 if stage.share_before >= 1.0 else (1 - stage.share) / (1 - stage.share_before)
+        stage.share_before = stage.share
+        return min(by_clock, following + (self.seconds_left - following) * over)
 
     def _begin(self, event: StageEvent, now: float) -> None:
         attackers = or_none(event.attackers) if or_none(event.attacker) else None
@@ -215,13 +226,14 @@ class WholeProgress:
         if len(known) < len(parts):
             self._now, self.seconds_left = now, self.left_at(now)
             return
-        new, before = sum(known), self.left_at(now)
+        new, before = sum(known), self._run_down(self._stage, now)
         self._following = sum(known[1:])
-        weight = max(NEW_ESTIMATE, min(1.0, (now - self._now) / OLD_SECONDS))
-        smooth = new if before is None else weight * new + (1 - weight) * before
+        spent = now - (self._began or 0.0)
+        memory = min(MOST_MEMORY, max(LEAST_MEMORY, MEMORY_SHARE * spent))
+        kept = exp(-(now - self._now) / memory)  # by time, not by events: a hundred of one slow second say no more
+        smooth = new if before is None else (1 - kept) * new + kept * before
         self.seconds_left = max(self._following, smooth)
         self._now = now
-        spent = now - (self._began or 0.0)
         whole = spent + self.seconds_left
         self.share = max(self.share or 0.0, spent / whole if whole > 0 else 0.0)
 

@@ -1,5 +1,6 @@
 """Races: who goes on, why attackers stop, where they begin; resumed and repeated."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from lsap_cli.adaptive.racing.verification import RaceVerification, Verified, sp
 from lsap_cli.errors import LsapError
 from lsap_cli.learning.schedule import Schedule
 from lsap_cli.runs import Run
+from lsap_cli.runs.run import EVENTS_FILE
 from perturbations import Budget, Perturbation, parse_binding
 from perturbations.attacks.lsap import Lsap
 from perturbations.attacks.search import RandomSearch
@@ -122,6 +124,26 @@ def test_the_best_third_goes_on_and_the_best_takes_the_last_round(tmp_path: Path
     assert verified is not None
     assert (verified.count, verified.of) == (3, CLIPS)
     assert "all fit videos" in raced["d"].effort.why
+
+
+def test_the_count_of_attackers_never_falls_where_they_come_back(tmp_path: Path) -> None:
+    attackers = [attacker(name) for name in "abcdef"]
+    race(tmp_path, attackers, {"a": [1], "b": [2, 2], "c": [0], "d": [2, 3], "e": [1], "f": [1]})
+    lines = (tmp_path / EVENTS_FILE).read_text(encoding="utf-8").splitlines()
+    stages = [one for one in map(json.loads, lines) if one.get("attackers")]
+    assert [one["attacker"] for one in stages] == [1, 2, 3, 4, 5, 6, 6, 6, 6]  # two come back, one to its last round
+    assert {one["attackers"] for one in stages} == {6}
+
+
+def test_a_later_race_counts_on_also_where_the_one_before_ended_early() -> None:
+    first, second = [attacker(name) for name in "ab"], [attacker(name) for name in "cde"]
+    clock = RaceClock([first, second], Paces({}), None)
+    numbers: list[tuple[int, int]] = []
+    for one in (first, second):
+        clock.next_race()
+        places = [clock.place(one[0], 2) for _ in range(2)]
+        numbers += [(place.number, place.total) for place in places]
+    assert numbers == [(1, 5), (1, 5), (3, 5), (3, 5)]
 
 
 def test_who_cannot_reach_the_best_stops_and_is_not_judged(tmp_path: Path) -> None:

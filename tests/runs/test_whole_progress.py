@@ -161,3 +161,20 @@ def test_the_time_left_does_not_jump_where_attackers_begin() -> None:
             assert abs(progress.seconds_left - before) < 0.15 * (end - 100), (now, before, progress.seconds_left)
             if now > 260:  # two attackers are over: the others take as long
                 assert progress.seconds_left == pytest.approx(end - now, abs=64)
+
+
+def test_a_slow_moment_of_a_long_run_moves_the_time_left_by_little() -> None:
+    """Another program takes the machine for ten seconds: a hundred events say that all takes four times as long."""
+    progress = WholeProgress()
+    progress.take(PlanEvent(stages=(ExpectedStage(stage=ATTACKERS, seconds=3000.0),)), 0.0)
+    progress.take(StageEvent(name="learning 1 of 2: A1", steps=3000, attacker=1, attackers=2), 0.0)
+    for second in range(1, 1001):
+        left = 3000.0 - second
+        progress.take(StepEvent(number=second, progress=second / 3000, seconds_left=left), float(second))
+    before = progress.seconds_left
+    assert before == pytest.approx(2000, rel=0.01)
+    for tenth in range(1, 101):
+        step = StepEvent(number=1000 + tenth, progress=1 / 3, seconds_left=8000.0)
+        progress.take(step, 1000 + tenth / 10)
+    assert progress.seconds_left is not None
+    assert before < progress.seconds_left < 1.35 * before

@@ -40,7 +40,7 @@ class AttackerPlace(NamedTuple):
     """Which of a run's attackers learns.
 
     Attributes:
-        number: from 1.
+        number: from 1; of a race, how many have begun, which never falls.
         total: number of all attackers.
         seconds_after: that the others are estimated to take after it.
         seconds: that it may learn; None: no limit.

@@ -6,6 +6,8 @@ from lsap_cli.adaptive.learning.learner import AttackerLearner, AttackerPlace
 from lsap_cli.adaptive.learning.paces import measured_paces
 from lsap_cli.adaptive.planning.attackers import Attacker
 
+TRUST_IN_PACES = 0.1  # of all that is estimated: the first attacker that is done says little of the others
+
 
 class LearningProgress:
     """Counts the attackers of a run, and estimates the seconds that the others take.
@@ -23,8 +25,9 @@ class LearningProgress:
     @property
     def seconds(self) -> float:
         """The estimate for all that are left, as slow or fast as those that are done were beside their estimates."""
-        correction = self._spent / self._estimated_so_far if self._estimated_so_far else 1.0
-        return correction * sum(self._estimates)
+        left = sum(self._estimates)
+        prior = TRUST_IN_PACES * (left + self._estimated_so_far)
+        return left * (self._spent + prior) / (self._estimated_so_far + prior) if prior else left
 
     def next(self, attacker: Attacker, budget: float | None = None) -> AttackerPlace:
         """The place of the next attacker, which must be the next one of the list.

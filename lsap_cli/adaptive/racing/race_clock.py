@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from lsap_cli.adaptive.learning.learner import AttackerPlace
 from lsap_cli.adaptive.learning.paces import Paces
+from lsap_cli.adaptive.learning.progress import TRUST_IN_PACES
 from lsap_cli.adaptive.planning.attackers import Attacker
 from lsap_cli.adaptive.racing.rounds import most_steps
 
@@ -18,8 +19,8 @@ class RaceClock:
     """
 
     def __init__(self, races: Sequence[Sequence[Attacker]], paces: Paces, budget: float | None) -> None:
-        attackers = [one for race in races for one in race]
-        self._numbers = {one.name: number for number, one in enumerate(attackers, 1)}
+        self._sizes = [len(race) for race in races]
+        self._begun: set[str] = set()  # in the current race
         self._paces, self._budget = paces, budget
         self._estimates = [estimated_seconds(race, paces, most_steps(race)) for race in races]
         self._race = -1
@@ -41,20 +42,29 @@ class RaceClock:
         """The next race begins: it gets its share, by the estimates, of what is left."""
         self._race += 1
         self._left_of_race = self._estimates[self._race]
+        self._begun.clear()
         if self._budget is not None:
             left, to_come = max(0.0, self._budget - self._spent), sum(self._estimates[self._race :])
             self._deadline = self._spent + (left * self._left_of_race / to_come if to_come else left)
 
     def place(self, attacker: Attacker, steps: int) -> AttackerPlace:
-        """The attacker's place, the seconds that follow a round of so many steps, and those that it may take."""
+        """How many attackers have begun, with this one; the seconds that follow a round of some steps, and its limit.
+
+        Attackers come back in later rounds: what is counted never falls. The pace of what is done corrects the
+        estimates as if a share of all had gone as estimated: a first round says little of the others.
+        """
+        self._begun.add(attacker.name)
         own = self._paces.seconds(attacker, steps)
-        correction = self._spent / self._estimated if self._estimated else 1.0
+        prior = TRUST_IN_PACES * self.estimate
+        correction = (self._spent + prior) / (self._estimated + prior) if self._estimated + prior else 1.0
         after = correction * (max(0.0, self._left_of_race - own) + sum(self._estimates[self._race + 1 :]))
         limit = None if self._deadline is None else self._deadline - self._spent
-        return AttackerPlace(self._numbers[attacker.name], len(self._numbers), after, limit)
+        number = sum(self._sizes[: self._race]) + len(self._begun)
+        return AttackerPlace(number, sum(self._sizes), after, limit)
 
     def spent(self, attacker: Attacker, steps: int, seconds: float) -> None:
         """A round is done, in this process or before."""
+        self._begun.add(attacker.name)
         own = self._paces.seconds(attacker, steps)
         self._left_of_race = max(0.0, self._left_of_race - own)
         self._estimated += own
