@@ -121,7 +121,7 @@ def one_budget(options: argparse.Namespace, specs: list[str], norm: str, epsilon
         test = list_videos(options.test, task.classifier.labels).videos
         samplers = build_samplers(("segments", *HELD_OUT_SAMPLERS))
         protocol = EvaluationProtocol(task.classifier, samplers, 1, 0, task.device, options.batch)
-        records = verify_perturbations(Evaluation(protocol, run, []), learned, {}, test, ["noise"])
+        records, _ = verify_perturbations(Evaluation(protocol, run, []), learned, {}, test, ["noise"])
         judged = make_verification(records, task.target, None)
     key = "fooling_rate" if options.target is None else "success_rate"
     made = []

@@ -56,7 +56,8 @@ def outcomes_in_files(
     samplers = build_samplers(judged_samplers(classifier))
     protocol = EvaluationProtocol(classifier, samplers, 1, seed, torch.device("cpu"))
     with Run(folder, "benchmark", {}, [], resume=True) as run:
-        records = verify_perturbations(Evaluation(protocol, run, []), {PERTURBED: perturbation}, {}, videos, controls)
+        evaluation = Evaluation(protocol, run, [])
+        records, _ = verify_perturbations(evaluation, {PERTURBED: perturbation}, {}, videos, controls)
     found: dict[str, Outcomes] = {PERTURBED: {}, NOISE: {}}
     for record in records:
         if record.attack in found and record.defense == NO_DEFENSE:

@@ -69,4 +69,6 @@ class RoundSchedule(Schedule):
         done = state.steps - self.first
         spent = state.seconds - self.seconds_before
         own = spent / done * max(0, self.steps - state.steps) if done > 0 else 0.0
+        if self.seconds is not None:
+            own = min(own, max(0.0, self.seconds - spent))
         return own + self.seconds_after

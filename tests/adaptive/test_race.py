@@ -20,7 +20,7 @@ from lsap_cli.adaptive.racing.race_clock import RaceClock
 from lsap_cli.adaptive.racing.rounds import improves, kept_of, most_steps, reaches_below, round_ends
 from lsap_cli.adaptive.racing.verification import RaceVerification, Verified, split_for_race
 from lsap_cli.errors import LsapError
-from lsap_cli.learning.schedule import Schedule
+from lsap_cli.learning.schedule import RoundSchedule, Schedule
 from lsap_cli.runs import Run
 from lsap_cli.runs.run import EVENTS_FILE
 from perturbations import Budget, Perturbation, parse_binding
@@ -144,6 +144,23 @@ def test_a_later_race_counts_on_also_where_the_one_before_ended_early() -> None:
         places = [clock.place(one[0], 2) for _ in range(2)]
         numbers += [(place.number, place.total) for place in places]
     assert numbers == [(1, 5), (1, 5), (3, 5), (3, 5)]
+
+
+def test_what_follows_takes_no_longer_than_the_time_budget_leaves() -> None:
+    attackers = [attacker(name) for name in "abcd"]
+    clock = RaceClock(
+        [attackers[:2], attackers[2:]], Paces({(repr(attackers[0].defense), repr(attackers[0].detector)): 100.0}), 60.0
+    )
+    assert clock.estimate > 1000
+    clock.next_race()
+    place = clock.place(attackers[0], 2)
+    assert place.seconds is not None
+    assert place.seconds_after + place.seconds <= 60
+    clock.spent(attackers[0], 2, 25.0)
+    place = clock.place(attackers[1], 2)
+    assert place.seconds_after <= 35
+    state = State(torch.zeros(1, 3, 4, 4), steps=2, seconds=9.0)
+    assert RoundSchedule(100, 10.0, 5.0).seconds_left(state) == pytest.approx(6)  # one second of its own, and five
 
 
 def test_who_cannot_reach_the_best_stops_and_is_not_judged(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class LearningProgress:
         after = self.seconds * (1 - estimate / sum(self._estimates)) if sum(self._estimates) else 0.0
         total = sum(self._estimates)
         limit = None if budget is None else budget * (estimate / total if total else 1.0)
+        if limit is not None and budget is not None:
+            after = min(after, budget - limit)
         return AttackerPlace(number, len(self._names), after, limit)
 
     def done(self, seconds: float) -> None:

@@ -59,6 +59,8 @@ class RaceClock:
         correction = (self._spent + prior) / (self._estimated + prior) if self._estimated + prior else 1.0
         after = correction * (max(0.0, self._left_of_race - own) + sum(self._estimates[self._race + 1 :]))
         limit = None if self._deadline is None else self._deadline - self._spent
+        if limit is not None and self._budget is not None:
+            after = min(after, max(0.0, self._budget - self._spent - min(correction * own, limit)))
         number = sum(self._sizes[: self._race]) + len(self._begun)
         return AttackerPlace(number, sum(self._sizes), after, limit)
 
