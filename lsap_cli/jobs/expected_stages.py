@@ -98,7 +98,7 @@ def _attackers(plan: AdaptivePlan, settings: DefendSettings) -> list[ExpectedSta
         for race in planned_races(plan):
             steps |= most_steps(race.attackers)
     clips = PASSES_OF_A_STEP * CLIPS * sum(steps[one.name] * one.draws for one in plan.attackers)
-    return [ExpectedStage(stage=ATTACKERS, clips=clips)]
+    return [ExpectedStage(stage=ATTACKERS, clips=clips, seconds=settings.time_budget)]
 
 
 def _judged_clips(task: DefendTask, matrix: EvaluationMatrix) -> float:

@@ -50,6 +50,23 @@ class _Measured:
     seconds_left: float | None = None  # as the stage itself says
     share_before: float = 0.0  # at the estimate before
     step_pace: float | None = None  # seconds of a step for a clip, and for each of its passes through the network
+    step_before: StepEvent | None = None
+    later_steps: tuple[float, float] = (0.0, 0.0)  # seconds and passes of steps that came after another
+
+    def take_step(self, event: StepEvent) -> None:
+        """The pace of a step's clips: a first step, which prepares the others, says it only while there is no other."""
+        if not event.seconds or not event.clips or not event.number:
+            return
+        passes, last = event.clips * PASSES_OF_A_STEP, self.step_before
+        self.step_before = event
+        if last is not None and last.seconds and last.member == event.member and last.number < event.number:
+            seconds, before = self.later_steps
+            self.later_steps = (
+                seconds + max(0.0, event.seconds - last.seconds),
+                before + passes * (event.number - last.number),
+            )
+        seconds, counted = self.later_steps if self.later_steps[1] else (event.seconds, passes * event.number)
+        self.step_pace = seconds / counted
 
     def left(self, now: float, before: float | None) -> float | None:
         """Seconds that the stage still takes; None: not known.
@@ -177,8 +194,7 @@ class WholeProgress:
             of_all = stage.expected.stage == ATTACKERS  # else each attacker is a stage of its own
             stage.share = (learning_share(event, self._stage_event) if of_all else event.progress) or 0.0
             stage.seconds_left = event.seconds_left
-            if event.seconds and event.clips and event.number:
-                stage.step_pace = event.seconds / (event.number * event.clips * PASSES_OF_A_STEP)
+            stage.take_step(event)
         else:
             return False
         stage.share = min(1.0, max(0.0, stage.share))

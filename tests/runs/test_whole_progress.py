@@ -178,3 +178,24 @@ def test_a_slow_moment_of_a_long_run_moves_the_time_left_by_little() -> None:
         progress.take(step, 1000 + tenth / 10)
     assert progress.seconds_left is not None
     assert before < progress.seconds_left < 1.35 * before
+
+
+def test_a_first_step_that_prepares_the_others_is_no_pace_of_what_follows() -> None:
+    progress, now = WholeProgress(), 0.0
+    plan = (ExpectedStage(stage=ATTACKERS, clips=4800.0, seconds=60.0), ExpectedStage(stage="evaluating", clips=1200.0))
+    progress.take(PlanEvent(stages=plan), now)
+    for number in range(1, 5):
+        name = f"round 1, attacker {number} of 4: A{number}"
+        progress.take(StageEvent(name=name, steps=100, attacker=number, attackers=4), now)
+        for step in (1, 2, 3):
+            now += 10.0 if step == 1 else 0.12
+            learned = 10.0 + 0.12 * (step - 1)
+            left = 50.0 - now
+            progress.take(
+                StepEvent(
+                    number=step, clips=4, seconds=learned, progress=step / 3, seconds_left=left, member=f"A{number}"
+                ),
+                now,
+            )
+    progress.take(StageEvent(name="evaluating", videos=40), now)
+    assert progress.seconds_left == pytest.approx(1200 * 0.01, rel=0.3)  # 0.12 seconds a step: of 4 clips, three passes
