@@ -20,11 +20,13 @@ from lsap_cli.dashboard.forms import DashboardCommands, FieldKind, Form, FormFie
 from lsap_cli.errors import LsapError
 from lsap_cli.plugins import set_format_names
 from lsap_cli.runs.reading import RunSnapshot
+from lsap_cli.spec_completion import Completion
 
 STARTABLE = ("demo", "generate", "apply", "defend", "train", "harden", "study")
 LONGEST_PATH = 4096
 MOST_COMPLETIONS = 200
 DURATIONS = ("time_budget", "timeout")  # kept in seconds, typed with a unit
+NEW_NAMES = {"generate": "r.safetensors", "apply": "perturbed", "train": "trained", "harden": "hardened"}  # of --out
 # the dashboard gives them itself, or they make no sense in a form
 HIDDEN = ("run", "dry_run", "open_report", "as_json", "quiet", "dashboard", "resume", "help")
 
@@ -72,13 +74,21 @@ def dashboard_commands(group: Any) -> DashboardCommands:  # Typer's parsed group
     def complete(name: str, field: str, typed: str) -> list[tuple[str, str]]:
         parameter = next(one for one in parsers[name].params if one.name == field)
         found = [*itertools.islice(value_completions(parameter, typed), MOST_COMPLETIONS)]
-        if not found and (completed_names(parameter) is None or takes_files(parameter)):
+        is_path = completed_names(parameter) is None or takes_files(parameter)
+        if not found and is_path:
             found = [*itertools.islice(path_completions(typed), MOST_COMPLETIONS)]  # as a shell does by itself
+        if is_path:
+            found += _folder_above(typed)
         return [(one.text, one.about) for one in found]
 
     return DashboardCommands(
         lambda: [_form(name, parsers[name]) for name in startable], check, resume, values, complete
     )
+
+
+def _folder_above(typed: str) -> list[Completion]:
+    """The way up, for who has no keyboard at hand."""
+    return [Completion(f"{typed}../", "the folder above")] if not typed or typed.endswith("/") else []
 
 
 def check_output(values: Mapping[str, Any]) -> None:  # any option's value
@@ -147,10 +157,10 @@ def _from_here(run: RunSnapshot) -> dict[str, Any]:  # any settings
 
 
 def _form(name: str, parser: Any) -> Form:
-    return Form(name, (inspect.getdoc(parser.callback) or "").split("\n")[0], tuple(_fields(parser)))
+    return Form(name, (inspect.getdoc(parser.callback) or "").split("\n")[0], tuple(_fields(name, parser)))
 
 
-def _fields(parser: Any) -> Iterator[FormField]:
+def _fields(name: str, parser: Any) -> Iterator[FormField]:
     """A command's parameters, as something to fill in."""
     hints = get_type_hints(inspect.unwrap(parser.callback))
     for parameter in parser.params:
@@ -168,6 +178,7 @@ def _fields(parser: Any) -> Iterator[FormField]:
             parameter.required,
             getattr(parameter, "rich_help_panel", None) or "",
             completed_names(parameter) is not None,
+            _new_name(Path(NEW_NAMES[name])) if parameter.name == "out" and name in NEW_NAMES else "",
         )
 
 

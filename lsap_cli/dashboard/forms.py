@@ -28,6 +28,7 @@ class FormField:
         required: whether the command needs it.
         group: its heading in the command's --help; empty: the first one.
         named: whether it takes names that can be listed and completed.
+        new_name: that nothing has yet, for what the command writes there; empty: it reads what is there.
     """
 
     name: str
@@ -38,6 +39,7 @@ class FormField:
     required: bool
     group: str = ""
     named: bool = False
+    new_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from textual.widgets._footer import FooterKey
 from lsap_cli.dashboard.app import Dashboard
 from lsap_cli.dashboard.screens.cell import CellScreen
 from lsap_cli.dashboard.screens.compare import CompareScreen
-from lsap_cli.dashboard.screens.dialogs import Question, ShowAddress
+from lsap_cli.dashboard.screens.dialogs import PickFile, Question, ShowAddress
 from lsap_cli.dashboard.screens.help import HelpScreen
 from lsap_cli.dashboard.screens.pick_name import PickName
 from lsap_cli.dashboard.screens.run import TABS, RunScreen
@@ -207,6 +207,45 @@ def test_a_form_is_filled_in_by_names_and_files_that_are_chosen(
         await click_words(pilot, app, "Take it")
         await on(pilot, app, StartScreen)
         assert value(app, "videos") == "videos/"
+
+    play(runs, act, size)
+
+
+@SIZES
+def test_a_form_whose_result_needs_a_new_name_is_made_ready(
+    tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, runs = tmp_path / "here", tmp_path / "here" / "runs"
+    write_adaptive_run(runs / "run")
+    (tmp_path / "videos").mkdir()
+    (here / "r.safetensors").touch()
+    monkeypatch.chdir(here)
+
+    async def act(pilot: Pilot[None], app: Dashboard) -> None:
+        await until(pilot, app, "1 run")
+        await click_key(pilot, app, "New")
+        await on(pilot, app, StartScreen)
+        await click_words(pilot, app, "generate")
+        await until(pilot, app, "videos *")
+        screen = app.screen
+        assert isinstance(screen, StartScreen)
+        pane = screen.pane
+        for name, clicks in (("model", ["demo"]), ("videos", ["../", "../videos/"]), ("out", [])):
+            row = next(one for one in pane.query(FieldRow) if one.field.name == name)
+            row.scroll_visible(animate=False)  # by the wheel
+            await pilot.pause(0.5)
+            button = row.query_one(".pick").region
+            await pilot.click(offset=(button.x + 2, button.y))
+            for word in clicks:
+                await click_option(pilot, app, word)
+                await pilot.pause(0.3)
+            if name == "out":
+                await on(pilot, app, PickFile)
+            if app.screen is not screen:
+                await click_words(pilot, app, "Take it")
+            await on(pilot, app, StartScreen)
+        assert pane.values["videos"] == "../videos/"
+        assert pane.values["out"] == "r-2.safetensors"
 
     play(runs, act, size)
 

@@ -103,7 +103,12 @@ class PickRun(Dialog[Path]):
 
 
 class PickFile(Dialog[Path]):
-    """A file or a folder, from a tree or typed."""
+    """A file or a folder, from a tree or typed.
+
+    Args:
+        start: what is in the box.
+        new_name: that is offered in each folder, for what is to be written; empty: the folder itself is.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "Back"),
@@ -111,8 +116,9 @@ class PickFile(Dialog[Path]):
         Binding("ctrl+s", "take", "Take this one"),
     ]
 
-    def __init__(self, start: str) -> None:
+    def __init__(self, start: str, new_name: str = "") -> None:
         super().__init__()
+        self._new_name = new_name
         place = Path(start).expanduser() if start else Path.cwd()
         while not place.is_dir() and place != place.parent:
             place = place.parent
@@ -122,7 +128,7 @@ class PickFile(Dialog[Path]):
         with Vertical(classes="dialog tall"):
             yield Static("Choose a file with Enter, or take the folder itself with Ctrl+S. Backspace goes up.")
             yield DirectoryTree(self._place)
-            yield Input(str(self._place))
+            yield Input(self._offered(self._place))
             with Horizontal(classes="buttons"):
                 yield Button("Take it (Ctrl+S)", id="take", variant="primary")
                 yield Button("Up", id="up", tooltip="the folder above")
@@ -135,7 +141,7 @@ class PickFile(Dialog[Path]):
     def action_up(self) -> None:
         self._place = self._place.parent
         self.query_one(DirectoryTree).path = self._place
-        self.query_one(Input).value = str(self._place)
+        self.query_one(Input).value = self._offered(self._place)
 
     @on(Button.Pressed, "#take")
     def action_take(self) -> None:
@@ -145,7 +151,7 @@ class PickFile(Dialog[Path]):
     def show_name(self, event: DirectoryTree.NodeHighlighted[object]) -> None:
         path = getattr(event.node.data, "path", None)
         if path is not None:
-            self.query_one(Input).value = str(path)
+            self.query_one(Input).value = self._offered(path)
 
     @on(DirectoryTree.FileSelected)
     def take_file(self, event: DirectoryTree.FileSelected) -> None:
@@ -154,6 +160,9 @@ class PickFile(Dialog[Path]):
     @on(Input.Submitted)
     def take_typed(self, event: Input.Submitted) -> None:
         self.dismiss(Path(event.value))
+
+    def _offered(self, path: Path) -> str:
+        return str(path / self._new_name if self._new_name and path.is_dir() else path)
 
 
 class ShowAddress(Dialog[None]):

@@ -193,7 +193,7 @@ that were queued before have ended.
             if path is not None:
                 row.take(_short(path))
 
-        self.app.push_screen(PickFile(row.value), picked)
+        self.app.push_screen(PickFile(row.value, row.field.new_name), picked)
 
     def _pick_name(self, row: FieldRow) -> None:
         command, name = self.pane.form.command, row.field.name
