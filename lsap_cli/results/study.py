@@ -20,7 +20,7 @@ class StudyOutcome(Result, frozen=True, kw_only=True):
         recording: that it was cut from.
         label: null without labels.
         also_accepted: other labels that count as right.
-        added: `none` (the clean video behind the cell's defense), `noise` (the control of equal size), `perturbed`, or
+        added: `none` (the clean video behind the cell's defense), `noise` (of equal root mean square), `perturbed`, or
             the name of an attacker of the cell's ladder.
         rung: of an attacker of the ladder: `A0` to `A5`; else absent.
         prediction: a label.

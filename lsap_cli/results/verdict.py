@@ -16,6 +16,7 @@ from lsap_cli.results.hardening import HardenResults
 from lsap_cli.results.hardening_finding import Level, hardening_finding
 from lsap_cli.results.hardening_words import hardening_answer
 from lsap_cli.results.ladders import attacker_name
+from lsap_cli.results.manifest import noise_name
 from lsap_cli.results.noise_comparison import NoiseFinding, noise_finding
 from lsap_cli.results.printable_result import printable_result
 from lsap_cli.results.rates import Rate
@@ -152,7 +153,7 @@ def _robustness(results: DefendResults | GenerateResults) -> Verdict:
     found = noise_finding(
         results.against_noise, strongest.attack, "changed", strongest.rate, noise.rate if noise else None
     )
-    effect = _effect(strongest, noise, weakest, found)
+    effect = _effect(strongest, noise, weakest, found, noise_name(results.effective_noise))
     if found.outcome == "no more":
         return Verdict("open", "NO MORE THAN NOISE", effect)
     if found.outcome == "open":
@@ -163,11 +164,13 @@ def _robustness(results: DefendResults | GenerateResults) -> Verdict:
     return _with_defenses(results, matrix, effect)
 
 
-def _effect(attack: MeasuredRate, noise: MeasuredRate | None, weakest: MeasuredRate | None, found: NoiseFinding) -> str:
+def _effect(
+    attack: MeasuredRate, noise: MeasuredRate | None, weakest: MeasuredRate | None, found: NoiseFinding, control: str
+) -> str:
     who = f"The best attacker ({attacker_name(attack.rung, attack.attack, NO_DEFENSE)})" if attack.rung else (
         f"The perturbation “{attack.attack}”"
     )  # fmt: skip
-    control = f"noise of its size {noise.rate.count}" if noise else "without a noise control"
+    control = f"{control}: {noise.rate.count}" if noise else "without a noise control"
     if found.beside_rates and found.outcome != "open":  # where it is open, a sentence has it
         control += f"; {found.beside_rates}"
     rate = attack.rate

@@ -145,9 +145,9 @@ MEASURES: dict[str, Measure] = {
     "stealth": VideoShare(PERTURBED, _stealth, "goal `only`: videos of other predictions that keep theirs"),
     "clean ACC": VideoShare(NO_ATTACK, _correct, "accuracy on clean videos behind the same defense"),
     "clean FR": VideoShare(NO_ATTACK, _changed, "clean videos whose prediction the defense alone changes"),
-    "noise SR": VideoShare(NOISE, _hit, "success rate of noise of equal size"),
-    "noise FR": VideoShare(NOISE, _changed, "fooling rate of noise of equal size"),
-    "noise ACC": VideoShare(NOISE, _correct, "accuracy under noise of equal size"),
+    "noise SR": VideoShare(NOISE, _hit, "success rate of noise of equal root mean square"),
+    "noise FR": VideoShare(NOISE, _changed, "fooling rate of noise of equal root mean square"),
+    "noise ACC": VideoShare(NOISE, _correct, "accuracy under noise of equal root mean square"),
     **{
         rung: LadderShare((rung,), f"videos that are right under every attacker of rung {rung} that was judged")
         for rung in RUNGS

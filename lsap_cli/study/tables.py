@@ -57,7 +57,7 @@ def controls_of(request: TableRequest) -> TableRequest | None:
         request,
         name=f"{request.name}-controls",
         title=f"{request.title}: controls",
-        note="The same videos clean, and under noise of the perturbation's size: no rate stands without them.",
+        note="The same videos clean, and under noise of equal root mean square: no rate stands without them.",
         measures=CONTROLS,
     )
 

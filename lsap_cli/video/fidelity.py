@@ -13,10 +13,11 @@ from av.video.stream import VideoStream
 
 from lsap_cli.video.demuxing import file_of, tracks_with_packets, video_tracks
 from lsap_cli.video.frames import UnreadableVideo, is_transparent, side_data
+from lsap_cli.video.hevc_layers import hevc_layers
 from lsap_cli.video.matroska import shown_differently
 from lsap_cli.video.mp4_boxes import cropped_by_aperture
 from lsap_cli.video.orientation import is_quarter_turn
-from lsap_cli.video.stream_packets import StreamSpan
+from lsap_cli.video.stream_packets import StreamSpan, codec_name
 
 HDR = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
 FLAT = bytes(4)  # of stereoscopic side data: the kind "two dimensions"
@@ -91,7 +92,7 @@ def lost_in_copy(container: InputContainer, of_frames: set[str]) -> list[str]:
     elif "mp4" in container.format.name:
         of_container = cropped_by_aperture(file_of(container))
     twice = {LOST[SideDataType.STEREO3D]} if any("stereoscopic" in one for one in of_container) else set()
-    return of_container + sorted(of_frames - twice)
+    return of_container + _other_layers(container) + sorted(of_frames - twice)
 
 
 def cut_short(container: InputContainer, end: Fraction, patience: Fraction) -> list[str]:
@@ -132,6 +133,16 @@ def overlong_streams(container: InputContainer, start: Fraction, spans: Iterable
         f"source as in the copy; the source says that it is {float(claimed):.3f} s long, the copy does not"
         for one, end in ends
         if end > OVERLONG * claimed + 1
+    ]
+
+
+def _other_layers(container: InputContainer) -> list[str]:
+    """The sentence on layers that FFmpeg passes over: the second view of a spatial video, depth, transparency."""
+    counts = [hevc_layers(one.codec_context.extradata) for one in video_tracks(container) if codec_name(one) == "hevc"]
+    return [
+        f"it holds {count} layers of pictures (other views, depth or transparency), the copy has the first alone"
+        for count in counts
+        if count > 1
     ]
 
 

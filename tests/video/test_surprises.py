@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lsap_cli.video.codecs import Av1Codec, Ffv1Codec, H264Codec, H264RgbCodec, PngCodec, Vp9Codec
 from lsap_cli.video.demuxing import count_packets
+from lsap_cli.video.hevc_layers import hevc_layers
 from lsap_cli.video.matroska import shown_differently
 from lsap_cli.video.picture_folders import TIMES
 from lsap_cli.video.reading import UnreadableVideo, read_frame_times, read_frames, read_header
@@ -284,6 +285,29 @@ def test_a_clean_aperture_of_mp4_is_named_where_it_crops(tmp_path: Path, width: 
     source = with_clean_aperture(write_gray(tmp_path / "a.mp4", "libx264", 25, 3), width, height)
     remarks = transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks
     assert ["of 64 x 64 are to be cropped to 48 x 32 when shown" in one for one in remarks] == [True] * named
+
+
+def hevc_of_layers(path: Path, layers: int) -> Path:
+    """An HEVC file whose video parameter set announces that many layers, as multi-view files do (7.3.2.1)."""
+    data = bytearray(write_gray(path, "libx265", 25, 3).read_bytes())
+    place = data.index(b"\x40\x01\x0c\x01")  # set 0, flags of the base layer, one layer
+    data[place + 2 : place + 4] = (0x0C01 | (layers - 1) << 4).to_bytes(2, "big")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".hevc", ".ts"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_layers_of_hevc_that_are_not_decoded_are_named(tmp_path: Path, suffix: str, layers: int) -> None:
+    source = hevc_of_layers(tmp_path / f"a{suffix}", layers)
+    remarks = transcode(source, tmp_path / "copy.mkv", Ffv1Codec(), unchanged).remarks
+    assert sum("it holds 2 layers of pictures" in one for one in remarks) == layers - 1
+
+
+def test_a_damaged_description_of_hevc_announces_one_layer() -> None:
+    whole = b"\1" + bytes(21) + b"\1\xa0\0\1\0\6\x40\1\x0c\x21\xff\xff"
+    assert [hevc_layers(whole[:length]) for length in (0, 1, 22, 23, 26, 28, 30)] == [1] * 7
+    assert hevc_layers(whole) == 3
 
 
 def test_closed_captions_inside_of_the_pictures_are_named(tmp_path: Path) -> None:
