@@ -22,7 +22,8 @@ def hevc_layers(description: bytes | None) -> int:
 
 
 def _layers(unit: bytes) -> int:
-    (fields,) = struct.unpack_from(">H", unit, 2)  # identifier 4 bits, flags 2, layers minus 1 6, sub-layers 3, flag 1
+    # identifier 4 bits, flags 2, layers minus 1 6, sub-layers 3, flag 1
+    fields: int = struct.unpack_from(">H", unit, 2)[0]
     return (fields >> 4 & 63) + 1
 
 
