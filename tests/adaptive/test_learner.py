@@ -216,12 +216,12 @@ def test_an_estimate_is_corrected_by_what_learning_takes() -> None:
     assert progress.seconds == 60.0
     assert progress.next(attackers[0]).seconds_after == pytest.approx(50.0)
     progress.done(20.0)
-    assert progress.seconds == pytest.approx(100.0)
+    assert progress.seconds == pytest.approx(50 * (20 + 6) / (10 + 6))  # as if a tenth of all had gone as estimated
     place = progress.next(attackers[1])
     assert (place.number, place.total) == (2, 3)
-    assert place.seconds_after == pytest.approx(60.0)
+    assert place.seconds_after == pytest.approx(0.6 * progress.seconds)
     progress.done(0.0)  # was learned before
-    assert progress.seconds == pytest.approx(60.0)
+    assert progress.seconds == pytest.approx(30 * (20 + 4) / (10 + 4))
 
 
 def test_what_was_learned_before_takes_no_time(tmp_path: Path) -> None:
