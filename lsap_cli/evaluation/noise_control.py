@@ -1,6 +1,7 @@
 """The noise control: as large as the perturbation in the frames, not only in the budget."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,12 +12,25 @@ from lsap_cli.video.media import Media
 from lsap_cli.video.memory_limit import slot_bytes
 from perturbations import Budget, Perturbation
 from perturbations.controls import noise_like
+from perturbations.seeds import seeded
 from perturbations.slot_cache import SlotCache, add_cached
 
 HALVINGS = 40  # of the interval in which the scale is searched
 LARGEST_SCALE = 2.0**10
 ELEMENTS = 2**20  # of the noise, that the scale is searched on
 MEASURED_ELEMENTS = 2**27  # of resized slots, whose root mean square is compared
+NEAR = 1.02  # times the perturbation's root mean square: noise of so much is left as it is
+
+
+class _Scale(NamedTuple):
+    """By which noise gets a root mean square in whole levels.
+
+    Elements of one size pass a level together, so that no factor may do it: then some have the larger one.
+    """
+
+    larger: float
+    smaller: float
+    share: float  # of the elements that have the larger factor, drawn at random
 
 
 def noise_control(perturbation: Perturbation, seed: int) -> PerturbationSource:
@@ -46,7 +60,7 @@ class NoiseControl:
 
     def __init__(self, perturbation: Perturbation, noise: Perturbation) -> None:
         self._perturbation, self._noise = perturbation, noise
-        self._scales: dict[tuple[int, int], float] = {}  # by frame size
+        self._scales: dict[tuple[int, int], _Scale] = {}  # by frame size
         self._cache = SlotCache(noise, self._scaled, slot_bytes())
 
     @property
@@ -67,11 +81,16 @@ class NoiseControl:
         budget = self._noise.budget
         if (height, width) not in self._scales:
             self._scales[height, width] = _matching_scale(self._noise, self._perturbation, height, width)
-        return budget.project(resized * self._scales[height, width])
+        scale = self._scales[height, width]
+        scaled = budget.project(resized * scale.larger)
+        if scale.share == 1:
+            return scaled
+        drawn = torch.rand(resized.shape[1:], generator=seeded(self._noise.record["seed"], "share")) < scale.share
+        return torch.where(drawn, scaled, budget.project(resized * scale.smaller))
 
 
-def _matching_scale(noise: Perturbation, perturbation: Perturbation, height: int, width: int) -> float:
-    """The factor by which the noise has the perturbation's root mean square at a size; one slot is made at a time."""
+def _matching_scale(noise: Perturbation, perturbation: Perturbation, height: int, width: int) -> _Scale:
+    """The scale by which the noise has the perturbation's root mean square at a size; one slot is made at a time."""
     parts = _measured_slots(noise, height, width)
     elements = 3 * height * width * len(noise.delta[: parts[-1].stop])
     budget, squares, some = noise.budget, 0.0, []
@@ -94,8 +113,8 @@ def _measured_slots(noise: Perturbation, height: int, width: int) -> list[slice]
     return [slice(number, number + 1) for number in range(min(count, most))]
 
 
-def _scale(some: Tensor, budget: Budget, target: float) -> float:
-    """The factor by which the noise has the target root mean square in whole levels, found by halving."""
+def _scale(some: Tensor, budget: Budget, target: float) -> _Scale:
+    """The scale by which the noise has the target root mean square in whole levels, found by halving."""
     low, high = 0.0, LARGEST_SCALE
     for _ in range(HALVINGS):  # the root mean square rises with the factor, until all elements are at the limit
         middle = (low + high) / 2
@@ -103,7 +122,9 @@ def _scale(some: Tensor, budget: Budget, target: float) -> float:
             low = middle
         else:
             high = middle
-    return high
+    above, below = (_rms(budget.quantize(budget.project(some * one))) for one in (high, low))
+    share = 1.0 if above <= NEAR * target else (target**2 - below**2) / (above**2 - below**2)
+    return _Scale(high, low, share)
 
 
 def _rms(levels: Tensor) -> float:

@@ -43,6 +43,22 @@ def test_the_noise_has_the_perturbations_measured_size_within_the_budget(norm: N
         assert norm != "linf" or found.largest <= 8
 
 
+@pytest.mark.parametrize(("size", "changed"), [((60, 80), 0.05), ((60, 80), 0.4), ((33, 47), 0.4)])
+def test_noise_of_equal_elements_is_as_small_as_a_pattern_that_changes_few_pixels(
+    size: tuple[int, int], changed: float
+) -> None:
+    drawn = torch.rand(2, 3, 60, 80, generator=torch.Generator().manual_seed(5)) < changed
+    perturbation = Perturbation(drawn / 255, parse_binding("cyclic:2"), Budget("linf", Fraction(1, 255)))
+    target = change_of(AddedPerturbation(perturbation), size).l2_rms
+    assert 0 < target < 0.7
+    control = noise_control(perturbation, 0)
+    assert isinstance(control, NoiseControl)
+    found = [change_of(control, size) for _ in range(2)]
+    assert found[0].l2_rms == pytest.approx(target, rel=0.15)
+    assert found[0].largest == 1
+    assert found[0].l2_rms == found[1].l2_rms
+
+
 def test_the_noise_of_many_slots_is_made_slot_by_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     perturbation = smooth("linf")
     made: list[int] = []
